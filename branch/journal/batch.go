@@ -1,0 +1,68 @@
+package journal
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"passbook/branch/ledger"
+)
+
+// storedBatch is a batch value, taken apart but not yet checked. Its slices
+// are those of the value.
+type storedBatch struct {
+	hash   ledger.Hash
+	posted []byte
+	bytes  []byte
+}
+
+func appendBatch(out, posted []byte, b *ledger.StoredBatch) []byte {
+	out = append(append(out, valueVersion), b.Hash[:]...)
+	out = binary.AppendUvarint(out, uint64(len(posted)))
+	return append(append(out, posted...), b.Bytes...)
+}
+
+// appendPosted writes the balance after each entry, and for a transfer that of
+// the account it paid into.
+func appendPosted(out []byte, b *ledger.StoredBatch) []byte {
+	for i, p := range b.Posted {
+		out = binary.AppendUvarint(out, uint64(p.Balance))
+		if b.Batch.Entries[i].Kind == ledger.Transfer {
+			out = binary.AppendUvarint(out, uint64(p.ToBalance))
+		}
+	}
+	return out
+}
+
+func decodeBatch(key, value []byte) (storedBatch, error) {
+	d := newDecoder(value)
+	s := storedBatch{hash: d.hash()}
+	s.posted = d.bytes(d.uint())
+	s.bytes, d.in = d.in, nil
+	return s, d.end(key)
+}
+
+// open checks the batch against its hash and its key.
+func (s storedBatch) open(key []byte) (*ledger.Sealed, error) {
+	sealed, err := ledger.OpenSealed(s.bytes, s.hash)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", keyName(key), err)
+	}
+	b := sealed.Batch
+	if name := batchName(b.Branch, b.LastSequence()); name != keyName(key) {
+		return nil, fmt.Errorf("%s: the stored batch is the %s", keyName(key), name)
+	}
+	return sealed, nil
+}
+
+// balances returns what posting the entries led to.
+func (s storedBatch) balances(key []byte, entries []ledger.Entry) ([]ledger.Posted, error) {
+	d := &decoder{in: s.posted}
+	posted := make([]ledger.Posted, len(entries))
+	for i := range entries {
+		posted[i].Balance = ledger.Amount(d.uint())
+		if entries[i].Kind == ledger.Transfer {
+			posted[i].ToBalance = ledger.Amount(d.uint())
+		}
+	}
+	return posted, d.end(key)
+}

@@ -1,0 +1,47 @@
+// Package journal keeps on disk what a branch has applied: the batches of all
+// journals as the very bytes their writers sealed, the state of the ledger,
+// and the indexes that find an entry by its request id or by its account. It
+// is the one place that syncs, and so the root of the durability rule: nothing
+// leaves a branch until [Journal.Commit] has returned.
+//
+// The store is Pebble. Everything that one commit changes is one atomic Pebble
+// batch, so a crash leaves the state after some commit, never a part of one.
+// A commit that asks for a sync makes durable all that came before it.
+//
+// # Keys
+//
+// The first byte of a key is its table; integers in keys are big endian, so
+// that keys sort as numbers do.
+//
+//	key                              value
+//	m "identity"                     bank and branch of the directory, and the format
+//	m "epoch"                        the last epoch that a boot took
+//	m "state"                        Lamport time, settled, order of the last batch applied
+//	h branch(4)                      head: sequence, hash, epoch
+//	a account                        escrow, paid and last of every branch
+//	b branch(4) last sequence(8)     hash, balances posted, the sealed bytes
+//	r request id                     branch and sequence of the entry, balance after it
+//	s length(1) account order(8)     branch and last sequence of a batch, indexes of its
+//	                                 entries that changed the account's balance
+//
+// The order counts the batches that this branch has applied, of whatever
+// journal: statements are in that order, which every branch has its own. There
+// is one statement key per account and batch, not per entry, so that a hot
+// account costs one key per batch. A batch goes by its last sequence, since
+// that is what positions and hashes name; the batch that holds an entry is the
+// first one that ends at or after it.
+//
+// Request ids are written as Pebble merges of which the oldest wins: the first
+// entry with an id keeps it, and no write has to read.
+//
+// Every value begins with a version byte; the rest is varints and bytes. No
+// key is ever deleted, and opening reads only meta, heads, accounts and the
+// last batch of each journal: it costs as much as the state is large, however
+// long the journals are.
+//
+// # Failures
+//
+// The first write, sync or other change of the directory that fails stops the
+// journal for good: from then on nothing more is written, as if the machine
+// had crashed at that moment, and every Commit returns that first error.
+package journal

@@ -1,0 +1,141 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"passbook/branch/ledger"
+)
+
+// ErrClosed is returned by a journal that was closed.
+var ErrClosed = errors.New("the journal is closed")
+
+// Options are the surroundings of a journal. The zero value is fit for use.
+type Options struct {
+	// FS is where the directory is; nil means the machine's file system.
+	FS vfs.FS
+	// Logger gets what the store has to say; nil discards it.
+	Logger *slog.Logger
+	// OnFailure, unless nil, is called once, when the first write or sync
+	// fails, also one that no Commit waits for. It may be called from any
+	// goroutine and must neither block nor call the journal.
+	OnFailure func(error)
+}
+
+// State is what a journal held when it was opened.
+type State struct {
+	// Ledger is the ledger after the last commit.
+	Ledger *ledger.Ledger
+	// Epoch is that of this boot: larger than any that the directory has seen.
+	Epoch uint64
+	// Settled is whether a commit with Settled has been made.
+	Settled bool
+}
+
+// Journal is the data directory of one branch. One goroutine at a time calls
+// Commit; reads may run beside it from any goroutine, and see only what was
+// committed: a commit that has not returned yet shows nowhere.
+type Journal struct {
+	disk *disk
+	lock *pebble.Lock
+	db   *pebble.DB
+	// branches are those of the bank, ascending.
+	branches []ledger.BranchID
+
+	// open is held for reading by every call, for writing by Close.
+	open   sync.RWMutex
+	closed bool
+
+	// writing guards what follows.
+	writing sync.Mutex
+	writer  writer
+	// state is as of the last commit.
+	state state
+
+	visible visible
+}
+
+// Open opens the data directory dir, or makes it, and takes a new epoch, which
+// is synced. It returns an *IdentityError when the directory belongs to another
+// branch or bank, a *FormatError when it has another format, and another error
+// when another process holds it, when it can't be read, or when what it holds
+// does not fit together. The caller closes the journal.
+func Open(dir string, id Identity, opts Options) (*Journal, *State, error) {
+	id.Branches = slices.Sorted(slices.Values(id.Branches))
+	fresh, err := ledger.New(id.Branches, id.Opening)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, ok := fresh.Index(id.Branch); !ok {
+		return nil, nil, fmt.Errorf("branch %d is not one of the branches %v", id.Branch, id.Branches)
+	}
+	if opts.FS == nil {
+		opts.FS = vfs.Default
+		if dir, err = filepath.Abs(dir); err != nil {
+			return nil, nil, err
+		}
+	}
+	j := &Journal{disk: &disk{FS: opts.FS, dir: dir, onFailure: opts.OnFailure}, branches: id.Branches, visible: newVisible(id.Branches)}
+	if err := j.openStore(opts.Logger); err != nil {
+		return nil, nil, err
+	}
+	s, err := j.boot(id, fresh)
+	if err != nil {
+		return nil, nil, errors.Join(err, j.Close())
+	}
+	return j, s, nil
+}
+
+// boot reads what the directory holds and takes an epoch.
+func (j *Journal) boot(id Identity, fresh *ledger.Ledger) (*State, error) {
+	if err := j.claim(id, fresh); err != nil {
+		return nil, err
+	}
+	s, err := j.load(id, fresh)
+	if err != nil {
+		return nil, fmt.Errorf("read the journal in %s: %w", j.disk.dir, err)
+	}
+	if err := j.db.Set(epochKey, appendEpoch(nil, s.Epoch), pebble.Sync); err != nil {
+		return nil, err
+	}
+	if err := j.disk.failure(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close waits for the calls that are under way, and closes the directory. All
+// that was committed is then synced. It returns the failure that stopped the
+// journal, if there was one; closing again does nothing.
+func (j *Journal) Close() error {
+	j.open.Lock()
+	defer j.open.Unlock()
+	if j.closed {
+		return nil
+	}
+	j.closed = true
+	err := j.db.Close()
+	if failure := j.disk.failure(); failure != nil {
+		err = failure
+	}
+	return errors.Join(err, j.lock.Close())
+}
+
+// enter begins a call; unless it errs, leave ends it.
+func (j *Journal) enter() error {
+	j.open.RLock()
+	if j.closed {
+		j.open.RUnlock()
+		return ErrClosed
+	}
+	return nil
+}
+
+func (j *Journal) leave() { j.open.RUnlock() }

@@ -1,0 +1,86 @@
+package journal
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"passbook/branch/ledger"
+)
+
+// The tables, each the first byte of its keys.
+const (
+	metaTable      = 'm'
+	headTable      = 'h'
+	accountTable   = 'a'
+	batchTable     = 'b'
+	requestTable   = 'r'
+	statementTable = 's'
+)
+
+var (
+	identityKey = []byte("midentity")
+	epochKey    = []byte("mepoch")
+	stateKey    = []byte("mstate")
+)
+
+func appendHeadKey(out []byte, b ledger.BranchID) []byte {
+	return binary.BigEndian.AppendUint32(append(out, headTable), uint32(b))
+}
+
+func appendAccountKey(out []byte, account string) []byte {
+	return append(append(out, accountTable), account...)
+}
+
+// appendBatchKey names the batch of a journal that ends at last.
+func appendBatchKey(out []byte, b ledger.BranchID, last uint64) []byte {
+	out = binary.BigEndian.AppendUint32(append(out, batchTable), uint32(b))
+	return binary.BigEndian.AppendUint64(out, last)
+}
+
+func appendRequestKey(out []byte, id string) []byte {
+	return append(append(out, requestTable), id...)
+}
+
+// appendStatementKey names what the batch applied as the order-th changed in
+// an account, whose name must have at most ledger.MaxNameBytes.
+func appendStatementKey(out []byte, account string, order uint64) []byte {
+	out = append(append(out, statementTable, byte(len(account))), account...)
+	return binary.BigEndian.AppendUint64(out, order)
+}
+
+// statementOrder returns the order in a statement key.
+func statementOrder(key []byte) uint64 {
+	return binary.BigEndian.Uint64(key[len(key)-8:])
+}
+
+// batchEnd returns the last sequence in a batch key.
+func batchEnd(key []byte) uint64 {
+	return binary.BigEndian.Uint64(key[len(key)-8:])
+}
+
+// keyName says for people which key an error is about.
+func keyName(key []byte) string {
+	if len(key) == 0 {
+		return "empty key"
+	}
+	rest := key[1:]
+	switch {
+	case key[0] == metaTable:
+		return fmt.Sprintf("meta %q", rest)
+	case key[0] == headTable && len(rest) == 4:
+		return fmt.Sprintf("head of branch %d", binary.BigEndian.Uint32(rest))
+	case key[0] == accountTable:
+		return fmt.Sprintf("account %q", rest)
+	case key[0] == batchTable && len(rest) == 12:
+		return batchName(ledger.BranchID(binary.BigEndian.Uint32(rest)), batchEnd(key))
+	case key[0] == requestTable:
+		return fmt.Sprintf("request id %q", rest)
+	case key[0] == statementTable && len(rest) >= 9:
+		return fmt.Sprintf("statement of account %q at order %d", rest[1:len(rest)-8], statementOrder(key))
+	}
+	return fmt.Sprintf("key %q", key)
+}
+
+func batchName(b ledger.BranchID, last uint64) string {
+	return fmt.Sprintf("batch of branch %d that ends at sequence %d", b, last)
+}

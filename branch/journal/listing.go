@@ -1,0 +1,139 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"passbook/branch/ledger"
+)
+
+// Limits of a page.
+const (
+	// DefaultPage is the length of a page that names no limit.
+	DefaultPage = 100
+	// MaxPage is the length of the longest page.
+	MaxPage = 1000
+)
+
+// Page says which part of a listing is asked for.
+type Page struct {
+	// Newest asks for the newest entries first, instead of the oldest.
+	Newest bool
+	// Limit is the number of entries at most; 0 means DefaultPage, and more
+	// than MaxPage means that.
+	Limit int
+	// Cursor is where the page begins, as the page before it returned it; 0 is
+	// the beginning.
+	Cursor uint64
+}
+
+// Listed is an entry in a listing.
+type Listed struct {
+	// At is where the entry is.
+	At ledger.Position
+	// Entry is the entry.
+	Entry ledger.Entry
+	// Balance is that right after the entry, as this branch saw it: of the
+	// account that a statement is for, and of the entry's account in a
+	// journal.
+	Balance ledger.Amount
+}
+
+// lister gathers a page. Cursors name the last entry that a page has.
+type lister struct {
+	page  Page
+	items []Listed
+	last  uint64
+	// next is the cursor of the next page, or 0 when there is no more.
+	next uint64
+}
+
+func newLister(q Page) *lister {
+	if q.Limit <= 0 {
+		q.Limit = DefaultPage
+	}
+	q.Limit = min(q.Limit, MaxPage)
+	return &lister{page: q}
+}
+
+// after reports whether the entry at a cursor comes after the page before.
+func (l *lister) after(cursor uint64) bool {
+	switch {
+	case l.page.Cursor == 0:
+		return true
+	case l.page.Newest:
+		return cursor < l.page.Cursor
+	}
+	return cursor > l.page.Cursor
+}
+
+// add adds an entry, and returns false when the page was full without it.
+func (l *lister) add(cursor uint64, item Listed) bool {
+	if len(l.items) == l.page.Limit {
+		l.next = l.last
+		return false
+	}
+	l.items, l.last = append(l.items, item), cursor
+	return true
+}
+
+// indexes visits 0 to n-1 in the page's order until visit returns false, and
+// returns whether it never did.
+func (l *lister) indexes(n int, visit func(int) bool) bool {
+	for k := range n {
+		i := k
+		if l.page.Newest {
+			i = n - 1 - k
+		}
+		if !visit(i) {
+			return false
+		}
+	}
+	return true
+}
+
+// walk visits what iter has in the page's order until visit returns false,
+// and closes it.
+func (l *lister) walk(iter *pebble.Iterator, visit func() (bool, error)) (err error) {
+	defer func() { err = errors.Join(err, iter.Close()) }()
+	first, next := iter.First, iter.Next
+	if l.page.Newest {
+		first, next = iter.Last, iter.Prev
+	}
+	for ok := first(); ok; ok = next() {
+		if more, err := visit(); err != nil || !more {
+			return err
+		}
+	}
+	return iter.Error()
+}
+
+// Entries lists the journal of a branch, grants included. It returns the page
+// and the cursor of the next one, or 0 when there is no more.
+func (j *Journal) Entries(branch ledger.BranchID, q Page) ([]Listed, uint64, error) {
+	if err := j.enter(); err != nil {
+		return nil, 0, err
+	}
+	defer j.leave()
+	l := newLister(q)
+	first, last := uint64(1), j.visible.end(branch)
+	if q.Cursor != 0 && q.Newest {
+		last = j.endOf(branch, min(q.Cursor-1, last))
+	} else if q.Cursor != 0 {
+		first = q.Cursor + 1
+	}
+	if first > last || first == 0 {
+		return nil, 0, nil
+	}
+	iter, err := j.batches(branch, first, last)
+	if err != nil {
+		return nil, 0, err
+	}
+	err = l.walk(iter, func() (bool, error) { return l.addBatch(iter) })
+	if err != nil {
+		return nil, 0, err
+	}
+	return l.items, l.next, nil
+}

@@ -1,0 +1,162 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"passbook/branch/ledger"
+)
+
+// visible is how far reads may look: Pebble shows a batch before its sync has
+// finished, and it must not be seen until then.
+type visible struct {
+	branches []ledger.BranchID
+	// order is that of the last batch committed.
+	order atomic.Uint64
+	// heads are the sequences where the journals end, by the bank's order.
+	heads []atomic.Uint64
+}
+
+func newVisible(branches []ledger.BranchID) visible {
+	return visible{branches: branches, heads: make([]atomic.Uint64, len(branches))}
+}
+
+func (v *visible) publish(ends []uint64, order uint64) {
+	for i, end := range ends {
+		v.heads[i].Store(end)
+	}
+	v.order.Store(order)
+}
+
+// end returns the sequence where a journal ends; 0 for a branch that the bank
+// does not have.
+func (v *visible) end(b ledger.BranchID) uint64 {
+	if i, ok := slices.BinarySearch(v.branches, b); ok {
+		return v.heads[i].Load()
+	}
+	return 0
+}
+
+// Request finds the entry that was first recorded under a request id.
+func (j *Journal) Request(id string) (ledger.Recorded, bool, error) {
+	if err := j.enter(); err != nil {
+		return ledger.Recorded{}, false, err
+	}
+	defer j.leave()
+	var rec ledger.Recorded
+	err := get(j, appendRequestKey(nil, id), &rec, func(key, value []byte) (rec ledger.Recorded, err error) {
+		rec.At, rec.Balance, err = decodeRequest(key, value)
+		return rec, err
+	})
+	if err != nil || rec.At.Sequence == 0 || rec.At.Sequence > j.visible.end(rec.At.Branch) {
+		return ledger.Recorded{}, false, err
+	}
+	err = j.scan(rec.At.Branch, rec.At.Sequence-1, func(_ storedBatch, s *ledger.Sealed) (bool, error) {
+		if s.Batch.FirstSequence > rec.At.Sequence {
+			return false, fmt.Errorf("request id %q: entry %d of branch %d is missing", id, rec.At.Sequence, rec.At.Branch)
+		}
+		rec.Entry = s.Batch.Entries[rec.At.Sequence-s.Batch.FirstSequence]
+		return false, nil
+	})
+	return rec, err == nil, err
+}
+
+// HashAt returns the hash of the batch of a branch that ends at sequence, or
+// false when none does.
+func (j *Journal) HashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, bool, error) {
+	if err := j.enter(); err != nil {
+		return ledger.Hash{}, false, err
+	}
+	defer j.leave()
+	if sequence == 0 || sequence > j.visible.end(branch) {
+		return ledger.Hash{}, false, nil
+	}
+	var hash ledger.Hash
+	found := false
+	err := get(j, appendBatchKey(nil, branch, sequence), &hash, func(key, value []byte) (ledger.Hash, error) {
+		stored, err := decodeBatch(key, value)
+		found = err == nil
+		return stored.hash, err
+	})
+	return hash, found, err
+}
+
+// Batches returns batches of a branch, in order, from the one on that holds
+// the entry after the given sequence: at least one if there is any, and about
+// maxBytes of them at most. Each is checked against its hash; an error names
+// the branch and the sequence where the batch that does not fit ends.
+func (j *Journal) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Sealed, error) {
+	if err := j.enter(); err != nil {
+		return nil, err
+	}
+	defer j.leave()
+	var batches []*ledger.Sealed
+	total := 0
+	err := j.scan(branch, after, func(_ storedBatch, s *ledger.Sealed) (bool, error) {
+		if total += len(s.Bytes); total > maxBytes && len(batches) > 0 {
+			return false, nil
+		}
+		s.Bytes = slices.Clone(s.Bytes)
+		batches = append(batches, s)
+		return total < maxBytes, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return batches, nil
+}
+
+// scan visits the committed batches of a journal in order, from the one on
+// that holds the entry after the given sequence, until visit returns false.
+// What visit gets lasts until it returns.
+func (j *Journal) scan(branch ledger.BranchID, after uint64, visit func(storedBatch, *ledger.Sealed) (bool, error)) (err error) {
+	end := j.visible.end(branch)
+	if after >= end {
+		return nil
+	}
+	iter, err := j.batches(branch, after+1, end)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, iter.Close()) }()
+	for more := iter.First(); more; more = more && iter.Next() {
+		stored, sealed, err := current(iter)
+		if err != nil {
+			return err
+		}
+		if more, err = visit(stored, sealed); err != nil {
+			return err
+		}
+	}
+	return iter.Error()
+}
+
+// batches iterates over the batches of a journal that end from first to last.
+func (j *Journal) batches(branch ledger.BranchID, first, last uint64) (*pebble.Iterator, error) {
+	return j.db.NewIter(&pebble.IterOptions{
+		LowerBound: appendBatchKey(nil, branch, first),
+		UpperBound: append(appendBatchKey(nil, branch, last), 0),
+	})
+}
+
+// current takes the batch apart that an iterator is at.
+func current(iter *pebble.Iterator) (storedBatch, *ledger.Sealed, error) {
+	value, err := iter.ValueAndErr()
+	if err != nil {
+		return storedBatch{}, nil, fmt.Errorf("%s: %w", keyName(iter.Key()), err)
+	}
+	return openBatch(iter.Key(), value)
+}
+
+func openBatch(key, value []byte) (storedBatch, *ledger.Sealed, error) {
+	stored, err := decodeBatch(key, value)
+	if err != nil {
+		return stored, nil, err
+	}
+	sealed, err := stored.open(key)
+	return stored, sealed, err
+}

@@ -1,0 +1,114 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+)
+
+// A process may hold the journals of many branches: each store is kept small,
+// and all share the cache of blocks.
+const (
+	// cacheBytes bounds the cache of all stores of the process.
+	cacheBytes = 16 << 20
+	// memTableBytes bounds one memtable. A store begins with a quarter of a
+	// megabyte and doubles it as writes come.
+	memTableBytes = 4 << 20
+	// bloomBitsPerKey makes one look-up in a hundred read a block in vain.
+	bloomBitsPerKey = 10
+	// openFiles bounds the tables that one store keeps open.
+	openFiles = 128
+)
+
+// cache is never released: it lasts as long as the process.
+var cache = sync.OnceValue(func() *pebble.Cache { return pebble.NewCache(cacheBytes) })
+
+func (j *Journal) openStore(logger *slog.Logger) error {
+	dir := j.disk.dir
+	if err := j.disk.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	lock, err := pebble.LockDirectory(dir, j.disk)
+	if err != nil {
+		if path := (*os.PathError)(nil); errors.As(err, &path) {
+			return err
+		}
+		return fmt.Errorf("another process holds %s: stop it, or use another --data directory: %w", dir, err)
+	}
+	j.db, err = pebble.Open(dir, j.options(lock, logger))
+	if err == nil {
+		err = j.disk.failure()
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("open the store in %s: %w", dir, err), lock.Close())
+	}
+	j.lock = lock
+	j.disk.armed.Store(true)
+	return nil
+}
+
+func (j *Journal) options(lock *pebble.Lock, logger *slog.Logger) *pebble.Options {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	o := &pebble.Options{
+		FS:                          j.disk,
+		Lock:                        lock,
+		Logger:                      storeLogger{disk: j.disk, log: logger.With("directory", j.disk.dir)},
+		Cache:                       cache(),
+		MaxOpenFiles:                openFiles,
+		MemTableSize:                memTableBytes,
+		MemTableStopWritesThreshold: 4,
+		FormatMajorVersion:          pebble.FormatTableFormatV6,
+		Merger:                      &pebble.Merger{Name: "passbook.oldest", Merge: mergeOldest},
+		CompactionConcurrencyRange:  func() (lower, upper int) { return 1, 1 },
+		// A flush or compaction that failed would be tried again without end.
+		EventListener: &pebble.EventListener{BackgroundError: func(err error) { _ = j.disk.fail(err) }},
+	}
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
+	}
+	return o
+}
+
+// storeLogger passes on what Pebble logs. Pebble expects Fatalf to end the
+// process; here it freezes the disk, after which nothing that Pebble goes on to
+// do has an effect.
+type storeLogger struct {
+	disk *disk
+	log  *slog.Logger
+}
+
+func (l storeLogger) Infof(format string, args ...any) {
+	l.log.Debug(fmt.Sprintf(format, args...))
+}
+
+func (l storeLogger) Errorf(format string, args ...any) {
+	l.log.Error(fmt.Sprintf(format, args...))
+}
+
+func (l storeLogger) Fatalf(format string, args ...any) {
+	_ = l.disk.fail(fmt.Errorf(format, args...))
+}
+
+// oldest merges the values written under one key to the one written first.
+type oldest struct{ value []byte }
+
+func mergeOldest(_, value []byte) (pebble.ValueMerger, error) {
+	return &oldest{value: append([]byte(nil), value...)}, nil
+}
+
+func (o *oldest) MergeNewer([]byte) error { return nil }
+
+func (o *oldest) MergeOlder(value []byte) error {
+	o.value = append(o.value[:0], value...)
+	return nil
+}
+
+func (o *oldest) Finish(bool) ([]byte, io.Closer, error) { return o.value, nil, nil }

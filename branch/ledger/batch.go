@@ -1,0 +1,125 @@
+package ledger
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+)
+
+// Hash is the SHA-256 of a batch's bytes.
+type Hash [sha256.Size]byte
+
+// Position is how far a journal goes: the sequence of its last entry.
+type Position struct {
+	Branch   BranchID
+	Sequence uint64
+}
+
+// MarkedPosition is a position with the hash of the batch that ends there.
+type MarkedPosition struct {
+	Position
+	Hash Hash
+}
+
+// Batch is what a branch commits together: the unit of fsync, hashing,
+// propagation and causality.
+type Batch struct {
+	// Branch is the writer.
+	Branch BranchID
+	// Epoch is the writer's boot; it never decreases within a journal.
+	Epoch uint64
+	// FirstSequence is that of the first entry.
+	FirstSequence uint64
+	// Entries are consecutive. Invariant: there is at least one.
+	Entries []Entry
+	// After are the positions of other journals that the writer had applied,
+	// as far as they changed since its last batch: the batch may be applied
+	// only where all of them are.
+	After []Position
+	// PrevHash is the hash of the writer's batch before this one; zero for the
+	// first.
+	PrevHash Hash
+}
+
+// LastSequence returns the sequence of the last entry.
+func (b *Batch) LastSequence() uint64 { return b.FirstSequence + uint64(len(b.Entries)) - 1 }
+
+// Sealed is a batch with the bytes its writer encoded it to. It is stored and
+// relayed as these bytes, never encoded again.
+type Sealed struct {
+	Batch *Batch
+	Bytes []byte
+	Hash  Hash
+}
+
+// Limits of one batch.
+const (
+	// MaxBatchEntries bounds the entries of a batch.
+	MaxBatchEntries = 8192
+	// MaxBatchBytes bounds the bytes of a batch. An entry with the longest
+	// names takes less than 1 KiB.
+	MaxBatchBytes = 8 << 20
+)
+
+// Errors of OpenSealed.
+var (
+	ErrBatchHash   = errors.New("the hash does not match the bytes of the batch")
+	ErrBatchFormat = errors.New("the bytes are not a batch")
+	ErrBatchSize   = fmt.Errorf("a batch has at most %d entries in %d bytes", MaxBatchEntries, MaxBatchBytes)
+)
+
+// NewSealed encodes a batch and hashes it.
+func NewSealed(b *Batch) *Sealed {
+	bytes := encodeBatch(b)
+	return &Sealed{Batch: b, Bytes: bytes, Hash: sha256.Sum256(bytes)}
+}
+
+// OpenSealed decodes a batch that came from a peer or from disk, and checks
+// what can be checked without a ledger: its hash, that its sequences are
+// consecutive, its clocks rise and its entries are well formed. It returns an
+// error that wraps ErrBatchHash, ErrBatchFormat or ErrBatchSize. The result
+// keeps the given bytes.
+func OpenSealed(bytes []byte, hash Hash) (*Sealed, error) {
+	if len(bytes) > MaxBatchBytes {
+		return nil, ErrBatchSize
+	}
+	if sha256.Sum256(bytes) != hash {
+		return nil, ErrBatchHash
+	}
+	b, err := decodeBatch(bytes)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.check(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBatchFormat, err)
+	}
+	return &Sealed{Batch: b, Bytes: bytes, Hash: hash}, nil
+}
+
+func (b *Batch) check() error {
+	switch {
+	case b.Branch == 0:
+		return errors.New("it names no branch")
+	case b.FirstSequence == 0:
+		return errors.New("its first sequence is 0")
+	case len(b.Entries) == 0:
+		return errors.New("it has no entries")
+	case b.FirstSequence > b.LastSequence():
+		return errors.New("its sequences overflow")
+	}
+	var clock uint64
+	for i := range b.Entries {
+		e := &b.Entries[i]
+		if e.Sequence != b.FirstSequence+uint64(i) {
+			return fmt.Errorf("entry %d has sequence %d where %d is next", i+1, e.Sequence, b.FirstSequence+uint64(i))
+		}
+		if e.Clock <= clock {
+			return fmt.Errorf("entry %d has clock %d after %d", e.Sequence, e.Clock, clock)
+		}
+		if err := e.Check(); err != nil {
+			return fmt.Errorf("entry %d: %w", e.Sequence, err)
+		}
+		clock = e.Clock
+	}
+	return nil
+}

@@ -1,0 +1,40 @@
+package ledger
+
+// Commit is what a branch writes to its disk as one atomic step.
+type Commit struct {
+	// Batches are those applied since the last commit, in that order.
+	Batches []StoredBatch
+	// Accounts are the accounts that they changed, as they are now.
+	Accounts []AccountState
+	// Heads are the journals that they extended, as they are now.
+	Heads []BranchHead
+	// Clock is the ledger's Lamport time.
+	Clock uint64
+	// Settled says that the branch has found out what its peers hold of its
+	// journal: from now on its disk does not count as empty.
+	Settled bool
+	// Sync says that the commit, and all before it, must be synced.
+	Sync bool
+}
+
+// StoredBatch is a batch with what posting its entries led to.
+type StoredBatch struct {
+	*Sealed
+	Posted []Posted
+}
+
+// BranchHead is how far a branch's journal is applied.
+type BranchHead struct {
+	Branch BranchID
+	Head
+}
+
+// Recorded is an entry found by its request id.
+type Recorded struct {
+	// At is where the entry is.
+	At Position
+	// Entry is the entry.
+	Entry Entry
+	// Balance is the account's balance right after it, as this branch saw it.
+	Balance Amount
+}

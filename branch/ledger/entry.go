@@ -1,0 +1,139 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// BranchID names a branch. 0 names none.
+type BranchID uint32
+
+// Amount is money in the smallest unit of the account's currency.
+type Amount int64
+
+// MaxAmount is the largest amount a balance can have.
+const MaxAmount Amount = math.MaxInt64
+
+// SharedAccount is the account that the input file opens and that an empty
+// account name stands for.
+const SharedAccount = "shared"
+
+// MaxNameBytes bounds account names and request ids.
+const MaxNameBytes = 128
+
+// Kind is what an entry says happened.
+type Kind uint8
+
+// The kinds of entries.
+const (
+	Deposit Kind = iota + 1
+	Withdrawal
+	Transfer
+	Grant
+)
+
+// String returns the kind's name as in the API.
+func (k Kind) String() string {
+	switch k {
+	case Deposit:
+		return "deposit"
+	case Withdrawal:
+		return "withdrawal"
+	case Transfer:
+		return "transfer"
+	case Grant:
+		return "grant"
+	}
+	return fmt.Sprintf("kind(%d)", uint8(k))
+}
+
+// Entry is one immutable fact in the journal of the branch that wrote it.
+type Entry struct {
+	// Sequence is the position in the writer's journal, from 1, without gaps.
+	Sequence uint64
+	// Clock is the writer's Lamport time, greater than that of every entry the
+	// writer had applied.
+	Clock uint64
+	// RecordedAt is wall time at the writer in milliseconds since 1970, for
+	// people only; no rule reads it.
+	RecordedAt int64
+	// CustomerID is who asked, as the request named it.
+	CustomerID int64
+	// RequestID is the idempotency key, or empty.
+	RequestID string
+	// Kind is what happened.
+	Kind Kind
+	// Account is the account that is paid into, paid from, or granted.
+	Account string
+	// ToAccount is the account a transfer pays into.
+	ToAccount string
+	// ToBranch is the branch that a grant gives escrow to.
+	ToBranch BranchID
+	// Amount is greater than 0.
+	Amount Amount
+}
+
+// ChangesBalance reports whether the entry changes any balance: all do but
+// grants.
+func (e *Entry) ChangesBalance() bool { return e.Kind != Grant }
+
+// SameRequest reports whether two entries ask for the same thing, which is
+// what one request id may stand for.
+func (e *Entry) SameRequest(o *Entry) bool {
+	return e.Kind == o.Kind && e.Account == o.Account && e.ToAccount == o.ToAccount &&
+		e.Amount == o.Amount && e.CustomerID == o.CustomerID
+}
+
+// Errors that Check returns, and Post where a caller only branches.
+var (
+	ErrAmount  = errors.New("amount must be greater than 0")
+	ErrKind    = errors.New("entry has no known kind")
+	ErrAccount = fmt.Errorf("account name must have 1 to %d bytes", MaxNameBytes)
+	ErrRequest = fmt.Errorf("request id must have at most %d bytes", MaxNameBytes)
+	ErrSelf    = errors.New("transfer needs two different accounts")
+)
+
+// Check reports what is malformed in the entry itself, whatever the ledger.
+func (e *Entry) Check() error {
+	switch {
+	case e.Kind < Deposit || e.Kind > Grant:
+		return ErrKind
+	case e.Amount <= 0:
+		return ErrAmount
+	case e.Account == "" || len(e.Account) > MaxNameBytes:
+		return ErrAccount
+	case len(e.RequestID) > MaxNameBytes:
+		return ErrRequest
+	case e.Kind == Transfer && (e.ToAccount == "" || len(e.ToAccount) > MaxNameBytes):
+		return ErrAccount
+	case e.Kind == Transfer && e.Account == e.ToAccount:
+		return ErrSelf
+	}
+	return nil
+}
+
+// EscrowError says that a branch's escrow does not cover an amount.
+type EscrowError struct {
+	Branch  BranchID
+	Account string
+	Escrow  Amount
+	Amount  Amount
+}
+
+func (e *EscrowError) Error() string {
+	return fmt.Sprintf("branch %d holds escrow %d of account %q, which does not cover %d", e.Branch, e.Escrow, e.Account, e.Amount)
+}
+
+// LimitError says that an amount would take what one branch has paid into an
+// account over Limit: the largest balance, divided by the number of branches,
+// so that no two branches together can overflow it.
+type LimitError struct {
+	Account string
+	Amount  Amount
+	Limit   Amount
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("amount %d would take what this branch has paid into account %q over the limit of %d", e.Amount, e.Account, e.Limit)
+}

@@ -1,0 +1,199 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Ledger is what the entries of all journals add up to at one branch. It is
+// deterministic and does no I/O; its owner calls it from one goroutine.
+//
+// Invariants: no escrow is negative, the escrows of an account sum to its
+// balance, and no balance overflows. Every method that returns an error leaves
+// the ledger unchanged.
+type Ledger struct {
+	branches []BranchID       // ascending
+	index    map[BranchID]int // into branches
+	heads    []Head           // by index
+	accounts map[string]*account
+	// touched are the accounts changed since TakeTouched, in order of their
+	// first change.
+	touched []*account
+	// clock is the largest Lamport time of any entry posted.
+	clock uint64
+	undo  []undo
+}
+
+// Head is how far a journal is applied.
+type Head struct {
+	// Sequence is that of the last entry applied; 0 before the first.
+	Sequence uint64
+	// Hash is that of the last batch applied; zero before the first.
+	Hash Hash
+	// Epoch is that of the last batch applied.
+	Epoch uint64
+}
+
+type account struct {
+	name    string
+	balance Amount
+	// escrow is what each branch alone may spend. Invariant: no value is
+	// negative, and they sum to balance.
+	escrow []Amount
+	// paid is what each branch's own entries have added to the balance, its
+	// share of the opening balance included. Invariant: they sum to balance,
+	// and none is above MaxAmount divided by the number of branches.
+	paid []Amount
+	// last is the sequence of each branch's last entry that changed the
+	// balance.
+	last    []uint64
+	touched bool
+}
+
+// undo takes back one posted entry.
+type undo struct {
+	entry             *Entry
+	lastFrom, lastTo  uint64
+	head, clockBefore uint64
+}
+
+// New returns the ledger before any entry: opening, spread over the branches
+// as the shared account's escrow, and nothing else. It errs when the branches
+// are none, repeated or 0, or when opening is negative.
+func New(branches []BranchID, opening Amount) (*Ledger, error) {
+	l := &Ledger{branches: slices.Sorted(slices.Values(branches)), index: map[BranchID]int{}, accounts: map[string]*account{}}
+	if len(branches) == 0 {
+		return nil, errors.New("a bank needs at least one branch")
+	}
+	if opening < 0 {
+		return nil, fmt.Errorf("opening balance %d is negative", opening)
+	}
+	for i, b := range l.branches {
+		if b == 0 {
+			return nil, errors.New("a branch id must be at least 1")
+		}
+		if _, ok := l.index[b]; ok {
+			return nil, fmt.Errorf("branch %d is there twice", b)
+		}
+		l.index[b] = i
+	}
+	l.heads = make([]Head, len(l.branches))
+	if opening > 0 {
+		a := l.open(SharedAccount)
+		copy(a.escrow, Spread(opening, len(l.branches)))
+		copy(a.paid, a.escrow)
+		a.balance = opening
+	}
+	return l, nil
+}
+
+// Spread divides an opening balance over n branches, in the order of their
+// ids: equal parts, and the remainder to the lowest ids.
+func Spread(opening Amount, n int) []Amount {
+	parts := make([]Amount, n)
+	each, rest := opening/Amount(n), opening%Amount(n)
+	for i := range parts {
+		parts[i] = each
+		if Amount(i) < rest {
+			parts[i]++
+		}
+	}
+	return parts
+}
+
+// Branches returns the ids of all branches, ascending. The caller must not
+// change it.
+func (l *Ledger) Branches() []BranchID { return l.branches }
+
+// Index returns the place of a branch in Branches, or false.
+func (l *Ledger) Index(b BranchID) (int, bool) {
+	i, ok := l.index[b]
+	return i, ok
+}
+
+// Clock returns the largest Lamport time of any entry posted.
+func (l *Ledger) Clock() uint64 { return l.clock }
+
+// Head returns how far the journal of the i-th branch is applied.
+func (l *Ledger) Head(i int) Head { return l.heads[i] }
+
+// Balance returns the balance of an account in this view; 0 for one that
+// nobody has paid into.
+func (l *Ledger) Balance(name string) Amount {
+	if a := l.accounts[name]; a != nil {
+		return a.balance
+	}
+	return 0
+}
+
+// Escrow returns what the i-th branch alone may spend of an account.
+func (l *Ledger) Escrow(name string, i int) Amount {
+	if a := l.accounts[name]; a != nil {
+		return a.escrow[i]
+	}
+	return 0
+}
+
+// Last returns the sequence of the i-th branch's last entry that changed the
+// balance of an account, or 0.
+func (l *Ledger) Last(name string, i int) uint64 {
+	if a := l.accounts[name]; a != nil {
+		return a.last[i]
+	}
+	return 0
+}
+
+// Paid returns what the i-th branch's own entries, and its share of the
+// opening balance, have added to the balance of an account. Over all branches
+// it sums to the balance.
+func (l *Ledger) Paid(name string, i int) Amount {
+	if a := l.accounts[name]; a != nil {
+		return a.paid[i]
+	}
+	return 0
+}
+
+// Accounts returns the names of all accounts, ascending.
+func (l *Ledger) Accounts() []string { return slices.Sorted(maps.Keys(l.accounts)) }
+
+// Limit returns the most that one branch may have paid into an account.
+func (l *Ledger) Limit() Amount { return MaxAmount / Amount(len(l.branches)) }
+
+func (l *Ledger) open(name string) *account {
+	a := l.accounts[name]
+	if a == nil {
+		n := len(l.branches)
+		a = &account{name: name, escrow: make([]Amount, n), paid: make([]Amount, n), last: make([]uint64, n)}
+		l.accounts[name] = a
+	}
+	return a
+}
+
+func (l *Ledger) touch(a *account) {
+	if !a.touched {
+		a.touched = true
+		l.touched = append(l.touched, a)
+	}
+}
+
+// CheckInvariants reports the first invariant that does not hold. It is for
+// tests and for verifying a data directory.
+func (l *Ledger) CheckInvariants() error {
+	for _, name := range l.Accounts() {
+		a := l.accounts[name]
+		var escrow, paid Amount
+		for i := range a.escrow {
+			if a.escrow[i] < 0 {
+				return fmt.Errorf("account %q: escrow %d of branch %d is negative", name, a.escrow[i], l.branches[i])
+			}
+			escrow += a.escrow[i]
+			paid += a.paid[i]
+		}
+		if escrow != a.balance || paid != a.balance || a.balance < 0 {
+			return fmt.Errorf("account %q: balance %d, escrow sums to %d, payments to %d", name, a.balance, escrow, paid)
+		}
+	}
+	return nil
+}

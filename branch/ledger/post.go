@@ -1,0 +1,152 @@
+package ledger
+
+import "fmt"
+
+// Posted is what posting an entry led to.
+type Posted struct {
+	// Balance is that of the entry's account right after it.
+	Balance Amount
+	// ToBalance is that of the account a transfer paid into.
+	ToBalance Amount
+}
+
+// Post applies one entry of the i-th branch's journal. It returns an
+// *EscrowError when that branch's escrow does not cover the amount, a
+// *LimitError when a balance could overflow, one of Check's errors when the
+// entry is malformed, and another error when its sequence is not the next one
+// or its grant goes to no other branch; the ledger is then unchanged.
+func (l *Ledger) Post(i int, e *Entry) (Posted, error) {
+	if err := e.Check(); err != nil {
+		return Posted{}, err
+	}
+	if want := l.heads[i].Sequence + 1; e.Sequence != want {
+		return Posted{}, fmt.Errorf("entry has sequence %d where %d is next", e.Sequence, want)
+	}
+	if err := l.allows(i, e); err != nil {
+		return Posted{}, err
+	}
+	p := l.add(i, e, e.Amount)
+	a := l.accounts[e.Account]
+	if e.ChangesBalance() {
+		a.last[i] = e.Sequence
+		if e.Kind == Transfer {
+			l.accounts[e.ToAccount].last[i] = e.Sequence
+		}
+	}
+	l.heads[i].Sequence = e.Sequence
+	l.clock = max(l.clock, e.Clock)
+	return p, nil
+}
+
+// CanPay reports why the i-th branch can't write the entry: an *EscrowError, a
+// *LimitError, or one of Check's errors.
+func (l *Ledger) CanPay(i int, e *Entry) error {
+	if err := e.Check(); err != nil {
+		return err
+	}
+	return l.allows(i, e)
+}
+
+func (l *Ledger) allows(i int, e *Entry) error {
+	if e.Kind != Deposit {
+		if escrow := l.Escrow(e.Account, i); escrow < e.Amount {
+			return &EscrowError{Branch: l.branches[i], Account: e.Account, Escrow: escrow, Amount: e.Amount}
+		}
+	}
+	switch e.Kind {
+	case Deposit:
+		return l.withinLimit(i, e.Account, e.Amount)
+	case Transfer:
+		return l.withinLimit(i, e.ToAccount, e.Amount)
+	case Grant:
+		if to, ok := l.index[e.ToBranch]; !ok || to == i {
+			return fmt.Errorf("grant to branch %d: not another branch of this bank", e.ToBranch)
+		}
+	}
+	return nil
+}
+
+func (l *Ledger) withinLimit(i int, name string, amount Amount) error {
+	var paid Amount
+	if a := l.accounts[name]; a != nil {
+		paid = a.paid[i]
+	}
+	// paid may be negative, down to -Limit: the difference can't overflow
+	// because amount is compared only after ruling that out.
+	if limit := l.Limit(); amount > limit || paid > limit-amount {
+		return &LimitError{Account: name, Amount: amount, Limit: limit}
+	}
+	return nil
+}
+
+// add moves the entry's money by amount, which is negative to take it back.
+func (l *Ledger) add(i int, e *Entry, amount Amount) Posted {
+	a := l.open(e.Account)
+	l.touch(a)
+	switch e.Kind {
+	case Deposit:
+		a.pay(i, amount)
+	case Withdrawal:
+		a.pay(i, -amount)
+	case Transfer:
+		to := l.open(e.ToAccount)
+		l.touch(to)
+		a.pay(i, -amount)
+		to.pay(i, amount)
+		return Posted{Balance: a.balance, ToBalance: to.balance}
+	case Grant:
+		a.escrow[i] -= amount
+		a.escrow[l.index[e.ToBranch]] += amount
+	}
+	return Posted{Balance: a.balance}
+}
+
+func (a *account) pay(i int, amount Amount) {
+	a.balance += amount
+	a.escrow[i] += amount
+	a.paid[i] += amount
+}
+
+// PostBatch applies all entries of a peer's batch or none, and moves the
+// journal's head. The caller has checked that the batch is next in its journal
+// and that what it depends on is applied; see [Ledger.Fits]. An error means
+// that the writer broke a rule: the batch must never be applied.
+func (l *Ledger) PostBatch(s *Sealed) ([]Posted, error) {
+	i, ok := l.index[s.Batch.Branch]
+	if !ok {
+		return nil, fmt.Errorf("batch of branch %d, which this bank does not have", s.Batch.Branch)
+	}
+	posted := make([]Posted, 0, len(s.Batch.Entries))
+	l.undo = l.undo[:0]
+	for k := range s.Batch.Entries {
+		e := &s.Batch.Entries[k]
+		u := undo{entry: e, lastFrom: l.Last(e.Account, i), lastTo: l.Last(e.ToAccount, i), head: l.heads[i].Sequence, clockBefore: l.clock}
+		p, err := l.Post(i, e)
+		if err != nil {
+			l.takeBack(i)
+			return nil, fmt.Errorf("entry %d of branch %d: %w", e.Sequence, s.Batch.Branch, err)
+		}
+		l.undo = append(l.undo, u)
+		posted = append(posted, p)
+	}
+	l.Seal(i, s.Hash, s.Batch.Epoch)
+	return posted, nil
+}
+
+func (l *Ledger) takeBack(i int) {
+	for k := len(l.undo) - 1; k >= 0; k-- {
+		u := l.undo[k]
+		l.add(i, u.entry, -u.entry.Amount)
+		l.accounts[u.entry.Account].last[i] = u.lastFrom
+		if u.entry.Kind == Transfer {
+			l.accounts[u.entry.ToAccount].last[i] = u.lastTo
+		}
+		l.heads[i].Sequence, l.clock = u.head, u.clockBefore
+	}
+}
+
+// Seal records the hash and epoch of the batch that ends at the i-th journal's
+// last posted entry.
+func (l *Ledger) Seal(i int, hash Hash, epoch uint64) {
+	l.heads[i].Hash, l.heads[i].Epoch = hash, epoch
+}

@@ -1,0 +1,166 @@
+package replica
+
+import (
+	"container/heap"
+	"slices"
+
+	"passbook/branch/ledger"
+)
+
+// ackWait is a recorded write whose customer waits for other branches.
+type ackWait struct {
+	reply    Reply
+	level    Level
+	session  []ledger.Position
+	deadline Millis
+}
+
+// ackHeap has the lowest sequence first.
+type ackHeap []ackWait
+
+func (h ackHeap) Len() int { return len(h) }
+func (h ackHeap) Less(i, j int) bool {
+	return h[i].reply.Receipt.Sequence < h[j].reply.Receipt.Sequence
+}
+func (h ackHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+
+// Push is heap.Interface's.
+func (h *ackHeap) Push(x any) { *h = append(*h, x.(ackWait)) }
+
+// Pop is heap.Interface's.
+func (h *ackHeap) Pop() any {
+	old := *h
+	x := old[len(old)-1]
+	old[len(old)-1] = ackWait{}
+	*h = old[:len(old)-1]
+	return x
+}
+
+// ackQueues are the writes that wait, by their level.
+type ackQueues [All + 1]ackHeap
+
+// acknowledge has a write of this branch's journal answered as soon as its
+// level is reached: with this Ready, or a later one.
+func (r *Replica) acknowledge(op *Operation, reply Reply) {
+	w := ackWait{reply: reply, level: op.Acknowledge, session: op.Session, deadline: op.Deadline}
+	if w.level >= Majority {
+		r.own.wantSync = max(r.own.wantSync, reply.Receipt.Sequence)
+	}
+	heap.Push(&r.acks[w.level], w)
+}
+
+// releaseAcks answers the writes that are acknowledged by now, and those that
+// can't be. It runs after propagate, so that this Ready's own batches count as
+// synced here: its replies leave only then.
+func (r *Replica) releaseAcks() {
+	r.releaseUpTo(Local, r.head(r.self))
+	r.releaseUpTo(Reachable, r.reachableApplied())
+	for _, level := range []Level{Majority, All} {
+		if r.acks[level].Len() == 0 {
+			continue
+		}
+		r.releaseUpTo(level, r.syncedAt(level, false))
+		r.failAfter(level, r.syncedAt(level, true))
+	}
+}
+
+// reachableApplied is how far this branch's journal is applied at every
+// branch that is reachable now.
+func (r *Replica) reachableApplied() uint64 {
+	applied := r.head(r.self)
+	for i, p := range r.peers {
+		if i != r.self && p.reachable {
+			applied = min(applied, p.acked)
+		}
+	}
+	return applied
+}
+
+// syncedAt is how far this branch's journal is synced at as many branches as
+// the level asks for; with hope, as far as it will be if every reachable
+// branch goes on.
+func (r *Replica) syncedAt(level Level, hope bool) uint64 {
+	at := make([]uint64, 0, r.n)
+	for i, p := range r.peers {
+		if i == r.self || hope && p.reachable {
+			at = append(at, r.head(r.self))
+		} else {
+			at = append(at, p.synced)
+		}
+	}
+	slices.Sort(at)
+	if level == All {
+		return at[0]
+	}
+	return at[(r.n-1)/2]
+}
+
+func (r *Replica) releaseUpTo(level Level, sequence uint64) {
+	q := &r.acks[level]
+	for q.Len() > 0 && (*q)[0].reply.Receipt.Sequence <= sequence {
+		w := heap.Pop(q).(ackWait)
+		w.reply.Unreachable = r.unconfirmed(w.reply.Receipt.Sequence)
+		w.reply.Session = r.seen(w.session)
+		r.reply(w.reply)
+	}
+}
+
+// failAfter answers the writes after sequence: too few branches can be
+// reached for their level.
+func (r *Replica) failAfter(level Level, sequence uint64) {
+	q := &r.acks[level]
+	var kept ackHeap
+	for q.Len() > 0 {
+		w := heap.Pop(q).(ackWait)
+		if w.reply.Receipt.Sequence <= sequence {
+			kept = append(kept, w)
+			continue
+		}
+		r.failAck(w)
+	}
+	*q = kept
+}
+
+func (r *Replica) failAck(w ackWait) {
+	at := w.reply.Receipt
+	missing := []ledger.BranchID{}
+	for i, p := range r.peers {
+		if i != r.self && (p.acked < at.Sequence || w.level >= Majority && p.synced < at.Sequence) {
+			missing = append(missing, p.branch)
+		}
+	}
+	r.reply(Reply{ID: w.reply.ID, Err: &NotReplicatedError{Receipt: at, Missing: missing}})
+}
+
+// unconfirmed returns the unreachable branches that have not confirmed an own
+// entry.
+func (r *Replica) unconfirmed(sequence uint64) []ledger.BranchID {
+	var out []ledger.BranchID
+	for i, p := range r.peers {
+		if i != r.self && !p.reachable && p.acked < sequence {
+			out = append(out, p.branch)
+		}
+	}
+	return out
+}
+
+// expireAcks answers the writes whose deadline has passed. They are recorded.
+func (r *Replica) expireAcks() {
+	for level := Local; level <= All; level++ {
+		q := &r.acks[level]
+		expired := func(w ackWait) bool { return r.now >= w.deadline }
+		if !slices.ContainsFunc(*q, expired) {
+			continue
+		}
+		var kept ackHeap
+		for _, w := range *q {
+			if expired(w) {
+				r.failAck(w)
+			} else {
+				kept = append(kept, w)
+			}
+		}
+		heap.Init(&kept)
+		*q = kept
+	}
+}

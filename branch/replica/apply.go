@@ -1,0 +1,209 @@
+package replica
+
+import (
+	"fmt"
+	"slices"
+
+	"passbook/branch/ledger"
+)
+
+// earlyBatches are batches of one journal that wait for what comes before
+// them, or for what they depend on. They are ascending.
+type earlyBatches struct {
+	batches []*ledger.Sealed
+	bytes   int
+	// from is the peer that sent the first of them, since when it waits.
+	from  *peer
+	since Millis
+}
+
+// receiveBatch applies a batch that is next in its journal and whose
+// dependencies are applied, keeps one that is early, and ignores a duplicate.
+// One that does not chain, or breaks a rule, stops its journal here.
+func (r *Replica) receiveBatch(from *peer, s *ledger.Sealed) {
+	i, ok := r.ledger.Index(s.Batch.Branch)
+	if !ok || r.forked[i] {
+		return
+	}
+	origin := r.peers[i]
+	origin.ackDue = origin.ackDue || origin.linked
+	if i == r.self && r.recovery.state != Recovering && s.Batch.LastSequence() > r.head(i) {
+		r.halt(fmt.Sprintf("branch %d has entry %d of this branch's journal, which ends at %d here", from.branch, s.Batch.LastSequence(), r.head(i)))
+		return
+	}
+	switch head := r.head(i); {
+	case s.Batch.LastSequence() <= head:
+		r.compareHash(from, i, ledger.MarkedPosition{Position: ledger.Position{Branch: origin.branch, Sequence: s.Batch.LastSequence()}, Hash: s.Hash})
+	case s.Batch.FirstSequence == head+1 && r.missing(s).Branch == 0:
+		r.apply(i, s)
+		r.applyEarly()
+	case s.Batch.FirstSequence > head:
+		r.keepEarly(from, i, s)
+	default:
+		r.fork(i, fmt.Sprintf("branch %d sent entries %d to %d where %d is next", from.branch, s.Batch.FirstSequence, s.Batch.LastSequence(), head+1))
+	}
+}
+
+// missing returns a position that the batch depends on and that is not applied
+// here: the causal wait.
+func (r *Replica) missing(s *ledger.Sealed) ledger.Position {
+	for _, a := range s.Batch.After {
+		i, ok := r.ledger.Index(a.Branch)
+		if !ok || r.head(i) < a.Sequence {
+			return a
+		}
+	}
+	return ledger.Position{}
+}
+
+// apply posts a batch that fits, or stops its journal.
+func (r *Replica) apply(i int, s *ledger.Sealed) {
+	head := r.ledger.Head(i)
+	if s.Batch.PrevHash != head.Hash {
+		r.fork(i, fmt.Sprintf("its entry %d does not follow the one before it: the hashes differ", s.Batch.FirstSequence))
+		return
+	}
+	if s.Batch.Epoch < head.Epoch {
+		r.fork(i, fmt.Sprintf("its entry %d is of boot %d, the one before it of boot %d", s.Batch.FirstSequence, s.Batch.Epoch, head.Epoch))
+		return
+	}
+	posted, err := r.ledger.PostBatch(s)
+	if err != nil {
+		r.fork(i, fmt.Sprintf("it breaks a rule: %v", err))
+		return
+	}
+	r.commit.Batches = append(r.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: posted})
+	r.commit.Sync = r.commit.Sync || i == r.self
+	r.applied = true
+	r.clock = max(r.clock, r.ledger.Clock())
+	r.fetches[i].again = r.fetches[i].from != nil
+	for k := range s.Batch.Entries {
+		e := &s.Batch.Entries[k]
+		r.checkRequest(s.Batch.Branch, e)
+		r.remember(s.Batch.Branch, e, posted[k])
+		r.touchAccount(e.Account)
+		if e.Kind == ledger.Transfer {
+			r.touchAccount(e.ToAccount)
+		}
+	}
+	if i == r.self {
+		clear(r.own.after) // the next own batch names them all again
+	}
+}
+
+// checkRequest raises an alarm when two journals hold one request id: the
+// customer was served twice.
+func (r *Replica) checkRequest(b ledger.BranchID, e *ledger.Entry) {
+	if e.RequestID == "" {
+		return
+	}
+	if rec, ok := r.recorded(e.RequestID); ok && rec.At != (ledger.Position{Branch: b, Sequence: e.Sequence}) {
+		r.alarm(fmt.Sprintf("request id %q is recorded twice: by branch %d as entry %d and by branch %d as entry %d",
+			e.RequestID, rec.At.Branch, rec.At.Sequence, b, e.Sequence))
+	}
+}
+
+// keepEarly keeps a batch until it fits; over the bound it is dropped and
+// comes again, since it is not acked.
+func (r *Replica) keepEarly(from *peer, i int, s *ledger.Sealed) {
+	q := &r.early[i]
+	k, found := slices.BinarySearchFunc(q.batches, s.Batch.FirstSequence, func(b *ledger.Sealed, first uint64) int {
+		switch {
+		case b.Batch.FirstSequence < first:
+			return -1
+		case b.Batch.FirstSequence > first:
+			return 1
+		}
+		return 0
+	})
+	if found || len(q.batches) >= maxEarlyBatches || q.bytes+len(s.Bytes) > maxEarlyBytes && len(q.batches) > 0 {
+		return
+	}
+	if len(q.batches) == 0 {
+		q.since = r.now
+	}
+	if k == 0 {
+		q.from = from
+	}
+	q.batches = slices.Insert(q.batches, k, s)
+	q.bytes += len(s.Bytes)
+}
+
+// applyEarly applies the batches that have waited for what was just applied.
+func (r *Replica) applyEarly() {
+	for again := true; again; {
+		again = false
+		for i := range r.early {
+			for r.applyFirstEarly(i) {
+				again = true
+			}
+		}
+	}
+}
+
+func (r *Replica) applyFirstEarly(i int) bool {
+	q := &r.early[i]
+	if len(q.batches) == 0 {
+		return false
+	}
+	s := q.batches[0]
+	head := r.head(i)
+	fits := s.Batch.FirstSequence == head+1 && r.missing(s).Branch == 0
+	if !fits && s.Batch.FirstSequence > head && !r.forked[i] {
+		return false
+	}
+	q.batches = slices.Delete(q.batches, 0, 1)
+	q.bytes -= len(s.Bytes)
+	q.since = r.now
+	if fits && !r.forked[i] {
+		r.apply(i, s)
+	}
+	return true
+}
+
+// compareHash raises the fork alarm when a batch that another branch holds is
+// not the one that is applied here.
+func (r *Replica) compareHash(from *peer, i int, m ledger.MarkedPosition) {
+	hash, ok := r.hashAt(i, m.Sequence)
+	if ok && hash == m.Hash {
+		return
+	}
+	text := fmt.Sprintf("its entry %d is another one at branch %d than here", m.Sequence, from.branch)
+	r.fork(i, text)
+}
+
+// hashAt returns the hash of the batch of the i-th journal that ends at
+// sequence.
+func (r *Replica) hashAt(i int, sequence uint64) (ledger.Hash, bool) {
+	if head := r.ledger.Head(i); head.Sequence == sequence {
+		return head.Hash, true
+	}
+	b := r.peers[i].branch
+	for _, s := range r.commit.Batches {
+		if s.Batch.Branch == b && s.Batch.LastSequence() == sequence {
+			return s.Hash, true
+		}
+	}
+	hash, ok, err := r.cfg.Storage.HashAt(b, sequence)
+	if err != nil {
+		r.fail(fmt.Errorf("read the hash of entry %d of branch %d: %w", sequence, b, err))
+	}
+	return hash, ok && err == nil
+}
+
+// fork stops a journal that has forked: a restored backup, or two processes
+// with one branch id. Nothing more of it is applied until an operator has
+// looked.
+func (r *Replica) fork(i int, text string) {
+	if i == r.self {
+		r.halt(text)
+		return
+	}
+	if r.err != nil {
+		return // the disk failed, which says nothing about the journal
+	}
+	r.forked[i] = true
+	r.early[i] = earlyBatches{}
+	r.peers[i].forkedDue = true
+	r.alarm(fmt.Sprintf("the journal of branch %d has forked: %s", r.peers[i].branch, text))
+}

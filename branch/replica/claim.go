@@ -1,0 +1,392 @@
+package replica
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"passbook/branch/ledger"
+)
+
+// queue holds what waits for escrow of one account at this branch: its own
+// writes, and the claims of peers. Both go by their tickets, oldest first:
+// waiting only ever points at older tickets, so there is no deadlock, and the
+// oldest gets whatever is claimed for it, so there is no livelock.
+type queue struct {
+	// waiting are this branch's own writes, oldest first.
+	waiting []*pending
+	// claims are those of peers that came while an older write waits here.
+	claims []peerClaim
+	// round are the calls of the claim round under way.
+	round []*call
+	// pausedUntil is when the next round may start, pause how long the last
+	// pause was.
+	pausedUntil, pause Millis
+	// heldUntil is until when nothing may change the balance, since a peer
+	// takes a look; heldBy is that peer.
+	heldUntil Millis
+	heldBy    ledger.BranchID
+	touched   bool
+}
+
+// peerClaim is a claim that has not been answered.
+type peerClaim struct {
+	peer  *peer
+	claim Claim
+}
+
+// call is a claim or a look on its way to a peer and back.
+type call struct {
+	id      uint64
+	peer    *peer
+	account string
+	sentAt  Millis
+	// collect is set for a look; what follows is for a claim.
+	collect  *collect
+	answered bool
+	failed   bool
+	granted  ledger.Amount
+	// sequence is what must be applied of the peer's journal for its answer to
+	// show in this branch's view.
+	sequence uint64
+}
+
+// mustQueue reports whether a write has to wait its turn although the escrow
+// is here: older ones wait, or the balance is being looked at.
+func (r *Replica) mustQueue(e *ledger.Entry) bool {
+	if q := r.queues[e.Account]; q != nil && (len(q.waiting) > 0 || r.now < q.heldUntil) {
+		return true
+	}
+	if e.Kind != ledger.Transfer {
+		return false
+	}
+	q := r.queues[e.ToAccount]
+	return q != nil && r.now < q.heldUntil
+}
+
+// queueOf returns the queue of an account, and has it looked at.
+func (r *Replica) queueOf(account string) *queue {
+	q := r.queues[account]
+	if q == nil {
+		q = &queue{}
+		r.queues[account] = q
+	}
+	r.touchAccount(account)
+	return q
+}
+
+// wait gives a write its ticket and queues it.
+func (r *Replica) wait(p *pending) {
+	q := r.queueOf(p.op.Entry.Account)
+	if len(q.waiting) >= maxWaiting {
+		r.refuse(p, ErrQueueFull)
+		return
+	}
+	r.clock = max(r.clock, r.ledger.Clock()) + 1
+	p.ticket = Ticket{Clock: r.clock, Branch: r.cfg.ID}
+	if id := p.op.Entry.RequestID; id != "" {
+		r.byRequest[id] = p
+	}
+	q.insert(p)
+}
+
+// insert queues a write by its ticket.
+func (q *queue) insert(p *pending) {
+	k, _ := slices.BinarySearchFunc(q.waiting, p, func(a, b *pending) int { return compareTickets(a.ticket, b.ticket) })
+	q.waiting = slices.Insert(q.waiting, k, p)
+}
+
+func compareTickets(a, b Ticket) int {
+	if c := cmp.Compare(a.Clock, b.Clock); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Branch, b.Branch)
+}
+
+// settleQueues serves the queues that something has happened to.
+func (r *Replica) settleQueues() {
+	if r.applied {
+		// Any batch may end a round, and any link may open one.
+		for _, name := range sortedKeys(r.queues) {
+			r.touchAccount(name)
+		}
+	}
+	for len(r.settle) > 0 {
+		name := r.settle[0]
+		r.settle = r.settle[1:]
+		q := r.queues[name]
+		if q == nil {
+			continue
+		}
+		q.touched = false
+		r.settleQueue(name, q)
+		if len(q.waiting) == 0 && len(q.claims) == 0 && len(q.round) == 0 && r.now >= q.heldUntil {
+			delete(r.queues, name)
+		}
+	}
+	r.settle = nil
+}
+
+// settleQueue serves one account's waiting writes and claims, oldest ticket
+// first, and claims what is still lacking.
+func (r *Replica) settleQueue(name string, q *queue) {
+	for {
+		if len(q.claims) > 0 && (len(q.waiting) == 0 || q.claims[0].claim.Ticket.Older(q.waiting[0].ticket)) {
+			c := q.claims[0]
+			q.claims = q.claims[1:]
+			r.grant(c.peer, &c.claim)
+			continue
+		}
+		if len(q.waiting) == 0 || r.now < q.heldUntil || !r.serveWaiting(q) {
+			break
+		}
+	}
+	q.round = slices.DeleteFunc(q.round, func(c *call) bool { return r.callDone(q, c) })
+	if len(q.waiting) > 0 && len(q.round) == 0 && r.now >= q.pausedUntil && r.now >= q.heldUntil {
+		r.startRound(name, q)
+	}
+}
+
+// serveWaiting records or refuses the oldest waiting write, if it can.
+func (r *Replica) serveWaiting(q *queue) bool {
+	p := q.waiting[0]
+	if p.op.Entry.Kind == ledger.Transfer && r.heldAccount(p.op.Entry.ToAccount) {
+		return false
+	}
+	err := r.ledger.CanPay(r.self, &p.op.Entry)
+	var escrow *ledger.EscrowError
+	if errors.As(err, &escrow) {
+		return false
+	}
+	q.waiting = slices.Delete(q.waiting, 0, 1)
+	q.pause = 0
+	if err != nil {
+		r.refuse(p, err)
+	} else {
+		r.record(p)
+	}
+	return true
+}
+
+func (r *Replica) heldAccount(name string) bool {
+	q := r.queues[name]
+	return q != nil && r.now < q.heldUntil
+}
+
+// callDone reports whether a claim of a round is answered and its answer shows
+// in this branch's view.
+func (r *Replica) callDone(q *queue, c *call) bool {
+	if c.failed {
+		return true
+	}
+	done := c.answered && r.head(c.peer.index) >= c.sequence
+	if done && c.granted == 0 {
+		// What the view promised had already moved on: let it arrive.
+		q.pause = min(max(2*q.pause, claimPauseMin), claimPauseMax)
+		q.pausedUntil = r.now + q.pause
+	}
+	return done
+}
+
+// startRound claims the shortfall of the whole queue: from the richest peers
+// first, as this branch sees them, and from all if that is what it takes.
+func (r *Replica) startRound(name string, q *queue) {
+	first := q.waiting[0]
+	if r.ledger.CanPay(r.self, &first.op.Entry) == nil {
+		return // it only waits for a look to end
+	}
+	escrow := r.ledger.Escrow(name, r.self)
+	if r.ledger.Balance(name) < first.op.Entry.Amount {
+		// Too much even for all branches: find out whether that is so. A
+		// doomed withdrawal moves no escrow.
+		q.waiting = slices.Delete(q.waiting, 0, 1)
+		r.joinCollect(name, waiter{op: first})
+		r.touchAccount(name)
+		return
+	}
+	rich, within := r.richestPeers(name)
+	if escrow+within < first.op.Entry.Amount {
+		q.waiting = slices.Delete(q.waiting, 0, 1)
+		r.refuse(first, r.unavailable(&first.op.Entry, "the amount needs escrow of branches that can't be reached"))
+		r.touchAccount(name)
+		return
+	}
+	lacking := r.shortfall(q, escrow, within)
+	for _, p := range rich {
+		if lacking <= 0 {
+			break
+		}
+		ask := min(lacking, r.ledger.Escrow(name, p.index))
+		lacking -= ask
+		c := r.newCall(p, name)
+		q.round = append(q.round, c)
+		r.send(p, Message{Claim: &Claim{ID: c.id, Account: name, Amount: ask, Ticket: first.ticket}})
+	}
+}
+
+// shortfall is what the queue lacks, as far as the reachable peers have it.
+func (r *Replica) shortfall(q *queue, escrow, within ledger.Amount) ledger.Amount {
+	lacking := -escrow
+	for _, p := range q.waiting {
+		if p.op.Entry.Kind == ledger.Deposit {
+			continue
+		}
+		if lacking += p.op.Entry.Amount; lacking >= within {
+			return within
+		}
+	}
+	return lacking
+}
+
+// richestPeers returns the peers that can be asked and hold escrow of an
+// account in this view, most first, and what they hold together.
+func (r *Replica) richestPeers(name string) ([]*peer, ledger.Amount) {
+	var rich []*peer
+	var sum ledger.Amount
+	for i, p := range r.peers {
+		if e := r.ledger.Escrow(name, i); i != r.self && e > 0 && r.callable(p) {
+			rich = append(rich, p)
+			sum += e
+		}
+	}
+	slices.SortStableFunc(rich, func(a, b *peer) int {
+		return cmp.Compare(r.ledger.Escrow(name, b.index), r.ledger.Escrow(name, a.index))
+	})
+	return rich, sum
+}
+
+// callable reports whether a call to a peer has a chance.
+func (r *Replica) callable(p *peer) bool { return p.linked && p.heard && !p.suspect }
+
+func (r *Replica) newCall(p *peer, account string) *call {
+	r.nextCall++
+	c := &call{id: r.nextCall, peer: p, account: account, sentAt: r.now}
+	r.calls[c.id] = c
+	return c
+}
+
+// receiveClaim queues a peer's claim. A new claim of a peer replaces its old
+// one for the account, which is answered with nothing.
+func (r *Replica) receiveClaim(p *peer, c *Claim) {
+	if c.Amount <= 0 || r.recovery.state != Serving || c.Account == "" {
+		r.send(p, Message{ClaimAnswer: &ClaimAnswer{ID: c.ID, Sequence: r.head(r.self)}})
+		return
+	}
+	r.clock = max(r.clock, c.Ticket.Clock)
+	q := r.queueOf(c.Account)
+	for k := range q.claims {
+		if old := q.claims[k]; old.peer == p {
+			r.answerClaim(p, &old.claim, 0)
+			q.claims = slices.Delete(q.claims, k, k+1)
+			break
+		}
+	}
+	k, _ := slices.BinarySearchFunc(q.claims, c.Ticket, func(a peerClaim, t Ticket) int { return compareTickets(a.claim.Ticket, t) })
+	q.claims = slices.Insert(q.claims, k, peerClaim{peer: p, claim: *c})
+}
+
+// grant answers a claim with what is asked for, as far as it is here, and half
+// of what remains on top, so that a hot account is not claimed for each
+// operation.
+func (r *Replica) grant(p *peer, c *Claim) {
+	escrow := r.ledger.Escrow(c.Account, r.self)
+	amount := min(c.Amount, escrow)
+	amount += (escrow - amount) / 2
+	if amount > 0 {
+		r.post(ledger.Entry{Kind: ledger.Grant, Account: c.Account, ToBranch: p.branch, Amount: amount})
+	}
+	r.answerClaim(p, c, amount)
+}
+
+func (r *Replica) answerClaim(p *peer, c *Claim, granted ledger.Amount) {
+	r.send(p, Message{ClaimAnswer: &ClaimAnswer{
+		ID: c.ID, Granted: granted, Sequence: r.head(r.self), Escrow: r.ledger.Escrow(c.Account, r.self),
+	}})
+}
+
+func (r *Replica) receiveClaimAnswer(p *peer, a *ClaimAnswer) {
+	c := r.calls[a.ID]
+	if c == nil || c.peer != p || c.collect != nil {
+		return
+	}
+	delete(r.calls, c.id)
+	c.answered, c.failed, c.granted, c.sequence = !a.Failed, a.Failed, a.Granted, a.Sequence
+	p.suspect = p.suspect || a.Failed
+	r.touchAccount(c.account)
+}
+
+// dropClaims forgets the claims of a peer that is gone: what was granted to it
+// would only be stuck there.
+func (r *Replica) dropClaims(b ledger.BranchID) {
+	for _, name := range sortedKeys(r.queues) {
+		q := r.queues[name]
+		q.claims = slices.DeleteFunc(q.claims, func(c peerClaim) bool { return c.peer.branch == b })
+		if q.heldBy == b && q.heldUntil > 0 {
+			q.heldUntil = r.now
+		}
+		r.touchAccount(name)
+	}
+}
+
+// failCalls gives up the calls to a peer that is gone.
+func (r *Replica) failCalls(p *peer) {
+	for _, id := range sortedKeys(r.calls) {
+		if c := r.calls[id]; c.peer == p {
+			r.failCall(c)
+		}
+	}
+}
+
+func (r *Replica) failCall(c *call) {
+	delete(r.calls, c.id)
+	c.failed = true
+	if c.collect != nil {
+		r.failLook(c)
+	} else {
+		r.touchAccount(c.account)
+	}
+}
+
+// expireWaiting gives up the writes and calls that have waited too long.
+func (r *Replica) expireWaiting() {
+	for _, id := range sortedKeys(r.calls) {
+		if c := r.calls[id]; c.collect == nil && r.now-c.sentAt >= 2*r.cfg.PeerTimeout {
+			c.peer.suspect = true
+			r.failCall(c)
+		}
+	}
+	for _, name := range sortedKeys(r.queues) {
+		q := r.queues[name]
+		if q.heldUntil > 0 && r.now >= q.heldUntil {
+			q.heldUntil = 0
+			r.applied = true // transfers into it may wait in any queue
+		}
+		if q.pausedUntil > 0 && r.now >= q.pausedUntil {
+			q.pausedUntil = 0
+			r.touchAccount(name)
+		}
+		expired := slices.ContainsFunc(q.waiting, func(p *pending) bool { return r.now >= p.op.Deadline })
+		if !expired {
+			continue
+		}
+		for _, p := range slices.Clone(q.waiting) {
+			if r.now >= p.op.Deadline {
+				q.waiting = slices.DeleteFunc(q.waiting, func(o *pending) bool { return o == p })
+				r.refuse(p, r.unavailable(&p.op.Entry, "the time was up before enough escrow had come from other branches"))
+			}
+		}
+		r.touchAccount(name)
+	}
+}
+
+// unavailable describes what an answer lacks: the unreachable branches, and
+// what they hold in this view.
+func (r *Replica) unavailable(e *ledger.Entry, reason string) error {
+	err := &UnavailableError{Account: e.Account, Amount: e.Amount, Available: r.ledger.Escrow(e.Account, r.self), Reason: reason}
+	for i, p := range r.peers {
+		if i != r.self && !r.callable(p) {
+			err.Held = append(err.Held, Held{Branch: p.branch, Escrow: r.ledger.Escrow(e.Account, i)})
+		}
+	}
+	return err
+}

@@ -1,0 +1,396 @@
+package replica
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"passbook/branch/ledger"
+)
+
+// A double collect finds out the balance of an account over all branches at
+// one moment (Afek et al., Atomic Snapshots of Shared Memory, 1993). A look
+// asks every branch for what its own entries have paid into the account; the
+// next look starts when all have answered. At the moment between two looks,
+// what a branch had paid lies between its two answers:
+//
+//   - if every branch names the same last entry twice, the sum is the balance
+//     at that moment;
+//   - the sum of the most that each had paid between its two answers is at
+//     least the balance at that moment. Where even that is below an amount,
+//     the amount could not be paid then.
+//
+// One collect an account runs at a time and serves all who joined it early
+// enough: the moment must lie within the call.
+type collect struct {
+	account string
+	id      uint64
+	// look is the number of the look under way, from 1.
+	look uint64
+	// answers are those of this look by branch, before those of the last.
+	answers, before []lookAnswer
+	// open are the calls of this look that are not answered.
+	open    int
+	members []waiter
+}
+
+type lookAnswer struct {
+	CollectAnswer
+	there bool
+}
+
+// watch follows what this branch has paid into an account, for one branch
+// that collects.
+type watch struct {
+	by      ledger.BranchID
+	collect uint64
+	look    uint64
+	// most is the most paid since the look was answered, mostBefore that
+	// between the look before and the look.
+	most, mostBefore ledger.Amount
+	until            Millis
+}
+
+// holdFromLook is the look from which on branches are asked to hold the
+// account: two looks in a row have differed.
+const holdFromLook = 3
+
+// maxMembers bounds the calls that one collect serves.
+const maxMembers = 8192
+
+// joinCollect has a call wait for the verdict of a double collect.
+func (r *Replica) joinCollect(account string, w waiter) {
+	c := r.collects[account]
+	if c == nil {
+		r.nextCall++
+		c = &collect{account: account, id: r.nextCall}
+		r.collects[account] = c
+		c.members = append(c.members, w)
+		r.startLook(c)
+		return
+	}
+	if len(c.members) >= maxMembers {
+		r.failMember(w, ErrQueueFull)
+		return
+	}
+	w.setJoined(c.look)
+	c.members = append(c.members, w)
+}
+
+func (w waiter) setJoined(look uint64) {
+	if w.op != nil {
+		w.op.joined = int(look)
+	} else {
+		w.query.joined = int(look)
+	}
+}
+
+func (w waiter) joined() uint64 {
+	if w.op != nil {
+		return uint64(w.op.joined)
+	}
+	return uint64(w.query.joined)
+}
+
+// startLook asks every branch, this one included.
+func (r *Replica) startLook(c *collect) {
+	if missing := r.uncallable(); missing != nil {
+		r.failCollect(c, "the balance over all branches needs branches that can't be reached")
+		return
+	}
+	c.look++
+	if c.look == 1 {
+		for _, w := range c.members {
+			w.setJoined(1)
+		}
+	}
+	c.before, c.answers = c.answers, make([]lookAnswer, r.n)
+	ask := Collect{Account: c.account, Collect: c.id, Look: c.look, Hold: c.look >= holdFromLook}
+	c.answers[r.self] = lookAnswer{CollectAnswer: r.look(r.cfg.ID, &ask), there: true}
+	c.open = r.n - 1
+	for i, p := range r.peers {
+		if i != r.self {
+			r.sendLook(c, p, ask)
+		}
+	}
+}
+
+func (r *Replica) sendLook(c *collect, p *peer, ask Collect) {
+	call := r.newCall(p, c.account)
+	call.collect = c
+	ask.ID = call.id
+	r.send(p, Message{Collect: &ask})
+}
+
+// uncallable returns the peers that a look can't reach.
+func (r *Replica) uncallable() []*peer {
+	var out []*peer
+	for i, p := range r.peers {
+		if i != r.self && !r.callable(p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// receiveCollect answers one look of a peer. A branch that does not know its
+// own journal yet can't.
+func (r *Replica) receiveCollect(p *peer, c *Collect) {
+	if r.recovery.state != Serving || c.Account == "" {
+		r.send(p, Message{CollectAnswer: &CollectAnswer{ID: c.ID, Failed: true}})
+		return
+	}
+	a := r.look(p.branch, c)
+	r.send(p, Message{CollectAnswer: &a})
+}
+
+// look answers one look, and watches from now on what this branch pays.
+func (r *Replica) look(by ledger.BranchID, c *Collect) CollectAnswer {
+	paid := r.ledger.Paid(c.Account, r.self)
+	a := CollectAnswer{ID: c.ID, Last: r.ledger.Last(c.Account, r.self), Paid: paid}
+	w := r.watchOf(by, c.Account)
+	again := w.collect == c.Collect && w.look == c.Look
+	switch {
+	case again:
+		w.mostBefore = max(w.mostBefore, w.most)
+		a.Most, a.Watched = w.mostBefore, c.Look > 1
+	case w.collect == c.Collect && w.look+1 == c.Look:
+		w.mostBefore = w.most
+		a.Most, a.Watched = w.most, true
+	}
+	w.collect, w.look, w.most, w.until = c.Collect, c.Look, paid, r.now+4*r.cfg.PeerTimeout
+	if !again {
+		r.hold(by, c)
+	}
+	return a
+}
+
+// hold keeps this branch from changing the account's balance until the next
+// look of the branch that asked, for half the peer time-out at most. Only one
+// branch at a time can ask for that.
+func (r *Replica) hold(by ledger.BranchID, c *Collect) {
+	q := r.queues[c.Account]
+	held := q != nil && r.now < q.heldUntil
+	switch {
+	case held && q.heldBy != by:
+	case held:
+		// The look after a held one ends the hold.
+		q.heldUntil = 0
+		r.applied = true // transfers into the account may wait in any queue
+	case c.Hold:
+		q = r.queueOf(c.Account)
+		q.heldBy, q.heldUntil = by, r.now+r.cfg.PeerTimeout/2
+	}
+}
+
+func (r *Replica) watchOf(by ledger.BranchID, account string) *watch {
+	for _, w := range r.watches[account] {
+		if w.by == by {
+			return w
+		}
+	}
+	w := &watch{by: by}
+	r.watches[account] = append(r.watches[account], w)
+	return w
+}
+
+// watchPaid lets the watches see what an own entry has paid.
+func (r *Replica) watchPaid(e *ledger.Entry) {
+	if len(r.watches) == 0 {
+		return
+	}
+	for _, name := range []string{e.Account, e.ToAccount} {
+		for _, w := range r.watches[name] {
+			w.most = max(w.most, r.ledger.Paid(name, r.self))
+		}
+	}
+}
+
+func (r *Replica) receiveCollectAnswer(p *peer, a *CollectAnswer) {
+	call := r.calls[a.ID]
+	if call == nil || call.peer != p || call.collect == nil {
+		return
+	}
+	if a.Failed {
+		p.suspect = true
+		r.failCall(call)
+		return
+	}
+	delete(r.calls, call.id)
+	c := call.collect
+	if r.collects[c.account] != c || c.answers[p.index].there {
+		return
+	}
+	c.answers[p.index] = lookAnswer{CollectAnswer: *a, there: true}
+	c.open--
+}
+
+// stepCollects ends the looks that are answered, and starts the next ones.
+func (r *Replica) stepCollects() {
+	for _, name := range sortedKeys(r.collects) {
+		c := r.collects[name]
+		if c.open == 0 && c.look > 0 {
+			r.endLook(c)
+		}
+	}
+}
+
+// endLook serves those members who had joined before the look began, and
+// starts the next look for those who are left.
+func (r *Replica) endLook(c *collect) {
+	if c.look > 1 {
+		exact, most, now := c.compare()
+		members := c.members
+		c.members = nil
+		for _, w := range members {
+			if w.joined() >= c.look || !r.verdict(c, w, exact, most, now) {
+				c.members = append(c.members, w)
+			}
+		}
+	}
+	if len(c.members) > 0 {
+		r.startLook(c)
+		return
+	}
+	delete(r.collects, c.account)
+}
+
+// compare returns whether the last two looks saw the same, and the most that
+// the balance can have been between them: MaxAmount when that is not known.
+// now is what the branches have paid by this look: the balance if exact, and a
+// hint if not.
+func (c *collect) compare() (exact bool, most, now ledger.Amount) {
+	exact = true
+	known := true
+	for i := range c.answers {
+		exact = exact && c.answers[i].Last == c.before[i].Last
+		known = known && c.answers[i].Watched
+		most += max(c.answers[i].Most, c.answers[i].Paid)
+		now += c.answers[i].Paid
+	}
+	switch {
+	case exact:
+		most = now
+	case !known:
+		most = ledger.MaxAmount
+	}
+	return exact, most, now
+}
+
+// verdict serves a member, if the last two looks allow it.
+func (r *Replica) verdict(c *collect, w waiter, exact bool, most, now ledger.Amount) bool {
+	if w.query != nil {
+		if exact {
+			r.replyStrong(c, w.query, most)
+		}
+		return exact
+	}
+	amount := w.op.op.Entry.Amount
+	switch {
+	case most < amount:
+		r.refuse(w.op, &InsufficientError{Account: c.account, Balance: most, Amount: amount})
+	case now >= amount:
+		// Enough after all: the view was behind. It catches up while the
+		// write waits for escrow like any other.
+		q := r.queueOf(c.account)
+		q.insert(w.op)
+		q.pause = min(max(2*q.pause, claimPauseMin), claimPauseMax)
+		q.pausedUntil = r.now + q.pause
+	default:
+		return false
+	}
+	return true
+}
+
+// replyStrong answers a strong query. Its session covers the entries that made
+// the balance, also those that are not applied here yet.
+func (r *Replica) replyStrong(c *collect, a *asking, balance ledger.Amount) {
+	session := slices.Clone(a.query.Session)
+	for i, p := range r.peers {
+		if last := c.answers[i].Last; last > 0 {
+			session = append(session, ledger.Position{Branch: p.branch, Sequence: last})
+		}
+	}
+	r.reply(Reply{ID: a.query.ID, Balance: balance, Available: r.ledger.Escrow(c.account, r.self), Session: r.seen(session)})
+}
+
+// failLook ends a collect that a branch could not be asked for.
+func (r *Replica) failLook(call *call) {
+	if c := call.collect; r.collects[c.account] == c && !c.answers[call.peer.index].there {
+		r.failCollect(c, fmt.Sprintf("the balance over all branches needs branch %d, which can't be reached", call.peer.branch))
+	}
+}
+
+func (r *Replica) failCollect(c *collect, reason string) {
+	delete(r.collects, c.account)
+	for _, id := range sortedKeys(r.calls) {
+		if r.calls[id].collect == c {
+			delete(r.calls, id)
+		}
+	}
+	for _, w := range c.members {
+		e := ledger.Entry{Account: c.account}
+		if w.op != nil {
+			e.Amount = w.op.op.Entry.Amount
+		}
+		r.failMember(w, r.unavailable(&e, reason))
+	}
+}
+
+func (r *Replica) failMember(w waiter, err error) {
+	if w.op != nil {
+		r.refuse(w.op, err)
+		return
+	}
+	r.reply(Reply{ID: w.query.query.ID, Err: err})
+}
+
+// expireCollects gives up the members whose deadline has passed, and asks
+// again, or gives up, where a look gets no answer.
+func (r *Replica) expireCollects() {
+	for _, id := range sortedKeys(r.calls) {
+		call := r.calls[id]
+		if call == nil || call.collect == nil {
+			continue
+		}
+		switch waited := r.now - call.sentAt; {
+		case waited >= r.cfg.PeerTimeout:
+			call.peer.suspect = true
+			r.failCall(call)
+		case waited >= lookRetry && !call.answered:
+			// answered marks that the look was sent again.
+			call.answered = true
+			c := call.collect
+			r.send(call.peer, Message{Collect: &Collect{ID: call.id, Account: c.account, Collect: c.id, Look: c.look, Hold: c.look >= holdFromLook}})
+		}
+	}
+	for _, name := range sortedKeys(r.collects) {
+		c := r.collects[name]
+		c.members = slices.DeleteFunc(c.members, func(w waiter) bool {
+			if r.now < w.deadline() {
+				return false
+			}
+			e := ledger.Entry{Account: c.account}
+			if w.op != nil {
+				e.Amount = w.op.op.Entry.Amount
+			}
+			r.failMember(w, r.unavailable(&e, "the time was up while the account kept changing"))
+			return true
+		})
+	}
+	for _, name := range sortedKeys(r.watches) {
+		kept := slices.DeleteFunc(r.watches[name], func(w *watch) bool { return r.now >= w.until })
+		if len(kept) == 0 {
+			delete(r.watches, name)
+		} else {
+			r.watches[name] = kept
+		}
+	}
+}
+
+func sortedKeys[K interface{ ~string | ~uint64 }, V any](m map[K]V) []K {
+	if len(m) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(m))
+}

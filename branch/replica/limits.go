@@ -1,0 +1,42 @@
+package replica
+
+// Every queue of a replica has a bound. What is over it is dropped and comes
+// again, or is refused with an error that says so.
+const (
+	// maxWindowBytes and maxWindowBatches bound the own batches on their way
+	// to a peer.
+	maxWindowBytes   = 1 << 20
+	maxWindowBatches = 512
+	// maxRecentBytes bounds the own batches kept in memory for peers that are
+	// almost up to date; older ones are read from disk.
+	maxRecentBytes = 512 << 10
+	// maxFetchBytes bounds the batches of other journals sent for one want.
+	maxFetchBytes = 1 << 20
+	// maxEarlyBatches and maxEarlyBytes bound the batches of one journal that
+	// wait for others.
+	maxEarlyBatches = 1024
+	maxEarlyBytes   = 2 << 20
+	// maxHeld bounds the calls that wait for a session or for recovery.
+	maxHeld = 4096
+	// maxWaiting bounds the withdrawals of one account that wait for escrow.
+	maxWaiting = 4096
+	// maxAlarms bounds the alarms kept.
+	maxAlarms = 64
+)
+
+// Spans of time.
+const (
+	// gapDelay is how long a batch that came early waits for what it depends
+	// on before that is fetched from somebody else.
+	gapDelay Millis = 50
+	// fetchRetry is how long a fetch may bring nothing before another peer is
+	// asked.
+	fetchRetry Millis = 500
+	// claimPauseMin and claimPauseMax bound the pause after a round of claims
+	// that brought nothing: the escrow is on its way between other branches.
+	claimPauseMin Millis = 2
+	claimPauseMax Millis = 64
+	// lookRetry is how long a look of a double collect waits for an answer
+	// before it asks again; a lost message is all it costs.
+	lookRetry Millis = 250
+)

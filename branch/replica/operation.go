@@ -1,0 +1,304 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"passbook/branch/ledger"
+)
+
+// pending is a write that is not answered yet.
+type pending struct {
+	op Operation
+	// ticket is its age, once it waits for escrow.
+	ticket Ticket
+	// followers are the same request, sent again while this one waits.
+	followers []*pending
+	// joined is the look of a double collect at which it began to wait for it.
+	joined int
+}
+
+// asking is a query that is not answered yet.
+type asking struct {
+	query  Query
+	joined int
+}
+
+// waiter is a call that waits until it may be decided.
+type waiter struct {
+	op    *pending
+	query *asking
+}
+
+func (w waiter) deadline() Millis {
+	if w.op != nil {
+		return w.op.op.Deadline
+	}
+	return w.query.query.Deadline
+}
+
+func (w waiter) session() []ledger.Position {
+	if w.op != nil {
+		return w.op.op.Session
+	}
+	return w.query.query.Session
+}
+
+func (w waiter) id() uint64 {
+	if w.op != nil {
+		return w.op.op.ID
+	}
+	return w.query.query.ID
+}
+
+// decideSubmitted decides the calls that came in since the last Ready.
+func (r *Replica) decideSubmitted() {
+	asked, submitted := r.asked, r.submitted
+	r.asked, r.submitted = nil, nil
+	for _, a := range asked {
+		r.admit(waiter{query: a})
+	}
+	for _, p := range submitted {
+		r.admit(waiter{op: p})
+	}
+}
+
+// decideHeld decides the calls that had to wait, if they no longer do.
+func (r *Replica) decideHeld() {
+	if !r.applied || len(r.held) == 0 {
+		return
+	}
+	held := r.held
+	r.held = nil
+	for _, w := range held {
+		r.admit(w)
+	}
+}
+
+// admit decides a call, or holds it while the branch recovers or has seen less
+// than the customer's session has.
+func (r *Replica) admit(w waiter) {
+	missing, err := r.unseen(w.session())
+	switch {
+	case err != nil:
+		r.reply(Reply{ID: w.id(), Err: err})
+	case r.recovery.state == Halted && w.op != nil:
+		r.reply(Reply{ID: w.id(), Err: r.notServing()})
+	case r.recovery.state == Recovering && r.now-r.booted >= 2*r.cfg.PeerTimeout:
+		r.reply(Reply{ID: w.id(), Err: r.notServing()})
+	case r.recovery.state == Recovering, missing.Branch != 0:
+		if len(r.held) >= maxHeld {
+			r.reply(Reply{ID: w.id(), Err: ErrQueueFull})
+			return
+		}
+		r.held = append(r.held, w)
+	case w.op != nil:
+		r.decide(w.op)
+	default:
+		r.answer(w.query)
+	}
+}
+
+// ErrQueueFull refuses a call because too many wait already.
+var ErrQueueFull = errors.New("too many calls wait at this branch; back off and try again")
+
+func (r *Replica) notServing() error {
+	return &UnavailableError{Reason: r.stateReason()}
+}
+
+// unseen returns the first position of a session that is not applied here.
+func (r *Replica) unseen(session []ledger.Position) (ledger.Position, error) {
+	for _, s := range session {
+		i, ok := r.ledger.Index(s.Branch)
+		if !ok {
+			return ledger.Position{}, fmt.Errorf("session names branch %d: %w", s.Branch, ErrUnknownBranch)
+		}
+		if r.head(i) < s.Sequence {
+			return s, nil
+		}
+	}
+	return ledger.Position{}, nil
+}
+
+// answer answers a query that may be answered now.
+func (r *Replica) answer(a *asking) {
+	if a.query.Strong {
+		r.joinCollect(a.query.Account, waiter{query: a})
+		return
+	}
+	r.replyBalance(a, r.ledger.Balance(a.query.Account))
+}
+
+func (r *Replica) replyBalance(a *asking, balance ledger.Amount) {
+	r.reply(Reply{
+		ID: a.query.ID, Balance: balance, Available: r.ledger.Escrow(a.query.Account, r.self),
+		Session: r.seen(a.query.Session),
+	})
+}
+
+// decide carries out a write, lets it wait for escrow, or refuses it.
+func (r *Replica) decide(p *pending) {
+	if r.decidedBefore(p) {
+		return
+	}
+	e := &p.op.Entry
+	err := r.ledger.CanPay(r.self, e)
+	var escrow *ledger.EscrowError
+	switch {
+	case err == nil && !r.mustQueue(e):
+		r.record(p)
+	case err == nil, errors.As(err, &escrow):
+		r.wait(p)
+	default:
+		r.reply(Reply{ID: p.op.ID, Err: err})
+	}
+}
+
+// decidedBefore handles a write whose request id is known here, or belongs to
+// another branch.
+func (r *Replica) decidedBefore(p *pending) bool {
+	id := p.op.Entry.RequestID
+	if id == "" {
+		return false
+	}
+	rec, ok := r.recorded(id)
+	if ok {
+		r.replay(p, rec)
+		return true
+	}
+	if first := r.byRequest[id]; first != nil {
+		if !first.op.Entry.SameRequest(&p.op.Entry) {
+			r.reply(Reply{ID: p.op.ID, Err: &RequestError{RequestID: id}})
+		} else if len(first.followers) >= maxFollowers {
+			r.reply(Reply{ID: p.op.ID, Err: ErrQueueFull})
+		} else {
+			first.followers = append(first.followers, p)
+		}
+		return true
+	}
+	if home := p.op.Home; home != 0 && home != r.cfg.ID {
+		if _, ok := r.ledger.Index(home); !ok {
+			r.reply(Reply{ID: p.op.ID, Err: fmt.Errorf("home branch %d: %w", home, ErrUnknownBranch)})
+		} else {
+			r.reply(Reply{ID: p.op.ID, Forward: home})
+		}
+		return true
+	}
+	return false
+}
+
+// maxFollowers bounds the retries of one request that wait with it.
+const maxFollowers = 64
+
+// recorded finds a request id among what this branch has applied.
+func (r *Replica) recorded(id string) (ledger.Recorded, bool) {
+	if rec, ok := r.fresh[id]; ok {
+		return rec, true
+	}
+	rec, ok, err := r.cfg.Storage.Request(id)
+	if err != nil {
+		r.fail(fmt.Errorf("look up request id %q: %w", id, err))
+	}
+	return rec, ok
+}
+
+// replay answers a request that was recorded before with its first answer.
+func (r *Replica) replay(p *pending, rec ledger.Recorded) {
+	switch {
+	case !rec.Entry.SameRequest(&p.op.Entry):
+		r.reply(Reply{ID: p.op.ID, Err: &RequestError{RequestID: rec.Entry.RequestID, At: rec.At}})
+	case rec.At.Branch == r.cfg.ID:
+		r.acknowledge(&p.op, Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Replay: true})
+	case p.op.Acknowledge >= Majority:
+		// Only the writer knows who has synced it.
+		r.reply(Reply{ID: p.op.ID, Forward: rec.At.Branch})
+	default:
+		r.reply(Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Replay: true, Session: r.seen(p.op.Session)})
+	}
+}
+
+// record posts a write and has it acknowledged.
+func (r *Replica) record(p *pending) {
+	e, posted := r.post(p.op.Entry)
+	at := ledger.Position{Branch: r.cfg.ID, Sequence: e.Sequence}
+	delete(r.byRequest, e.RequestID)
+	r.acknowledge(&p.op, Reply{ID: p.op.ID, Balance: posted.Balance, Receipt: at})
+	for _, f := range p.followers {
+		r.acknowledge(&f.op, Reply{ID: f.op.ID, Balance: posted.Balance, Receipt: at, Replay: true})
+	}
+}
+
+// refuse answers a write, and its retries, with an error. Nothing is recorded.
+func (r *Replica) refuse(p *pending, err error) {
+	delete(r.byRequest, p.op.Entry.RequestID)
+	r.reply(Reply{ID: p.op.ID, Err: err})
+	for _, f := range p.followers {
+		r.reply(Reply{ID: f.op.ID, Err: err})
+	}
+}
+
+// seen returns a session merged with this branch's view.
+func (r *Replica) seen(session []ledger.Position) []ledger.Position {
+	if r.session == nil {
+		r.session = make([]ledger.Position, 0, r.n)
+		for i, p := range r.peers {
+			if s := r.head(i); s > 0 {
+				r.session = append(r.session, ledger.Position{Branch: p.branch, Sequence: s})
+			}
+		}
+	}
+	return mergeSessions(session, r.session)
+}
+
+// mergeSessions returns the larger position of each branch. It returns view
+// itself when there is no session.
+func mergeSessions(session, view []ledger.Position) []ledger.Position {
+	if len(session) == 0 {
+		return view
+	}
+	merged := slices.Clone(view)
+	at := make(map[ledger.BranchID]int, len(view))
+	for i, v := range view {
+		at[v.Branch] = i
+	}
+	for _, s := range session {
+		if i, ok := at[s.Branch]; ok {
+			merged[i].Sequence = max(merged[i].Sequence, s.Sequence)
+		} else {
+			at[s.Branch] = len(merged)
+			merged = append(merged, s)
+		}
+	}
+	return merged
+}
+
+// expire gives up the calls whose deadline has passed.
+func (r *Replica) expire() {
+	if r.now == r.expired {
+		return
+	}
+	r.expired = r.now
+	kept := r.held[:0]
+	for _, w := range r.held {
+		if r.now < w.deadline() {
+			kept = append(kept, w)
+			continue
+		}
+		r.reply(Reply{ID: w.id(), Err: r.heldTooLong(w)})
+	}
+	clear(r.held[len(kept):])
+	r.held = kept
+	r.expireWaiting()
+	r.expireCollects()
+	r.expireAcks()
+}
+
+func (r *Replica) heldTooLong(w waiter) error {
+	if r.recovery.state != Serving {
+		return r.notServing()
+	}
+	s, _ := r.unseen(w.session())
+	i, _ := r.ledger.Index(s.Branch)
+	return &UnavailableError{Reason: fmt.Sprintf("the session has seen branch %d up to entry %d, this branch only up to %d", s.Branch, s.Sequence, r.head(i))}
+}

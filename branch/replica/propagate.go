@@ -1,0 +1,315 @@
+package replica
+
+import (
+	"fmt"
+
+	"passbook/branch/ledger"
+)
+
+// peer is another branch, seen from this one.
+type peer struct {
+	branch ledger.BranchID
+	index  int
+	// linked says that there is a link, heard that its hello has come.
+	linked, heard bool
+	// reachable says that the peer counts for [Reachable]: it was never tried,
+	// or is linked, has caught up and acks in time. since is when that changed.
+	reachable bool
+	since     Millis
+	// suspect says that a call to it went unanswered and nothing has come
+	// from it since.
+	suspect bool
+	// acked and synced are how far the peer has confirmed to have applied and
+	// synced this branch's journal. Invariant: synced <= acked on one link.
+	acked, synced uint64
+	// next is the own sequence to send next. Invariant: next > acked.
+	next uint64
+	// inflight are the own batches sent and not acked.
+	inflight      []sentBatch
+	inflightBytes int
+	// probing says that it has not acked in time: one batch at a time, then.
+	probing bool
+	// target is what it must ack to count as reachable again.
+	target uint64
+	// progressAt is when acked last rose, or the first batch was sent after
+	// everything was acked.
+	progressAt Millis
+	// syncAsked is how far the peer was asked to sync, syncAskedAt when.
+	syncAsked   uint64
+	syncAskedAt Millis
+	// advertised is how far it said, at hello, to have applied each journal.
+	advertised []uint64
+	// ackDue says that it should hear how far its journal is applied here,
+	// forkedDue that it has forked.
+	ackDue, forkedDue bool
+	// wants are the journals it has asked for, to be served by this Ready.
+	wants []ledger.Position
+	// frame gathers what this Ready sends it.
+	frame *Frame
+}
+
+type sentBatch struct {
+	last  uint64
+	bytes int
+}
+
+func (p *peer) setReachable(reachable bool, now Millis) {
+	if p.reachable != reachable {
+		p.reachable, p.since = reachable, now
+	}
+}
+
+func (p *peer) out() *Frame {
+	if p.frame == nil {
+		p.frame = &Frame{}
+	}
+	return p.frame
+}
+
+// LinkUp tells that a link to a peer is there: frames can be sent, and arrive
+// in order unless they are lost. A link that was there before is gone.
+func (r *Replica) LinkUp(b ledger.BranchID) {
+	i, ok := r.ledger.Index(b)
+	if !ok || i == r.self {
+		return
+	}
+	if r.peers[i].linked {
+		r.LinkDown(b)
+	}
+	p := r.peers[i]
+	p.linked, p.suspect = true, false
+	hello := &Hello{Branch: r.cfg.ID, To: b, Epoch: r.epoch, Bank: r.bank}
+	for k, q := range r.peers {
+		if h := r.ledger.Head(k); h.Sequence > 0 {
+			hello.Applied = append(hello.Applied, ledger.MarkedPosition{Position: ledger.Position{Branch: q.branch, Sequence: h.Sequence}, Hash: h.Hash})
+		}
+	}
+	p.out().Hello = hello
+}
+
+// LinkDown tells that the link to a peer is gone, or could not be made.
+func (r *Replica) LinkDown(b ledger.BranchID) {
+	i, ok := r.ledger.Index(b)
+	if !ok || i == r.self {
+		return
+	}
+	p := r.peers[i]
+	if r.recovery.heard[i] || r.now-r.booted >= r.cfg.PeerTimeout {
+		p.setReachable(false, r.now)
+	} // else both may just have started
+	*p = peer{branch: p.branch, index: p.index, reachable: p.reachable, since: p.since, acked: p.acked, synced: p.synced}
+	r.applied = true // what waits for it may be decided now
+	r.dropClaims(b)
+	r.failCalls(p)
+}
+
+// checkPeers finds the peers that no longer answer, and those that have caught
+// up.
+func (r *Replica) checkPeers() {
+	for i, p := range r.peers {
+		if i == r.self {
+			continue
+		}
+		late := p.linked && p.heard && len(p.inflight) > 0 && r.now-p.progressAt >= r.cfg.PeerTimeout
+		switch {
+		case late:
+			p.setReachable(false, r.now)
+			p.target, p.next, p.probing, p.progressAt = r.head(r.self), p.acked+1, true, r.now
+			p.inflight, p.inflightBytes = nil, 0
+		case !p.heard && p.reachable && r.now-p.since >= r.cfg.PeerTimeout:
+			p.setReachable(false, r.now)
+			r.applied = true
+		case p.heard && !p.reachable && p.acked >= p.target:
+			p.setReachable(true, r.now)
+		}
+		if p.syncAsked > p.synced && r.now-p.syncAskedAt >= r.cfg.PeerTimeout {
+			p.syncAsked = 0
+		}
+	}
+}
+
+func (r *Replica) receiveFrame(p *peer, f *Frame) {
+	if f.Hello != nil {
+		r.receiveHello(p, f.Hello)
+	}
+	if f.Sync {
+		r.commit.Sync = true
+		p.ackDue = true
+	}
+	for _, s := range f.Batches {
+		r.receiveBatch(p, s)
+	}
+	if f.Ack != nil {
+		r.receiveAck(p, f.Ack)
+	}
+	if len(f.Wants) > 0 && len(f.Wants) <= r.n {
+		p.wants = f.Wants
+	}
+}
+
+// receiveHello learns how far the peer has applied every journal, and compares
+// the hashes.
+func (r *Replica) receiveHello(p *peer, h *Hello) {
+	if h.Branch != p.branch || h.To != r.cfg.ID || h.Bank != r.bank || !p.linked {
+		if h.Bank != r.bank {
+			r.alarm(fmt.Sprintf("branch %d belongs to another bank: its branches or its opening balance differ", p.branch))
+		}
+		return
+	}
+	p.advertised = make([]uint64, r.n)
+	for _, m := range h.Applied {
+		i, ok := r.ledger.Index(m.Branch)
+		if !ok {
+			continue
+		}
+		p.advertised[i] = m.Sequence
+		if m.Sequence > 0 && m.Sequence <= r.head(i) {
+			r.compareHash(p, i, m)
+		}
+	}
+	p.forkedDue = r.forked[p.index]
+	own := p.advertised[r.self]
+	r.recovery.hear(r, p, own)
+	p.heard, p.acked, p.synced = true, own, 0
+	p.next, p.target, p.inflight, p.inflightBytes = p.acked+1, r.head(r.self), nil, 0
+	p.progressAt, p.probing, p.syncAsked = r.now, false, 0
+	r.applied = true
+}
+
+func (r *Replica) receiveAck(p *peer, a *Ack) {
+	if !p.heard {
+		return
+	}
+	if a.Forked {
+		r.halt(fmt.Sprintf("branch %d holds another entry in the place of one of this branch's own", p.branch))
+		return
+	}
+	if a.Applied > r.head(r.self) {
+		return // from before this branch lost entries
+	}
+	p.synced = max(p.synced, min(a.Synced, a.Applied))
+	if a.Applied <= p.acked {
+		return
+	}
+	p.acked, p.progressAt, p.probing = a.Applied, r.now, false
+	p.next = max(p.next, p.acked+1)
+	k := 0
+	for k < len(p.inflight) && p.inflight[k].last <= p.acked {
+		p.inflightBytes -= p.inflight[k].bytes
+		k++
+	}
+	p.inflight = p.inflight[k:]
+}
+
+// propagate hands every linked peer what it lacks of this branch's journal,
+// what it asked for, and the acks it is owed.
+func (r *Replica) propagate() {
+	for i, p := range r.peers {
+		if i == r.self || !p.linked {
+			continue
+		}
+		if p.heard {
+			r.sendOwn(p)
+			r.serveWants(p)
+			r.sendAck(p)
+		}
+		if f := p.frame; f != nil {
+			p.frame = nil
+			r.send(p, Message{Frame: f})
+		}
+	}
+}
+
+// sendOwn sends own batches as far as the window allows.
+func (r *Replica) sendOwn(p *peer) {
+	for p.next <= r.head(r.self) && r.windowOpen(p) {
+		batches := r.ownBatches(p.next - 1)
+		if len(batches) == 0 {
+			break
+		}
+		for _, s := range batches {
+			if !r.windowOpen(p) {
+				break
+			}
+			if len(p.inflight) == 0 {
+				p.progressAt = r.now
+			}
+			p.inflight = append(p.inflight, sentBatch{last: s.Batch.LastSequence(), bytes: len(s.Bytes)})
+			p.inflightBytes += len(s.Bytes)
+			p.next = s.Batch.LastSequence() + 1
+			f := p.out()
+			f.Batches = append(f.Batches, s)
+		}
+	}
+	want := min(r.own.wantSync, p.next-1)
+	if want > p.synced && want > p.syncAsked {
+		p.syncAsked, p.syncAskedAt = want, r.now
+		p.out().Sync = true
+	}
+}
+
+func (r *Replica) windowOpen(p *peer) bool {
+	if p.probing {
+		return len(p.inflight) == 0
+	}
+	return p.inflightBytes < maxWindowBytes && len(p.inflight) < maxWindowBatches
+}
+
+// ownBatches returns own batches after sequence, from memory when they are
+// there.
+func (r *Replica) ownBatches(after uint64) []*ledger.Sealed {
+	if recent := r.own.recent; len(recent) > 0 && recent[0].Batch.FirstSequence <= after+1 {
+		lo, hi := 0, len(recent)
+		for lo < hi {
+			if mid := (lo + hi) / 2; recent[mid].Batch.FirstSequence <= after {
+				lo = mid + 1
+			} else {
+				hi = mid
+			}
+		}
+		return recent[lo:]
+	}
+	batches, err := r.cfg.Storage.Batches(r.cfg.ID, after, maxWindowBytes)
+	if err != nil {
+		r.fail(fmt.Errorf("read own journal after entry %d: %w", after, err))
+	}
+	return batches
+}
+
+func (r *Replica) keepRecent(s *ledger.Sealed) {
+	r.own.recent = append(r.own.recent, s)
+	r.own.recentBytes += len(s.Bytes)
+	for r.own.recentBytes > maxRecentBytes && len(r.own.recent) > 1 {
+		r.own.recentBytes -= len(r.own.recent[0].Bytes)
+		r.own.recent[0] = nil
+		r.own.recent = r.own.recent[1:]
+	}
+}
+
+// serveWants sends batches of other journals to a peer that lacks them.
+func (r *Replica) serveWants(p *peer) {
+	for _, w := range p.wants {
+		if _, ok := r.ledger.Index(w.Branch); !ok {
+			continue
+		}
+		batches, err := r.cfg.Storage.Batches(w.Branch, w.Sequence, maxFetchBytes)
+		if err != nil {
+			r.fail(fmt.Errorf("read journal of branch %d after entry %d: %w", w.Branch, w.Sequence, err))
+			return
+		}
+		if len(batches) > 0 {
+			f := p.out()
+			f.Batches = append(f.Batches, batches...)
+		}
+	}
+	p.wants = nil
+}
+
+// sendAck tells a peer how far its journal is applied and synced here.
+func (r *Replica) sendAck(p *peer) {
+	if !p.ackDue && !p.forkedDue {
+		return
+	}
+	p.out().Ack = &Ack{Applied: r.head(p.index), Synced: r.synced[p.index], Forked: p.forkedDue}
+	p.ackDue, p.forkedDue = false, false
+}

@@ -1,0 +1,323 @@
+package replica
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+
+	"passbook/branch/ledger"
+)
+
+// Config is what a replica is told when it starts.
+type Config struct {
+	// ID is this branch.
+	ID ledger.BranchID
+	// Opening is the opening balance of the shared account.
+	Opening ledger.Amount
+	// Ledger is the state that the disk holds; the replica owns it from now on.
+	Ledger *ledger.Ledger
+	// Epoch is the number of this boot.
+	Epoch uint64
+	// Settled says that the disk is one on which this branch has written, or
+	// made sure that it may. A disk that is not counts as empty.
+	Settled bool
+	// Bootstrap lets a branch with an empty disk write without having heard
+	// from every peer. It is for the first start of a bank, and unsafe after.
+	Bootstrap bool
+	// Storage reads back what was committed.
+	Storage Storage
+	// PeerTimeout is how long a peer may leave batches unacknowledged, or a
+	// call unanswered, before it counts as unreachable.
+	PeerTimeout Millis
+	// Now is the time.
+	Now Millis
+}
+
+// State is whether a branch takes writes.
+type State uint8
+
+// The states of a branch.
+const (
+	// Recovering: it does not know yet what its peers hold of its journal.
+	Recovering State = iota + 1
+	// Serving: it takes reads and writes.
+	Serving
+	// Halted: its own journal has forked, and an operator must look.
+	Halted
+)
+
+// Replica is one branch's part of the protocol. One goroutine owns it.
+type Replica struct {
+	cfg     Config
+	ledger  *ledger.Ledger
+	self    int // index of this branch
+	n       int // number of branches
+	bank    ledger.Hash
+	now     Millis
+	epoch   uint64
+	clock   uint64 // Lamport time, tickets included
+	booted  Millis
+	expired Millis // when deadlines were looked at last
+	err     error // a read from disk that did not work: the branch must stop
+	peers   []*peer
+	alarms  []string
+	forked  []bool   // by index: the journal is no longer applied
+	synced  []uint64 // by index: how far the journal is synced on this disk
+	applied bool     // a batch was applied, or a recovery finished, since Ready
+
+	recovery  recovery
+	own       ownBatch
+	commit    ledger.Commit
+	fresh     map[string]ledger.Recorded // request ids not committed yet
+	early     []earlyBatches             // by index
+	fetches   []fetch                    // by index
+	submitted []*pending
+	asked     []*asking
+	held      []waiter // until the branch serves, or their session is seen
+	queues    map[string]*queue
+	settle    []string // accounts whose queues need a look
+	byRequest map[string]*pending
+	collects  map[string]*collect
+	watches   map[string][]*watch
+	nextCall  uint64
+	calls     map[uint64]*call // claims and looks under way
+	acks      ackQueues
+	out       Ready
+	session   []ledger.Position // this Ready's view, shared by its replies
+}
+
+// ownBatch collects the entries that this branch makes in one Ready.
+type ownBatch struct {
+	entries []ledger.Entry
+	posted  []ledger.Posted
+	// after are the positions named in own batches so far.
+	after []uint64
+	// wantSync is the last own entry that a customer waits for to be synced
+	// at peers.
+	wantSync uint64
+	// recent are own batches that peers may still need, oldest first.
+	recent      []*ledger.Sealed
+	recentBytes int
+}
+
+// New returns the replica of a branch that has just started. It errs when the
+// configuration names a branch that the ledger does not have.
+func New(cfg Config) (*Replica, error) {
+	self, ok := cfg.Ledger.Index(cfg.ID)
+	if !ok {
+		return nil, fmt.Errorf("branch %d: %w", cfg.ID, ErrUnknownBranch)
+	}
+	n := len(cfg.Ledger.Branches())
+	r := &Replica{
+		cfg: cfg, ledger: cfg.Ledger, self: self, n: n, now: cfg.Now, booted: cfg.Now, epoch: cfg.Epoch,
+		clock: cfg.Ledger.Clock(), bank: BankHash(cfg.Ledger.Branches(), cfg.Opening),
+		forked: make([]bool, n), synced: make([]uint64, n), early: make([]earlyBatches, n), fetches: make([]fetch, n),
+		fresh: map[string]ledger.Recorded{}, queues: map[string]*queue{}, byRequest: map[string]*pending{},
+		collects: map[string]*collect{}, watches: map[string][]*watch{}, calls: map[uint64]*call{},
+	}
+	r.own.after = make([]uint64, n)
+	for i, b := range cfg.Ledger.Branches() {
+		r.peers = append(r.peers, &peer{branch: b, index: i, reachable: true, since: cfg.Now})
+		r.synced[i] = cfg.Ledger.Head(i).Sequence
+	}
+	r.recovery = recovery{state: Recovering, heard: make([]bool, n), needAll: !cfg.Settled && !cfg.Bootstrap}
+	return r, nil
+}
+
+// BankHash identifies a bank: its branches, ascending, and its opening
+// balance. Links between branches of different banks are refused by it.
+func BankHash(branches []ledger.BranchID, opening ledger.Amount) ledger.Hash {
+	text := []byte("passbook bank 1\n")
+	text = binary.BigEndian.AppendUint64(text, uint64(opening))
+	for _, b := range branches {
+		text = binary.BigEndian.AppendUint32(text, uint32(b))
+	}
+	return sha256.Sum256(text)
+}
+
+// Submit takes a write. Its reply comes out of a later Ready.
+func (r *Replica) Submit(op Operation) {
+	r.submitted = append(r.submitted, &pending{op: op})
+}
+
+// Ask takes a read. Its reply comes out of a later Ready.
+func (r *Replica) Ask(q Query) { r.asked = append(r.asked, &asking{query: q}) }
+
+// Tick tells the time, which never goes back.
+func (r *Replica) Tick(now Millis) { r.now = max(r.now, now) }
+
+// Receive takes a message from a peer. Messages may be lost, repeated and out
+// of order.
+func (r *Replica) Receive(m Message) {
+	i, ok := r.ledger.Index(m.From)
+	if !ok || i == r.self || m.To != r.cfg.ID {
+		return
+	}
+	p := r.peers[i]
+	p.suspect = false
+	switch {
+	case m.Frame != nil:
+		r.receiveFrame(p, m.Frame)
+	case m.Claim != nil:
+		r.receiveClaim(p, m.Claim)
+	case m.ClaimAnswer != nil:
+		r.receiveClaimAnswer(p, m.ClaimAnswer)
+	case m.Collect != nil:
+		r.receiveCollect(p, m.Collect)
+	case m.CollectAnswer != nil:
+		r.receiveCollectAnswer(p, m.CollectAnswer)
+	}
+}
+
+// Ready decides what has queued up and returns what has to happen. The owner
+// commits first; only when that has succeeded may the rest leave, and Advance
+// be called. When Err is not nil the owner must stop the branch instead.
+func (r *Replica) Ready() Ready {
+	r.session = nil
+	r.checkPeers()
+	r.recover()
+	r.decideHeld()
+	r.decideSubmitted()
+	r.expire()
+	r.stepCollects()
+	r.settleQueues()
+	r.sealOwn()
+	r.finishCommit()
+	r.fetchMissing()
+	r.propagate()
+	r.releaseAcks()
+	r.applied = false
+	out := r.out
+	r.out = Ready{}
+	return out
+}
+
+// Advance tells that the last Ready's commit has succeeded.
+func (r *Replica) Advance() { clear(r.fresh) }
+
+// Err returns the error of a read from disk, after which the branch must stop:
+// nothing of the last Ready may be used.
+func (r *Replica) Err() error { return r.err }
+
+// post records an entry of this branch's own. The caller has checked that the
+// ledger allows it.
+func (r *Replica) post(e ledger.Entry) (*ledger.Entry, ledger.Posted) {
+	r.clock = max(r.clock, r.ledger.Clock()) + 1
+	e.Sequence, e.Clock = r.head(r.self)+1, r.clock
+	posted, err := r.ledger.Post(r.self, &e)
+	if err != nil {
+		panic(fmt.Sprintf("branch %d posts an entry that its ledger refuses: %v", r.cfg.ID, err))
+	}
+	r.own.entries = append(r.own.entries, e)
+	r.own.posted = append(r.own.posted, posted)
+	r.remember(r.cfg.ID, &e, posted)
+	r.watchPaid(&e)
+	r.touchAccount(e.Account)
+	if e.Kind == ledger.Transfer {
+		r.touchAccount(e.ToAccount)
+	}
+	return &r.own.entries[len(r.own.entries)-1], posted
+}
+
+// remember makes a request id known until the commit that holds it is done.
+func (r *Replica) remember(b ledger.BranchID, e *ledger.Entry, posted ledger.Posted) {
+	if e.RequestID != "" {
+		r.fresh[e.RequestID] = ledger.Recorded{At: ledger.Position{Branch: b, Sequence: e.Sequence}, Entry: *e, Balance: posted.Balance}
+	}
+}
+
+// sealOwn makes batches of the entries that this Ready made.
+func (r *Replica) sealOwn() {
+	for len(r.own.entries) > 0 {
+		k := min(len(r.own.entries), ledger.MaxBatchEntries/2)
+		head := r.ledger.Head(r.self)
+		b := &ledger.Batch{
+			Branch: r.cfg.ID, Epoch: r.epoch, FirstSequence: r.own.entries[0].Sequence,
+			Entries: r.own.entries[:k:k], After: r.takeAfter(), PrevHash: head.Hash,
+		}
+		s := ledger.NewSealed(b)
+		r.ledger.Seal(r.self, s.Hash, r.epoch)
+		r.commit.Batches = append(r.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: r.own.posted[:k:k]})
+		r.commit.Sync = true
+		r.keepRecent(s)
+		r.own.entries, r.own.posted = r.own.entries[k:], r.own.posted[k:]
+	}
+	r.own.entries, r.own.posted = nil, nil
+}
+
+// takeAfter returns the positions that changed since the last own batch.
+func (r *Replica) takeAfter() []ledger.Position {
+	var after []ledger.Position
+	for i, p := range r.peers {
+		if s := r.head(i); i != r.self && s > r.own.after[i] {
+			after = append(after, ledger.Position{Branch: p.branch, Sequence: s})
+			r.own.after[i] = s
+		}
+	}
+	return after
+}
+
+// finishCommit hands out what was gathered, if it is anything.
+func (r *Replica) finishCommit() {
+	c := r.commit
+	r.commit = ledger.Commit{}
+	c.Accounts = r.ledger.TakeTouched()
+	if len(c.Batches) == 0 && !c.Sync {
+		return
+	}
+	done := make([]bool, r.n)
+	for _, b := range c.Batches {
+		i, _ := r.ledger.Index(b.Batch.Branch)
+		if !done[i] {
+			done[i] = true
+			c.Heads = append(c.Heads, ledger.BranchHead{Branch: b.Batch.Branch, Head: r.ledger.Head(i)})
+		}
+	}
+	c.Clock = r.ledger.Clock()
+	if c.Sync {
+		for i := range r.synced {
+			r.synced[i] = r.head(i)
+		}
+	}
+	r.out.Commit = &c
+}
+
+// head returns how far the i-th journal is applied.
+func (r *Replica) head(i int) uint64 { return r.ledger.Head(i).Sequence }
+
+// touchAccount has the account's queue looked at before Ready returns.
+func (r *Replica) touchAccount(name string) {
+	q := r.queues[name]
+	if q != nil && !q.touched {
+		q.touched = true
+		r.settle = append(r.settle, name)
+	}
+}
+
+// fail stops the branch: its disk does not give back what it took.
+func (r *Replica) fail(err error) {
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+// alarm tells the operator; each text is kept once.
+func (r *Replica) alarm(text string) {
+	for _, a := range r.alarms {
+		if a == text {
+			return
+		}
+	}
+	if len(r.alarms) < maxAlarms {
+		r.alarms = append(r.alarms, text)
+	}
+}
+
+// send gives a message to a peer, once the commit has succeeded.
+func (r *Replica) send(p *peer, m Message) {
+	m.From, m.To = r.cfg.ID, p.branch
+	r.out.Messages = append(r.out.Messages, m)
+}
+
+// reply answers a call, once the commit has succeeded.
+func (r *Replica) reply(rep Reply) { r.out.Replies = append(r.out.Replies, rep) }

@@ -1,0 +1,97 @@
+package replica
+
+import (
+	"slices"
+
+	"passbook/branch/ledger"
+)
+
+// Status is how a branch sees itself and its peers.
+type Status struct {
+	State   State
+	Reason  string
+	Epoch   uint64
+	Applied []ledger.MarkedPosition
+	Peers   []PeerStatus
+	Alarms  []string
+}
+
+// PeerStatus is how a branch sees a peer.
+type PeerStatus struct {
+	Branch    ledger.BranchID
+	Reachable bool
+	// Since is when the peer became reachable or unreachable.
+	Since Millis
+	// Acked is the last own entry that the peer has confirmed, Lag how many it
+	// has not.
+	Acked, Lag uint64
+}
+
+// Status returns how this branch sees itself and its peers.
+func (r *Replica) Status() Status {
+	s := Status{State: r.recovery.state, Reason: r.stateReason(), Epoch: r.epoch, Alarms: slices.Clone(r.alarms)}
+	for i, p := range r.peers {
+		h := r.ledger.Head(i)
+		s.Applied = append(s.Applied, ledger.MarkedPosition{Position: ledger.Position{Branch: p.branch, Sequence: h.Sequence}, Hash: h.Hash})
+		if i != r.self {
+			s.Peers = append(s.Peers, PeerStatus{
+				Branch: p.branch, Reachable: p.reachable && p.heard, Since: p.since, Acked: p.acked, Lag: r.head(r.self) - min(p.acked, r.head(r.self)),
+			})
+		}
+	}
+	return s
+}
+
+// Ledger returns the branch's view, for reading between two calls only.
+func (r *Replica) Ledger() *ledger.Ledger { return r.ledger }
+
+// State returns whether the branch takes writes.
+func (r *Replica) State() State { return r.recovery.state }
+
+// deadlineGrain is how exactly the deadlines of waiting calls are kept.
+const deadlineGrain Millis = 20
+
+// NextTick returns when the replica wants to be told the time, at the latest;
+// false when nothing waits for it. So a bank where nothing happens costs
+// nothing.
+func (r *Replica) NextTick() (Millis, bool) {
+	next, wanted := Millis(0), false
+	want := func(at Millis) {
+		if !wanted || at < next {
+			next, wanted = at, true
+		}
+	}
+	for i, p := range r.peers {
+		switch {
+		case i == r.self:
+		case p.linked && p.heard && len(p.inflight) > 0:
+			want(p.progressAt + r.cfg.PeerTimeout)
+		case !p.heard && p.reachable:
+			want(p.since + r.cfg.PeerTimeout)
+		}
+		if len(r.early[i].batches) > 0 {
+			want(r.now + gapDelay)
+		}
+		if f := &r.fetches[i]; f.asked {
+			want(f.at + fetchRetry)
+		}
+	}
+	if len(r.held) > 0 || len(r.calls) > 0 || len(r.collects) > 0 || len(r.watches) > 0 || r.acks.waiting() {
+		want(r.now + deadlineGrain)
+	}
+	for _, q := range r.queues {
+		if len(q.waiting) > 0 || q.heldUntil > 0 {
+			want(r.now + claimPauseMin)
+		}
+	}
+	return next, wanted
+}
+
+func (q *ackQueues) waiting() bool {
+	for level := range q {
+		if q[level].Len() > 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,212 @@
+package customer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"time"
+
+	"connectrpc.com/connect"
+
+	bankv1 "passbook/gen/bank/v1"
+	"passbook/gen/bank/v1/bankv1connect"
+)
+
+const (
+	// maxAttempts is how often one event is sent, all under one request id.
+	maxAttempts = 4
+	// retryDelay is about how long to wait before the second attempt; it
+	// doubles each time.
+	retryDelay = 50 * time.Millisecond
+	// maxReplyBytes is the largest reply that is read: 1 MiB.
+	maxReplyBytes = 1 << 20
+)
+
+// reply is what the replies to all interfaces have in common.
+type reply struct {
+	balance     int64
+	session     string
+	unreachable []uint32
+}
+
+// call executes event i and returns the branch's reply, or an error that names
+// the branch. It sends the event again, under the same request id, when an
+// attempt ends without a verdict: so it counts once however often it is sent.
+func (c *Customer) call(ctx context.Context, i int) (reply, error) {
+	e := c.input.Events[i]
+	s, err := c.run.stub(e.Branch)
+	if err != nil {
+		return reply{}, err
+	}
+	timeout := c.run.options.EventTimeout
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	unknown := false // whether an attempt may have recorded the write
+	for attempt := 1; ; attempt++ {
+		r, err := c.attempt(ctx, attempt, s, i)
+		if err == nil {
+			return r, nil
+		}
+		again := retryable(err)
+		unknown = again && (unknown || maybeRecorded(err))
+		if !again || attempt == maxAttempts || !pause(ctx, attempt) {
+			return reply{}, describe(err, e, s.address, timeout, unknown && e.Interface != Query)
+		}
+	}
+}
+
+// attempt sends event i once. All attempts but the last get half of the time
+// that is left, so that one lost reply doesn't take it all.
+func (c *Customer) attempt(ctx context.Context, attempt int, s stub, i int) (reply, error) {
+	if deadline, ok := ctx.Deadline(); ok && attempt < maxAttempts {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+	}
+	return c.send(ctx, s.client, c.input.Events[i], fmt.Sprintf("%s-%d", c.requests, i+1))
+}
+
+// send makes the call that an event asks for.
+func (c *Customer) send(ctx context.Context, client bankv1connect.BranchServiceClient, e Event, requestID string) (reply, error) {
+	acknowledge := c.run.options.Acknowledge
+	switch e.Interface {
+	case Deposit:
+		return newReply(client.Deposit(ctx, &bankv1.DepositRequest{
+			Account: e.Account, Amount: e.Amount, RequestId: requestID,
+			Acknowledge: acknowledge, Session: *c.session, CustomerId: c.input.ID,
+		}))
+	case Withdraw:
+		return newReply(client.Withdraw(ctx, &bankv1.WithdrawRequest{
+			Account: e.Account, Amount: e.Amount, RequestId: requestID,
+			Acknowledge: acknowledge, Session: *c.session, CustomerId: c.input.ID,
+		}))
+	case Transfer:
+		return newReply(client.Transfer(ctx, &bankv1.TransferRequest{
+			FromAccount: e.Account, ToAccount: e.To, Amount: e.Amount, RequestId: requestID,
+			Acknowledge: acknowledge, Session: *c.session, CustomerId: c.input.ID,
+		}))
+	case Query:
+		consistency := bankv1.Consistency_CONSISTENCY_LOCAL
+		if e.Strong {
+			consistency = bankv1.Consistency_CONSISTENCY_STRONG
+		}
+		q, err := client.Query(ctx, &bankv1.QueryRequest{
+			Account: e.Account, Consistency: consistency, Session: *c.session, CustomerId: c.input.ID,
+		})
+		return reply{balance: q.GetBalance(), session: q.GetSession()}, err
+	}
+	return reply{}, fmt.Errorf("unknown interface %q", e.Interface)
+}
+
+// newReply returns what the responses to the writes have in common.
+func newReply[R interface {
+	GetBalance() int64
+	GetSession() string
+	GetUnreachableBranches() []uint32
+}](r R, err error) (reply, error) {
+	return reply{balance: r.GetBalance(), session: r.GetSession(), unreachable: r.GetUnreachableBranches()}, err
+}
+
+// retryable says whether an attempt ended without a verdict that another
+// attempt may bring.
+func retryable(err error) bool {
+	code := connect.CodeOf(err)
+	if connect.IsWireError(err) {
+		switch code {
+		case connect.CodeUnavailable:
+			// With this detail the branch has tried, and asked its peers.
+			return detail[*bankv1.EscrowUnavailable](err) == nil
+		case connect.CodeDeadlineExceeded, connect.CodeResourceExhausted:
+			return true
+		}
+		return false
+	}
+	switch code {
+	case connect.CodeUnavailable, connect.CodeDeadlineExceeded:
+		return true
+	case connect.CodeUnknown, connect.CodeInternal, connect.CodeCanceled, connect.CodeAborted:
+		// A connection that breaks in the middle of a call shows as one of these.
+		return true
+	}
+	return false
+}
+
+// maybeRecorded says whether a write that ended so may have been recorded.
+func maybeRecorded(err error) bool {
+	if connect.IsWireError(err) {
+		return isTimeout(err)
+	}
+	return !isDial(err)
+}
+
+// isTimeout says whether the time ran out, on either side, without a word on
+// whether the write is recorded: with the detail, the branch says that it is.
+func isTimeout(err error) bool {
+	return connect.CodeOf(err) == connect.CodeDeadlineExceeded && detail[*bankv1.NotReplicated](err) == nil
+}
+
+// isDial says whether there was no connection, so that nothing was sent.
+func isDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// detail returns the error's first detail of a type.
+func detail[D comparable](err error) (none D) {
+	var e *connect.Error
+	if !errors.As(err, &e) {
+		return none
+	}
+	for _, d := range e.Details() {
+		if message, err := d.Value(); err == nil {
+			if found, ok := message.(D); ok {
+				return found
+			}
+		}
+	}
+	return none
+}
+
+// describe names the branch in the error that an event failed with.
+func describe(err error, e Event, address string, timeout time.Duration, unknown bool) error {
+	note := ""
+	if unknown {
+		note = fmt.Sprintf("; it is not known whether the %s was recorded", e.Interface)
+	}
+	var cause *connect.Error
+	if !errors.As(err, &cause) || connect.IsWireError(err) && !isTimeout(err) {
+		return fmt.Errorf("branch %d at %s: %w%s", e.Branch, address, err, note)
+	}
+	what := "broke off the call"
+	switch {
+	case isDial(err), cause.Code() == connect.CodeUnavailable:
+		what = "can't be reached"
+	case isTimeout(err):
+		what = fmt.Sprintf("gave no answer within %v", timeout)
+	}
+	inner := cause.Unwrap()
+	var request *url.Error
+	if errors.As(inner, &request) {
+		inner = request.Err // without the URL, which is in the message already
+	}
+	return fmt.Errorf("branch %d at %s %s: %w%s", e.Branch, address, what, inner, note)
+}
+
+// pause waits before the attempt after this one, longer each time, and at
+// random so that customers that failed together don't come back together. It
+// returns false if ctx ends first.
+func pause(ctx context.Context, attempt int) bool {
+	delay := retryDelay << (attempt - 1)
+	timer := time.NewTimer(delay/2 + rand.N(delay))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,207 @@
+package customer
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"connectrpc.com/connect"
+
+	"passbook/gen/bank/v1/bankv1connect"
+)
+
+// Customer is one customer element: a client that is bound to its home branch
+// and executes its events in order. A Customer is for one goroutine.
+type Customer struct {
+	run   *run
+	input CustomerInput
+	// requests starts the request id of each of its events.
+	requests string
+	// session is what the customer has seen so far, as the branches told it.
+	// Elements with the same customer id share it, and never run at once.
+	session *string
+	// received has a value for each event, in the order of the input.
+	received []Received
+}
+
+// Outcome is how an event ended.
+type Outcome int
+
+const (
+	// NotExecuted: it was not called, or got no answer before the replay was
+	// stopped.
+	NotExecuted Outcome = iota
+	// Succeeded: the write was acknowledged, or the query answered.
+	Succeeded
+	// Refused: the bank's answer is no, since the funds are insufficient.
+	Refused
+	// Failed by name: Received.Err says at which branch and why.
+	Failed
+)
+
+// Received is what a customer received for one event.
+type Received struct {
+	Interface Interface
+	// Branch is the branch the event went to.
+	Branch  int64
+	Outcome Outcome
+	// Balance is the balance that a query showed, or that of the account right
+	// after a write; 0 unless the event succeeded.
+	Balance int64
+	// Unreachable is the branches that had not confirmed a write when it was
+	// acknowledged.
+	Unreachable []uint32
+	// Err is set when the event was refused or failed.
+	Err error
+}
+
+// ErrUnknownBranch says that an event's branch does not exist.
+var ErrUnknownBranch = errors.New("does not exist")
+
+// NewCustomer returns a customer by itself, outside of a replay. Its request
+// ids are its own: another Customer of the same input is another customer.
+func NewCustomer(input CustomerInput, options Options) *Customer {
+	return newRun(options, len(input.Events)).customer(1, input)
+}
+
+// Stub returns the client for a branch (the course's createStub), and the URL
+// it calls. It does not connect yet. It returns [ErrUnknownBranch] if there is
+// no such branch.
+func (c *Customer) Stub(branch int64) (bankv1connect.BranchServiceClient, string, error) {
+	s, err := c.run.stub(branch)
+	return s.client, s.address, err
+}
+
+// ExecuteEvents executes all events in order (the course's executeEvents), each
+// after the answer to the one before. An event that is refused or fails does
+// not stop the others. It returns an error only if ctx ends first.
+func (c *Customer) ExecuteEvents(ctx context.Context) error {
+	return c.execute(ctx, func(Event) bool { return true })
+}
+
+// Received returns what became of each event, in the order of the input (the
+// course's recvMsg).
+func (c *Customer) Received() []Received {
+	return slices.Clone(c.received)
+}
+
+// execute executes the wanted events in order.
+func (c *Customer) execute(ctx context.Context, wanted func(Event) bool) error {
+	for i, e := range c.input.Events {
+		if !wanted(e) {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		reply, err := c.call(ctx, i)
+		if err != nil && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		c.receive(i, reply, err)
+		c.run.progress()
+	}
+	return nil
+}
+
+// receive notes what became of event i.
+func (c *Customer) receive(i int, reply reply, err error) {
+	r := &c.received[i]
+	r.Err = err
+	switch {
+	case err == nil:
+		r.Outcome, r.Balance, r.Unreachable = Succeeded, reply.balance, reply.unreachable
+		if reply.session != "" {
+			*c.session = reply.session
+		}
+	case connect.IsWireError(err) && connect.CodeOf(err) == connect.CodeFailedPrecondition:
+		r.Outcome = Refused
+	default:
+		r.Outcome = Failed
+	}
+}
+
+// run is what the customers of one replay share.
+type run struct {
+	options Options
+	// id starts every request id. It is random: another replay of the same file
+	// is meant to count again.
+	id string
+
+	mu       sync.Mutex
+	stubs    map[int64]stub
+	sessions map[int64]*string // by customer id
+	done     int               // events
+	total    int
+}
+
+// stub is a client for one branch.
+type stub struct {
+	client  bankv1connect.BranchServiceClient
+	address string
+}
+
+func newRun(options Options, total int) *run {
+	return &run{
+		options:  options.withDefaults(),
+		id:       rand.Text(),
+		stubs:    make(map[int64]stub),
+		sessions: make(map[int64]*string),
+		total:    total,
+	}
+}
+
+// customer returns the customer of the element with that number.
+func (r *run) customer(element int, input CustomerInput) *Customer {
+	if r.sessions[input.ID] == nil {
+		r.sessions[input.ID] = new(string)
+	}
+	c := &Customer{
+		run:      r,
+		input:    input,
+		requests: fmt.Sprintf("%s-%d", r.id, element),
+		session:  r.sessions[input.ID],
+		received: make([]Received, len(input.Events)),
+	}
+	for i, e := range input.Events {
+		c.received[i] = Received{Interface: e.Interface, Branch: e.Branch}
+	}
+	return c
+}
+
+// stub returns the client for a branch, the same one each time.
+func (r *run) stub(branch int64) (stub, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s, ok := r.stubs[branch]; ok {
+		return s, nil
+	}
+	address := ""
+	if branch > 0 && branch <= math.MaxUint32 {
+		address = r.options.Address(uint32(branch))
+	}
+	if address == "" {
+		return stub{}, fmt.Errorf("branch %d %w", branch, ErrUnknownBranch)
+	}
+	s := stub{
+		client: bankv1connect.NewBranchServiceClient(r.options.HTTPClient, address,
+			connect.WithReadMaxBytes(maxReplyBytes)),
+		address: address,
+	}
+	r.stubs[branch] = s
+	return s, nil
+}
+
+// progress counts an event and tells the callback, one at a time.
+func (r *run) progress() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done++
+	if r.options.Progress != nil {
+		r.options.Progress(r.done, r.total)
+	}
+}

@@ -1,0 +1,97 @@
+package customer
+
+import "math"
+
+const (
+	aPositiveInteger = "a positive integer"
+	anInterface      = "interface"
+)
+
+// event reads one event. home is the branch it goes to if it names none. An
+// event with problems is returned as far as it could be read; the whole file
+// is refused then.
+func (r *inputReader) event(v value, path string, home int64) Event {
+	e := Event{Branch: home}
+	e.Line, _ = r.problems.place(v.offset)
+	o, ok := r.object(v, path,
+		"id", anInterface, "money", "branch", "dest", "account", "from", "to", "consistency")
+	if !ok {
+		return e
+	}
+	r.destination(o, &e)
+	word, ok := o.word(anInterface, string(Deposit), string(Withdraw), string(Query), string(Transfer))
+	if !ok {
+		return e
+	}
+	e.Interface = Interface(word)
+	// Some files give a query money, which means nothing: it isn't looked at.
+	if e.Interface != Query {
+		e.Amount, _ = o.integer("money", 1, math.MaxInt64, aPositiveInteger)
+	}
+	e.accounts(o)
+	e.consistency(o)
+	return e
+}
+
+// destination reads which branch an event goes to: "branch" since 2023, "dest"
+// before. A file in which any event names one is of the consistency dialects.
+func (r *inputReader) destination(o object, e *Event) {
+	_, branch := o.values["branch"]
+	_, dest := o.values["dest"]
+	key := "branch"
+	switch {
+	case branch && dest:
+		o.problem("dest", `an event names its branch once, as "branch" or as "dest"`)
+	case dest:
+		key = "dest"
+	case !branch:
+		return
+	}
+	r.input.Form = Consistency
+	if id, ok := o.integer(key, math.MinInt64, math.MaxInt64, anInteger); ok {
+		e.Branch = id
+	}
+}
+
+// accounts reads the accounts of an event, all of them optional but the one
+// that a transfer pays.
+func (e *Event) accounts(o object) {
+	account, named := o.text("account")
+	e.Account = account
+	if e.Interface != Transfer {
+		for _, key := range []string{"from", "to"} {
+			if _, ok := o.values[key]; ok {
+				o.problem(key, `only a transfer has this key; a %s names its "account"`, e.Interface)
+			}
+		}
+		return
+	}
+	if from, ok := o.text("from"); ok {
+		if named {
+			o.problem("from", `a transfer names the account that pays once, as "from" or as "account"`)
+		}
+		e.Account = from
+	}
+	if _, ok := o.values["to"]; !ok {
+		o.problem("to", `missing; must be the account that is paid ("" for the shared one)`)
+		return
+	}
+	to, ok := o.text("to")
+	e.To = to
+	if ok && e.To == e.Account {
+		o.problem("to", "must be another account than the one that pays, got %s", o.values["to"])
+	}
+}
+
+// consistency reads how a query is to be answered.
+func (e *Event) consistency(o object) {
+	if _, ok := o.values["consistency"]; !ok {
+		return
+	}
+	if e.Interface != Query {
+		o.problem("consistency", "only a query has this key")
+		return
+	}
+	word, _ := o.word("consistency", "local", "strong")
+	e.Strong = word == "strong"
+}

@@ -1,0 +1,150 @@
+package customer
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// OutputForm is a form of output.json.
+type OutputForm string
+
+const (
+	// Basic has one element for each customer element, with what it received.
+	Basic OutputForm = "basic"
+	// Consistency has one element for each event, which names its branch.
+	Consistency OutputForm = "consistency"
+	// ConsistencyFinal has one element for each customer element that makes a
+	// query: the balance that its last query showed. It is the form from before
+	// 2023 and no dialect's default, since it drops all the rest.
+	ConsistencyFinal OutputForm = "consistency-final"
+)
+
+// ParseOutputForm returns the form of that name.
+func ParseOutputForm(name string) (OutputForm, error) {
+	switch form := OutputForm(name); form {
+	case Basic, Consistency, ConsistencyFinal:
+		return form, nil
+	}
+	return "", fmt.Errorf("unknown output form %q; there are %s, %s and %s", name, Basic, Consistency, ConsistencyFinal)
+}
+
+// String returns the form's name.
+func (f OutputForm) String() string { return string(f) }
+
+// ErrIncomplete says that a report has events that were not executed, because
+// the replay was stopped.
+var ErrIncomplete = errors.New("the replay was stopped before all events were executed")
+
+// The elements of output.json. The order of the fields is that of the course's
+// files, and a key that has no meaning in a place is not there at all.
+type (
+	outputElement struct {
+		ID      int64            `json:"id"`
+		Receive []outputReceived `json:"recv"`
+	}
+	outputReceived struct {
+		Interface Interface `json:"interface"`
+		Branch    *int64    `json:"branch,omitempty"`
+		Result    string    `json:"result,omitempty"`
+		Balance   *int64    `json:"balance,omitempty"`
+		// Error says why an event failed by name. The course's files don't have
+		// it, and its readers skip it.
+		Error string `json:"error,omitempty"`
+	}
+	outputFinal struct {
+		ID      int64  `json:"id"`
+		Balance *int64 `json:"balance,omitempty"`
+		Result  string `json:"result,omitempty"`
+		Error   string `json:"error,omitempty"`
+	}
+)
+
+// Encode returns the output.json of a report, indented as the course's files
+// are. The elements are in the order of the input and never merged. It returns
+// [ErrIncomplete] if an event was not executed.
+func Encode(report *Report, form OutputForm) ([]byte, error) {
+	for _, c := range report.Customers {
+		for _, r := range c.Received {
+			if r.Outcome == NotExecuted {
+				return nil, ErrIncomplete
+			}
+		}
+	}
+	var elements any
+	switch form {
+	case Basic:
+		elements = basicElements(report)
+	case Consistency:
+		elements = consistencyElements(report)
+	case ConsistencyFinal:
+		elements = finalElements(report)
+	default:
+		return nil, fmt.Errorf("unknown output form %q", form)
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "    ")
+	if err := encoder.Encode(elements); err != nil {
+		return nil, fmt.Errorf("encode output: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func basicElements(report *Report) []outputElement {
+	elements := make([]outputElement, 0, len(report.Customers))
+	for _, c := range report.Customers {
+		e := outputElement{ID: c.ID, Receive: make([]outputReceived, 0, len(c.Received))}
+		for _, r := range c.Received {
+			e.Receive = append(e.Receive, newOutputReceived(r))
+		}
+		elements = append(elements, e)
+	}
+	return elements
+}
+
+func consistencyElements(report *Report) []outputElement {
+	elements := make([]outputElement, 0, report.Events)
+	for _, c := range report.Customers {
+		for _, r := range c.Received {
+			received := newOutputReceived(r)
+			received.Branch = &r.Branch
+			elements = append(elements, outputElement{ID: c.ID, Receive: []outputReceived{received}})
+		}
+	}
+	return elements
+}
+
+func finalElements(report *Report) []outputFinal {
+	elements := make([]outputFinal, 0, len(report.Customers))
+	for _, c := range report.Customers {
+		for i := len(c.Received) - 1; i >= 0; i-- {
+			if c.Received[i].Interface == Query {
+				r := newOutputReceived(c.Received[i])
+				elements = append(elements, outputFinal{ID: c.ID, Balance: r.Balance, Result: r.Result, Error: r.Error})
+				break
+			}
+		}
+	}
+	return elements
+}
+
+// newOutputReceived returns what output.json says of an event, but for its
+// branch. A query that got an answer has a balance and no result.
+func newOutputReceived(r Received) outputReceived {
+	out := outputReceived{Interface: r.Interface}
+	switch {
+	case r.Outcome != Succeeded:
+		out.Result = "fail"
+	case r.Interface == Query:
+		out.Balance = &r.Balance
+	default:
+		out.Result = "success"
+	}
+	if r.Err != nil && r.Outcome == Failed {
+		out.Error = r.Err.Error()
+	}
+	return out
+}

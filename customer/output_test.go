@@ -1,0 +1,156 @@
+package customer_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"passbook/customer"
+)
+
+// report is a small report with every outcome.
+func report() *customer.Report {
+	return &customer.Report{Events: 6, Customers: []customer.CustomerReport{
+		{ID: 1, Received: []customer.Received{
+			{Interface: customer.Transfer, Branch: 1, Outcome: customer.Succeeded, Balance: 3},
+			{Interface: customer.Query, Branch: 2, Outcome: customer.Succeeded},
+			{Interface: customer.Withdraw, Branch: 2, Outcome: customer.Refused, Err: errors.New("insufficient funds")},
+		}},
+		{ID: 1},
+		{ID: 2, Received: []customer.Received{
+			{Interface: customer.Deposit, Branch: 7, Outcome: customer.Failed, Err: errors.New("branch 7 does not exist")},
+			{Interface: customer.Query, Branch: 1, Outcome: customer.Succeeded, Balance: 3},
+			{Interface: customer.Query, Branch: 7, Outcome: customer.Failed, Err: errors.New("branch 7 <down>")},
+		}},
+	}}
+}
+
+func TestEncode(t *testing.T) {
+	for _, form := range []customer.OutputForm{customer.Basic, customer.Consistency, customer.ConsistencyFinal} {
+		t.Run(form.String(), func(t *testing.T) {
+			got, err := customer.Encode(report(), form)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := os.ReadFile("testdata/outcomes." + form.String() + ".json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("output (-want +got):\n%s", diff)
+			}
+			empty, err := customer.Encode(&customer.Report{}, form)
+			if err != nil || string(empty) != "[]\n" {
+				t.Errorf("without customers: %q, %v; want an empty array", empty, err)
+			}
+		})
+	}
+}
+
+func TestParseOutputForm(t *testing.T) {
+	for _, name := range []string{"basic", "consistency", "consistency-final"} {
+		if form, err := customer.ParseOutputForm(name); err != nil || form.String() != name {
+			t.Errorf("ParseOutputForm(%q) = %q, %v", name, form, err)
+		}
+	}
+	_, err := customer.ParseOutputForm("lamport")
+	if got, want := errorText(err), `unknown output form "lamport"; there are basic, consistency and consistency-final`; got != want {
+		t.Errorf("error %q, want %q", got, want)
+	}
+	if _, err := customer.Encode(report(), "lamport"); err == nil {
+		t.Error("Encode to an unknown form: no error")
+	}
+}
+
+// checkDirectory checks that a directory holds just these files.
+func checkDirectory(t *testing.T, dir string, want map[string]string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]string)
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[e.Name()] = string(data)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+func TestWriteOutput(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "output.json")
+	empty := &customer.Report{}
+	if err := customer.WriteOutput(path, empty, customer.Basic); err != nil {
+		t.Fatal(err)
+	}
+	checkDirectory(t, dir, map[string]string{"output.json": "[]\n"})
+
+	// It replaces what is there, keeps its mode, and goes through a link.
+	if err := os.WriteFile(path, []byte("a longer text than the new one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link.json")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := customer.WriteOutput(link, empty, customer.Basic); err != nil {
+		t.Fatal(err)
+	}
+	checkDirectory(t, dir, map[string]string{"output.json": "[]\n"})
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := info.Mode().Perm(), os.FileMode(0o600); got != want {
+		t.Errorf("mode %v, want %v", got, want)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode().IsRegular() {
+		t.Errorf("the link is %v, %v; want a link still", info.Mode(), err)
+	}
+}
+
+// On an error the old file stays, and nothing lies beside it.
+func TestWriteOutputLeavesNothingHalfWritten(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "output.json")
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stopped := report()
+	stopped.Customers[0].Received[0].Outcome = customer.NotExecuted
+	if err := customer.WriteOutput(path, stopped, customer.Basic); !errors.Is(err, customer.ErrIncomplete) {
+		t.Errorf("WriteOutput: %v, want %v", err, customer.ErrIncomplete)
+	}
+	checkDirectory(t, dir, map[string]string{"output.json": "old"})
+
+	if err := customer.WriteOutput(filepath.Join(dir, "none", "output.json"), report(), customer.Basic); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("WriteOutput into no directory: %v, want %v", err, os.ErrNotExist)
+	}
+	if err := customer.WriteOutput(dir, report(), customer.Basic); err == nil {
+		t.Error("WriteOutput onto a directory: no error")
+	}
+	checkDirectory(t, dir, map[string]string{"output.json": "old"})
+}
+
+// A device is written to and not replaced.
+func TestWriteOutputToDevice(t *testing.T) {
+	if err := customer.WriteOutput(os.DevNull, report(), customer.Basic); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(os.DevNull)
+	if err != nil || info.Mode()&os.ModeDevice == 0 {
+		t.Errorf("%s is %v, %v; want a device", os.DevNull, info.Mode(), err)
+	}
+}
