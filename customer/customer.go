@@ -18,7 +18,7 @@ import (
 // and executes its events in order. A Customer is for one goroutine.
 type Customer struct {
 	run   *run
-	input CustomerInput
+	input Element
 	// requests starts the request id of each of its events.
 	requests string
 	// session is what the customer has seen so far, as the branches told it.
@@ -32,14 +32,15 @@ type Customer struct {
 type Outcome int
 
 const (
-	// NotExecuted: it was not called, or got no answer before the replay was
-	// stopped.
+	// NotExecuted is an event that was not called, or had no answer yet when
+	// the replay was stopped.
 	NotExecuted Outcome = iota
-	// Succeeded: the write was acknowledged, or the query answered.
+	// Succeeded is a write that was acknowledged, or a query that was answered.
 	Succeeded
-	// Refused: the bank's answer is no, since the funds are insufficient.
+	// Refused is a write that the bank said no to: the funds are insufficient.
 	Refused
-	// Failed by name: Received.Err says at which branch and why.
+	// Failed is an event that failed by name: Received.Err says at which branch
+	// and why.
 	Failed
 )
 
@@ -64,7 +65,7 @@ var ErrUnknownBranch = errors.New("does not exist")
 
 // NewCustomer returns a customer by itself, outside of a replay. Its request
 // ids are its own: another Customer of the same input is another customer.
-func NewCustomer(input CustomerInput, options Options) *Customer {
+func NewCustomer(input Element, options Options) *Customer {
 	return newRun(options, len(input.Events)).customer(1, input)
 }
 
@@ -156,7 +157,7 @@ func newRun(options Options, total int) *run {
 }
 
 // customer returns the customer of the element with that number.
-func (r *run) customer(element int, input CustomerInput) *Customer {
+func (r *run) customer(element int, input Element) *Customer {
 	if r.sessions[input.ID] == nil {
 		r.sessions[input.ID] = new(string)
 	}

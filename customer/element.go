@@ -111,6 +111,7 @@ func choice(words []string) string {
 	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
 }
 
+// anInteger is what ids must be that only need to be integers.
 const anInteger = "an integer"
 
 // element reads one element of the array. It returns true if the file is of
@@ -161,7 +162,7 @@ func (r *inputReader) customer(o object) {
 	if ok {
 		o.path += fmt.Sprintf(" (customer %d)", id)
 	}
-	c := CustomerInput{ID: id}
+	c := Element{ID: id}
 	events, ok := o.values["events"]
 	if !ok || events.kind() != '[' {
 		o.problem("events", "%s", missingOr(events, ok, "an array"))

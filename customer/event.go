@@ -2,11 +2,6 @@ package customer
 
 import "math"
 
-const (
-	aPositiveInteger = "a positive integer"
-	anInterface      = "interface"
-)
-
 // event reads one event. home is the branch it goes to if it names none. An
 // event with problems is returned as far as it could be read; the whole file
 // is refused then.
@@ -14,19 +9,19 @@ func (r *inputReader) event(v value, path string, home int64) Event {
 	e := Event{Branch: home}
 	e.Line, _ = r.problems.place(v.offset)
 	o, ok := r.object(v, path,
-		"id", anInterface, "money", "branch", "dest", "account", "from", "to", "consistency")
+		"id", "interface", "money", "branch", "dest", "account", "from", "to", "consistency")
 	if !ok {
 		return e
 	}
 	r.destination(o, &e)
-	word, ok := o.word(anInterface, string(Deposit), string(Withdraw), string(Query), string(Transfer))
+	word, ok := o.word("interface", string(Deposit), string(Withdraw), string(Query), string(Transfer))
 	if !ok {
 		return e
 	}
 	e.Interface = Interface(word)
 	// Some files give a query money, which means nothing: it isn't looked at.
 	if e.Interface != Query {
-		e.Amount, _ = o.integer("money", 1, math.MaxInt64, aPositiveInteger)
+		e.Amount, _ = o.integer("money", 1, math.MaxInt64, "a positive integer")
 	}
 	e.accounts(o)
 	e.consistency(o)

@@ -24,7 +24,7 @@ type Input struct {
 	Branches []Branch
 	// Customers has one value for each customer element, in file order: a
 	// customer id that occurs in two elements is two values.
-	Customers []CustomerInput
+	Customers []Element
 	// Form is the form of output.json that belongs to this dialect.
 	Form OutputForm
 	// Ignored names, with their places, the first few keys that mean nothing
@@ -41,8 +41,8 @@ type Branch struct {
 	Balance int64
 }
 
-// CustomerInput is one customer element.
-type CustomerInput struct {
+// Element is one customer element.
+type Element struct {
 	// ID is also the id of the customer's home branch.
 	ID int64
 	// Events is in file order, which is the order they are executed in.

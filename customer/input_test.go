@@ -57,7 +57,7 @@ func TestReadInput(t *testing.T) {
 			{ID: 345, Balance: math.MaxInt64},
 			{ID: math.MaxUint32, Balance: math.MaxInt64},
 		},
-		Customers: []customer.CustomerInput{
+		Customers: []customer.Element{
 			{ID: 7, Events: []customer.Event{
 				{Interface: customer.Deposit, Amount: 5, Branch: 7, Line: 3},
 				{Interface: customer.Query, Branch: -1, Line: 4},

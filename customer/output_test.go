@@ -13,7 +13,7 @@ import (
 
 // report is a small report with every outcome.
 func report() *customer.Report {
-	return &customer.Report{Events: 6, Customers: []customer.CustomerReport{
+	return &customer.Report{Events: 6, Customers: []customer.Results{
 		{ID: 1, Received: []customer.Received{
 			{Interface: customer.Transfer, Branch: 1, Outcome: customer.Succeeded, Balance: 3},
 			{Interface: customer.Query, Branch: 2, Outcome: customer.Succeeded},

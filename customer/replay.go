@@ -70,7 +70,7 @@ func NewHTTPClient() *http.Client {
 // Report is what became of a replay.
 type Report struct {
 	// Customers has a value for each customer element, in file order.
-	Customers []CustomerReport
+	Customers []Results
 	// Events is how many there are in all. After a replay that was not stopped,
 	// it is the sum of the three below.
 	Events int
@@ -82,8 +82,8 @@ type Report struct {
 	Duration time.Duration
 }
 
-// CustomerReport is what one customer element received.
-type CustomerReport struct {
+// Results is what one customer element received.
+type Results struct {
 	ID int64
 	// Received has a value for each event, in file order.
 	Received []Received
@@ -176,9 +176,9 @@ func concurrently(ctx context.Context, customers []*Customer) {
 
 // newReport gathers what the customers received.
 func newReport(input *Input, customers []*Customer) *Report {
-	report := &Report{Customers: make([]CustomerReport, len(customers)), Events: input.Events()}
+	report := &Report{Customers: make([]Results, len(customers)), Events: input.Events()}
 	for i, c := range customers {
-		report.Customers[i] = CustomerReport{ID: c.input.ID, Received: c.Received()}
+		report.Customers[i] = Results{ID: c.input.ID, Received: c.Received()}
 		for j, r := range c.received {
 			switch r.Outcome {
 			case Succeeded:

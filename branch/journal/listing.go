@@ -2,7 +2,6 @@ package journal
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -94,46 +93,18 @@ func (l *lister) indexes(n int, visit func(int) bool) bool {
 	return true
 }
 
-// walk visits what iter has in the page's order until visit returns false,
-// and closes it.
-func (l *lister) walk(iter *pebble.Iterator, visit func() (bool, error)) (err error) {
+// walk visits what iter has, from where start puts it and in the page's order,
+// until visit returns false; then it closes iter.
+func (l *lister) walk(iter *pebble.Iterator, start func() bool, visit func() (bool, error)) (err error) {
 	defer func() { err = errors.Join(err, iter.Close()) }()
-	first, next := iter.First, iter.Next
+	next := iter.Next
 	if l.page.Newest {
-		first, next = iter.Last, iter.Prev
+		next = iter.Prev
 	}
-	for ok := first(); ok; ok = next() {
+	for ok := start(); ok; ok = next() {
 		if more, err := visit(); err != nil || !more {
 			return err
 		}
 	}
 	return iter.Error()
-}
-
-// Entries lists the journal of a branch, grants included. It returns the page
-// and the cursor of the next one, or 0 when there is no more.
-func (j *Journal) Entries(branch ledger.BranchID, q Page) ([]Listed, uint64, error) {
-	if err := j.enter(); err != nil {
-		return nil, 0, err
-	}
-	defer j.leave()
-	l := newLister(q)
-	first, last := uint64(1), j.visible.end(branch)
-	if q.Cursor != 0 && q.Newest {
-		last = j.endOf(branch, min(q.Cursor-1, last))
-	} else if q.Cursor != 0 {
-		first = q.Cursor + 1
-	}
-	if first > last || first == 0 {
-		return nil, 0, nil
-	}
-	iter, err := j.batches(branch, first, last)
-	if err != nil {
-		return nil, 0, err
-	}
-	err = l.walk(iter, func() (bool, error) { return l.addBatch(iter) })
-	if err != nil {
-		return nil, 0, err
-	}
-	return l.items, l.next, nil
 }

@@ -60,6 +60,9 @@ func (j *Journal) Request(id string) (ledger.Recorded, bool, error) {
 			return false, fmt.Errorf("request id %q: entry %d of branch %d is missing", id, rec.At.Sequence, rec.At.Branch)
 		}
 		rec.Entry = s.Batch.Entries[rec.At.Sequence-s.Batch.FirstSequence]
+		if rec.Entry.RequestID != id {
+			return false, fmt.Errorf("request id %q: entry %d of branch %d has the id %q", id, rec.At.Sequence, rec.At.Branch, rec.Entry.RequestID)
+		}
 		return false, nil
 	})
 	return rec, err == nil, err

@@ -1,6 +1,10 @@
 package replica
 
-import "passbook/branch/ledger"
+import (
+	"slices"
+
+	"passbook/branch/ledger"
+)
 
 // fetch is how a journal, or a part of one, is asked for from a branch that
 // does not send it by itself: a branch that is down does not keep its entries
@@ -20,8 +24,9 @@ type fetch struct {
 // fetchMissing asks peers for what this branch lacks of journals whose writers
 // don't send it: they are cut off or down, or the journal is its own.
 func (r *Replica) fetchMissing() {
+	early := slices.ContainsFunc(r.early, func(q earlyBatches) bool { return len(q.batches) > 0 })
 	for i := range r.peers {
-		if r.forked[i] || i == r.self && r.recovery.state != Recovering {
+		if r.forked[i] || i == r.self && r.recovery.state != Recovering || !early && r.writesHere(i) {
 			continue
 		}
 		if from := r.fetchFrom(i); from != nil {

@@ -58,7 +58,7 @@ type Replica struct {
 	clock   uint64 // Lamport time, tickets included
 	booted  Millis
 	expired Millis // when deadlines were looked at last
-	err     error // a read from disk that did not work: the branch must stop
+	err     error  // a read from disk that did not work: the branch must stop
 	peers   []*peer
 	alarms  []string
 	forked  []bool   // by index: the journal is no longer applied
