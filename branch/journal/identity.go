@@ -55,6 +55,7 @@ func (id Identity) append(out []byte) []byte {
 	out = binary.AppendUvarint(append(out, valueVersion), formatVersion)
 	out = binary.AppendUvarint(out, uint64(id.Branch))
 	out = binary.AppendUvarint(out, uint64(id.Opening))
+	out = binary.AppendUvarint(out, uint64(len(id.Branches)))
 	for _, b := range id.Branches {
 		out = binary.AppendUvarint(out, uint64(b))
 	}
@@ -68,7 +69,7 @@ func (id Identity) check(dir string, value []byte) error {
 		return &FormatError{Dir: dir, Found: format, Want: formatVersion}
 	}
 	found := Identity{Branch: d.branch(), Opening: ledger.Amount(d.uint())}
-	for d.more() {
+	for range d.count() {
 		found.Branches = append(found.Branches, d.branch())
 	}
 	if err := d.end(identityKey); err != nil {

@@ -71,6 +71,9 @@ func (j *Journal) options(lock *pebble.Lock, logger *slog.Logger) *pebble.Option
 		// A flush or compaction that failed would be tried again without end.
 		EventListener: &pebble.EventListener{BackgroundError: func(err error) { _ = j.disk.fail(err) }},
 	}
+	// The usual scheduler also polls, ten times a second and store, whether the
+	// number of compactions allowed has changed. It is 1 and never does.
+	o.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
 	}

@@ -113,6 +113,7 @@ type mention struct {
 func appendMention(out []byte, m mention) []byte {
 	out = binary.AppendUvarint(append(out, valueVersion), uint64(m.branch))
 	out = binary.AppendUvarint(out, m.last)
+	out = binary.AppendUvarint(out, uint64(len(m.indexes)))
 	before := 0
 	for _, i := range m.indexes {
 		out = binary.AppendUvarint(out, uint64(i-before))
@@ -124,15 +125,11 @@ func appendMention(out []byte, m mention) []byte {
 func decodeMention(key, value []byte) (mention, error) {
 	d := newDecoder(value)
 	m := mention{branch: d.branch(), last: d.uint()}
+	m.indexes = make([]int, d.count())
 	before := uint64(0)
-	for d.more() {
-		distance := d.uint()
-		if distance >= ledger.MaxBatchEntries || before+distance >= ledger.MaxBatchEntries {
-			d.bad = true
-			break
-		}
-		before += distance
-		m.indexes = append(m.indexes, int(before))
+	for i := range m.indexes {
+		before += min(d.uint(), ledger.MaxBatchEntries)
+		m.indexes[i] = int(before)
 	}
 	return m, d.end(key)
 }
@@ -194,7 +191,15 @@ func (d *decoder) hash() (h ledger.Hash) {
 	return h
 }
 
-func (d *decoder) more() bool { return !d.bad && len(d.in) > 0 }
+// count returns the length of a list, whose items have at least a byte each.
+func (d *decoder) count() uint64 {
+	n := d.uint()
+	if n > uint64(len(d.in)) {
+		d.bad = true
+		return 0
+	}
+	return n
+}
 
 // end reports whether the value had every field and nothing else.
 func (d *decoder) end(key []byte) error {

@@ -1,0 +1,235 @@
+package branch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/grpchealth"
+
+	"passbook/branch/journal"
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+	"passbook/gen/bank/v1/bankv1connect"
+)
+
+// Branch is one replica server: its journal, its loop, its links to the other
+// branches and the services it offers on one port.
+type Branch struct {
+	cfg      Config
+	id       ledger.BranchID
+	bank     ledger.Hash
+	logger   *slog.Logger
+	journal  *journal.Journal
+	loop     *loop
+	listener net.Listener
+	server   *http.Server
+	health   *grpchealth.StaticChecker
+	peers    map[ledger.BranchID]*peer
+	started  time.Time
+
+	// linksCtx ends when the links and the calls to peers are to end.
+	linksCtx  context.Context
+	cutLinks  context.CancelFunc
+	tasks     sync.WaitGroup
+	gate      *gate
+	transport *http.Transport
+	// towardsCustomers carries forwarded calls.
+	towardsCustomers *http.Transport
+}
+
+// Times of a graceful stop, which is over within 5 s.
+const (
+	finishTimeout = 3 * time.Second
+	closeTimeout  = time.Second
+)
+
+// Open opens the branch's data directory and its port. It serves nothing until
+// Serve is called. When it errs, it has closed what it opened, Config.Listener
+// included. An error to listen wraps that of the net package, one of the data
+// directory that of package journal.
+func Open(cfg Config) (*Branch, error) {
+	b, err := open(cfg)
+	if err != nil {
+		if b.listener != nil {
+			_ = b.listener.Close()
+		}
+		if b.journal != nil {
+			_ = b.journal.Close()
+		}
+		return nil, err
+	}
+	return b, nil
+}
+
+// open returns what it has opened also with an error.
+func open(cfg Config) (*Branch, error) {
+	b := &Branch{cfg: cfg.withDefaults(), id: ledger.BranchID(cfg.ID), started: time.Now(), listener: cfg.Listener, gate: newGate(), peers: map[ledger.BranchID]*peer{}}
+	cfg = b.cfg
+	b.logger = cfg.Logger.With("branch", cfg.ID)
+	if _, ok := cfg.Addresses[cfg.ID]; !ok {
+		return b, fmt.Errorf("branch %d is not among the branches of the bank", cfg.ID)
+	}
+	var branches []ledger.BranchID
+	for id := range cfg.Addresses {
+		branches = append(branches, ledger.BranchID(id))
+	}
+	slices.Sort(branches)
+	b.bank = replica.BankHash(branches, ledger.Amount(cfg.Opening))
+	if b.listener == nil {
+		l, err := net.Listen("tcp", cfg.Addresses[cfg.ID])
+		if err != nil {
+			return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
+		}
+		b.listener = l
+	}
+	j, state, err := journal.Open(cfg.Dir, journal.Identity{Branch: b.id, Branches: branches, Opening: ledger.Amount(cfg.Opening)}, journal.Options{Logger: b.logger})
+	if err != nil {
+		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
+	}
+	b.journal = j
+	r, err := replica.New(replica.Config{
+		ID: b.id, Opening: ledger.Amount(cfg.Opening), Ledger: state.Ledger, Epoch: state.Epoch, Settled: state.Settled,
+		Bootstrap: cfg.Bootstrap, Storage: j, PeerTimeout: replica.Millis(cfg.PeerTimeout.Milliseconds()),
+	})
+	if err != nil {
+		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
+	}
+	b.loop = newLoop(r, j, b.started)
+	b.loop.send, b.loop.onState = b.letOut, b.noteState
+	b.linksCtx, b.cutLinks = context.WithCancel(context.Background())
+	b.addPeers(branches)
+	b.newServer()
+	return b, nil
+}
+
+func (b *Branch) addPeers(branches []ledger.BranchID) {
+	b.transport, b.towardsCustomers = newPeerTransport(), newPeerTransport()
+	for _, id := range branches {
+		if id == b.id {
+			continue
+		}
+		address := b.cfg.Addresses[uint32(id)]
+		url := "http://" + address
+		b.peers[id] = &peer{
+			branch: b, id: id, address: address, poke: make(chan struct{}, 1),
+			service:   bankv1connect.NewPeerServiceClient(&http.Client{Transport: b.transport}, url, connect.WithGRPC(), connect.WithReadMaxBytes(maxPeerMessage), connect.WithSendMaxBytes(maxPeerMessage)),
+			customers: bankv1connect.NewBranchServiceClient(&http.Client{Transport: b.towardsCustomers}, url, connect.WithGRPC(), connect.WithReadMaxBytes(maxPeerMessage)),
+		}
+	}
+}
+
+// ID returns the branch's id.
+func (b *Branch) ID() uint32 { return uint32(b.id) }
+
+// Address returns host:port where the branch listens.
+func (b *Branch) Address() string { return b.listener.Addr().String() }
+
+// Ready returns a channel that is closed once the branch takes writes: it has
+// heard what its peers hold of its journal, or knows that they can't be
+// reached.
+func (b *Branch) Ready() <-chan struct{} { return b.loop.serving }
+
+// Serve runs the branch until ctx is done, and then stops it gracefully: it
+// refuses new calls, finishes those in hand, closes the links and returns nil,
+// within 5 s. When the journal can't be written or read, Serve stops the
+// branch at once and returns why: what is not on disk was not acknowledged.
+// Serve can be called once.
+func (b *Branch) Serve(ctx context.Context) error {
+	loopCtx, stopLoop := context.WithCancel(context.Background())
+	defer stopLoop()
+	failed := make(chan error, 2)
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := b.loop.run(loopCtx); err != nil {
+			failed <- err
+		}
+	})
+	running.Go(func() {
+		if err := b.server.Serve(b.limited()); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("serve: %w", err)
+		}
+	})
+	b.logger.Info(fmt.Sprintf("Branch %d listens on http://%s", b.id, b.Address()), "address", b.Address())
+	for _, p := range b.peers {
+		if p.id > b.id {
+			b.spawn(func() { p.dial(b.linksCtx) })
+		}
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+		b.finishCalls()
+	case err = <-failed:
+		b.logger.Error("branch stops at once: it can't go on without its disk", "error", err)
+	}
+	b.stop(err)
+	stopLoop()
+	running.Wait()
+	b.tasks.Wait()
+	b.transport.CloseIdleConnections()
+	b.towardsCustomers.CloseIdleConnections()
+	if cerr := b.journal.Close(); cerr != nil && err == nil {
+		err = fmt.Errorf("branch %d: close journal: %w", b.id, cerr)
+	}
+	return err
+}
+
+// Close gives up a branch that was opened and not served.
+func (b *Branch) Close() error {
+	b.cutLinks()
+	return errors.Join(b.listener.Close(), b.journal.Close())
+}
+
+// finishCalls refuses new calls and waits for those in hand.
+func (b *Branch) finishCalls() {
+	b.setHealth(grpchealth.StatusNotServing)
+	if !b.gate.close(finishTimeout) {
+		b.logger.Warn("calls in hand did not finish in time")
+	}
+}
+
+// stop closes the links and the server.
+func (b *Branch) stop(cause error) {
+	b.setHealth(grpchealth.StatusNotServing)
+	b.cutLinks()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if cause != nil || b.server.Shutdown(ctx) != nil {
+		_ = b.server.Close()
+	}
+}
+
+// spawn runs a task that Serve waits for.
+func (b *Branch) spawn(f func()) { b.tasks.Go(f) }
+
+func (b *Branch) noteState(s replica.State) {
+	switch s {
+	case replica.Serving:
+		b.setHealth(grpchealth.StatusServing)
+		b.logger.Info("branch takes writes")
+	case replica.Halted:
+		b.setHealth(grpchealth.StatusNotServing)
+		b.logger.Error("branch takes no more writes: its journal has forked; see the alarms in GetStatus")
+	}
+}
+
+func (c Config) withDefaults() Config {
+	if c.PeerTimeout == 0 {
+		c.PeerTimeout = DefaultPeerTimeout
+	}
+	if c.MaxConnections == 0 {
+		c.MaxConnections = DefaultMaxConnections
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}

@@ -1,0 +1,40 @@
+package branch
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// jsonCodec speaks the JSON of the API: a zero is written ("balance":"0"),
+// and a field that the message does not have is refused by its name, so that a
+// misspelt amount is not an amount of 0.
+type jsonCodec struct{ name string }
+
+// jsonCodecNames are the content types that mean JSON.
+var jsonCodecNames = []string{"json", "json; charset=utf-8"}
+
+// Name is connect.Codec's.
+func (c jsonCodec) Name() string { return c.name }
+
+// Marshal is connect.Codec's.
+func (c jsonCodec) Marshal(message any) ([]byte, error) {
+	m, ok := message.(proto.Message)
+	if !ok {
+		return nil, fmt.Errorf("%T is not a message", message)
+	}
+	return protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(m)
+}
+
+// Unmarshal is connect.Codec's.
+func (c jsonCodec) Unmarshal(data []byte, message any) error {
+	m, ok := message.(proto.Message)
+	if !ok {
+		return fmt.Errorf("%T is not a message", message)
+	}
+	if len(data) == 0 {
+		return fmt.Errorf("the body is empty where a JSON object is expected, at least {}")
+	}
+	return protojson.Unmarshal(data, m)
+}

@@ -1,0 +1,46 @@
+package branch
+
+import (
+	"log/slog"
+	"net"
+	"time"
+
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// Config is what a branch is told when it is opened.
+type Config struct {
+	// ID is this branch. It must be among Addresses.
+	ID uint32
+	// Addresses are host:port of every branch of the bank, this one included:
+	// where peers and customers reach them.
+	Addresses map[uint32]string
+	// Opening is the opening balance of the shared account. It must be the same
+	// at every branch.
+	Opening int64
+	// Dir is the data directory of this branch alone.
+	Dir string
+	// Listener, when not nil, is where the branch serves; otherwise it listens
+	// on its own address. The branch closes it.
+	Listener net.Listener
+	// Bootstrap lets a branch with an empty disk write without having heard
+	// from every peer.
+	Bootstrap bool
+	// Acknowledge is the level of writes that name none; unspecified stands
+	// for REACHABLE.
+	Acknowledge bankv1.Acknowledge
+	// PeerTimeout is how long a peer may leave batches unacknowledged before
+	// it counts as unreachable; 0 stands for DefaultPeerTimeout.
+	PeerTimeout time.Duration
+	// MaxConnections bounds the connections open at once; 0 stands for
+	// DefaultMaxConnections.
+	MaxConnections int
+	// Logger is where the branch logs; nil for nowhere.
+	Logger *slog.Logger
+}
+
+// Defaults of Config.
+const (
+	DefaultPeerTimeout    = time.Second
+	DefaultMaxConnections = 4096
+)

@@ -1,0 +1,139 @@
+package branch
+
+import (
+	"fmt"
+
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// frameToProto encodes a frame for the wire. The batches keep the bytes of
+// their writers.
+func frameToProto(f *replica.Frame) *bankv1.Frame {
+	out := &bankv1.Frame{Sync: f.Sync}
+	if h := f.Hello; h != nil {
+		out.Hello = &bankv1.Hello{
+			Branch: uint32(h.Branch), ToBranch: uint32(h.To), Epoch: h.Epoch,
+			Applied: markedToProto(h.Applied), BankHash: h.Bank[:],
+		}
+	}
+	if len(f.Batches) > 0 {
+		out.Batches = make([]*bankv1.SealedBatch, len(f.Batches))
+		for i, s := range f.Batches {
+			out.Batches[i] = &bankv1.SealedBatch{Batch: s.Bytes, Hash: s.Hash[:]}
+		}
+	}
+	if a := f.Ack; a != nil {
+		out.Ack = &bankv1.Ack{AppliedSequence: a.Applied, SyncedSequence: a.Synced, Forked: a.Forked}
+	}
+	for _, w := range f.Wants {
+		out.Wants = append(out.Wants, &bankv1.Want{Branch: uint32(w.Branch), AfterSequence: w.Sequence})
+	}
+	return out
+}
+
+// frameFromProto decodes a frame and checks the hash and form of its batches.
+func frameFromProto(in *bankv1.Frame) (*replica.Frame, error) {
+	out := &replica.Frame{Sync: in.GetSync()}
+	if h := in.GetHello(); h != nil {
+		applied, err := markedFromProto(h.GetApplied())
+		if err != nil {
+			return nil, fmt.Errorf("hello: %w", err)
+		}
+		hello := &replica.Hello{Branch: ledger.BranchID(h.GetBranch()), To: ledger.BranchID(h.GetToBranch()), Epoch: h.GetEpoch(), Applied: applied}
+		if hello.Bank, err = hashFromProto(h.GetBankHash()); err != nil {
+			return nil, fmt.Errorf("hello: %w", err)
+		}
+		out.Hello = hello
+	}
+	for _, b := range in.GetBatches() {
+		hash, err := hashFromProto(b.GetHash())
+		if err != nil {
+			return nil, fmt.Errorf("batch: %w", err)
+		}
+		s, err := ledger.OpenSealed(b.GetBatch(), hash)
+		if err != nil {
+			return nil, fmt.Errorf("batch: %w", err)
+		}
+		out.Batches = append(out.Batches, s)
+	}
+	if a := in.GetAck(); a != nil {
+		out.Ack = &replica.Ack{Applied: a.GetAppliedSequence(), Synced: a.GetSyncedSequence(), Forked: a.GetForked()}
+	}
+	for _, w := range in.GetWants() {
+		out.Wants = append(out.Wants, ledger.Position{Branch: ledger.BranchID(w.GetBranch()), Sequence: w.GetAfterSequence()})
+	}
+	return out, nil
+}
+
+func markedToProto(in []ledger.MarkedPosition) []*bankv1.Position {
+	out := make([]*bankv1.Position, len(in))
+	for i, m := range in {
+		out[i] = &bankv1.Position{Branch: uint32(m.Branch), Sequence: m.Sequence}
+		if m.Hash != (ledger.Hash{}) {
+			out[i].Hash = m.Hash[:]
+		}
+	}
+	return out
+}
+
+func markedFromProto(in []*bankv1.Position) ([]ledger.MarkedPosition, error) {
+	out := make([]ledger.MarkedPosition, len(in))
+	for i, p := range in {
+		hash, err := hashFromProto(p.GetHash())
+		if err != nil {
+			return nil, fmt.Errorf("position of branch %d: %w", p.GetBranch(), err)
+		}
+		out[i] = ledger.MarkedPosition{Position: ledger.Position{Branch: ledger.BranchID(p.GetBranch()), Sequence: p.GetSequence()}, Hash: hash}
+	}
+	return out, nil
+}
+
+func positionsFromProto(in []*bankv1.Position) []ledger.Position {
+	out := make([]ledger.Position, len(in))
+	for i, p := range in {
+		out[i] = ledger.Position{Branch: ledger.BranchID(p.GetBranch()), Sequence: p.GetSequence()}
+	}
+	return out
+}
+
+// hashFromProto takes a SHA-256; nothing stands for the zero hash.
+func hashFromProto(in []byte) (ledger.Hash, error) {
+	var h ledger.Hash
+	if len(in) != 0 && len(in) != len(h) {
+		return h, fmt.Errorf("a hash has %d bytes, not %d", len(h), len(in))
+	}
+	copy(h[:], in)
+	return h, nil
+}
+
+func receiptToProto(p ledger.Position) *bankv1.Receipt {
+	return &bankv1.Receipt{Branch: uint32(p.Branch), Sequence: p.Sequence}
+}
+
+func branchesToProto(in []ledger.BranchID) []uint32 {
+	out := make([]uint32, len(in))
+	for i, b := range in {
+		out[i] = uint32(b)
+	}
+	return out
+}
+
+func entryToProto(e *ledger.Entry) *bankv1.Entry {
+	out := &bankv1.Entry{
+		Sequence: e.Sequence, Clock: e.Clock, RecordedAtUnixMs: e.RecordedAt, CustomerId: e.CustomerID, RequestId: e.RequestID,
+	}
+	amount := int64(e.Amount)
+	switch e.Kind {
+	case ledger.Deposit:
+		out.Fact = &bankv1.Entry_Deposit{Deposit: &bankv1.Deposit{Account: e.Account, Amount: amount}}
+	case ledger.Withdrawal:
+		out.Fact = &bankv1.Entry_Withdrawal{Withdrawal: &bankv1.Withdrawal{Account: e.Account, Amount: amount}}
+	case ledger.Transfer:
+		out.Fact = &bankv1.Entry_Transfer{Transfer: &bankv1.Transfer{FromAccount: e.Account, ToAccount: e.ToAccount, Amount: amount}}
+	case ledger.Grant:
+		out.Fact = &bankv1.Entry_Grant{Grant: &bankv1.Grant{Account: e.Account, ToBranch: uint32(e.ToBranch), Amount: amount}}
+	}
+	return out
+}

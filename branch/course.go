@@ -1,0 +1,56 @@
+package branch
+
+import (
+	"context"
+
+	"connectrpc.com/connect"
+
+	"passbook/gen/bank"
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// course serves the contract of the course, bank.Bank, by that of the bank.
+type course struct{ customers customers }
+
+const (
+	courseSuccess = "success"
+	courseFail    = "fail"
+)
+
+// MsgDelivery is BankHandler's.
+func (c course) MsgDelivery(ctx context.Context, req *bank.TransactionRequest) (*bank.TransactionResponse, error) {
+	customer := int64(req.GetCustomerId())
+	amount := int64(req.GetAmount())
+	switch req.GetOperation() {
+	case "deposit":
+		_, err := c.customers.Deposit(ctx, &bankv1.DepositRequest{Amount: amount, CustomerId: customer})
+		return courseAnswer(err)
+	case "withdraw":
+		_, err := c.customers.Withdraw(ctx, &bankv1.WithdrawRequest{Amount: amount, CustomerId: customer})
+		return courseAnswer(err)
+	case "query":
+		res, err := c.customers.Query(ctx, &bankv1.QueryRequest{CustomerId: customer})
+		if err != nil {
+			return nil, err
+		}
+		if res.GetBalance() != int64(int32(res.GetBalance())) {
+			return nil, &RangeError{Problem: "the balance does not fit the 32 bits of this contract; ask bank.v1.BranchService/Query"}
+		}
+		return &bank.TransactionResponse{Status: courseSuccess, Balance: int32(res.GetBalance())}, nil
+	case "propagate_deposit", "propagate_withdraw", "propogate_deposit", "propogate_withdraw":
+		return nil, &UnimplementedError{Problem: req.GetOperation() + " carries neither origin nor sequence, so a repeated one would count twice; use bank.v1.PeerService/Propagate, PropagateDeposit or PropagateWithdraw"}
+	}
+	return nil, inputErrorf("operation: %q is none of deposit, withdraw, query", req.GetOperation())
+}
+
+// courseAnswer says success, or fail for a withdrawal without funds.
+func courseAnswer(err error) (*bank.TransactionResponse, error) {
+	code, _ := codeOf(err)
+	switch {
+	case err == nil:
+		return &bank.TransactionResponse{Status: courseSuccess}, nil
+	case code == connect.CodeFailedPrecondition:
+		return &bank.TransactionResponse{Status: courseFail}, nil
+	}
+	return nil, err
+}

@@ -1,0 +1,164 @@
+package branch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// InputError refuses a call for what it says. The customer mends and resends.
+type InputError struct{ Problem string }
+
+func (e *InputError) Error() string { return e.Problem }
+
+func inputErrorf(format string, args ...any) error {
+	return &InputError{Problem: fmt.Sprintf(format, args...)}
+}
+
+// Errors that are made by the shell.
+var (
+	errStopping = errors.New("this branch is stopping and takes no new calls; try another one")
+	errGap      = errors.New("entry is not the next one of its journal")
+)
+
+// GapError refuses an entry that is not the next one of its journal.
+type GapError struct {
+	Branch ledger.BranchID
+	// Want is the next sequence.
+	Want, Got uint64
+}
+
+func (e *GapError) Error() string {
+	return fmt.Sprintf("entry %d of branch %d is not the next one: sequence %d is expected", e.Got, e.Branch, e.Want)
+}
+
+func (e *GapError) Unwrap() error { return errGap }
+
+// UnimplementedError says that an operation can't be had, and what to use.
+type UnimplementedError struct{ Problem string }
+
+func (e *UnimplementedError) Error() string { return e.Problem }
+
+// RangeError says that an answer does not fit the contract it was asked by.
+type RangeError struct{ Problem string }
+
+func (e *RangeError) Error() string { return e.Problem }
+
+// connectError is the one place where errors become Connect errors. What it
+// does not know becomes internal, with a fixed text: the cause is only logged.
+func connectError(ctx context.Context, logger *slog.Logger, procedure string, err error) error {
+	var known *connect.Error
+	if errors.As(err, &known) {
+		return known // made by the library, or by another branch
+	}
+	code, detail := codeOf(err)
+	if code == connect.CodeInternal {
+		logger.ErrorContext(ctx, "call failed", "procedure", procedure, "error", err)
+		return connect.NewError(code, errors.New("internal error; the branch's log has the cause"))
+	}
+	out := connect.NewError(code, err)
+	if detail != nil {
+		if d, derr := connect.NewErrorDetail(detail); derr == nil {
+			out.AddDetail(d)
+		}
+	}
+	return out
+}
+
+func codeOf(err error) (connect.Code, proto.Message) {
+	var (
+		input         *InputError
+		limit         *ledger.LimitError
+		escrow        *ledger.EscrowError
+		insufficient  *replica.InsufficientError
+		unavailable   *replica.UnavailableError
+		request       *replica.RequestError
+		notReplicated *replica.NotReplicatedError
+		unimplemented *UnimplementedError
+		outOfRange    *RangeError
+	)
+	switch {
+	case errors.As(err, &insufficient):
+		return connect.CodeFailedPrecondition, &bankv1.InsufficientFunds{Account: insufficient.Account, Balance: int64(insufficient.Balance), Amount: int64(insufficient.Amount)}
+	case errors.As(err, &unavailable):
+		return connect.CodeUnavailable, unavailableDetail(unavailable)
+	case errors.As(err, &notReplicated):
+		return connect.CodeDeadlineExceeded, &bankv1.NotReplicated{Receipt: receiptToProto(notReplicated.Receipt), MissingBranches: branchesToProto(notReplicated.Missing)}
+	case errors.As(err, &request):
+		return connect.CodeAlreadyExists, nil
+	case errors.As(err, &input), errors.As(err, &limit), errors.Is(err, replica.ErrUnknownBranch), malformed(err):
+		return connect.CodeInvalidArgument, nil
+	case errors.As(err, &escrow):
+		return connect.CodeFailedPrecondition, nil
+	case errors.Is(err, errGap), errors.As(err, &outOfRange):
+		return connect.CodeOutOfRange, nil
+	case errors.As(err, &unimplemented):
+		return connect.CodeUnimplemented, nil
+	case errors.Is(err, replica.ErrQueueFull):
+		return connect.CodeResourceExhausted, nil
+	case errors.Is(err, errStopping), errors.Is(err, errStopped):
+		return connect.CodeUnavailable, nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return connect.CodeDeadlineExceeded, nil
+	case errors.Is(err, context.Canceled):
+		return connect.CodeCanceled, nil
+	}
+	return connect.CodeInternal, nil
+}
+
+func unavailableDetail(e *replica.UnavailableError) proto.Message {
+	if e.Account == "" {
+		return nil
+	}
+	d := &bankv1.EscrowUnavailable{Account: e.Account, Amount: int64(e.Amount), Available: int64(e.Available)}
+	for _, h := range e.Held {
+		d.Held = append(d.Held, &bankv1.BranchEscrow{Branch: uint32(h.Branch), Amount: int64(h.Escrow)})
+	}
+	return d
+}
+
+func malformed(err error) bool {
+	for _, m := range []error{ledger.ErrAmount, ledger.ErrAccount, ledger.ErrRequest, ledger.ErrSelf, ledger.ErrKind} {
+		if errors.Is(err, m) {
+			return true
+		}
+	}
+	return false
+}
+
+// errorInterceptor turns what handlers return into Connect errors.
+type errorInterceptor struct{ logger *slog.Logger }
+
+// WrapUnary is connect.Interceptor's.
+func (i errorInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+		res, err := next(ctx, req)
+		if err != nil {
+			return nil, connectError(ctx, i.logger, req.Spec().Procedure, err)
+		}
+		return res, nil
+	}
+}
+
+// WrapStreamingClient is connect.Interceptor's.
+func (i errorInterceptor) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+
+// WrapStreamingHandler is connect.Interceptor's.
+func (i errorInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		if err := next(ctx, conn); err != nil {
+			return connectError(ctx, i.logger, conn.Spec().Procedure, err)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,306 @@
+package branch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// Bounds of a link.
+const (
+	// maxOutbox bounds the frames that wait to be sent on a link. More are
+	// dropped, and come again: the replica counts on acks, not on sending.
+	maxOutbox = 4096
+	// maxUnread bounds the frames of a link that the loop has not taken yet;
+	// the link is not read while there are more.
+	maxUnread = 16
+	// redialMin and redialMax bound the pause before a link is tried again.
+	redialMin = 20 * time.Millisecond
+	redialMax = time.Second
+	// helloTimeout bounds the wait for the first frame of an accepted link.
+	helloTimeout = 5 * time.Second
+)
+
+// link is one connection to a peer, from one stream's beginning to its end.
+type link struct {
+	peer *peer
+
+	mu     sync.Mutex
+	outbox []*replica.Frame
+	wake   chan struct{}
+	// ended is closed when the link is given up; cause says why.
+	ended chan struct{}
+	once  sync.Once
+	cause error
+	// unread has a place for each frame given to the loop and not taken yet.
+	unread chan struct{}
+}
+
+func newLink(p *peer) *link {
+	return &link{peer: p, wake: make(chan struct{}, 1), ended: make(chan struct{}), unread: make(chan struct{}, maxUnread)}
+}
+
+// send queues a frame. It never blocks.
+func (k *link) send(f *replica.Frame) {
+	k.mu.Lock()
+	if len(k.outbox) < maxOutbox {
+		k.outbox = append(k.outbox, f)
+	}
+	k.mu.Unlock()
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// end gives the link up; the first cause stays.
+func (k *link) end(cause error) {
+	k.once.Do(func() {
+		k.cause = cause
+		close(k.ended)
+	})
+}
+
+// pumpOut sends what is queued until the link ends or sending fails.
+func (k *link) pumpOut(ctx context.Context, send func(*bankv1.Frame) error) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-k.ended:
+			return k.cause
+		case <-k.wake:
+		}
+		k.mu.Lock()
+		frames := k.outbox
+		k.outbox = nil
+		k.mu.Unlock()
+		for _, f := range frames {
+			if err := send(frameToProto(f)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// pumpIn gives what arrives to the loop until receiving fails or the link ends.
+func (k *link) pumpIn(l *loop, receive func() (*bankv1.Frame, error)) error {
+	for {
+		in, err := receive()
+		if err != nil {
+			return err
+		}
+		if err := k.take(l, in); err != nil {
+			return err
+		}
+	}
+}
+
+func (k *link) take(l *loop, in *bankv1.Frame) error {
+	f, err := frameFromProto(in)
+	if err != nil {
+		return inputErrorf("frame from branch %d: %v", k.peer.id, err)
+	}
+	select {
+	case k.unread <- struct{}{}:
+	case <-k.ended:
+		return k.cause
+	}
+	ok := l.post(func() {
+		<-k.unread
+		if k.peer.link == k { // and not one that has been replaced
+			l.replica.Receive(replica.Message{From: k.peer.id, To: k.peer.branch.id, Frame: f})
+		}
+	})
+	if !ok {
+		return errStopped
+	}
+	return nil
+}
+
+// up makes the link the peer's only one.
+func (k *link) up(l *loop) bool {
+	return l.post(func() {
+		if old := k.peer.link; old != nil {
+			old.end(errors.New("replaced by a newer link"))
+		}
+		k.peer.link = k
+		l.replica.LinkUp(k.peer.id)
+	})
+}
+
+// down tells the loop that the link is gone.
+func (k *link) down(l *loop) {
+	l.post(func() {
+		if k.peer.link == k {
+			k.peer.link = nil
+			l.replica.LinkDown(k.peer.id)
+		}
+	})
+}
+
+// dial keeps a link to the peer until ctx is done: it dials, runs the link
+// until it breaks, and dials again after a pause that grows, with jitter.
+func (p *peer) dial(ctx context.Context) {
+	pause := redialMin
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := p.runLink(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > redialMax {
+			pause = redialMin
+		}
+		p.noteBroken(err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.poke:
+			pause = redialMin
+		case <-time.After(pause/2 + rand.N(pause)):
+			pause = min(2*pause, redialMax)
+		}
+	}
+}
+
+// noteBroken logs why a link broke, once for each cause in a row.
+func (p *peer) noteBroken(err error) {
+	if err == nil || err.Error() == p.broken {
+		return
+	}
+	p.broken = err.Error()
+	p.branch.logger.Info("link is down, dialing again", "peer", p.id, "address", p.address, "cause", err)
+}
+
+// runLink opens a link to the peer and runs it until it breaks.
+func (p *peer) runLink(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := p.service.Propagate(ctx)
+	if err != nil {
+		return err
+	}
+	k := newLink(p)
+	l := p.branch.loop
+	if !k.up(l) {
+		return errStopped
+	}
+	defer k.down(l)
+	// Cancelling alone does not wake an idle Receive.
+	stop := context.AfterFunc(ctx, func() { _ = stream.CloseRequest() })
+	defer stop()
+	received := make(chan struct{})
+	go func() {
+		defer close(received)
+		k.end(k.pumpIn(l, func() (*bankv1.Frame, error) {
+			res, err := stream.Receive()
+			return res.GetFrame(), err
+		}))
+	}()
+	err = k.pumpOut(ctx, func(f *bankv1.Frame) error { return stream.Send(&bankv1.PropagateRequest{Frame: f}) })
+	k.end(err)
+	cancel()
+	_ = stream.CloseRequest()
+	_ = stream.CloseResponse()
+	<-received
+	return k.cause
+}
+
+// Propagate is PeerServiceHandler's: the accepting side of a link.
+func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[bankv1.PropagateRequest, bankv1.PropagateResponse]) error {
+	b := s.branch
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(b.linksCtx, cancel)()
+	// Receive does not watch ctx, so it runs on its own; it ends with the
+	// stream, which ends when this handler returns.
+	frames := make(chan *bankv1.Frame)
+	failed := make(chan error, 1)
+	b.spawn(func() {
+		for {
+			req, err := stream.Receive()
+			if err != nil {
+				failed <- err
+				return
+			}
+			select {
+			case frames <- req.GetFrame():
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	p, first, err := b.greet(ctx, frames, failed)
+	if err != nil {
+		return err
+	}
+	k := newLink(p)
+	if !k.up(b.loop) {
+		return errStopped
+	}
+	defer k.down(b.loop)
+	defer k.end(errStopped)
+	if err := k.take(b.loop, first); err != nil {
+		return err
+	}
+	b.spawn(func() {
+		k.end(k.pumpIn(b.loop, func() (*bankv1.Frame, error) {
+			select {
+			case f := <-frames:
+				return f, nil
+			case err := <-failed:
+				return nil, fmt.Errorf("link from branch %d broke: %w", p.id, err)
+			case <-ctx.Done():
+				return nil, errStopping
+			}
+		}))
+	})
+	err = k.pumpOut(ctx, func(f *bankv1.Frame) error { return stream.Send(&bankv1.PropagateResponse{Frame: f}) })
+	if b.linksCtx.Err() != nil {
+		return errStopping
+	}
+	return err
+}
+
+// greet waits for the first frame of an accepted link, which must be the hello
+// of a peer of this bank with a lower id.
+func (b *Branch) greet(ctx context.Context, frames <-chan *bankv1.Frame, failed <-chan error) (*peer, *bankv1.Frame, error) {
+	timeout := time.NewTimer(helloTimeout)
+	defer timeout.Stop()
+	var first *bankv1.Frame
+	select {
+	case first = <-frames:
+	case err := <-failed:
+		return nil, nil, inputErrorf("the link ended before its hello: %v", err)
+	case <-timeout.C:
+		return nil, nil, inputErrorf("no hello came within %s", helloTimeout)
+	case <-ctx.Done():
+		return nil, nil, errStopping
+	}
+	hello := first.GetHello()
+	if hello == nil {
+		return nil, nil, inputErrorf("the first frame of a link must have a hello")
+	}
+	p := b.peers[ledger.BranchID(hello.GetBranch())]
+	switch {
+	case p == nil:
+		return nil, nil, inputErrorf("hello from branch %d, which is no peer of branch %d in this bank", hello.GetBranch(), b.id)
+	case hello.GetToBranch() != uint32(b.id):
+		return nil, nil, inputErrorf("hello to branch %d reached branch %d: check the addresses", hello.GetToBranch(), b.id)
+	case string(hello.GetBankHash()) != string(b.bank[:]):
+		return nil, nil, inputErrorf("branch %d belongs to another bank than branch %d: their branches or opening balances differ", hello.GetBranch(), b.id)
+	case p.id > b.id:
+		return nil, nil, inputErrorf("branch %d has the higher id and waits to be dialed by branch %d", p.id, b.id)
+	}
+	return p, first, nil
+}

@@ -1,0 +1,307 @@
+package branch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"passbook/branch/journal"
+	"passbook/branch/replica"
+)
+
+// Bounds of what waits for the loop.
+const (
+	// maxQueuedCalls bounds the customers' calls taken and not answered.
+	maxQueuedCalls = 16384
+	// maxDrained bounds the inputs that one commit follows.
+	maxDrained = 4096
+	// maxServedClaims bounds the peers' claims and looks taken and not
+	// answered.
+	maxServedClaims = 4096
+)
+
+// errStopped tells a caller that the branch went away under the call.
+var errStopped = errors.New("the branch has stopped; it is not known whether the call was carried out, ask again with the same request id")
+
+// loop owns the replica. It drains what has queued up, has the replica decide,
+// writes one commit, and only then lets messages and replies out: the
+// durability rule. While a commit is on its way to disk, the next inputs
+// queue up.
+type loop struct {
+	replica *replica.Replica
+	journal *journal.Journal
+	started time.Time
+	// send takes a message for a peer. It must not block.
+	send func(replica.Message)
+
+	mu     sync.Mutex
+	queue  []func()
+	calls  int // calls taken and not answered
+	closed bool
+	wake   chan struct{}
+
+	// What follows belongs to the loop's goroutine.
+	nextID  uint64
+	waiting map[uint64]chan<- replica.Reply
+	served  map[uint64]chan<- replica.Message
+	// after runs once the commit has succeeded.
+	after []func()
+	// serving is closed when the branch first takes writes.
+	serving  chan struct{}
+	isServed bool
+	onState  func(replica.State)
+	state    replica.State
+}
+
+func newLoop(r *replica.Replica, j *journal.Journal, started time.Time) *loop {
+	return &loop{
+		replica: r, journal: j, started: started, wake: make(chan struct{}, 1), serving: make(chan struct{}),
+		waiting: map[uint64]chan<- replica.Reply{}, served: map[uint64]chan<- replica.Message{},
+	}
+}
+
+func (l *loop) now() replica.Millis { return replica.Millis(time.Since(l.started).Milliseconds()) }
+
+// post has f run by the loop. It reports false when the loop has ended.
+func (l *loop) post(f func()) bool {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return false
+	}
+	l.queue = append(l.queue, f)
+	l.mu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// run drives the replica until ctx is done, which returns nil, or until a
+// commit or a read fails: fail-stop.
+func (l *loop) run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	defer l.close()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.wake:
+		case <-timer.C:
+		}
+		if err := l.step(); err != nil {
+			return err
+		}
+		if at, ok := l.replica.NextTick(); ok {
+			timer.Reset(max(0, time.Until(l.started.Add(time.Duration(at)*time.Millisecond))))
+		}
+	}
+}
+
+// step drains the queue once: decide, commit, let out.
+func (l *loop) step() error {
+	l.replica.Tick(l.now())
+	for _, f := range l.drain() {
+		f()
+	}
+	ready := l.replica.Ready()
+	if err := l.replica.Err(); err != nil {
+		return err
+	}
+	if ready.Commit != nil {
+		if err := l.journal.Commit(ready.Commit); err != nil {
+			return fmt.Errorf("write journal: %w", err)
+		}
+	}
+	l.replica.Advance()
+	for _, m := range ready.Messages {
+		l.letOut(m)
+	}
+	for i := range ready.Replies {
+		if ch, ok := l.waiting[ready.Replies[i].ID]; ok {
+			delete(l.waiting, ready.Replies[i].ID)
+			ch <- ready.Replies[i]
+		}
+	}
+	for _, f := range l.after {
+		f()
+	}
+	l.after = nil
+	l.noteState()
+	return nil
+}
+
+func (l *loop) drain() []func() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(l.queue)
+	if n > maxDrained {
+		n = maxDrained
+		select { // come back for the rest
+		case l.wake <- struct{}{}:
+		default:
+		}
+	}
+	inputs := l.queue[:n:n]
+	if l.queue = l.queue[n:]; len(l.queue) == 0 {
+		l.queue = nil
+	}
+	return inputs
+}
+
+// letOut hands a message to its link, or to the peer's call it answers.
+func (l *loop) letOut(m replica.Message) {
+	var id uint64
+	switch {
+	case m.ClaimAnswer != nil:
+		id = m.ClaimAnswer.ID
+	case m.CollectAnswer != nil:
+		id = m.CollectAnswer.ID
+	default:
+		l.send(m)
+		return
+	}
+	if ch, ok := l.served[id]; ok {
+		delete(l.served, id)
+		ch <- m
+	}
+}
+
+func (l *loop) noteState() {
+	state := l.replica.State()
+	if state == l.state {
+		return
+	}
+	l.state = state
+	if l.onState != nil {
+		l.onState(state)
+	}
+	if state != replica.Recovering && !l.isServed {
+		l.isServed = true
+		close(l.serving)
+	}
+}
+
+// close lets every caller go.
+func (l *loop) close() {
+	l.mu.Lock()
+	l.closed = true
+	l.queue = nil
+	l.mu.Unlock()
+	for id, ch := range l.waiting {
+		delete(l.waiting, id)
+		close(ch)
+	}
+	for id, ch := range l.served {
+		delete(l.served, id)
+		close(ch)
+	}
+}
+
+// submit carries out a write and returns its reply. The replica answers by the
+// deadline in op; ctx is for callers that go away earlier.
+func (l *loop) submit(ctx context.Context, op replica.Operation) (replica.Reply, error) {
+	return l.call(ctx, func(id uint64) {
+		op.ID = id
+		l.replica.Submit(op)
+	})
+}
+
+// ask carries out a read and returns its reply.
+func (l *loop) ask(ctx context.Context, q replica.Query) (replica.Reply, error) {
+	return l.call(ctx, func(id uint64) {
+		q.ID = id
+		l.replica.Ask(q)
+	})
+}
+
+func (l *loop) call(ctx context.Context, start func(id uint64)) (replica.Reply, error) {
+	l.mu.Lock()
+	full := l.calls >= maxQueuedCalls
+	if !full {
+		l.calls++
+	}
+	l.mu.Unlock()
+	if full {
+		return replica.Reply{}, replica.ErrQueueFull
+	}
+	defer func() {
+		l.mu.Lock()
+		l.calls--
+		l.mu.Unlock()
+	}()
+	ch := make(chan replica.Reply, 1)
+	ok := l.post(func() {
+		l.nextID++
+		l.waiting[l.nextID] = ch
+		start(l.nextID)
+	})
+	if !ok {
+		return replica.Reply{}, errStopped
+	}
+	select {
+	case reply, ok := <-ch:
+		if !ok {
+			return replica.Reply{}, errStopped
+		}
+		return reply, reply.Err
+	case <-ctx.Done():
+		return replica.Reply{}, ctx.Err()
+	}
+}
+
+// serve gives a peer's claim or look to the replica and returns its answer.
+// message gets the id that the answer will carry.
+func (l *loop) serve(ctx context.Context, message func(id uint64) replica.Message) (replica.Message, error) {
+	ch := make(chan replica.Message, 1)
+	refused := make(chan struct{})
+	var id uint64
+	ok := l.post(func() {
+		if len(l.served) >= maxServedClaims {
+			close(refused)
+			return
+		}
+		l.nextID++
+		id = l.nextID
+		l.served[id] = ch
+		l.replica.Receive(message(id))
+	})
+	if !ok {
+		return replica.Message{}, errStopped
+	}
+	select {
+	case m, ok := <-ch:
+		if !ok {
+			return replica.Message{}, errStopped
+		}
+		return m, nil
+	case <-refused:
+		return replica.Message{}, replica.ErrQueueFull
+	case <-ctx.Done():
+		l.post(func() { delete(l.served, id) })
+		return replica.Message{}, ctx.Err()
+	}
+}
+
+// look runs f on the replica, between two steps, and returns when what f saw
+// is committed.
+func (l *loop) look(ctx context.Context, f func(*replica.Replica)) error {
+	done := make(chan struct{})
+	ok := l.post(func() {
+		f(l.replica)
+		l.after = append(l.after, func() { close(done) })
+	})
+	if !ok {
+		return errStopped
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

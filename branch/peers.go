@@ -1,0 +1,280 @@
+package branch
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+	bankv1 "passbook/gen/bank/v1"
+	"passbook/gen/bank/v1/bankv1connect"
+)
+
+// peer is another branch: where it is, and the link to it.
+type peer struct {
+	branch    *Branch
+	id        ledger.BranchID
+	address   string
+	service   bankv1connect.PeerServiceClient
+	customers customerClient
+	// link is the one that is up; it belongs to the loop's goroutine.
+	link *link
+	// poke has the peer dialed at once.
+	poke chan struct{}
+	// broken is why the last link broke; it belongs to the dialing goroutine.
+	broken string
+}
+
+type customerClient = bankv1connect.BranchServiceClient
+
+// newPeerTransport is for calls and streams between branches: HTTP/2 in clear
+// text, pings so that a frozen peer is found, and windows that bound what it
+// can make this branch buffer. Customers' calls never share its connections.
+func newPeerTransport() *http.Transport {
+	t := &http.Transport{
+		Protocols: new(http.Protocols),
+		HTTP2: &http.HTTP2Config{
+			MaxReceiveBufferPerConnection: 4<<20 - 1,
+			MaxReceiveBufferPerStream:     256 << 10,
+			MaxReadFrameSize:              16 << 10,
+			SendPingTimeout:               15 * time.Second,
+			PingTimeout:                   5 * time.Second,
+			WriteByteTimeout:              10 * time.Second,
+		},
+		IdleConnTimeout: 90 * time.Second,
+	}
+	t.Protocols.SetUnencryptedHTTP2(true)
+	return t
+}
+
+// letOut sends a message to a peer: frames on the link, the rest as calls.
+func (b *Branch) letOut(m replica.Message) {
+	p := b.peers[m.To]
+	switch {
+	case m.Frame != nil:
+		if p.link != nil {
+			p.link.send(m.Frame)
+		}
+	case m.Claim != nil:
+		b.spawn(func() { p.claim(b.linksCtx, m.Claim) })
+	case m.Collect != nil:
+		b.spawn(func() { p.collect(b.linksCtx, m.Collect) })
+	}
+}
+
+// claim calls the peer and gives its answer, or that there is none, to the
+// loop.
+func (p *peer) claim(ctx context.Context, c *replica.Claim) {
+	ctx, cancel := context.WithTimeout(ctx, 2*p.branch.cfg.PeerTimeout)
+	defer cancel()
+	res, err := p.service.Claim(ctx, &bankv1.ClaimRequest{
+		Branch: uint32(p.branch.id), Account: c.Account, Amount: int64(c.Amount),
+		Ticket: &bankv1.Ticket{Clock: c.Ticket.Clock, Branch: uint32(c.Ticket.Branch)},
+	})
+	a := &replica.ClaimAnswer{ID: c.ID, Failed: err != nil}
+	if err == nil {
+		a.Granted, a.Sequence, a.Escrow = ledger.Amount(res.GetGranted()), res.GetSequence(), ledger.Amount(res.GetEscrow())
+	}
+	p.receive(replica.Message{ClaimAnswer: a})
+}
+
+// collect calls the peer for one look and gives its answer to the loop.
+func (p *peer) collect(ctx context.Context, c *replica.Collect) {
+	ctx, cancel := context.WithTimeout(ctx, p.branch.cfg.PeerTimeout)
+	defer cancel()
+	res, err := p.service.Collect(ctx, &bankv1.CollectRequest{
+		Branch: uint32(p.branch.id), Account: c.Account, Collect: c.Collect, Look: c.Look, Hold: c.Hold,
+	})
+	a := &replica.CollectAnswer{ID: c.ID, Failed: err != nil}
+	if err == nil {
+		a.Last, a.Paid, a.Most, a.Watched = res.GetLastSequence(), ledger.Amount(res.GetPaid()), ledger.Amount(res.GetMostPaid()), res.GetWatched()
+	}
+	p.receive(replica.Message{CollectAnswer: a})
+}
+
+func (p *peer) receive(m replica.Message) {
+	m.From, m.To = p.id, p.branch.id
+	p.branch.loop.post(func() { p.branch.loop.replica.Receive(m) })
+}
+
+// peerService serves bank.v1.PeerService.
+type peerService struct{ branch *Branch }
+
+// Claim is PeerServiceHandler's.
+func (s peerService) Claim(ctx context.Context, req *bankv1.ClaimRequest) (*bankv1.ClaimResponse, error) {
+	b := s.branch
+	from, err := b.fromPeer(req.GetBranch())
+	if err != nil {
+		return nil, err
+	}
+	if req.GetAmount() <= 0 {
+		return nil, inputErrorf("amount: must be greater than 0, is %d", req.GetAmount())
+	}
+	name := account(req.GetAccount())
+	if err := checkName("account", name); err != nil {
+		return nil, err
+	}
+	m, err := b.loop.serve(ctx, func(id uint64) replica.Message {
+		return replica.Message{From: from, To: b.id, Claim: &replica.Claim{
+			ID: id, Account: name, Amount: ledger.Amount(req.GetAmount()),
+			Ticket: replica.Ticket{Clock: req.GetTicket().GetClock(), Branch: ledger.BranchID(req.GetTicket().GetBranch())},
+		}}
+	})
+	if err != nil {
+		return nil, err
+	}
+	a := m.ClaimAnswer
+	return &bankv1.ClaimResponse{Granted: int64(a.Granted), Sequence: a.Sequence, Escrow: int64(a.Escrow)}, nil
+}
+
+// Collect is PeerServiceHandler's.
+func (s peerService) Collect(ctx context.Context, req *bankv1.CollectRequest) (*bankv1.CollectResponse, error) {
+	b := s.branch
+	from, err := b.fromPeer(req.GetBranch())
+	if err != nil {
+		return nil, err
+	}
+	name := account(req.GetAccount())
+	if err := checkName("account", name); err != nil {
+		return nil, err
+	}
+	m, err := b.loop.serve(ctx, func(id uint64) replica.Message {
+		return replica.Message{From: from, To: b.id, Collect: &replica.Collect{
+			ID: id, Account: name, Collect: req.GetCollect(), Look: req.GetLook(), Hold: req.GetHold(),
+		}}
+	})
+	if err != nil {
+		return nil, err
+	}
+	a := m.CollectAnswer
+	if a.Failed {
+		return nil, &replica.UnavailableError{Reason: "this branch does not take part yet, or no longer"}
+	}
+	return &bankv1.CollectResponse{LastSequence: a.Last, Paid: int64(a.Paid), MostPaid: int64(a.Most), Watched: a.Watched}, nil
+}
+
+func (b *Branch) fromPeer(id uint32) (ledger.BranchID, error) {
+	if b.peers[ledger.BranchID(id)] == nil {
+		return 0, inputErrorf("branch: %d is no peer of branch %d in this bank", id, b.id)
+	}
+	return ledger.BranchID(id), nil
+}
+
+// oneEntry is a deposit or a withdrawal that a peer's journal holds alone in
+// its batch.
+type oneEntry interface {
+	GetBranch() uint32
+	GetSequence() uint64
+	GetAccount() string
+	GetAmount() int64
+	GetEpoch() uint64
+	GetClock() uint64
+	GetRecordedAtUnixMs() int64
+	GetCustomerId() int64
+	GetRequestId() string
+	GetAfter() []*bankv1.Position
+	GetPrevHash() []byte
+}
+
+// PropagateDeposit is PeerServiceHandler's.
+func (s peerService) PropagateDeposit(ctx context.Context, req *bankv1.PropagateDepositRequest) (*bankv1.PropagateDepositResponse, error) {
+	at, duplicate, err := s.branch.applyOne(ctx, ledger.Deposit, req)
+	return &bankv1.PropagateDepositResponse{Applied: at, Duplicate: duplicate}, err
+}
+
+// PropagateWithdraw is PeerServiceHandler's.
+func (s peerService) PropagateWithdraw(ctx context.Context, req *bankv1.PropagateWithdrawRequest) (*bankv1.PropagateWithdrawResponse, error) {
+	at, duplicate, err := s.branch.applyOne(ctx, ledger.Withdrawal, req)
+	return &bankv1.PropagateWithdrawResponse{Applied: at, Duplicate: duplicate}, err
+}
+
+// applyOne rebuilds the batch that the peer wrote and applies it under the
+// rules of every batch.
+func (b *Branch) applyOne(ctx context.Context, kind ledger.Kind, req oneEntry) (*bankv1.Position, bool, error) {
+	from, err := b.fromPeer(req.GetBranch())
+	if err != nil {
+		return nil, false, err
+	}
+	prev, err := hashFromProto(req.GetPrevHash())
+	if err != nil {
+		return nil, false, inputErrorf("prev_hash: %v", err)
+	}
+	e := ledger.Entry{
+		Sequence: req.GetSequence(), Clock: req.GetClock(), RecordedAt: req.GetRecordedAtUnixMs(), CustomerID: req.GetCustomerId(),
+		RequestID: req.GetRequestId(), Kind: kind, Account: account(req.GetAccount()), Amount: ledger.Amount(req.GetAmount()),
+	}
+	if e.Sequence == 0 {
+		return nil, false, inputErrorf("sequence: must be at least 1")
+	}
+	if err := checkEntry(&e); err != nil {
+		return nil, false, err
+	}
+	batch := &ledger.Batch{
+		Branch: from, Epoch: req.GetEpoch(), FirstSequence: e.Sequence, Entries: []ledger.Entry{e},
+		After: positionsFromProto(req.GetAfter()), PrevHash: prev,
+	}
+	var result oneResult
+	if err := b.loop.look(ctx, func(r *replica.Replica) { result = receiveOne(r, b.id, batch) }); err != nil {
+		return nil, false, err
+	}
+	if result.err != nil {
+		return nil, false, result.err
+	}
+	return markedToProto([]ledger.MarkedPosition{{Position: ledger.Position{Branch: from, Sequence: result.head.Sequence}, Hash: result.head.Hash}})[0], result.duplicate, nil
+}
+
+type oneResult struct {
+	head      ledger.Head
+	duplicate bool
+	err       error
+}
+
+// receiveOne gives the batch to the replica, unless it can be told beforehand
+// why it does not fit: here the sender is told, where a link would wait.
+func receiveOne(r *replica.Replica, self ledger.BranchID, batch *ledger.Batch) oneResult {
+	view := r.Ledger()
+	i, _ := view.Index(batch.Branch)
+	head := view.Head(i)
+	e := &batch.Entries[0]
+	switch {
+	case e.Sequence <= head.Sequence:
+		return oneResult{head: head, duplicate: true}
+	case e.Sequence > head.Sequence+1:
+		return oneResult{err: &GapError{Branch: batch.Branch, Want: head.Sequence + 1, Got: e.Sequence}}
+	}
+	for _, a := range batch.After {
+		k, ok := view.Index(a.Branch)
+		if !ok || view.Head(k).Sequence < a.Sequence {
+			return oneResult{err: &GapError{Branch: a.Branch, Want: a.Sequence, Got: e.Sequence}}
+		}
+	}
+	if batch.PrevHash == (ledger.Hash{}) {
+		batch.PrevHash = head.Hash
+	}
+	if batch.PrevHash != head.Hash {
+		return oneResult{err: inputErrorf("prev_hash: is not the hash of entry %d of branch %d", head.Sequence, batch.Branch)}
+	}
+	batch.Epoch = max(batch.Epoch, head.Epoch)
+	if e.Clock == 0 {
+		e.Clock = view.Clock() + 1
+	}
+	if err := view.CanPay(i, e); err != nil {
+		return oneResult{err: err}
+	}
+	sealed, err := ledger.OpenSealed(ledger.NewSealed(batch).Bytes, ledger.NewSealed(batch).Hash)
+	if err != nil {
+		return oneResult{err: inputErrorf("%v", err)}
+	}
+	r.Receive(replica.Message{From: batch.Branch, To: self, Frame: &replica.Frame{Batches: []*ledger.Sealed{sealed}}})
+	if head = view.Head(i); head.Sequence != e.Sequence {
+		return oneResult{err: errors.New("the journal of the branch is stopped here: see the alarms in GetStatus")}
+	}
+	return oneResult{head: head}
+}
+
+var _ bankv1connect.PeerServiceHandler = peerService{}
+var _ connect.Interceptor = errorInterceptor{}

@@ -1,0 +1,81 @@
+package branch
+
+import (
+	"net"
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/grpchealth"
+	"connectrpc.com/grpcreflect"
+	"golang.org/x/net/netutil"
+
+	"passbook/gen/bank/bankconnect"
+	"passbook/gen/bank/v1/bankv1connect"
+)
+
+// Bounds of what comes in on a branch's port.
+const (
+	// maxCustomerMessage bounds a customer's request.
+	maxCustomerMessage = 64 << 10
+	// maxPeerMessage bounds a message between branches: a frame with a whole
+	// window of batches, the last of which may be of the largest size.
+	maxPeerMessage = 16 << 20
+	// maxStreams bounds the calls open at once on one connection.
+	maxStreams = 1024
+	// readHeaderTimeout and idleTimeout end connections that do nothing.
+	// Streams have no other time-out: pings find those that are dead.
+	readHeaderTimeout = 5 * time.Second
+	idleTimeout       = 5 * time.Minute
+)
+
+// newServer puts all services on one handler: Connect, gRPC and gRPC-Web, in
+// JSON and binary, over HTTP/1.1 and HTTP/2 in clear text.
+func (b *Branch) newServer() {
+	options := []connect.HandlerOption{connect.WithInterceptors(errorInterceptor{logger: b.logger})}
+	for _, name := range jsonCodecNames {
+		options = append(options, connect.WithCodec(jsonCodec{name: name}))
+	}
+	forCustomers := append(options[:len(options):len(options)], connect.WithReadMaxBytes(maxCustomerMessage), connect.WithInterceptors(b.gate))
+	forPeers := append(options[:len(options):len(options)], connect.WithReadMaxBytes(maxPeerMessage))
+
+	names := []string{bankv1connect.BranchServiceName, bankv1connect.PeerServiceName, bankconnect.BankName}
+	b.health = grpchealth.NewStaticChecker(names...)
+	b.setHealth(grpchealth.StatusNotServing)
+	reflector := grpcreflect.NewStaticReflector(append(names, grpchealth.HealthV1ServiceName)...)
+
+	mux := http.NewServeMux()
+	mux.Handle(bankv1connect.NewBranchServiceHandler(customers{branch: b}, forCustomers...))
+	mux.Handle(bankconnect.NewBankHandler(course{customers: customers{branch: b}}, forCustomers...))
+	mux.Handle(bankv1connect.NewPeerServiceHandler(peerService{branch: b}, forPeers...))
+	mux.Handle(grpchealth.NewHandler(b.health))
+	mux.Handle(grpcreflect.NewHandlerV1(reflector))
+	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
+
+	b.server = &http.Server{
+		Handler:           mux,
+		Protocols:         new(http.Protocols),
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          maxStreams,
+			MaxReceiveBufferPerConnection: 4<<20 - 1,
+			MaxReceiveBufferPerStream:     256 << 10,
+			MaxReadFrameSize:              16 << 10,
+			SendPingTimeout:               30 * time.Second,
+			PingTimeout:                   10 * time.Second,
+		},
+	}
+	b.server.Protocols.SetHTTP1(true)
+	b.server.Protocols.SetUnencryptedHTTP2(true)
+}
+
+func (b *Branch) limited() net.Listener {
+	return netutil.LimitListener(b.listener, b.cfg.MaxConnections)
+}
+
+func (b *Branch) setHealth(s grpchealth.Status) {
+	for _, name := range []string{"", bankv1connect.BranchServiceName, bankv1connect.PeerServiceName, bankconnect.BankName} {
+		b.health.SetStatus(name, s)
+	}
+}

@@ -1,0 +1,259 @@
+package simulation
+
+import (
+	"fmt"
+
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+)
+
+// customer does one thing after the other, each at some branch, until it is
+// answered or given up.
+type customer struct {
+	w        *world
+	id       int64
+	home     *process
+	sessions bool
+	session  []ledger.Position
+	requests int
+	think    int64
+	// last is the last write that succeeded.
+	last *request
+}
+
+// request is what a customer wants, over all its tries.
+type request struct {
+	customer *customer
+	// entry is the write; a query has only the account.
+	entry  ledger.Entry
+	strong bool
+	level  replica.Level
+	// home is where it was tried first.
+	home ledger.BranchID
+	// tries counts the calls, open those not answered.
+	tries, open int
+	// settled says that there is a final answer.
+	settled bool
+	// misuse says that the request id was used for something else.
+	misuse bool
+	// began is where the account's history was when the first of the open
+	// calls began.
+	began int
+	// receipt and balance are those of the first success, by which branch.
+	receipt ledger.Position
+	balance ledger.Amount
+	by      ledger.BranchID
+	// done, when set, gets the answer in place of the customer.
+	done func(replica.Reply)
+}
+
+func (r *request) write() bool { return r.entry.Kind != 0 }
+
+// call is one try of a request at one branch.
+type call struct {
+	id       uint64
+	req      *request
+	at       *process
+	hops     int
+	session  []ledger.Position
+	deadline replica.Millis
+	retry    bool
+}
+
+// openDoors lets the customers in.
+func (w *world) openDoors() {
+	for i := range 3 + w.rng.IntN(8) {
+		c := &customer{w: w, id: int64(i + 1), home: w.anyProcess(), sessions: w.chance(0.5), think: w.between(100, 30_000)}
+		w.customers = append(w.customers, c)
+		opens := w.between(0, 20_000)
+		if w.opts.Calm {
+			opens += 1_000_000 // when all branches serve
+		}
+		w.after(opens, c.act)
+	}
+}
+
+func (c *customer) actSoon() { c.w.after(c.w.between(0, c.think), c.act) }
+
+// act begins the next request.
+func (c *customer) act() {
+	w := c.w
+	if w.calm {
+		return
+	}
+	r := c.pick()
+	r.customer = c
+	at := c.home
+	if w.chance(0.15) {
+		at = w.anyProcess() // a customer on the move
+	}
+	r.home = at.id
+	c.try(r, at)
+}
+
+// pick returns what the customer wants next.
+func (c *customer) pick() *request {
+	w := c.w
+	account := w.accounts[w.rng.IntN(len(w.accounts))]
+	r := &request{entry: ledger.Entry{Account: account}, level: w.anyLevel()}
+	switch k := w.rng.IntN(100); {
+	case k < 12:
+		return r
+	case k < 20:
+		r.strong = true
+		return r
+	case k < 22 && c.last != nil:
+		again := *c.last
+		again.misuse, again.settled, again.tries = true, false, 0
+		again.entry.Amount++
+		return &again
+	case k < 45:
+		r.entry.Kind, r.entry.Amount = ledger.Deposit, ledger.Amount(w.between(1, 100))
+	case k < 85 || len(w.accounts) == 1:
+		r.entry.Kind, r.entry.Amount = ledger.Withdrawal, w.anyAmount(account)
+	default:
+		r.entry.Kind, r.entry.Amount = ledger.Transfer, w.anyAmount(account)
+		for r.entry.ToAccount = account; r.entry.ToAccount == account; {
+			r.entry.ToAccount = w.accounts[w.rng.IntN(len(w.accounts))]
+		}
+	}
+	r.entry.CustomerID = c.id
+	c.requests++
+	if w.chance(0.95) {
+		r.entry.RequestID = fmt.Sprintf("%d-%d", c.id, c.requests)
+	}
+	return r
+}
+
+// anyAmount is small, or around all there is.
+func (w *world) anyAmount(account string) ledger.Amount {
+	if w.chance(0.7) {
+		return ledger.Amount(w.between(1, 60))
+	}
+	return max(1, w.oracle.balance(account)+ledger.Amount(w.between(-20, 10)))
+}
+
+func (w *world) anyLevel() replica.Level {
+	return []replica.Level{replica.Local, replica.Local, replica.Reachable, replica.Reachable, replica.Reachable, replica.Majority, replica.All}[w.rng.IntN(7)]
+}
+
+// try makes a call, and perhaps another one before it is answered.
+func (c *customer) try(r *request, at *process) {
+	w := c.w
+	w.call(r, at, homeAt(r, at), 0)
+	if r.entry.RequestID != "" && !r.misuse && w.chance(0.03) {
+		w.after(w.between(0, 20_000), func() {
+			if !r.settled && r.open > 0 {
+				w.report.Paths["impatient retry"]++
+				again := w.anyProcess()
+				w.call(r, again, homeAt(r, again), 0)
+			}
+		})
+	}
+}
+
+// homeAt is the home that a request names at a branch.
+func homeAt(r *request, at *process) ledger.BranchID {
+	if r.home == at.id {
+		return 0
+	}
+	return r.home
+}
+
+// call makes one call at a branch.
+func (w *world) call(r *request, at *process, home ledger.BranchID, hops int) {
+	w.nextCall++
+	if r.open == 0 {
+		r.began = w.oracle.moment(r.entry.Account)
+	}
+	r.tries++
+	r.open++
+	w.open++
+	c := &call{id: w.nextCall, req: r, at: at, hops: hops, retry: r.tries > 1}
+	if r.customer != nil && r.customer.sessions {
+		c.session = r.customer.session
+	}
+	if !at.up() {
+		w.after(w.delay(), func() { w.lost(c) })
+		return
+	}
+	c.deadline = at.now() + w.anyPatience()
+	at.calls[c.id] = c
+	if !r.write() {
+		q := replica.Query{ID: c.id, Account: r.entry.Account, Strong: r.strong, Session: c.session, Deadline: c.deadline}
+		w.note("call %d at branch %d: %+v", c.id, at.id, q)
+		at.feed(func(rep *replica.Replica) { rep.Ask(q) })
+		return
+	}
+	op := replica.Operation{ID: c.id, Entry: r.entry, Home: home, Acknowledge: r.level, Session: c.session, Deadline: c.deadline}
+	w.note("call %d at branch %d: %+v", c.id, at.id, op)
+	at.feed(func(rep *replica.Replica) { rep.Submit(op) })
+}
+
+func (w *world) anyPatience() replica.Millis {
+	if w.opts.Calm || w.calm {
+		return 10_000
+	}
+	return []replica.Millis{30, 300, 3_000, 10_000}[w.rng.IntN(4)]
+}
+
+// lost ends a call whose branch went away.
+func (w *world) lost(c *call) {
+	c.req.open--
+	w.open--
+	w.report.Operations[kindOf(c.req)+": connection lost"]++
+	c.req.goOn(w, replica.Reply{Err: errLost})
+}
+
+// answered takes a branch's reply.
+func (w *world) answered(p *process, reply replica.Reply) {
+	c := p.calls[reply.ID]
+	if c == nil {
+		w.fail("a call is answered once", "branch %d answers call %d: %+v", p.id, reply.ID, reply)
+		return
+	}
+	delete(p.calls, reply.ID)
+	w.note("branch %d answers call %d: %v", p.id, reply.ID, replyText{&reply})
+	r := c.req
+	r.open--
+	w.open--
+	w.verify(c, &reply)
+	if reply.Forward != 0 {
+		if c.hops > 3 {
+			w.fail("forwarding ends", "%+v", r.entry)
+			return
+		}
+		w.call(r, w.processOf(reply.Forward), 0, c.hops+1)
+		return
+	}
+	if r.customer != nil && r.customer.sessions && reply.Err == nil {
+		r.customer.session = reply.Session
+	}
+	r.goOn(w, reply)
+}
+
+// goOn has the customer go on after an answer: retry, or do the next thing.
+func (r *request) goOn(w *world, reply replica.Reply) {
+	if r.done != nil {
+		r.done(reply)
+		return
+	}
+	c := r.customer
+	final := reply.Err == nil || isInsufficient(reply.Err) || r.misuse || !r.write()
+	r.settled = r.settled || final
+	if reply.Err == nil && r.write() && r.entry.RequestID != "" && !r.misuse {
+		c.last = r
+	}
+	if r.open > 0 {
+		return
+	}
+	if r.settled || r.entry.RequestID == "" || w.calm || w.chance(0.2) {
+		c.actSoon()
+		return
+	}
+	at := c.home
+	if w.chance(0.3) {
+		at = w.anyProcess()
+	}
+	w.after(w.between(0, 50_000), func() { c.try(r, at) })
+}

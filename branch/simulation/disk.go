@@ -1,0 +1,192 @@
+package simulation
+
+import (
+	"maps"
+	"slices"
+	"sort"
+
+	"passbook/branch/ledger"
+)
+
+// Disk is a branch's disk in memory. What is committed can be read at once;
+// what was not synced when the machine crashes is lost from some commit on, in
+// the order of the commits.
+type Disk struct {
+	branches []ledger.BranchID
+	opening  ledger.Amount
+	// journals are the batches committed, by the order of branches.
+	journals [][]*ledger.Sealed
+	requests map[string]ledger.Recorded
+	epoch    uint64
+	// image is the state up to the last sync.
+	image image
+	// tail are the commits since.
+	tail []*ledger.Commit
+}
+
+// image is a ledger as it is on disk.
+type image struct {
+	accounts map[string]ledger.AccountState
+	heads    []ledger.Head
+	clock    uint64
+	settled  bool
+}
+
+// NewDisk returns an empty disk for a branch of a bank.
+func NewDisk(branches []ledger.BranchID, opening ledger.Amount) *Disk {
+	d := &Disk{branches: slices.Sorted(slices.Values(branches)), opening: opening}
+	d.Wipe()
+	return d
+}
+
+// Wipe loses everything.
+func (d *Disk) Wipe() {
+	d.journals = make([][]*ledger.Sealed, len(d.branches))
+	d.requests = map[string]ledger.Recorded{}
+	d.epoch, d.tail = 0, nil
+	d.image = image{accounts: map[string]ledger.AccountState{}, heads: make([]ledger.Head, len(d.branches))}
+}
+
+// Copy returns a copy of the disk as it is now: a backup.
+func (d *Disk) Copy() *Disk {
+	c := *d
+	c.journals = make([][]*ledger.Sealed, len(d.journals))
+	for i, j := range d.journals {
+		c.journals[i] = slices.Clip(j)
+	}
+	c.requests, c.tail = maps.Clone(d.requests), slices.Clone(d.tail)
+	c.image.accounts, c.image.heads = maps.Clone(d.image.accounts), slices.Clone(d.image.heads)
+	return &c
+}
+
+// Commit writes a commit, and syncs it and all before it if it says so.
+func (d *Disk) Commit(c *ledger.Commit) {
+	for _, b := range c.Batches {
+		i, _ := slices.BinarySearch(d.branches, b.Batch.Branch)
+		d.journals[i] = append(d.journals[i], b.Sealed)
+		for k := range b.Batch.Entries {
+			e := &b.Batch.Entries[k]
+			if _, ok := d.requests[e.RequestID]; e.RequestID != "" && !ok {
+				at := ledger.Position{Branch: b.Batch.Branch, Sequence: e.Sequence}
+				d.requests[e.RequestID] = ledger.Recorded{At: at, Entry: *e, Balance: b.Posted[k].Balance}
+			}
+		}
+	}
+	d.tail = append(d.tail, c)
+	if c.Sync {
+		d.sync()
+	}
+}
+
+func (d *Disk) sync() {
+	for _, c := range d.tail {
+		for _, a := range c.Accounts {
+			d.image.accounts[a.Name] = a
+		}
+		for _, h := range c.Heads {
+			i, _ := slices.BinarySearch(d.branches, h.Branch)
+			d.image.heads[i] = h.Head
+		}
+		d.image.clock = max(d.image.clock, c.Clock)
+		d.image.settled = d.image.settled || c.Settled
+	}
+	d.tail = d.tail[:0]
+}
+
+// Unsynced returns how many commits a crash could take back.
+func (d *Disk) Unsynced() int { return len(d.tail) }
+
+// Crash takes back the commits that were not synced, except for the first keep
+// of them. A restart finds the rest synced.
+func (d *Disk) Crash(keep int) {
+	lost := slices.Clone(d.tail[keep:])
+	d.tail = d.tail[:keep]
+	d.sync()
+	for _, c := range lost {
+		for _, b := range c.Batches {
+			i, _ := slices.BinarySearch(d.branches, b.Batch.Branch)
+			n := d.find(i, b.Batch.FirstSequence)
+			d.journals[i] = d.journals[i][:n:n]
+			for k := range b.Batch.Entries {
+				e := &b.Batch.Entries[k]
+				if d.requests[e.RequestID].At == (ledger.Position{Branch: b.Batch.Branch, Sequence: e.Sequence}) {
+					delete(d.requests, e.RequestID)
+				}
+			}
+		}
+	}
+}
+
+// Boot reads the disk back after a crash: the ledger, the number of this boot,
+// and whether the branch had made sure that it may write.
+func (d *Disk) Boot() (l *ledger.Ledger, epoch uint64, settled bool, err error) {
+	l, err = ledger.New(d.branches, d.opening)
+	if err != nil {
+		return nil, 0, false, err
+	}
+	d.epoch++
+	if len(d.image.accounts) == 0 {
+		return l, d.epoch, d.image.settled, nil
+	}
+	accounts := make(map[string]ledger.AccountState, len(d.image.accounts))
+	maps.Copy(accounts, d.image.accounts)
+	if _, ok := accounts[ledger.SharedAccount]; !ok && d.opening > 0 {
+		spread := ledger.Spread(d.opening, len(d.branches))
+		accounts[ledger.SharedAccount] = ledger.AccountState{Name: ledger.SharedAccount, Escrow: spread, Paid: spread, Last: make([]uint64, len(d.branches))}
+	}
+	states := make([]ledger.AccountState, 0, len(accounts))
+	for _, name := range slices.Sorted(maps.Keys(accounts)) {
+		a := accounts[name]
+		a.Escrow, a.Paid, a.Last = slices.Clone(a.Escrow), slices.Clone(a.Paid), slices.Clone(a.Last)
+		states = append(states, a)
+	}
+	if err := l.Restore(d.image.heads, states, d.image.clock); err != nil {
+		return nil, 0, false, err
+	}
+	return l, d.epoch, d.image.settled, nil
+}
+
+// Synced returns how far the i-th branch's journal would survive a crash.
+func (d *Disk) Synced(i int) uint64 { return d.image.heads[i].Sequence }
+
+// Journal returns the batches of the i-th branch's journal on this disk.
+func (d *Disk) Journal(i int) []*ledger.Sealed { return d.journals[i] }
+
+// find returns the first batch of a journal that ends at sequence or later.
+func (d *Disk) find(i int, sequence uint64) int {
+	j := d.journals[i]
+	return sort.Search(len(j), func(k int) bool { return j[k].Batch.LastSequence() >= sequence })
+}
+
+// Request is replica.Storage's.
+func (d *Disk) Request(id string) (ledger.Recorded, bool, error) {
+	rec, ok := d.requests[id]
+	return rec, ok, nil
+}
+
+// HashAt is replica.Storage's.
+func (d *Disk) HashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, bool, error) {
+	i, ok := slices.BinarySearch(d.branches, branch)
+	if !ok {
+		return ledger.Hash{}, false, nil
+	}
+	k := d.find(i, sequence)
+	if k == len(d.journals[i]) || d.journals[i][k].Batch.LastSequence() != sequence {
+		return ledger.Hash{}, false, nil
+	}
+	return d.journals[i][k].Hash, true, nil
+}
+
+// Batches is replica.Storage's.
+func (d *Disk) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Sealed, error) {
+	i, ok := slices.BinarySearch(d.branches, branch)
+	if !ok {
+		return nil, nil
+	}
+	from := d.find(i, after+1)
+	to := from
+	for total := 0; to < len(d.journals[i]) && (to == from || total < maxBytes); to++ {
+		total += len(d.journals[i][to].Bytes)
+	}
+	return d.journals[i][from:to:to], nil
+}

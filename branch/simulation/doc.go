@@ -1,0 +1,19 @@
+// Package simulation runs a whole bank in one goroutine, out of one seed.
+//
+// The branches are the production code of passbook/branch/replica and
+// passbook/branch/ledger. Everything around them is simulated: the clock, the
+// links and calls between branches, the disks, and customers who retry. A seed
+// decides how many branches there are, which faults happen and how often, and
+// the order of everything; the same seed and number of steps repeat a run
+// exactly, so a failure is repeated by one line.
+//
+// After every step of a branch an oracle, which sees all disks at once and in
+// the order of real time, holds what the branch shows and answers against the
+// promises in the design. After the faults the bank has to heal by itself:
+// every call is answered, all ledgers are equal, and nothing goes on.
+//
+// The manner is FoundationDB's and TigerBeetle's.
+//
+// Where to read on: world.go (the run), process.go (a branch's loop), disk.go,
+// network.go, faults.go, customer.go, oracle.go and verify.go (what must hold).
+package simulation

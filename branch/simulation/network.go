@@ -1,0 +1,269 @@
+package simulation
+
+import (
+	"passbook/branch/replica"
+)
+
+// network is the links and calls between branches.
+type network struct {
+	// links are by the lower and the higher index of their ends.
+	links [][]*link
+	// blocked counts, by sender and receiver, what keeps messages from
+	// arriving.
+	blocked [][]int
+}
+
+// link carries frames between two branches, in order. Each time it comes up it
+// is another one: its incarnation.
+type link struct {
+	a, b        *process
+	up          bool
+	incarnation int
+	connecting  bool
+	// arrived is when the last frame arrives, from a and from b.
+	arrived [2]int64
+}
+
+func (w *world) newNetwork() {
+	n := len(w.processes)
+	w.net.blocked = make([][]int, n)
+	w.net.links = make([][]*link, n)
+	for i := range n {
+		w.net.blocked[i] = make([]int, n)
+		w.net.links[i] = make([]*link, n)
+	}
+	for i := range n {
+		for k := i + 1; k < n; k++ {
+			l := &link{a: w.processes[i], b: w.processes[k]}
+			w.net.links[i][k], w.net.links[k][i] = l, l
+			w.connectSoon(l, 0, 3_000)
+		}
+	}
+}
+
+func (w *world) reachable(a, b *process) bool {
+	return w.net.blocked[a.index][b.index] == 0 && w.net.blocked[b.index][a.index] == 0
+}
+
+// connectSoon has a link tried in a while.
+func (w *world) connectSoon(l *link, lo, hi int64) {
+	if l.connecting {
+		return
+	}
+	l.connecting = true
+	w.after(w.between(lo, hi), func() {
+		l.connecting = false
+		w.connect(l)
+	})
+}
+
+func (w *world) connect(l *link) {
+	switch {
+	case l.up:
+	case l.a.up() && l.b.up() && w.reachable(l.a, l.b):
+		l.up = true
+		l.incarnation++
+		inc := l.incarnation
+		l.arrived = [2]int64{}
+		w.note("link %d-%d is up", l.a.id, l.b.id)
+		w.after(w.delay(), func() { w.linkUp(l, l.a, inc) })
+		w.after(w.delay(), func() { w.linkUp(l, l.b, inc) })
+	default:
+		for _, p := range []*process{l.a, l.b} {
+			if p.up() && p.links[l.other(p).index] == 0 && w.chance(0.5) {
+				peer := l.other(p).id
+				p.feed(func(r *replica.Replica) { r.LinkDown(peer) }) // it could not be made
+			}
+		}
+		w.connectSoon(l, 10_000, 200_000)
+	}
+}
+
+func (l *link) other(p *process) *process {
+	if p == l.a {
+		return l.b
+	}
+	return l.a
+}
+
+// linkUp tells one end. Either end may hear of it first.
+func (w *world) linkUp(l *link, p *process, incarnation int) {
+	peer := l.other(p)
+	if !l.up || l.incarnation != incarnation || !p.up() || p.links[peer.index] == incarnation {
+		return
+	}
+	p.links[peer.index] = incarnation
+	p.feed(func(r *replica.Replica) { r.LinkUp(peer.id) })
+}
+
+// breakLink ends a link; its ends hear of it within a number of microseconds.
+func (w *world) breakLink(l *link, within int64) {
+	if !l.up {
+		return
+	}
+	l.up = false
+	inc := l.incarnation
+	w.note("link %d-%d is down", l.a.id, l.b.id)
+	for _, p := range []*process{l.a, l.b} {
+		peer := l.other(p)
+		w.after(w.between(0, within), func() {
+			if p.up() && p.links[peer.index] == inc {
+				p.links[peer.index] = 0
+				p.feed(func(r *replica.Replica) { r.LinkDown(peer.id) })
+			}
+		})
+	}
+	w.connectSoon(l, 1_000, 100_000)
+}
+
+// delay is how long a message takes.
+func (w *world) delay() int64 {
+	f := &w.faults
+	if w.chance(f.delay) {
+		w.report.Faults["message delayed"]++
+		return w.between(f.latency, 200_000)
+	}
+	return f.latency/2 + w.rng.Int64N(f.latency)
+}
+
+// send takes a message that a branch lets out.
+func (w *world) send(p *process, m replica.Message) {
+	to := w.processOf(m.To)
+	w.countMessage(&m)
+	if m.Frame != nil {
+		w.sendFrame(p, to, m)
+		if w.chance(w.faults.duplicate) {
+			w.report.Faults["frame duplicated"]++
+			w.sendFrame(p, to, m)
+		}
+		return
+	}
+	w.sendCall(p, to, m)
+}
+
+func (w *world) sendFrame(p, to *process, m replica.Message) {
+	l := w.net.links[p.index][to.index]
+	inc := p.links[to.index]
+	if inc == 0 || !l.up || l.incarnation != inc {
+		return
+	}
+	if w.net.blocked[p.index][to.index] > 0 {
+		return
+	}
+	if w.chance(w.faults.drop) {
+		w.report.Faults["frame lost"]++
+		return
+	}
+	at := w.now + w.delay()
+	side := &l.arrived[0]
+	if p == l.b {
+		side = &l.arrived[1]
+	}
+	if w.chance(w.faults.reorder) {
+		w.report.Faults["frame out of order"]++
+	} else {
+		at = max(at, *side)
+		*side = at
+	}
+	w.after(at-w.now, func() { w.arrive(l, to, inc, m) })
+}
+
+// arrive delivers a frame, unless its link is another one by now. The frame
+// may be the first that the receiver hears of the link.
+func (w *world) arrive(l *link, to *process, inc int, m replica.Message) {
+	if !to.up() || l.incarnation != inc {
+		return
+	}
+	if to.links[l.other(to).index] != inc {
+		if !l.up {
+			return
+		}
+		w.linkUp(l, to, inc)
+	}
+	w.note("branch %d gets %v", to.id, messageText{&m})
+	to.feed(func(r *replica.Replica) { r.Receive(m) })
+}
+
+// sendCall delivers a claim, a look, or the answer to one. Each is a call on a
+// connection of its own: there is no order between them and frames.
+func (w *world) sendCall(p, to *process, m replica.Message) {
+	request := m.Claim != nil || m.Collect != nil
+	key := callKey{to.index, callID(&m)}
+	caller, boot := p, p.boot
+	if !request {
+		// The answer goes back on the connection that the request came on.
+		caller, boot = to, p.served[callKey{to.index, callID(&m)}]
+		key = callKey{p.index, callID(&m)}
+	}
+	cut := !w.reachable(p, to) || !to.up()
+	if cut || w.chance(w.faults.drop) {
+		w.report.Faults["call lost"]++
+		if w.chance(0.5) {
+			return // silently: the caller finds out by its time-out
+		}
+		if request && !cut && w.chance(0.5) {
+			w.deliverCall(to, to.boot, m) // only the connection broke
+		}
+		w.failCall(caller, boot, key, m)
+		return
+	}
+	w.deliver(p, to, boot, m, request)
+	if w.chance(w.faults.duplicate) {
+		w.report.Faults["call duplicated"]++
+		w.deliver(p, to, boot, m, request)
+	}
+}
+
+func (w *world) deliver(p, to *process, boot int, m replica.Message, request bool) {
+	if request {
+		from := p.index
+		toBoot := to.boot
+		w.after(w.delay(), func() {
+			if to.up() && to.boot == toBoot {
+				to.served[callKey{from, callID(&m)}] = boot
+				w.deliverCall(to, toBoot, m)
+			}
+		})
+		return
+	}
+	w.after(w.delay(), func() { w.deliverCall(to, boot, m) })
+}
+
+func (w *world) deliverCall(to *process, boot int, m replica.Message) {
+	if to.up() && to.boot == boot {
+		w.note("branch %d gets %v", to.id, messageText{&m})
+		to.feed(func(r *replica.Replica) { r.Receive(m) })
+	}
+}
+
+// failCall tells a caller that its call could not be made.
+func (w *world) failCall(caller *process, boot int, key callKey, m replica.Message) {
+	peer := w.processes[key.peer].id
+	failed := replica.Message{From: peer, To: caller.id}
+	if m.Claim != nil || m.ClaimAnswer != nil {
+		failed.ClaimAnswer = &replica.ClaimAnswer{ID: key.id, Failed: true}
+	} else {
+		failed.CollectAnswer = &replica.CollectAnswer{ID: key.id, Failed: true}
+	}
+	w.after(w.delay(), func() { w.deliverCall(caller, boot, failed) })
+}
+
+// callKey names a call by its other end.
+type callKey struct {
+	peer int
+	id   uint64
+}
+
+func callID(m *replica.Message) uint64 {
+	switch {
+	case m.Claim != nil:
+		return m.Claim.ID
+	case m.ClaimAnswer != nil:
+		return m.ClaimAnswer.ID
+	case m.Collect != nil:
+		return m.Collect.ID
+	case m.CollectAnswer != nil:
+		return m.CollectAnswer.ID
+	}
+	return 0
+}

@@ -1,0 +1,238 @@
+package simulation
+
+import (
+	"math"
+
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+)
+
+// oracle sees all disks at once, in the order of real time: what the branches
+// have recorded, what that adds up to, and what customers were promised.
+type oracle struct {
+	w *world
+	// journals are all entries recorded, by the index of the writer.
+	journals [][]ledger.Entry
+	requests map[string]ledger.Position
+	index    map[string]int // of accounts
+	// histories are the balances over all branches, one after the other, by
+	// account. The last is the balance now.
+	histories [][]ledger.Amount
+	// views are what the branches should show, by index.
+	views []view
+	// applied and synced are how far each branch has ever had each journal.
+	applied, synced [][]uint64
+	// local and wide are how far customers were promised each journal: on the
+	// writer's disk, and on a majority of disks.
+	local, wide []uint64
+	wipes       []int
+	looks       int
+}
+
+// view is what a branch has applied, and the balances that makes.
+type view struct {
+	applied  []uint64
+	balances []ledger.Amount
+}
+
+func newOracle(w *world) *oracle {
+	n := len(w.branches)
+	o := &oracle{w: w, requests: map[string]ledger.Position{}, index: map[string]int{}}
+	o.journals, o.local, o.wide, o.wipes = make([][]ledger.Entry, n), make([]uint64, n), make([]uint64, n), make([]int, n)
+	for i, name := range w.accounts {
+		o.index[name] = i
+		opening := ledger.Amount(0)
+		if name == ledger.SharedAccount {
+			opening = w.opening
+		}
+		o.histories = append(o.histories, []ledger.Amount{opening})
+	}
+	for range n {
+		v := view{applied: make([]uint64, n), balances: make([]ledger.Amount, len(w.accounts))}
+		v.balances[0] = w.opening
+		o.views = append(o.views, v)
+		o.applied, o.synced = append(o.applied, make([]uint64, n)), append(o.synced, make([]uint64, n))
+	}
+	return o
+}
+
+// balance returns the balance over all branches now.
+func (o *oracle) balance(account string) ledger.Amount {
+	h := o.histories[o.index[account]]
+	return h[len(h)-1]
+}
+
+// moment returns where an account's history is now.
+func (o *oracle) moment(account string) int { return len(o.histories[o.index[account]]) - 1 }
+
+// effect calls change for each balance that an entry changes.
+func (o *oracle) effect(e *ledger.Entry, change func(account int, amount ledger.Amount)) {
+	from := o.index[e.Account]
+	switch e.Kind {
+	case ledger.Deposit:
+		change(from, e.Amount)
+	case ledger.Withdrawal:
+		change(from, -e.Amount)
+	case ledger.Transfer:
+		change(from, -e.Amount)
+		change(o.index[e.ToAccount], e.Amount)
+	}
+}
+
+// record adds an entry that its writer has on disk.
+func (o *oracle) record(i int, e *ledger.Entry) {
+	o.journals[i] = append(o.journals[i], *e)
+	at := ledger.Position{Branch: o.w.branches[i], Sequence: e.Sequence}
+	if int(e.Sequence) != len(o.journals[i]) {
+		o.w.fail("sequences have no gaps", "entry %d of branch %d is its %dth", e.Sequence, at.Branch, len(o.journals[i]))
+	}
+	if e.RequestID != "" {
+		if other, ok := o.requests[e.RequestID]; ok {
+			o.w.fail("a request is recorded once", "%q: %+v and %+v", e.RequestID, other, at)
+		}
+		o.requests[e.RequestID] = at
+	}
+	o.effect(e, func(account int, amount ledger.Amount) {
+		h := o.histories[account]
+		sum := h[len(h)-1] + amount
+		o.histories[account] = append(h, sum)
+		if sum < 0 {
+			o.w.fail("no account is overdrawn", "account %q has %d over all branches", o.w.accounts[account], sum)
+		}
+	})
+}
+
+// committed notes what a branch now has on disk.
+func (o *oracle) committed(p *process, c *ledger.Commit) {
+	for _, b := range c.Batches {
+		i := p.w.processOf(b.Batch.Branch).index
+		if i == p.index {
+			if _, err := ledger.OpenSealed(b.Bytes, b.Hash); err != nil {
+				o.w.fail("a batch can be opened", "%v", err)
+			}
+		}
+		for k := range b.Batch.Entries {
+			e := &b.Batch.Entries[k]
+			known := int(e.Sequence) <= len(o.journals[i])
+			switch {
+			case known && o.journals[i][e.Sequence-1] == *e:
+			case known && i == p.index && p.wiped:
+				o.forget(p, e.Sequence-1)
+				o.record(i, e)
+			case !known && i == p.index:
+				o.record(i, e)
+			default:
+				o.w.fail("nothing leaves a branch before it is synced", "branch %d has entry %+v of branch %d", p.id, e, b.Batch.Branch)
+			}
+		}
+	}
+}
+
+// forget drops what was lost with a disk. It must be on no other one.
+func (o *oracle) forget(p *process, keep uint64) {
+	i := p.index
+	if keep < o.wide[i] {
+		o.w.fail("MAJORITY survives a disk", "branch %d goes on after entry %d, %d was promised", p.id, keep, o.wide[i])
+	}
+	for k, q := range o.w.processes {
+		if k != i && (o.views[k].applied[i] > keep || q.disk.Synced(i) > keep) {
+			o.w.fail("a wiped branch asks before it writes", "branch %d goes on after entry %d, branch %d has %d", p.id, keep, q.id, o.views[k].applied[i])
+		}
+	}
+	for s := len(o.journals[i]); s > int(keep); s-- {
+		e := &o.journals[i][s-1]
+		delete(o.requests, e.RequestID)
+		o.effect(e, func(account int, amount ledger.Amount) {
+			h := o.histories[account]
+			o.histories[account] = append(h, h[len(h)-1]-amount)
+		})
+	}
+	o.journals[i] = o.journals[i][:keep]
+	o.local[i] = min(o.local[i], keep)
+	for k := range o.applied {
+		o.applied[k][i], o.synced[k][i] = min(o.applied[k][i], keep), min(o.synced[k][i], keep)
+	}
+	for _, c := range o.w.customers {
+		for k, s := range c.session {
+			if s.Branch == p.id && s.Sequence > keep {
+				c.session = append([]ledger.Position(nil), c.session...)
+				c.session[k].Sequence = keep
+			}
+		}
+	}
+}
+
+// wiped notes that a disk is lost.
+func (o *oracle) wiped(p *process) {
+	o.wipes[p.index]++
+	o.follow(p.index, func(int) uint64 { return 0 })
+}
+
+// booted notes what a branch finds on its disk.
+func (o *oracle) booted(p *process) {
+	i := p.index
+	l := p.replica.Ledger()
+	head := l.Head(i).Sequence
+	if !p.wiped {
+		if head < o.local[i] || head < uint64(len(o.journals[i])) {
+			o.w.fail("nothing synced is lost", "branch %d starts with %d entries of its own, %d were promised and %d synced", p.id, head, o.local[i], len(o.journals[i]))
+			return
+		}
+		batches, _ := p.disk.Batches(p.id, uint64(len(o.journals[i])), math.MaxInt)
+		for _, b := range batches { // the commit that was under way has survived
+			for k := range b.Batch.Entries {
+				o.record(i, &b.Batch.Entries[k])
+			}
+		}
+	}
+	o.look(p)
+}
+
+// follow moves a branch's view to what it has applied.
+func (o *oracle) follow(k int, head func(i int) uint64) {
+	v := &o.views[k]
+	for i := range v.applied {
+		to := head(i)
+		if to > uint64(len(o.journals[i])) {
+			o.w.fail("a view shows what is recorded", "branch %d shows entry %d of branch %d, which has recorded %d", o.w.branches[k], to, o.w.branches[i], len(o.journals[i]))
+			return
+		}
+		for ; v.applied[i] < to; v.applied[i]++ {
+			o.effect(&o.journals[i][v.applied[i]], func(account int, amount ledger.Amount) { v.balances[account] += amount })
+		}
+		for ; v.applied[i] > to; v.applied[i]-- {
+			o.effect(&o.journals[i][v.applied[i]-1], func(account int, amount ledger.Amount) { v.balances[account] -= amount })
+		}
+	}
+}
+
+// look checks what a branch shows, now that its commit is done.
+func (o *oracle) look(p *process) {
+	l := p.replica.Ledger()
+	if p.wiped && p.replica.State() == replica.Serving {
+		o.forget(p, l.Head(p.index).Sequence)
+		p.wiped = false
+	}
+	o.follow(p.index, func(i int) uint64 { return l.Head(i).Sequence })
+	for i, want := range o.views[p.index].balances {
+		if got := l.Balance(o.w.accounts[i]); got != want || got < 0 {
+			o.w.fail("a view is the sum of its entries", "branch %d shows %d of account %q, its entries add up to %d", p.id, got, o.w.accounts[i], want)
+		}
+	}
+	if err := l.CheckInvariants(); err != nil {
+		o.w.fail("the ledger's invariants hold", "branch %d: %v", p.id, err)
+	}
+	for i := range o.journals {
+		o.applied[p.index][i] = max(o.applied[p.index][i], l.Head(i).Sequence)
+		o.synced[p.index][i] = max(o.synced[p.index][i], p.disk.Synced(i))
+	}
+	if o.looks++; o.looks%32 == 0 {
+		o.checkAlarms(p)
+	}
+}
+
+func (o *oracle) checkAlarms(p *process) {
+	if s := p.replica.Status(); len(s.Alarms) > 0 || s.State == replica.Halted {
+		o.w.fail("no alarm without a reason", "branch %d: %v", p.id, s.Alarms)
+	}
+}

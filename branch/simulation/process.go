@@ -1,0 +1,234 @@
+package simulation
+
+import (
+	"maps"
+	"slices"
+
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+)
+
+// process is one branch: the replica, its disk, and the loop around them.
+type process struct {
+	w     *world
+	index int
+	id    ledger.BranchID
+	disk  *Disk
+	// replica is nil while the branch is down.
+	replica *replica.Replica
+	// boot counts the starts and crashes: what was under way at another boot
+	// is void.
+	boot int
+	// rate is how fast the branch's clock goes.
+	rate float64
+	// links are the incarnations of the links that the replica knows to be
+	// up, by peer.
+	links []int
+	// committing is the commit on its way to disk; what comes in meanwhile
+	// waits in inbox.
+	committing *replica.Ready
+	inbox      []func(*replica.Replica)
+	turning    bool
+	wakeAt     int64
+	idleTurns  int
+	// served are the callers' boots of the calls being answered.
+	served map[callKey]int
+	calls  map[uint64]*call
+	// failNext has the next commit fail, slowUntil makes all slow.
+	failNext  bool
+	slowUntil int64
+	// wiped says that the disk was lost and the branch has not served since.
+	wiped bool
+}
+
+func (p *process) up() bool { return p.replica != nil }
+
+// now is the time on the branch's own clock.
+func (p *process) now() replica.Millis { return replica.Millis(float64(p.w.now) * p.rate / 1000) }
+
+// start boots the branch from its disk.
+func (p *process) start() {
+	w := p.w
+	if p.up() {
+		return
+	}
+	l, epoch, settled, err := p.disk.Boot()
+	if err != nil {
+		w.fail("a disk can be read back", "branch %d: %v", p.id, err)
+		return
+	}
+	r, err := replica.New(replica.Config{
+		ID: p.id, Opening: w.opening, Ledger: l, Epoch: epoch, Settled: settled, Storage: p.disk,
+		PeerTimeout: w.peerTimeout, Now: p.now(),
+	})
+	if err != nil {
+		w.fail("a replica starts", "branch %d: %v", p.id, err)
+		return
+	}
+	w.note("branch %d starts, boot %d", p.id, epoch)
+	p.boot++
+	p.replica, p.links, p.inbox = r, make([]int, len(w.processes)), nil
+	p.served, p.calls = map[callKey]int{}, map[uint64]*call{}
+	p.committing, p.turning, p.wakeAt, p.idleTurns = nil, false, 0, 0
+	w.oracle.booted(p)
+	for _, l := range w.net.links[p.index] {
+		if l != nil {
+			w.connectSoon(l, 500, 20_000)
+		}
+	}
+	p.turnSoon()
+}
+
+// crash stops the branch at once. Of what was not synced, some commits
+// survive: the first ones.
+func (p *process) crash() {
+	w := p.w
+	if !p.up() {
+		return
+	}
+	if c := p.committing; c != nil && c.Commit != nil && w.chance(0.5) {
+		// The last commit may have reached the disk, though nobody knows.
+		unsynced := *c.Commit
+		unsynced.Sync = false
+		p.disk.Commit(&unsynced)
+	}
+	p.disk.Crash(w.rng.IntN(p.disk.Unsynced() + 1))
+	w.note("branch %d crashes", p.id)
+	p.boot++
+	p.replica, p.committing, p.inbox = nil, nil, nil
+	for _, l := range w.net.links[p.index] {
+		if l != nil {
+			w.breakLink(l, int64(w.peerTimeout)*1000)
+		}
+	}
+	calls := p.calls
+	p.calls = nil
+	for _, id := range slices.Sorted(maps.Keys(calls)) {
+		c := calls[id]
+		w.after(w.delay(), func() { w.lost(c) })
+	}
+}
+
+// feed gives the replica an input, as soon as no commit is under way.
+func (p *process) feed(f func(*replica.Replica)) {
+	if !p.up() {
+		return
+	}
+	p.idleTurns = 0
+	if p.committing != nil {
+		p.inbox = append(p.inbox, f)
+		return
+	}
+	p.replica.Tick(p.now())
+	f(p.replica)
+	p.turnSoon()
+}
+
+// turnSoon has the replica decide, after a moment in which more may come in.
+func (p *process) turnSoon() {
+	if p.turning || p.committing != nil {
+		return
+	}
+	p.turning = true
+	boot := p.boot
+	p.w.after(p.w.rng.Int64N(200), func() {
+		if p.boot == boot {
+			p.turning = false
+			p.turn()
+		}
+	})
+}
+
+// turn is one round of a branch's loop: decide, commit, then let out.
+func (p *process) turn() {
+	w := p.w
+	p.replica.Tick(p.now())
+	ready := p.replica.Ready()
+	if err := p.replica.Err(); err != nil {
+		w.fail("reads from disk work", "branch %d: %v", p.id, err)
+		return
+	}
+	p.committing = &ready
+	if ready.Commit == nil {
+		p.release()
+		return
+	}
+	took := w.between(10, 50)
+	if ready.Commit.Sync {
+		took = w.between(50, 400)
+	}
+	if w.now < p.slowUntil {
+		took *= 300
+	}
+	boot := p.boot
+	w.after(took, func() {
+		if p.boot == boot {
+			p.committed()
+		}
+	})
+}
+
+// committed goes on after a commit has come back from the disk.
+func (p *process) committed() {
+	w := p.w
+	if p.failNext {
+		p.failNext = false
+		w.report.Faults["commit failed"]++
+		w.note("a commit of branch %d fails, it stops", p.id)
+		p.crash()
+		w.after(w.between(1_000, 300_000), p.start)
+		return
+	}
+	p.disk.Commit(p.committing.Commit)
+	w.oracle.committed(p, p.committing.Commit)
+	p.release()
+}
+
+// release lets out what waited for the commit.
+func (p *process) release() {
+	w := p.w
+	ready := p.committing
+	p.committing = nil
+	p.replica.Advance()
+	w.oracle.look(p)
+	for _, m := range ready.Messages {
+		w.send(p, m)
+	}
+	for i := range ready.Replies {
+		w.answered(p, ready.Replies[i])
+	}
+	inbox := p.inbox
+	p.inbox = nil
+	for _, f := range inbox {
+		p.feed(f)
+	}
+	p.sleep()
+}
+
+// sleep has the replica woken when it wants to be.
+func (p *process) sleep() {
+	w := p.w
+	next, ok := p.replica.NextTick()
+	if !ok || p.turning {
+		return
+	}
+	if next <= p.now() {
+		if p.idleTurns++; p.idleTurns > 20 {
+			w.fail("no branch spins", "branch %d wants to be woken at %d ms, and it is %d ms", p.id, next, p.now())
+		}
+	} else {
+		p.idleTurns = 0
+	}
+	at := max(int64(float64(next)*1000/p.rate)+1, w.now+100)
+	if p.wakeAt > w.now && p.wakeAt <= at {
+		return
+	}
+	p.wakeAt = at
+	boot := p.boot
+	w.after(at-w.now, func() {
+		if p.boot == boot && p.wakeAt == at {
+			p.wakeAt = 0
+			p.turnSoon()
+		}
+	})
+}

@@ -1,0 +1,261 @@
+package simulation
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+)
+
+var errLost = errors.New("connection lost")
+
+func isInsufficient(err error) bool {
+	var e *replica.InsufficientError
+	return errors.As(err, &e)
+}
+
+func kindOf(r *request) string {
+	switch {
+	case r.misuse:
+		return "misuse of a request id"
+	case r.write():
+		return r.entry.Kind.String()
+	case r.strong:
+		return "strong query"
+	}
+	return "query"
+}
+
+// verify holds an answer against the promises.
+func (w *world) verify(c *call, reply *replica.Reply) {
+	r := c.req
+	outcome := "success"
+	var (
+		insufficient  *replica.InsufficientError
+		unavailable   *replica.UnavailableError
+		notReplicated *replica.NotReplicatedError
+		request       *replica.RequestError
+	)
+	switch err := reply.Err; {
+	case reply.Forward != 0:
+		outcome = "forwarded"
+	case err == nil && r.write():
+		if reply.Replay {
+			outcome = "replayed"
+		}
+		w.verifyWrite(c, reply)
+	case err == nil:
+		w.verifyRead(c, reply)
+	case errors.As(err, &insufficient):
+		outcome = "insufficient funds"
+		w.verifyInsufficient(c, insufficient)
+	case errors.As(err, &notReplicated):
+		outcome = "not replicated"
+		w.verifyRecorded(c, notReplicated.Receipt)
+	case errors.As(err, &unavailable):
+		outcome = "unavailable"
+		w.verifyUnavailable(c, unavailable)
+	case errors.As(err, &request):
+		outcome = "other content"
+		if !r.misuse {
+			w.fail("a request id is refused only for other content", "%+v: %v", r.entry, err)
+		}
+	case errors.Is(err, replica.ErrQueueFull):
+		outcome = "queue full"
+	default:
+		w.fail("errors are this package's", "%+v: %v", r.entry, err)
+	}
+	w.report.Operations[kindOf(r)+": "+outcome]++
+	if late := c.at.now() - c.deadline; late > 500 && !c.retry {
+		w.fail("a call is answered in time", "call %d is %d ms late: %v", c.id, late, reply.Err)
+	}
+}
+
+// verifyRecorded checks that the entry of a receipt is what was asked for, and
+// on its writer's disk.
+func (w *world) verifyRecorded(c *call, at ledger.Position) {
+	o, r := w.oracle, c.req
+	writer := w.processOf(at.Branch)
+	if at.Sequence == 0 || at.Sequence > uint64(len(o.journals[writer.index])) {
+		w.fail("a receipt is of a recorded entry", "%+v: %+v", r.entry, at)
+		return
+	}
+	e := &o.journals[writer.index][at.Sequence-1]
+	if e.RequestID != r.entry.RequestID || !e.SameRequest(&r.entry) {
+		w.fail("a receipt is of what was asked for", "%+v: %+v is %+v", r.entry, at, e)
+	}
+	if writer.wiped {
+		return
+	}
+	if writer.disk.Synced(writer.index) < at.Sequence {
+		w.fail("LOCAL is synced at its writer", "%+v", at)
+	}
+	o.local[writer.index] = max(o.local[writer.index], at.Sequence)
+}
+
+func (w *world) verifyWrite(c *call, reply *replica.Reply) {
+	o, r, at := w.oracle, c.req, reply.Receipt
+	w.verifyRecorded(c, at)
+	if r.misuse && o.requests[r.entry.RequestID] != (ledger.Position{}) && slices.Max(o.wipes) == 0 {
+		w.fail("a request id stands for one thing", "%+v", r.entry)
+	}
+	if w.failure != nil {
+		return
+	}
+	i := w.processOf(at.Branch).index
+	w.verifyLevel(r.level, i, reply)
+	if !covers(reply.Session, []ledger.Position{at}) || !covers(reply.Session, c.session) {
+		w.fail("a session covers what was seen", "%+v after %+v, receipt %+v", reply.Session, c.session, at)
+	}
+	switch {
+	case r.receipt == (ledger.Position{}):
+		r.receipt, r.balance, r.by = at, reply.Balance, c.at.id
+	case r.misuse || slices.Max(o.wipes) > 0:
+	case r.receipt != at || r.by == c.at.id && r.by == at.Branch && r.balance != reply.Balance:
+		w.fail("a replay repeats the answer", "%+v with balance %d, then %+v with %d", r.receipt, r.balance, at, reply.Balance)
+	}
+}
+
+// verifyLevel checks that a write is where its level promises it.
+func (w *world) verifyLevel(level replica.Level, i int, reply *replica.Reply) {
+	o, at := w.oracle, reply.Receipt
+	synced := 0
+	for k, p := range w.processes {
+		if o.synced[k][i] >= at.Sequence {
+			synced++
+		}
+		if level >= replica.Reachable && o.applied[k][i] < at.Sequence && !slices.Contains(reply.Unreachable, p.id) {
+			w.fail("REACHABLE is applied at all reachable branches", "%+v is not at branch %d, unreachable are %v", at, p.id, reply.Unreachable)
+		}
+	}
+	if level >= replica.Majority {
+		o.wide[i] = max(o.wide[i], at.Sequence)
+		if synced <= len(w.processes)/2 || level == replica.All && synced < len(w.processes) {
+			w.fail("MAJORITY and ALL are synced at as many", "%+v is synced at %d of %d branches, level %d", at, synced, len(w.processes), level)
+		}
+	}
+}
+
+func (w *world) verifyRead(c *call, reply *replica.Reply) {
+	o, l := w.oracle, c.at.replica.Ledger()
+	if !covers(reply.Session, c.session) {
+		w.fail("a session never goes back", "%+v after %+v", reply.Session, c.session)
+	}
+	if reply.Balance < 0 || reply.Available < 0 {
+		w.fail("no negative balance is shown", "%+v", reply)
+	}
+	for _, s := range c.session {
+		if i, _ := l.Index(s.Branch); l.Head(i).Sequence < s.Sequence {
+			w.fail("a session sees what it has seen", "branch %d answers at entry %d of branch %d, the session has %d", c.at.id, l.Head(i).Sequence, s.Branch, s.Sequence)
+		}
+	}
+	if c.req.strong && !slices.Contains(o.histories[o.index[c.req.entry.Account]][c.req.began:], reply.Balance) {
+		w.fail("a strong query is exact at one moment", "account %q: %d, in that time it was %v", c.req.entry.Account, reply.Balance, o.histories[o.index[c.req.entry.Account]][c.req.began:])
+	}
+}
+
+func (w *world) verifyInsufficient(c *call, err *replica.InsufficientError) {
+	o, r := w.oracle, c.req
+	least := slices.Min(o.histories[o.index[r.entry.Account]][r.began:])
+	if least >= r.entry.Amount || least > err.Balance || err.Balance >= r.entry.Amount {
+		w.fail("insufficient funds only if so at one moment", "%+v: %v, the least in that time was %d", r.entry, err, least)
+	}
+	if at, ok := o.requests[r.entry.RequestID]; ok && !r.misuse {
+		w.fail("what is refused is not recorded", "%+v: %+v", r.entry, at)
+	}
+}
+
+func (w *world) verifyUnavailable(c *call, err *replica.UnavailableError) {
+	if at, ok := w.oracle.requests[c.req.entry.RequestID]; ok && c.req.tries == 1 && !c.req.misuse {
+		w.fail("what is unavailable is not recorded", "%+v: %+v", c.req.entry, at)
+	}
+	if w.opts.Calm {
+		w.fail("nothing is unavailable without a fault", "%+v: %v", c.req.entry, err)
+	}
+}
+
+// covers reports whether a session has seen all of another.
+func covers(session, other []ledger.Position) bool {
+	for _, o := range other {
+		if !slices.ContainsFunc(session, func(s ledger.Position) bool { return s.Branch == o.Branch && s.Sequence >= o.Sequence }) {
+			return false
+		}
+	}
+	return true
+}
+
+// countMessage counts the rarer paths of the protocol by what it says.
+func (w *world) countMessage(m *replica.Message) {
+	paths := w.report.Paths
+	switch {
+	case m.Frame != nil:
+		f := m.Frame
+		paths["frame"]++
+		for name, is := range map[string]bool{
+			"frame with hello": f.Hello != nil, "frame with a fetch": len(f.Wants) > 0, "frame that asks to sync": f.Sync,
+			"frame of relayed batches": len(f.Batches) > 0 && f.Batches[0].Batch.Branch != m.From,
+		} {
+			if is {
+				paths[name]++
+			}
+		}
+	case m.Claim != nil:
+		paths["claim"]++
+	case m.ClaimAnswer != nil && m.ClaimAnswer.Granted == 0:
+		paths["claim answered with nothing"]++
+	case m.Collect != nil:
+		paths["look"]++
+		if m.Collect.Hold {
+			paths["look with a hold"]++
+		}
+	}
+}
+
+// messageText and replyText become text only when a run fails.
+type messageText struct{ m *replica.Message }
+
+func (t messageText) String() string {
+	m := t.m
+	switch {
+	case m.Claim != nil:
+		return fmt.Sprintf("from %d: claim %+v", m.From, *m.Claim)
+	case m.ClaimAnswer != nil:
+		return fmt.Sprintf("from %d: claim answer %+v", m.From, *m.ClaimAnswer)
+	case m.Collect != nil:
+		return fmt.Sprintf("from %d: look %+v", m.From, *m.Collect)
+	case m.CollectAnswer != nil:
+		return fmt.Sprintf("from %d: look answer %+v", m.From, *m.CollectAnswer)
+	}
+	s := fmt.Sprintf("from %d:", m.From)
+	f := m.Frame
+	if f.Hello != nil {
+		s += " hello"
+		for _, a := range f.Hello.Applied {
+			s += fmt.Sprintf(" %d/%d", a.Branch, a.Sequence)
+		}
+	}
+	for _, b := range f.Batches {
+		s += fmt.Sprintf(" batch %d/%d-%d after %v", b.Batch.Branch, b.Batch.FirstSequence, b.Batch.LastSequence(), b.Batch.After)
+	}
+	if f.Ack != nil {
+		s += fmt.Sprintf(" ack %+v", *f.Ack)
+	}
+	if len(f.Wants) > 0 {
+		s += fmt.Sprintf(" wants %v", f.Wants)
+	}
+	if f.Sync {
+		s += " sync"
+	}
+	return s
+}
+
+type replyText struct{ r *replica.Reply }
+
+func (t replyText) String() string {
+	if t.r.Err != nil {
+		return t.r.Err.Error()
+	}
+	return fmt.Sprintf("%+v", *t.r)
+}

@@ -1,0 +1,183 @@
+package simulation
+
+import (
+	"math/rand/v2"
+	"slices"
+
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+)
+
+// Options choose a run.
+type Options struct {
+	// Seed decides everything that is left to chance.
+	Seed uint64
+	// Steps is how many things happen before the faults end: a message
+	// arrives, a commit returns, a branch decides.
+	Steps int
+	// Branches is how many branches the bank has; 0 has the seed pick 2 to 9.
+	Branches int
+	// Calm leaves all faults out.
+	Calm bool
+}
+
+// healMillis bounds how long, in virtual time, a healed bank may take until
+// every call is answered, all ledgers are equal, and nothing goes on.
+const healMillis = 60_000
+
+type world struct {
+	opts     Options
+	rng      *rand.Rand
+	now      int64 // microseconds
+	step     int
+	sequence uint64
+	events   eventHeap
+	trace    trace
+	failure  *Failure
+	report   *Report
+	// calm says that no more faults happen, and that customers begin nothing.
+	calm bool
+
+	opening     ledger.Amount
+	peerTimeout replica.Millis
+	branches    []ledger.BranchID
+	processes   []*process
+	net         network
+	faults      faults
+	oracle      *oracle
+	customers   []*customer
+	accounts    []string
+	nextCall    uint64
+	open        int // calls not answered
+}
+
+// Run runs a bank, heals it, and returns what happened. An error is a
+// *Failure.
+func Run(o Options) (*Report, error) {
+	w := newWorld(o)
+	w.pickFaults()
+	w.openDoors()
+	for w.step < o.Steps && w.failure == nil && w.next() {
+	}
+	w.heal()
+	w.rest("after the faults")
+	w.checkEqual()
+	for _, name := range w.accounts {
+		w.probe(name)
+	}
+	w.report.Steps, w.report.Millis = w.step, w.now/1000
+	if w.failure != nil {
+		return w.report, w.failure
+	}
+	return w.report, nil
+}
+
+func newWorld(o Options) *world {
+	w := &world{opts: o, rng: rand.New(rand.NewPCG(o.Seed, 0x70617373626f6f6b)), report: NewReport()}
+	n := o.Branches
+	if n == 0 {
+		n = 2 + w.rng.IntN(8)
+	}
+	w.report.Seed, w.report.Branches = o.Seed, n
+	w.opening = ledger.Amount(w.rng.IntN(5) * 100)
+	w.peerTimeout = []replica.Millis{100, 300, 1000}[w.rng.IntN(3)]
+	w.branches = make([]ledger.BranchID, n)
+	for i := range w.branches {
+		w.branches[i] = ledger.BranchID(i + 1)
+	}
+	w.accounts = []string{ledger.SharedAccount, "hot", "cold", "cold 2"}[:1+w.rng.IntN(4)]
+	w.oracle = newOracle(w)
+	for i, id := range w.branches {
+		w.processes = append(w.processes, &process{
+			w: w, index: i, id: id, disk: NewDisk(w.branches, w.opening), rate: 0.9 + 0.2*w.rng.Float64(), links: make([]int, n),
+		})
+	}
+	w.newNetwork()
+	for _, p := range w.processes {
+		w.after(w.between(0, 5_000), p.start)
+	}
+	return w
+}
+
+func (w *world) processOf(b ledger.BranchID) *process {
+	i, _ := slices.BinarySearch(w.branches, b)
+	return w.processes[i]
+}
+
+// rest lets the bank go on until nothing is left to do.
+func (w *world) rest(when string) {
+	limit := w.now + healMillis*1000
+	for w.failure == nil && w.next() {
+		if w.now > limit {
+			w.fail("a healed bank comes to rest", "%s: after %d ms %d calls are open and %d events to come", when, healMillis, w.open, len(w.events))
+		}
+	}
+	if w.open > 0 {
+		w.fail("every call is answered", "%s: %d are not", when, w.open)
+	}
+}
+
+// checkEqual checks that all branches serve and have the same ledger.
+func (w *world) checkEqual() {
+	if w.failure != nil {
+		return
+	}
+	first := w.processes[0].replica.Ledger()
+	for _, p := range w.processes {
+		w.oracle.checkAlarms(p)
+		if s := p.replica.State(); s != replica.Serving {
+			w.fail("a healed branch serves", "branch %d: %s", p.id, p.replica.Status().Reason)
+		}
+		for _, q := range p.replica.Status().Peers {
+			if !q.Reachable || q.Lag > 0 {
+				w.fail("healed branches reach each other", "branch %d sees %+v", p.id, q)
+			}
+		}
+		l := p.replica.Ledger()
+		for i := range w.branches {
+			if l.Head(i) != first.Head(i) {
+				w.fail("all ledgers are equal", "journal of branch %d: %+v at branch %d, %+v at branch %d", w.branches[i], first.Head(i), w.branches[0], l.Head(i), p.id)
+			}
+			if want := uint64(len(w.oracle.journals[i])); l.Head(i).Sequence != want {
+				w.fail("all that was recorded is everywhere", "journal of branch %d: %d entries, branch %d has %d", w.branches[i], want, p.id, l.Head(i).Sequence)
+			}
+		}
+		for _, name := range first.Accounts() {
+			for i := range w.branches {
+				if l.Escrow(name, i) != first.Escrow(name, i) || l.Paid(name, i) != first.Paid(name, i) {
+					w.fail("all ledgers are equal", "account %q, share of branch %d", name, w.branches[i])
+				}
+			}
+		}
+	}
+}
+
+// probe empties an account of the healed bank: any branch can pay all there
+// is, and refuses one more.
+func (w *world) probe(account string) {
+	if w.failure != nil {
+		return
+	}
+	balance := w.oracle.balance(account)
+	if balance > 0 {
+		if r := w.ask(ledger.Entry{Kind: ledger.Withdrawal, Account: account, Amount: balance}); r.Err != nil {
+			w.fail("a healed bank pays out all there is", "%d of account %q: %v", balance, account, r.Err)
+		}
+	}
+	if r := w.ask(ledger.Entry{Kind: ledger.Withdrawal, Account: account, Amount: 1}); !isInsufficient(r.Err) {
+		w.fail("a healed bank refuses what is too much", "1 of the empty account %q: %v", account, r.Err)
+	}
+	if r := w.ask(ledger.Entry{Account: account}); r.Err != nil || r.Balance != 0 {
+		w.fail("a strong query is answered", "account %q: %d, %v", account, r.Balance, r.Err)
+	}
+}
+
+// ask makes one call, a strong query if the entry has no kind, and waits for
+// its answer.
+func (w *world) ask(e ledger.Entry) replica.Reply {
+	var got replica.Reply
+	req := &request{entry: e, strong: true, level: replica.Reachable, done: func(r replica.Reply) { got = r }}
+	w.call(req, w.anyProcess(), 0, 0)
+	w.rest("asking for " + e.Account)
+	return got
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"passbook/branch"
+	"passbook/customer"
+	bankv1 "passbook/gen/bank/v1"
+)
+
+const (
+	// opening is how many branches are opened at once at most: opening one
+	// waits for its disk.
+	opening = 16
+	// stopTimeout is how long branches that were told to stop may take. They
+	// promise 5 seconds.
+	stopTimeout = 8 * time.Second
+)
+
+// bankOptions say which branches to open, and how.
+type bankOptions struct {
+	input *customer.Input
+	// ids are the branches to open here, some or all of the input's.
+	ids     []uint32
+	network *network
+	// data is the directory that has one for each branch.
+	data        string
+	bootstrap   bool
+	acknowledge bankv1.Acknowledge
+	peerTimeout time.Duration
+	logger      *slog.Logger
+}
+
+// bank is the branches that run in this process.
+type bank struct {
+	branches []*branch.Branch
+}
+
+// openBank opens branches. On an error none stays open. The caller calls serve.
+func openBank(o bankOptions) (*bank, error) {
+	listeners, err := listenForAll(o.network, o.ids)
+	if err != nil {
+		return nil, err
+	}
+	configs := o.configs(listeners)
+	branches := make([]*branch.Branch, len(configs))
+	errs := make([]error, len(configs))
+	slots := make(chan struct{}, opening)
+	var running sync.WaitGroup
+	for i, config := range configs {
+		slots <- struct{}{}
+		running.Go(func() {
+			defer func() { <-slots }()
+			branches[i], errs[i] = branch.Open(config)
+		})
+	}
+	running.Wait()
+	b := &bank{}
+	for i := range branches {
+		if errs[i] != nil {
+			continue // Open has closed the listener
+		}
+		b.branches = append(b.branches, branches[i])
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, errors.Join(err, b.close())
+	}
+	return b, nil
+}
+
+// configs returns what each of the branches is told.
+func (o bankOptions) configs(listeners []net.Listener) []branch.Config {
+	configs := make([]branch.Config, len(o.ids))
+	for i, id := range o.ids {
+		all := o.network.addressesOf(o.input.BranchIDs())
+		configs[i] = branch.Config{
+			ID:          id,
+			Addresses:   all,
+			Opening:     o.input.Opening(),
+			Dir:         branchDir(o.data, id),
+			Listener:    listeners[i],
+			Bootstrap:   o.bootstrap,
+			Acknowledge: o.acknowledge,
+			PeerTimeout: o.peerTimeout,
+			Logger:      o.logger,
+		}
+	}
+	return configs
+}
+
+// branchDir returns the data directory of one branch.
+func branchDir(data string, id uint32) string {
+	return filepath.Join(data, fmt.Sprintf("branch-%d", id))
+}
+
+// listenForAll opens the ports of all branches, or none.
+func listenForAll(n *network, ids []uint32) ([]net.Listener, error) {
+	listeners := make([]net.Listener, 0, len(ids))
+	for _, id := range ids {
+		l, err := n.listenFor(id)
+		if err != nil {
+			for _, open := range listeners {
+				_ = open.Close()
+			}
+			return nil, err
+		}
+		listeners = append(listeners, l)
+	}
+	return listeners, nil
+}
+
+// serve serves until ctx is done and all branches have stopped. A branch that
+// stops by itself says so in its log and does not stop the others; serve
+// returns when none is left, with an error that names it.
+func (b *bank) serve(ctx context.Context) error {
+	errs := make([]error, len(b.branches))
+	stopped := make(chan struct{})
+	var serving sync.WaitGroup
+	for i, served := range b.branches {
+		serving.Go(func() {
+			if err := served.Serve(ctx); err != nil {
+				errs[i] = fmt.Errorf("branch %d stopped by itself: %w", served.ID(), err)
+			}
+		})
+	}
+	go func() {
+		serving.Wait()
+		close(stopped)
+	}()
+	select {
+	case <-stopped:
+	case <-ctx.Done():
+		select {
+		case <-stopped:
+		case <-time.After(stopTimeout):
+			return fmt.Errorf("branches did not stop within %v", stopTimeout)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// close gives up branches that don't serve yet.
+func (b *bank) close() error {
+	var errs []error
+	for _, open := range b.branches {
+		errs = append(errs, open.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// ready waits until all branches take writes. It returns the cause of ctx if
+// that ends first.
+func (b *bank) ready(ctx context.Context) error {
+	for _, waiting := range b.branches {
+		select {
+		case <-waiting.Ready():
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// temporaryData makes a data directory that remove removes.
+func temporaryData() (dir string, remove func() error, err error) {
+	dir, err = os.MkdirTemp("", "passbook-")
+	if err != nil {
+		return "", nil, usagef("no temporary directory for the data: %w; choose one with --data", err)
+	}
+	return dir, func() error { return os.RemoveAll(dir) }, nil
+}

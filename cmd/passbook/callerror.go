@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// callError is a call that did not succeed.
+type callError struct {
+	// where names the branch that was called.
+	where string
+	// requestID is that of a write whose outcome may not be known; else empty.
+	requestID string
+	err       error
+}
+
+func (e *callError) Unwrap() error { return e.err }
+
+func (e *callError) Error() string {
+	if !answered(e.err) {
+		return fmt.Sprintf("%s gave no answer: %s", e.where, reason(e.err))
+	}
+	return fmt.Sprintf("%s: %s: %s", e.where, connect.CodeOf(e.err), reason(e.err))
+}
+
+// answered says whether the error is what the branch said, rather than that it
+// could not be heard.
+func answered(err error) bool { return connect.IsWireError(err) }
+
+// reason returns the text of an error without the code and the URL.
+func reason(err error) string {
+	var call *connect.Error
+	if !errors.As(err, &call) {
+		return err.Error()
+	}
+	inner := call.Unwrap()
+	var request *url.Error
+	if errors.As(inner, &request) {
+		inner = request.Err
+	}
+	if inner == nil || inner.Error() == "" {
+		return call.Code().String()
+	}
+	return inner.Error()
+}
+
+// unknownOutcome says whether a write that ended so may have been recorded.
+func unknownOutcome(err error) bool {
+	code := connect.CodeOf(err)
+	if answered(err) {
+		return code == connect.CodeDeadlineExceeded && len(details[*bankv1.NotReplicated](err)) == 0
+	}
+	return !notSent(err)
+}
+
+// details returns the typed details of an error that are of type D.
+func details[D proto.Message](err error) []D {
+	var found []D
+	for _, m := range allDetails(err) {
+		if d, ok := m.(D); ok {
+			found = append(found, d)
+		}
+	}
+	return found
+}
+
+// allDetails returns the typed details of an error.
+func allDetails(err error) []proto.Message {
+	var call *connect.Error
+	if !errors.As(err, &call) {
+		return nil
+	}
+	var found []proto.Message
+	for _, d := range call.Details() {
+		// A detail of an unknown type is one of a newer branch.
+		if m, err := d.Value(); err == nil {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+// detailLines says in words what the details of a failed call are, and what to
+// do about it.
+func detailLines(err error) []string {
+	var lines []string
+	for _, d := range allDetails(err) {
+		switch d := d.(type) {
+		case *bankv1.InsufficientFunds:
+			lines = append(lines, fmt.Sprintf("the %s account had at most %d over all branches; %d was asked for", d.GetAccount(), d.GetBalance(), d.GetAmount()))
+		case *bankv1.EscrowUnavailable:
+			lines = append(lines, fmt.Sprintf("%d was asked for, and this branch can pay %d%s; nothing was recorded", d.GetAmount(), d.GetAvailable(), heldText(d.GetHeld())))
+		case *bankv1.NotReplicated:
+			lines = append(lines, fmt.Sprintf("recorded as entry %s; not confirmed by %s yet", receiptText(d.GetReceipt()), branches(d.GetMissingBranches())))
+		}
+	}
+	var call *callError
+	if errors.As(err, &call) && call.requestID != "" && unknownOutcome(call.err) {
+		lines = append(lines, fmt.Sprintf("it is not known whether it was recorded: the same command with --request-id %s tells, and counts once", call.requestID))
+	}
+	return lines
+}
+
+// heldText says what unreachable branches hold.
+func heldText(held []*bankv1.BranchEscrow) string {
+	var b strings.Builder
+	for _, h := range held {
+		fmt.Fprintf(&b, ", branch %d holds %d", h.GetBranch(), h.GetAmount())
+	}
+	return b.String()
+}
+
+// receiptText is a receipt in a table: branch 7's entry 12 is 7/12.
+func receiptText(r *bankv1.Receipt) string {
+	return fmt.Sprintf("%d/%d", r.GetBranch(), r.GetSequence())
+}

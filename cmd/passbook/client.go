@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/spf13/cobra"
+
+	"passbook/customer"
+	"passbook/gen/bank/v1/bankv1connect"
+)
+
+// target is the one branch that a command talks to.
+type target struct {
+	network network
+	branch  uint32
+	address string
+	timeout time.Duration
+	json    bool
+}
+
+// targetFlags adds the flags that choose the branch, and how to show what it
+// says.
+func (t *target) targetFlags(c *cobra.Command) {
+	t.network.placeFlags(c)
+	f := c.Flags()
+	f.Uint32Var(&t.branch, "branch", 0, "the `id` of the branch to talk to")
+	f.StringVar(&t.address, "address", "", "the `host:port` of the branch to talk to, instead of --branch")
+	f.DurationVar(&t.timeout, "timeout", 15*time.Second, "how long the call may take")
+	f.BoolVar(&t.json, "json", false, "print the branch's own reply as JSON")
+	c.MarkFlagsOneRequired("branch", "address")
+	c.MarkFlagsMutuallyExclusive("branch", "address")
+}
+
+// where returns the branch's address and what messages call it.
+func (t *target) where() (address, name string, err error) {
+	if err := positive("timeout", t.timeout); err != nil {
+		return "", "", err
+	}
+	if t.address != "" {
+		if err := checkAddress(t.address); err != nil {
+			return "", "", usagef("--address %w", err)
+		}
+		return t.address, t.address, nil
+	}
+	if t.branch == 0 {
+		return "", "", usagef("--branch must be at least 1")
+	}
+	if err := t.network.check(t.branch); err != nil {
+		return "", "", err
+	}
+	address = t.network.address(t.branch)
+	return address, fmt.Sprintf("branch %d at %s", t.branch, address), nil
+}
+
+// call makes calls to the branch within the time there is. requestID is that of
+// a write, else empty.
+func (t *target) call(ctx context.Context, requestID string, f func(context.Context, bankv1connect.BranchServiceClient) error) error {
+	address, name, err := t.where()
+	if err != nil {
+		return err
+	}
+	ctx, release := interruptible(ctx, stopSignals...)
+	defer release()
+	limited, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	client := customer.NewHTTPClient()
+	defer client.CloseIdleConnections()
+	err = f(limited, bankv1connect.NewBranchServiceClient(client, baseURL(address), connect.WithReadMaxBytes(maxStatusBytes)))
+	var call *connect.Error
+	if !errors.As(err, &call) {
+		return err
+	}
+	err = &callError{where: name, requestID: requestID, err: err}
+	if ctx.Err() != nil {
+		return errors.Join(context.Cause(ctx), err)
+	}
+	return err
+}
+
+// notSent says whether there was no connection, so that nothing was sent.
+func notSent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// amountArgument takes exactly one argument, an amount.
+func amountArgument(c *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%s needs one amount, got %d arguments", c.CommandPath(), len(args))
+	}
+	_, err := parseAmount(args[0])
+	return err
+}
+
+// parseAmount reads an amount, in the smallest unit of the currency.
+func parseAmount(text string) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n <= 0 {
+		return 0, fmt.Errorf("the amount must be an integer greater than 0, in the smallest unit of the currency, got %q", text)
+	}
+	return n, nil
+}
+
+// newRequestID returns a request id that no other request has.
+func newRequestID() string { return rand.Text() }

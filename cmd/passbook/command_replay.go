@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"passbook/customer"
+)
+
+// waitingNotice is how long replay waits for branches before it says so.
+const waitingNotice = 500 * time.Millisecond
+
+// replayCommandOptions are the flags of replay.
+type replayCommandOptions struct {
+	network network
+	replay  replayOptions
+	wait    time.Duration
+}
+
+func (a *app) replayCommand() *cobra.Command {
+	var o replayCommandOptions
+	c := &cobra.Command{
+		Use:   "replay FILE",
+		Short: "Replay the customers of a file against branches that run (the course's client.py)",
+		Long: `Replay replays the customers of an input file against branches that run
+already, such as those of 'passbook serve', and writes what the customers
+received to output.json. It is what the course calls client.py.
+
+It first waits until every branch of the file takes writes and reaches the
+others. The events of a branch that can't be reached by then fail by name, and
+the rest goes on.`,
+		Example: `  passbook replay examples/course-50.json
+  passbook replay input.json --output result.json --output-form consistency
+  passbook replay input.json --address 2=10.0.0.2:50052 --wait 1m`,
+		GroupID:           bankGroup,
+		Args:              inputFile,
+		ValidArgsFunction: inputFiles,
+	}
+	o.network.placeFlags(c)
+	o.replay.replayFlags(c)
+	c.Flags().Var(&o.network.elsewhere, "address", "where a branch is reached instead, as `ID=HOST:PORT`; may be repeated")
+	c.Flags().DurationVar(&o.wait, "wait", 10*time.Second, "how long to wait for branches that aren't ready yet")
+	acknowledgeFlag(c, &o.replay.acknowledge, "when a write counts as done (default what the bank was started with)")
+	return a.does(c, func(ctx context.Context, args []string) error {
+		ctx, release := interruptible(ctx, stopSignals...)
+		defer release()
+		return a.replayFile(ctx, args[0], &o)
+	})
+}
+
+// replayFile is replay.
+func (a *app) replayFile(ctx context.Context, file string, o *replayCommandOptions) error {
+	in, err := readInput(file)
+	if err != nil {
+		return err
+	}
+	ids := in.BranchIDs()
+	if err := errors.Join(o.network.check(ids...), o.network.elsewhere.check("address", ids), o.replay.check()); err != nil {
+		return err
+	}
+	a.ui.ignored(in.Ignored)
+	client := customer.NewHTTPClient()
+	defer client.CloseIdleConnections()
+	if err := a.await(ctx, newSurvey(client, &o.network, ids), o.wait); err != nil {
+		return err
+	}
+	return a.replay(ctx, in, &o.network, client, o.replay)
+}
+
+// await waits until all branches are ready, and warns of those that aren't
+// when time runs out. It returns an error if none can be reached at all.
+func (a *app) await(ctx context.Context, s *survey, wait time.Duration) error {
+	started, noticed := time.Now(), false
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	answers, ready := s.until(waiting, func(answers []answer) bool {
+		if !noticed && !allReady(answers) && time.Since(started) > waitingNotice {
+			noticed = true
+			a.ui.waiting(answers, wait)
+		}
+		return allReady(answers)
+	})
+	switch {
+	case ready:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("stopped before the replay: %w", context.Cause(ctx))
+	case answers == nil:
+		answers = s.ask(ctx) // there was no time to wait, yet they are asked once
+	}
+	if !anyReached(answers) {
+		return unreachableError{fmt.Errorf("none of the %s can be reached; the first: %s\nStart them with 'passbook serve FILE'",
+			count(len(answers), "branch"), unreadyLine(answers[0]))}
+	}
+	a.ui.unready(answers)
+	return nil
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"passbook/customer"
+)
+
+// readyTimeout is how long the branches of run may take until all of them
+// take writes and reach each other. They are in one process.
+const readyTimeout = 30 * time.Second
+
+// runOptions are the flags of run.
+type runOptions struct {
+	network  network
+	replay   replayOptions
+	serving  servingOptions
+	logLevel slog.Level
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var o runOptions
+	c := &cobra.Command{
+		Use:   "run FILE",
+		Short: "Start all branches of a file, replay its customers, write output.json",
+		Long: `Run starts all branches of an input file in this process, each on its own
+port, replays the file's customers against them over the network, writes what
+they received to output.json, and says whether all branches agree.
+
+The data is on disk and synced, in a temporary directory that is removed at the
+end. With --data it stays, and the next run goes on from its balances.`,
+		Example: `  passbook run examples/course-50.json
+  passbook run input.json --output - --concurrent
+  passbook run input.json --data ./bank --base-port 20000`,
+		GroupID:           bankGroup,
+		Args:              inputFile,
+		ValidArgsFunction: inputFiles,
+	}
+	o.network.placeFlags(c)
+	o.replay.replayFlags(c)
+	o.serving.servingFlags(c)
+	c.Flags().StringVar(&o.serving.data, "data", "", "the `directory` of the data, one below it for each branch (default a temporary one)")
+	logLevelFlag(c, &o.logLevel, "warn")
+	return a.does(c, func(ctx context.Context, args []string) error {
+		ctx, release := interruptible(ctx, stopSignals...)
+		defer release()
+		return a.runBank(ctx, args[0], &o)
+	})
+}
+
+// runBank is run: it opens the branches of a file, replays, and closes them.
+func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err error) {
+	in, err := readInput(file)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(o.network.check(in.BranchIDs()...), o.replay.check(), o.serving.check()); err != nil {
+		return err
+	}
+	a.ui.ignored(in.Ignored)
+	data := o.serving.data
+	if data == "" {
+		temporary, remove, err2 := temporaryData()
+		if err2 != nil {
+			return err2
+		}
+		defer func() { err = errors.Join(err, remove()) }()
+		data = temporary
+	}
+	if err := prepareData(data); err != nil {
+		return err
+	}
+	bank, err := openBank(bankOptions{
+		input: in, ids: in.BranchIDs(), network: &o.network, data: data,
+		acknowledge: o.serving.acknowledge, peerTimeout: o.serving.peerTimeout,
+		logger: a.ui.logger(o.logLevel),
+	})
+	if err != nil {
+		return err
+	}
+	return bank.during(ctx, func(ctx context.Context) error {
+		return a.replayReady(ctx, bank, in, o)
+	})
+}
+
+// replayReady replays as soon as the branches are ready.
+func (a *app) replayReady(ctx context.Context, bank *bank, in *customer.Input, o *runOptions) error {
+	client := customer.NewHTTPClient()
+	defer client.CloseIdleConnections()
+	if err := bank.reachable(ctx, newSurvey(client, &o.network, in.BranchIDs())); err != nil {
+		return err
+	}
+	return a.replay(ctx, in, &o.network, client, o.replay)
+}
+
+// reachable waits until all branches take writes and reach each other.
+func (b *bank) reachable(ctx context.Context, s *survey) error {
+	waiting, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	err := b.ready(waiting)
+	answers, ok := s.until(waiting, allReady)
+	if ok && err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("stopped before the replay: %w", context.Cause(ctx))
+	}
+	return fmt.Errorf("the branches were not ready within %v: %s", readyTimeout, unreadyLines(answers))
+}
+
+// during serves while f runs, and stops the branches after it. A branch that
+// stops by itself fails it, too.
+func (b *bank) during(ctx context.Context, f func(context.Context) error) error {
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	served := make(chan error, 1)
+	go func() { served <- b.serve(serving) }()
+	err := f(ctx)
+	stop()
+	return errors.Join(err, <-served)
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"passbook/customer"
+)
+
+// waitingLog is how long serve waits for a branch to take writes before it
+// logs what it waits for.
+const waitingLog = 3 * time.Second
+
+// serveOptions are the flags of serve.
+type serveOptions struct {
+	network   network
+	serving   servingOptions
+	branch    uint32
+	processes bool
+	bootstrap bool
+	logLevel  slog.Level
+	// child is set where this process is a branch of serve --processes: it
+	// writes a line to standard output when it is ready, and stops when its
+	// standard input ends, which also happens when its parent is killed.
+	child bool
+}
+
+func (a *app) serveCommand() *cobra.Command {
+	var o serveOptions
+	c := &cobra.Command{
+		Use:   "serve FILE",
+		Short: "Serve the branches of a file until Ctrl-C (the course's server.py)",
+		Long: `Serve serves the branches of an input file until Ctrl-C or SIGTERM; the
+file's customers are left to 'passbook replay'. It is what the course calls
+server.py. All branches run in this process; with --processes each has one of
+its own, and with --branch only one runs, as on a machine of its own.
+
+A branch goes on from the data of its last run. One whose data directory is
+empty first hears from every other branch, so as not to forget what it
+acknowledged; --bootstrap starts it without.`,
+		Example: `  passbook serve examples/course-50.json
+  passbook serve input.json --processes --data /var/lib/passbook
+  passbook serve input.json --branch 1 --listen 0.0.0.0 --peer 2=10.0.0.2:50052`,
+		GroupID:           bankGroup,
+		Args:              inputFile,
+		ValidArgsFunction: inputFiles,
+	}
+	o.network.placeFlags(c)
+	o.serving.servingFlags(c)
+	f := c.Flags()
+	f.StringVar(&o.serving.data, "data", "./passbook-data", "the `directory` of the data, one below it for each branch")
+	f.Uint32Var(&o.branch, "branch", 0, "serve only the branch with this `id`")
+	f.BoolVar(&o.processes, "processes", false, "serve each branch in a process of its own")
+	f.BoolVar(&o.bootstrap, "bootstrap", false, "let branches with empty data write without having heard from all others")
+	f.Var(&o.network.elsewhere, "peer", "where a branch is reached instead, as `ID=HOST:PORT`; may be repeated")
+	f.BoolVar(&o.child, "child", false, "this is a process of serve --processes")
+	if err := f.MarkHidden("child"); err != nil {
+		panic(err)
+	}
+	logLevelFlag(c, &o.logLevel, "info")
+	c.MarkFlagsMutuallyExclusive("branch", "processes")
+	return a.does(c, func(ctx context.Context, args []string) error {
+		return a.serve(ctx, args[0], &o, c.Flags().Changed("branch"))
+	})
+}
+
+// serve is serve: it checks what it is told, and goes one of two ways.
+func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone bool) error {
+	in, err := readInput(file)
+	if err != nil {
+		return err
+	}
+	ids := in.BranchIDs()
+	if err := errors.Join(o.network.check(ids...), o.network.elsewhere.check("peer", ids), o.serving.check()); err != nil {
+		return err
+	}
+	if alone {
+		if err := checkBranch(in, o.branch); err != nil {
+			return err
+		}
+		ids = []uint32{o.branch}
+	}
+	if err := prepareData(o.serving.data); err != nil {
+		return err
+	}
+	if o.processes {
+		return a.serveProcesses(ctx, file, ids, o)
+	}
+	return a.serveHere(ctx, in, ids, o)
+}
+
+// serveHere serves branches in this process. A signal is its usual end.
+func (a *app) serveHere(ctx context.Context, in *customer.Input, ids []uint32, o *serveOptions) error {
+	ctx, release := o.untilStopped(ctx)
+	defer release()
+	logger := a.ui.logger(o.logLevel)
+	bank, err := openBank(bankOptions{
+		input: in, ids: ids, network: &o.network, data: o.serving.data, bootstrap: o.bootstrap,
+		acknowledge: o.serving.acknowledge, peerTimeout: o.serving.peerTimeout, logger: logger,
+	})
+	if err != nil {
+		return err
+	}
+	// The announcement ends with the serving, whichever way that ends.
+	announcing, done := context.WithCancel(ctx)
+	var announced sync.WaitGroup
+	announced.Go(func() { a.announce(announcing, bank, ids, o, logger) })
+	err = bank.serve(ctx)
+	done()
+	announced.Wait()
+	return err
+}
+
+// announce logs that the branches take writes, as soon as they do, and what
+// they wait for when that takes long.
+func (a *app) announce(ctx context.Context, bank *bank, ids []uint32, o *serveOptions, logger *slog.Logger) {
+	soon, cancel := context.WithTimeout(ctx, waitingLog)
+	err := bank.ready(soon)
+	cancel()
+	if err != nil && ctx.Err() == nil {
+		a.logWaiting(ctx, ids, o, logger)
+		err = bank.ready(ctx)
+	}
+	if err != nil {
+		return
+	}
+	if o.child {
+		fmt.Fprintln(a.ui.out, readyWord)
+		return
+	}
+	logger.Info(readyLine(ids))
+}
+
+// logWaiting logs why branches don't take writes yet.
+func (a *app) logWaiting(ctx context.Context, ids []uint32, o *serveOptions, logger *slog.Logger) {
+	client := customer.NewHTTPClient()
+	defer client.CloseIdleConnections()
+	// What this process serves is asked here, whatever --peer says.
+	here := network{listen: o.network.listen, basePort: o.network.basePort}
+	for _, answer := range newSurvey(client, &here, ids).ask(ctx) {
+		if answer.err == nil && answer.status.GetStateReason() != "" {
+			logger.Warn(unreadyLine(answer))
+		}
+	}
+}
+
+// readyLine says that branches take writes.
+func readyLine(ids []uint32) string {
+	if len(ids) == 1 {
+		return fmt.Sprintf("Branch %d is ready", ids[0])
+	}
+	return fmt.Sprintf("All %s are ready", count(len(ids), "branch"))
+}
+
+// untilStopped returns a context that ends when serving is to end. A child is
+// stopped by its parent alone: Ctrl-C reaches both, and the parent decides.
+func (o *serveOptions) untilStopped(ctx context.Context) (context.Context, func()) {
+	if !o.child {
+		return interruptible(ctx, stopSignals...)
+	}
+	signal.Ignore(os.Interrupt)
+	ctx, release := interruptible(ctx, syscall.SIGTERM)
+	ctx, cancel := context.WithCancel(ctx)
+	// Nobody waits for it: it ends with the process or with its parent.
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	return ctx, func() {
+		cancel()
+		release()
+	}
+}

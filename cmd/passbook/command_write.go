@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
+
+	bankv1 "passbook/gen/bank/v1"
+	"passbook/gen/bank/v1/bankv1connect"
+)
+
+// writeOptions are the flags that deposit, withdraw and transfer have in
+// common.
+type writeOptions struct {
+	target      target
+	account     string
+	requestID   string
+	home        uint32
+	acknowledge bankv1.Acknowledge
+	session     string
+	customer    int64
+}
+
+// writeReply is what the replies to writes have in common.
+type writeReply interface {
+	proto.Message
+	GetBalance() int64
+	GetReceipt() *bankv1.Receipt
+	GetUnreachableBranches() []uint32
+	GetReplay() bool
+}
+
+func (o *writeOptions) writeFlags(c *cobra.Command) {
+	o.target.targetFlags(c)
+	f := c.Flags()
+	f.StringVar(&o.requestID, "request-id", "", "the idempotency key: the same id again counts once (default a new one)")
+	f.Uint32Var(&o.home, "home", 0, "the `id` of the branch where the request id was first used, if it was another")
+	f.StringVar(&o.session, "session", "", sessionUsage)
+	f.Int64Var(&o.customer, "customer", 0, "the `id` of the customer, for statements")
+	acknowledgeFlag(c, &o.acknowledge, "when the write counts as done (default what the bank was started with)")
+}
+
+// Usage texts of flags that several commands have.
+const (
+	sessionUsage = "the session `token` of an earlier reply's JSON: the branch first catches up with it"
+	accountUsage = "the account (default the bank's shared account)"
+)
+
+func (a *app) depositCommand() *cobra.Command {
+	o := &writeOptions{}
+	c := &cobra.Command{
+		Use:     "deposit AMOUNT",
+		Short:   "Add an amount to an account",
+		Long:    "Deposit adds an amount, in the smallest unit of the currency, to an account.",
+		Example: "  passbook deposit 10 --branch 7\n  passbook deposit 10 --branch 7 --account savings --request-id rent-2026-05",
+		Args:    amountArgument,
+	}
+	c.Flags().StringVar(&o.account, "account", "", accountUsage)
+	return a.write(c, o, "Deposited", func(ctx context.Context, client bankv1connect.BranchServiceClient, amount int64) (writeReply, error) {
+		return client.Deposit(ctx, &bankv1.DepositRequest{
+			Account: o.account, Amount: amount, RequestId: o.requestID, HomeBranch: o.home,
+			Acknowledge: o.acknowledge, Session: o.session, CustomerId: o.customer,
+		})
+	})
+}
+
+func (a *app) withdrawCommand() *cobra.Command {
+	o := &writeOptions{}
+	c := &cobra.Command{
+		Use:   "withdraw AMOUNT",
+		Short: "Take an amount from an account",
+		Long: `Withdraw takes an amount, in the smallest unit of the currency, from an
+account. Any branch does, as long as the balance over all branches covers it.`,
+		Example: "  passbook withdraw 300 --branch 7\n  passbook withdraw 5 --branch 7 --account savings --acknowledge majority",
+		Args:    amountArgument,
+	}
+	c.Flags().StringVar(&o.account, "account", "", accountUsage)
+	return a.write(c, o, "Withdrew", func(ctx context.Context, client bankv1connect.BranchServiceClient, amount int64) (writeReply, error) {
+		return client.Withdraw(ctx, &bankv1.WithdrawRequest{
+			Account: o.account, Amount: amount, RequestId: o.requestID, HomeBranch: o.home,
+			Acknowledge: o.acknowledge, Session: o.session, CustomerId: o.customer,
+		})
+	})
+}
+
+func (a *app) transferCommand() *cobra.Command {
+	o := &writeOptions{}
+	var to string
+	c := &cobra.Command{
+		Use:   "transfer AMOUNT",
+		Short: "Move an amount from one account to another",
+		Long: `Transfer moves an amount, in the smallest unit of the currency, from one
+account to another in one step. The balance shown is that of the one that pays.`,
+		Example: "  passbook transfer 150 --to savings --branch 7\n  passbook transfer 50 --from savings --to rent --branch 2",
+		Args:    amountArgument,
+	}
+	c.Flags().StringVar(&o.account, "from", "", "the account that pays (default the bank's shared account)")
+	c.Flags().StringVar(&to, "to", "", "the account that is paid (default the bank's shared account)")
+	c.MarkFlagsOneRequired("from", "to")
+	return a.write(c, o, "Transferred", func(ctx context.Context, client bankv1connect.BranchServiceClient, amount int64) (writeReply, error) {
+		return client.Transfer(ctx, &bankv1.TransferRequest{
+			FromAccount: o.account, ToAccount: to, Amount: amount, RequestId: o.requestID, HomeBranch: o.home,
+			Acknowledge: o.acknowledge, Session: o.session, CustomerId: o.customer,
+		})
+	})
+}
+
+// write makes a command of a call that writes.
+func (a *app) write(c *cobra.Command, o *writeOptions, done string, call func(context.Context, bankv1connect.BranchServiceClient, int64) (writeReply, error)) *cobra.Command {
+	c.GroupID = branchGroup
+	o.writeFlags(c)
+	return a.does(c, func(ctx context.Context, args []string) error {
+		amount, err := parseAmount(args[0])
+		if err != nil {
+			return usageError{err}
+		}
+		if o.requestID == "" {
+			o.requestID = newRequestID()
+		}
+		return o.target.call(ctx, o.requestID, func(ctx context.Context, client bankv1connect.BranchServiceClient) error {
+			reply, err := call(ctx, client, amount)
+			switch {
+			case err != nil:
+				return err
+			case o.target.json:
+				return a.ui.json(reply)
+			}
+			return a.ui.written(done, amount, reply)
+		})
+	})
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"passbook/customer"
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// choice is a flag that takes one of a few words, each of which stands for a
+// value.
+type choice[T any] struct {
+	value *T
+	words []string
+	mean  []T
+	word  string
+}
+
+func (c *choice[T]) String() string { return c.word }
+func (c *choice[T]) Type() string   { return strings.Join(c.words, "|") }
+
+// Set takes the word.
+func (c *choice[T]) Set(text string) error {
+	i := slices.Index(c.words, text)
+	if i < 0 {
+		return fmt.Errorf("must be one of %s", strings.Join(c.words, ", "))
+	}
+	*c.value, c.word = c.mean[i], text
+	return nil
+}
+
+// add adds the flag to a command, with its words to complete in a shell.
+func (c *choice[T]) add(to *cobra.Command, name, usage string) {
+	to.Flags().Var(c, name, usage)
+	// It errs only if the flag does not exist, or has a completion already.
+	if err := to.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(c.words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err)
+	}
+}
+
+// acknowledgeFlag adds --acknowledge.
+func acknowledgeFlag(c *cobra.Command, level *bankv1.Acknowledge, usage string) {
+	f := &choice[bankv1.Acknowledge]{value: level}
+	for l := bankv1.Acknowledge_ACKNOWLEDGE_LOCAL; l <= bankv1.Acknowledge_ACKNOWLEDGE_ALL; l++ {
+		f.words, f.mean = append(f.words, acknowledgeWord(l)), append(f.mean, l)
+	}
+	f.add(c, "acknowledge", usage)
+}
+
+// acknowledgeWord returns the word for a level: "local".
+func acknowledgeWord(level bankv1.Acknowledge) string {
+	return strings.ToLower(strings.TrimPrefix(level.String(), "ACKNOWLEDGE_"))
+}
+
+// outputFormFlag adds --output-form.
+func outputFormFlag(c *cobra.Command, form *customer.OutputForm) {
+	forms := []customer.OutputForm{customer.Basic, customer.Consistency, customer.ConsistencyFinal}
+	f := &choice[customer.OutputForm]{value: form, mean: forms}
+	for _, form := range forms {
+		f.words = append(f.words, form.String())
+	}
+	f.add(c, "output-form", "the form of the output (default: the one that belongs to the input)")
+}
+
+// logLevelFlag adds --log-level.
+func logLevelFlag(c *cobra.Command, level *slog.Level, usual string) {
+	f := &choice[slog.Level]{value: level}
+	for _, l := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
+		f.words, f.mean = append(f.words, levelWord(l)), append(f.mean, l)
+	}
+	if err := f.Set(usual); err != nil {
+		panic(err)
+	}
+	f.add(c, "log-level", "the least level that is logged to stderr")
+}
+
+// levelWord returns the word for a level: "info".
+func levelWord(level slog.Level) string { return strings.ToLower(level.String()) }
+
+// positive says whether the duration of a flag is greater than zero.
+func positive(flag string, d time.Duration) error {
+	if d <= 0 {
+		return usagef("--%s must be greater than 0, got %v", flag, d)
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"passbook/customer"
+)
+
+// readInput reads an input file. All its errors are the user's to mend.
+func readInput(name string) (*customer.Input, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	defer f.Close()
+	in, err := customer.ReadInput(name, f)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return in, nil
+}
+
+// checkBranch says whether the input has the branch.
+func checkBranch(in *customer.Input, id uint32) error {
+	if ids := in.BranchIDs(); !slices.Contains(ids, id) {
+		return usagef("%s has no branch %d; its branches are %s", in.Name, id, listIDs(ids))
+	}
+	return nil
+}
+
+// stdoutName is the --output that stands for standard output.
+const stdoutName = "-"
+
+// checkOutput says whether the output can be written, before anything starts.
+func checkOutput(path string) error {
+	if path == stdoutName {
+		return nil
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return usagef("--output %s is a directory", path)
+	case err == nil && !info.Mode().IsRegular():
+		return nil // a device or a pipe
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return usagef("--output: %w", err)
+	}
+	if err := checkWritable(filepath.Dir(path)); err != nil {
+		return usagef("--output %s can't be written: %w", path, err)
+	}
+	return nil
+}
+
+// prepareData makes the data directory and says whether it can be written to.
+func prepareData(dir string) error {
+	if dir == "" {
+		return usagef("--data must be a directory")
+	}
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		err = checkWritable(dir)
+	}
+	if err != nil {
+		return usagef("--data %s can't be used: %w", dir, err)
+	}
+	return nil
+}
+
+// checkWritable says whether files can be made in a directory.
+func checkWritable(dir string) error {
+	f, err := os.CreateTemp(dir, ".passbook-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}

@@ -1,0 +1,16 @@
+// Command passbook runs a replicated bank: it serves the branches of an
+// input.json, replays the customers in it, and lets you deposit, withdraw,
+// transfer and look at any branch by hand.
+//
+//	passbook run examples/course-50.json
+//
+// starts all branches of the file, each on its own port, replays the customers
+// against them and writes output.json. `passbook help` lists the commands, and
+// exit.go the exit codes.
+package main
+
+import "os"
+
+func main() {
+	os.Exit(run(os.Args[1:], newUI(os.Stdout, os.Stderr)))
+}

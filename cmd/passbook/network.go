@@ -1,0 +1,147 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+const (
+	defaultListen   = "127.0.0.1"
+	defaultBasePort = 50050
+)
+
+// network says where the branches of a bank are: branch i on port base + i.
+type network struct {
+	listen   string
+	basePort int
+	// elsewhere is host:port of the branches that are reached there instead.
+	elsewhere addresses
+}
+
+// placeFlags adds the flags that say on which host and ports the branches are.
+func (n *network) placeFlags(c *cobra.Command) {
+	c.Flags().StringVar(&n.listen, "listen", defaultListen, "the `host` that the branches listen on")
+	c.Flags().IntVar(&n.basePort, "base-port", defaultBasePort, "branch i is on `port` base + i")
+}
+
+// check says whether each of the branches has a port.
+func (n *network) check(ids ...uint32) error {
+	for _, id := range ids {
+		switch port := int64(n.basePort) + int64(id); {
+		case port > math.MaxUint16:
+			return usagef("branch %d would be on port %d, and the last port is %d: choose a lower --base-port, or a lower id", id, port, math.MaxUint16)
+		case port < 1:
+			return usagef("branch %d would be on port %d, and the first port is 1: choose a higher --base-port", id, port)
+		}
+	}
+	if n.listen == "" || strings.ContainsAny(n.listen, "/[] ") {
+		return usagef("--listen must be a host name or an IP address without a port, got %q", n.listen)
+	}
+	return nil
+}
+
+// port returns the port of a branch.
+func (n *network) port(id uint32) int { return n.basePort + int(id) }
+
+// listenAddress returns the host:port that a branch listens on.
+func (n *network) listenAddress(id uint32) string {
+	return net.JoinHostPort(n.listen, strconv.Itoa(n.port(id)))
+}
+
+// address returns the host:port at which others reach a branch.
+func (n *network) address(id uint32) string {
+	if a, ok := n.elsewhere[id]; ok {
+		return a
+	}
+	host := n.listen
+	// The address that stands for all of a machine's is none to connect to.
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+		if ip.Is6() {
+			host = "::1"
+		}
+	}
+	return net.JoinHostPort(host, strconv.Itoa(n.port(id)))
+}
+
+// addressesOf returns where others reach each of the branches.
+func (n *network) addressesOf(ids []uint32) map[uint32]string {
+	m := make(map[uint32]string, len(ids))
+	for _, id := range ids {
+		m[id] = n.address(id)
+	}
+	return m
+}
+
+// listenFor opens the port of a branch. Its errors name the flag that helps.
+func (n *network) listenFor(id uint32) (net.Listener, error) {
+	l, err := net.Listen("tcp", n.listenAddress(id))
+	var resolve *net.DNSError
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("branch %d: port %d is taken: choose another range with --base-port, or stop what listens there", id, n.port(id))
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("branch %d: port %d needs privileges: choose another range with --base-port", id, n.port(id))
+	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.As(err, &resolve):
+		return nil, usagef("branch %d: %q is no address of this machine: choose another with --listen", id, n.listen)
+	}
+	return nil, fmt.Errorf("branch %d: %w", id, err)
+}
+
+// addresses is a flag that says where branches are: ID=HOST:PORT, repeated.
+type addresses map[uint32]string
+
+func (a *addresses) String() string { return "" }
+func (a *addresses) Type() string   { return "ID=HOST:PORT" }
+
+// Set adds one address.
+func (a *addresses) Set(text string) error {
+	name, address, ok := strings.Cut(text, "=")
+	id, err := strconv.ParseUint(name, 10, 32)
+	if !ok || err != nil || id == 0 {
+		return errors.New("must be ID=HOST:PORT, such as 7=127.0.0.1:50057")
+	}
+	if err := checkAddress(address); err != nil {
+		return err
+	}
+	if *a == nil {
+		*a = make(addresses)
+	}
+	(*a)[uint32(id)] = address
+	return nil
+}
+
+// check says whether all of the branches named are among ids.
+func (a addresses) check(flag string, ids []uint32) error {
+	known := make(map[uint32]bool, len(ids))
+	for _, id := range ids {
+		known[id] = true
+	}
+	for id := range a {
+		if !known[id] {
+			return usagef("--%s names branch %d, which is not in the file; its branches are %s", flag, id, listIDs(ids))
+		}
+	}
+	return nil
+}
+
+// checkAddress says whether text is host:port.
+func checkAddress(text string) error {
+	host, port, err := net.SplitHostPort(text)
+	if err == nil && host != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err == nil && n > 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("%q must be HOST:PORT, such as 127.0.0.1:50057", text)
+}

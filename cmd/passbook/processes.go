@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"time"
+
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// readyWord is the line by which a child tells its parent that it is ready.
+const readyWord = "ready"
+
+// killTimeout is how long children that were told to stop may take before they
+// are killed. They give up by themselves a little earlier.
+const killTimeout = stopTimeout + 2*time.Second
+
+// process is a branch that runs in a child process.
+type process struct {
+	branch uint32
+	cmd    *exec.Cmd
+	// lifeline is the child's standard input: the child stops when it closes,
+	// which the system also does when this process is killed.
+	lifeline io.Closer
+	ready    bool
+}
+
+// news is what a child has to tell: that it is ready, or that it has ended.
+type news struct {
+	from  *process
+	ready bool
+	// err says how the process ended; nil if with exit code 0.
+	err error
+}
+
+// supervisor keeps the processes of a bank, one for each branch. One goroutine
+// owns it.
+type supervisor struct {
+	logger *slog.Logger
+	ids    []uint32
+	news   chan news
+	// processes are those that run.
+	processes map[uint32]*process
+	ready     int
+	stopping  bool
+	// failures are the branches that ended though nobody stopped them.
+	failures []error
+}
+
+// serveProcesses serves each branch in a process of its own until a signal
+// comes, or none is left.
+func (a *app) serveProcesses(ctx context.Context, file string, ids []uint32, o *serveOptions) error {
+	ctx, release := interruptible(ctx, stopSignals...)
+	defer release()
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	s := &supervisor{
+		logger: a.ui.logger(o.logLevel),
+		ids:    ids,
+		// A process has at most two things to tell.
+		news:      make(chan news, 2*len(ids)),
+		processes: make(map[uint32]*process),
+	}
+	for _, id := range ids {
+		if err := s.start(program, id, o.childArguments(file, id), a.ui.err); err != nil {
+			s.failures = append(s.failures, fmt.Errorf("start branch %d: %w", id, err))
+			s.stop()
+			break
+		}
+	}
+	s.supervise(ctx)
+	return errors.Join(s.failures...)
+}
+
+// childArguments returns the command line of the process of one branch.
+func (o *serveOptions) childArguments(file string, id uint32) []string {
+	args := []string{
+		"serve", "--child", fmt.Sprintf("--branch=%d", id),
+		"--listen=" + o.network.listen, fmt.Sprintf("--base-port=%d", o.network.basePort),
+		"--data=" + o.serving.data, fmt.Sprintf("--bootstrap=%t", o.bootstrap),
+		fmt.Sprintf("--peer-timeout=%v", o.serving.peerTimeout),
+		"--log-level=" + levelWord(o.logLevel),
+	}
+	if level := o.serving.acknowledge; level != bankv1.Acknowledge_ACKNOWLEDGE_UNSPECIFIED {
+		args = append(args, "--acknowledge="+acknowledgeWord(level))
+	}
+	for peer, address := range o.network.elsewhere {
+		args = append(args, fmt.Sprintf("--peer=%d=%s", peer, address))
+	}
+	return append(args, "--", file)
+}
+
+// start starts the process of a branch.
+func (s *supervisor) start(program string, id uint32, args []string, stderr io.Writer) error {
+	p := &process{branch: id, cmd: exec.Command(program, args...)}
+	p.cmd.Stderr = stderr
+	lifeline, err := p.cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	p.lifeline = lifeline
+	said, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	s.processes[id] = p
+	s.logger.Info(fmt.Sprintf("Branch %d is process %d", id, p.cmd.Process.Pid))
+	go s.listen(p, said) // until the process has ended, which supervise waits for
+	return nil
+}
+
+// listen passes on what a process has to tell.
+func (s *supervisor) listen(p *process, said io.Reader) {
+	lines := bufio.NewScanner(said)
+	for told := false; lines.Scan(); {
+		if lines.Text() == readyWord && !told {
+			told = true
+			s.news <- news{from: p, ready: true}
+		}
+	}
+	s.news <- news{from: p, err: p.cmd.Wait()}
+}
+
+// supervise keeps watch until all processes have ended. The first signal tells
+// them to stop; the second one, or time, kills those that are left.
+func (s *supervisor) supervise(ctx context.Context) {
+	done := ctx.Done()
+	again := make(chan os.Signal, 1)
+	defer signal.Stop(again)
+	var overdue <-chan time.Time
+	for len(s.processes) > 0 {
+		if s.stopping && overdue == nil {
+			signal.Notify(again, stopSignals...)
+			overdue = time.After(killTimeout)
+		}
+		select {
+		case n := <-s.news:
+			s.hear(n)
+		case <-done:
+			done = nil
+			s.stop()
+		case <-again:
+			s.kill("a second signal came")
+		case <-overdue:
+			s.kill(fmt.Sprintf("it did not stop within %v", killTimeout))
+		}
+	}
+}
+
+// hear notes what a process has to tell.
+func (s *supervisor) hear(n news) {
+	if n.ready {
+		n.from.ready = true
+		if s.ready++; s.ready == len(s.ids) {
+			s.logger.Info(readyLine(s.ids))
+		}
+		return
+	}
+	delete(s.processes, n.from.branch)
+	_ = n.from.lifeline.Close() // its reader is gone already
+	how := "exit status 0"
+	if n.err != nil {
+		how = n.err.Error()
+	}
+	switch {
+	case s.stopping && n.err == nil:
+		return
+	case s.stopping:
+		s.failures = append(s.failures, fmt.Errorf("branch %d ended: %s", n.from.branch, how))
+		return
+	}
+	s.failures = append(s.failures, fmt.Errorf("branch %d ended by itself: %s", n.from.branch, how))
+	if !n.from.ready {
+		s.logger.Error(fmt.Sprintf("Branch %d ended before it was ready: %s; stopping all", n.from.branch, how))
+		s.stop()
+		return
+	}
+	s.logger.Error(fmt.Sprintf("Branch %d ended: %s; the others go on, and 'passbook serve FILE --branch %d' starts it again", n.from.branch, how, n.from.branch))
+}
+
+// stop tells all processes to stop.
+func (s *supervisor) stop() {
+	s.stopping = true
+	for _, p := range s.processes {
+		_ = p.lifeline.Close() // a process that has ended needs no telling
+	}
+}
+
+// kill ends the processes that are left.
+func (s *supervisor) kill(why string) {
+	for _, p := range s.processes {
+		s.logger.Error(fmt.Sprintf("Branch %d is killed: %s", p.branch, why))
+		_ = p.cmd.Process.Kill() // a process that has ended needs no killing
+	}
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"passbook/customer"
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// replayOptions say how the customers of a file are replayed.
+type replayOptions struct {
+	output       string
+	form         customer.OutputForm
+	concurrent   bool
+	eventTimeout time.Duration
+	acknowledge  bankv1.Acknowledge
+}
+
+// replayFlags adds the flags that run and replay have in common.
+func (o *replayOptions) replayFlags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVarP(&o.output, "output", "o", "output.json", "the `file` to write; - for standard output, with the summary on stderr")
+	f.BoolVar(&o.concurrent, "concurrent", false, "run the customers at once, all queries after all writes")
+	f.DurationVar(&o.eventTimeout, "timeout", 15*time.Second, "how long one event may take, all attempts included")
+	outputFormFlag(c, &o.form)
+}
+
+// check says whether a replay can start.
+func (o *replayOptions) check() error {
+	if err := positive("timeout", o.eventTimeout); err != nil {
+		return err
+	}
+	return checkOutput(o.output)
+}
+
+// replay replays an input against branches that run, writes the output, and
+// tells what became of it. It returns nil only if every event got an answer
+// and all branches agree.
+func (a *app) replay(ctx context.Context, in *customer.Input, n *network, client *http.Client, o replayOptions) error {
+	addresses := n.addressesOf(in.BranchIDs())
+	bar := a.ui.progress(in.Events())
+	report, err := customer.Replay(ctx, in, customer.Options{
+		Address: func(id uint32) string {
+			if address, ok := addresses[id]; ok {
+				return baseURL(address)
+			}
+			return ""
+		},
+		Concurrent:   o.concurrent,
+		Progress:     bar.show,
+		Acknowledge:  o.acknowledge,
+		EventTimeout: o.eventTimeout,
+		HTTPClient:   client,
+	})
+	bar.finish()
+	if err != nil {
+		return fmt.Errorf("%w; %s is not written", err, outputName(o.output))
+	}
+	form := o.form
+	if form == "" {
+		form = in.Form
+	}
+	if err := a.writeOutput(o.output, report, form); err != nil {
+		return err
+	}
+	agreement := newSurvey(client, n, in.BranchIDs()).agree(ctx)
+	a.ui.summary(report, agreement, len(in.Branches), o.output)
+	return verdict(report, agreement)
+}
+
+// writeOutput writes the output.json of a report.
+func (a *app) writeOutput(path string, report *customer.Report, form customer.OutputForm) error {
+	if path != stdoutName {
+		return customer.WriteOutput(path, report, form)
+	}
+	data, err := customer.Encode(report, form)
+	if err == nil {
+		_, err = a.ui.out.Write(data)
+	}
+	return err
+}
+
+// verdict returns what a replay ends with.
+func verdict(report *customer.Report, agreement *agreement) error {
+	var errs []error
+	if report.Failed > 0 {
+		errs = append(errs, fmt.Errorf("%s got no answer", count(report.Failed, "event")))
+	}
+	switch {
+	case len(agreement.alarms) > 0:
+		errs = append(errs, errors.New("a branch has raised an alarm"))
+	case !agreement.reached():
+		errs = append(errs, errors.New("not all branches agree"))
+	}
+	return errors.Join(errs...)
+}

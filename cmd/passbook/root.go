@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// app is one execution of the binary.
+type app struct {
+	ui *ui
+	// running is whether a command's own code has begun: an error before that is
+	// one of usage.
+	running bool
+}
+
+// run carries out one command line and returns the exit code.
+func run(args []string, u *ui) int {
+	a := &app{ui: u}
+	root := a.rootCommand()
+	root.SetArgs(args)
+	root.SetOut(u.out)
+	root.SetErr(u.err)
+	c, err := root.ExecuteContextC(context.Background())
+	if err != nil && !a.running {
+		err = usagef("%w\nSee '%s --help'.", err, c.CommandPath())
+	}
+	if err != nil {
+		u.failure(err)
+	}
+	return exitCode(err)
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "passbook",
+		Short: "A bank with many branches and one set of balances",
+		Long: `Passbook keeps one set of account balances at many branches at once. Any
+branch takes deposits, withdrawals, transfers and queries; no account is ever
+overdrawn, nothing acknowledged is lost, and all branches agree.
+
+` + exitCodes,
+		Example: `  # All branches of a file in one process, its customers replayed
+  passbook run examples/course-50.json
+
+  # The same in two terminals
+  passbook serve examples/course-50.json
+  passbook replay examples/course-50.json
+
+  # By hand, while the branches run
+  passbook deposit 10 --branch 7
+  passbook status --branch 7`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.AddGroup(
+		&cobra.Group{ID: bankGroup, Title: "A whole bank:"},
+		&cobra.Group{ID: branchGroup, Title: "One branch that runs:"},
+	)
+	root.AddCommand(
+		a.runCommand(), a.serveCommand(), a.replayCommand(),
+		a.depositCommand(), a.withdrawCommand(), a.transferCommand(),
+		a.queryCommand(), a.statementCommand(), a.statusCommand(),
+		a.versionCommand(),
+	)
+	return root
+}
+
+// The groups of commands that the help lists.
+const (
+	bankGroup   = "bank"
+	branchGroup = "branch"
+)
+
+// does makes f what a command does.
+func (a *app) does(c *cobra.Command, f func(ctx context.Context, args []string) error) *cobra.Command {
+	c.RunE = func(c *cobra.Command, args []string) error {
+		a.running = true
+		return f(c.Context(), args)
+	}
+	return c
+}
+
+// inputFile takes exactly one argument, the input.
+func inputFile(c *cobra.Command, args []string) error {
+	switch len(args) {
+	case 0:
+		return fmt.Errorf("%s needs an input file, such as examples/course-50.json", c.CommandPath())
+	case 1:
+		return nil
+	}
+	return fmt.Errorf("%s takes one input file, got %d", c.CommandPath(), len(args))
+}
+
+// inputFiles completes the names of input files in a shell.
+func inputFiles(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return []cobra.Completion{"json"}, cobra.ShellCompDirectiveFilterFileExt
+}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"passbook/branch"
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// servingOptions say how branches serve.
+type servingOptions struct {
+	data        string
+	acknowledge bankv1.Acknowledge
+	peerTimeout time.Duration
+}
+
+// servingFlags adds the flags that run and serve have in common.
+func (o *servingOptions) servingFlags(c *cobra.Command) {
+	acknowledgeFlag(c, &o.acknowledge, "when a write counts as done that does not say so itself (default reachable)")
+	c.Flags().DurationVar(&o.peerTimeout, "peer-timeout", branch.DefaultPeerTimeout, "how long a peer may leave entries unconfirmed before it counts as unreachable")
+}
+
+func (o *servingOptions) check() error {
+	return positive("peer-timeout", o.peerTimeout)
+}

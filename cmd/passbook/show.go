@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// json writes a reply as the API's JSON, zeros included: indented for a person,
+// on one line for a program.
+func (u *ui) json(m proto.Message) error {
+	data, err := protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(m)
+	if err != nil {
+		return err
+	}
+	// protojson puts blanks in at random, so as not to be compared by bytes.
+	var b bytes.Buffer
+	if u.outTerminal {
+		err = json.Indent(&b, data, "", "  ")
+	} else {
+		err = json.Compact(&b, data)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(u.out, b.String())
+	return err
+}
+
+// written tells of a write that is done.
+func (u *ui) written(done string, amount int64, r writeReply) error {
+	line := fmt.Sprintf("%s %d: balance %d, receipt %s", done, amount, r.GetBalance(), receiptText(r.GetReceipt()))
+	if r.GetReplay() {
+		line += " (recorded earlier, under the same request id)"
+	}
+	if lost := r.GetUnreachableBranches(); len(lost) > 0 {
+		line += fmt.Sprintf("; %s can't be reached and will catch up", branches(lost))
+	}
+	_, err := fmt.Fprintln(u.out, line)
+	return err
+}
+
+// balance tells what a query showed.
+func (u *ui) balance(account string, r *bankv1.QueryResponse) error {
+	if account == "" {
+		account = "shared"
+	}
+	t := table{header: []string{"ACCOUNT", ">BALANCE", ">AVAILABLE HERE"}}
+	t.add(account, r.GetBalance(), r.GetAvailable())
+	return t.write(u.out, u.outTerminal, true)
+}
+
+// status tells how a branch is.
+func (u *ui) status(s *bankv1.GetStatusResponse) error {
+	state := strings.ToLower(strings.TrimPrefix(s.GetState().String(), "BRANCH_STATE_"))
+	if s.GetStateReason() != "" {
+		state += " (" + s.GetStateReason() + ")"
+	}
+	up := duration(time.Duration(s.GetUptimeMs()) * time.Millisecond)
+	fmt.Fprintf(u.out, "Branch %d at %s: %s, epoch %d, up %v\n", s.GetBranch(), s.GetAddress(), state, s.GetEpoch(), up)
+	for _, alarm := range s.GetAlarms() {
+		fmt.Fprintf(u.out, "Alarm: %s\n", alarm)
+	}
+	accounts := table{header: []string{"ACCOUNT", ">BALANCE", ">AVAILABLE HERE"}}
+	for _, a := range s.GetAccounts() {
+		accounts.add(a.GetAccount(), a.GetBalance(), a.GetAvailable())
+	}
+	fmt.Fprintln(u.out)
+	if err := accounts.write(u.out, u.outTerminal, true); err != nil {
+		return err
+	}
+	if s.GetAccountsTruncated() {
+		fmt.Fprintln(u.out, "and more accounts")
+	}
+	if len(s.GetPeers()) == 0 {
+		return nil
+	}
+	fmt.Fprintln(u.out)
+	return u.peers(s)
+}
+
+// peers tells how a branch sees its peers.
+func (u *ui) peers(s *bankv1.GetStatusResponse) error {
+	applied := make(map[uint32]uint64)
+	for _, p := range s.GetApplied() {
+		applied[p.GetBranch()] = p.GetSequence()
+	}
+	t := table{header: []string{">PEER", "ADDRESS", "REACHABLE", ">CONFIRMED", ">LAG", ">APPLIED HERE"}}
+	for _, p := range s.GetPeers() {
+		reachable := "no"
+		if p.GetReachable() {
+			reachable = "yes"
+		}
+		t.add(p.GetBranch(), p.GetAddress(), reachable, p.GetAckedSequence(), p.GetLag(), applied[p.GetBranch()])
+	}
+	return t.write(u.out, u.outTerminal, true)
+}
+
+// entries tells of a page of entries; the first page has the heading.
+func (u *ui) entries(page *bankv1.ListEntriesResponse, first bool) error {
+	t := table{header: []string{">RECEIPT", "TIME", "ENTRY", ">AMOUNT", ">BALANCE", ">CUSTOMER", "REQUEST ID"}}
+	for _, e := range page.GetEntries() {
+		what, amount := factText(e.GetEntry())
+		t.add(receiptText(e.GetReceipt()),
+			time.UnixMilli(e.GetEntry().GetRecordedAtUnixMs()).UTC().Format(time.DateTime),
+			what, amount, e.GetBalance(), e.GetEntry().GetCustomerId(), e.GetEntry().GetRequestId())
+	}
+	return t.write(u.out, u.outTerminal, first)
+}
+
+// factText says what an entry is about, and its amount.
+func factText(e *bankv1.Entry) (what string, amount int64) {
+	switch f := e.GetFact().(type) {
+	case *bankv1.Entry_Deposit:
+		return "deposit to " + f.Deposit.GetAccount(), f.Deposit.GetAmount()
+	case *bankv1.Entry_Withdrawal:
+		return "withdrawal from " + f.Withdrawal.GetAccount(), f.Withdrawal.GetAmount()
+	case *bankv1.Entry_Transfer:
+		return fmt.Sprintf("transfer from %s to %s", f.Transfer.GetFromAccount(), f.Transfer.GetToAccount()), f.Transfer.GetAmount()
+	case *bankv1.Entry_Grant:
+		return fmt.Sprintf("grant of %s to branch %d", f.Grant.GetAccount(), f.Grant.GetToBranch()), f.Grant.GetAmount()
+	}
+	return "unknown", 0
+}
+
+// nextPage tells how to go on, to those who read and not to those who count.
+func (u *ui) nextPage(token string) {
+	fmt.Fprintf(u.err, "There are more entries: --page-token %s, or --all\n", token)
+}

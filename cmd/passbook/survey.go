@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"connectrpc.com/connect"
+
+	bankv1 "passbook/gen/bank/v1"
+	"passbook/gen/bank/v1/bankv1connect"
+)
+
+const (
+	// asking is how many branches are asked for their status at once.
+	asking = 32
+	// statusTimeout is how long one branch may take to tell its status.
+	statusTimeout = 3 * time.Second
+	// surveyDelayMin and surveyDelayMax are how long to wait between asking all
+	// branches twice: a branch can be asked, but not told to call back.
+	surveyDelayMin = 5 * time.Millisecond
+	surveyDelayMax = 200 * time.Millisecond
+	// maxStatusBytes is the largest status that is read: 16 MiB.
+	maxStatusBytes = 16 << 20
+)
+
+// survey asks branches for their status.
+type survey struct {
+	ids     []uint32
+	clients []bankv1connect.BranchServiceClient
+}
+
+// answer is what one branch said of itself.
+type answer struct {
+	branch uint32
+	status *bankv1.GetStatusResponse
+	// err says why there is no status.
+	err error
+}
+
+// newSurvey returns a survey of the branches at these addresses.
+func newSurvey(client *http.Client, n *network, ids []uint32) *survey {
+	s := &survey{ids: ids}
+	for _, id := range ids {
+		s.clients = append(s.clients, bankv1connect.NewBranchServiceClient(
+			client, baseURL(n.address(id)), connect.WithReadMaxBytes(maxStatusBytes)))
+	}
+	return s
+}
+
+// baseURL returns the URL of a branch.
+func baseURL(address string) string { return "http://" + address }
+
+// ask asks all branches once.
+func (s *survey) ask(ctx context.Context) []answer {
+	answers := make([]answer, len(s.ids))
+	slots := make(chan struct{}, asking)
+	var running sync.WaitGroup
+	for i, id := range s.ids {
+		slots <- struct{}{}
+		running.Go(func() {
+			defer func() { <-slots }()
+			ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+			defer cancel()
+			status, err := s.clients[i].GetStatus(ctx, &bankv1.GetStatusRequest{})
+			answers[i] = answer{branch: id, status: status, err: err}
+		})
+	}
+	running.Wait()
+	return answers
+}
+
+// until asks all branches again and again until the answers satisfy done, or
+// ctx ends. It returns the last answers, and whether they do.
+func (s *survey) until(ctx context.Context, done func([]answer) bool) ([]answer, bool) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	delay := surveyDelayMin
+	var answers []answer
+	for {
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return answers, false
+		}
+		latest := s.ask(ctx)
+		if answers == nil || ctx.Err() == nil {
+			answers = latest // else they only say that time ran out
+		}
+		if done(answers) {
+			return answers, true
+		}
+		timer.Reset(delay)
+		delay = min(2*delay, surveyDelayMax)
+	}
+}
+
+// unready says what keeps a branch from being ready to be replayed against;
+// empty if nothing does.
+func (a answer) unready() string {
+	switch {
+	case a.err != nil:
+		return "can't be reached: " + reason(a.err)
+	case a.status.GetState() != bankv1.BranchState_BRANCH_STATE_SERVING:
+		return "takes no writes: " + a.status.GetStateReason()
+	}
+	var lost []uint32
+	for _, p := range a.status.GetPeers() {
+		if !p.GetReachable() {
+			lost = append(lost, p.GetBranch())
+		}
+	}
+	if len(lost) > 0 {
+		return "does not reach " + branches(lost)
+	}
+	return ""
+}
+
+// allReady says whether all branches are ready to be replayed against.
+func allReady(answers []answer) bool {
+	for _, a := range answers {
+		if a.unready() != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// anyReached says whether at least one branch answered.
+func anyReached(answers []answer) bool {
+	for _, a := range answers {
+		if a.err == nil {
+			return true
+		}
+	}
+	return false
+}

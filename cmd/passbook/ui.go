@@ -1,0 +1,218 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"passbook/customer"
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// maxLines is how many lines of one kind are shown.
+const maxLines = 10
+
+// ui owns what a user sees: results go to out, all else to err.
+type ui struct {
+	out, err io.Writer
+	// outTerminal and errTerminal are whether a person is reading.
+	outTerminal, errTerminal bool
+}
+
+func newUI(out, err *os.File) *ui {
+	return &ui{
+		out: out, err: err,
+		outTerminal: term.IsTerminal(int(out.Fd())),
+		errTerminal: term.IsTerminal(int(err.Fd())),
+	}
+}
+
+// logger returns where branches log.
+func (u *ui) logger(level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(u.err, &slog.HandlerOptions{Level: level}))
+}
+
+// failure tells why the command failed.
+func (u *ui) failure(err error) {
+	fmt.Fprintf(u.err, "passbook: %v\n", err)
+	for _, line := range detailLines(err) {
+		fmt.Fprintf(u.err, "  %s\n", line)
+	}
+}
+
+// ignored warns of keys of an input that mean nothing.
+func (u *ui) ignored(lines []string) {
+	u.lines("warning: ", lines)
+}
+
+// lines writes the first few of many lines to err.
+func (u *ui) lines(prefix string, lines []string) {
+	for i, line := range lines {
+		if i == maxLines {
+			fmt.Fprintf(u.err, "%sand %d more\n", prefix, len(lines)-maxLines)
+			return
+		}
+		fmt.Fprintf(u.err, "%s%s\n", prefix, line)
+	}
+}
+
+// waiting tells which branches are waited for.
+func (u *ui) waiting(answers []answer, most time.Duration) {
+	fmt.Fprintf(u.err, "waiting up to %v for branches to be ready\n", most)
+	u.lines("  ", unreadyLines(answers))
+}
+
+// unready warns of branches that are not ready though time has run out.
+func (u *ui) unready(answers []answer) {
+	u.lines("warning: ", unreadyLines(answers))
+}
+
+// unreadyLines says which branches are not ready, and why.
+func unreadyLines(answers []answer) []string {
+	var lines []string
+	for _, a := range answers {
+		if a.unready() != "" {
+			lines = append(lines, unreadyLine(a))
+		}
+	}
+	return lines
+}
+
+func unreadyLine(a answer) string {
+	return fmt.Sprintf("branch %d %s", a.branch, a.unready())
+}
+
+// summary tells what became of a replay.
+func (u *ui) summary(report *customer.Report, a *agreement, total int, output string) {
+	out := u.out
+	if output == stdoutName {
+		out = u.err // standard output is the output
+	}
+	failures := make([]string, len(report.Failures))
+	for i, f := range report.Failures {
+		failures[i] = f.String()
+	}
+	u.lines("failed: ", failures)
+	fmt.Fprintf(out, "Replayed %s at %s in %s: %d succeeded, %d refused, %d failed.\n",
+		count(report.Events, "event"), count(total, "branch"), duration(report.Duration),
+		report.Succeeded, report.Refused, report.Failed)
+	fmt.Fprintln(out, agreementLine(a, total))
+	u.lines("  ", differences(a))
+	if output != stdoutName {
+		fmt.Fprintf(out, "Wrote %s.\n", output)
+	}
+}
+
+// agreementLine says whether all branches agree, and on what.
+func agreementLine(a *agreement, total int) string {
+	switch {
+	case len(a.views) > 1:
+		return "The branches do not agree:"
+	case len(a.views) == 0:
+		return "No branch can be reached any more."
+	case len(a.lost) > 0:
+		return fmt.Sprintf("%d of %s agree: %s.", len(a.views[0].branches), count(total, "branch"), viewText(a.views[0]))
+	case total == 1:
+		return fmt.Sprintf("The branch holds %s.", viewText(a.views[0]))
+	}
+	return fmt.Sprintf("All %s agree: %s.", count(total, "branch"), viewText(a.views[0]))
+}
+
+// differences lists what keeps the branches from agreeing.
+func differences(a *agreement) []string {
+	var lines []string
+	if len(a.views) > 1 {
+		for _, v := range a.views {
+			lines = append(lines, fmt.Sprintf("%s: %s", branches(v.branches), viewText(v)))
+		}
+	}
+	for _, lost := range a.lost {
+		lines = append(lines, fmt.Sprintf("branch %d can't be reached: %s", lost.branch, reason(lost.err)))
+	}
+	for _, alarm := range a.alarms {
+		lines = append(lines, "alarm at "+alarm)
+	}
+	return lines
+}
+
+// viewText says what branches hold: "balance 400 after 100 entries".
+func viewText(v view) string {
+	var parts []string
+	for i, account := range v.accounts {
+		if i == maxLines {
+			parts = append(parts, fmt.Sprintf("%d more accounts", len(v.accounts)-maxLines))
+			break
+		}
+		parts = append(parts, accountText(account))
+	}
+	return fmt.Sprintf("%s after %s", strings.Join(parts, ", "), count(int(v.entries), "entry"))
+}
+
+func accountText(a *bankv1.AccountStatus) string {
+	return fmt.Sprintf("%s account %d", a.GetAccount(), a.GetBalance())
+}
+
+// outputName is how messages call the output.
+func outputName(path string) string {
+	if path == stdoutName {
+		return "the output"
+	}
+	return path
+}
+
+// count returns "1 branch" or "2 branches".
+func count(n int, noun string) string {
+	switch {
+	case n == 1:
+	case strings.HasSuffix(noun, "ch"):
+		noun += "es"
+	case strings.HasSuffix(noun, "ry"):
+		noun = strings.TrimSuffix(noun, "y") + "ies"
+	default:
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
+// branches returns "branch 7" or "branches 1, 2 and 4".
+func branches(ids []uint32) string {
+	if len(ids) == 1 {
+		return fmt.Sprintf("branch %d", ids[0])
+	}
+	return "branches " + listIDs(ids)
+}
+
+// listIDs returns "1, 2 and 4", with the first few of many.
+func listIDs(ids []uint32) string {
+	ids = slices.Sorted(slices.Values(ids))
+	var words []string
+	for i, id := range ids {
+		if i == maxLines && len(ids) > maxLines+1 {
+			words = append(words, fmt.Sprintf("%d more", len(ids)-maxLines))
+			break
+		}
+		words = append(words, fmt.Sprint(id))
+	}
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " and " + words[last]
+}
+
+// duration rounds for people.
+func duration(d time.Duration) time.Duration {
+	switch {
+	case d > time.Minute:
+		return d.Round(time.Second)
+	case d > time.Second:
+		return d.Round(10 * time.Millisecond)
+	}
+	return d.Round(time.Millisecond)
+}
