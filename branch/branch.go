@@ -41,8 +41,9 @@ type Branch struct {
 	tasks     sync.WaitGroup
 	gate      *gate
 	transport *http.Transport
-	// towardsCustomers carries forwarded calls.
-	towardsCustomers *http.Transport
+	// service and customers call the peer that the context names.
+	service   bankv1connect.PeerServiceClient
+	customers bankv1connect.BranchServiceClient
 }
 
 // Times of a graceful stop, which is over within 5 s.
@@ -111,18 +112,22 @@ func open(cfg Config) (*Branch, error) {
 }
 
 func (b *Branch) addPeers(branches []ledger.BranchID) {
-	b.transport, b.towardsCustomers = newPeerTransport(), newPeerTransport()
+	b.transport = b.cfg.PeerTransport
+	if b.transport == nil {
+		b.transport = NewPeerTransport()
+	}
+	options := []connect.ClientOption{
+		connect.WithGRPC(), connect.WithAcceptCompression("gzip", nil, nil),
+		connect.WithReadMaxBytes(maxPeerMessage), connect.WithSendMaxBytes(maxPeerMessage),
+	}
+	client := &peerClient{client: &http.Client{Transport: b.transport}}
+	b.service = bankv1connect.NewPeerServiceClient(client, "http://peer", options...)
+	b.customers = bankv1connect.NewBranchServiceClient(client, "http://peer", options...)
 	for _, id := range branches {
 		if id == b.id {
 			continue
 		}
-		address := b.cfg.Addresses[uint32(id)]
-		url := "http://" + address
-		b.peers[id] = &peer{
-			branch: b, id: id, address: address, poke: make(chan struct{}, 1),
-			service:   bankv1connect.NewPeerServiceClient(&http.Client{Transport: b.transport}, url, connect.WithGRPC(), connect.WithReadMaxBytes(maxPeerMessage), connect.WithSendMaxBytes(maxPeerMessage)),
-			customers: bankv1connect.NewBranchServiceClient(&http.Client{Transport: b.towardsCustomers}, url, connect.WithGRPC(), connect.WithReadMaxBytes(maxPeerMessage)),
-		}
+		b.peers[id] = &peer{branch: b, id: id, address: b.cfg.Addresses[uint32(id)]}
 	}
 }
 
@@ -175,7 +180,6 @@ func (b *Branch) Serve(ctx context.Context) error {
 	running.Wait()
 	b.tasks.Wait()
 	b.transport.CloseIdleConnections()
-	b.towardsCustomers.CloseIdleConnections()
 	if cerr := b.journal.Close(); cerr != nil && err == nil {
 		err = fmt.Errorf("branch %d: close journal: %w", b.id, cerr)
 	}

@@ -3,6 +3,7 @@ package branch
 import (
 	"log/slog"
 	"net"
+	"net/http"
 	"time"
 
 	bankv1 "passbook/gen/bank/v1"
@@ -35,6 +36,10 @@ type Config struct {
 	// MaxConnections bounds the connections open at once; 0 stands for
 	// DefaultMaxConnections.
 	MaxConnections int
+	// PeerTransport carries the links and calls to peers. Branches of one
+	// process may share one, of NewPeerTransport, and then share their
+	// connections too; nil stands for one of the branch's own.
+	PeerTransport *http.Transport
 	// Logger is where the branch logs; nil for nowhere.
 	Logger *slog.Logger
 }

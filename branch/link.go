@@ -165,8 +165,6 @@ func (p *peer) dial(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-p.poke:
-			pause = redialMin
 		case <-time.After(pause/2 + rand.N(pause)):
 			pause = min(2*pause, redialMax)
 		}
@@ -186,7 +184,7 @@ func (p *peer) noteBroken(err error) {
 func (p *peer) runLink(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stream, err := p.service.Propagate(ctx)
+	stream, err := p.branch.service.Propagate(p.call(ctx))
 	if err != nil {
 		return err
 	}
@@ -222,25 +220,24 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(b.linksCtx, cancel)()
-	// Receive does not watch ctx, so it runs on its own; it ends with the
-	// stream, which ends when this handler returns.
-	frames := make(chan *bankv1.Frame)
-	failed := make(chan error, 1)
+	// Receive does not watch ctx, so it has a goroutine of its own, which ends
+	// with the stream: when this handler has returned. It waits for the link
+	// after the first frame.
+	first := make(chan greeting, 1)
+	linked := make(chan *link, 1)
+	defer close(linked)
+	receive := func() (*bankv1.Frame, error) {
+		req, err := stream.Receive()
+		return req.GetFrame(), err
+	}
 	b.spawn(func() {
-		for {
-			req, err := stream.Receive()
-			if err != nil {
-				failed <- err
-				return
-			}
-			select {
-			case frames <- req.GetFrame():
-			case <-ctx.Done():
-				return
-			}
+		f, err := receive()
+		first <- greeting{f, err}
+		if k := <-linked; k != nil {
+			k.end(fmt.Errorf("link from branch %d broke: %w", k.peer.id, k.pumpIn(b.loop, receive)))
 		}
 	})
-	p, first, err := b.greet(ctx, frames, failed)
+	p, hello, err := b.greet(ctx, first)
 	if err != nil {
 		return err
 	}
@@ -250,21 +247,10 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 	}
 	defer k.down(b.loop)
 	defer k.end(errStopped)
-	if err := k.take(b.loop, first); err != nil {
+	if err := k.take(b.loop, hello); err != nil {
 		return err
 	}
-	b.spawn(func() {
-		k.end(k.pumpIn(b.loop, func() (*bankv1.Frame, error) {
-			select {
-			case f := <-frames:
-				return f, nil
-			case err := <-failed:
-				return nil, fmt.Errorf("link from branch %d broke: %w", p.id, err)
-			case <-ctx.Done():
-				return nil, errStopping
-			}
-		}))
-	})
+	linked <- k
 	err = k.pumpOut(ctx, func(f *bankv1.Frame) error { return stream.Send(&bankv1.PropagateResponse{Frame: f}) })
 	if b.linksCtx.Err() != nil {
 		return errStopping
@@ -272,16 +258,24 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 	return err
 }
 
+// greeting is what came first on an accepted link.
+type greeting struct {
+	frame *bankv1.Frame
+	err   error
+}
+
 // greet waits for the first frame of an accepted link, which must be the hello
 // of a peer of this bank with a lower id.
-func (b *Branch) greet(ctx context.Context, frames <-chan *bankv1.Frame, failed <-chan error) (*peer, *bankv1.Frame, error) {
+func (b *Branch) greet(ctx context.Context, arrived <-chan greeting) (*peer, *bankv1.Frame, error) {
 	timeout := time.NewTimer(helloTimeout)
 	defer timeout.Stop()
 	var first *bankv1.Frame
 	select {
-	case first = <-frames:
-	case err := <-failed:
-		return nil, nil, inputErrorf("the link ended before its hello: %v", err)
+	case g := <-arrived:
+		if g.err != nil {
+			return nil, nil, inputErrorf("the link ended before its hello: %v", g.err)
+		}
+		first = g.frame
 	case <-timeout.C:
 		return nil, nil, inputErrorf("no hello came within %s", helloTimeout)
 	case <-ctx.Done():

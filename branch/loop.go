@@ -97,7 +97,7 @@ func (l *loop) run(ctx context.Context) error {
 			return err
 		}
 		if at, ok := l.replica.NextTick(); ok {
-			timer.Reset(max(0, time.Until(l.started.Add(time.Duration(at)*time.Millisecond))))
+			timer.Reset(max(time.Millisecond, time.Until(l.started.Add(time.Duration(at)*time.Millisecond))))
 		}
 	}
 }

@@ -3,6 +3,7 @@ package branch
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"time"
 
@@ -16,27 +17,49 @@ import (
 
 // peer is another branch: where it is, and the link to it.
 type peer struct {
-	branch    *Branch
-	id        ledger.BranchID
-	address   string
-	service   bankv1connect.PeerServiceClient
-	customers customerClient
+	branch  *Branch
+	id      ledger.BranchID
+	address string
 	// link is the one that is up; it belongs to the loop's goroutine.
 	link *link
-	// poke has the peer dialed at once.
-	poke chan struct{}
 	// broken is why the last link broke; it belongs to the dialing goroutine.
 	broken string
 }
 
 type customerClient = bankv1connect.BranchServiceClient
 
-// newPeerTransport is for calls and streams between branches: HTTP/2 in clear
+// dialTimeout bounds the wait for a connection to a peer.
+const dialTimeout = 5 * time.Second
+
+// peerClient sends a call to the peer that its context names: a client for
+// each pair of branches would cost more than all the links.
+type peerClient struct{ client *http.Client }
+
+type peerKey struct{}
+
+// call returns a context for calls to the peer.
+func (p *peer) call(ctx context.Context) context.Context {
+	return context.WithValue(ctx, peerKey{}, p)
+}
+
+// Do is connect.HTTPClient's.
+func (c *peerClient) Do(req *http.Request) (*http.Response, error) {
+	p, ok := req.Context().Value(peerKey{}).(*peer)
+	if !ok {
+		return nil, errors.New("call to a peer names no peer")
+	}
+	req.URL.Host, req.Host = p.address, ""
+	return c.client.Do(req)
+}
+
+// NewPeerTransport is for calls and streams between branches: HTTP/2 in clear
 // text, pings so that a frozen peer is found, and windows that bound what it
 // can make this branch buffer. Customers' calls never share its connections.
-func newPeerTransport() *http.Transport {
+func NewPeerTransport() *http.Transport {
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: -1, Control: shareLocalPort}
 	t := &http.Transport{
-		Protocols: new(http.Protocols),
+		DialContext: dialer.DialContext,
+		Protocols:   new(http.Protocols),
 		HTTP2: &http.HTTP2Config{
 			MaxReceiveBufferPerConnection: 4<<20 - 1,
 			MaxReceiveBufferPerStream:     256 << 10,
@@ -71,7 +94,7 @@ func (b *Branch) letOut(m replica.Message) {
 func (p *peer) claim(ctx context.Context, c *replica.Claim) {
 	ctx, cancel := context.WithTimeout(ctx, 2*p.branch.cfg.PeerTimeout)
 	defer cancel()
-	res, err := p.service.Claim(ctx, &bankv1.ClaimRequest{
+	res, err := p.branch.service.Claim(p.call(ctx), &bankv1.ClaimRequest{
 		Branch: uint32(p.branch.id), Account: c.Account, Amount: int64(c.Amount),
 		Ticket: &bankv1.Ticket{Clock: c.Ticket.Clock, Branch: uint32(c.Ticket.Branch)},
 	})
@@ -86,7 +109,7 @@ func (p *peer) claim(ctx context.Context, c *replica.Claim) {
 func (p *peer) collect(ctx context.Context, c *replica.Collect) {
 	ctx, cancel := context.WithTimeout(ctx, p.branch.cfg.PeerTimeout)
 	defer cancel()
-	res, err := p.service.Collect(ctx, &bankv1.CollectRequest{
+	res, err := p.branch.service.Collect(p.call(ctx), &bankv1.CollectRequest{
 		Branch: uint32(p.branch.id), Account: c.Account, Collect: c.Collect, Look: c.Look, Hold: c.Hold,
 	})
 	a := &replica.CollectAnswer{ID: c.ID, Failed: err != nil}

@@ -21,6 +21,9 @@ const (
 	// maxPeerMessage bounds a message between branches: a frame with a whole
 	// window of batches, the last of which may be of the largest size.
 	maxPeerMessage = 16 << 20
+	// compressMinBytes is from where on a reply is compressed, if the customer
+	// accepts that.
+	compressMinBytes = 4 << 10
 	// maxStreams bounds the calls open at once on one connection.
 	maxStreams = 1024
 	// readHeaderTimeout and idleTimeout end connections that do nothing.
@@ -36,8 +39,10 @@ func (b *Branch) newServer() {
 	for _, name := range jsonCodecNames {
 		options = append(options, connect.WithCodec(jsonCodec{name: name}))
 	}
-	forCustomers := append(options[:len(options):len(options)], connect.WithReadMaxBytes(maxCustomerMessage), connect.WithInterceptors(b.gate))
-	forPeers := append(options[:len(options):len(options)], connect.WithReadMaxBytes(maxPeerMessage))
+	forCustomers := append(options[:len(options):len(options)], connect.WithReadMaxBytes(maxCustomerMessage), connect.WithCompressMinBytes(compressMinBytes), connect.WithInterceptors(b.gate))
+	// Hashes and small frames don't compress, and between branches the
+	// processor is scarcer than the wire.
+	forPeers := append(options[:len(options):len(options)], connect.WithReadMaxBytes(maxPeerMessage), connect.WithCompression("gzip", nil, nil))
 
 	names := []string{bankv1connect.BranchServiceName, bankv1connect.PeerServiceName, bankconnect.BankName}
 	b.health = grpchealth.NewStaticChecker(names...)

@@ -64,7 +64,7 @@ func TestSmoke(t *testing.T) {
 				t.Error(res)
 			}
 			q, err := c.Query(ctx, &bankv1.QueryRequest{})
-			if err != nil || q.Balance != int64(400+500*round+i*10) {
+			if err != nil || q.Balance != int64(400+n*10*round+i*10) {
 				t.Fatal(q, err)
 			}
 		}

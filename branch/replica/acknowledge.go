@@ -54,13 +54,16 @@ func (r *Replica) acknowledge(op *Operation, reply Reply) {
 // synced here: its replies leave only then.
 func (r *Replica) releaseAcks() {
 	r.releaseUpTo(Local, r.head(r.self))
-	r.releaseUpTo(Reachable, r.reachableApplied())
+	reachable := r.reachableApplied()
+	r.releaseUpTo(Reachable, reachable)
 	for _, level := range []Level{Majority, All} {
 		if r.acks[level].Len() == 0 {
 			continue
 		}
-		r.releaseUpTo(level, r.syncedAt(level, false))
-		r.failAfter(level, r.syncedAt(level, true))
+		r.releaseUpTo(level, min(r.syncedAt(level, false), reachable))
+		if hope := r.syncedAt(level, true); hope < r.head(r.self) {
+			r.failAfter(level, hope)
+		}
 	}
 }
 

@@ -103,8 +103,8 @@ func (r *Replica) checkRequest(b ledger.BranchID, e *ledger.Entry) {
 	}
 }
 
-// keepEarly keeps a batch until it fits; over the bound it is dropped and
-// comes again, since it is not acked.
+// keepEarly keeps a batch until it fits; over the bound the last one is
+// dropped and comes again, since it is not acked.
 func (r *Replica) keepEarly(from *peer, i int, s *ledger.Sealed) {
 	q := &r.early[i]
 	k, found := slices.BinarySearchFunc(q.batches, s.Batch.FirstSequence, func(b *ledger.Sealed, first uint64) int {
@@ -116,8 +116,15 @@ func (r *Replica) keepEarly(from *peer, i int, s *ledger.Sealed) {
 		}
 		return 0
 	})
-	if found || len(q.batches) >= maxEarlyBatches || q.bytes+len(s.Bytes) > maxEarlyBytes && len(q.batches) > 0 {
+	if found {
 		return
+	}
+	for n := len(q.batches); n > 0 && (n >= maxEarlyBatches || q.bytes+len(s.Bytes) > maxEarlyBytes); n-- {
+		if k == n {
+			return
+		}
+		q.bytes -= len(q.batches[n-1].Bytes)
+		q.batches = q.batches[:n-1]
 	}
 	if len(q.batches) == 0 {
 		q.since = r.now

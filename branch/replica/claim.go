@@ -17,8 +17,9 @@ type queue struct {
 	waiting []*pending
 	// claims are those of peers that came while an older write waits here.
 	claims []peerClaim
-	// round are the calls of the claim round under way.
-	round []*call
+	// round are the calls of the claim round under way, ticket is its age.
+	round  []*call
+	ticket Ticket
 	// pausedUntil is when the next round may start, pause how long the last
 	// pause was.
 	pausedUntil, pause Millis
@@ -130,6 +131,10 @@ func (r *Replica) settleQueues() {
 // settleQueue serves one account's waiting writes and claims, oldest ticket
 // first, and claims what is still lacking.
 func (r *Replica) settleQueue(name string, q *queue) {
+	if r.recovery.state != Serving {
+		r.dropQueue(q)
+		return
+	}
 	for {
 		if len(q.claims) > 0 && (len(q.waiting) == 0 || q.claims[0].claim.Ticket.Older(q.waiting[0].ticket)) {
 			c := q.claims[0]
@@ -141,10 +146,24 @@ func (r *Replica) settleQueue(name string, q *queue) {
 			break
 		}
 	}
+	if len(q.waiting) > 0 && q.waiting[0].ticket.Older(q.ticket) {
+		r.dropRound(q)
+	}
 	q.round = slices.DeleteFunc(q.round, func(c *call) bool { return r.callDone(q, c) })
 	if len(q.waiting) > 0 && len(q.round) == 0 && r.now >= q.pausedUntil && r.now >= q.heldUntil {
 		r.startRound(name, q)
 	}
+}
+
+// dropQueue refuses what waits: this branch may not write any more.
+func (r *Replica) dropQueue(q *queue) {
+	for _, p := range q.waiting {
+		r.refuse(p, r.notServing())
+	}
+	for _, c := range q.claims {
+		r.answerClaim(c.peer, &c.claim, 0)
+	}
+	q.waiting, q.claims, q.round = nil, nil, nil
 }
 
 // serveWaiting records or refuses the oldest waiting write, if it can.
@@ -188,6 +207,16 @@ func (r *Replica) callDone(q *queue, c *call) bool {
 	return done
 }
 
+// dropRound gives up the claims under way, because a write with an older
+// ticket has come back from a double collect: under the younger ticket of the
+// round they may wait for peers that wait for that write.
+func (r *Replica) dropRound(q *queue) {
+	for _, c := range q.round {
+		delete(r.calls, c.id)
+	}
+	q.round = nil
+}
+
 // startRound claims the shortfall of the whole queue: from the richest peers
 // first, as this branch sees them, and from all if that is what it takes.
 func (r *Replica) startRound(name string, q *queue) {
@@ -211,6 +240,7 @@ func (r *Replica) startRound(name string, q *queue) {
 		r.touchAccount(name)
 		return
 	}
+	q.ticket = first.ticket
 	lacking := r.shortfall(q, escrow, within)
 	for _, p := range rich {
 		if lacking <= 0 {
@@ -250,13 +280,20 @@ func (r *Replica) richestPeers(name string) ([]*peer, ledger.Amount) {
 		}
 	}
 	slices.SortStableFunc(rich, func(a, b *peer) int {
-		return cmp.Compare(r.ledger.Escrow(name, b.index), r.ledger.Escrow(name, a.index))
+		return cmp.Or(
+			cmp.Compare(r.ledger.Escrow(name, b.index), r.ledger.Escrow(name, a.index)),
+			// Between equals the next branch: not all ask the same one.
+			cmp.Compare((a.index-r.self+r.n)%r.n, (b.index-r.self+r.n)%r.n),
+		)
 	})
 	return rich, sum
 }
 
 // callable reports whether a call to a peer has a chance.
-func (r *Replica) callable(p *peer) bool { return p.linked && p.heard && !p.suspect }
+func (r *Replica) callable(p *peer) bool { return p.linked && p.heard && r.now >= p.suspectUntil }
+
+// suspect has a peer not be called for a while, unless it is heard from.
+func (r *Replica) suspect(p *peer) { p.suspectUntil = r.now + r.cfg.PeerTimeout }
 
 func (r *Replica) newCall(p *peer, account string) *call {
 	r.nextCall++
@@ -311,7 +348,9 @@ func (r *Replica) receiveClaimAnswer(p *peer, a *ClaimAnswer) {
 	}
 	delete(r.calls, c.id)
 	c.answered, c.failed, c.granted, c.sequence = !a.Failed, a.Failed, a.Granted, a.Sequence
-	p.suspect = p.suspect || a.Failed
+	if a.Failed {
+		r.suspect(p)
+	}
 	r.touchAccount(c.account)
 }
 
@@ -320,7 +359,12 @@ func (r *Replica) receiveClaimAnswer(p *peer, a *ClaimAnswer) {
 func (r *Replica) dropClaims(b ledger.BranchID) {
 	for _, name := range sortedKeys(r.queues) {
 		q := r.queues[name]
-		q.claims = slices.DeleteFunc(q.claims, func(c peerClaim) bool { return c.peer.branch == b })
+		q.claims = slices.DeleteFunc(q.claims, func(c peerClaim) bool {
+			if c.peer.branch == b {
+				r.answerClaim(c.peer, &c.claim, 0)
+			}
+			return c.peer.branch == b
+		})
 		if q.heldBy == b && q.heldUntil > 0 {
 			q.heldUntil = r.now
 		}
@@ -331,8 +375,15 @@ func (r *Replica) dropClaims(b ledger.BranchID) {
 // failCalls gives up the calls to a peer that is gone.
 func (r *Replica) failCalls(p *peer) {
 	for _, id := range sortedKeys(r.calls) {
-		if c := r.calls[id]; c.peer == p {
+		// A look that fails takes the others of its collect along.
+		if c := r.calls[id]; c != nil && c.peer == p {
 			r.failCall(c)
+		}
+	}
+	for _, q := range r.queues { // in any order: this only marks
+		for _, c := range q.round {
+			// What it granted may not come for a long time.
+			c.failed = c.failed || c.peer == p
 		}
 	}
 }
@@ -351,7 +402,9 @@ func (r *Replica) failCall(c *call) {
 func (r *Replica) expireWaiting() {
 	for _, id := range sortedKeys(r.calls) {
 		if c := r.calls[id]; c.collect == nil && r.now-c.sentAt >= 2*r.cfg.PeerTimeout {
-			c.peer.suspect = true
+			if c.peer.heardAt <= c.sentAt {
+				r.suspect(c.peer) // else it only serves its own, older writes first
+			}
 			r.failCall(c)
 		}
 	}

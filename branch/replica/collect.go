@@ -45,9 +45,10 @@ type watch struct {
 	by      ledger.BranchID
 	collect uint64
 	look    uint64
-	// most is the most paid since the look was answered, mostBefore that
-	// between the look before and the look.
+	// most is the most paid since the look was first answered, mostBefore that
+	// between the look before and the look, if that is known.
 	most, mostBefore ledger.Amount
+	known            bool
 	until            Millis
 }
 
@@ -94,7 +95,11 @@ func (w waiter) joined() uint64 {
 
 // startLook asks every branch, this one included.
 func (r *Replica) startLook(c *collect) {
-	if missing := r.uncallable(); missing != nil {
+	switch {
+	case r.recovery.state != Serving:
+		r.failCollect(c, r.stateReason())
+		return
+	case len(r.uncallable()) > 0:
 		r.failCollect(c, "the balance over all branches needs branches that can't be reached")
 		return
 	}
@@ -144,24 +149,27 @@ func (r *Replica) receiveCollect(p *peer, c *Collect) {
 	r.send(p, Message{CollectAnswer: &a})
 }
 
-// look answers one look, and watches from now on what this branch pays.
+// look answers one look, and watches from now on what this branch pays. A
+// look may come again, and late: whichever answer the asker took, the watch
+// covers the time from then on.
 func (r *Replica) look(by ledger.BranchID, c *Collect) CollectAnswer {
 	paid := r.ledger.Paid(c.Account, r.self)
 	a := CollectAnswer{ID: c.ID, Last: r.ledger.Last(c.Account, r.self), Paid: paid}
 	w := r.watchOf(by, c.Account)
-	again := w.collect == c.Collect && w.look == c.Look
 	switch {
-	case again:
-		w.mostBefore = max(w.mostBefore, w.most)
-		a.Most, a.Watched = w.mostBefore, c.Look > 1
-	case w.collect == c.Collect && w.look+1 == c.Look:
-		w.mostBefore = w.most
+	case w.collect == c.Collect && w.look > c.Look:
+		return a
+	case w.collect == c.Collect && w.look == c.Look:
+		a.Most, a.Watched = max(w.mostBefore, w.most), w.known
+		return a
+	}
+	w.known = w.collect == c.Collect && w.look+1 == c.Look
+	w.mostBefore = w.most
+	if w.known {
 		a.Most, a.Watched = w.most, true
 	}
 	w.collect, w.look, w.most, w.until = c.Collect, c.Look, paid, r.now+4*r.cfg.PeerTimeout
-	if !again {
-		r.hold(by, c)
-	}
+	r.hold(by, c)
 	return a
 }
 
@@ -212,7 +220,7 @@ func (r *Replica) receiveCollectAnswer(p *peer, a *CollectAnswer) {
 		return
 	}
 	if a.Failed {
-		p.suspect = true
+		r.suspect(p)
 		r.failCall(call)
 		return
 	}
@@ -229,7 +237,7 @@ func (r *Replica) receiveCollectAnswer(p *peer, a *CollectAnswer) {
 func (r *Replica) stepCollects() {
 	for _, name := range sortedKeys(r.collects) {
 		c := r.collects[name]
-		if c.open == 0 && c.look > 0 {
+		for c.open == 0 && r.collects[name] == c {
 			r.endLook(c)
 		}
 	}
@@ -355,7 +363,7 @@ func (r *Replica) expireCollects() {
 		}
 		switch waited := r.now - call.sentAt; {
 		case waited >= r.cfg.PeerTimeout:
-			call.peer.suspect = true
+			r.suspect(call.peer)
 			r.failCall(call)
 		case waited >= lookRetry && !call.answered:
 			// answered marks that the look was sent again.

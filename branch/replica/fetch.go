@@ -1,8 +1,6 @@
 package replica
 
 import (
-	"slices"
-
 	"passbook/branch/ledger"
 )
 
@@ -24,13 +22,19 @@ type fetch struct {
 // fetchMissing asks peers for what this branch lacks of journals whose writers
 // don't send it: they are cut off or down, or the journal is its own.
 func (r *Replica) fetchMissing() {
-	early := slices.ContainsFunc(r.early, func(q earlyBatches) bool { return len(q.batches) > 0 })
+	needs := r.earlyNeeds()
 	for i := range r.peers {
-		if r.forked[i] || i == r.self && r.recovery.state != Recovering || !early && r.writesHere(i) {
+		f := &r.fetches[i]
+		closed := r.forked[i] || i == r.self && r.recovery.state != Recovering
+		if closed || r.writesHere(i) && (needs == nil || !needs[i].late) {
+			f.asked, f.again = false, false
 			continue
 		}
-		if from := r.fetchFrom(i); from != nil {
-			f := &r.fetches[i]
+		var need *peer
+		if needs != nil {
+			need = needs[i].from
+		}
+		if from := r.fetchFrom(i, need); from != nil {
 			f.from, f.at, f.asked = from, r.now, true
 			frame := from.out()
 			frame.Wants = append(frame.Wants, ledger.Position{Branch: r.peers[i].branch, Sequence: r.head(i)})
@@ -38,67 +42,77 @@ func (r *Replica) fetchMissing() {
 	}
 }
 
-// fetchFrom returns the peer to ask for the i-th journal now, or nil.
-func (r *Replica) fetchFrom(i int) *peer {
+// fetchFrom returns the peer to ask for the i-th journal now, or nil. need is
+// one that sent a batch which depends on more of it.
+func (r *Replica) fetchFrom(i int, need *peer) *peer {
 	f := &r.fetches[i]
-	writes := r.writesHere(i)
 	if f.again {
 		f.again = false
-		if !writes && f.from.usable() {
+		if f.from.usable() {
 			return f.from
 		}
 	}
 	if f.asked && r.now-f.at < fetchRetry {
 		return nil
 	}
-	if from := r.holder(i, writes); from != nil {
-		return from
+	for _, p := range r.peers {
+		if p.usable() && p.advertised[i] > r.head(i) {
+			return p
+		}
 	}
-	if writes || i == r.self {
+	if need != nil {
+		return need
+	}
+	if i == r.self {
 		f.asked = false
 		return nil
 	}
-	if !f.asked { // give the writer a moment first
-		f.asked, f.at = true, r.now
+	asked := f.asked // or give the writer a moment first
+	f.asked, f.at = true, r.now
+	if !asked {
 		return nil
 	}
 	return r.nextUsable(f)
+}
+
+// earlyNeed is who sent a batch that waits for more of a journal.
+type earlyNeed struct {
+	from *peer
+	// late says that it has waited so long that the writer is not waited for.
+	late bool
+}
+
+// earlyNeeds returns by journal what early batches wait for, or nil when there
+// are none.
+func (r *Replica) earlyNeeds() []earlyNeed {
+	var needs []earlyNeed
+	for k := range r.early {
+		q := &r.early[k]
+		if len(q.batches) == 0 || !q.from.usable() {
+			continue
+		}
+		if needs == nil {
+			needs = make([]earlyNeed, r.n)
+		}
+		late := r.now-q.since >= gapDelay
+		need := func(i int) { needs[i] = earlyNeed{from: q.from, late: needs[i].late || late} }
+		s := q.batches[0]
+		if s.Batch.FirstSequence > r.head(k)+1 {
+			need(k)
+		}
+		for _, a := range s.Batch.After {
+			if i, ok := r.ledger.Index(a.Branch); ok && a.Sequence > r.head(i) {
+				need(i)
+			}
+		}
+	}
+	return needs
 }
 
 // writesHere reports whether the writer of the i-th journal sends it itself.
 func (r *Replica) writesHere(i int) bool { return i != r.self && r.peers[i].usable() }
 
 func (p *peer) usable() bool { return p != nil && p.linked && p.heard }
-
-// holder returns a peer that is known to have more of the i-th journal: it
-// said so at hello, or it sent a batch that depends on more.
-func (r *Replica) holder(i int, writes bool) *peer {
-	for _, p := range r.peers {
-		if !writes && p.usable() && p.advertised[i] > r.head(i) {
-			return p
-		}
-	}
-	for k := range r.early {
-		q := &r.early[k]
-		if len(q.batches) == 0 || !q.from.usable() || writes && r.now-q.since < gapDelay {
-			continue
-		}
-		if s := q.batches[0]; k == i && s.Batch.FirstSequence > r.head(i)+1 || r.dependsOn(s, i) {
-			return q.from
-		}
-	}
-	return nil
-}
-
-// dependsOn reports whether a batch waits for more of the i-th journal.
-func (r *Replica) dependsOn(s *ledger.Sealed, i int) bool {
-	for _, a := range s.Batch.After {
-		if a.Branch == r.peers[i].branch && a.Sequence > r.head(i) {
-			return true
-		}
-	}
-	return false
-}
 
 // nextUsable returns the linked peers in turn.
 func (r *Replica) nextUsable(f *fetch) *peer {

@@ -10,7 +10,7 @@ const (
 	// maxRecentBytes bounds the own batches kept in memory for peers that are
 	// almost up to date; older ones are read from disk.
 	maxRecentBytes = 512 << 10
-	// maxFetchBytes bounds the batches of other journals sent for one want.
+	// maxFetchBytes bounds the batches of other journals sent at once.
 	maxFetchBytes = 1 << 20
 	// maxEarlyBatches and maxEarlyBytes bound the batches of one journal that
 	// wait for others.

@@ -210,12 +210,33 @@ func (r *Replica) replay(p *pending, rec ledger.Recorded) {
 		r.reply(Reply{ID: p.op.ID, Err: &RequestError{RequestID: rec.Entry.RequestID, At: rec.At}})
 	case rec.At.Branch == r.cfg.ID:
 		r.acknowledge(&p.op, Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Replay: true})
-	case p.op.Acknowledge >= Majority:
-		// Only the writer knows who has synced it.
+	case p.op.Acknowledge >= Majority, p.op.Acknowledge == Reachable && r.callable(r.peerOf(rec.At.Branch)):
+		// Only the writer knows who has applied and synced it.
 		r.reply(Reply{ID: p.op.ID, Forward: rec.At.Branch})
+	case p.op.Acknowledge == Reachable:
+		r.reply(Reply{
+			ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Replay: true, Session: r.seen(p.op.Session), Unreachable: r.allBut(rec.At.Branch),
+		})
 	default:
 		r.reply(Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Replay: true, Session: r.seen(p.op.Session)})
 	}
+}
+
+func (r *Replica) peerOf(b ledger.BranchID) *peer {
+	i, _ := r.ledger.Index(b)
+	return r.peers[i]
+}
+
+// allBut returns the branches that are not known to have applied an entry of
+// another branch: all but that one and this.
+func (r *Replica) allBut(writer ledger.BranchID) []ledger.BranchID {
+	var out []ledger.BranchID
+	for i, p := range r.peers {
+		if i != r.self && p.branch != writer {
+			out = append(out, p.branch)
+		}
+	}
+	return out
 }
 
 // record posts a write and has it acknowledged.

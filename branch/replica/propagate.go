@@ -16,9 +16,13 @@ type peer struct {
 	// or is linked, has caught up and acks in time. since is when that changed.
 	reachable bool
 	since     Millis
-	// suspect says that a call to it went unanswered and nothing has come
-	// from it since.
-	suspect bool
+	// suspectUntil is until when it is not called: a call to it failed, and
+	// nothing has come from it since.
+	suspectUntil Millis
+	// heardAt is when anything last came from it.
+	heardAt Millis
+	// helloAt is when it was last told hello on this link.
+	helloAt Millis
 	// acked and synced are how far the peer has confirmed to have applied and
 	// synced this branch's journal. Invariant: synced <= acked on one link.
 	acked, synced uint64
@@ -77,14 +81,33 @@ func (r *Replica) LinkUp(b ledger.BranchID) {
 		r.LinkDown(b)
 	}
 	p := r.peers[i]
-	p.linked, p.suspect = true, false
-	hello := &Hello{Branch: r.cfg.ID, To: b, Epoch: r.epoch, Bank: r.bank}
+	p.linked, p.suspectUntil = true, 0
+	r.early[i] = earlyBatches{} // it sends them again, or others if it lost them
+	r.sayHello(p)
+}
+
+// sayHello tells a peer how far each journal is applied here. That must be
+// synced first: a peer that has lost its own journal counts on getting back
+// what it is told of.
+func (r *Replica) sayHello(p *peer) {
+	p.helloAt = r.now
+	hello := &Hello{Branch: r.cfg.ID, To: p.branch, Epoch: r.epoch, Bank: r.bank}
 	for k, q := range r.peers {
 		if h := r.ledger.Head(k); h.Sequence > 0 {
 			hello.Applied = append(hello.Applied, ledger.MarkedPosition{Position: ledger.Position{Branch: q.branch, Sequence: h.Sequence}, Hash: h.Hash})
 		}
 	}
 	p.out().Hello = hello
+	r.syncApplied()
+}
+
+// syncApplied has this Ready's commit sync all that is applied.
+func (r *Replica) syncApplied() {
+	for i := range r.synced {
+		if r.head(i) > r.synced[i] {
+			r.commit.Sync = true
+		}
+	}
 }
 
 // LinkDown tells that the link to a peer is gone, or could not be made.
@@ -98,6 +121,7 @@ func (r *Replica) LinkDown(b ledger.BranchID) {
 		p.setReachable(false, r.now)
 	} // else both may just have started
 	*p = peer{branch: p.branch, index: p.index, reachable: p.reachable, since: p.since, acked: p.acked, synced: p.synced}
+	r.early[i] = earlyBatches{}
 	r.applied = true // what waits for it may be decided now
 	r.dropClaims(b)
 	r.failCalls(p)
@@ -125,6 +149,9 @@ func (r *Replica) checkPeers() {
 		if p.syncAsked > p.synced && r.now-p.syncAskedAt >= r.cfg.PeerTimeout {
 			p.syncAsked = 0
 		}
+		if p.linked && !p.heard && r.now-p.helloAt >= r.cfg.PeerTimeout {
+			r.sayHello(p) // and it says its own again
+		}
 	}
 }
 
@@ -144,6 +171,7 @@ func (r *Replica) receiveFrame(p *peer, f *Frame) {
 	}
 	if len(f.Wants) > 0 && len(f.Wants) <= r.n {
 		p.wants = f.Wants
+		r.syncApplied() // what is relayed must not be lost here
 	}
 }
 
@@ -156,13 +184,15 @@ func (r *Replica) receiveHello(p *peer, h *Hello) {
 		}
 		return
 	}
-	p.advertised = make([]uint64, r.n)
+	if p.advertised == nil {
+		p.advertised = make([]uint64, r.n)
+	}
 	for _, m := range h.Applied {
 		i, ok := r.ledger.Index(m.Branch)
 		if !ok {
 			continue
 		}
-		p.advertised[i] = m.Sequence
+		p.advertised[i] = max(p.advertised[i], m.Sequence)
 		if m.Sequence > 0 && m.Sequence <= r.head(i) {
 			r.compareHash(p, i, m)
 		}
@@ -170,7 +200,13 @@ func (r *Replica) receiveHello(p *peer, h *Hello) {
 	p.forkedDue = r.forked[p.index]
 	own := p.advertised[r.self]
 	r.recovery.hear(r, p, own)
-	p.heard, p.acked, p.synced = true, own, 0
+	if p.heard {
+		if r.now-p.helloAt >= r.cfg.PeerTimeout {
+			r.sayHello(p) // it may not have heard the first
+		}
+		return
+	}
+	p.heard, p.acked, p.synced = true, own, own
 	p.next, p.target, p.inflight, p.inflightBytes = p.acked+1, r.head(r.self), nil, 0
 	p.progressAt, p.probing, p.syncAsked = r.now, false, 0
 	r.applied = true
@@ -276,9 +312,8 @@ func (r *Replica) ownBatches(after uint64) []*ledger.Sealed {
 	return batches
 }
 
-func (r *Replica) keepRecent(s *ledger.Sealed) {
-	r.own.recent = append(r.own.recent, s)
-	r.own.recentBytes += len(s.Bytes)
+// trimRecent lets go of own batches that can be read from disk by now.
+func (r *Replica) trimRecent() {
 	for r.own.recentBytes > maxRecentBytes && len(r.own.recent) > 1 {
 		r.own.recentBytes -= len(r.own.recent[0].Bytes)
 		r.own.recent[0] = nil
@@ -288,11 +323,12 @@ func (r *Replica) keepRecent(s *ledger.Sealed) {
 
 // serveWants sends batches of other journals to a peer that lacks them.
 func (r *Replica) serveWants(p *peer) {
+	left := maxFetchBytes
 	for _, w := range p.wants {
-		if _, ok := r.ledger.Index(w.Branch); !ok {
-			continue
+		if _, ok := r.ledger.Index(w.Branch); !ok || left <= 0 {
+			continue // it asks again
 		}
-		batches, err := r.cfg.Storage.Batches(w.Branch, w.Sequence, maxFetchBytes)
+		batches, err := r.cfg.Storage.Batches(w.Branch, w.Sequence, left)
 		if err != nil {
 			r.fail(fmt.Errorf("read journal of branch %d after entry %d: %w", w.Branch, w.Sequence, err))
 			return
@@ -300,6 +336,9 @@ func (r *Replica) serveWants(p *peer) {
 		if len(batches) > 0 {
 			f := p.out()
 			f.Batches = append(f.Batches, batches...)
+		}
+		for _, s := range batches {
+			left -= len(s.Bytes)
 		}
 	}
 	p.wants = nil

@@ -70,6 +70,7 @@ func (r *Replica) halt(text string) {
 		return
 	}
 	r.recovery.state, r.recovery.reason = Halted, text
+	r.applied = true // what waits is refused now
 	r.alarm("this branch's journal has forked, it takes no more writes: " + text)
 }
 

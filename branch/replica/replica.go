@@ -79,7 +79,7 @@ type Replica struct {
 	byRequest map[string]*pending
 	collects  map[string]*collect
 	watches   map[string][]*watch
-	nextCall  uint64
+	nextCall  uint64           // begins with the epoch: no call is taken for one of another boot
 	calls     map[uint64]*call // claims and looks under way
 	acks      ackQueues
 	out       Ready
@@ -114,6 +114,7 @@ func New(cfg Config) (*Replica, error) {
 		forked: make([]bool, n), synced: make([]uint64, n), early: make([]earlyBatches, n), fetches: make([]fetch, n),
 		fresh: map[string]ledger.Recorded{}, queues: map[string]*queue{}, byRequest: map[string]*pending{},
 		collects: map[string]*collect{}, watches: map[string][]*watch{}, calls: map[uint64]*call{},
+		nextCall: cfg.Epoch << 32,
 	}
 	r.own.after = make([]uint64, n)
 	for i, b := range cfg.Ledger.Branches() {
@@ -154,7 +155,7 @@ func (r *Replica) Receive(m Message) {
 		return
 	}
 	p := r.peers[i]
-	p.suspect = false
+	p.suspectUntil, p.heardAt = 0, r.now
 	switch {
 	case m.Frame != nil:
 		r.receiveFrame(p, m.Frame)
@@ -171,7 +172,8 @@ func (r *Replica) Receive(m Message) {
 
 // Ready decides what has queued up and returns what has to happen. The owner
 // commits first; only when that has succeeded may the rest leave, and Advance
-// be called. When Err is not nil the owner must stop the branch instead.
+// be called. Until then it must call nothing else. When Err is not nil the
+// owner must stop the branch instead.
 func (r *Replica) Ready() Ready {
 	r.session = nil
 	r.checkPeers()
@@ -181,6 +183,10 @@ func (r *Replica) Ready() Ready {
 	r.expire()
 	r.stepCollects()
 	r.settleQueues()
+	if r.n == 1 { // nobody's answer to wait for
+		r.stepCollects()
+		r.settleQueues()
+	}
 	r.sealOwn()
 	r.finishCommit()
 	r.fetchMissing()
@@ -193,7 +199,10 @@ func (r *Replica) Ready() Ready {
 }
 
 // Advance tells that the last Ready's commit has succeeded.
-func (r *Replica) Advance() { clear(r.fresh) }
+func (r *Replica) Advance() {
+	clear(r.fresh)
+	r.trimRecent()
+}
 
 // Err returns the error of a read from disk, after which the branch must stop:
 // nothing of the last Ready may be used.
@@ -202,6 +211,7 @@ func (r *Replica) Err() error { return r.err }
 // post records an entry of this branch's own. The caller has checked that the
 // ledger allows it.
 func (r *Replica) post(e ledger.Entry) (*ledger.Entry, ledger.Posted) {
+	r.session = nil
 	r.clock = max(r.clock, r.ledger.Clock()) + 1
 	e.Sequence, e.Clock = r.head(r.self)+1, r.clock
 	posted, err := r.ledger.Post(r.self, &e)
@@ -239,7 +249,8 @@ func (r *Replica) sealOwn() {
 		r.ledger.Seal(r.self, s.Hash, r.epoch)
 		r.commit.Batches = append(r.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: r.own.posted[:k:k]})
 		r.commit.Sync = true
-		r.keepRecent(s)
+		r.own.recent = append(r.own.recent, s)
+		r.own.recentBytes += len(s.Bytes)
 		r.own.entries, r.own.posted = r.own.entries[k:], r.own.posted[k:]
 	}
 	r.own.entries, r.own.posted = nil, nil

@@ -64,6 +64,11 @@ func (r *Replica) NextTick() (Millis, bool) {
 	for i, p := range r.peers {
 		switch {
 		case i == r.self:
+		case p.linked && !p.heard:
+			want(p.helloAt + r.cfg.PeerTimeout)
+		}
+		switch {
+		case i == r.self:
 		case p.linked && p.heard && len(p.inflight) > 0:
 			want(p.progressAt + r.cfg.PeerTimeout)
 		case !p.heard && p.reachable:
@@ -80,8 +85,14 @@ func (r *Replica) NextTick() (Millis, bool) {
 		want(r.now + deadlineGrain)
 	}
 	for _, q := range r.queues {
-		if len(q.waiting) > 0 || q.heldUntil > 0 {
-			want(r.now + claimPauseMin)
+		if q.heldUntil > 0 {
+			want(q.heldUntil)
+		}
+		if len(q.waiting) > 0 {
+			want(r.now + deadlineGrain)
+			if q.pausedUntil > r.now {
+				want(q.pausedUntil)
+			}
 		}
 	}
 	return next, wanted

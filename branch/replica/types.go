@@ -91,7 +91,8 @@ type Message struct {
 
 // Frame is what one side of a link says at once.
 type Frame struct {
-	// Hello opens a link; only the first frame of a side has it.
+	// Hello opens a link: the first frame of a side has it. It is said again
+	// while the other side's has not come.
 	Hello *Hello
 	// Batches are of any journal, each journal's in order.
 	Batches []*ledger.Sealed
@@ -103,7 +104,7 @@ type Frame struct {
 	Sync bool
 }
 
-// Hello tells who speaks and how far it has applied every journal.
+// Hello tells who speaks and how far it has applied, and synced, every journal.
 type Hello struct {
 	Branch, To ledger.BranchID
 	Epoch      uint64

@@ -87,6 +87,9 @@ func (c *customer) act() {
 	if w.chance(0.15) {
 		at = w.anyProcess() // a customer on the move
 	}
+	if r.misuse {
+		at = w.processOf(r.receipt.Branch)
+	}
 	r.home = at.id
 	c.try(r, at)
 }

@@ -158,6 +158,8 @@ func (w *world) probe(account string) {
 	if w.failure != nil {
 		return
 	}
+	w.after(2*int64(w.peerTimeout)*1000, func() {}) // suspicions pass
+	w.rest("before asking for " + account)
 	balance := w.oracle.balance(account)
 	if balance > 0 {
 		if r := w.ask(ledger.Entry{Kind: ledger.Withdrawal, Account: account, Amount: balance}); r.Err != nil {

@@ -79,6 +79,7 @@ func openBank(o bankOptions) (*bank, error) {
 // configs returns what each of the branches is told.
 func (o bankOptions) configs(listeners []net.Listener) []branch.Config {
 	configs := make([]branch.Config, len(o.ids))
+	transport := branch.NewPeerTransport()
 	for i, id := range o.ids {
 		all := o.network.addressesOf(o.input.BranchIDs())
 		configs[i] = branch.Config{
@@ -90,7 +91,9 @@ func (o bankOptions) configs(listeners []net.Listener) []branch.Config {
 			Bootstrap:   o.bootstrap,
 			Acknowledge: o.acknowledge,
 			PeerTimeout: o.peerTimeout,
-			Logger:      o.logger,
+			// One for all: 50 branches then need 50 connections, not 1,225.
+			PeerTransport: transport,
+			Logger:        o.logger,
 		}
 	}
 	return configs

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+func commands(t *testing.T) []*cobra.Command {
+	t.Helper()
+	a := &app{ui: &ui{out: os.Stdout, err: os.Stderr}}
+	return a.rootCommand().Commands()
+}
+
+func TestEveryCommandHasHelp(t *testing.T) {
+	for _, c := range commands(t) {
+		if c.Short == "" || !strings.Contains(c.Example, "passbook "+c.Name()) {
+			t.Errorf("%s: the help needs a line and an example", c.Name())
+		}
+	}
+}
+
+// TestExamplesParse checks the flags in the examples of the help.
+func TestExamplesParse(t *testing.T) {
+	for _, c := range commands(t) {
+		for line := range strings.Lines(c.Example) {
+			_, arguments, ok := strings.Cut(strings.TrimSpace(line), "passbook "+c.Name())
+			if !ok {
+				continue
+			}
+			if err := c.ParseFlags(strings.Fields(arguments)); err != nil {
+				t.Errorf("%s: %v", line, err)
+			}
+			if err := c.ValidateArgs(c.Flags().Args()); err != nil {
+				t.Errorf("%s: %v", line, err)
+			}
+		}
+	}
+}
+
+// TestEveryFlagHasAStory checks that each flag is used, with its command, in a
+// story that tells its effect.
+func TestEveryFlagHasAStory(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	var lines []string
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, strings.Split(string(data), "\n")...)
+	}
+	flag := regexp.MustCompile(`--([a-z][a-z-]+)`)
+	for _, c := range commands(t) {
+		used := make(map[string]bool)
+		for _, line := range lines {
+			if strings.Contains(line, "passbook "+c.Name()) {
+				for _, found := range flag.FindAllStringSubmatch(line, -1) {
+					used[found[1]] = true
+				}
+			}
+		}
+		for _, found := range flag.FindAllStringSubmatch(c.LocalFlags().FlagUsages(), -1) {
+			if f := c.Flags().Lookup(found[1]); f != nil && !used[found[1]] {
+				t.Errorf("no story uses passbook %s --%s", c.Name(), found[1])
+			}
+		}
+	}
+}

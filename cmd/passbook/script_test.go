@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	bankv1 "passbook/gen/bank/v1"
+	"passbook/gen/bank/v1/bankv1connect"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"passbook": main})
+}
+
+// TestScript tells the stories in testdata, each with ports and a directory of
+// its own.
+func TestScript(t *testing.T) {
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			base := freePorts()
+			e.Setenv("EXAMPLES", examples)
+			e.Setenv("BASE", strconv.Itoa(base))
+			for i := 1; i <= 3; i++ {
+				e.Setenv(fmt.Sprintf("PORT%d", i), strconv.Itoa(base+i))
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":    exits,
+			"samejson": sameJSON,
+			"await":    await,
+			"closed":   closed,
+			"signal":   signalProcess,
+			"occupy":   occupy,
+			"stuck":    stuck,
+		},
+	})
+}
+
+// Ports below the ones that the system hands out by itself.
+const (
+	firstPort = 10000
+	lastPort  = 32000
+	portRange = 400
+)
+
+var ranges atomic.Int64
+
+// freePorts returns a base port of which no port in the range is taken. Other
+// processes may run these tests too, so each begins elsewhere.
+func freePorts() int {
+	const slots = (lastPort - firstPort) / portRange
+	for {
+		slot := (os.Getpid() + int(ranges.Add(1))) % slots
+		if base := firstPort + slot*portRange; allFree(base) {
+			return base
+		}
+	}
+}
+
+func allFree(base int) bool {
+	for port := base + 1; port < base+portRange; port++ {
+		l, err := net.Listen("tcp", local(strconv.Itoa(port)))
+		if err != nil {
+			return false
+		}
+		_ = l.Close()
+	}
+	return true
+}
+
+func local(port string) string { return net.JoinHostPort("127.0.0.1", port) }
+
+// exits CODE PROGRAM ARGUMENT... runs a program that must end with that code.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		got = exit.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// samejson FILE FILE compares two files as JSON values.
+func sameJSON(ts *testscript.TestScript, _ bool, args []string) {
+	var values [2]any
+	for i := range values {
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[i])), &values[i]))
+	}
+	if diff := cmp.Diff(values[0], values[1]); diff != "" {
+		ts.Fatalf("%s and %s differ:\n%s", args[0], args[1], diff)
+	}
+}
+
+// patience is how long a story waits for what must come; how long it takes is
+// not what is tested.
+const patience = time.Minute
+
+// eventually asks again and again until it hears yes.
+func eventually(ts *testscript.TestScript, what string, yes func() bool) {
+	for began := time.Now(); !yes(); time.Sleep(2 * time.Millisecond) {
+		if time.Since(began) > patience {
+			ts.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// await FILE REGEXP [COUNT] waits until a file that somebody writes matches, a
+// number of times.
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	want := 1
+	if len(args) > 2 {
+		n, err := strconv.Atoi(args[2])
+		ts.Check(err)
+		want = n
+	}
+	path, pattern := ts.MkAbs(args[0]), regexp.MustCompile(args[1])
+	eventually(ts, args[1], func() bool {
+		data, err := os.ReadFile(path)
+		return err == nil && len(pattern.FindAll(data, -1)) >= want
+	})
+}
+
+// closed PORT... waits until nobody listens on the ports any more.
+func closed(ts *testscript.TestScript, _ bool, args []string) {
+	for _, port := range args {
+		eventually(ts, "port "+port+" to close", func() bool {
+			c, err := net.Dial("tcp", local(port))
+			if err == nil {
+				_ = c.Close()
+			}
+			return err != nil
+		})
+	}
+}
+
+// signal NAME FILE REGEXP sends a signal to the process whose id is the
+// regexp's group in the file.
+func signalProcess(ts *testscript.TestScript, _ bool, args []string) {
+	signals := map[string]syscall.Signal{
+		"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL,
+		"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT,
+	}
+	found := regexp.MustCompile(args[2]).FindStringSubmatch(ts.ReadFile(args[1]))
+	if len(found) != 2 {
+		ts.Fatalf("%s has no %s", args[1], args[2])
+	}
+	id, err := strconv.Atoi(found[1])
+	ts.Check(err)
+	ts.Check(syscall.Kill(id, signals[args[0]]))
+}
+
+// occupy PORT listens on a port until the story ends.
+func occupy(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", local(args[0]))
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Close() })
+}
+
+// stuck PORT serves a branch 1 that says it is ready and then never answers a
+// write, until the story ends.
+func stuck(ts *testscript.TestScript, _ bool, args []string) {
+	s := newStuckBranch(args[0])
+	ts.Check(s.err)
+	ts.Defer(s.close)
+}
+
+// stuckBranch is a branch that never answers a deposit.
+type stuckBranch struct {
+	bankv1connect.UnimplementedBranchServiceHandler
+	server *http.Server
+	// called is told of each deposit that waits.
+	called chan struct{}
+	closed chan struct{}
+	err    error
+}
+
+func newStuckBranch(port string) *stuckBranch {
+	s := &stuckBranch{called: make(chan struct{}, 100), closed: make(chan struct{})}
+	l, err := net.Listen("tcp", local(port))
+	if err != nil {
+		s.err = err
+		return s
+	}
+	mux := http.NewServeMux()
+	mux.Handle(bankv1connect.NewBranchServiceHandler(s))
+	s.server = &http.Server{Handler: mux, Protocols: new(http.Protocols)}
+	s.server.Protocols.SetUnencryptedHTTP2(true)
+	go func() {
+		_ = s.server.Serve(l)
+		close(s.closed)
+	}()
+	return s
+}
+
+func (s *stuckBranch) close() {
+	_ = s.server.Close()
+	<-s.closed
+}
+
+func (s *stuckBranch) GetStatus(context.Context, *bankv1.GetStatusRequest) (*bankv1.GetStatusResponse, error) {
+	return &bankv1.GetStatusResponse{Branch: 1, State: bankv1.BranchState_BRANCH_STATE_SERVING}, nil
+}
+
+func (s *stuckBranch) Deposit(ctx context.Context, _ *bankv1.DepositRequest) (*bankv1.DepositResponse, error) {
+	s.called <- struct{}{}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
