@@ -1,0 +1,33 @@
+// Package branch is one replica server of a bank: the shell around the pure
+// packages ledger and replica.
+//
+// The life of a write:
+//
+//	customer → handler → queue ┐                          ┌→ link to peer 2 → ack
+//	customer → handler → queue ┼→ loop: decide → commit → ┼→ link to peer 3 → ack
+//	peer's frame       → queue ┘                          └→ reply, when enough acks are in
+//
+// One goroutine, the loop, owns the replica. It drains what has queued up, has
+// the replica decide, writes everything as one atomic commit of the journal,
+// synced when it holds entries of this branch's own, and only then hands out
+// messages and replies. Group commit, group propagation and back-pressure
+// follow from that: while one commit is on its way to disk, the next inputs
+// queue up. A failed write or sync stops the branch.
+//
+// Where to find what:
+//
+//	branch.go     Open and Serve: what starts, and in which order it stops
+//	loop.go       the loop, and how handlers call it
+//	customers.go  bank.v1.BranchService; course.go: the course's bank.Bank
+//	peers.go      bank.v1.PeerService and the calls to it
+//	link.go       the links between branches: dialing, sending, receiving
+//	server.go     one port: Connect, gRPC, gRPC-Web, health, reflection, limits
+//	errors.go     the one place where errors become Connect errors
+//	codec.go      the JSON of the API
+//	ledger/       entries → balances and escrow (pure)
+//	replica/      the protocol (pure)
+//	journal/      the disk
+//	simulation/   a whole bank in one goroutine, with every fault there is
+//
+// docs/design.md explains the guarantees and the protocol from the beginning.
+package branch
