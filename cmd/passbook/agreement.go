@@ -49,9 +49,7 @@ func (a *agreement) reached() bool {
 // agree asks all branches what they hold until those that answer hold the
 // same, or time runs out.
 func (s *survey) agree(ctx context.Context) *agreement {
-	ctx, cancel := context.WithTimeout(ctx, agreementTimeout)
-	defer cancel()
-	answers, _ := s.until(ctx, func(answers []answer) bool {
+	answers, _ := s.until(ctx, agreementTimeout, func(answers []answer) bool {
 		return len(compare(answers).views) <= 1
 	})
 	return compare(answers)

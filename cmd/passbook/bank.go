@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,10 +71,27 @@ func openBank(o bankOptions) (*bank, error) {
 		}
 		b.branches = append(b.branches, branches[i])
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := firstOf(errs); err != nil {
 		return nil, errors.Join(err, b.close())
 	}
 	return b, nil
+}
+
+// firstOf returns the first error, and says how many more there are: what keeps
+// one branch from being opened mostly keeps all.
+func firstOf(errs []error) error {
+	var first error
+	more := -1
+	for _, err := range errs {
+		if err != nil {
+			first = cmp.Or(first, err)
+			more++
+		}
+	}
+	if more > 0 {
+		return fmt.Errorf("%w; and so for %s", first, count(more, "more branch"))
+	}
+	return first
 }
 
 // configs returns what each of the branches is told.

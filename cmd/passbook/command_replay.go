@@ -12,7 +12,7 @@ import (
 )
 
 // waitingNotice is how long replay waits for branches before it says so.
-const waitingNotice = 500 * time.Millisecond
+const waitingNotice = 2 * time.Second
 
 // replayCommandOptions are the flags of replay.
 type replayCommandOptions struct {
@@ -59,6 +59,9 @@ func (a *app) replayFile(ctx context.Context, file string, o *replayCommandOptio
 		return err
 	}
 	ids := in.BranchIDs()
+	if o.wait < 0 {
+		return usagef("--wait must be at least 0, got %v", o.wait)
+	}
 	if err := errors.Join(o.network.check(ids...), o.network.elsewhere.check("address", ids), o.replay.check()); err != nil {
 		return err
 	}
@@ -75,9 +78,7 @@ func (a *app) replayFile(ctx context.Context, file string, o *replayCommandOptio
 // when time runs out. It returns an error if none can be reached at all.
 func (a *app) await(ctx context.Context, s *survey, wait time.Duration) error {
 	started, noticed := time.Now(), false
-	waiting, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	answers, ready := s.until(waiting, func(answers []answer) bool {
+	answers, ready := s.until(ctx, wait, func(answers []answer) bool {
 		if !noticed && !allReady(answers) && time.Since(started) > waitingNotice {
 			noticed = true
 			a.ui.waiting(answers, wait)
@@ -89,11 +90,8 @@ func (a *app) await(ctx context.Context, s *survey, wait time.Duration) error {
 		return nil
 	case ctx.Err() != nil:
 		return fmt.Errorf("stopped before the replay: %w", context.Cause(ctx))
-	case answers == nil:
-		answers = s.ask(ctx) // there was no time to wait, yet they are asked once
-	}
-	if !anyReached(answers) {
-		return unreachableError{fmt.Errorf("none of the %s can be reached; the first: %s\nStart them with 'passbook serve FILE'",
+	case !anyReached(answers):
+		return unreachableError{fmt.Errorf("none of the %s can be reached; the first: %s; 'passbook serve FILE' starts them",
 			count(len(answers), "branch"), unreadyLine(answers[0]))}
 	}
 	a.ui.unready(answers)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -101,17 +102,20 @@ func (a *app) replayReady(ctx context.Context, bank *bank, in *customer.Input, o
 
 // reachable waits until all branches take writes and reach each other.
 func (b *bank) reachable(ctx context.Context, s *survey) error {
-	waiting, cancel := context.WithTimeout(ctx, readyTimeout)
+	soon, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	err := b.ready(waiting)
-	answers, ok := s.until(waiting, allReady)
-	if ok && err == nil {
-		return nil
+	wait := readyTimeout
+	if err := b.ready(soon); err != nil {
+		wait = 0 // only ask what they wait for
 	}
-	if ctx.Err() != nil {
+	answers, ok := s.until(ctx, wait, allReady)
+	switch {
+	case ok:
+		return nil
+	case ctx.Err() != nil:
 		return fmt.Errorf("stopped before the replay: %w", context.Cause(ctx))
 	}
-	return fmt.Errorf("the branches were not ready within %v: %s", readyTimeout, unreadyLines(answers))
+	return fmt.Errorf("the branches were not ready within %v:\n%s", readyTimeout, strings.Join(unreadyLines(answers), "\n"))
 }
 
 // during serves while f runs, and stops the branches after it. A branch that

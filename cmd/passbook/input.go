@@ -16,9 +16,8 @@ func readInput(name string) (*customer.Input, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	defer f.Close()
 	in, err := customer.ReadInput(name, f)
-	if err != nil {
+	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, usageError{err}
 	}
 	return in, nil

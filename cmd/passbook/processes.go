@@ -133,16 +133,18 @@ func (s *supervisor) listen(p *process, said io.Reader) {
 	s.news <- news{from: p, err: p.cmd.Wait()}
 }
 
-// supervise keeps watch until all processes have ended. The first signal tells
-// them to stop; the second one, or time, kills those that are left.
+// supervise keeps watch until all processes have ended. The first signal ends
+// ctx, which tells them to stop; the second one, or time, kills those that are
+// left.
 func (s *supervisor) supervise(ctx context.Context) {
 	done := ctx.Done()
-	again := make(chan os.Signal, 1)
-	defer signal.Stop(again)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, stopSignals...)
+	defer signal.Stop(signals)
+	received := 0
 	var overdue <-chan time.Time
 	for len(s.processes) > 0 {
 		if s.stopping && overdue == nil {
-			signal.Notify(again, stopSignals...)
 			overdue = time.After(killTimeout)
 		}
 		select {
@@ -150,9 +152,12 @@ func (s *supervisor) supervise(ctx context.Context) {
 			s.hear(n)
 		case <-done:
 			done = nil
+			s.logger.Info("Stopping all branches; once more Ctrl-C kills them")
 			s.stop()
-		case <-again:
-			s.kill("a second signal came")
+		case <-signals:
+			if received++; received > 1 {
+				s.kill("a second signal came")
+			}
 		case <-overdue:
 			s.kill(fmt.Sprintf("it did not stop within %v", killTimeout))
 		}

@@ -71,28 +71,24 @@ func (s *survey) ask(ctx context.Context) []answer {
 	return answers
 }
 
-// until asks all branches again and again until the answers satisfy done, or
-// ctx ends. It returns the last answers, and whether they do.
-func (s *survey) until(ctx context.Context, done func([]answer) bool) ([]answer, bool) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	delay := surveyDelayMin
-	var answers []answer
-	for {
+// until asks all branches, again and again, until the answers satisfy done,
+// wait is over, or ctx ends. It returns the last answers, and whether they do.
+func (s *survey) until(ctx context.Context, wait time.Duration, done func([]answer) bool) ([]answer, bool) {
+	deadline := time.Now().Add(wait)
+	for delay := surveyDelayMin; ; delay = min(2*delay, surveyDelayMax) {
+		answers := s.ask(ctx)
+		left := time.Until(deadline)
+		switch {
+		case done(answers):
+			return answers, true
+		case left <= 0:
+			return answers, false
+		}
 		select {
-		case <-timer.C:
+		case <-time.After(min(delay, left)):
 		case <-ctx.Done():
 			return answers, false
 		}
-		latest := s.ask(ctx)
-		if answers == nil || ctx.Err() == nil {
-			answers = latest // else they only say that time ran out
-		}
-		if done(answers) {
-			return answers, true
-		}
-		timer.Reset(delay)
-		delay = min(2*delay, surveyDelayMax)
 	}
 }
 

@@ -62,10 +62,11 @@ func (u *ui) lines(prefix string, lines []string) {
 	}
 }
 
-// waiting tells which branches are waited for.
+// waiting tells what is waited for.
 func (u *ui) waiting(answers []answer, most time.Duration) {
-	fmt.Fprintf(u.err, "waiting up to %v for branches to be ready\n", most)
-	u.lines("  ", unreadyLines(answers))
+	lines := unreadyLines(answers)
+	fmt.Fprintf(u.err, "waiting up to %v for %d of %s to be ready; the first: %s\n",
+		most, len(lines), count(len(answers), "branch"), lines[0])
 }
 
 // unready warns of branches that are not ready though time has run out.

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"passbook/customer"
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// status returns what a branch that has applied n entries says.
+func status(n uint64, balance int64, alarms ...string) *bankv1.GetStatusResponse {
+	return &bankv1.GetStatusResponse{
+		Applied:  []*bankv1.Position{{Branch: 1, Sequence: n}},
+		Accounts: []*bankv1.AccountStatus{{Account: "shared", Balance: balance}},
+		Alarms:   alarms,
+	}
+}
+
+func TestSummaryTellsWhetherBranchesAgree(t *testing.T) {
+	lost := answer{branch: 3, err: connect.NewError(connect.CodeUnavailable, errors.New("connection refused"))}
+	for _, tt := range []struct {
+		name    string
+		answers []answer
+		agree   bool
+		want    []string
+	}{
+		{"agree", []answer{{branch: 1, status: status(5, 40)}, {branch: 2, status: status(5, 40)}}, true,
+			[]string{"All 2 branches agree: shared account 40 after 5 entries."}},
+		{"behind", []answer{{branch: 1, status: status(4, 30)}, {branch: 2, status: status(5, 40)}, {branch: 3, status: status(5, 40)}}, false,
+			[]string{"The branches do not agree:", "branches 2 and 3: shared account 40 after 5 entries", "branch 1: shared account 30 after 4 entries"}},
+		{"same entries, other balance", []answer{{branch: 1, status: status(5, 30)}, {branch: 2, status: status(5, 40)}}, false,
+			[]string{"The branches do not agree:"}},
+		{"lost", []answer{{branch: 1, status: status(5, 40)}, lost}, false,
+			[]string{"1 of 2 branches agree: shared account 40", "branch 3 can't be reached: connection refused"}},
+		{"all lost", []answer{lost}, false, []string{"No branch can be reached any more."}},
+		{"alarm", []answer{{branch: 1, status: status(5, 40, "journal 2 has forked")}}, false,
+			[]string{"alarm at branch 1: journal 2 has forked"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var text bytes.Buffer
+			found := compare(tt.answers)
+			report := &customer.Report{Events: 1, Succeeded: 1}
+			(&ui{out: &text, err: &text}).summary(report, found, len(tt.answers), "output.json")
+			for _, want := range tt.want {
+				if !strings.Contains(text.String(), want) {
+					t.Errorf("the summary lacks %q:\n%s", want, text.String())
+				}
+			}
+			if err := verdict(report, found); (err == nil) != tt.agree {
+				t.Errorf("verdict %v, want agreement %t", err, tt.agree)
+			}
+		})
+	}
+}
+
+func TestVerdictCountsEventsWithoutAnswer(t *testing.T) {
+	agreed := compare([]answer{{branch: 1, status: status(5, 40)}})
+	if err := verdict(&customer.Report{Events: 2, Succeeded: 1, Refused: 1}, agreed); err != nil {
+		t.Errorf("a refusal is an answer, got %v", err)
+	}
+	if err := verdict(&customer.Report{Events: 2, Succeeded: 1, Failed: 1}, agreed); err == nil {
+		t.Error("no error though an event failed")
+	}
+}
+
+func TestExitCode(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want int
+	}{
+		{nil, exitOK},
+		{errors.New("anything"), exitFailed},
+		{usagef("no such file"), exitUsage},
+		{fmt.Errorf("stopped: %w", signalError{os.Interrupt}), 130},
+		{fmt.Errorf("stopped: %w", signalError{syscall.SIGTERM}), 143},
+		{errors.Join(signalError{os.Interrupt}, connect.NewError(connect.CodeCanceled, nil)), 130},
+		{unreachableError{errors.New("none")}, exitUnavailable},
+		{connect.NewError(connect.CodeFailedPrecondition, nil), exitRefused},
+		{connect.NewError(connect.CodeAlreadyExists, nil), exitRefused},
+		{connect.NewError(connect.CodeUnavailable, nil), exitUnavailable},
+		{connect.NewError(connect.CodeDeadlineExceeded, nil), exitUnavailable},
+		{connect.NewError(connect.CodeResourceExhausted, nil), exitUnavailable},
+		{connect.NewError(connect.CodeInvalidArgument, nil), exitUsage},
+		{connect.NewError(connect.CodeInternal, nil), exitFailed},
+	} {
+		if got := exitCode(tt.err); got != tt.want {
+			t.Errorf("exitCode(%v) = %d, want %d", tt.err, got, tt.want)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	table := table{header: []string{"NAME", ">SUM"}}
+	table.add("a", 5)
+	table.add("Łódź\x1b[2J", 1000)
+	for _, tt := range []struct {
+		aligned, heading bool
+		want             string
+	}{
+		{false, true, "NAME\tSUM\na\t5\nŁódź\ufffd[2J\t1000\n"},
+		{false, false, "a\t5\nŁódź\ufffd[2J\t1000\n"},
+		{true, true, "NAME       SUM\na            5\nŁódź\ufffd[2J  1000\n"},
+	} {
+		var got bytes.Buffer
+		if err := table.write(&got, tt.aligned, tt.heading); err != nil || got.String() != tt.want {
+			t.Errorf("aligned %t, heading %t: got\n%q, %v, want\n%q", tt.aligned, tt.heading, got.String(), err, tt.want)
+		}
+	}
+}
+
+func TestWords(t *testing.T) {
+	for _, tt := range []struct{ got, want string }{
+		{count(1, "branch"), "1 branch"},
+		{count(2, "branch"), "2 branches"},
+		{count(0, "entry"), "0 entries"},
+		{count(3, "event"), "3 events"},
+		{branches([]uint32{7}), "branch 7"},
+		{branches([]uint32{4, 2, 1}), "branches 1, 2 and 4"},
+		{listIDs([]uint32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}), "1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("got %q, want %q", tt.got, tt.want)
+		}
+	}
+}
