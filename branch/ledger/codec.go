@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -106,6 +108,8 @@ func appendBytes(out []byte, field protowire.Number, b []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(out, field, protowire.BytesType), b)
 }
 
+// decodeBatch takes the canonical form only, so that no two runs of bytes are
+// one batch.
 func decodeBatch(in []byte) (*Batch, error) {
 	b := &Batch{}
 	err := eachField(in, func(f field) error {
@@ -113,30 +117,23 @@ func decodeBatch(in []byte) (*Batch, error) {
 		case batchBranch:
 			return f.branch(&b.Branch)
 		case batchEpoch:
-			b.Epoch = f.varint
+			return f.uint(&b.Epoch)
 		case batchFirstSequence:
-			b.FirstSequence = f.varint
+			return f.uint(&b.FirstSequence)
 		case batchEntries:
 			if len(b.Entries) == MaxBatchEntries {
 				return ErrBatchSize
 			}
 			b.Entries = append(b.Entries, Entry{})
-			return decodeEntry(f.bytes, &b.Entries[len(b.Entries)-1])
+			return f.message(func(in []byte) error { return decodeEntry(in, &b.Entries[len(b.Entries)-1]) })
 		case batchAfter:
-			var p Position
-			if err := decodePosition(f.bytes, &p); err != nil {
-				return err
-			}
-			b.After = append(b.After, p)
+			b.After = append(b.After, Position{})
+			return f.message(func(in []byte) error { return decodePosition(in, &b.After[len(b.After)-1]) })
 		case batchPrevHash:
-			if copy(b.PrevHash[:], f.bytes) != len(b.PrevHash) || len(f.bytes) != len(b.PrevHash) {
-				return fmt.Errorf("%w: previous hash of %d bytes", ErrBatchFormat, len(f.bytes))
-			}
-		default:
-			return f.unknown("batch")
+			return f.hash(&b.PrevHash)
 		}
-		return nil
-	})
+		return f.unknown("batch")
+	}, batchEntries, batchAfter)
 	return b, err
 }
 
@@ -144,27 +141,26 @@ func decodeEntry(in []byte, e *Entry) error {
 	return eachField(in, func(f field) error {
 		switch {
 		case f.number == entrySequence:
-			e.Sequence = f.varint
+			return f.uint(&e.Sequence)
 		case f.number == entryClock:
-			e.Clock = f.varint
+			return f.uint(&e.Clock)
 		case f.number == entryRecordedAt:
-			e.RecordedAt = int64(f.varint)
+			return f.int(&e.RecordedAt)
 		case f.number == entryCustomerID:
-			e.CustomerID = int64(f.varint)
+			return f.int(&e.CustomerID)
 		case f.number == entryRequestID:
 			return f.text(&e.RequestID)
-		case f.number >= entryDeposit && f.number <= entryGrant:
+		case f.number >= entryDeposit && f.number <= entryGrant && e.Kind == 0:
 			e.Kind = Deposit + Kind(f.number-entryDeposit)
-			return decodeFact(f.bytes, e)
-		default:
-			return f.unknown("entry")
+			return f.message(func(in []byte) error { return decodeFact(in, e) })
 		}
-		return nil
+		return f.unknown("entry")
 	})
 }
 
 func decodeFact(in []byte, e *Entry) error {
 	return eachField(in, func(f field) error {
+		third := e.Kind == Transfer || e.Kind == Grant
 		switch {
 		case f.number == factAccount:
 			return f.text(&e.Account)
@@ -172,12 +168,10 @@ func decodeFact(in []byte, e *Entry) error {
 			return f.text(&e.ToAccount)
 		case f.number == factSecond && e.Kind == Grant:
 			return f.branch(&e.ToBranch)
-		case f.number == factSecond, f.number == factThird && e.Kind >= Transfer:
-			e.Amount = Amount(f.varint)
-		default:
-			return f.unknown(e.Kind.String())
+		case f.number == factSecond && !third, f.number == factThird && third:
+			return f.int((*int64)(&e.Amount))
 		}
-		return nil
+		return f.unknown(e.Kind.String())
 	})
 }
 
@@ -187,70 +181,121 @@ func decodePosition(in []byte, p *Position) error {
 		case positionBranch:
 			return f.branch(&p.Branch)
 		case positionSequence:
-			p.Sequence = f.varint
-		default:
-			return f.unknown("position")
+			return f.uint(&p.Sequence)
 		}
-		return nil
+		return f.unknown("position")
 	})
 }
 
 // field is one field of a message: a varint or a run of bytes.
 type field struct {
 	number protowire.Number
+	wire   protowire.Type
 	varint uint64
 	bytes  []byte
 }
 
-func (f field) branch(to *BranchID) error {
-	if f.varint > 1<<32-1 {
-		return fmt.Errorf("%w: branch id %d is too large", ErrBatchFormat, f.varint)
+func (f field) uint(to *uint64) error {
+	if f.wire != protowire.VarintType || f.varint == 0 {
+		return fmt.Errorf("%w: field %d is no number but 0", ErrBatchFormat, f.number)
 	}
-	*to = BranchID(f.varint)
+	*to = f.varint
+	return nil
+}
+
+func (f field) int(to *int64) error {
+	var v uint64
+	err := f.uint(&v)
+	*to = int64(v)
+	return err
+}
+
+func (f field) branch(to *BranchID) error {
+	var v uint64
+	if err := f.uint(&v); err != nil {
+		return err
+	}
+	if v > math.MaxUint32 {
+		return fmt.Errorf("%w: branch id %d is too large", ErrBatchFormat, v)
+	}
+	*to = BranchID(v)
 	return nil
 }
 
 func (f field) text(to *string) error {
-	if !utf8.Valid(f.bytes) {
-		return fmt.Errorf("%w: text is not UTF-8", ErrBatchFormat)
+	if f.wire != protowire.BytesType || len(f.bytes) == 0 || !utf8.Valid(f.bytes) {
+		return fmt.Errorf("%w: field %d is no text in UTF-8", ErrBatchFormat, f.number)
 	}
 	*to = string(f.bytes)
 	return nil
 }
 
+func (f field) hash(to *Hash) error {
+	if f.wire != protowire.BytesType || len(f.bytes) != len(to) {
+		return fmt.Errorf("%w: field %d is no hash", ErrBatchFormat, f.number)
+	}
+	copy(to[:], f.bytes)
+	if *to == (Hash{}) {
+		return fmt.Errorf("%w: field %d is a hash of zeros", ErrBatchFormat, f.number)
+	}
+	return nil
+}
+
+func (f field) message(decode func([]byte) error) error {
+	if f.wire != protowire.BytesType {
+		return fmt.Errorf("%w: field %d is no message", ErrBatchFormat, f.number)
+	}
+	return decode(f.bytes)
+}
+
 func (f field) unknown(where string) error {
-	return fmt.Errorf("%w: unknown field %d in a %s", ErrBatchFormat, f.number, where)
+	return fmt.Errorf("%w: unexpected field %d in a %s", ErrBatchFormat, f.number, where)
 }
 
 // eachField calls visit for every field of an encoded message, in order. It
-// refuses fields out of order and wire types other than varint and bytes.
-func eachField(in []byte, visit func(field) error) error {
+// refuses fields out of order, fields twice that are not repeated ones, wire
+// types other than varint and bytes, and numbers in more bytes than they need.
+func eachField(in []byte, visit func(field) error, repeated ...protowire.Number) error {
 	var last protowire.Number
 	for len(in) > 0 {
-		number, wire, n := protowire.ConsumeTag(in)
-		if n < 0 {
-			return fmt.Errorf("%w: %w", ErrBatchFormat, protowire.ParseError(n))
+		f, n, err := consumeField(in)
+		if err != nil {
+			return err
 		}
-		in = in[n:]
-		f := field{number: number}
-		switch wire {
-		case protowire.VarintType:
-			f.varint, n = protowire.ConsumeVarint(in)
-		case protowire.BytesType:
-			f.bytes, n = protowire.ConsumeBytes(in)
-		default:
-			return fmt.Errorf("%w: wire type %d", ErrBatchFormat, wire)
+		if f.number < last || f.number == last && !slices.Contains(repeated, last) {
+			return fmt.Errorf("%w: field %d after field %d", ErrBatchFormat, f.number, last)
 		}
-		if n < 0 {
-			return fmt.Errorf("%w: %w", ErrBatchFormat, protowire.ParseError(n))
-		}
-		if number < last {
-			return fmt.Errorf("%w: field %d after field %d", ErrBatchFormat, number, last)
-		}
-		in, last = in[n:], number
+		in, last = in[n:], f.number
 		if err := visit(f); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// consumeField returns the first field of an encoded message and its length.
+func consumeField(in []byte) (field, int, error) {
+	number, wire, tag := protowire.ConsumeTag(in)
+	if tag < 0 {
+		return field{}, 0, fmt.Errorf("%w: %w", ErrBatchFormat, protowire.ParseError(tag))
+	}
+	f := field{number: number, wire: wire}
+	var n, shortest int
+	switch wire {
+	case protowire.VarintType:
+		f.varint, n = protowire.ConsumeVarint(in[tag:])
+		shortest = protowire.SizeVarint(f.varint)
+	case protowire.BytesType:
+		f.bytes, n = protowire.ConsumeBytes(in[tag:])
+		shortest = protowire.SizeBytes(len(f.bytes))
+	default:
+		return field{}, 0, fmt.Errorf("%w: wire type %d", ErrBatchFormat, wire)
+	}
+	switch {
+	case n < 0:
+		return field{}, 0, fmt.Errorf("%w: %w", ErrBatchFormat, protowire.ParseError(n))
+	case n != shortest || tag != protowire.SizeTag(number):
+		return field{}, 0, fmt.Errorf("%w: field %d has a number in more bytes than it needs", ErrBatchFormat, number)
+	}
+	return f, tag + n, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"unicode/utf8"
 )
 
 // BranchID names a branch. 0 names none.
@@ -89,9 +90,10 @@ func (e *Entry) SameRequest(o *Entry) bool {
 var (
 	ErrAmount  = errors.New("amount must be greater than 0")
 	ErrKind    = errors.New("entry has no known kind")
-	ErrAccount = fmt.Errorf("account name must have 1 to %d bytes", MaxNameBytes)
-	ErrRequest = fmt.Errorf("request id must have at most %d bytes", MaxNameBytes)
+	ErrAccount = fmt.Errorf("account name must have 1 to %d bytes of UTF-8", MaxNameBytes)
+	ErrRequest = fmt.Errorf("request id must have at most %d bytes of UTF-8", MaxNameBytes)
 	ErrSelf    = errors.New("transfer needs two different accounts")
+	ErrField   = errors.New("entry has a field that is not of its kind")
 )
 
 // Check reports what is malformed in the entry itself, whatever the ledger.
@@ -101,16 +103,22 @@ func (e *Entry) Check() error {
 		return ErrKind
 	case e.Amount <= 0:
 		return ErrAmount
-	case e.Account == "" || len(e.Account) > MaxNameBytes:
+	case !isAccount(e.Account):
 		return ErrAccount
-	case len(e.RequestID) > MaxNameBytes:
+	case len(e.RequestID) > MaxNameBytes || !utf8.ValidString(e.RequestID):
 		return ErrRequest
-	case e.Kind == Transfer && (e.ToAccount == "" || len(e.ToAccount) > MaxNameBytes):
+	case e.Kind == Transfer && !isAccount(e.ToAccount):
 		return ErrAccount
 	case e.Kind == Transfer && e.Account == e.ToAccount:
 		return ErrSelf
+	case e.Kind != Transfer && e.ToAccount != "", e.Kind != Grant && e.ToBranch != 0:
+		return ErrField
 	}
 	return nil
+}
+
+func isAccount(name string) bool {
+	return name != "" && len(name) <= MaxNameBytes && utf8.ValidString(name)
 }
 
 // EscrowError says that a branch's escrow does not cover an amount.

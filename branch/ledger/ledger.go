@@ -44,7 +44,7 @@ type account struct {
 	escrow []Amount
 	// paid is what each branch's own entries have added to the balance, its
 	// share of the opening balance included. Invariant: they sum to balance,
-	// and none is above MaxAmount divided by the number of branches.
+	// and none is above its share of MaxAmount, as Spread divides it.
 	paid []Amount
 	// last is the sequence of each branch's last entry that changed the
 	// balance.
@@ -57,6 +57,8 @@ type undo struct {
 	entry             *Entry
 	lastFrom, lastTo  uint64
 	head, clockBefore uint64
+	// opened and openedTo say that the entry opened its accounts.
+	opened, openedTo bool
 }
 
 // New returns the ledger before any entry: opening, spread over the branches
@@ -182,18 +184,30 @@ func (l *Ledger) touch(a *account) {
 // tests and for verifying a data directory.
 func (l *Ledger) CheckInvariants() error {
 	for _, name := range l.Accounts() {
-		a := l.accounts[name]
-		var escrow, paid Amount
-		for i := range a.escrow {
-			if a.escrow[i] < 0 {
-				return fmt.Errorf("account %q: escrow %d of branch %d is negative", name, a.escrow[i], l.branches[i])
-			}
-			escrow += a.escrow[i]
-			paid += a.paid[i]
+		if err := l.checkAccount(l.accounts[name]); err != nil {
+			return fmt.Errorf("account %q: %w", name, err)
 		}
-		if escrow != a.balance || paid != a.balance || a.balance < 0 {
-			return fmt.Errorf("account %q: balance %d, escrow sums to %d, payments to %d", name, a.balance, escrow, paid)
+	}
+	return nil
+}
+
+func (l *Ledger) checkAccount(a *account) error {
+	var escrow, paid Amount
+	for i := range a.escrow {
+		if a.escrow[i] < 0 {
+			return fmt.Errorf("escrow %d of branch %d is negative", a.escrow[i], l.branches[i])
 		}
+		if a.escrow[i] > MaxAmount-escrow {
+			return fmt.Errorf("escrow sums to more than %d", MaxAmount)
+		}
+		if a.paid[i]-1 > l.Limit() { // the remainder of the opening balance
+			return fmt.Errorf("payments %d of branch %d are over the limit of %d", a.paid[i], l.branches[i], l.Limit())
+		}
+		escrow += a.escrow[i]
+		paid += a.paid[i]
+	}
+	if escrow != a.balance || paid != a.balance {
+		return fmt.Errorf("balance %d, escrow sums to %d, payments to %d", a.balance, escrow, paid)
 	}
 	return nil
 }

@@ -109,7 +109,7 @@ func (a *account) pay(i int, amount Amount) {
 
 // PostBatch applies all entries of a peer's batch or none, and moves the
 // journal's head. The caller has checked that the batch is next in its journal
-// and that what it depends on is applied; see [Ledger.Fits]. An error means
+// and that what it depends on is applied. An error, one of Post's, then means
 // that the writer broke a rule: the batch must never be applied.
 func (l *Ledger) PostBatch(s *Sealed) ([]Posted, error) {
 	i, ok := l.index[s.Batch.Branch]
@@ -118,12 +118,16 @@ func (l *Ledger) PostBatch(s *Sealed) ([]Posted, error) {
 	}
 	posted := make([]Posted, 0, len(s.Batch.Entries))
 	l.undo = l.undo[:0]
+	touched := len(l.touched)
 	for k := range s.Batch.Entries {
 		e := &s.Batch.Entries[k]
-		u := undo{entry: e, lastFrom: l.Last(e.Account, i), lastTo: l.Last(e.ToAccount, i), head: l.heads[i].Sequence, clockBefore: l.clock}
+		u := undo{
+			entry: e, lastFrom: l.Last(e.Account, i), lastTo: l.Last(e.ToAccount, i), head: l.heads[i].Sequence, clockBefore: l.clock,
+			opened: l.accounts[e.Account] == nil, openedTo: l.accounts[e.ToAccount] == nil,
+		}
 		p, err := l.Post(i, e)
 		if err != nil {
-			l.takeBack(i)
+			l.takeBack(i, touched)
 			return nil, fmt.Errorf("entry %d of branch %d: %w", e.Sequence, s.Batch.Branch, err)
 		}
 		l.undo = append(l.undo, u)
@@ -133,7 +137,9 @@ func (l *Ledger) PostBatch(s *Sealed) ([]Posted, error) {
 	return posted, nil
 }
 
-func (l *Ledger) takeBack(i int) {
+// takeBack undoes the entries in l.undo, newest first, and what they have
+// touched.
+func (l *Ledger) takeBack(i, touched int) {
 	for k := len(l.undo) - 1; k >= 0; k-- {
 		u := l.undo[k]
 		l.add(i, u.entry, -u.entry.Amount)
@@ -142,7 +148,17 @@ func (l *Ledger) takeBack(i int) {
 			l.accounts[u.entry.ToAccount].last[i] = u.lastTo
 		}
 		l.heads[i].Sequence, l.clock = u.head, u.clockBefore
+		if u.opened {
+			delete(l.accounts, u.entry.Account)
+		}
+		if u.entry.Kind == Transfer && u.openedTo {
+			delete(l.accounts, u.entry.ToAccount)
+		}
 	}
+	for _, a := range l.touched[touched:] {
+		a.touched = false
+	}
+	l.touched = l.touched[:touched]
 }
 
 // Seal records the hash and epoch of the batch that ends at the i-th journal's

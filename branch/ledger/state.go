@@ -30,7 +30,9 @@ func (l *Ledger) TakeTouched() []AccountState {
 }
 
 // Restore sets the ledger to a state that was kept: heads by the order of
-// Branches, the accounts, and the clock. It replaces the opening balance.
+// Branches, the accounts, and the clock. It replaces the opening balance, and
+// keeps the slices. It errs, and the ledger is unchanged, when the state is not
+// of this bank's branches or breaks an invariant.
 func (l *Ledger) Restore(heads []Head, accounts []AccountState, clock uint64) error {
 	n := len(l.branches)
 	if len(heads) != n {
@@ -45,9 +47,16 @@ func (l *Ledger) Restore(heads []Head, accounts []AccountState, clock uint64) er
 		for _, e := range s.Escrow {
 			a.balance += e
 		}
+		if restored[s.Name] != nil {
+			return fmt.Errorf("state has account %q twice", s.Name)
+		}
 		restored[s.Name] = a
+	}
+	after := Ledger{branches: l.branches, accounts: restored}
+	if err := after.CheckInvariants(); err != nil {
+		return err
 	}
 	l.accounts, l.clock, l.touched = restored, clock, nil
 	copy(l.heads, heads)
-	return l.CheckInvariants()
+	return nil
 }

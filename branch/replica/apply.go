@@ -26,7 +26,7 @@ func (r *Replica) receiveBatch(from *peer, s *ledger.Sealed) {
 		return
 	}
 	origin := r.peers[i]
-	origin.ackDue = origin.ackDue || origin.linked
+	origin.ackDue = true
 	if i == r.self && r.recovery.state != Recovering && s.Batch.LastSequence() > r.head(i) {
 		r.halt(fmt.Sprintf("branch %d has entry %d of this branch's journal, which ends at %d here", from.branch, s.Batch.LastSequence(), r.head(i)))
 		return
@@ -73,8 +73,8 @@ func (r *Replica) apply(i int, s *ledger.Sealed) {
 		return
 	}
 	r.commit.Batches = append(r.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: posted})
-	r.commit.Sync = r.commit.Sync || i == r.self
-	r.applied = true
+	r.commit.Sync = r.commit.Sync || i == r.self || s.Batch.FirstSequence <= r.peers[i].syncUpTo
+	r.applied, r.peers[i].ackDue = true, true
 	r.clock = max(r.clock, r.ledger.Clock())
 	r.fetches[i].again = r.fetches[i].from != nil
 	for k := range s.Batch.Entries {

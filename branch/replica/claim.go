@@ -323,12 +323,14 @@ func (r *Replica) receiveClaim(p *peer, c *Claim) {
 }
 
 // grant answers a claim with what is asked for, as far as it is here, and half
-// of what remains on top, so that a hot account is not claimed for each
-// operation.
+// of what remains on top if nobody waits here, so that a hot account is not
+// claimed for each operation.
 func (r *Replica) grant(p *peer, c *Claim) {
 	escrow := r.ledger.Escrow(c.Account, r.self)
 	amount := min(c.Amount, escrow)
-	amount += (escrow - amount) / 2
+	if q := r.queues[c.Account]; q == nil || len(q.waiting) == 0 && len(q.claims) == 0 {
+		amount += (escrow - amount) / 2
+	}
 	if amount > 0 {
 		r.post(ledger.Entry{Kind: ledger.Grant, Account: c.Account, ToBranch: p.branch, Amount: amount})
 	}

@@ -52,9 +52,12 @@ type watch struct {
 	until            Millis
 }
 
-// holdFromLook is the look from which on branches are asked to hold the
-// account: two looks in a row have differed.
+// holdFromLook is the look from which on branches are asked, at every other
+// look, to hold the account: two looks in a row have differed. The look after
+// one with a hold ends it.
 const holdFromLook = 3
+
+func (c *collect) holds() bool { return c.look >= holdFromLook && (c.look-holdFromLook)%2 == 0 }
 
 // maxMembers bounds the calls that one collect serves.
 const maxMembers = 8192
@@ -110,7 +113,7 @@ func (r *Replica) startLook(c *collect) {
 		}
 	}
 	c.before, c.answers = c.answers, make([]lookAnswer, r.n)
-	ask := Collect{Account: c.account, Collect: c.id, Look: c.look, Hold: c.look >= holdFromLook}
+	ask := Collect{Account: c.account, Collect: c.id, Look: c.look, Hold: c.holds()}
 	c.answers[r.self] = lookAnswer{CollectAnswer: r.look(r.cfg.ID, &ask), there: true}
 	c.open = r.n - 1
 	for i, p := range r.peers {
@@ -260,7 +263,26 @@ func (r *Replica) endLook(c *collect) {
 		r.startLook(c)
 		return
 	}
+	r.endCollect(c)
+}
+
+// endCollect forgets a collect. Where its last look holds the account, one
+// more look that nobody waits for ends that.
+func (r *Replica) endCollect(c *collect) {
 	delete(r.collects, c.account)
+	if !c.holds() {
+		return
+	}
+	ask := Collect{Account: c.account, Collect: c.id, Look: c.look + 1}
+	r.look(r.cfg.ID, &ask)
+	for i, p := range r.peers {
+		if i != r.self && r.callable(p) {
+			r.nextCall++
+			ask.ID = r.nextCall
+			again := ask
+			r.send(p, Message{Collect: &again})
+		}
+	}
 }
 
 // compare returns whether the last two looks saw the same, and the most that
@@ -330,7 +352,7 @@ func (r *Replica) failLook(call *call) {
 }
 
 func (r *Replica) failCollect(c *collect, reason string) {
-	delete(r.collects, c.account)
+	r.endCollect(c)
 	for _, id := range sortedKeys(r.calls) {
 		if r.calls[id].collect == c {
 			delete(r.calls, id)
@@ -369,7 +391,7 @@ func (r *Replica) expireCollects() {
 			// answered marks that the look was sent again.
 			call.answered = true
 			c := call.collect
-			r.send(call.peer, Message{Collect: &Collect{ID: call.id, Account: c.account, Collect: c.id, Look: c.look, Hold: c.look >= holdFromLook}})
+			r.send(call.peer, Message{Collect: &Collect{ID: call.id, Account: c.account, Collect: c.id, Look: c.look, Hold: c.holds()}})
 		}
 	}
 	for _, name := range sortedKeys(r.collects) {

@@ -41,6 +41,9 @@ type peer struct {
 	// syncAsked is how far the peer was asked to sync, syncAskedAt when.
 	syncAsked   uint64
 	syncAskedAt Millis
+	// syncUpTo is how far it has asked to have its own batches synced here that
+	// wait for others.
+	syncUpTo uint64
 	// advertised is how far it said, at hello, to have applied each journal.
 	advertised []uint64
 	// ackDue says that it should hear how far its journal is applied here,
@@ -159,12 +162,15 @@ func (r *Replica) receiveFrame(p *peer, f *Frame) {
 	if f.Hello != nil {
 		r.receiveHello(p, f.Hello)
 	}
+	for _, s := range f.Batches {
+		r.receiveBatch(p, s)
+	}
 	if f.Sync {
 		r.commit.Sync = true
 		p.ackDue = true
-	}
-	for _, s := range f.Batches {
-		r.receiveBatch(p, s)
+		if early := r.early[p.index].batches; len(early) > 0 {
+			p.syncUpTo = max(p.syncUpTo, early[len(early)-1].Batch.LastSequence())
+		}
 	}
 	if f.Ack != nil {
 		r.receiveAck(p, f.Ack)

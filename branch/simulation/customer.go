@@ -57,13 +57,16 @@ type call struct {
 	hops     int
 	session  []ledger.Position
 	deadline replica.Millis
+	began    int64
 	retry    bool
 }
 
 // openDoors lets the customers in.
 func (w *world) openDoors() {
-	for i := range 3 + w.rng.IntN(8) {
-		c := &customer{w: w, id: int64(i + 1), home: w.anyProcess(), sessions: w.chance(0.5), think: w.between(100, 30_000)}
+	think := []int64{200, 3_000, 30_000}[w.rng.IntN(3)]
+	w.greed = w.rng.Float64()
+	for i := range 3 + w.rng.IntN(14) {
+		c := &customer{w: w, id: int64(i + 1), home: w.anyProcess(), sessions: w.chance(0.5), think: think}
 		w.customers = append(w.customers, c)
 		opens := w.between(0, 20_000)
 		if w.opts.Calm {
@@ -130,10 +133,10 @@ func (c *customer) pick() *request {
 
 // anyAmount is small, or around all there is.
 func (w *world) anyAmount(account string) ledger.Amount {
-	if w.chance(0.7) {
+	if !w.chance(w.greed) {
 		return ledger.Amount(w.between(1, 60))
 	}
-	return max(1, w.oracle.balance(account)+ledger.Amount(w.between(-20, 10)))
+	return max(1, w.oracle.balance(account)+ledger.Amount(w.between(-60, 20)))
 }
 
 func (w *world) anyLevel() replica.Level {
@@ -172,7 +175,7 @@ func (w *world) call(r *request, at *process, home ledger.BranchID, hops int) {
 	r.tries++
 	r.open++
 	w.open++
-	c := &call{id: w.nextCall, req: r, at: at, hops: hops, retry: r.tries > 1}
+	c := &call{id: w.nextCall, req: r, at: at, hops: hops, began: w.now, retry: r.tries > 1}
 	if r.customer != nil && r.customer.sessions {
 		c.session = r.customer.session
 	}

@@ -8,7 +8,7 @@ import (
 // trace keeps the last things that happened. They become text only when a run
 // fails.
 type trace struct {
-	lines [4096]traceLine
+	lines [256]traceLine
 	n     int
 }
 

@@ -68,6 +68,9 @@ func (w *world) verify(c *call, reply *replica.Reply) {
 		w.fail("errors are this package's", "%+v: %v", r.entry, err)
 	}
 	w.report.Operations[kindOf(r)+": "+outcome]++
+	if took := (w.now - c.began) / 1000; w.opts.Calm && w.peerTimeout == 1000 && w.faults.latency <= 1000 && took > 450 {
+		w.fail("without a fault no call waits for a time-out", "call %d took %d ms: %v", c.id, took, replyText{reply})
+	}
 	if late := c.at.now() - c.deadline; late > 500 && !c.retry {
 		w.fail("a call is answered in time", "call %d is %d ms late: %v", c.id, late, reply.Err)
 	}
@@ -203,8 +206,13 @@ func (w *world) countMessage(m *replica.Message) {
 		}
 	case m.Claim != nil:
 		paths["claim"]++
-	case m.ClaimAnswer != nil && m.ClaimAnswer.Granted == 0:
-		paths["claim answered with nothing"]++
+	case m.ClaimAnswer != nil:
+		paths["claim answer"]++
+		if m.ClaimAnswer.Granted == 0 {
+			paths["claim answered with nothing"]++
+		}
+	case m.CollectAnswer != nil:
+		paths["look answer"]++
 	case m.Collect != nil:
 		paths["look"]++
 		if m.Collect.Hold {

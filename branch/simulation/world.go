@@ -46,6 +46,7 @@ type world struct {
 	faults      faults
 	oracle      *oracle
 	customers   []*customer
+	greed       float64 // how often customers want about all there is
 	accounts    []string
 	nextCall    uint64
 	open        int // calls not answered
@@ -54,7 +55,7 @@ type world struct {
 // Run runs a bank, heals it, and returns what happened. An error is a
 // *Failure.
 func Run(o Options) (*Report, error) {
-	w := newWorld(o)
+	w := newWorld(o, func(*world) {})
 	w.pickFaults()
 	w.openDoors()
 	for w.step < o.Steps && w.failure == nil && w.next() {
@@ -72,7 +73,9 @@ func Run(o Options) (*Report, error) {
 	return w.report, nil
 }
 
-func newWorld(o Options) *world {
+// newWorld returns a bank about to start. change may choose what the seed has
+// chosen.
+func newWorld(o Options, change func(*world)) *world {
 	w := &world{opts: o, rng: rand.New(rand.NewPCG(o.Seed, 0x70617373626f6f6b)), report: NewReport()}
 	n := o.Branches
 	if n == 0 {
@@ -86,6 +89,7 @@ func newWorld(o Options) *world {
 		w.branches[i] = ledger.BranchID(i + 1)
 	}
 	w.accounts = []string{ledger.SharedAccount, "hot", "cold", "cold 2"}[:1+w.rng.IntN(4)]
+	change(w)
 	w.oracle = newOracle(w)
 	for i, id := range w.branches {
 		w.processes = append(w.processes, &process{

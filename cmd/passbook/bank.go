@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -24,6 +25,11 @@ const (
 	// stopTimeout is how long branches that were told to stop may take. They
 	// promise 5 seconds.
 	stopTimeout = 8 * time.Second
+	// manyBranches is from how many branches on the process collects garbage
+	// earlier: at garbage of half, not all, of what is in use. With 50 branches
+	// that saves about 30 MB of 200 and costs a few per cent of the CPU.
+	manyBranches = 10
+	earlierGC    = 50
 )
 
 // bankOptions say which branches to open, and how.
@@ -50,6 +56,9 @@ func openBank(o bankOptions) (*bank, error) {
 	listeners, err := listenForAll(o.network, o.ids)
 	if err != nil {
 		return nil, err
+	}
+	if len(o.ids) >= manyBranches && os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(earlierGC)
 	}
 	configs := o.configs(listeners)
 	branches := make([]*branch.Branch, len(configs))

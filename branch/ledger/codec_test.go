@@ -1,0 +1,214 @@
+package ledger_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	"passbook/branch/ledger"
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// drawBatch makes up a batch that is well formed, with values of all sizes.
+func drawBatch(t *rapid.T) *ledger.Batch {
+	name := rapid.StringMatching(`[a-zé€😀 ]{1,20}`)
+	b := &ledger.Batch{
+		Branch:        ledger.BranchID(rapid.Uint32Min(1).Draw(t, "branch")),
+		Epoch:         rapid.Uint64().Draw(t, "epoch"),
+		FirstSequence: rapid.Uint64Range(1, 1<<63).Draw(t, "first"),
+	}
+	clock := rapid.Uint64Range(1, 1<<62).Draw(t, "clock")
+	for i := range rapid.IntRange(1, 5).Draw(t, "entries") {
+		clock += rapid.Uint64Range(1, 1<<40).Draw(t, "step")
+		e := ledger.Entry{
+			Sequence:   b.FirstSequence + uint64(i),
+			Clock:      clock,
+			RecordedAt: rapid.Int64().Draw(t, "recorded at"),
+			CustomerID: rapid.Int64().Draw(t, "customer"),
+			RequestID:  rapid.OneOf(rapid.Just(""), name).Draw(t, "request"),
+			Kind:       ledger.Kind(rapid.IntRange(1, 4).Draw(t, "kind")),
+			Account:    name.Draw(t, "account"),
+			Amount:     ledger.Amount(rapid.Int64Min(1).Draw(t, "amount")),
+		}
+		switch e.Kind {
+		case ledger.Transfer:
+			e.ToAccount = e.Account + "2"
+		case ledger.Grant:
+			e.ToBranch = ledger.BranchID(rapid.Uint32Min(1).Draw(t, "to branch"))
+		}
+		b.Entries = append(b.Entries, e)
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "after") {
+		b.After = append(b.After, ledger.Position{
+			Branch: ledger.BranchID(rapid.Uint32Min(1).Draw(t, "after branch")), Sequence: rapid.Uint64Min(1).Draw(t, "after sequence"),
+		})
+	}
+	copy(b.PrevHash[:], rapid.SliceOfN(rapid.Byte(), 0, 32).Draw(t, "hash"))
+	return b
+}
+
+// toMessage is the batch as the generated code has it.
+func toMessage(b *ledger.Batch) *bankv1.Batch {
+	m := &bankv1.Batch{Branch: uint32(b.Branch), Epoch: b.Epoch, FirstSequence: b.FirstSequence}
+	for _, e := range b.Entries {
+		entry := &bankv1.Entry{Sequence: e.Sequence, Clock: e.Clock, RecordedAtUnixMs: e.RecordedAt, CustomerId: e.CustomerID, RequestId: e.RequestID}
+		amount := int64(e.Amount)
+		switch e.Kind {
+		case ledger.Deposit:
+			entry.Fact = &bankv1.Entry_Deposit{Deposit: &bankv1.Deposit{Account: e.Account, Amount: amount}}
+		case ledger.Withdrawal:
+			entry.Fact = &bankv1.Entry_Withdrawal{Withdrawal: &bankv1.Withdrawal{Account: e.Account, Amount: amount}}
+		case ledger.Transfer:
+			entry.Fact = &bankv1.Entry_Transfer{Transfer: &bankv1.Transfer{FromAccount: e.Account, ToAccount: e.ToAccount, Amount: amount}}
+		case ledger.Grant:
+			entry.Fact = &bankv1.Entry_Grant{Grant: &bankv1.Grant{Account: e.Account, ToBranch: uint32(e.ToBranch), Amount: amount}}
+		}
+		m.Entries = append(m.Entries, entry)
+	}
+	for _, p := range b.After {
+		m.After = append(m.After, &bankv1.Position{Branch: uint32(p.Branch), Sequence: p.Sequence})
+	}
+	if b.PrevHash != (ledger.Hash{}) {
+		m.PrevHash = b.PrevHash[:]
+	}
+	return m
+}
+
+// The bytes of a batch are those of the generated message, and give back the
+// batch.
+func TestBatchBytes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := drawBatch(t)
+		s := ledger.NewSealed(b)
+		want, err := proto.MarshalOptions{Deterministic: true}.Marshal(toMessage(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(s.Bytes, want) {
+			t.Fatalf("encoded to %x, the generated code to %x", s.Bytes, want)
+		}
+		opened, err := ledger.OpenSealed(s.Bytes, s.Hash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(s, opened); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+func sampleBatch() *ledger.Batch {
+	b := &ledger.Batch{
+		Branch: 3, Epoch: 2, FirstSequence: 7,
+		Entries: []ledger.Entry{deposit(7, "a", 300), withdrawal(8, "a", 1), transfer(9, "a", "b", 2), grant(10, "a", 4, 5)},
+		After:   []ledger.Position{{Branch: 1, Sequence: 200}, {Branch: 2, Sequence: 1}},
+	}
+	b.Entries[0].RequestID, b.Entries[0].CustomerID, b.Entries[0].RecordedAt = "r", -1, 1700000000000
+	b.PrevHash[0] = 1
+	return b
+}
+
+// open hashes bytes and opens them, as an attacker could.
+func open(b []byte) (*ledger.Sealed, error) { return ledger.OpenSealed(b, sha256.Sum256(b)) }
+
+// A batch that was cut short anywhere is refused by the hash; and under a hash
+// of its own it is refused, or another batch with these bytes only.
+func TestBatchCutShort(t *testing.T) {
+	s := ledger.NewSealed(sampleBatch())
+	for n := range s.Bytes {
+		if cut, err := open(s.Bytes[:n]); err == nil && !bytes.Equal(ledger.NewSealed(cut.Batch).Bytes, s.Bytes[:n]) {
+			t.Errorf("%d bytes are not the only ones of their batch", n)
+		}
+		if _, err := ledger.OpenSealed(s.Bytes[:n], s.Hash); !errors.Is(err, ledger.ErrBatchHash) {
+			t.Errorf("%d bytes under the whole batch's hash: %v", n, err)
+		}
+	}
+}
+
+// One flipped bit is refused by the hash; and under a hash of its own it is
+// refused, or another batch with these bytes only.
+func TestBatchFlippedBit(t *testing.T) {
+	s := ledger.NewSealed(sampleBatch())
+	for n := range 8 * len(s.Bytes) {
+		flipped := bytes.Clone(s.Bytes)
+		flipped[n/8] ^= 1 << (n % 8)
+		if _, err := ledger.OpenSealed(flipped, s.Hash); !errors.Is(err, ledger.ErrBatchHash) {
+			t.Errorf("bit %d: %v", n, err)
+		}
+		if other, err := open(flipped); err == nil && !bytes.Equal(ledger.NewSealed(other.Batch).Bytes, flipped) {
+			t.Errorf("bit %d makes bytes that are not the only ones of their batch: %+v", n, other.Batch)
+		}
+	}
+}
+
+// Only the canonical form is a batch: protobuf would take all of these.
+func TestBatchNotCanonical(t *testing.T) {
+	fact := protowire.AppendVarint(protowire.AppendTag(protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "a"), 2, protowire.VarintType), 5)
+	entry := func(more ...byte) []byte {
+		e := append([]byte{1 << 3, 1, 2 << 3, 1}, protowire.AppendBytes(protowire.AppendTag(nil, 6, protowire.BytesType), fact)...)
+		return append(e, more...)
+	}
+	batch := func(entry []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag([]byte{1 << 3, 9, 3 << 3, 1}, 4, protowire.BytesType), entry)
+	}
+	if _, err := open(batch(entry())); err != nil {
+		t.Fatal(err)
+	}
+	second := protowire.AppendBytes(protowire.AppendTag(nil, 7, protowire.BytesType), fact)
+	for name, in := range map[string][]byte{
+		"nothing":                    {},
+		"an unknown field":           append(batch(entry()), 7<<3, 1),
+		"an unknown field, in entry": batch(entry(10<<3, 1)),
+		"a default":                  append([]byte{1 << 3, 9, 2 << 3, 0, 3 << 3, 1}, batch(entry())[4:]...),
+		"a field twice":              append([]byte{1 << 3, 9, 1 << 3, 9, 3 << 3, 1}, batch(entry())[4:]...),
+		"fields out of order":        append([]byte{3 << 3, 1, 1 << 3, 9}, batch(entry())[4:]...),
+		"a number in two bytes":      append([]byte{1 << 3, 0x89, 0, 3 << 3, 1}, batch(entry())[4:]...),
+		"a tag in two bytes":         append([]byte{1<<3 | 0x80, 0, 9, 3 << 3, 1}, batch(entry())[4:]...),
+		"bytes for a number":         append([]byte{1<<3 | 2, 1, 9, 3 << 3, 1}, batch(entry())[4:]...),
+		"a number for bytes":         append(batch(entry()), 6<<3, 1),
+		"a fixed number":             append([]byte{1<<3 | 5, 9, 0, 0, 0, 3 << 3, 1}, batch(entry())[4:]...),
+		"a group":                    append(batch(entry()), 7<<3|3, 7<<3|4),
+		"two facts":                  batch(entry(second...)),
+		"a short hash":               append(batch(entry()), 6<<3|2, 1, 1),
+		"a hash of zeros":            append(append(batch(entry()), 6<<3|2, 32), make([]byte, 32)...),
+		"a branch of 33 bits":        append([]byte{1 << 3, 0x80, 0x80, 0x80, 0x80, 0x10, 3 << 3, 1}, batch(entry())[4:]...),
+		"text that is not UTF-8":     bytes.Replace(batch(entry()), []byte("a"), []byte{0xff}, 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if s, err := open(in); !errors.Is(err, ledger.ErrBatchFormat) {
+				t.Errorf("got %+v, %v", s, err)
+			}
+		})
+	}
+}
+
+// Whatever bytes come in, they are refused or they are the only form of the
+// batch that comes out.
+func FuzzOpenSealed(f *testing.F) {
+	s := ledger.NewSealed(sampleBatch())
+	f.Add(s.Bytes)
+	f.Add(s.Bytes[:len(s.Bytes)/2])
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, in []byte) {
+		s, err := open(in)
+		if err != nil {
+			return
+		}
+		if again := ledger.NewSealed(s.Batch); !bytes.Equal(again.Bytes, in) || again.Hash != s.Hash {
+			t.Errorf("%x is a batch that is encoded to %x", in, again.Bytes)
+		}
+		var m bankv1.Batch
+		if err := proto.Unmarshal(in, &m); err != nil {
+			t.Errorf("the generated code refuses %x: %v", in, err)
+		}
+		if diff := cmp.Diff(toMessage(s.Batch).String(), m.String()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

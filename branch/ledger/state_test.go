@@ -1,0 +1,77 @@
+package ledger_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"passbook/branch/ledger"
+)
+
+// A ledger restored from what its commits held goes on as the first one.
+func TestRestore(t *testing.T) {
+	first := newLedger(t, 20, 1, 2)
+	opening := ledger.AccountState{Name: "shared", Escrow: []ledger.Amount{10, 10}, Paid: []ledger.Amount{10, 10}, Last: []uint64{0, 0}}
+	disk := map[string]ledger.AccountState{"shared": opening}
+	for _, s := range []*ledger.Sealed{
+		seal(1, transfer(1, "shared", "a", 7)), seal(2, deposit(1, "b", 2)), seal(1, grant(2, "a", 2, 3), withdrawal(3, "a", 4)),
+	} {
+		if _, err := first.PostBatch(s); err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range first.TakeTouched() {
+			disk[a.Name] = a
+		}
+	}
+	second := newLedger(t, 20, 1, 2)
+	accounts := []ledger.AccountState{disk["b"], disk["shared"], disk["a"]}
+	if err := second.Restore([]ledger.Head{first.Head(0), first.Head(1)}, accounts, first.Clock()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(viewOf(first), viewOf(second)); diff != "" {
+		t.Error(diff)
+	}
+	for _, l := range []*ledger.Ledger{first, second} {
+		if _, err := l.PostBatch(seal(2, withdrawal(2, "a", 3))); err != nil {
+			t.Error(err)
+		}
+	}
+	if diff := cmp.Diff(viewOf(first), viewOf(second)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A state that is damaged is refused, and changes nothing.
+func TestRestoreRefuses(t *testing.T) {
+	good := func() ledger.AccountState {
+		return ledger.AccountState{Name: "a", Escrow: []ledger.Amount{1, 2}, Paid: []ledger.Amount{3, 0}, Last: []uint64{1, 0}}
+	}
+	for _, test := range []struct {
+		name   string
+		heads  int
+		change func(*ledger.AccountState)
+	}{
+		{"a missing journal", 1, func(*ledger.AccountState) {}},
+		{"a missing escrow", 2, func(a *ledger.AccountState) { a.Escrow = a.Escrow[:1] }},
+		{"a missing payment", 2, func(a *ledger.AccountState) { a.Paid = nil }},
+		{"a missing last entry", 2, func(a *ledger.AccountState) { a.Last = a.Last[:1] }},
+		{"a negative escrow", 2, func(a *ledger.AccountState) { a.Escrow = []ledger.Amount{-1, 4} }},
+		{"sums that differ", 2, func(a *ledger.AccountState) { a.Paid[0]++ }},
+		{"an overflow", 2, func(a *ledger.AccountState) { a.Escrow = []ledger.Amount{ledger.MaxAmount, ledger.MaxAmount} }},
+		{"an account twice", 2, func(a *ledger.AccountState) { a.Name = "b" }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := newLedger(t, 20, 1, 2)
+			before := viewOf(l)
+			a, b := good(), good()
+			b.Name = "b"
+			test.change(&a)
+			if err := l.Restore(make([]ledger.Head, test.heads), []ledger.AccountState{b, a}, 9); err == nil {
+				t.Error("no error")
+			}
+			if diff := cmp.Diff(before, viewOf(l)); diff != "" {
+				t.Errorf("the ledger changed: %s", diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,198 @@
+package replica_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+)
+
+// The transcripts in testdata tell how the protocol goes. Run with -rewrite to
+// write down what it does now.
+//
+// Messages wait until they are delivered: one by one with deliver, or with
+// stabilize until none are left. A line "1 -> 2: …" is a message on its way; the
+// other lines are what a branch does.
+func TestTranscripts(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		if strings.Contains(path, "rapid") {
+			return
+		}
+		var b *bank
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			if d.Cmd == "bank" {
+				b = openBank(t, d)
+			}
+			b.t, b.out = t, &strings.Builder{}
+			b.command(d)
+			if b.out.Len() == 0 {
+				return "ok"
+			}
+			return b.out.String()
+		})
+	})
+}
+
+func (b *bank) command(d *datadriven.TestData) {
+	switch d.Cmd {
+	case "bank":
+		b.start(d)
+	case "deposit", "withdraw", "transfer":
+		b.write(d)
+	case "query":
+		b.query(d)
+	case "deliver":
+		b.deliver(d)
+	case "drop", "duplicate":
+		b.meddle(d)
+	case "stabilize":
+		b.quiet = d.HasArg("quiet")
+		b.stabilize()
+		b.quiet = false
+	case "tick":
+		b.tick(replica.Millis(number(b.t, d, 0)))
+	case "cut":
+		b.eachPair(d, (*bank).cut)
+	case "heal":
+		b.eachPair(d, (*bank).heal)
+	case "crash":
+		b.crash(b.branch(d))
+	case "wipe":
+		b.branch(d).disk.Wipe()
+	case "backup":
+		n := b.branch(d)
+		n.backup = n.disk.Copy()
+	case "restore":
+		n := b.branch(d)
+		n.disk = n.backup
+		n.disk.Crash(n.disk.Unsynced())
+	case "restart":
+		b.restart(b.branch(d))
+	case "balances":
+		b.balances(d)
+	case "status":
+		b.status(b.branch(d))
+	default:
+		b.t.Fatalf("%s: unknown command %s", d.Pos, d.Cmd)
+	}
+}
+
+// write is `deposit 1 100`, `withdraw 1 100` or `transfer 1 100 to=x`, with
+// account=, id=, home=, level=, session= and within=.
+func (b *bank) write(d *datadriven.TestData) {
+	n := b.branch(d)
+	op := replica.Operation{
+		Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: ledger.Amount(number(b.t, d, 1)), CustomerID: 1},
+		Home:  ledger.BranchID(option(b.t, d, "home", 0)), Acknowledge: replica.Reachable,
+		Session: b.sessions[text(d, "session")], Deadline: b.now + replica.Millis(option(b.t, d, "within", 5000)),
+	}
+	switch d.Cmd {
+	case "withdraw":
+		op.Entry.Kind = ledger.Withdrawal
+	case "transfer":
+		op.Entry.Kind, op.Entry.ToAccount = ledger.Transfer, text(d, "to")
+	}
+	if account := text(d, "account"); account != "" {
+		op.Entry.Account = account
+	}
+	op.Entry.RequestID = text(d, "id")
+	if level := text(d, "level"); level != "" {
+		op.Acknowledge = map[string]replica.Level{"local": replica.Local, "reachable": replica.Reachable, "majority": replica.Majority, "all": replica.All}[level]
+	}
+	op.ID = b.call(d, n)
+	n.replica.Submit(op)
+	b.turn(n)
+}
+
+// query is `query 1`, with account=, strong, session= and within=.
+func (b *bank) query(d *datadriven.TestData) {
+	n := b.branch(d)
+	q := replica.Query{
+		Account: ledger.SharedAccount, Strong: d.HasArg("strong"), Session: b.sessions[text(d, "session")],
+		Deadline: b.now + replica.Millis(option(b.t, d, "within", 5000)),
+	}
+	if account := text(d, "account"); account != "" {
+		q.Account = account
+	}
+	q.ID = b.call(d, n)
+	n.replica.Ask(q)
+	b.turn(n)
+}
+
+// call names a call by its command line.
+func (b *bank) call(d *datadriven.TestData, n *node) uint64 {
+	b.calls++
+	name := d.Cmd
+	for _, a := range d.CmdArgs[1:] {
+		if a.Key != "level" && a.Key != "within" {
+			name += " " + a.String()
+		}
+	}
+	n.calls[b.calls] = pendingCall{name: name, session: text(d, "session")}
+	return b.calls
+}
+
+// balances shows every branch's view of an account: the balance, and the
+// escrow of each branch.
+func (b *bank) balances(d *datadriven.TestData) {
+	account := ledger.SharedAccount
+	if text(d, "account") != "" {
+		account = text(d, "account")
+	}
+	for _, n := range b.nodes {
+		if n.replica == nil {
+			b.say("%d: down", n.id)
+			continue
+		}
+		l := n.replica.Ledger()
+		escrow := []string{}
+		for i, id := range l.Branches() {
+			escrow = append(escrow, fmt.Sprintf("%d may spend %d", id, l.Escrow(account, i)))
+		}
+		b.say("%d: balance %d: %s", n.id, l.Balance(account), strings.Join(escrow, ", "))
+	}
+}
+
+func (b *bank) status(n *node) {
+	s := n.replica.Status()
+	b.say("%d: %s", n.id, map[replica.State]string{replica.Recovering: "recovering", replica.Serving: "serving", replica.Halted: "halted"}[s.State])
+	if s.Reason != "" {
+		b.say("   reason: %s", s.Reason)
+	}
+	for _, p := range s.Peers {
+		reach := "reachable"
+		if !p.Reachable {
+			reach = "unreachable"
+		}
+		b.say("   branch %d is %s, has %d, lacks %d", p.Branch, reach, p.Acked, p.Lag)
+	}
+	for _, a := range s.Alarms {
+		b.say("   alarm: %s", a)
+	}
+}
+
+func text(d *datadriven.TestData, key string) string {
+	if a, ok := d.Arg(key); ok && len(a.Vals) > 0 {
+		return strings.Join(a.Vals, " ")
+	}
+	return ""
+}
+
+func option(t *testing.T, d *datadriven.TestData, key string, otherwise int) int {
+	v := otherwise
+	d.MaybeScanArgs(t, key, &v)
+	return v
+}
+
+// number is the k-th argument.
+func number(t *testing.T, d *datadriven.TestData, k int) (v int) {
+	t.Helper()
+	if _, err := fmt.Sscan(d.CmdArgs[k].Key, &v); err != nil {
+		t.Fatalf("%s: %v", d.Pos, err)
+	}
+	return v
+}

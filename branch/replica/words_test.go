@@ -1,0 +1,141 @@
+package replica_test
+
+import (
+	"fmt"
+	"strings"
+
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+)
+
+// What the transcripts say.
+
+func (b *bank) sayCommit(n *node, c *ledger.Commit) {
+	for _, s := range c.Batches {
+		verb := "applies"
+		if s.Batch.Branch == n.id {
+			verb = "syncs"
+		}
+		b.detail("%d: %s %s", n.id, verb, batchText(s.Sealed))
+	}
+	if c.Sync && len(c.Batches) == 0 && !c.Settled {
+		b.detail("%d: syncs", n.id)
+	}
+}
+
+func (b *bank) sayReply(n *node, r *replica.Reply) {
+	c, ok := n.calls[r.ID]
+	if !ok {
+		b.t.Fatalf("branch %d answers call %d twice: %+v", n.id, r.ID, r)
+	}
+	delete(n.calls, r.ID)
+	switch {
+	case r.Err != nil:
+		b.say("%d: answers %s: %v", n.id, c.name, r.Err)
+		return
+	case r.Forward != 0:
+		b.say("%d: answers %s: ask branch %d", n.id, c.name, r.Forward)
+		return
+	}
+	s := fmt.Sprintf("balance %d", r.Balance)
+	if r.Receipt.Sequence > 0 {
+		s = fmt.Sprintf("success, entry %d/%d, %s", r.Receipt.Branch, r.Receipt.Sequence, s)
+	}
+	if r.Replay {
+		s += ", a replay"
+	}
+	if len(r.Unreachable) > 0 {
+		s += fmt.Sprintf(", not at %v", r.Unreachable)
+	}
+	if c.session != "" {
+		b.sessions[c.session] = r.Session
+		s += ", session " + positions(r.Session)
+	}
+	b.say("%d: answers %s: %s", n.id, c.name, s)
+}
+
+func positions(ps []ledger.Position) string {
+	var out []string
+	for _, p := range ps {
+		out = append(out, fmt.Sprintf("%d/%d", p.Branch, p.Sequence))
+	}
+	return "{" + strings.Join(out, " ") + "}"
+}
+
+// batchText is as in "1/3 withdrawal 50, grant 7 to 2 (after {2/1})".
+func batchText(s *ledger.Sealed) string {
+	var entries []string
+	for _, e := range s.Batch.Entries {
+		t := fmt.Sprintf("%s %d", e.Kind, e.Amount)
+		if e.Account != ledger.SharedAccount {
+			t += " of " + e.Account
+		}
+		switch e.Kind {
+		case ledger.Grant:
+			t += fmt.Sprintf(" to branch %d", e.ToBranch)
+		case ledger.Transfer:
+			t += " to " + e.ToAccount
+		}
+		entries = append(entries, t)
+	}
+	t := fmt.Sprintf("%d/%d %s", s.Batch.Branch, s.Batch.FirstSequence, strings.Join(entries, ", "))
+	if len(s.Batch.After) > 0 {
+		t += " (after " + positions(s.Batch.After) + ")"
+	}
+	return t
+}
+
+func messageText(m *replica.Message) string {
+	switch {
+	case m.Claim != nil:
+		return fmt.Sprintf("claim %d, ticket %d.%d", m.Claim.Amount, m.Claim.Ticket.Clock, m.Claim.Ticket.Branch)
+	case m.ClaimAnswer != nil && m.ClaimAnswer.Failed, m.CollectAnswer != nil && m.CollectAnswer.Failed:
+		return "the call failed"
+	case m.ClaimAnswer != nil:
+		return fmt.Sprintf("granted %d, see entry %d", m.ClaimAnswer.Granted, m.ClaimAnswer.Sequence)
+	case m.Collect != nil:
+		t := fmt.Sprintf("look %d", m.Collect.Look)
+		if m.Collect.Hold {
+			t += ", hold the account"
+		}
+		return t
+	case m.CollectAnswer != nil:
+		t := fmt.Sprintf("last entry %d, paid %d", m.CollectAnswer.Last, m.CollectAnswer.Paid)
+		if m.CollectAnswer.Watched {
+			t += fmt.Sprintf(", at most %d since", m.CollectAnswer.Most)
+		}
+		return t
+	}
+	return frameText(m.Frame)
+}
+
+func frameText(f *replica.Frame) string {
+	var parts []string
+	if f.Hello != nil {
+		var applied []ledger.Position
+		for _, a := range f.Hello.Applied {
+			applied = append(applied, a.Position)
+		}
+		parts = append(parts, "hello, I have "+positions(applied))
+	}
+	for _, s := range f.Batches {
+		parts = append(parts, "batch "+batchText(s))
+	}
+	if f.Ack != nil {
+		t := fmt.Sprintf("ack %d", f.Ack.Applied)
+		if f.Ack.Synced > 0 {
+			t += fmt.Sprintf(" (synced %d)", f.Ack.Synced)
+		}
+		if f.Ack.Forked {
+			t += ", your journal has forked"
+		}
+		parts = append(parts, t)
+	}
+	for _, w := range f.Wants {
+		parts = append(parts, fmt.Sprintf("I want journal %d after entry %d", w.Branch, w.Sequence))
+	}
+	if f.Sync {
+		parts = append(parts, "please sync")
+	}
+	return strings.Join(parts, "; ")
+}
