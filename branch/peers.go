@@ -3,6 +3,7 @@ package branch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"time"
@@ -92,7 +93,7 @@ func (b *Branch) letOut(m replica.Message) {
 // claim calls the peer and gives its answer, or that there is none, to the
 // loop.
 func (p *peer) claim(ctx context.Context, c *replica.Claim) {
-	ctx, cancel := context.WithTimeout(ctx, 2*p.branch.cfg.PeerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	res, err := p.branch.service.Claim(p.call(ctx), &bankv1.ClaimRequest{
 		Branch: uint32(p.branch.id), Account: c.Account, Amount: int64(c.Amount),
@@ -107,7 +108,7 @@ func (p *peer) claim(ctx context.Context, c *replica.Claim) {
 
 // collect calls the peer for one look and gives its answer to the loop.
 func (p *peer) collect(ctx context.Context, c *replica.Collect) {
-	ctx, cancel := context.WithTimeout(ctx, p.branch.cfg.PeerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	res, err := p.branch.service.Collect(p.call(ctx), &bankv1.CollectRequest{
 		Branch: uint32(p.branch.id), Account: c.Account, Collect: c.Collect, Look: c.Look, Hold: c.Hold,
@@ -271,8 +272,11 @@ func receiveOne(r *replica.Replica, self ledger.BranchID, batch *ledger.Batch) o
 	}
 	for _, a := range batch.After {
 		k, ok := view.Index(a.Branch)
-		if !ok || view.Head(k).Sequence < a.Sequence {
-			return oneResult{err: &GapError{Branch: a.Branch, Want: a.Sequence, Got: e.Sequence}}
+		if !ok {
+			return oneResult{err: inputErrorf("after: this bank has no branch %d", a.Branch)}
+		}
+		if at := view.Head(k).Sequence; at < a.Sequence {
+			return oneResult{err: fmt.Errorf("the entry comes after entry %d of branch %d, which is applied here up to %d: %w", a.Sequence, a.Branch, at, errGap)}
 		}
 	}
 	if batch.PrevHash == (ledger.Hash{}) {
@@ -294,7 +298,7 @@ func receiveOne(r *replica.Replica, self ledger.BranchID, batch *ledger.Batch) o
 	}
 	r.Receive(replica.Message{From: batch.Branch, To: self, Frame: &replica.Frame{Batches: []*ledger.Sealed{sealed}}})
 	if head = view.Head(i); head.Sequence != e.Sequence {
-		return oneResult{err: errors.New("the journal of the branch is stopped here: see the alarms in GetStatus")}
+		return oneResult{err: errForked}
 	}
 	return oneResult{head: head}
 }

@@ -42,11 +42,13 @@ type call struct {
 	peer    *peer
 	account string
 	sentAt  Millis
-	// collect is set for a look; what follows is for a claim.
-	collect  *collect
-	answered bool
-	failed   bool
-	granted  ledger.Amount
+	// collect is set for a look, which is sent again at askAgainAt; what
+	// follows is for a claim.
+	collect    *collect
+	askAgainAt Millis
+	answered   bool
+	failed     bool
+	granted    ledger.Amount
 	// sequence is what must be applied of the peer's journal for its answer to
 	// show in this branch's view.
 	sequence uint64
@@ -292,6 +294,12 @@ func (r *Replica) richestPeers(name string) ([]*peer, ledger.Amount) {
 // callable reports whether a call to a peer has a chance.
 func (r *Replica) callable(p *peer) bool { return p.linked && p.heard && r.now >= p.suspectUntil }
 
+// tooLate reports whether a call has gone unanswered, and nothing else has come
+// from the peer, for longer than a peer may take that only has much to do.
+func (r *Replica) tooLate(c *call) bool {
+	return r.now-max(c.sentAt, c.peer.heardAt) >= patience*r.cfg.PeerTimeout
+}
+
 // suspect has a peer not be called for a while, unless it is heard from.
 func (r *Replica) suspect(p *peer) { p.suspectUntil = r.now + r.cfg.PeerTimeout }
 
@@ -403,8 +411,8 @@ func (r *Replica) failCall(c *call) {
 // expireWaiting gives up the writes and calls that have waited too long.
 func (r *Replica) expireWaiting() {
 	for _, id := range sortedKeys(r.calls) {
-		if c := r.calls[id]; c.collect == nil && r.now-c.sentAt >= 2*r.cfg.PeerTimeout {
-			if c.peer.heardAt <= c.sentAt {
+		if c := r.calls[id]; c.collect == nil && r.now-c.sentAt >= patience*r.cfg.PeerTimeout {
+			if r.tooLate(c) {
 				r.suspect(c.peer) // else it only serves its own, older writes first
 			}
 			r.failCall(c)

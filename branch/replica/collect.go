@@ -125,7 +125,7 @@ func (r *Replica) startLook(c *collect) {
 
 func (r *Replica) sendLook(c *collect, p *peer, ask Collect) {
 	call := r.newCall(p, c.account)
-	call.collect = c
+	call.collect, call.askAgainAt = c, r.now+lookRetry
 	ask.ID = call.id
 	r.send(p, Message{Collect: &ask})
 }
@@ -383,13 +383,12 @@ func (r *Replica) expireCollects() {
 		if call == nil || call.collect == nil {
 			continue
 		}
-		switch waited := r.now - call.sentAt; {
-		case waited >= r.cfg.PeerTimeout:
+		switch {
+		case r.tooLate(call):
 			r.suspect(call.peer)
 			r.failCall(call)
-		case waited >= lookRetry && !call.answered:
-			// answered marks that the look was sent again.
-			call.answered = true
+		case r.now >= call.askAgainAt:
+			call.askAgainAt = r.now + r.cfg.PeerTimeout
 			c := call.collect
 			r.send(call.peer, Message{Collect: &Collect{ID: call.id, Account: c.account, Collect: c.id, Look: c.look, Hold: c.holds()}})
 		}

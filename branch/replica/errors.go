@@ -39,7 +39,7 @@ type UnavailableError struct {
 }
 
 func (e *UnavailableError) Error() string {
-	s := "unavailable: " + e.Reason
+	s := e.Reason
 	if e.Account != "" {
 		s += fmt.Sprintf("; this branch can pay %d of account %q", e.Available, e.Account)
 	}

@@ -24,6 +24,10 @@ const (
 	maxAlarms = 64
 )
 
+// patience is how many peer time-outs a call may take to a peer that is linked
+// and silent.
+const patience = 3
+
 // Spans of time.
 const (
 	// gapDelay is how long a batch that came early waits for what it depends

@@ -1,6 +1,7 @@
 package replica_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -31,6 +32,11 @@ func (b *bank) sayReply(n *node, r *replica.Reply) {
 	delete(n.calls, r.ID)
 	switch {
 	case r.Err != nil:
+		var unavailable *replica.UnavailableError
+		if errors.As(r.Err, &unavailable) {
+			b.say("%d: answers %s: unavailable: %v", n.id, c.name, r.Err)
+			return
+		}
 		b.say("%d: answers %s: %v", n.id, c.name, r.Err)
 		return
 	case r.Forward != 0:

@@ -111,19 +111,24 @@ func (o *oracle) committed(p *process, c *ledger.Commit) {
 				o.w.fail("a batch can be opened", "%v", err)
 			}
 		}
-		for k := range b.Batch.Entries {
-			e := &b.Batch.Entries[k]
-			known := int(e.Sequence) <= len(o.journals[i])
-			switch {
-			case known && o.journals[i][e.Sequence-1] == *e:
-			case known && i == p.index && p.wiped:
-				o.forget(p, e.Sequence-1)
-				o.record(i, e)
-			case !known && i == p.index:
-				o.record(i, e)
-			default:
-				o.w.fail("nothing leaves a branch before it is synced", "branch %d has entry %+v of branch %d", p.id, e, b.Batch.Branch)
-			}
+		o.hold(p, i, b.Sealed)
+	}
+}
+
+// hold notes a batch of the i-th journal that a branch has on disk.
+func (o *oracle) hold(p *process, i int, s *ledger.Sealed) {
+	for k := range s.Batch.Entries {
+		e := &s.Batch.Entries[k]
+		known := int(e.Sequence) <= len(o.journals[i])
+		switch {
+		case known && o.journals[i][e.Sequence-1] == *e:
+		case known && i == p.index && p.wiped:
+			o.forget(p, e.Sequence-1)
+			o.record(i, e)
+		case !known && i == p.index:
+			o.record(i, e)
+		default:
+			o.w.fail("nothing leaves a branch before it is synced", "branch %d has entry %+v of branch %d", p.id, e, s.Batch.Branch)
 		}
 	}
 }
@@ -173,17 +178,21 @@ func (o *oracle) booted(p *process) {
 	i := p.index
 	l := p.replica.Ledger()
 	head := l.Head(i).Sequence
-	if !p.wiped {
-		if head < o.local[i] || head < uint64(len(o.journals[i])) {
-			o.w.fail("nothing synced is lost", "branch %d starts with %d entries of its own, %d were promised and %d synced", p.id, head, o.local[i], len(o.journals[i]))
-			return
-		}
-		batches, _ := p.disk.Batches(p.id, uint64(len(o.journals[i])), math.MaxInt)
-		for _, b := range batches { // the commit that was under way has survived
-			for k := range b.Batch.Entries {
-				o.record(i, &b.Batch.Entries[k])
-			}
-		}
+	after := uint64(len(o.journals[i]))
+	switch {
+	case p.wiped && p.disk.image.settled:
+		after = 0 // it crashed just when it began to serve
+	case !p.wiped && (head < o.local[i] || head < after):
+		o.w.fail("nothing synced is lost", "branch %d starts with %d entries of its own, %d were promised and %d synced", p.id, head, o.local[i], after)
+		return
+	}
+	batches, _ := p.disk.Batches(p.id, after, math.MaxInt)
+	for _, b := range batches { // the commit that was under way has survived
+		o.hold(p, i, b)
+	}
+	if p.wiped && p.disk.image.settled {
+		o.forget(p, head)
+		p.wiped = false
 	}
 	o.look(p)
 }

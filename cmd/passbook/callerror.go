@@ -96,7 +96,9 @@ func detailLines(err error) []string {
 		case *bankv1.InsufficientFunds:
 			lines = append(lines, fmt.Sprintf("the %s account had at most %d over all branches; %d was asked for", d.GetAccount(), d.GetBalance(), d.GetAmount()))
 		case *bankv1.EscrowUnavailable:
-			lines = append(lines, fmt.Sprintf("%d was asked for, and this branch can pay %d%s; nothing was recorded", d.GetAmount(), d.GetAvailable(), heldText(d.GetHeld())))
+			if d.GetAmount() > 0 { // else it was a query
+				lines = append(lines, fmt.Sprintf("%d was asked for, and this branch can pay %d%s; nothing was recorded", d.GetAmount(), d.GetAvailable(), heldText(d.GetHeld())))
+			}
 		case *bankv1.NotReplicated:
 			lines = append(lines, fmt.Sprintf("recorded as entry %s; not confirmed by %s yet", receiptText(d.GetReceipt()), branches(d.GetMissingBranches())))
 		}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"passbook/branch/journal"
+)
+
+// maxFindings is how many of the findings of one directory are shown.
+const maxFindings = 20
+
+func (a *app) verifyCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "verify DIR...",
+		Short: "Check data directories while their branches don't run",
+		Long: `Verify checks data directories, and changes nothing: that the hashes chain
+every journal from its first batch; and that adding up all entries again gives
+the accounts, running balances, request ids and statements that are stored.
+Several directories must be of one bank, hold the same journals, as far as
+each goes, and have each request id once; who is behind is said, and is no
+fault: a branch that runs again catches up.
+
+DIR is the directory of a branch or of a whole bank, with one for each branch.
+A branch that runs holds its directory: stop it first. The exit code is 0 when
+all is as it must be, 1 when it is not, and 2 when DIR can't be checked.`,
+		Example: "  passbook verify ./passbook-data\n  passbook verify /var/lib/passbook/branch-1 /mnt/backup/branch-1 --json",
+		GroupID: bankGroup,
+		Args:    dataDirArguments,
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print the result as one line of JSON")
+	return a.does(c, func(_ context.Context, args []string) error {
+		dirs, err := dataDirs(args)
+		if err != nil {
+			return err
+		}
+		r, err := verifyAll(dirs)
+		switch {
+		case err != nil:
+			return err
+		case asJSON:
+			err = a.ui.verifiedJSON(r)
+		default:
+			err = a.ui.verified(r)
+		}
+		if err == nil && len(r.Findings) > 0 {
+			err = fmt.Errorf("%s found", count(r.found, "fault"))
+		}
+		return err
+	})
+}
+
+// dataDirArguments takes at least one argument.
+func dataDirArguments(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("%s needs a data directory, such as ./passbook-data", c.CommandPath())
+	}
+	return nil
+}
+
+// dataDirs returns the directories of branches that the arguments stand for.
+func dataDirs(args []string) ([]string, error) {
+	var dirs []string
+	for _, arg := range args {
+		entries, err := os.ReadDir(arg)
+		if err != nil {
+			return nil, usagef("%s can't be verified: %w", arg, err)
+		}
+		var below []string
+		for _, e := range entries {
+			if e.IsDir() && strings.HasPrefix(e.Name(), "branch-") {
+				below = append(below, filepath.Join(arg, e.Name()))
+			}
+		}
+		// By their numbers: branch-2 before branch-10.
+		slices.SortStableFunc(below, func(a, b string) int { return len(a) - len(b) })
+		if below == nil {
+			below = []string{arg}
+		}
+		dirs = append(dirs, below...)
+	}
+	for i, dir := range dirs {
+		if slices.Contains(dirs[:i], dir) {
+			return nil, usagef("%s is named twice", dir)
+		}
+	}
+	return dirs, nil
+}
+
+// verification is what verify has to tell.
+type verification struct {
+	Checked  []journal.Checked
+	Lags     []journal.Lag
+	Findings []journal.Finding
+	// found counts the findings, also those that are not shown.
+	found int
+}
+
+// verifyAll verifies directories and compares them. All stay open until the
+// end, so that no branch can begin to run.
+func verifyAll(dirs []string) (r *verification, err error) {
+	r = &verification{}
+	shown := make(map[string]int)
+	report := func(f journal.Finding) {
+		r.found++
+		if shown[f.Dir]++; shown[f.Dir] <= maxFindings {
+			r.Findings = append(r.Findings, f)
+		}
+	}
+	var open []*journal.Verified
+	defer func() {
+		for _, v := range open {
+			err = errors.Join(err, v.Close())
+		}
+	}()
+	for _, dir := range dirs {
+		v, err := journal.Verify(dir, nil, report)
+		if err != nil {
+			return nil, unverifiable(dir, err)
+		}
+		open = append(open, v)
+	}
+	r.Lags, err = journal.Compare(open, report)
+	for _, v := range open {
+		r.Checked = append(r.Checked, v.Checked)
+	}
+	return r, err
+}
+
+// unverifiable says why a directory could not be looked at.
+func unverifiable(dir string, err error) error {
+	var held *journal.HeldError
+	switch {
+	case errors.As(err, &held):
+		return usagef("%s is in use: stop the branch first: %w", dir, held.Err)
+	case errors.Is(err, journal.ErrNoJournal):
+		return usagef("%w, and no directory named branch-1 or the like with one", err)
+	}
+	return err
+}
+
+// verified tells what was checked, and what was found.
+func (u *ui) verified(r *verification) error {
+	t := table{header: []string{"DIRECTORY", ">BRANCH", ">JOURNALS", ">BATCHES", ">ENTRIES", ">REQUEST IDS", ">ACCOUNTS", "RESULT"}}
+	for _, c := range r.Checked {
+		result := "good"
+		if c.Findings > 0 {
+			result = count(c.Findings, "fault")
+		}
+		t.add(c.Dir, c.Identity.Branch, len(c.Journals), c.Batches, c.Entries, c.Requests, c.Accounts, result)
+	}
+	if err := t.write(u.out, u.outTerminal, true); err != nil {
+		return err
+	}
+	for _, f := range r.Findings {
+		fmt.Fprintln(u.out, printable(f.String()))
+	}
+	if more := r.found - len(r.Findings); more > 0 {
+		fmt.Fprintf(u.out, "and %s\n", count(more, "more fault"))
+	}
+	for _, l := range r.Lags {
+		fmt.Fprintf(u.out, "%s is behind: the journal of branch %d ends at %d there; %s has %s more\n", l.Dir, l.Branch, l.At, l.Ahead, count(int(l.Missing), "entry"))
+	}
+	return nil
+}
+
+// verifiedJSON tells the same to a program.
+func (u *ui) verifiedJSON(r *verification) error {
+	type directory struct {
+		Directory  string `json:"directory"`
+		Branch     uint32 `json:"branch"`
+		Batches    uint64 `json:"batches"`
+		Entries    uint64 `json:"entries"`
+		RequestIDs uint64 `json:"requestIds"`
+		Accounts   uint64 `json:"accounts"`
+		Faults     int    `json:"faults"`
+	}
+	type fault struct {
+		Directory string `json:"directory"`
+		Place     string `json:"place"`
+		Problem   string `json:"problem"`
+	}
+	type lag struct {
+		Directory string `json:"directory"`
+		Ahead     string `json:"ahead"`
+		Journal   uint32 `json:"journal"`
+		Sequence  uint64 `json:"sequence"`
+		Missing   uint64 `json:"missing"`
+	}
+	out := struct {
+		Good        bool        `json:"good"`
+		Directories []directory `json:"directories"`
+		Faults      []fault     `json:"faults"`
+		Behind      []lag       `json:"behind"`
+	}{Good: r.found == 0, Directories: []directory{}, Faults: []fault{}, Behind: []lag{}}
+	for _, c := range r.Checked {
+		out.Directories = append(out.Directories, directory{c.Dir, uint32(c.Identity.Branch), c.Batches, c.Entries, c.Requests, c.Accounts, c.Findings})
+	}
+	for _, f := range r.Findings {
+		out.Faults = append(out.Faults, fault{f.Dir, f.Place, f.Problem})
+	}
+	for _, l := range r.Lags {
+		out.Behind = append(out.Behind, lag{l.Dir, l.Ahead, uint32(l.Branch), l.At, l.Missing})
+	}
+	data, err := json.Marshal(out)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(u.out, string(data))
+	return err
+}
