@@ -29,7 +29,7 @@ build: ## Build ./passbook
 	$(GO) build -o passbook ./cmd/passbook
 
 .PHONY: unit
-unit: deps $(BIN)/grpcurl ## Run the Go tests with the race detector
+unit: deps $(BIN)/grpcurl $(BIN)/buf ## Run the Go tests with the race detector
 	$(GO) test -race $(TESTFLAGS) ./...
 
 .PHONY: vet

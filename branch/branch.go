@@ -36,9 +36,11 @@ type Branch struct {
 	started  time.Time
 
 	// linksCtx ends when the links and the calls to peers are to end.
-	linksCtx  context.Context
-	cutLinks  context.CancelFunc
-	tasks     sync.WaitGroup
+	linksCtx context.Context
+	cutLinks context.CancelFunc
+	tasks    tasks
+	// failed tells why the branch must stop.
+	failed    chan error
 	gate      *gate
 	transport *http.Transport
 	// service and customers call the peer that the context names.
@@ -72,7 +74,7 @@ func Open(cfg Config) (*Branch, error) {
 
 // open returns what it has opened also with an error.
 func open(cfg Config) (*Branch, error) {
-	b := &Branch{cfg: cfg.withDefaults(), id: ledger.BranchID(cfg.ID), started: time.Now(), listener: cfg.Listener, gate: newGate(), peers: map[ledger.BranchID]*peer{}}
+	b := &Branch{cfg: cfg.withDefaults(), id: ledger.BranchID(cfg.ID), started: time.Now(), listener: cfg.Listener, gate: newGate(), failed: make(chan error, 1), peers: map[ledger.BranchID]*peer{}}
 	cfg = b.cfg
 	b.logger = cfg.Logger.With("branch", cfg.ID)
 	if _, ok := cfg.Addresses[cfg.ID]; !ok {
@@ -91,7 +93,7 @@ func open(cfg Config) (*Branch, error) {
 		}
 		b.listener = l
 	}
-	j, state, err := journal.Open(cfg.Dir, journal.Identity{Branch: b.id, Branches: branches, Opening: ledger.Amount(cfg.Opening)}, journal.Options{Logger: b.logger})
+	j, state, err := journal.Open(cfg.Dir, journal.Identity{Branch: b.id, Branches: branches, Opening: ledger.Amount(cfg.Opening)}, journal.Options{Logger: b.logger, OnFailure: b.fail})
 	if err != nil {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
 	}
@@ -150,16 +152,15 @@ func (b *Branch) Ready() <-chan struct{} { return b.loop.serving }
 func (b *Branch) Serve(ctx context.Context) error {
 	loopCtx, stopLoop := context.WithCancel(context.Background())
 	defer stopLoop()
-	failed := make(chan error, 2)
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := b.loop.run(loopCtx); err != nil {
-			failed <- err
+			b.fail(err)
 		}
 	})
 	running.Go(func() {
 		if err := b.server.Serve(b.limited()); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			failed <- fmt.Errorf("serve: %w", err)
+			b.fail(fmt.Errorf("serve: %w", err))
 		}
 	})
 	b.logger.Info(fmt.Sprintf("Branch %d listens on http://%s", b.id, b.Address()), "address", b.Address())
@@ -172,13 +173,14 @@ func (b *Branch) Serve(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		b.finishCalls()
-	case err = <-failed:
+	case err = <-b.failed:
 		b.logger.Error("branch stops at once: it can't go on without its disk", "error", err)
 	}
+	b.cutLinks()
+	stopLoop() // calls that have not finished are answered by that
 	b.stop(err)
-	stopLoop()
 	running.Wait()
-	b.tasks.Wait()
+	b.tasks.wait()
 	b.transport.CloseIdleConnections()
 	if cerr := b.journal.Close(); cerr != nil && err == nil {
 		err = fmt.Errorf("branch %d: close journal: %w", b.id, cerr)
@@ -200,10 +202,17 @@ func (b *Branch) finishCalls() {
 	}
 }
 
-// stop closes the links and the server.
+// fail has Serve stop the branch; the first cause counts.
+func (b *Branch) fail(err error) {
+	select {
+	case b.failed <- err:
+	default:
+	}
+}
+
+// stop lets replies out and closes the server.
 func (b *Branch) stop(cause error) {
 	b.setHealth(grpchealth.StatusNotServing)
-	b.cutLinks()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	if cause != nil || b.server.Shutdown(ctx) != nil {
@@ -211,15 +220,16 @@ func (b *Branch) stop(cause error) {
 	}
 }
 
-// spawn runs a task that Serve waits for.
-func (b *Branch) spawn(f func()) { b.tasks.Go(f) }
+// spawn runs a task that Serve waits for. It reports false when Serve is over.
+func (b *Branch) spawn(f func()) bool { return b.tasks.start(f) }
 
 func (b *Branch) noteState(s replica.State) {
-	switch s {
-	case replica.Serving:
+	switch {
+	case b.gate.isShut(): // and no later state changes that
+	case s == replica.Serving:
 		b.setHealth(grpchealth.StatusServing)
 		b.logger.Info("branch takes writes")
-	case replica.Halted:
+	case s == replica.Halted:
 		b.setHealth(grpchealth.StatusNotServing)
 		b.logger.Error("branch takes no more writes: its journal has forked; see the alarms in GetStatus")
 	}

@@ -223,6 +223,8 @@ func forward[Req, Res any](ctx context.Context, b *Branch, home ledger.BranchID,
 	if p == nil {
 		return nil, inputErrorf("home_branch: this bank has no branch %d", home)
 	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	res, err := call(b.customers, p.call(ctx), req)
 	if err != nil && isTransport(err) {
 		return nil, &replica.UnavailableError{Reason: fmt.Sprintf("the request belongs to branch %d, which can't be reached; it is not known whether it was carried out", home)}

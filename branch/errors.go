@@ -26,7 +26,8 @@ func inputErrorf(format string, args ...any) error {
 // Errors that are made by the shell.
 var (
 	errStopping = errors.New("this branch is stopping and takes no new calls; try another one")
-	errGap      = errors.New("entry is not the next one of its journal")
+	errGap      = errors.New("send what is missing first")
+	errForked   = errors.New("the journal of that branch has forked and is stopped here: see the alarms in GetStatus")
 )
 
 // GapError refuses an entry that is not the next one of its journal.
@@ -96,7 +97,7 @@ func codeOf(err error) (connect.Code, proto.Message) {
 		return connect.CodeAlreadyExists, nil
 	case errors.As(err, &input), errors.As(err, &limit), errors.Is(err, replica.ErrUnknownBranch), malformed(err):
 		return connect.CodeInvalidArgument, nil
-	case errors.As(err, &escrow):
+	case errors.As(err, &escrow), errors.Is(err, errForked):
 		return connect.CodeFailedPrecondition, nil
 	case errors.Is(err, errGap), errors.As(err, &outOfRange):
 		return connect.CodeOutOfRange, nil
@@ -126,7 +127,7 @@ func unavailableDetail(e *replica.UnavailableError) proto.Message {
 }
 
 func malformed(err error) bool {
-	for _, m := range []error{ledger.ErrAmount, ledger.ErrAccount, ledger.ErrRequest, ledger.ErrSelf, ledger.ErrKind} {
+	for _, m := range []error{ledger.ErrAmount, ledger.ErrAccount, ledger.ErrRequest, ledger.ErrSelf, ledger.ErrKind, ledger.ErrClock, ledger.ErrField} {
 		if errors.Is(err, m) {
 			return true
 		}

@@ -146,6 +146,8 @@ func (k *link) down(l *loop) {
 			l.replica.LinkDown(k.peer.id)
 		}
 	})
+	// A peer that is stopping waits for its connections to be closed.
+	k.peer.branch.transport.CloseIdleConnections()
 }
 
 // dial keeps a link to the peer until ctx is done: it dials, runs the link
@@ -230,13 +232,16 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 		req, err := stream.Receive()
 		return req.GetFrame(), err
 	}
-	b.spawn(func() {
+	spawned := b.spawn(func() {
 		f, err := receive()
 		first <- greeting{f, err}
 		if k := <-linked; k != nil {
 			k.end(fmt.Errorf("link from branch %d broke: %w", k.peer.id, k.pumpIn(b.loop, receive)))
 		}
 	})
+	if !spawned {
+		return errStopping
+	}
 	p, hello, err := b.greet(ctx, first)
 	if err != nil {
 		return err
@@ -252,10 +257,14 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 	}
 	linked <- k
 	err = k.pumpOut(ctx, func(f *bankv1.Frame) error { return stream.Send(&bankv1.PropagateResponse{Frame: f}) })
-	if b.linksCtx.Err() != nil {
+	var bad *InputError
+	switch {
+	case b.linksCtx.Err() != nil:
 		return errStopping
+	case errors.As(err, &bad):
+		return err
 	}
-	return err
+	return nil // that a link ends is no failure: the peer dials again
 }
 
 // greeting is what came first on an accepted link.

@@ -41,6 +41,9 @@ type loop struct {
 	calls  int // calls taken and not answered
 	closed bool
 	wake   chan struct{}
+	// ended is closed when the loop has ended. What is not answered by then
+	// never will be.
+	ended chan struct{}
 
 	// What follows belongs to the loop's goroutine.
 	nextID  uint64
@@ -57,7 +60,7 @@ type loop struct {
 
 func newLoop(r *replica.Replica, j *journal.Journal, started time.Time) *loop {
 	return &loop{
-		replica: r, journal: j, started: started, wake: make(chan struct{}, 1), serving: make(chan struct{}),
+		replica: r, journal: j, started: started, wake: make(chan struct{}, 1), ended: make(chan struct{}), serving: make(chan struct{}),
 		waiting: map[uint64]chan<- replica.Reply{}, served: map[uint64]chan<- replica.Message{},
 	}
 }
@@ -192,14 +195,7 @@ func (l *loop) close() {
 	l.closed = true
 	l.queue = nil
 	l.mu.Unlock()
-	for id, ch := range l.waiting {
-		delete(l.waiting, id)
-		close(ch)
-	}
-	for id, ch := range l.served {
-		delete(l.served, id)
-		close(ch)
-	}
+	close(l.ended)
 }
 
 // submit carries out a write and returns its reply. The replica answers by the
@@ -244,13 +240,17 @@ func (l *loop) call(ctx context.Context, start func(id uint64)) (replica.Reply, 
 		return replica.Reply{}, errStopped
 	}
 	select {
-	case reply, ok := <-ch:
-		if !ok {
-			return replica.Reply{}, errStopped
-		}
+	case reply := <-ch:
 		return reply, reply.Err
+	case <-l.ended:
 	case <-ctx.Done():
 		return replica.Reply{}, ctx.Err()
+	}
+	select {
+	case reply := <-ch: // the last thing that the loop did
+		return reply, reply.Err
+	default:
+		return replica.Reply{}, errStopped
 	}
 }
 
@@ -274,11 +274,10 @@ func (l *loop) serve(ctx context.Context, message func(id uint64) replica.Messag
 		return replica.Message{}, errStopped
 	}
 	select {
-	case m, ok := <-ch:
-		if !ok {
-			return replica.Message{}, errStopped
-		}
+	case m := <-ch:
 		return m, nil
+	case <-l.ended:
+		return replica.Message{}, errStopped
 	case <-refused:
 		return replica.Message{}, replica.ErrQueueFull
 	case <-ctx.Done():
@@ -301,6 +300,8 @@ func (l *loop) look(ctx context.Context, f func(*replica.Replica)) error {
 	select {
 	case <-done:
 		return nil
+	case <-l.ended:
+		return errStopped
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -10,6 +10,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook/branch/journal"
 	"passbook/branch/ledger"
 	"passbook/branch/replica"
 	bankv1 "passbook/gen/bank/v1"
@@ -248,7 +249,24 @@ func (b *Branch) applyOne(ctx context.Context, kind ledger.Kind, req oneEntry) (
 	if result.err != nil {
 		return nil, false, result.err
 	}
+	if result.duplicate {
+		if err := b.checkDuplicate(from, &e); err != nil {
+			return nil, false, err
+		}
+	}
 	return markedToProto([]ledger.MarkedPosition{{Position: ledger.Position{Branch: from, Sequence: result.head.Sequence}, Hash: result.head.Hash}})[0], result.duplicate, nil
+}
+
+// checkDuplicate refuses an entry in whose place this branch holds another.
+func (b *Branch) checkDuplicate(from ledger.BranchID, e *ledger.Entry) error {
+	here, _, err := b.journal.Entries(from, journal.Page{Cursor: e.Sequence - 1, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(here) == 0 || !here[0].Entry.SameRequest(e) || here[0].Entry.RequestID != e.RequestID {
+		return inputErrorf("sequence: entry %d of branch %d is another one here", e.Sequence, from)
+	}
+	return nil
 }
 
 type oneResult struct {

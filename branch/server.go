@@ -1,6 +1,7 @@
 package branch
 
 import (
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -58,7 +59,8 @@ func (b *Branch) newServer() {
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
 
 	b.server = &http.Server{
-		Handler:           mux,
+		Handler:           b.tasks.handler(mux),
+		ErrorLog:          slog.NewLogLogger(b.logger.Handler(), slog.LevelWarn),
 		Protocols:         new(http.Protocols),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,

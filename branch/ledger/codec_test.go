@@ -23,7 +23,7 @@ func drawBatch(t *rapid.T) *ledger.Batch {
 		Epoch:         rapid.Uint64().Draw(t, "epoch"),
 		FirstSequence: rapid.Uint64Range(1, 1<<63).Draw(t, "first"),
 	}
-	clock := rapid.Uint64Range(1, 1<<62).Draw(t, "clock")
+	clock := rapid.Uint64Range(1, 1<<61).Draw(t, "clock")
 	for i := range rapid.IntRange(1, 5).Draw(t, "entries") {
 		clock += rapid.Uint64Range(1, 1<<40).Draw(t, "step")
 		e := ledger.Entry{

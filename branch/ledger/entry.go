@@ -20,6 +20,9 @@ const MaxAmount Amount = math.MaxInt64
 // account name stands for.
 const SharedAccount = "shared"
 
+// MaxClock bounds Lamport times, so that a hostile one can't make them wrap.
+const MaxClock = 1 << 62
+
 // MaxNameBytes bounds account names and request ids.
 const MaxNameBytes = 128
 
@@ -93,6 +96,7 @@ var (
 	ErrAccount = fmt.Errorf("account name must have 1 to %d bytes of UTF-8", MaxNameBytes)
 	ErrRequest = fmt.Errorf("request id must have at most %d bytes of UTF-8", MaxNameBytes)
 	ErrSelf    = errors.New("transfer needs two different accounts")
+	ErrClock   = errors.New("clock is too large")
 	ErrField   = errors.New("entry has a field that is not of its kind")
 )
 
@@ -105,6 +109,8 @@ func (e *Entry) Check() error {
 		return ErrAmount
 	case !isAccount(e.Account):
 		return ErrAccount
+	case e.Clock > MaxClock:
+		return ErrClock
 	case len(e.RequestID) > MaxNameBytes || !utf8.ValidString(e.RequestID):
 		return ErrRequest
 	case e.Kind == Transfer && !isAccount(e.ToAccount):

@@ -62,7 +62,7 @@ func (r *Replica) releaseAcks() {
 		}
 		r.releaseUpTo(level, min(r.syncedAt(level, false), reachable))
 		if hope := r.syncedAt(level, true); hope < r.head(r.self) {
-			r.failAfter(level, hope)
+			r.failBetween(level, hope, r.reachableSynced())
 		}
 	}
 }
@@ -108,14 +108,26 @@ func (r *Replica) releaseUpTo(level Level, sequence uint64) {
 	}
 }
 
-// failAfter answers the writes after sequence: too few branches can be
-// reached for their level.
-func (r *Replica) failAfter(level Level, sequence uint64) {
+// reachableSynced is how far this branch's journal is synced at every branch
+// that is reachable now.
+func (r *Replica) reachableSynced() uint64 {
+	synced := r.head(r.self)
+	for i, p := range r.peers {
+		if i != r.self && p.reachable {
+			synced = min(synced, p.synced)
+		}
+	}
+	return synced
+}
+
+// failBetween answers the writes after one sequence and up to another: too few
+// branches can be reached for their level, and those that can have them.
+func (r *Replica) failBetween(level Level, after, upTo uint64) {
 	q := &r.acks[level]
 	var kept ackHeap
 	for q.Len() > 0 {
 		w := heap.Pop(q).(ackWait)
-		if w.reply.Receipt.Sequence <= sequence {
+		if at := w.reply.Receipt.Sequence; at <= after || at > upTo {
 			kept = append(kept, w)
 			continue
 		}

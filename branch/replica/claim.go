@@ -313,7 +313,7 @@ func (r *Replica) newCall(p *peer, account string) *call {
 // receiveClaim queues a peer's claim. A new claim of a peer replaces its old
 // one for the account, which is answered with nothing.
 func (r *Replica) receiveClaim(p *peer, c *Claim) {
-	if c.Amount <= 0 || r.recovery.state != Serving || c.Account == "" {
+	if c.Amount <= 0 || r.recovery.state != Serving || c.Account == "" || c.Ticket.Clock > ledger.MaxClock {
 		r.send(p, Message{ClaimAnswer: &ClaimAnswer{ID: c.ID, Sequence: r.head(r.self)}})
 		return
 	}

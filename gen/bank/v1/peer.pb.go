@@ -230,7 +230,7 @@ func (x *Want) GetAfterSequence() uint64 {
 // Frame is what one side of a link says at once.
 type Frame struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The first frame of a side, and only that, has it.
+	// The first frame of a side has it; it is said again until it is answered.
 	Hello *Hello `protobuf:"bytes,1,opt,name=hello,proto3" json:"hello,omitempty"`
 	// Batches, of any journal, each journal's in order.
 	Batches []*SealedBatch `protobuf:"bytes,2,rep,name=batches,proto3" json:"batches,omitempty"`

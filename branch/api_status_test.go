@@ -1,0 +1,132 @@
+package branch_test
+
+import (
+	"net/http"
+	"testing"
+
+	"connectrpc.com/grpcreflect"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	bankv1 "passbook/gen/bank/v1"
+	"passbook/gen/bank/v1/bankv1connect"
+)
+
+func TestGetStatus(t *testing.T) {
+	b := runBank(t, 3, 100)
+	b.deposit(2, 10)
+	b.mustDeposit(1, &bankv1.DepositRequest{Amount: 5, Account: "b"})
+	b.cutOff(3)
+	b.deposit(1, 1)
+	s := b.status(1)
+	for i, p := range s.GetPeers() {
+		if p.GetAddress() != "http://"+b.configOf(1).Addresses[p.GetBranch()] {
+			t.Errorf("address of branch %d is %s", p.GetBranch(), p.GetAddress())
+		}
+		s.Peers[i].Address = ""
+	}
+	for i, p := range s.GetApplied() {
+		if (len(p.GetHash()) == 32) != (p.GetSequence() > 0) {
+			t.Errorf("position %v", p)
+		}
+		s.Applied[i].Hash = nil
+	}
+	if s.GetUptimeMs() < 0 || s.GetEpoch() == 0 {
+		t.Errorf("uptime %d ms, epoch %d", s.GetUptimeMs(), s.GetEpoch())
+	}
+	s.UptimeMs, s.Epoch = 0, 0
+	want := &bankv1.GetStatusResponse{
+		Branch: 1, Address: "http://" + b.at(1).address, State: bankv1.BranchState_BRANCH_STATE_SERVING,
+		Applied: []*bankv1.Position{{Branch: 1, Sequence: 2}, {Branch: 2, Sequence: 1}, {Branch: 3}},
+		Peers: []*bankv1.PeerStatus{
+			{Branch: 2, Reachable: true, AckedSequence: 2},
+			{Branch: 3, AckedSequence: 1, Lag: 1},
+		},
+		Accounts: []*bankv1.AccountStatus{
+			{Account: "b", Balance: 5, Available: 5, Escrow: []*bankv1.BranchEscrow{{Branch: 1, Amount: 5}, {Branch: 2}, {Branch: 3}}},
+			{Account: "shared", Balance: 111, Available: 35, Escrow: []*bankv1.BranchEscrow{
+				{Branch: 1, Amount: 35}, {Branch: 2, Amount: 43}, {Branch: 3, Amount: 33},
+			}},
+		},
+	}
+	if diff := cmp.Diff(want, s, protocmp.Transform()); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
+func TestReflectionListsTheServices(t *testing.T) {
+	b := runBank(t, 1, 0)
+	client := grpcreflect.NewClient(b.http, "http://"+b.at(1).address)
+	stream := client.NewStream(b.ctx)
+	names, err := stream.ListServices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for _, n := range names {
+		got[string(n)] = true
+	}
+	for _, want := range []string{"bank.v1.BranchService", "bank.v1.PeerService", "bank.Bank", "grpc.health.v1.Health"} {
+		if !got[want] {
+			t.Errorf("%s is not listed in %v", want, names)
+		}
+		if _, err := stream.FileContainingSymbol(names[0]); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := stream.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// health asks for the health of a service.
+func (b *bank) health(at uint32, service string) answer {
+	b.t.Helper()
+	return b.post(at, "/grpc.health.v1.Health/Check", `{"service":`+quote(service)+`}`)
+}
+
+func TestHealthTellsWhetherTheBranchTakesWrites(t *testing.T) {
+	b := newBank(t, 2, 0, branchOptions{})
+	services := []string{"", "bank.v1.BranchService", "bank.v1.PeerService", "bank.Bank"}
+	b.start(1) // an empty disk, and branch 2 has not been heard
+	for _, service := range services {
+		b.health(1, service).wantField(t, "status", "SERVING_STATUS_NOT_SERVING")
+	}
+	b.start(2)
+	b.awaitReady(1)
+	b.awaitReady(2)
+	for _, service := range services {
+		b.health(1, service).wantField(t, "status", "SERVING_STATUS_SERVING")
+	}
+	b.health(1, "bank.Nothing").wantError(t, http.StatusNotFound, "not_found")
+}
+
+// With room for one connection, a second one is served when the first is gone.
+func TestConnectionsAreCapped(t *testing.T) {
+	b := runBankWith(t, 1, 0, branchOptions{MaxConnections: 1})
+	query := func(client *http.Client) error {
+		c := bankv1connect.NewBranchServiceClient(client, "http://"+b.at(1).address)
+		_, err := c.Query(b.ctx, &bankv1.QueryRequest{})
+		return err
+	}
+	if err := query(b.http); err != nil {
+		t.Fatal(err)
+	}
+	second := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answered := make(chan error, 1)
+	go func() { answered <- query(second) }()
+	for range 100 { // all on the first connection
+		if err := query(b.http); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case err := <-answered:
+		t.Fatalf("a second connection was served beside the first: %v", err)
+	default:
+	}
+	b.http.CloseIdleConnections()
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,21 @@
+package branch
+
+import bankv1 "passbook/gen/bank/v1"
+
+// What the fuzzing of decoders needs to see.
+var (
+	EncodeSession  = encodeSession
+	DecodeSession  = decodeSession
+	FrameToProto   = frameToProto
+	FrameFromProto = frameFromProto
+)
+
+// PageToken returns the token of a page of the listing that req asks for.
+func PageToken(req *bankv1.ListEntriesRequest, cursor uint64) string {
+	return listingOf(req).token(cursor)
+}
+
+// PageCursor reads a token of the listing that req asks for.
+func PageCursor(req *bankv1.ListEntriesRequest, token string) (uint64, error) {
+	return listingOf(req).cursor(token)
+}

@@ -1,0 +1,113 @@
+package branch_test
+
+import (
+	"os"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// wantForked checks that branch 1 writes no more, that branch 2 has raised an
+// alarm, and that all else goes on: branch 2 takes a deposit of 1. It returns
+// the session after that.
+func (b *bank) wantForked() string {
+	b.t.Helper()
+	b.awaitStatus(1, "a halt", func(s *bankv1.GetStatusResponse) bool {
+		return s.GetState() == bankv1.BranchState_BRANCH_STATE_HALTED && s.GetStateReason() != "" && len(s.GetAlarms()) > 0
+	})
+	b.awaitStatus(2, "an alarm", func(s *bankv1.GetStatusResponse) bool { return len(s.GetAlarms()) > 0 })
+	_, err := b.customers(1).Deposit(b.ctx, &bankv1.DepositRequest{Amount: 1})
+	wantCode(b.t, err, connect.CodeUnavailable)
+	if _, err := b.customers(1).Query(b.ctx, &bankv1.QueryRequest{}); err != nil {
+		b.t.Errorf("query at the branch that halted: %v", err)
+	}
+	b.health(1, "").wantField(b.t, "status", "SERVING_STATUS_NOT_SERVING")
+	res := b.mustDeposit(2, &bankv1.DepositRequest{Amount: 1})
+	if s := b.status(2); s.GetState() != bankv1.BranchState_BRANCH_STATE_SERVING {
+		b.t.Errorf("branch 2 is in state %v because of %q", s.GetState(), s.GetStateReason())
+	}
+	return res.GetSession()
+}
+
+// Two processes with one branch id, each with a disk of its own.
+func TestAForkedJournalHaltsItsBranchAndRaisesAlarms(t *testing.T) {
+	b := runBankWith(t, 3, 300, branchOptions{PeerTimeout: patient / 10})
+	b.deposit(1, 10)
+	b.stop(1)
+	b.wipe(1)
+	b.cut(1, 2)
+	b.cut(1, 3)
+	b.options.Bootstrap = true
+	b.start(1)
+	b.awaitReady(1)
+	b.deposit(1, 99) // its entry 1 is another one now
+	b.heal(1, 2)
+	b.heal(1, 3)
+	session := b.wantForked()
+	// By hand, too, nothing more of that journal is applied.
+	a := b.post(2, peerServiceName+"PropagateDeposit", `{"branch":1,"sequence":2,"amount":1}`)
+	a.wantError(t, 400, "failed_precondition", "forked")
+	b.wantQuery(3, &bankv1.QueryRequest{Session: session}, 311)
+}
+
+// A backup that was restored while the branch could hear nobody.
+func TestABackupThatWroteOnIsAFork(t *testing.T) {
+	b := runBankWith(t, 3, 300, branchOptions{PeerTimeout: patient / 10})
+	b.deposit(1, 10)
+	b.stop(1)
+	b.backUp(1)
+	b.start(1)
+	b.awaitReady(1)
+	b.deposit(1, 20)
+	b.stop(1)
+	b.restore(1)
+	b.cut(1, 2)
+	b.cut(1, 3)
+	b.start(1)
+	b.awaitReady(1)
+	b.deposit(1, 30)
+	b.heal(1, 2)
+	b.heal(1, 3)
+	b.wantForked()
+}
+
+// A backup whose branch hears its peers before it writes is no fork.
+func TestABackupCatchesUpBeforeItWrites(t *testing.T) {
+	b := runBank(t, 3, 300)
+	b.deposit(1, 10)
+	b.stop(1)
+	b.backUp(1)
+	b.restart(1)
+	b.deposit(1, 20)
+	b.stop(1)
+	b.restore(1)
+	b.restart(1)
+	if res := b.deposit(1, 30); res.GetReceipt().GetSequence() != 3 || res.GetBalance() != 360 {
+		t.Errorf("deposit after the restore: %v, want entry 3", res)
+	}
+	for _, id := range b.ids {
+		b.wantStrongBalance(id, 360)
+		if alarms := b.status(id).GetAlarms(); len(alarms) > 0 {
+			t.Errorf("alarms at branch %d: %v", id, alarms)
+		}
+	}
+}
+
+// backUp copies the disk of a branch that does not run; restore puts the copy
+// in its place.
+func (b *bank) backUp(id uint32) {
+	b.t.Helper()
+	if err := os.CopyFS(b.dirOf(id)+".backup", os.DirFS(b.dirOf(id))); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bank) restore(id uint32) {
+	b.t.Helper()
+	b.wipe(id)
+	if err := os.Rename(b.dirOf(id)+".backup", b.dirOf(id)); err != nil {
+		b.t.Fatal(err)
+	}
+}

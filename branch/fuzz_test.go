@@ -1,0 +1,133 @@
+package branch_test
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+
+	"passbook/branch"
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// Whatever a customer sends as a session, it is refused with an InputError, or
+// it is positions, no more than there are branches, that a token can carry.
+func FuzzDecodeSession(f *testing.F) {
+	const branches = 3
+	for _, seen := range [][]ledger.Position{
+		nil,
+		{{Branch: 1, Sequence: 1}},
+		{{Branch: 1, Sequence: 1 << 40}, {Branch: 2, Sequence: 7}, {Branch: 1<<32 - 1, Sequence: 1<<64 - 1}},
+		{{Branch: 1}, {Branch: 2}, {Branch: 3}, {Branch: 4}},
+	} {
+		token, err := branch.EncodeSession(seen)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(token)
+	}
+	for _, token := range []string{"CgQIARAB", "CgQIARAB=", "!", "\n", "AAAA", "CgQIARABCg"} {
+		f.Add(token)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		seen, err := branch.DecodeSession(token, branches)
+		if err != nil {
+			var input *branch.InputError
+			if !errors.As(err, &input) {
+				t.Errorf("%q: %v is no InputError", token, err)
+			}
+			return
+		}
+		if len(seen) > branches {
+			t.Errorf("%q names %d positions", token, len(seen))
+		}
+		written, err := branch.EncodeSession(seen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := branch.DecodeSession(written, branches)
+		if err != nil || len(again) != len(seen) || len(seen) > 0 && !cmp.Equal(seen, again) {
+			t.Errorf("%q is %v, and then %v, %v", token, seen, again, err)
+		}
+	})
+}
+
+func seeds(f *testing.F) []*replica.Frame {
+	f.Helper()
+	sealed := ledger.NewSealed(&ledger.Batch{Branch: 2, Epoch: 1, FirstSequence: 1, Entries: []ledger.Entry{
+		{Sequence: 1, Clock: 1, Kind: ledger.Deposit, Account: "a", Amount: 5, RequestID: "r"},
+	}, After: []ledger.Position{{Branch: 1, Sequence: 3}}})
+	return []*replica.Frame{
+		{},
+		{Sync: true, Batches: []*ledger.Sealed{sealed}},
+		{Hello: &replica.Hello{Branch: 1, To: 2, Epoch: 3, Bank: ledger.Hash{1}, Applied: []ledger.MarkedPosition{{Position: ledger.Position{Branch: 2, Sequence: 1}, Hash: sealed.Hash}}}},
+		{Ack: &replica.Ack{Applied: 7, Synced: 6, Forked: true}, Wants: []ledger.Position{{Branch: 3, Sequence: 9}}},
+	}
+}
+
+// Whatever a peer sends as a frame is refused, or it is a frame that another
+// peer would understand in the same way, with batches of these very bytes.
+func FuzzFrame(f *testing.F) {
+	for _, frame := range seeds(f) {
+		in, err := proto.Marshal(branch.FrameToProto(frame))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(in)
+		f.Add(in[:len(in)*2/3])
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		message := &bankv1.Frame{}
+		if err := proto.Unmarshal(in, message); err != nil {
+			return
+		}
+		frame, err := branch.FrameFromProto(message)
+		if err != nil {
+			return
+		}
+		for i, b := range frame.Batches {
+			if !bytes.Equal(b.Bytes, message.GetBatches()[i].GetBatch()) {
+				t.Errorf("batch %d has other bytes", i)
+			}
+		}
+		again, err := branch.FrameFromProto(branch.FrameToProto(frame))
+		if diff := cmp.Diff(frame, again); err != nil || diff != "" {
+			t.Errorf("%v: %s", err, diff)
+		}
+	})
+}
+
+// Whatever a customer sends as a page token, it is refused with an InputError,
+// or it stands for one place of this listing, and of no other.
+func FuzzPageToken(f *testing.F) {
+	f.Add("a", uint32(0), false, branch.PageToken(&bankv1.ListEntriesRequest{Account: "a"}, 7))
+	f.Add("", uint32(3), true, branch.PageToken(&bankv1.ListEntriesRequest{Branch: 3, Order: bankv1.Order_ORDER_NEWEST_FIRST}, 1<<64-1))
+	f.Add("a", uint32(0), false, "")
+	f.Add("a", uint32(0), false, "AAAAAAAAAAAAAAAAAAAAAA")
+	f.Fuzz(func(t *testing.T, account string, writer uint32, newest bool, token string) {
+		req := &bankv1.ListEntriesRequest{Account: account, Branch: writer, Order: bankv1.Order_ORDER_OLDEST_FIRST}
+		if newest {
+			req.Order = bankv1.Order_ORDER_NEWEST_FIRST
+		}
+		cursor, err := branch.PageCursor(req, token)
+		if err != nil {
+			var input *branch.InputError
+			if !errors.As(err, &input) {
+				t.Errorf("%q: %v is no InputError", token, err)
+			}
+			return
+		}
+		again, err := branch.PageCursor(req, branch.PageToken(req, cursor))
+		if again != cursor || err != nil {
+			t.Errorf("%q is %d, and then %d, %v", token, cursor, again, err)
+		}
+		req.Account += "x"
+		if other, err := branch.PageCursor(req, token); cursor != 0 && err == nil {
+			t.Errorf("%q is %d in another listing, too", token, other)
+		}
+	})
+}

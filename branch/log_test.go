@@ -1,0 +1,30 @@
+package branch_test
+
+import (
+	"bytes"
+	"log/slog"
+	"sync"
+)
+
+// errorLog keeps what is logged as an error.
+type errorLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write is io.Writer's.
+func (l *errorLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *errorLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *errorLog) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelError}))
+}

@@ -1,0 +1,84 @@
+package branch_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"passbook/branch"
+)
+
+// processEnv makes this binary one branch instead of the tests: what it holds
+// is the branch's processConfig in JSON.
+const processEnv = "PASSBOOK_TEST_BRANCH"
+
+func TestMain(m *testing.M) {
+	if config := os.Getenv(processEnv); config != "" {
+		if err := runProcess(config); err != nil {
+			fmt.Println("failed", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// processConfig is the part of branch.Config that a process is told.
+type processConfig struct {
+	ID        uint32
+	Addresses map[uint32]string
+	Opening   int64
+	Dir       string
+	Options   branchOptions
+}
+
+// runProcess runs one branch until standard input says stop. It tells on
+// standard output where it listens, when it takes writes, and how it ended.
+func runProcess(text string) error {
+	var c processConfig
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	c.Addresses[c.ID] = l.Addr().String()
+	b, err := branch.Open(c.Options.config(c, l))
+	if err != nil {
+		return err
+	}
+	fmt.Println("address", b.Address())
+	go func() {
+		<-b.Ready()
+		fmt.Println("ready")
+	}()
+	ctx, stop := context.WithCancel(context.Background())
+	go obey(stop)
+	return b.Serve(ctx)
+}
+
+// obey carries out what standard input says; at its end the test is gone.
+func obey(stop func()) {
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		switch lines.Text() {
+		case "stop":
+			stop()
+		case "fill":
+			// The disk is full from here on: no file can grow.
+			signal.Ignore(syscall.SIGXFSZ)
+			err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1, Max: 1})
+			fmt.Println("filled", err)
+		}
+	}
+	os.Exit(3)
+}

@@ -1,0 +1,85 @@
+package branch_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// process is a branch in a process of its own.
+type process struct {
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	// filled is closed when the process can't write its disk any more.
+	filled chan struct{}
+}
+
+// startProcess runs a branch in a process of its own, and returns when it has
+// a port.
+func startProcess(ctx context.Context, t *testing.T, c processConfig) *running {
+	t.Helper()
+	config, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Env = append(os.Environ(), processEnv+"="+string(config))
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{cmd: cmd, stdin: stdin, filled: make(chan struct{})}
+	ready, done := make(chan struct{}), make(chan struct{})
+	address := make(chan string, 1)
+	r := &running{ready: ready, done: done, process: p, stop: func() { _, _ = io.WriteString(stdin, "stop\n") }}
+	go func() {
+		defer close(done)
+		var failed error
+		for lines := bufio.NewScanner(stdout); lines.Scan(); {
+			word, rest, _ := strings.Cut(lines.Text(), " ")
+			switch word {
+			case "address":
+				address <- rest
+			case "ready":
+				close(ready)
+			case "filled":
+				close(p.filled)
+			case "failed":
+				failed = errors.New(rest)
+			}
+		}
+		r.err = errors.Join(failed, cmd.Wait())
+		stdin.Close()
+	}()
+	select {
+	case r.address = <-address:
+	case <-done:
+		t.Fatalf("branch %d did not start: %v", c.ID, r.err)
+	}
+	return r
+}
+
+// kill ends a branch's process by SIGKILL and waits until it is gone.
+func (b *bank) kill(id uint32) {
+	b.t.Helper()
+	r := b.at(id)
+	if err := r.process.cmd.Process.Kill(); err != nil {
+		b.t.Fatal(err)
+	}
+	<-r.done
+	b.forget(id)
+}

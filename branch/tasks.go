@@ -1,0 +1,56 @@
+package branch
+
+import (
+	"net/http"
+	"sync"
+)
+
+// tasks are the goroutines that a branch waits for before it closes its
+// journal: its own, and those of the calls it serves.
+type tasks struct {
+	mu    sync.Mutex
+	shut  bool
+	group sync.WaitGroup
+}
+
+// start runs f. It reports false, and f does not run, once wait was called.
+func (t *tasks) start(f func()) bool {
+	if !t.enter() {
+		return false
+	}
+	go func() {
+		defer t.group.Done()
+		f()
+	}()
+	return true
+}
+
+// enter counts one more task, unless wait was called.
+func (t *tasks) enter() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.shut {
+		t.group.Add(1)
+	}
+	return !t.shut
+}
+
+// wait lets no more begin and waits for those that have.
+func (t *tasks) wait() {
+	t.mu.Lock()
+	t.shut = true
+	t.mu.Unlock()
+	t.group.Wait()
+}
+
+// handler counts the calls that h serves among the tasks.
+func (t *tasks) handler(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if !t.enter() {
+			http.Error(w, errStopping.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		defer t.group.Done()
+		h.ServeHTTP(w, req)
+	})
+}
