@@ -127,7 +127,7 @@ func unavailableDetail(e *replica.UnavailableError) proto.Message {
 }
 
 func malformed(err error) bool {
-	for _, m := range []error{ledger.ErrAmount, ledger.ErrAccount, ledger.ErrRequest, ledger.ErrSelf, ledger.ErrKind, ledger.ErrClock, ledger.ErrField} {
+	for _, m := range []error{ledger.ErrAmount, ledger.ErrAccount, ledger.ErrRequest, ledger.ErrSelf, ledger.ErrKind, ledger.ErrClock} {
 		if errors.Is(err, m) {
 			return true
 		}

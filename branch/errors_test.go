@@ -26,6 +26,7 @@ var mapped = map[string]struct {
 }{
 	"ledger.ErrAmount":           {ledger.ErrAmount, connect.CodeInvalidArgument},
 	"ledger.ErrKind":             {ledger.ErrKind, connect.CodeInvalidArgument},
+	"ledger.ErrClock":            {ledger.ErrClock, connect.CodeInvalidArgument},
 	"ledger.ErrAccount":          {ledger.ErrAccount, connect.CodeInvalidArgument},
 	"ledger.ErrRequest":          {ledger.ErrRequest, connect.CodeInvalidArgument},
 	"ledger.ErrSelf":             {ledger.ErrSelf, connect.CodeInvalidArgument},
@@ -69,7 +70,6 @@ func TestEveryErrorHasItsCode(t *testing.T) {
 // unmapped are errors that no call ends with: those of decoding batches, which
 // reach a peer as an InputError, and Open otherwise.
 var unmapped = map[string]bool{
-	"ledger.ErrClock":     {ledger.ErrClock, connect.CodeInvalidArgument},
 	"ledger.ErrBatchHash": true, "ledger.ErrBatchFormat": true, "ledger.ErrBatchSize": true, "ledger.ErrField": true,
 }
 
