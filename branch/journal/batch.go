@@ -10,13 +10,16 @@ import (
 // storedBatch is a batch value, taken apart but not yet checked. Its slices
 // are those of the value.
 type storedBatch struct {
-	hash   ledger.Hash
+	hash ledger.Hash
+	// order says as the how manieth of all batches this branch applied it.
+	order  uint64
 	posted []byte
 	bytes  []byte
 }
 
-func appendBatch(out, posted []byte, b *ledger.StoredBatch) []byte {
+func appendBatch(out, posted []byte, order uint64, b *ledger.StoredBatch) []byte {
 	out = append(append(out, valueVersion), b.Hash[:]...)
+	out = binary.AppendUvarint(out, order)
 	out = binary.AppendUvarint(out, uint64(len(posted)))
 	return append(append(out, posted...), b.Bytes...)
 }
@@ -35,7 +38,7 @@ func appendPosted(out []byte, b *ledger.StoredBatch) []byte {
 
 func decodeBatch(key, value []byte) (storedBatch, error) {
 	d := newDecoder(value)
-	s := storedBatch{hash: d.hash()}
+	s := storedBatch{hash: d.hash(), order: d.uint()}
 	s.posted = d.bytes(d.uint())
 	s.bytes, d.in = d.in, nil
 	return s, d.end(key)

@@ -1,10 +1,8 @@
 package journal
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -35,6 +33,11 @@ func (j *Journal) Commit(c *ledger.Commit) error {
 		return err
 	}
 	j.state = j.writer.state
+	if c.Sync && j.flushed.Swap(false) {
+		if err := j.mark(j.writer.ends); err != nil {
+			return j.disk.fail(err)
+		}
+	}
 	j.visible.publish(j.writer.ends, j.state.order)
 	return nil
 }
@@ -82,12 +85,6 @@ type writer struct {
 	indexes            []int
 }
 
-// touch is an account whose balance an entry of a batch changed.
-type touch struct {
-	account string
-	index   int
-}
-
 func (w *writer) begin(j *Journal) {
 	w.out, w.err, w.state = j.db.NewBatch(), nil, j.state
 	w.ends = w.ends[:0]
@@ -123,9 +120,10 @@ func (w *writer) addBatch(j *Journal, b *ledger.StoredBatch) error {
 	w.ends[i] = last
 	w.state.order++
 	w.posted = appendPosted(w.posted[:0], b)
-	w.set(appendBatchKey(w.key[:0], b.Batch.Branch, last), appendBatch(w.value[:0], w.posted, b))
+	w.set(appendBatchKey(w.key[:0], b.Batch.Branch, last), appendBatch(w.value[:0], w.posted, w.state.order, b))
 	w.addRequests(b)
-	w.addMentions(b)
+	w.touches = appendTouches(w.touches[:0], b.Batch)
+	w.addMentions(b.Batch)
 	return nil
 }
 
@@ -141,31 +139,12 @@ func (w *writer) addRequests(b *ledger.StoredBatch) {
 	}
 }
 
-// addMentions writes, for each account whose balance the batch changed, which
-// of its entries did.
-func (w *writer) addMentions(b *ledger.StoredBatch) {
-	w.touches = w.touches[:0]
-	for i := range b.Batch.Entries {
-		e := &b.Batch.Entries[i]
-		if e.ChangesBalance() {
-			w.touches = append(w.touches, touch{e.Account, i})
-		}
-		if e.Kind == ledger.Transfer {
-			w.touches = append(w.touches, touch{e.ToAccount, i})
-		}
-	}
-	slices.SortFunc(w.touches, func(a, b touch) int {
-		return cmp.Or(strings.Compare(a.account, b.account), cmp.Compare(a.index, b.index))
+// addMentions writes, for each account that w.touches names, which entries of
+// the batch changed its balance.
+func (w *writer) addMentions(b *ledger.Batch) {
+	eachMention(w.touches, b, &w.indexes, func(account string, m mention) {
+		w.set(appendStatementKey(w.key[:0], account, w.state.order), appendMention(w.value[:0], m))
 	})
-	m := mention{branch: b.Batch.Branch, last: b.Batch.LastSequence(), indexes: w.indexes[:0]}
-	for i, t := range w.touches {
-		m.indexes = append(m.indexes, t.index)
-		if i+1 == len(w.touches) || w.touches[i+1].account != t.account {
-			w.set(appendStatementKey(w.key[:0], t.account, w.state.order), appendMention(w.value[:0], m))
-			m.indexes = m.indexes[:0]
-		}
-	}
-	w.indexes = m.indexes
 }
 
 // addHeads writes the heads, which must be where the batches end.

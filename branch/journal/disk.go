@@ -1,8 +1,10 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -73,8 +75,24 @@ func (d *disk) create(open func() (vfs.File, error)) (vfs.File, error) {
 	return &diskFile{File: f, disk: d}, nil
 }
 
+// Create syncs the directory before it creates a marker, which names the file
+// that counts: Pebble syncs that file but not that it is there, and a crash
+// could keep the marker alone.
 func (d *disk) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if strings.HasPrefix(d.PathBase(name), "marker.") {
+		if err := d.syncDir(); err != nil {
+			return nil, err
+		}
+	}
 	return d.create(func() (vfs.File, error) { return d.FS.Create(name, category) })
+}
+
+func (d *disk) syncDir() error {
+	f, err := d.OpenDir(d.dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func (d *disk) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {

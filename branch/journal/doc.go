@@ -19,7 +19,7 @@
 //	m "state"                        Lamport time, settled, order of the last batch applied
 //	h branch(4)                      head: sequence, hash, epoch
 //	a account                        escrow, paid and last of every branch
-//	b branch(4) last sequence(8)     hash, balances posted, the sealed bytes
+//	b branch(4) last sequence(8)     hash, order, balances posted, the sealed bytes
 //	r request id                     branch and sequence of the entry, balance after it
 //	s length(1) account order(8)     branch and last sequence of a batch, indexes of its
 //	                                 entries that changed the account's balance
@@ -44,4 +44,34 @@
 // The first write, sync or other change of the directory that fails stops the
 // journal for good: from then on nothing more is written, as if the machine
 // had crashed at that moment, and every Commit returns that first error.
+//
+// # Damage
+//
+// A directory can come back with less in it than was synced: bits rot, a file
+// is cut short, a disk lies. Opening must not take that for the end that a
+// crash leaves, and go on as if nothing had been lost. What finds it:
+//
+//   - Every batch is held against its hash whenever it is read, and every block
+//     of a table against Pebble's checksum.
+//   - The logs, which Pebble reads up to the first chunk that does not fit, are
+//     looked at first (see chunk.go and survey.go): a flipped bit, a gap before
+//     something that was written later, and a log that ends before the next one
+//     begins are damage.
+//   - The file "synced" (see mark.go) says how much of each journal there must
+//     be at least: all, if the journal was closed; otherwise what there was at
+//     the last opening, closing or flush.
+//   - Heads, orders and accounts must fit the ends of the journals.
+//
+// So no flipped bit goes unnoticed, anywhere, and no loss of any kind in a
+// directory that was closed, or in what was written before the last flush. One
+// thing can't be told from a crash: that the last log of a branch that crashed
+// has lost its end, by more than a bit. What such a log has lost is known to
+// the peers: they say at once how much they have of this branch's journal, and
+// the branch fetches it back before it writes. Only what no peer had yet, which
+// can only have been acknowledged as LOCAL, or when no peer could be reached,
+// is lost without a word.
+//
+// All this is an error that names the file and offset, the key, or the branch
+// and sequence. Opening changes nothing before it has looked at the logs.
+// [Verify] reads and checks everything else.
 package journal

@@ -10,7 +10,7 @@ import (
 
 // formatVersion is that of the key layout and of what it means. A directory of
 // another one is refused.
-const formatVersion = 1
+const formatVersion = 2
 
 // Identity says which branch of which bank a data directory belongs to.
 type Identity struct {
@@ -64,19 +64,24 @@ func (id Identity) append(out []byte) []byte {
 
 // check compares the stored identity with what dir should hold.
 func (id Identity) check(dir string, value []byte) error {
-	d := newDecoder(value)
-	if format := d.uint(); !d.bad && format != formatVersion {
-		return &FormatError{Dir: dir, Found: format, Want: formatVersion}
-	}
-	found := Identity{Branch: d.branch(), Opening: ledger.Amount(d.uint())}
-	for range d.count() {
-		found.Branches = append(found.Branches, d.branch())
-	}
-	if err := d.end(identityKey); err != nil {
+	found, err := decodeIdentity(dir, value)
+	if err != nil {
 		return err
 	}
 	if !found.equal(id) {
 		return &IdentityError{Dir: dir, Found: found, Want: id}
 	}
 	return nil
+}
+
+func decodeIdentity(dir string, value []byte) (Identity, error) {
+	d := newDecoder(value)
+	if format := d.uint(); !d.bad && format != formatVersion {
+		return Identity{}, &FormatError{Dir: dir, Found: format, Want: formatVersion}
+	}
+	found := Identity{Branch: d.branch(), Opening: ledger.Amount(d.uint())}
+	for range d.count() {
+		found.Branches = append(found.Branches, d.branch())
+	}
+	return found, d.end(identityKey)
 }

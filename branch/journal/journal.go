@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -48,6 +49,12 @@ type Journal struct {
 	db   *pebble.DB
 	// branches are those of the bank, ascending.
 	branches []ledger.BranchID
+	// readOnly is whether nothing may change, for [Verify].
+	readOnly bool
+	// booted is whether the state was read.
+	booted bool
+	// flushed is whether the store has flushed since the mark was written.
+	flushed atomic.Bool
 
 	// open is held for reading by every call, for writing by Close.
 	open   sync.RWMutex
@@ -64,9 +71,10 @@ type Journal struct {
 
 // Open opens the data directory dir, or makes it, and takes a new epoch, which
 // is synced. It returns an *IdentityError when the directory belongs to another
-// branch or bank, a *FormatError when it has another format, and another error
-// when another process holds it, when it can't be read, or when what it holds
-// does not fit together. The caller closes the journal.
+// branch or bank, a *FormatError when it has another format, a *DamageError when
+// it holds less than was written to it, as far as that can be told, a *HeldError
+// when another process holds it, and another error when it can't be read or what
+// it holds does not fit together. The caller closes the journal.
 func Open(dir string, id Identity, opts Options) (*Journal, *State, error) {
 	id.Branches = slices.Sorted(slices.Values(id.Branches))
 	fresh, err := ledger.New(id.Branches, id.Opening)
@@ -99,6 +107,9 @@ func (j *Journal) boot(id Identity, fresh *ledger.Ledger) (*State, error) {
 		return nil, err
 	}
 	s, err := j.load(id, fresh)
+	if err == nil {
+		err = j.checkMark()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the journal in %s: %w", j.disk.dir, err)
 	}
@@ -108,7 +119,8 @@ func (j *Journal) boot(id Identity, fresh *ledger.Ledger) (*State, error) {
 	if err := j.disk.failure(); err != nil {
 		return nil, err
 	}
-	return s, nil
+	j.booted = true
+	return s, j.mark(j.ends())
 }
 
 // Close waits for the calls that are under way, and closes the directory. All
@@ -122,6 +134,9 @@ func (j *Journal) Close() error {
 	}
 	j.closed = true
 	err := j.db.Close()
+	if j.booted && err == nil {
+		err = j.mark(j.ends())
+	}
 	if failure := j.disk.failure(); failure != nil {
 		err = failure
 	}

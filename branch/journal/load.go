@@ -20,6 +20,9 @@ func (j *Journal) claim(id Identity, fresh *ledger.Ledger) error {
 	if !errors.Is(err, pebble.ErrNotFound) {
 		return err
 	}
+	if _, err := j.disk.Stat(j.disk.PathJoin(j.disk.dir, markFile)); err == nil {
+		return j.damaged(keyName(identityKey), "it is missing, and was synced: the file %s says so", markFile)
+	}
 	empty, err := j.empty()
 	if err != nil {
 		return err
@@ -36,7 +39,12 @@ func (j *Journal) claim(id Identity, fresh *ledger.Ledger) error {
 			return err
 		}
 	}
-	return batch.Commit(pebble.NoSync)
+	if err := batch.Commit(pebble.NoSync); err != nil {
+		return err
+	}
+	// The first log of a store does not say yet how far it is synced; the flush
+	// begins one that does.
+	return j.db.Flush()
 }
 
 // opening returns the accounts of a ledger that has no entries.
@@ -64,7 +72,7 @@ func (j *Journal) empty() (bool, error) {
 
 // load reads the state, and sets the ledger, which is new, to it.
 func (j *Journal) load(id Identity, l *ledger.Ledger) (*State, error) {
-	heads, err := j.loadHeads(l)
+	heads, last, err := j.loadHeads(l)
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +85,12 @@ func (j *Journal) load(id Identity, l *ledger.Ledger) (*State, error) {
 	}
 	var epoch uint64
 	if err := get(j, epochKey, &epoch, decodeEpoch); err != nil {
+		return nil, err
+	}
+	if j.state.order != last {
+		return nil, fmt.Errorf("%s counts %d batches, the journals end with the batch of order %d", keyName(stateKey), j.state.order, last)
+	}
+	if err := checkLasts(accounts, heads, l.Branches()); err != nil {
 		return nil, err
 	}
 	if err := l.Restore(heads, accounts, j.state.clock); err != nil {
@@ -105,48 +119,62 @@ func get[T any](j *Journal, key []byte, to *T, decode func(key, value []byte) (T
 	return closer.Close()
 }
 
-// loadHeads reads the heads by the order of the ledger's branches, and holds
-// each against the end of its journal.
-func (j *Journal) loadHeads(l *ledger.Ledger) ([]ledger.Head, error) {
-	heads := make([]ledger.Head, len(l.Branches()))
-	for i, b := range l.Branches() {
-		if err := get(j, appendHeadKey(nil, b), &heads[i], decodeHead); err != nil {
-			return nil, err
+// checkLasts reports an account that an entry has changed which its journal
+// does not have.
+func checkLasts(accounts []ledger.AccountState, heads []ledger.Head, branches []ledger.BranchID) error {
+	for _, a := range accounts {
+		for i, last := range a.Last {
+			if last > heads[i].Sequence {
+				return fmt.Errorf("account %q was changed by entry %d of branch %d, whose journal ends at %d", a.Name, last, branches[i], heads[i].Sequence)
+			}
 		}
-		if err := j.checkEnd(b, heads[i]); err != nil {
-			return nil, err
-		}
-		j.visible.heads[i].Store(heads[i].Sequence)
 	}
-	return heads, nil
+	return nil
 }
 
-// checkEnd reports whether a journal ends with the batch that its head names.
-func (j *Journal) checkEnd(b ledger.BranchID, h ledger.Head) (err error) {
+// loadHeads reads the heads by the order of the ledger's branches, and holds
+// each against the end of its journal. It returns the order of the last batch
+// of all, too.
+func (j *Journal) loadHeads(l *ledger.Ledger) (heads []ledger.Head, last uint64, err error) {
+	heads = make([]ledger.Head, len(l.Branches()))
+	for i, b := range l.Branches() {
+		if err := get(j, appendHeadKey(nil, b), &heads[i], decodeHead); err != nil {
+			return nil, 0, err
+		}
+		order, err := j.checkEnd(b, heads[i])
+		if err != nil {
+			return nil, 0, err
+		}
+		last = max(last, order)
+		j.visible.heads[i].Store(heads[i].Sequence)
+	}
+	return heads, last, nil
+}
+
+// checkEnd reports whether a journal ends with the batch that its head names,
+// and returns the order of that batch.
+func (j *Journal) checkEnd(b ledger.BranchID, h ledger.Head) (order uint64, err error) {
 	iter, err := j.db.NewIter(&pebble.IterOptions{LowerBound: appendBatchKey(nil, b, 0), UpperBound: appendBatchKey(nil, b, 1<<64-1)})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, iter.Close()) }()
 	if !iter.Last() {
 		if err := iter.Error(); err != nil || h.Sequence == 0 {
-			return err
+			return 0, err
 		}
-		return fmt.Errorf("%s is missing: the head of branch %d names it", batchName(b, h.Sequence), b)
+		return 0, fmt.Errorf("%s is missing: the head of branch %d names it", batchName(b, h.Sequence), b)
 	}
-	stored, err := decodeBatch(iter.Key(), iter.Value())
-	if err != nil {
-		return err
-	}
-	switch s, err := stored.open(iter.Key()); {
+	switch stored, s, err := current(iter); {
 	case err != nil:
-		return err
+		return 0, err
 	case s.Batch.LastSequence() != h.Sequence:
-		return fmt.Errorf("head of branch %d is at sequence %d, its journal ends at %d", b, h.Sequence, s.Batch.LastSequence())
+		return 0, fmt.Errorf("head of branch %d is at sequence %d, its journal ends at %d", b, h.Sequence, s.Batch.LastSequence())
 	case s.Hash != h.Hash:
-		return fmt.Errorf("%s does not have the hash of the head of branch %d", batchName(b, h.Sequence), b)
+		return 0, fmt.Errorf("%s does not have the hash of the head of branch %d", batchName(b, h.Sequence), b)
+	default:
+		return stored.order, nil
 	}
-	return nil
 }
 
 func (j *Journal) loadAccounts(branches int) (accounts []ledger.AccountState, err error) {

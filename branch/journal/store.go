@@ -29,19 +29,36 @@ const (
 // cache is never released: it lasts as long as the process.
 var cache = sync.OnceValue(func() *pebble.Cache { return pebble.NewCache(cacheBytes) })
 
+// HeldError says that another process holds a directory.
+type HeldError struct {
+	Dir string
+	Err error
+}
+
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("another process holds %s: stop it, or use another --data directory: %v", e.Dir, e.Err)
+}
+
+func (e *HeldError) Unwrap() error { return e.Err }
+
 func (j *Journal) openStore(logger *slog.Logger) error {
 	dir := j.disk.dir
-	if err := j.disk.MkdirAll(dir, 0o755); err != nil {
-		return err
+	if !j.readOnly {
+		if err := j.disk.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
 	}
 	lock, err := pebble.LockDirectory(dir, j.disk)
 	if err != nil {
 		if path := (*os.PathError)(nil); errors.As(err, &path) {
 			return err
 		}
-		return fmt.Errorf("another process holds %s: stop it, or use another --data directory: %w", dir, err)
+		return &HeldError{Dir: dir, Err: err}
 	}
-	j.db, err = pebble.Open(dir, j.options(lock, logger))
+	opts := j.options(lock, logger)
+	if err = j.look(opts); err == nil {
+		j.db, err = openPebble(dir, opts)
+	}
 	if err == nil {
 		err = j.disk.failure()
 	}
@@ -60,6 +77,7 @@ func (j *Journal) options(lock *pebble.Lock, logger *slog.Logger) *pebble.Option
 	o := &pebble.Options{
 		FS:                          j.disk,
 		Lock:                        lock,
+		ReadOnly:                    j.readOnly,
 		Logger:                      storeLogger{disk: j.disk, log: logger.With("directory", j.disk.dir)},
 		Cache:                       cache(),
 		MaxOpenFiles:                openFiles,
@@ -69,7 +87,10 @@ func (j *Journal) options(lock *pebble.Lock, logger *slog.Logger) *pebble.Option
 		Merger:                      &pebble.Merger{Name: "passbook.oldest", Merge: mergeOldest},
 		CompactionConcurrencyRange:  func() (lower, upper int) { return 1, 1 },
 		// A flush or compaction that failed would be tried again without end.
-		EventListener: &pebble.EventListener{BackgroundError: func(err error) { _ = j.disk.fail(err) }},
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) { _ = j.disk.fail(err) },
+			FlushEnd:        func(pebble.FlushInfo) { j.flushed.Store(true) },
+		},
 	}
 	// The usual scheduler also polls, ten times a second and store, whether the
 	// number of compactions allowed has changed. It is 1 and never does.

@@ -1,0 +1,77 @@
+package journal
+
+import (
+	"fmt"
+
+	"passbook/branch/ledger"
+)
+
+// DecodeValue decodes the value of a key, as the journal of a bank with three
+// branches does, and encodes it again. It returns nothing for a key that has
+// no value.
+func DecodeValue(key, value []byte) ([]byte, error) {
+	if len(key) == 0 {
+		return nil, nil
+	}
+	switch {
+	case string(key) == string(stateKey):
+		s, err := decodeState(key, value)
+		return s.append(nil), err
+	case string(key) == string(epochKey):
+		epoch, err := decodeEpoch(key, value)
+		return appendEpoch(nil, epoch), err
+	case string(key) == string(identityKey):
+		id, err := decodeIdentity("", value)
+		return id.append(nil), err
+	case key[0] == headTable:
+		h, err := decodeHead(key, value)
+		return appendHead(nil, h), err
+	case key[0] == accountTable:
+		a, err := decodeAccount(key, value, 3)
+		return appendAccount(nil, &a), err
+	case key[0] == requestTable:
+		at, balance, err := decodeRequest(key, value)
+		return appendRequest(nil, at, balance), err
+	case key[0] == statementTable:
+		m, err := decodeMention(key, value)
+		return appendMention(nil, m), err
+	case key[0] == batchTable:
+		return decodeWholeBatch(key, value)
+	}
+	return nil, nil
+}
+
+func decodeWholeBatch(key, value []byte) ([]byte, error) {
+	stored, sealed, err := openBatch(key, value)
+	if err != nil {
+		return nil, err
+	}
+	posted, err := stored.balances(key, sealed.Batch.Entries)
+	if err != nil {
+		return nil, err
+	}
+	b := &ledger.StoredBatch{Sealed: sealed, Posted: posted}
+	return appendBatch(nil, appendPosted(nil, b), stored.order, b), nil
+}
+
+// KeyName is keyName.
+var KeyName = keyName
+
+// ReadLog reads the bytes of a write-ahead log or of a manifest, and returns
+// how many records it has, where they end, and what shows that they did not
+// end by a crash.
+func ReadLog(data []byte, number uint32, manifest bool) (records, end int, damage string) {
+	g := image{data: data, number: number, manifest: manifest}
+	s := survey{disk: &disk{}}
+	end, _, err := g.read(func(offset int, record []byte) error {
+		records++
+		if !manifest {
+			_ = s.commit("log", offset, record) // it must not panic
+		}
+		return nil
+	})
+	if err != nil {
+		panic(fmt.Sprint("the visit never fails: ", err))
+	}
+	return records, end, g.damage(end)
+}

@@ -1,0 +1,214 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/batchrepr"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// survey is a look at a store before Pebble recovers it, which changes
+// nothing. It finds what recovery would pass over in silence: damage in the
+// logs (see chunk.go), and a log whose commits don't follow what the tables
+// hold.
+type survey struct {
+	disk *disk
+	// order is that of the last batch that is known to be there.
+	order uint64
+}
+
+// look returns a *DamageError when the store has lost something that was
+// synced, as far as that can be told.
+func (j *Journal) look(opts *pebble.Options) error {
+	desc, err := pebble.Peek(j.disk.dir, j.disk)
+	if err != nil {
+		return err
+	}
+	if !desc.Exists {
+		return j.lookAtNothing()
+	}
+	s := survey{disk: j.disk}
+	if err := s.options(desc.OptionsFilename, opts); err != nil {
+		return err
+	}
+	if err := s.manifest(desc.ManifestFilename); err != nil {
+		return err
+	}
+	logs, err := s.tables(opts)
+	if err != nil {
+		return err
+	}
+	for i, path := range logs {
+		if err := s.log(path, i == len(logs)-1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookAtNothing checks that a directory without a store never had one: Pebble
+// would make a new one and remove what is left of the other.
+func (j *Journal) lookAtNothing() error {
+	names, err := j.disk.List(j.disk.dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if name == markFile || strings.HasSuffix(name, logSuffix) || strings.HasSuffix(name, ".sst") {
+			return j.damaged("file "+name, "it is of a store, which is gone")
+		}
+	}
+	return nil
+}
+
+func (s *survey) damaged(place string, offset int, format string, args ...any) error {
+	return &DamageError{Dir: s.disk.dir, Place: fmt.Sprintf("%s, offset %d", place, offset), Problem: fmt.Sprintf(format, args...)}
+}
+
+// options checks the file in which Pebble keeps the options of the last run.
+// It is written and synced under another name first.
+func (s *survey) options(path string, opts *pebble.Options) error {
+	if path == "" {
+		return nil
+	}
+	data, err := readFile(s.disk, path)
+	if err == nil {
+		opts = opts.Clone()
+		opts.EnsureDefaults()
+		err = opts.CheckCompatibility(s.disk.dir, string(data))
+	}
+	if err != nil {
+		return s.damaged(s.disk.PathBase(path), 0, "%v", err)
+	}
+	return nil
+}
+
+func (s *survey) manifest(path string) error {
+	data, err := readFile(s.disk, path)
+	if err != nil {
+		return err
+	}
+	g := image{data: data, manifest: true}
+	end, _, err := g.read(func(int, []byte) error { return nil })
+	if err != nil {
+		return err
+	}
+	if problem := g.damage(end); problem != "" {
+		return s.damaged(s.disk.PathBase(path), end, "%s", problem)
+	}
+	return nil
+}
+
+// tables reads the order in the tables, and returns the logs that come on top
+// of them, oldest first.
+func (s *survey) tables(opts *pebble.Options) ([]string, error) {
+	hidden := &hiddenLogs{FS: s.disk}
+	o := *opts
+	o.FS, o.ReadOnly = hidden, true
+	db, err := openPebble(s.disk.dir, &o)
+	if err != nil {
+		return nil, err
+	}
+	j := Journal{disk: s.disk, db: db}
+	var flushed state
+	err = get(&j, stateKey, &flushed, decodeState)
+	s.order = flushed.order
+	return hidden.logs, errors.Join(err, db.Close())
+}
+
+// log checks a log, and that its commits follow what there is.
+func (s *survey) log(path string, last bool) error {
+	name := s.disk.PathBase(path)
+	number, err := strconv.ParseUint(strings.TrimSuffix(name, logSuffix), 10, 32)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	data, err := readFile(s.disk, path)
+	if err != nil {
+		return err
+	}
+	g := image{data: data, number: uint32(number)}
+	end, closed, err := g.read(func(offset int, record []byte) error { return s.commit(name, offset, record) })
+	switch {
+	case err != nil || closed:
+		return err
+	case !last:
+		return s.damaged(name, end, "the log was closed and a later one begun, and yet it breaks off here")
+	}
+	if problem := g.damage(end); problem != "" {
+		return s.damaged(name, end, "%s", problem)
+	}
+	return nil
+}
+
+// commit follows one record of a log. What is in a table already may be in a
+// log too, but nothing may be missing between them.
+func (s *survey) commit(name string, offset int, record []byte) error {
+	if len(record) < batchrepr.HeaderLen {
+		return s.damaged(name, offset, "the record is no commit")
+	}
+	batches, after, known := uint64(0), state{}, false
+	for r := batchrepr.Read(record); ; {
+		_, key, value, ok, err := r.Next()
+		switch {
+		case err != nil:
+			return s.damaged(name, offset, "the record is no commit: %v", err)
+		case !ok && !known:
+			return nil
+		case !ok && after.order-batches > s.order:
+			return s.damaged(name, offset, "the commit begins after the batch of order %d, and those from order %d on are missing", after.order-batches, s.order+1)
+		case !ok:
+			s.order = max(s.order, after.order)
+			return nil
+		case string(key) == string(stateKey):
+			if after, err = decodeState(key, value); err != nil {
+				return s.damaged(name, offset, "%v", err)
+			}
+			known = true
+		case len(key) > 0 && key[0] == batchTable:
+			batches++
+		}
+	}
+}
+
+func readFile(fs vfs.FS, path string) ([]byte, error) {
+	f, err := fs.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(f)
+	return data, errors.Join(err, f.Close())
+}
+
+// openPebble is pebble.Open, where a panic is an error: Pebble panics on some
+// damage that it does not expect.
+func openPebble(dir string, opts *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			db, err = nil, fmt.Errorf("the store can't be read: %v", r)
+		}
+	}()
+	return pebble.Open(dir, opts)
+}
+
+const logSuffix = ".log"
+
+// hiddenLogs is a file system that shows the write-ahead logs empty, and notes
+// which were opened: those that recovery needs.
+type hiddenLogs struct {
+	vfs.FS
+	logs []string
+}
+
+func (h *hiddenLogs) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	if !strings.HasSuffix(name, logSuffix) {
+		return h.FS.Open(name, opts...)
+	}
+	h.logs = append(h.logs, name)
+	return vfs.NewMemFile(nil), nil
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// check compares what the customers saw with what the branches tell, when the
+// customers are quiet and the branches have settled. It returns the first thing
+// that is wrong, and says it precisely.
+func check(h *history, ev *evidence) error {
+	for _, f := range []func() error{
+		func() error { return h.accused() },
+		func() error { return checkHealth(ev) },
+		func() error { return checkAgreement(ev) },
+		func() error { return checkStatements(ev) },
+		func() error { return checkWrites(h, ev.reference()) },
+		func() error { return checkSessions(h) },
+		func() error { return checkReach(h) },
+	} {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reference is what the first branch tells. Once checkAgreement has passed, it
+// stands for all of them.
+func (ev *evidence) reference() *testimony { return ev.branches[branchIDs[0]] }
+
+// checkHealth checks that every branch serves and has nothing to report.
+func checkHealth(ev *evidence) error {
+	for _, id := range branchIDs {
+		s := ev.branches[id].status
+		if len(s.GetAlarms()) > 0 {
+			return fmt.Errorf("alarms: branch %d has %q", id, s.GetAlarms())
+		}
+		if s.GetState() != bankv1.BranchState_BRANCH_STATE_SERVING {
+			return fmt.Errorf("not serving: branch %d is %v: %s", id, s.GetState(), s.GetStateReason())
+		}
+	}
+	return nil
+}
+
+// checkAgreement checks that all branches list the same journals, whole, and
+// have the same balances and hashes.
+func checkAgreement(ev *evidence) error {
+	ref := ev.reference()
+	for _, w := range branchIDs {
+		for i, e := range ref.journals[w] {
+			if e.Receipt != (receipt{w, uint64(i + 1)}) {
+				return fmt.Errorf("gap: the journal of branch %d at branch %d has %v in place %d", w, ref.branch, e.Receipt, i+1)
+			}
+		}
+	}
+	for _, id := range branchIDs {
+		t := ev.branches[id]
+		for _, w := range branchIDs {
+			if i := firstDifference(ref.journals[w], t.journals[w]); i >= 0 {
+				return fmt.Errorf("disagreement: entry %d of the journal of branch %d is %s at branch %d and %s at branch %d",
+					i+1, w, at(ref.journals[w], i), ref.branch, at(t.journals[w], i), id)
+			}
+		}
+		for account, balance := range ref.balances {
+			if t.balances[account] != balance {
+				return fmt.Errorf("disagreement: account %q has %d at branch %d and %d at branch %d", account, balance, ref.branch, t.balances[account], id)
+			}
+		}
+		for i, p := range ref.status.GetApplied() {
+			if q := t.status.GetApplied()[i]; p.GetSequence() != q.GetSequence() || !bytes.Equal(p.GetHash(), q.GetHash()) {
+				return fmt.Errorf("disagreement: the journal of branch %d is applied up to %d (%x) at branch %d and up to %d (%x) at branch %d",
+					p.GetBranch(), p.GetSequence(), p.GetHash(), ref.branch, q.GetSequence(), q.GetHash(), id)
+			}
+		}
+	}
+	return nil
+}
+
+func firstDifference(a, b []entry) int {
+	for i := range max(len(a), len(b)) {
+		if i >= len(a) || i >= len(b) || a[i] != b[i] {
+			return i
+		}
+	}
+	return -1
+}
+
+func at(journal []entry, i int) string {
+	if i >= len(journal) {
+		return "missing"
+	}
+	return fmt.Sprintf("%+v", journal[i])
+}
+
+// checkStatements checks that every statement has each entry of the journals
+// that changes its account exactly once, and that the running balance adds up
+// and is never negative.
+func checkStatements(ev *evidence) error {
+	for _, id := range branchIDs {
+		t := ev.branches[id]
+		for account, lines := range t.statements {
+			if err := t.checkStatement(account, lines); err != nil {
+				return fmt.Errorf("statement of account %q at branch %d: %w", account, id, err)
+			}
+		}
+		for _, a := range t.status.GetAccounts() {
+			if err := t.checkEscrow(a); err != nil {
+				return fmt.Errorf("status of branch %d: %w", id, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (t *testimony) checkStatement(account string, lines []line) error {
+	missing := map[receipt]entry{}
+	for _, w := range branchIDs {
+		for _, e := range t.journals[w] {
+			if e.change(account) != 0 {
+				missing[e.Receipt] = e
+			}
+		}
+	}
+	balance := openingOf(account)
+	for _, l := range lines {
+		e, ok := missing[l.Receipt]
+		switch {
+		case !ok:
+			return fmt.Errorf("counted twice: entry %v is there twice, or is in no journal", l.Receipt)
+		case e != l.entry:
+			return fmt.Errorf("entry %v is %+v, and %+v in the journal", l.Receipt, l.entry, e)
+		}
+		delete(missing, l.Receipt)
+		balance += e.change(account)
+		if balance < 0 || l.Balance < 0 {
+			return fmt.Errorf("negative balance: %d after entry %v (the branch says %d)", balance, l.Receipt, l.Balance)
+		}
+		if balance != l.Balance {
+			return fmt.Errorf("does not add up: %d after entry %v, and the branch says %d", balance, l.Receipt, l.Balance)
+		}
+	}
+	for at := range missing {
+		return fmt.Errorf("lost receipt: entry %v of the journal is missing", at)
+	}
+	if got := t.balances[account]; got != balance {
+		return fmt.Errorf("does not add up: it ends with %d, and a query says %d", balance, got)
+	}
+	return nil
+}
+
+// checkEscrow checks an account of a status: the escrows sum to the balance and
+// none is negative.
+func (t *testimony) checkEscrow(a *bankv1.AccountStatus) error {
+	sum := int64(0)
+	for _, e := range a.GetEscrow() {
+		if e.GetAmount() < 0 {
+			return fmt.Errorf("negative escrow: %d of account %q at branch %d", e.GetAmount(), a.GetAccount(), e.GetBranch())
+		}
+		sum += e.GetAmount()
+	}
+	name := nameless(a.GetAccount())
+	if want, ok := t.balances[name]; sum != a.GetBalance() || ok && want != sum {
+		return fmt.Errorf("account %q: the escrows sum to %d, the balance is %d, a query says %d", name, sum, a.GetBalance(), want)
+	}
+	return nil
+}
+
+func openingOf(account string) int64 {
+	if account == "" {
+		return opening
+	}
+	return 0
+}
+
+// checkSessions checks that no reply shows less than its session had seen, and
+// that the customer of a write has seen it.
+func checkSessions(h *history) error {
+	for _, r := range h.reads {
+		if r.Outcome == success && !r.After.covers(r.Before) {
+			return fmt.Errorf("session went back: customer %d's %s of account %q at branch %d (%v to %v) carried %v and came back with %v",
+				r.Customer, r.Kind, r.Account, r.Asked, r.Began, r.Ended, r.Before, r.After)
+		}
+	}
+	for _, w := range h.writes {
+		for _, a := range w.Attempts {
+			if a.Outcome != success {
+				continue
+			}
+			own := positions{a.Receipt.Branch: a.Receipt.Sequence}
+			if !a.After.covers(a.Before) || !a.After.covers(own) {
+				return fmt.Errorf("session went back: %s %s at branch %d (%v to %v) carried %v, has receipt %v and came back with %v",
+					w.Kind, w.ID, a.Asked, a.Began, a.Ended, a.Before, a.Receipt, a.After)
+			}
+		}
+	}
+	return nil
+}
+
+// promised says whether an attempt's answer promises that the write survives
+// the loss of the disk of the branch that recorded it.
+func (a *attempt) promised() bool {
+	if a.Outcome != success {
+		return false
+	}
+	switch a.Level {
+	case bankv1.Acknowledge_ACKNOWLEDGE_LOCAL:
+		return false
+	case bankv1.Acknowledge_ACKNOWLEDGE_MAJORITY, bankv1.Acknowledge_ACKNOWLEDGE_ALL:
+		return true
+	}
+	for _, id := range branchIDs {
+		if id != a.Receipt.Branch && !slices.Contains(a.Unreachable, id) {
+			return true
+		}
+	}
+	return false
+}

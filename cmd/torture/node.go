@@ -1,0 +1,189 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// node is one branch of the bank: its data directory and, while it runs, its
+// process.
+type node struct {
+	id   uint32
+	bank *bank
+	// data is the directory of the branch's data.
+	data string
+	log  *os.File
+
+	mu      sync.Mutex
+	process *process
+	// fullDisk says that the process is meant to end by itself.
+	fullDisk bool
+	// copies counts the copies of the data directory; older is the newest one
+	// that may be restored, empty for none.
+	copies int
+	older  string
+}
+
+// command returns the arguments of the passbook binary for this branch.
+func (n *node) command() []string {
+	args := []string{
+		"serve", n.bank.input, "--branch", fmt.Sprint(n.id), "--data", n.data,
+		"--base-port", fmt.Sprint(n.bank.ports.base),
+	}
+	for _, to := range branchIDs {
+		if to != n.id {
+			args = append(args, "--peer", fmt.Sprintf("%d=%s", to, hostPort(n.bank.ports.road(n.id, to))))
+		}
+	}
+	return args
+}
+
+// start starts the branch unless it runs. With a limit, no file of its can grow
+// beyond so many bytes.
+func (n *node) start(limit uint64) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.process != nil && n.process.running() {
+		return nil
+	}
+	fmt.Fprintf(n.log, "--- %s start, file limit %d\n", n.bank.clock(), limit)
+	p, err := n.bank.launcher.start(n.log, limit, n.died, n.bank.passbook, n.command()...)
+	if err != nil {
+		return fmt.Errorf("start branch %d: %w", n.id, err)
+	}
+	n.process, n.fullDisk = p, limit > 0
+	return nil
+}
+
+// died notes the end of the process, before anybody can start the next one.
+func (n *node) died() { n.bank.history.addDeath(death{n.id, n.bank.now()}) }
+
+// kill ends the branch by SIGKILL and waits until it is gone.
+func (n *node) kill() error { return n.end(syscall.SIGKILL, 5*time.Second) }
+
+// stop asks the branch to stop, which it promises within 5 s.
+func (n *node) stop() error { return n.end(syscall.SIGTERM, 8*time.Second) }
+
+func (n *node) end(s syscall.Signal, patience time.Duration) error {
+	n.mu.Lock()
+	p := n.process
+	n.process = nil
+	n.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	fmt.Fprintf(n.log, "--- %s signal %v\n", n.bank.clock(), s)
+	p.signal(s)
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		p.signal(syscall.SIGKILL)
+		<-p.done
+		return fmt.Errorf("branch %d was still there %v after signal %q", n.id, patience, s)
+	}
+	if s == syscall.SIGTERM && p.err != nil {
+		return fmt.Errorf("branch %d ended with %w when it was asked to stop", n.id, p.err)
+	}
+	return nil
+}
+
+// freeze stops the process where it is.
+func (n *node) freeze() { n.onProcess("freeze", (*process).freeze) }
+
+// thaw lets the process go on.
+func (n *node) thaw() { n.onProcess("thaw", (*process).thaw) }
+
+func (n *node) onProcess(what string, do func(*process)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.process != nil {
+		fmt.Fprintf(n.log, "--- %s %s\n", n.bank.clock(), what)
+		do(n.process)
+	}
+}
+
+// errStillThere says that a branch whose disk is full goes on.
+var errStillThere = errors.New("it has not stopped")
+
+// fill lets none of the branch's files grow any more, and waits until the
+// branch has ended by itself.
+func (n *node) fill(limit uint64, patience time.Duration) error {
+	n.mu.Lock()
+	p := n.process
+	n.fullDisk = true
+	n.mu.Unlock()
+	if p == nil {
+		return fmt.Errorf("branch %d does not run", n.id)
+	}
+	fmt.Fprintf(n.log, "--- %s disk is full: file limit %d\n", n.bank.clock(), limit)
+	if err := p.limitFiles(limit); err != nil {
+		return err
+	}
+	return n.await(p, patience)
+}
+
+// await waits until a branch whose disk is full has ended.
+func (n *node) await(p *process, patience time.Duration) error {
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		return errStillThere
+	}
+	if p.err == nil {
+		return fmt.Errorf("branch %d ended with exit code 0 when its disk was full", n.id)
+	}
+	return nil
+}
+
+// ended says how the branch's process ended, if it did and nobody ended it.
+func (n *node) ended() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.process == nil || n.process.running() || n.fullDisk {
+		return nil
+	}
+	if n.process.err == nil {
+		return fmt.Errorf("branch %d ended by itself, with exit code 0", n.id)
+	}
+	return fmt.Errorf("branch %d ended by itself: %w", n.id, n.process.err)
+}
+
+// copyData copies the data directory of the branch, which must not run.
+func (n *node) copyData() error {
+	n.copies++
+	to := filepath.Join(n.bank.dir, fmt.Sprintf("copy-%d-%d", n.id, n.copies))
+	if err := os.CopyFS(to, os.DirFS(n.data)); err != nil {
+		return fmt.Errorf("copy the data of branch %d: %w", n.id, err)
+	}
+	return n.dropCopy(to)
+}
+
+// dropCopy removes the copy there is and notes another one, or none.
+func (n *node) dropCopy(next string) error {
+	var err error
+	if n.older != "" {
+		err = os.RemoveAll(n.older)
+	}
+	n.older = next
+	return err
+}
+
+// wipe removes the data of the branch, which must not run. Older copies may
+// hold what is lost by it, and would bring it back against what follows.
+func (n *node) wipe() error { return errors.Join(os.RemoveAll(n.data), n.dropCopy("")) }
+
+// restore puts the older copy in the place of the data of the branch, which
+// must not run.
+func (n *node) restore() error {
+	if err := os.RemoveAll(n.data); err != nil {
+		return err
+	}
+	older := n.older
+	n.older = ""
+	return os.Rename(older, n.data)
+}
