@@ -22,7 +22,7 @@ type earlyBatches struct {
 // One that does not chain, or breaks a rule, stops its journal here.
 func (r *Replica) receiveBatch(from *peer, s *ledger.Sealed) {
 	i, ok := r.ledger.Index(s.Batch.Branch)
-	if !ok || r.forked[i] {
+	if !ok || r.stopped[i] {
 		return
 	}
 	origin := r.peers[i]
@@ -30,6 +30,9 @@ func (r *Replica) receiveBatch(from *peer, s *ledger.Sealed) {
 	if i == r.self && r.recovery.state != Recovering && s.Batch.LastSequence() > r.head(i) {
 		r.halt(fmt.Sprintf("branch %d has entry %d of this branch's journal, which ends at %d here", from.branch, s.Batch.LastSequence(), r.head(i)))
 		return
+	}
+	if i == r.self {
+		r.recovery.learn(r, s.Batch.LastSequence())
 	}
 	switch head := r.head(i); {
 	case s.Batch.LastSequence() <= head:
@@ -69,7 +72,7 @@ func (r *Replica) apply(i int, s *ledger.Sealed) {
 	}
 	posted, err := r.ledger.PostBatch(s)
 	if err != nil {
-		r.fork(i, fmt.Sprintf("it breaks a rule: %v", err))
+		r.misfit(i, err)
 		return
 	}
 	r.commit.Batches = append(r.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: posted})
@@ -156,13 +159,13 @@ func (r *Replica) applyFirstEarly(i int) bool {
 	s := q.batches[0]
 	head := r.head(i)
 	fits := s.Batch.FirstSequence == head+1 && r.missing(s).Branch == 0
-	if !fits && s.Batch.FirstSequence > head && !r.forked[i] {
+	if !fits && s.Batch.FirstSequence > head && !r.stopped[i] {
 		return false
 	}
 	q.batches = slices.Delete(q.batches, 0, 1)
 	q.bytes -= len(s.Bytes)
 	q.since = r.now
-	if fits && !r.forked[i] {
+	if fits && !r.stopped[i] {
 		r.apply(i, s)
 	}
 	return true
@@ -209,8 +212,22 @@ func (r *Replica) fork(i int, text string) {
 	if r.err != nil {
 		return // the disk failed, which says nothing about the journal
 	}
-	r.forked[i] = true
+	r.stopped[i] = true
 	r.early[i] = earlyBatches{}
-	r.peers[i].forkedDue = true
+	r.forked[i], r.peers[i].forkedDue = true, true
 	r.alarm(fmt.Sprintf("the journal of branch %d has forked: %s", r.peers[i].branch, text))
+}
+
+// misfit stops a journal whose next batch follows the one before it and yet
+// breaks a rule in this view. That is no proof of a fork: the writer may have
+// seen another branch of a third journal. So it is not told that its own has
+// forked, or one fork would halt the whole bank.
+func (r *Replica) misfit(i int, err error) {
+	if i == r.self {
+		r.halt(fmt.Sprintf("it breaks a rule: %v", err))
+		return
+	}
+	r.stopped[i] = true
+	r.early[i] = earlyBatches{}
+	r.alarm(fmt.Sprintf("the journal of branch %d is applied no further: it breaks a rule here, so it has forked or one that it depends on has: %v", r.peers[i].branch, err))
 }

@@ -25,7 +25,7 @@ func (r *Replica) fetchMissing() {
 	needs := r.earlyNeeds()
 	for i := range r.peers {
 		f := &r.fetches[i]
-		closed := r.forked[i] || i == r.self && r.recovery.state != Recovering
+		closed := r.stopped[i] || i == r.self && r.recovery.state != Recovering
 		if closed || r.writesHere(i) && (needs == nil || !needs[i].late) {
 			f.asked, f.again = false, false
 			continue

@@ -254,6 +254,13 @@ func (r *Replica) record(p *pending) {
 func (r *Replica) refuse(p *pending, err error) {
 	delete(r.byRequest, p.op.Entry.RequestID)
 	r.reply(Reply{ID: p.op.ID, Err: err})
+	var insufficient *InsufficientError
+	if errors.As(err, &insufficient) {
+		// The moment of the verdict may lie before a retry began: each is
+		// decided afresh.
+		r.submitted = append(r.submitted, p.followers...)
+		p.followers = nil
+	}
 	for _, f := range p.followers {
 		r.reply(Reply{ID: f.op.ID, Err: err})
 	}

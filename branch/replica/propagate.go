@@ -123,7 +123,8 @@ func (r *Replica) LinkDown(b ledger.BranchID) {
 	if r.recovery.heard[i] || r.now-r.booted >= r.cfg.PeerTimeout {
 		p.setReachable(false, r.now)
 	} // else both may just have started
-	*p = peer{branch: p.branch, index: p.index, reachable: p.reachable, since: p.since, acked: p.acked, synced: p.synced}
+	// What it had applied and not synced may be gone when it comes back.
+	*p = peer{branch: p.branch, index: p.index, reachable: p.reachable, since: p.since, acked: p.synced, synced: p.synced}
 	r.early[i] = earlyBatches{}
 	r.applied = true // what waits for it may be decided now
 	r.dropClaims(b)

@@ -32,6 +32,11 @@ func (v *recovery) hear(r *Replica, p *peer, own uint64) {
 		return
 	}
 	v.heard[p.index] = true
+	v.learn(r, own)
+}
+
+// learn notes that this branch's journal goes up to own, at least.
+func (v *recovery) learn(r *Replica, own uint64) {
 	v.most = max(v.most, own)
 	if own > r.head(r.self) {
 		v.needAll = true
@@ -70,7 +75,8 @@ func (r *Replica) halt(text string) {
 		return
 	}
 	r.recovery.state, r.recovery.reason = Halted, text
-	r.applied = true // what waits is refused now
+	r.applied = true                 // what waits is refused now
+	r.early[r.self] = earlyBatches{} // nothing more of it is applied
 	r.alarm("this branch's journal has forked, it takes no more writes: " + text)
 }
 

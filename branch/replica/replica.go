@@ -61,7 +61,8 @@ type Replica struct {
 	err     error  // a read from disk that did not work: the branch must stop
 	peers   []*peer
 	alarms  []string
-	forked  []bool   // by index: the journal is no longer applied
+	stopped []bool   // by index: the journal is no longer applied
+	forked  []bool   // by index: it is stopped since it has forked
 	synced  []uint64 // by index: how far the journal is synced on this disk
 	applied bool     // a batch was applied, or a recovery finished, since Ready
 
@@ -111,7 +112,7 @@ func New(cfg Config) (*Replica, error) {
 	r := &Replica{
 		cfg: cfg, ledger: cfg.Ledger, self: self, n: n, now: cfg.Now, booted: cfg.Now, epoch: cfg.Epoch,
 		clock: cfg.Ledger.Clock(), bank: BankHash(cfg.Ledger.Branches(), cfg.Opening),
-		forked: make([]bool, n), synced: make([]uint64, n), early: make([]earlyBatches, n), fetches: make([]fetch, n),
+		stopped: make([]bool, n), forked: make([]bool, n), synced: make([]uint64, n), early: make([]earlyBatches, n), fetches: make([]fetch, n),
 		fresh: map[string]ledger.Recorded{}, queues: map[string]*queue{}, byRequest: map[string]*pending{},
 		collects: map[string]*collect{}, watches: map[string][]*watch{}, calls: map[uint64]*call{},
 		nextCall: cfg.Epoch << 32,

@@ -81,6 +81,9 @@ func (r *Replica) NextTick() (Millis, bool) {
 			want(f.at + fetchRetry)
 		}
 	}
+	if len(r.submitted) > 0 {
+		want(r.now)
+	}
 	if len(r.held) > 0 || len(r.calls) > 0 || len(r.collects) > 0 || len(r.watches) > 0 || r.acks.waiting() {
 		want(r.now + deadlineGrain)
 	}

@@ -69,7 +69,7 @@ func recordings(h *history, t *testimony) (map[string]receipt, error) {
 // this one had applied it.
 func (h *history) mayBeLost(w *write, a *attempt) bool {
 	for _, b := range w.Attempts {
-		if b.promised() {
+		if b.Receipt == a.Receipt && b.promised() {
 			return false
 		}
 	}
