@@ -32,6 +32,13 @@ build: ## Build ./passbook
 unit: deps $(BIN)/grpcurl $(BIN)/buf ## Run the Go tests with the race detector
 	$(GO) test -race $(TESTFLAGS) ./...
 
+# Rounds of the torture; the Go tests run a short form.
+ROUNDS ?= 200
+
+.PHONY: torture
+torture: ## Break real branches, in processes of their own, for ROUNDS rounds
+	$(GO) run ./cmd/torture --rounds $(ROUNDS)
+
 .PHONY: vet
 vet: ## Run go vet
 	$(GO) vet ./...
