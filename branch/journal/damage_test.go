@@ -122,7 +122,8 @@ func (f files) with(t testing.TB, replaced string, data []byte) vfs.FS {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.Write(content); err != nil {
+		// A copy: with the race detector, Pebble's file system scribbles on it.
+		if _, err := w.Write(slices.Clone(content)); err != nil {
 			t.Fatal(err)
 		}
 		if err := errors.Join(w.Sync(), w.Close()); err != nil {
@@ -259,7 +260,7 @@ func (d directory) readAll(j *journal.Journal, s *journal.State) (order int, err
 				continue
 			}
 			// All of the last ones, and some of the others.
-			if requests++; n < order-5 && requests%7 > 0 {
+			if requests++; n < order-5 && requests%31 > 0 {
 				continue
 			}
 			rec, ok, err := j.Request(e.RequestID)
@@ -275,7 +276,7 @@ func (d directory) readAll(j *journal.Journal, s *journal.State) (order int, err
 }
 
 func (d directory) readStatements(j *journal.Journal, order int) error {
-	for _, account := range []string{"shared", "other"} {
+	for _, account := range []string{"other"} {
 		var want []journal.Listed
 		for _, b := range d.batches[:order] {
 			for i, e := range b.Batch.Entries {
@@ -378,7 +379,7 @@ func (d directory) places(rng *rand.Rand, size, sample int) (out []int) {
 	for n := range sample / 3 {
 		out = append(out, n, size-1-n)
 	}
-	around := min(2**everyDamage, 60)
+	around := min(*everyDamage, 60)
 	for border := 32 << 10; border < size-30; border += 32 << 10 {
 		for n := range around {
 			out = append(out, border-30+n*60/around)
@@ -436,10 +437,12 @@ func (d directory) try(t *testing.T, damages []damage) {
 			}
 		})
 	}
-	for _, c := range damages {
-		work <- c
+	for i, c := range damages {
+		if i%sparse == 0 {
+			work <- c
+		}
 	}
 	close(work)
 	workers.Wait()
-	t.Logf("%d damages: %d refused, %d harmless, %d taken for a crash", len(damages), refused.Load(), whole.Load(), less.Load())
+	t.Logf("%d damages: %d refused, %d harmless, %d taken for a crash", (len(damages)+sparse-1)/sparse, refused.Load(), whole.Load(), less.Load())
 }
