@@ -140,7 +140,7 @@ func (r *Replica) failAck(w ackWait) {
 	at := w.reply.Receipt
 	missing := []ledger.BranchID{}
 	for i, p := range r.peers {
-		if i != r.self && (p.acked < at.Sequence || w.level >= Majority && p.synced < at.Sequence) {
+		if i != r.self && (p.confirmed() < at.Sequence || w.level >= Majority && p.synced < at.Sequence) {
 			missing = append(missing, p.branch)
 		}
 	}
@@ -152,7 +152,7 @@ func (r *Replica) failAck(w ackWait) {
 func (r *Replica) unconfirmed(sequence uint64) []ledger.BranchID {
 	var out []ledger.BranchID
 	for i, p := range r.peers {
-		if i != r.self && !p.reachable && p.acked < sequence {
+		if i != r.self && !p.reachable && p.confirmed() < sequence {
 			out = append(out, p.branch)
 		}
 	}

@@ -66,6 +66,15 @@ func (p *peer) setReachable(reachable bool, now Millis) {
 	}
 }
 
+// confirmed is how far the peer holds this branch's journal for sure. What one
+// that is gone had applied and not synced may be gone with it.
+func (p *peer) confirmed() uint64 {
+	if p.linked {
+		return p.acked
+	}
+	return p.synced
+}
+
 func (p *peer) out() *Frame {
 	if p.frame == nil {
 		p.frame = &Frame{}
@@ -123,8 +132,7 @@ func (r *Replica) LinkDown(b ledger.BranchID) {
 	if r.recovery.heard[i] || r.now-r.booted >= r.cfg.PeerTimeout {
 		p.setReachable(false, r.now)
 	} // else both may just have started
-	// What it had applied and not synced may be gone when it comes back.
-	*p = peer{branch: p.branch, index: p.index, reachable: p.reachable, since: p.since, acked: p.synced, synced: p.synced}
+	*p = peer{branch: p.branch, index: p.index, reachable: p.reachable, since: p.since, acked: p.acked, synced: p.synced}
 	r.early[i] = earlyBatches{}
 	r.applied = true // what waits for it may be decided now
 	r.dropClaims(b)
