@@ -47,7 +47,7 @@ end. With --data it stays, and the next run goes on from its balances.`,
 	o.replay.replayFlags(c)
 	o.serving.servingFlags(c)
 	c.Flags().StringVar(&o.serving.data, "data", "", "the `directory` of the data, one below it for each branch (default a temporary one)")
-	logLevelFlag(c, &o.logLevel, "warn")
+	logLevelFlag(c, &o.logLevel, "info")
 	return a.does(c, func(ctx context.Context, args []string) error {
 		ctx, release := interruptible(ctx, stopSignals...)
 		defer release()
