@@ -9,7 +9,6 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	bankv1 "passbook/gen/bank/v1"
-	"passbook/gen/bank/v1/bankv1connect"
 )
 
 func TestGetStatus(t *testing.T) {
@@ -99,34 +98,4 @@ func TestHealthTellsWhetherTheBranchTakesWrites(t *testing.T) {
 		b.health(1, service).wantField(t, "status", "SERVING_STATUS_SERVING")
 	}
 	b.health(1, "bank.Nothing").wantError(t, http.StatusNotFound, "not_found")
-}
-
-// With room for one connection, a second one is served when the first is gone.
-func TestConnectionsAreCapped(t *testing.T) {
-	b := runBankWith(t, 1, 0, branchOptions{MaxConnections: 1})
-	query := func(client *http.Client) error {
-		c := bankv1connect.NewBranchServiceClient(client, "http://"+b.at(1).address)
-		_, err := c.Query(b.ctx, &bankv1.QueryRequest{})
-		return err
-	}
-	if err := query(b.http); err != nil {
-		t.Fatal(err)
-	}
-	second := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	answered := make(chan error, 1)
-	go func() { answered <- query(second) }()
-	for range 100 { // all on the first connection
-		if err := query(b.http); err != nil {
-			t.Fatal(err)
-		}
-	}
-	select {
-	case err := <-answered:
-		t.Fatalf("a second connection was served beside the first: %v", err)
-	default:
-	}
-	b.http.CloseIdleConnections()
-	if err := <-answered; err != nil {
-		t.Error(err)
-	}
 }

@@ -30,10 +30,13 @@ type Branch struct {
 	journal  *journal.Journal
 	loop     *loop
 	listener net.Listener
-	server   *http.Server
-	health   *grpchealth.StaticChecker
-	peers    map[ledger.BranchID]*peer
-	started  time.Time
+	// connections are those of listener.
+	connections *connections
+	openings    openings
+	server      *http.Server
+	health      *grpchealth.StaticChecker
+	peers       map[ledger.BranchID]*peer
+	started     time.Time
 
 	// linksCtx ends when the links and the calls to peers are to end.
 	linksCtx context.Context
@@ -129,7 +132,7 @@ func (b *Branch) addPeers(branches []ledger.BranchID) {
 		if id == b.id {
 			continue
 		}
-		b.peers[id] = &peer{branch: b, id: id, address: b.cfg.Addresses[uint32(id)]}
+		b.peers[id] = &peer{branch: b, id: id, address: b.cfg.Addresses[uint32(id)], links: bound{most: maxLinks}}
 	}
 }
 
@@ -159,7 +162,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 		}
 	})
 	running.Go(func() {
-		if err := b.server.Serve(b.limited()); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		if err := b.server.Serve(b.connections); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			b.fail(fmt.Errorf("serve: %w", err))
 		}
 	})
@@ -173,11 +176,13 @@ func (b *Branch) Serve(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		b.finishCalls()
+		stopLoop() // which answers the calls that have not finished: the end of the links must not
+		<-b.loop.ended
 	case err = <-b.failed:
 		b.logger.Error("branch stops at once: it can't go on without its disk", "error", err)
 	}
 	b.cutLinks()
-	stopLoop() // calls that have not finished are answered by that
+	stopLoop()
 	b.stop(err)
 	running.Wait()
 	b.tasks.wait()
@@ -228,7 +233,7 @@ func (b *Branch) noteState(s replica.State) {
 	case b.gate.isShut(): // and no later state changes that
 	case s == replica.Serving:
 		b.setHealth(grpchealth.StatusServing)
-		b.logger.Info("branch takes writes")
+		b.logger.Debug("branch takes writes")
 	case s == replica.Halted:
 		b.setHealth(grpchealth.StatusNotServing)
 		b.logger.Error("branch takes no more writes: its journal has forked; see the alarms in GetStatus")

@@ -33,8 +33,9 @@ type Config struct {
 	// PeerTimeout is how long a peer may leave batches unacknowledged before
 	// it counts as unreachable; 0 stands for DefaultPeerTimeout.
 	PeerTimeout time.Duration
-	// MaxConnections bounds the connections open at once; 0 stands for
-	// DefaultMaxConnections.
+	// MaxConnections bounds the connections on which customers have calls in
+	// hand at once; idle ones give way, and peers have room besides. 0 stands
+	// for DefaultMaxConnections.
 	MaxConnections int
 	// PeerTransport carries the links and calls to peers. Branches of one
 	// process may share one, of NewPeerTransport, and then share their

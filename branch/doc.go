@@ -21,7 +21,9 @@
 //	customers.go  bank.v1.BranchService; course.go: the course's bank.Bank
 //	peers.go      bank.v1.PeerService and the calls to it
 //	link.go       the links between branches: dialing, sending, receiving
-//	server.go     one port: Connect, gRPC, gRPC-Web, health, reflection, limits
+//	server.go     one port: Connect, gRPC, gRPC-Web, health, reflection
+//	connections.go, requests.go, openings.go
+//	              what customers and peers may take of a branch
 //	errors.go     the one place where errors become Connect errors
 //	codec.go      the JSON of the API
 //	ledger/       entries → balances and escrow (pure)

@@ -28,7 +28,23 @@ var (
 	errStopping = errors.New("this branch is stopping and takes no new calls; try another one")
 	errGap      = errors.New("send what is missing first")
 	errForked   = errors.New("the journal of that branch has forked and is stopped here: see the alarms in GetStatus")
+
+	errTooManyConnections = errors.New("customers have calls in hand on as many connections as this branch serves at once; back off, or try another branch")
+	errTooManyRequests    = errors.New("this branch has as many requests in hand as it takes at once; back off and try again")
+	errTooManyListings    = errors.New("this branch has as many listings and statuses in hand as it makes at once; back off and try again")
+	errTooManyLinks       = errors.New("that branch has more links here than it needs; close some")
+	errTooManyOpenings    = errors.New("more links wait to say hello than this branch lets wait, and this one had waited longest")
+	errSlowRequest        = fmt.Errorf("the request did not arrive within %s; send it again", requestTimeout)
 )
+
+func overloaded(err error) bool {
+	for _, e := range []error{replica.ErrQueueFull, errTooManyConnections, errTooManyRequests, errTooManyListings, errTooManyLinks, errTooManyOpenings} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
 
 // GapError refuses an entry that is not the next one of its journal.
 type GapError struct {
@@ -103,11 +119,11 @@ func codeOf(err error) (connect.Code, proto.Message) {
 		return connect.CodeOutOfRange, nil
 	case errors.As(err, &unimplemented):
 		return connect.CodeUnimplemented, nil
-	case errors.Is(err, replica.ErrQueueFull):
+	case overloaded(err):
 		return connect.CodeResourceExhausted, nil
 	case errors.Is(err, errStopping), errors.Is(err, errStopped):
 		return connect.CodeUnavailable, nil
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errSlowRequest):
 		return connect.CodeDeadlineExceeded, nil
 	case errors.Is(err, context.Canceled):
 		return connect.CodeCanceled, nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	"passbook/branch/ledger"
 	"passbook/branch/replica"
@@ -20,9 +21,18 @@ const (
 	// maxOutbox bounds the frames that wait to be sent on a link. More are
 	// dropped, and come again: the replica counts on acks, not on sending.
 	maxOutbox = 4096
+	// maxOutboxBytes bounds the batches in them. One frame may be larger.
+	maxOutboxBytes = 16 << 20
 	// maxUnread bounds the frames of a link that the loop has not taken yet;
-	// the link is not read while there are more.
-	maxUnread = 16
+	// the link is not read while there are more. A frame counts as one for
+	// each unreadBytes it has.
+	maxUnread   = 16
+	unreadBytes = 1 << 20
+	// maxWants bounds what one frame asks for: each may be a search on disk.
+	maxWants = 1024
+	// maxLinks bounds the links of one peer that are accepted and not ended
+	// yet, the replaced ones too.
+	maxLinks = 8
 	// redialMin and redialMax bound the pause before a link is tried again.
 	redialMin = 20 * time.Millisecond
 	redialMax = time.Second
@@ -30,18 +40,25 @@ const (
 	helloTimeout = 5 * time.Second
 )
 
+// errReplaced ends a link when its peer has a newer one.
+var errReplaced = errors.New("replaced by a newer link")
+
 // link is one connection to a peer, from one stream's beginning to its end.
 type link struct {
 	peer *peer
+	// accepted links, not dialed ones, count in peer.links.
+	accepted bool
 
 	mu     sync.Mutex
 	outbox []*replica.Frame
-	wake   chan struct{}
+	// outboxBytes is the size of the batches in outbox.
+	outboxBytes int
+	wake        chan struct{}
 	// ended is closed when the link is given up; cause says why.
 	ended chan struct{}
 	once  sync.Once
 	cause error
-	// unread has a place for each frame given to the loop and not taken yet.
+	// unread has the places of the frames given to the loop and not taken yet.
 	unread chan struct{}
 }
 
@@ -51,9 +68,14 @@ func newLink(p *peer) *link {
 
 // send queues a frame. It never blocks.
 func (k *link) send(f *replica.Frame) {
+	size := 0
+	for _, s := range f.Batches {
+		size += len(s.Bytes)
+	}
 	k.mu.Lock()
-	if len(k.outbox) < maxOutbox {
+	if len(k.outbox) < maxOutbox && (size == 0 || k.outboxBytes == 0 || k.outboxBytes+size <= maxOutboxBytes) {
 		k.outbox = append(k.outbox, f)
+		k.outboxBytes += size
 	}
 	k.mu.Unlock()
 	select {
@@ -82,7 +104,7 @@ func (k *link) pumpOut(ctx context.Context, send func(*bankv1.Frame) error) erro
 		}
 		k.mu.Lock()
 		frames := k.outbox
-		k.outbox = nil
+		k.outbox, k.outboxBytes = nil, 0
 		k.mu.Unlock()
 		for _, f := range frames {
 			if err := send(frameToProto(f)); err != nil {
@@ -106,17 +128,25 @@ func (k *link) pumpIn(l *loop, receive func() (*bankv1.Frame, error)) error {
 }
 
 func (k *link) take(l *loop, in *bankv1.Frame) error {
+	if n := len(in.GetWants()); n > maxWants {
+		return inputErrorf("frame from branch %d: it asks for %d journals, at most %d are allowed", k.peer.id, n, maxWants)
+	}
 	f, err := frameFromProto(in)
 	if err != nil {
 		return inputErrorf("frame from branch %d: %v", k.peer.id, err)
 	}
-	select {
-	case k.unread <- struct{}{}:
-	case <-k.ended:
-		return k.cause
+	places := min(1+proto.Size(in)/unreadBytes, maxUnread)
+	for range places {
+		select {
+		case k.unread <- struct{}{}:
+		case <-k.ended:
+			return k.cause
+		}
 	}
 	ok := l.post(func() {
-		<-k.unread
+		for range places {
+			<-k.unread
+		}
 		if k.peer.link == k { // and not one that has been replaced
 			l.replica.Receive(replica.Message{From: k.peer.id, To: k.peer.branch.id, Frame: f})
 		}
@@ -131,7 +161,7 @@ func (k *link) take(l *loop, in *bankv1.Frame) error {
 func (k *link) up(l *loop) bool {
 	return l.post(func() {
 		if old := k.peer.link; old != nil {
-			old.end(errors.New("replaced by a newer link"))
+			old.end(errReplaced)
 		}
 		k.peer.link = k
 		l.replica.LinkUp(k.peer.id)
@@ -144,6 +174,9 @@ func (k *link) down(l *loop) {
 		if k.peer.link == k {
 			k.peer.link = nil
 			l.replica.LinkDown(k.peer.id)
+		}
+		if k.accepted {
+			k.peer.links.leave()
 		}
 	})
 	// A peer that is stopping waits for its connections to be closed.
@@ -219,9 +252,12 @@ func (p *peer) runLink(ctx context.Context) error {
 // Propagate is PeerServiceHandler's: the accepting side of a link.
 func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[bankv1.PropagateRequest, bankv1.PropagateResponse]) error {
 	b := s.branch
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(b.linksCtx, cancel)()
+	open := openingOf(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(b.linksCtx, func() { cancel(errStopping) })()
+	leave := b.openings.enter(cancel)
+	defer leave()
 	// Receive does not watch ctx, so it has a goroutine of its own, which ends
 	// with the stream: when this handler has returned. It waits for the link
 	// after the first frame.
@@ -246,12 +282,19 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 	if err != nil {
 		return err
 	}
+	if !p.links.enter() {
+		return errTooManyLinks
+	}
+	leave()
+	open.greeted.Store(true)
 	k := newLink(p)
+	k.accepted = true
 	if !k.up(b.loop) {
 		return errStopped
 	}
 	defer k.down(b.loop)
 	defer k.end(errStopped)
+	defer k.interruptIfReplaced(open)()
 	if err := k.take(b.loop, hello); err != nil {
 		return err
 	}
@@ -261,10 +304,30 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 	switch {
 	case b.linksCtx.Err() != nil:
 		return errStopping
-	case errors.As(err, &bad):
+	case errors.As(err, &bad), connect.CodeOf(err) == connect.CodeResourceExhausted: // a frame over the size limit
 		return err
 	}
 	return nil // that a link ends is no failure: the peer dials again
+}
+
+// interruptIfReplaced has a link that a newer one replaces not wait for its
+// peer to read. What it returns stops that.
+func (k *link) interruptIfReplaced(o *opening) (stop func()) {
+	done := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		select {
+		case <-k.ended:
+			if errors.Is(k.cause, errReplaced) {
+				o.interrupt()
+			}
+		case <-done:
+		}
+	})
+	return func() {
+		close(done)
+		watching.Wait()
+	}
 }
 
 // greeting is what came first on an accepted link.
@@ -288,6 +351,9 @@ func (b *Branch) greet(ctx context.Context, arrived <-chan greeting) (*peer, *ba
 	case <-timeout.C:
 		return nil, nil, inputErrorf("no hello came within %s", helloTimeout)
 	case <-ctx.Done():
+		if errors.Is(context.Cause(ctx), errTooManyOpenings) {
+			return nil, nil, errTooManyOpenings
+		}
 		return nil, nil, errStopping
 	}
 	hello := first.GetHello()

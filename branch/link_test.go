@@ -56,6 +56,13 @@ func TestLinksThatAreRefused(t *testing.T) {
 			batch := &bankv1.SealedBatch{Batch: []byte("nothing"), Hash: make([]byte, 32)}
 			return []*bankv1.Frame{{Hello: b.hello()}, {Batches: []*bankv1.SealedBatch{batch}}}
 		}, "frame from branch 1"},
+		"wants without number": {func() []*bankv1.Frame {
+			wants := make([]*bankv1.Want, 1025)
+			for i := range wants {
+				wants[i] = &bankv1.Want{Branch: 1}
+			}
+			return []*bankv1.Frame{{Hello: b.hello()}, {Wants: wants}}
+		}, "asks for 1025 journals, at most 1024"},
 		"a position with half a hash": {func() []*bankv1.Frame {
 			h := b.hello()
 			h.Applied = []*bankv1.Position{{Branch: 1, Sequence: 1, Hash: []byte("half")}}
@@ -127,4 +134,15 @@ func TestANewerLinkReplacesTheOlder(t *testing.T) {
 	}
 	_ = older.CloseResponse()
 	_ = newer.CloseResponse()
+}
+
+func TestAFrameOverTheSizeLimitIsRefused(t *testing.T) {
+	b := newBank(t, 3, 300, branchOptions{Bootstrap: true, PeerTimeout: patient / 10})
+	b.start(2)
+	b.awaitReady(2)
+	s := b.openLink()
+	batch := &bankv1.SealedBatch{Batch: make([]byte, 16<<20), Hash: make([]byte, 32)}
+	_ = s.Send(&bankv1.PropagateRequest{Frame: &bankv1.Frame{Batches: []*bankv1.SealedBatch{batch}}})
+	wantRefusal(t, last(s), "larger than configured max 16777216")
+	b.wantBalance(2, 300)
 }

@@ -20,6 +20,8 @@ const (
 	// maxServedClaims bounds the peers' claims and looks taken and not
 	// answered.
 	maxServedClaims = 4096
+	// maxLooks bounds what else wants to see the replica.
+	maxLooks = 1024
 )
 
 // errStopped tells a caller that the branch went away under the call.
@@ -38,9 +40,11 @@ type loop struct {
 
 	mu     sync.Mutex
 	queue  []func()
-	calls  int // calls taken and not answered
 	closed bool
 	wake   chan struct{}
+	// calls, claims and looks are taken and not answered; one whose caller has
+	// gone counts too, until its answer is ready.
+	calls, claims, looks bound
 	// ended is closed when the loop has ended. What is not answered by then
 	// never will be.
 	ended chan struct{}
@@ -62,6 +66,7 @@ func newLoop(r *replica.Replica, j *journal.Journal, started time.Time) *loop {
 	return &loop{
 		replica: r, journal: j, started: started, wake: make(chan struct{}, 1), ended: make(chan struct{}), serving: make(chan struct{}),
 		waiting: map[uint64]chan<- replica.Reply{}, served: map[uint64]chan<- replica.Message{},
+		calls: bound{most: maxQueuedCalls}, claims: bound{most: maxServedClaims}, looks: bound{most: maxLooks},
 	}
 }
 
@@ -127,6 +132,7 @@ func (l *loop) step() error {
 	for i := range ready.Replies {
 		if ch, ok := l.waiting[ready.Replies[i].ID]; ok {
 			delete(l.waiting, ready.Replies[i].ID)
+			l.calls.leave()
 			ch <- ready.Replies[i]
 		}
 	}
@@ -170,6 +176,7 @@ func (l *loop) letOut(m replica.Message) {
 	}
 	if ch, ok := l.served[id]; ok {
 		delete(l.served, id)
+		l.claims.leave()
 		ch <- m
 	}
 }
@@ -216,20 +223,9 @@ func (l *loop) ask(ctx context.Context, q replica.Query) (replica.Reply, error) 
 }
 
 func (l *loop) call(ctx context.Context, start func(id uint64)) (replica.Reply, error) {
-	l.mu.Lock()
-	full := l.calls >= maxQueuedCalls
-	if !full {
-		l.calls++
-	}
-	l.mu.Unlock()
-	if full {
+	if !l.calls.enter() {
 		return replica.Reply{}, replica.ErrQueueFull
 	}
-	defer func() {
-		l.mu.Lock()
-		l.calls--
-		l.mu.Unlock()
-	}()
 	ch := make(chan replica.Reply, 1)
 	ok := l.post(func() {
 		l.nextID++
@@ -258,17 +254,13 @@ func (l *loop) call(ctx context.Context, start func(id uint64)) (replica.Reply, 
 // message gets the id that the answer will carry.
 func (l *loop) serve(ctx context.Context, message func(id uint64) replica.Message) (replica.Message, error) {
 	ch := make(chan replica.Message, 1)
-	refused := make(chan struct{})
-	var id uint64
+	if !l.claims.enter() {
+		return replica.Message{}, replica.ErrQueueFull
+	}
 	ok := l.post(func() {
-		if len(l.served) >= maxServedClaims {
-			close(refused)
-			return
-		}
 		l.nextID++
-		id = l.nextID
-		l.served[id] = ch
-		l.replica.Receive(message(id))
+		l.served[l.nextID] = ch
+		l.replica.Receive(message(l.nextID))
 	})
 	if !ok {
 		return replica.Message{}, errStopped
@@ -278,10 +270,7 @@ func (l *loop) serve(ctx context.Context, message func(id uint64) replica.Messag
 		return m, nil
 	case <-l.ended:
 		return replica.Message{}, errStopped
-	case <-refused:
-		return replica.Message{}, replica.ErrQueueFull
 	case <-ctx.Done():
-		l.post(func() { delete(l.served, id) })
 		return replica.Message{}, ctx.Err()
 	}
 }
@@ -289,10 +278,16 @@ func (l *loop) serve(ctx context.Context, message func(id uint64) replica.Messag
 // look runs f on the replica, between two steps, and returns when what f saw
 // is committed.
 func (l *loop) look(ctx context.Context, f func(*replica.Replica)) error {
+	if !l.looks.enter() {
+		return replica.ErrQueueFull
+	}
 	done := make(chan struct{})
 	ok := l.post(func() {
 		f(l.replica)
-		l.after = append(l.after, func() { close(done) })
+		l.after = append(l.after, func() {
+			l.looks.leave()
+			close(done)
+		})
 	})
 	if !ok {
 		return errStopped

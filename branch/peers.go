@@ -26,6 +26,9 @@ type peer struct {
 	link *link
 	// broken is why the last link broke; it belongs to the dialing goroutine.
 	broken string
+	// links counts the accepted ones, calls runs the claims and looks.
+	links bound
+	calls peerCalls
 }
 
 type customerClient = bankv1connect.BranchServiceClient
@@ -85,9 +88,9 @@ func (b *Branch) letOut(m replica.Message) {
 			p.link.send(m.Frame)
 		}
 	case m.Claim != nil:
-		b.spawn(func() { p.claim(b.linksCtx, m.Claim) })
+		p.calls.start(b.spawn, func() { p.claim(b.linksCtx, m.Claim) })
 	case m.Collect != nil:
-		b.spawn(func() { p.collect(b.linksCtx, m.Collect) })
+		p.calls.start(b.spawn, func() { p.collect(b.linksCtx, m.Collect) })
 	}
 }
 

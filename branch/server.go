@@ -2,14 +2,12 @@ package branch
 
 import (
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
 	"connectrpc.com/connect"
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/grpcreflect"
-	"golang.org/x/net/netutil"
 
 	"passbook/gen/bank/bankconnect"
 	"passbook/gen/bank/v1/bankv1connect"
@@ -25,6 +23,8 @@ const (
 	// compressMinBytes is from where on a reply is compressed, if the customer
 	// accepts that.
 	compressMinBytes = 4 << 10
+	// maxHeaderBytes bounds the headers of a request, and the URL of a GET.
+	maxHeaderBytes = 32 << 10
 	// maxStreams bounds the calls open at once on one connection.
 	maxStreams = 1024
 	// readHeaderTimeout and idleTimeout end connections that do nothing.
@@ -58,8 +58,12 @@ func (b *Branch) newServer() {
 	mux.Handle(grpcreflect.NewHandlerV1(reflector))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
 
+	b.connections = newConnections(b.listener, b.cfg.MaxConnections)
 	b.server = &http.Server{
-		Handler:           b.tasks.handler(mux),
+		Handler:           b.tasks.handler(newRequests(b, mux)),
+		ConnState:         b.connections.note,
+		ConnContext:       b.connections.remember,
+		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(b.logger.Handler(), slog.LevelWarn),
 		Protocols:         new(http.Protocols),
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -75,10 +79,6 @@ func (b *Branch) newServer() {
 	}
 	b.server.Protocols.SetHTTP1(true)
 	b.server.Protocols.SetUnencryptedHTTP2(true)
-}
-
-func (b *Branch) limited() net.Listener {
-	return netutil.LimitListener(b.listener, b.cfg.MaxConnections)
 }
 
 func (b *Branch) setHealth(s grpchealth.Status) {

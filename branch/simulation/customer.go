@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"slices"
 
 	"passbook/branch/ledger"
 	"passbook/branch/replica"
@@ -36,9 +37,6 @@ type request struct {
 	settled bool
 	// misuse says that the request id was used for something else.
 	misuse bool
-	// began is where the account's history was when the first of the open
-	// calls began.
-	began int
 	// receipt and balance are those of the first success, by which branch.
 	receipt ledger.Position
 	balance ledger.Amount
@@ -58,7 +56,9 @@ type call struct {
 	session  []ledger.Position
 	deadline replica.Millis
 	began    int64
-	retry    bool
+	// moment is where the account's history was when it began.
+	moment int
+	retry  bool
 }
 
 // openDoors lets the customers in.
@@ -169,21 +169,27 @@ func homeAt(r *request, at *process) ledger.BranchID {
 // call makes one call at a branch.
 func (w *world) call(r *request, at *process, home ledger.BranchID, hops int) {
 	w.nextCall++
-	if r.open == 0 {
-		r.began = w.oracle.moment(r.entry.Account)
-	}
 	r.tries++
 	r.open++
 	w.open++
-	c := &call{id: w.nextCall, req: r, at: at, hops: hops, began: w.now, retry: r.tries > 1}
+	c := &call{id: w.nextCall, req: r, at: at, hops: hops, began: w.now, moment: w.oracle.moment(r.entry.Account), retry: r.tries > 1}
 	if r.customer != nil && r.customer.sessions {
 		c.session = r.customer.session
+	}
+	if w.onCall != nil {
+		w.onCall(c)
 	}
 	if !at.up() {
 		w.after(w.delay(), func() { w.lost(c) })
 		return
 	}
 	c.deadline = at.now() + w.anyPatience()
+	if l := at.replica.Ledger(); slices.ContainsFunc(c.session, func(s ledger.Position) bool {
+		i, _ := l.Index(s.Branch)
+		return l.Head(i).Sequence < s.Sequence
+	}) {
+		w.report.Paths["session ahead of the branch"]++
+	}
 	at.calls[c.id] = c
 	if !r.write() {
 		q := replica.Query{ID: c.id, Account: r.entry.Account, Strong: r.strong, Session: c.session, Deadline: c.deadline}
@@ -191,7 +197,9 @@ func (w *world) call(r *request, at *process, home ledger.BranchID, hops int) {
 		at.feed(func(rep *replica.Replica) { rep.Ask(q) })
 		return
 	}
-	op := replica.Operation{ID: c.id, Entry: r.entry, Home: home, Acknowledge: r.level, Session: c.session, Deadline: c.deadline}
+	e := r.entry
+	e.RecordedAt = int64(c.id) // which call it was that was carried out
+	op := replica.Operation{ID: c.id, Entry: e, Home: home, Acknowledge: r.level, Session: c.session, Deadline: c.deadline}
 	w.note("call %d at branch %d: %+v", c.id, at.id, op)
 	at.feed(func(rep *replica.Replica) { rep.Submit(op) })
 }
@@ -223,7 +231,14 @@ func (w *world) answered(p *process, reply replica.Reply) {
 	r := c.req
 	r.open--
 	w.open--
-	w.verify(c, &reply)
+	if w.onAnswer != nil {
+		w.onAnswer(c, &reply)
+	}
+	if w.oracle.forked {
+		w.verifyForked(c, &reply)
+	} else {
+		w.verify(c, &reply)
+	}
 	if reply.Forward != 0 {
 		if c.hops > 3 {
 			w.fail("forwarding ends", "%+v", r.entry)

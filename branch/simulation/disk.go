@@ -1,7 +1,9 @@
 package simulation
 
 import (
+	"errors"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sort"
 
@@ -22,6 +24,10 @@ type Disk struct {
 	image image
 	// tail are the commits since.
 	tail []*ledger.Commit
+	// checked says that a bit has flipped: what is read is opened again.
+	checked bool
+	// torn is the part of a batch that a crash left behind.
+	torn *ledger.Sealed
 }
 
 // image is a ledger as it is on disk.
@@ -43,7 +49,7 @@ func NewDisk(branches []ledger.BranchID, opening ledger.Amount) *Disk {
 func (d *Disk) Wipe() {
 	d.journals = make([][]*ledger.Sealed, len(d.branches))
 	d.requests = map[string]ledger.Recorded{}
-	d.epoch, d.tail = 0, nil
+	d.epoch, d.tail, d.torn, d.checked = 0, nil, nil, false
 	d.image = image{accounts: map[string]ledger.AccountState{}, heads: make([]ledger.Head, len(d.branches))}
 }
 
@@ -117,6 +123,33 @@ func (d *Disk) Crash(keep int) {
 	}
 }
 
+// Tear has a crash leave a part of a commit behind.
+func (d *Disk) Tear(c *ledger.Commit, rng *rand.Rand) {
+	if len(c.Batches) > 0 {
+		b := c.Batches[len(c.Batches)-1].Sealed
+		d.torn = &ledger.Sealed{Bytes: b.Bytes[:rng.IntN(len(b.Bytes))], Hash: b.Hash}
+	}
+}
+
+// Flip changes one bit of a batch of the i-th branch's journal, of the last or
+// of any; false if there is none.
+func (d *Disk) Flip(i int, last bool, rng *rand.Rand) bool {
+	if len(d.journals[i]) == 0 {
+		return false
+	}
+	k := len(d.journals[i]) - 1
+	if !last {
+		k = rng.IntN(k + 1)
+	}
+	damaged := *d.journals[i][k] // other disks have the batch too
+	damaged.Bytes = slices.Clone(damaged.Bytes)
+	damaged.Bytes[rng.IntN(len(damaged.Bytes))] ^= 1 << rng.IntN(8)
+	d.journals[i] = slices.Clone(d.journals[i])
+	d.journals[i][k] = &damaged
+	d.checked = true
+	return true
+}
+
 // Boot reads the disk back after a crash: the ledger, the number of this boot,
 // and whether the branch had made sure that it may write.
 func (d *Disk) Boot() (l *ledger.Ledger, epoch uint64, settled bool, err error) {
@@ -125,6 +158,12 @@ func (d *Disk) Boot() (l *ledger.Ledger, epoch uint64, settled bool, err error) 
 		return nil, 0, false, err
 	}
 	d.epoch++
+	if d.torn != nil {
+		if _, err := ledger.OpenSealed(d.torn.Bytes, d.torn.Hash); err == nil {
+			return nil, 0, false, errors.New("half a batch passes for a whole one")
+		}
+		d.torn = nil
+	}
 	if len(d.image.accounts) == 0 {
 		return l, d.epoch, d.image.settled, nil
 	}
@@ -187,6 +226,13 @@ func (d *Disk) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*l
 	to := from
 	for total := 0; to < len(d.journals[i]) && (to == from || total < maxBytes); to++ {
 		total += len(d.journals[i][to].Bytes)
+	}
+	if d.checked {
+		for _, s := range d.journals[i][from:to] {
+			if _, err := ledger.OpenSealed(s.Bytes, s.Hash); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return d.journals[i][from:to:to], nil
 }

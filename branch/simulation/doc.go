@@ -15,5 +15,7 @@
 // The manner is FoundationDB's and TigerBeetle's.
 //
 // Where to read on: world.go (the run), process.go (a branch's loop), disk.go,
-// network.go, faults.go, customer.go, oracle.go and verify.go (what must hold).
+// network.go, faults.go, customer.go, oracle.go and verify.go (what must hold),
+// fork.go (two processes with one branch id), paths.go, shrink.go. The page is
+// docs/simulation.md.
 package simulation

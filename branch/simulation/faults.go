@@ -29,7 +29,8 @@ func (w *world) pickFaults() {
 	f.drop, f.duplicate, f.reorder, f.delay = rate(0.05), rate(0.05), rate(0.1), rate(0.05)
 	f.every = w.between(20_000, 800_000)
 	for _, action := range []func(*world){
-		crashOne, crashOne, crashAll, wipeOne, failCommit, slowDisk, linkFlap, linkFlap, partition, partition, partitionOneWay,
+		crashOne, crashOne, crashAll, wipeOne, restoreOne, flipBit, failCommit, fillDisk, slowDisk, slowBranch, jumpClock,
+		linkFlap, linkFlap, partition, partition, partitionOneWay, flood,
 	} {
 		if w.chance(0.4) {
 			f.actions = append(f.actions, action)
@@ -46,6 +47,10 @@ func (w *world) planFault() {
 	}
 	w.after(w.between(1, 2*w.faults.every), func() {
 		if w.calm {
+			return
+		}
+		if w.sheltered != nil {
+			w.planFault()
 			return
 		}
 		w.faults.actions[w.rng.IntN(len(w.faults.actions))](w)
@@ -76,22 +81,146 @@ func crashAll(w *world) {
 // that is what MAJORITY promises to survive.
 func wipeOne(w *world) {
 	p := w.anyProcess()
-	for _, o := range w.processes {
-		if o.wiped || !o.disk.image.settled {
-			return
-		}
-	}
-	if w.faults.wipesLeft == 0 || !p.up() {
+	if !w.mayLoseDisk(p) {
 		return
 	}
 	w.faults.wipesLeft--
 	w.report.Faults["disk wiped"]++
+	p.replaceDisk()
+}
+
+// mayLoseDisk reports whether the bank can spare a branch's disk now.
+func (w *world) mayLoseDisk(p *process) bool {
+	for _, o := range w.processes {
+		if o.wiped || o.damaged || !o.disk.image.settled {
+			return false
+		}
+	}
+	return w.faults.wipesLeft > 0 && p.up()
+}
+
+// replaceDisk has the branch go on with an empty disk.
+func (p *process) replaceDisk() {
+	w := p.w
 	p.crash()
 	w.note("branch %d loses its disk", p.id)
 	p.disk.Wipe()
-	p.wiped = true
+	p.wiped, p.damaged = true, false
 	w.oracle.wiped(p)
+	again := w.between(1_000, 500_000)
+	w.after(again, p.start)
+	if other := w.anyProcess(); other != p && !w.calm && w.chance(0.5) {
+		// What it has just told the other may not be on its disk yet.
+		w.after(again+w.between(500, 30_000), func() {
+			if other.up() && !w.calm && w.sheltered == nil {
+				w.report.Faults["crash"]++
+				other.crash()
+				w.after(w.between(1_000, 300_000), other.start)
+			}
+		})
+	}
+}
+
+// backUp copies the disk as it is.
+func (p *process) backUp() *Disk {
+	c := p.disk.Copy()
+	c.Crash(c.Unsynced())
+	return c
+}
+
+// restoreOne puts an old copy in a disk's place. A branch can't know that its
+// disk is an old one but from its peers: they are all there, and nothing else
+// happens, until it serves. Where they are not, the journal forks, and that is
+// another scenario.
+func restoreOne(w *world) {
+	p := w.anyProcess()
+	if p.up() && p.disk.image.settled && !p.damaged {
+		old := p.backUp()
+		w.after(w.between(20_000, 1_000_000), func() { p.restore(old, 100) })
+	}
+}
+
+// restore tries for a while to put an old copy in the disk's place.
+func (p *process) restore(old *Disk, tries int) {
+	w := p.w
+	if !w.mayLoseDisk(p) || !w.whole() || w.sheltered != nil {
+		if tries > 0 && !w.calm {
+			w.after(10_000, func() { p.restore(old, tries-1) })
+		}
+		return
+	}
+	w.faults.wipesLeft--
+	w.report.Faults["old copy restored"]++
+	p.crash()
+	w.note("branch %d gets an old disk", p.id)
+	p.disk = old
+	p.wiped, p.restored = true, true
+	w.sheltered = p
+	w.oracle.wiped(p)
+	for _, o := range w.processes {
+		o.failNext, o.slowUntil, o.fullUntil, o.busyUntil = false, 0, 0, 0
+	}
 	w.after(w.between(1_000, 500_000), p.start)
+}
+
+// whole reports whether all branches are up and not cut off.
+func (w *world) whole() bool {
+	for i, o := range w.processes {
+		for k := range w.processes {
+			if !o.up() || w.net.blocked[i][k] > 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// flipBit changes a bit of what a branch has on disk. Whoever reads it finds
+// out, if only the operator who has the disk verified in a while; the branch
+// stops, and begins again with an empty one.
+func flipBit(w *world) {
+	p, i := w.anyProcess(), w.rng.IntN(len(w.processes))
+	crash := w.chance(0.5)
+	if crash {
+		i = p.index // peers may lack its last batch, which it has no longer in memory
+	}
+	if !w.mayLoseDisk(p) || !p.disk.Flip(i, crash, w.rng) {
+		return
+	}
+	w.faults.wipesLeft--
+	w.report.Faults["flipped bit"]++
+	w.note("a bit flips on the disk of branch %d", p.id)
+	p.damaged = true
+	if crash {
+		p.crash()
+		w.after(w.between(1_000, 50_000), p.start)
+	}
+	w.after(w.between(100_000, 3_000_000), func() {
+		if p.damaged && p.up() && w.sheltered == nil {
+			w.report.Faults["flipped bit found by verifying"]++
+			p.replaceDisk()
+		}
+	})
+}
+
+// fillDisk leaves a disk without room for a while: every commit fails.
+func fillDisk(w *world) { w.anyProcess().fullUntil = w.now + w.between(1_000, 1_000_000) }
+
+func slowBranch(w *world) {
+	w.report.Faults["slow branch"]++
+	w.anyProcess().busyUntil = w.now + w.between(10_000, 1_000_000)
+}
+
+// jumpClock moves a branch's clock forward, as a machine that slept does.
+func jumpClock(w *world) {
+	p := w.anyProcess()
+	w.report.Faults["clock jumped"]++
+	p.skew += w.between(1_000, 3_600_000_000)
+	p.jumpedAt = w.now
+	w.note("the clock of branch %d jumps to %d ms", p.id, p.now())
+	if p.up() {
+		p.turnSoon()
+	}
 }
 
 func failCommit(w *world) { w.anyProcess().failNext = true }
@@ -162,6 +291,13 @@ func (w *world) block(cut [][2]int, micros int64) {
 			}
 		})
 	}
+	if w.chance(0.3) {
+		w.report.Faults["partition healed by and by"]++
+		for _, c := range cut {
+			w.after(micros+w.between(0, 1_000_000), func() { w.net.blocked[c[0]][c[1]]-- })
+		}
+		return
+	}
 	w.after(micros, func() {
 		w.note("heal: %v", cut)
 		for _, c := range cut {
@@ -177,7 +313,7 @@ func (w *world) heal() {
 	f := &w.faults
 	f.drop, f.duplicate, f.reorder, f.delay = 0, 0, 0, 0
 	for _, p := range w.processes {
-		p.failNext, p.slowUntil = false, 0
+		p.failNext, p.slowUntil, p.fullUntil, p.busyUntil = false, 0, 0, 0
 		if !p.up() {
 			w.after(w.between(1_000, 100_000), p.start)
 		}

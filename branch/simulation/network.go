@@ -86,6 +86,27 @@ func (l *link) other(p *process) *process {
 	return l.a
 }
 
+// joins reports whether a process is one of the link's ends.
+func (l *link) joins(p *process) bool { return l != nil && (l.a == p || l.b == p) }
+
+// end returns the link's end at the i-th branch.
+func (l *link) end(i int) *process {
+	if l.a.index == i {
+		return l.a
+	}
+	return l.b
+}
+
+// rehome has another process of the same branch be the link's end.
+func (w *world) rehome(l *link, p *process) {
+	w.breakLink(l, 1_000)
+	if l.a.index == p.index {
+		l.a = p
+	} else {
+		l.b = p
+	}
+}
+
 // linkUp tells one end. Either end may hear of it first.
 func (w *world) linkUp(l *link, p *process, incarnation int) {
 	peer := l.other(p)
@@ -119,7 +140,7 @@ func (w *world) breakLink(l *link, within int64) {
 // delay is how long a message takes.
 func (w *world) delay() int64 {
 	f := &w.faults
-	if w.chance(f.delay) {
+	if w.sheltered == nil && w.chance(f.delay) {
 		w.report.Faults["message delayed"]++
 		return w.between(f.latency, 200_000)
 	}
@@ -128,7 +149,7 @@ func (w *world) delay() int64 {
 
 // send takes a message that a branch lets out.
 func (w *world) send(p *process, m replica.Message) {
-	to := w.processOf(m.To)
+	to := w.net.links[p.index][w.processOf(m.To).index].end(w.processOf(m.To).index)
 	w.countMessage(&m)
 	if m.Frame != nil {
 		w.sendFrame(p, to, m)
@@ -144,13 +165,13 @@ func (w *world) send(p *process, m replica.Message) {
 func (w *world) sendFrame(p, to *process, m replica.Message) {
 	l := w.net.links[p.index][to.index]
 	inc := p.links[to.index]
-	if inc == 0 || !l.up || l.incarnation != inc {
+	if inc == 0 || !l.up || l.incarnation != inc || !l.joins(p) {
 		return
 	}
 	if w.net.blocked[p.index][to.index] > 0 {
 		return
 	}
-	if w.chance(w.faults.drop) {
+	if w.sheltered == nil && w.chance(w.faults.drop) {
 		w.report.Faults["frame lost"]++
 		return
 	}
@@ -181,7 +202,10 @@ func (w *world) arrive(l *link, to *process, inc int, m replica.Message) {
 		w.linkUp(l, to, inc)
 	}
 	w.note("branch %d gets %v", to.id, messageText{&m})
-	to.feed(func(r *replica.Replica) { r.Receive(m) })
+	to.feed(func(r *replica.Replica) {
+		r.Receive(m)
+		w.countEarly(r, m.Frame)
+	})
 }
 
 // sendCall delivers a claim, a look, or the answer to one. Each is a call on a
@@ -189,13 +213,16 @@ func (w *world) arrive(l *link, to *process, inc int, m replica.Message) {
 func (w *world) sendCall(p, to *process, m replica.Message) {
 	request := m.Claim != nil || m.Collect != nil
 	key := callKey{to.index, callID(&m)}
-	caller, boot := p, p.boot
+	from := caller{p, p.boot}
 	if !request {
 		// The answer goes back on the connection that the request came on.
-		caller, boot = to, p.served[callKey{to.index, callID(&m)}]
-		key = callKey{p.index, callID(&m)}
+		from = p.served[key]
+		if from.process == nil {
+			return
+		}
+		to, key = from.process, callKey{p.index, callID(&m)}
 	}
-	cut := !w.reachable(p, to) || !to.up()
+	cut := !w.reachable(p, to) || !to.up() || !w.net.links[p.index][to.index].joins(p)
 	if cut || w.chance(w.faults.drop) {
 		w.report.Faults["call lost"]++
 		if w.chance(0.5) {
@@ -204,29 +231,37 @@ func (w *world) sendCall(p, to *process, m replica.Message) {
 		if request && !cut && w.chance(0.5) {
 			w.deliverCall(to, to.boot, m) // only the connection broke
 		}
-		w.failCall(caller, boot, key, m)
+		w.failCall(from, key, m)
 		return
 	}
-	w.deliver(p, to, boot, m, request)
+	w.deliver(from, to, m, request)
 	if w.chance(w.faults.duplicate) {
 		w.report.Faults["call duplicated"]++
-		w.deliver(p, to, boot, m, request)
+		w.deliver(from, to, m, request)
 	}
 }
 
-func (w *world) deliver(p, to *process, boot int, m replica.Message, request bool) {
+// caller is who made a call, at which boot.
+type caller struct {
+	*process
+	boot int
+}
+
+func (w *world) deliver(from caller, to *process, m replica.Message, request bool) {
 	if request {
-		from := p.index
 		toBoot := to.boot
 		w.after(w.delay(), func() {
 			if to.up() && to.boot == toBoot {
-				to.served[callKey{from, callID(&m)}] = boot
+				to.served[callKey{from.index, callID(&m)}] = from
+				if m.Claim != nil {
+					to.claims[callKey{from.index, callID(&m)}] = false
+				}
 				w.deliverCall(to, toBoot, m)
 			}
 		})
 		return
 	}
-	w.after(w.delay(), func() { w.deliverCall(to, boot, m) })
+	w.after(w.delay(), func() { w.deliverCall(to, from.boot, m) })
 }
 
 func (w *world) deliverCall(to *process, boot int, m replica.Message) {
@@ -237,15 +272,16 @@ func (w *world) deliverCall(to *process, boot int, m replica.Message) {
 }
 
 // failCall tells a caller that its call could not be made.
-func (w *world) failCall(caller *process, boot int, key callKey, m replica.Message) {
+func (w *world) failCall(from caller, key callKey, m replica.Message) {
 	peer := w.processes[key.peer].id
-	failed := replica.Message{From: peer, To: caller.id}
+	w.report.Paths["peer suspected after a call that failed"]++
+	failed := replica.Message{From: peer, To: from.id}
 	if m.Claim != nil || m.ClaimAnswer != nil {
 		failed.ClaimAnswer = &replica.ClaimAnswer{ID: key.id, Failed: true}
 	} else {
 		failed.CollectAnswer = &replica.CollectAnswer{ID: key.id, Failed: true}
 	}
-	w.after(w.delay(), func() { w.deliverCall(caller, boot, failed) })
+	w.after(w.delay(), func() { w.deliverCall(from.process, from.boot, failed) })
 }
 
 // callKey names a call by its other end.

@@ -27,6 +27,9 @@ type oracle struct {
 	local, wide []uint64
 	wipes       []int
 	looks       int
+	// forked says that two processes are one branch: nobody can tell then what
+	// is recorded, and less has to hold (see fork.go).
+	forked bool
 }
 
 // view is what a branch has applied, and the balances that makes.
@@ -82,6 +85,9 @@ func (o *oracle) effect(e *ledger.Entry, change func(account int, amount ledger.
 // record adds an entry that its writer has on disk.
 func (o *oracle) record(i int, e *ledger.Entry) {
 	o.journals[i] = append(o.journals[i], *e)
+	if o.w.onRecord != nil {
+		o.w.onRecord(e)
+	}
 	at := ledger.Position{Branch: o.w.branches[i], Sequence: e.Sequence}
 	if int(e.Sequence) != len(o.journals[i]) {
 		o.w.fail("sequences have no gaps", "entry %d of branch %d is its %dth", e.Sequence, at.Branch, len(o.journals[i]))
@@ -104,6 +110,9 @@ func (o *oracle) record(i int, e *ledger.Entry) {
 
 // committed notes what a branch now has on disk.
 func (o *oracle) committed(p *process, c *ledger.Commit) {
+	if o.forked {
+		return
+	}
 	for _, b := range c.Batches {
 		i := p.w.processOf(b.Batch.Branch).index
 		if i == p.index {
@@ -175,12 +184,15 @@ func (o *oracle) wiped(p *process) {
 
 // booted notes what a branch finds on its disk.
 func (o *oracle) booted(p *process) {
+	if o.forked {
+		return
+	}
 	i := p.index
 	l := p.replica.Ledger()
 	head := l.Head(i).Sequence
 	after := uint64(len(o.journals[i]))
 	switch {
-	case p.wiped && p.disk.image.settled:
+	case p.wiped && p.disk.image.settled && !p.restored:
 		after = 0 // it crashed just when it began to serve
 	case !p.wiped && (head < o.local[i] || head < after):
 		o.w.fail("nothing synced is lost", "branch %d starts with %d entries of its own, %d were promised and %d synced", p.id, head, o.local[i], after)
@@ -190,7 +202,7 @@ func (o *oracle) booted(p *process) {
 	for _, b := range batches { // the commit that was under way has survived
 		o.hold(p, i, b)
 	}
-	if p.wiped && p.disk.image.settled {
+	if p.wiped && p.disk.image.settled && !p.restored {
 		o.forget(p, head)
 		p.wiped = false
 	}
@@ -218,9 +230,19 @@ func (o *oracle) follow(k int, head func(i int) uint64) {
 // look checks what a branch shows, now that its commit is done.
 func (o *oracle) look(p *process) {
 	l := p.replica.Ledger()
+	if o.forked {
+		o.lookForked(p)
+		return
+	}
 	if p.wiped && p.replica.State() == replica.Serving {
 		o.forget(p, l.Head(p.index).Sequence)
-		p.wiped = false
+		if l.Head(p.index).Sequence > p.found {
+			o.w.report.Paths["journal recovered from a peer"]++
+		}
+		if o.w.sheltered == p {
+			o.w.sheltered = nil
+		}
+		p.wiped, p.restored = false, false
 	}
 	o.follow(p.index, func(i int) uint64 { return l.Head(i).Sequence })
 	for i, want := range o.views[p.index].balances {

@@ -31,20 +31,46 @@ type process struct {
 	turning    bool
 	wakeAt     int64
 	idleTurns  int
-	// served are the callers' boots of the calls being answered.
-	served map[callKey]int
+	// served are the callers of the calls being answered.
+	served map[callKey]caller
 	calls  map[uint64]*call
 	// failNext has the next commit fail, slowUntil makes all slow.
 	failNext  bool
 	slowUntil int64
-	// wiped says that the disk was lost and the branch has not served since.
-	wiped bool
+	// fullUntil is until when the disk has no room, busyUntil until when the
+	// machine has little time for the branch.
+	fullUntil, busyUntil int64
+	// skew is how far the branch's clock has jumped, jumpedAt when it last did.
+	skew, jumpedAt int64
+	// wiped says that the disk was lost and the branch has not served since;
+	// restored, that an old copy is in its place.
+	wiped, restored bool
+	// damaged says that a bit has flipped on the disk and nobody knows yet.
+	damaged bool
+	// found is how much of its own journal the branch found on its disk.
+	found uint64
+	// halted says that it has halted, with haltedAt entries of its own.
+	halted   bool
+	haltedAt uint64
+	// claims are those that have come in and are not answered; true for one
+	// that is counted as deferred.
+	claims map[callKey]bool
+	// sent are the last own entries sent on each link.
+	sent []sentOn
+}
+
+// sentOn is the last own entry sent on one incarnation of a link.
+type sentOn struct {
+	incarnation int
+	last        uint64
 }
 
 func (p *process) up() bool { return p.replica != nil }
 
 // now is the time on the branch's own clock.
-func (p *process) now() replica.Millis { return replica.Millis(float64(p.w.now) * p.rate / 1000) }
+func (p *process) now() replica.Millis {
+	return replica.Millis((float64(p.w.now)*p.rate + float64(p.skew)) / 1000)
+}
 
 // start boots the branch from its disk.
 func (p *process) start() {
@@ -68,11 +94,15 @@ func (p *process) start() {
 	w.note("branch %d starts, boot %d", p.id, epoch)
 	p.boot++
 	p.replica, p.links, p.inbox = r, make([]int, len(w.processes)), nil
-	p.served, p.calls = map[callKey]int{}, map[uint64]*call{}
+	p.served, p.calls = map[callKey]caller{}, map[uint64]*call{}
+	p.claims, p.sent, p.found = map[callKey]bool{}, make([]sentOn, len(w.processes)), l.Head(p.index).Sequence
 	p.committing, p.turning, p.wakeAt, p.idleTurns = nil, false, 0, 0
 	w.oracle.booted(p)
 	for _, l := range w.net.links[p.index] {
-		if l != nil {
+		switch {
+		case l.joins(p) && p.restored:
+			w.connect(l) // its peers are there
+		case l.joins(p):
 			w.connectSoon(l, 500, 20_000)
 		}
 	}
@@ -86,18 +116,24 @@ func (p *process) crash() {
 	if !p.up() {
 		return
 	}
-	if c := p.committing; c != nil && c.Commit != nil && w.chance(0.5) {
-		// The last commit may have reached the disk, though nobody knows.
-		unsynced := *c.Commit
-		unsynced.Sync = false
-		p.disk.Commit(&unsynced)
+	if c := p.committing; c != nil && c.Commit != nil {
+		switch w.rng.IntN(4) {
+		case 0, 1:
+			// The last commit may have reached the disk, though nobody knows.
+			unsynced := *c.Commit
+			unsynced.Sync = false
+			p.disk.Commit(&unsynced)
+		case 2:
+			w.report.Faults["torn write"]++
+			p.disk.Tear(c.Commit, w.rng)
+		}
 	}
 	p.disk.Crash(w.rng.IntN(p.disk.Unsynced() + 1))
 	w.note("branch %d crashes", p.id)
 	p.boot++
 	p.replica, p.committing, p.inbox = nil, nil, nil
 	for _, l := range w.net.links[p.index] {
-		if l != nil {
+		if l.joins(p) {
 			w.breakLink(l, int64(w.peerTimeout)*1000)
 		}
 	}
@@ -131,7 +167,11 @@ func (p *process) turnSoon() {
 	}
 	p.turning = true
 	boot := p.boot
-	p.w.after(p.w.rng.Int64N(200), func() {
+	soon := p.w.rng.Int64N(200)
+	if p.w.now < p.busyUntil {
+		soon *= 500
+	}
+	p.w.after(soon, func() {
 		if p.boot == boot {
 			p.turning = false
 			p.turn()
@@ -145,6 +185,11 @@ func (p *process) turn() {
 	p.replica.Tick(p.now())
 	ready := p.replica.Ready()
 	if err := p.replica.Err(); err != nil {
+		if p.damaged {
+			w.report.Faults["flipped bit read"]++
+			p.replaceDisk()
+			return
+		}
 		w.fail("reads from disk work", "branch %d: %v", p.id, err)
 		return
 	}
@@ -171,9 +216,13 @@ func (p *process) turn() {
 // committed goes on after a commit has come back from the disk.
 func (p *process) committed() {
 	w := p.w
-	if p.failNext {
+	if p.failNext || w.now < p.fullUntil {
+		if p.failNext {
+			w.report.Faults["commit failed"]++
+		} else {
+			w.report.Faults["disk full"]++
+		}
 		p.failNext = false
-		w.report.Faults["commit failed"]++
 		w.note("a commit of branch %d fails, it stops", p.id)
 		p.crash()
 		w.after(w.between(1_000, 300_000), p.start)
@@ -192,8 +241,10 @@ func (p *process) release() {
 	p.replica.Advance()
 	w.oracle.look(p)
 	for _, m := range ready.Messages {
+		p.countSent(&m)
 		w.send(p, m)
 	}
+	p.countDeferred()
 	for i := range ready.Replies {
 		w.answered(p, ready.Replies[i])
 	}
@@ -219,7 +270,7 @@ func (p *process) sleep() {
 	} else {
 		p.idleTurns = 0
 	}
-	at := max(int64(float64(next)*1000/p.rate)+1, w.now+100)
+	at := max(int64((float64(next)*1000-float64(p.skew))/p.rate)+1, w.now+100)
 	if p.wakeAt > w.now && p.wakeAt <= at {
 		return
 	}

@@ -12,14 +12,16 @@ type Counters map[string]int
 
 // Report tells what happened in a run.
 type Report struct {
-	Seed     uint64
-	Branches int
-	Steps    int
+	Seed     uint64 `json:"-"`
+	Branches int    `json:"-"`
+	Steps    int    `json:"steps"`
 	// Millis is how much virtual time passed.
-	Millis int64
+	Millis int64 `json:"virtualMs"`
 	// Operations are the customers' calls by kind and outcome, Faults the
 	// faults by kind, Paths what the protocol had to do.
-	Operations, Faults, Paths Counters
+	Operations Counters `json:"operations"`
+	Faults     Counters `json:"faults"`
+	Paths      Counters `json:"paths"`
 }
 
 // Calls returns how many calls customers made.

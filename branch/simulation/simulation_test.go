@@ -17,7 +17,7 @@ var (
 	steps = flag.Int("steps", 2000, "the steps of each")
 )
 
-func runSeeds(t *testing.T, o simulation.Options, seeds uint64) {
+func runSeeds(t *testing.T, o simulation.Options, seeds uint64) *simulation.Report {
 	t.Helper()
 	total := simulation.NewReport()
 	for o.Seed = *first; o.Seed < *first+seeds; o.Seed++ {
@@ -28,16 +28,31 @@ func runSeeds(t *testing.T, o simulation.Options, seeds uint64) {
 		total.Add(report)
 	}
 	t.Log(total)
+	return total
 }
 
 // Whatever fails, a bank keeps its three promises, and heals by itself.
 func TestBankUnderFaults(t *testing.T) {
-	runSeeds(t, simulation.Options{Steps: *steps}, *seeds)
+	total := runSeeds(t, simulation.Options{Steps: *steps}, *seeds)
+	if *seeds >= enoughSeeds {
+		reached(t, "outcome", total.Operations, rareOutcomes)
+		reached(t, "fault", total.Faults, rareFaults)
+		reached(t, "path", total.Paths, rarePaths)
+	}
 }
 
 // Without a fault no call fails for want of a branch, or waits for a time-out.
 func TestBankWithoutFaults(t *testing.T) {
 	runSeeds(t, simulation.Options{Steps: *steps, Calm: true}, (*seeds+2)/3)
+}
+
+// Two processes with one branch id: the journal forks, and everybody is told.
+func TestTwoProcessesWithOneBranchID(t *testing.T) {
+	total := runSeeds(t, simulation.Options{Steps: 2 * *steps, Fork: true}, (*seeds+2)/3)
+	if *seeds >= enoughSeeds {
+		reached(t, "fault", total.Faults, []string{"two processes with one branch id"})
+		reached(t, "path", total.Paths, rareForks)
+	}
 }
 
 // One line repeats a run.
@@ -56,8 +71,8 @@ func TestSeedDecidesEverything(t *testing.T) {
 }
 
 func TestFailureNamesTheLineThatRepeatsIt(t *testing.T) {
-	f := &simulation.Failure{Options: simulation.Options{Seed: 7, Steps: 500, Branches: 3, Calm: true}, Step: 44, Invariant: "no account is overdrawn", Text: "-1"}
-	want := "repeat with: passbook simulate --seed 7 --steps 500 --branches 3 --calm"
+	f := &simulation.Failure{Options: simulation.Options{Seed: 7, Steps: 500, Branches: 3, Calm: true, Fork: true}, Step: 44, Invariant: "no account is overdrawn", Text: "-1"}
+	want := "repeat with: passbook simulate --seed 7 --steps 500 --branches 3 --calm --fork"
 	if got := f.Error(); !strings.HasSuffix(got, want) || !strings.Contains(got, "step 44: no account is overdrawn: -1") {
 		t.Errorf("got %q, want it to end with %q", got, want)
 	}

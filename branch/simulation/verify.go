@@ -71,7 +71,7 @@ func (w *world) verify(c *call, reply *replica.Reply) {
 	if took := (w.now - c.began) / 1000; w.opts.Calm && w.peerTimeout == 1000 && w.faults.latency <= 1000 && took > 450 {
 		w.fail("without a fault no call waits for a time-out", "call %d took %d ms: %v", c.id, took, replyText{reply})
 	}
-	if late := c.at.now() - c.deadline; late > 500 && !c.retry {
+	if late := c.at.now() - c.deadline; late > 500 && !c.retry && (c.at.jumpedAt == 0 || c.at.jumpedAt < c.began) {
 		w.fail("a call is answered in time", "call %d is %d ms late: %v", c.id, late, reply.Err)
 	}
 }
@@ -154,14 +154,14 @@ func (w *world) verifyRead(c *call, reply *replica.Reply) {
 			w.fail("a session sees what it has seen", "branch %d answers at entry %d of branch %d, the session has %d", c.at.id, l.Head(i).Sequence, s.Branch, s.Sequence)
 		}
 	}
-	if c.req.strong && !slices.Contains(o.histories[o.index[c.req.entry.Account]][c.req.began:], reply.Balance) {
-		w.fail("a strong query is exact at one moment", "account %q: %d, in that time it was %v", c.req.entry.Account, reply.Balance, o.histories[o.index[c.req.entry.Account]][c.req.began:])
+	if c.req.strong && !slices.Contains(o.histories[o.index[c.req.entry.Account]][c.moment:], reply.Balance) {
+		w.fail("a strong query is exact at one moment", "account %q: %d, in that time it was %v", c.req.entry.Account, reply.Balance, o.histories[o.index[c.req.entry.Account]][c.moment:])
 	}
 }
 
 func (w *world) verifyInsufficient(c *call, err *replica.InsufficientError) {
 	o, r := w.oracle, c.req
-	least := slices.Min(o.histories[o.index[r.entry.Account]][r.began:])
+	least := slices.Min(o.histories[o.index[r.entry.Account]][c.moment:])
 	if least >= r.entry.Amount || least > err.Balance || err.Balance >= r.entry.Amount {
 		w.fail("insufficient funds only if so at one moment", "%+v: %v, the least in that time was %d", r.entry, err, least)
 	}
@@ -187,38 +187,6 @@ func covers(session, other []ledger.Position) bool {
 		}
 	}
 	return true
-}
-
-// countMessage counts the rarer paths of the protocol by what it says.
-func (w *world) countMessage(m *replica.Message) {
-	paths := w.report.Paths
-	switch {
-	case m.Frame != nil:
-		f := m.Frame
-		paths["frame"]++
-		for name, is := range map[string]bool{
-			"frame with hello": f.Hello != nil, "frame with a fetch": len(f.Wants) > 0, "frame that asks to sync": f.Sync,
-			"frame of relayed batches": len(f.Batches) > 0 && f.Batches[0].Batch.Branch != m.From,
-		} {
-			if is {
-				paths[name]++
-			}
-		}
-	case m.Claim != nil:
-		paths["claim"]++
-	case m.ClaimAnswer != nil:
-		paths["claim answer"]++
-		if m.ClaimAnswer.Granted == 0 {
-			paths["claim answered with nothing"]++
-		}
-	case m.CollectAnswer != nil:
-		paths["look answer"]++
-	case m.Collect != nil:
-		paths["look"]++
-		if m.Collect.Hold {
-			paths["look with a hold"]++
-		}
-	}
 }
 
 // messageText and replyText become text only when a run fails.

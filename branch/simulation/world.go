@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 
 	"passbook/branch/ledger"
@@ -19,6 +20,8 @@ type Options struct {
 	Branches int
 	// Calm leaves all faults out.
 	Calm bool
+	// Fork has two processes with one branch id, and no other fault.
+	Fork bool
 }
 
 // healMillis bounds how long, in virtual time, a healed bank may take until
@@ -45,17 +48,31 @@ type world struct {
 	net         network
 	faults      faults
 	oracle      *oracle
-	customers   []*customer
-	greed       float64 // how often customers want about all there is
-	accounts    []string
-	nextCall    uint64
-	open        int // calls not answered
+	// sheltered is a branch with an old disk that asks its peers: nothing
+	// happens to anybody until it serves.
+	sheltered *process
+	// flooded says that the one flood of a run has happened.
+	flooded   bool
+	customers []*customer
+	greed     float64 // how often customers want about all there is
+	accounts  []string
+	// onCall, onRecord and onAnswer, when set, are told of each call, of each
+	// entry that its writer has on disk, and of each answer.
+	onCall   func(*call)
+	onRecord func(*ledger.Entry)
+	onAnswer func(*call, *replica.Reply)
+	nextCall uint64
+	open     int // calls not answered
 }
 
 // Run runs a bank, heals it, and returns what happened. An error is a
 // *Failure.
-func Run(o Options) (*Report, error) {
+func Run(o Options) (report *Report, err error) {
+	if o.Fork {
+		return runFork(o)
+	}
 	w := newWorld(o, func(*world) {})
+	defer w.recovered(&report, &err)
 	w.pickFaults()
 	w.openDoors()
 	for w.step < o.Steps && w.failure == nil && w.next() {
@@ -73,6 +90,14 @@ func Run(o Options) (*Report, error) {
 	return w.report, nil
 }
 
+// recovered makes a panic of a branch, one of its assertions, the failure.
+func (w *world) recovered(report **Report, err *error) {
+	if p := recover(); p != nil {
+		w.fail("no branch panics", "%v\n%s", p, debug.Stack())
+		*report, *err = w.report, w.failure
+	}
+}
+
 // newWorld returns a bank about to start. change may choose what the seed has
 // chosen.
 func newWorld(o Options, change func(*world)) *world {
@@ -80,6 +105,9 @@ func newWorld(o Options, change func(*world)) *world {
 	n := o.Branches
 	if n == 0 {
 		n = 2 + w.rng.IntN(8)
+	}
+	if o.Fork {
+		n = max(3, n)
 	}
 	w.report.Seed, w.report.Branches = o.Seed, n
 	w.opening = ledger.Amount(w.rng.IntN(5) * 100)

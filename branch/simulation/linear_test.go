@@ -1,0 +1,151 @@
+package simulation
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+)
+
+// A history is what happens to one account: the writes, at whatever level they
+// are acknowledged, the answers to strong queries, and the refusals. It is told
+// by the customers, and by the disks only where a customer was told nothing.
+type history struct {
+	w       *world
+	account string
+	began   map[uint64]int64 // by call
+	ops     []porcupine.Operation
+	writes  map[uint64]int // index into ops, by call
+}
+
+// deed is what an operation does: it changes the balance by an amount, or
+// finds it to be that, or below.
+type deed struct {
+	kind   string
+	amount ledger.Amount
+}
+
+const (
+	changes = "changes it by"
+	isBelow = "finds it below"
+	finds   = "finds it to be"
+)
+
+func recordHistory(w *world, account string) *history {
+	h := &history{w: w, account: account, began: map[uint64]int64{}, writes: map[uint64]int{}}
+	w.onCall = func(c *call) { h.began[c.id] = h.moment() }
+	w.onRecord = h.recorded
+	w.onAnswer = h.answered
+	return h
+}
+
+func (h *history) moment() int64 { return int64(h.w.step) }
+
+func (h *history) add(began int64, d deed) {
+	h.ops = append(h.ops, porcupine.Operation{ClientId: len(h.ops), Input: d, Call: began, Return: h.moment()})
+}
+
+// recorded notes a write, which took effect by now at the latest.
+func (h *history) recorded(e *ledger.Entry) {
+	h.w.oracle.effect(e, func(account int, amount ledger.Amount) {
+		if h.w.accounts[account] == h.account {
+			id := uint64(e.RecordedAt)
+			h.writes[id] = len(h.ops)
+			h.add(h.began[id], deed{changes, amount})
+		}
+	})
+}
+
+func (h *history) answered(c *call, reply *replica.Reply) {
+	if k, ok := h.writes[c.id]; ok && reply.Err == nil {
+		h.ops[k].Return = h.moment() // the customer knows no better
+	}
+	if c.req.entry.Account != h.account {
+		return
+	}
+	var insufficient *replica.InsufficientError
+	switch {
+	case errors.As(reply.Err, &insufficient):
+		h.add(h.began[c.id], deed{isBelow, c.req.entry.Amount})
+	case reply.Err == nil && c.req.strong:
+		h.add(h.began[c.id], deed{finds, reply.Balance})
+	}
+}
+
+// accountModel is one balance that is never negative.
+func accountModel(opening ledger.Amount) porcupine.Model {
+	return porcupine.Model{
+		Init: func() any { return opening },
+		Step: func(state, input, _ any) (bool, any) {
+			balance, d := state.(ledger.Amount), input.(deed)
+			switch d.kind {
+			case changes:
+				return balance+d.amount >= 0, balance + d.amount
+			case isBelow:
+				return balance < d.amount, balance
+			}
+			return balance == d.amount, balance
+		},
+	}
+}
+
+// check reports whether there is an order of the operations, each within its
+// call, that explains every answer. Not to know is no answer.
+func (h *history) check() porcupine.CheckResult {
+	opening := ledger.Amount(0)
+	if h.account == ledger.SharedAccount {
+		opening = h.w.opening
+	}
+	return porcupine.CheckOperationsTimeout(accountModel(opening), h.ops, time.Minute)
+}
+
+// Strong answers, refusals and all writes have one order.
+func TestAccountIsLinearizable(t *testing.T) {
+	const seeds = 150
+	total, longest := 0, 0
+	for seed := range uint64(seeds) {
+		w := newWorld(Options{Seed: seed + 1, Steps: 3000}, func(w *world) { w.accounts = w.accounts[:min(2, len(w.accounts))] })
+		w.pickFaults()
+		w.faults.wipesLeft = 0 // or what was recorded may be lost
+		h := recordHistory(w, w.accounts[len(w.accounts)-1])
+		w.openDoors()
+		w.proceed(w.opts.Steps)
+		w.heal()
+		w.rest("after the faults")
+		if w.failure != nil {
+			t.Fatal(w.failure)
+		}
+		if got := h.check(); got != porcupine.Ok {
+			t.Fatalf("seed %d, account %q: %d operations: %s", seed+1, h.account, len(h.ops), got)
+		}
+		total += len(h.ops)
+		longest = max(longest, len(h.ops))
+	}
+	t.Logf("%d operations, up to %d an account", total, longest)
+}
+
+// A history with one answer changed is not in any order: the check can fail.
+func TestLinearizabilityCanFail(t *testing.T) {
+	w := newWorld(Options{Seed: 3, Steps: 1500, Calm: true}, func(w *world) { w.accounts = w.accounts[:1] })
+	w.pickFaults()
+	h := recordHistory(w, ledger.SharedAccount)
+	w.openDoors()
+	w.proceed(w.opts.Steps)
+	w.heal()
+	w.rest("at the end")
+	k := slices.IndexFunc(h.ops, func(o porcupine.Operation) bool { return o.Input.(deed).kind == finds })
+	if k < 0 || h.check() != porcupine.Ok {
+		t.Fatalf("no strong query among %d operations, or they have no order", len(h.ops))
+	}
+	d := h.ops[k].Input.(deed)
+	d.amount += 100_000
+	h.ops[k].Input = d
+	if got := h.check(); got != porcupine.Illegal {
+		t.Errorf("a balance that never was: got %s, want %s", got, porcupine.Illegal)
+	}
+}

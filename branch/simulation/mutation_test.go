@@ -1,0 +1,273 @@
+package simulation_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// mutation breaks one rule of the production code.
+type mutation struct {
+	name string
+	// file, from the module's root, has old exactly once; the mutant has new.
+	file     string
+	old, new string
+	// caught names what must fail: a hunt, or a transcript.
+	caught string
+}
+
+// The hunts are this package's own tests, with the seeds that pass unmutated
+// wherever the tests pass.
+var hunts = map[string]string{
+	"faults": "^TestBankUnderFaults$",
+	"calm":   "^TestBankWithoutFaults$",
+	"fork":   "^TestTwoProcessesWithOneBranchID$",
+}
+
+var mutations = []mutation{
+	{
+		"own entries are not synced", "branch/replica/replica.go",
+		"r.commit.Sync = true\n\t\tr.own.recent", "r.own.recent", "faults",
+	},
+	{
+		"a failed commit is ignored and its sequence goes out", "branch/simulation/process.go",
+		"\t\tp.crash()\n\t\tw.after(w.between(1_000, 300_000), p.start)\n\t\treturn\n\t}\n\tp.disk.Commit", "\t\tp.release()\n\t\treturn\n\t}\n\tp.disk.Commit", "faults",
+	},
+	{
+		"a request id is not looked up", "branch/replica/operation.go",
+		"rec, ok := r.recorded(id)\n\tif ok {", "rec, ok := r.recorded(id)\n\tif ok && id == \"\" {", "faults",
+	},
+	{
+		"a request id is known in memory only", "branch/replica/operation.go",
+		"rec, ok, err := r.cfg.Storage.Request(id)", "rec, ok, err := ledger.Recorded{}, false, error(nil)", "faults",
+	},
+	{
+		"the same request waits twice", "branch/replica/operation.go",
+		"if first := r.byRequest[id]; first != nil {", "if first := r.byRequest[id]; first != nil && id == \"\" {", "faults",
+	},
+	{
+		"a retry is refused by the verdict of the first try", "branch/replica/operation.go",
+		"r.submitted = append(r.submitted, p.followers...)\n\t\tp.followers = nil", "", "faults",
+	},
+	{
+		"the home of a forwarded request is ignored", "branch/replica/operation.go",
+		"if home := p.op.Home; home != 0 && home != r.cfg.ID {", "if home := p.op.Home; home != 0 && home != r.cfg.ID && id == \"\" {", "faults",
+	},
+	{
+		"a replay elsewhere does not ask the writer", "branch/replica/operation.go",
+		"case p.op.Acknowledge >= Majority, p.op", "case p.op.Acknowledge > All, p.op", "faults",
+	},
+	{
+		"a session is not waited for", "branch/replica/operation.go",
+		"if r.head(i) < s.Sequence {", "if r.head(i) < s.Sequence && len(session) > 1000 {", "faults",
+	},
+	{
+		"a reply's session leaves out what its view shows", "branch/replica/operation.go",
+		"merged[i].Sequence = max(merged[i].Sequence, s.Sequence)", "merged[i].Sequence = min(merged[i].Sequence, s.Sequence)", "faults",
+	},
+	{
+		"no causal wait", "branch/replica/apply.go",
+		"if !ok || r.head(i) < a.Sequence {", "if !ok || r.head(i) < a.Sequence && r.n == 1 {", "faults",
+	},
+	{
+		"own batches don't name what they depend on", "branch/replica/replica.go",
+		"After: r.takeAfter(), ", "", "faults",
+	},
+	{
+		"a batch is posted without the overdraft check", "branch/ledger/post.go",
+		"escrow < e.Amount {", "escrow < e.Amount && l.Balance(e.Account) < e.Amount {", "faults",
+	},
+	{
+		"grant without debit", "branch/ledger/post.go",
+		"a.escrow[i] -= amount\n", "", "faults",
+	},
+	{
+		"half on top of a grant is taken of all there is", "branch/replica/claim.go",
+		"amount += (escrow - amount) / 2", "amount += escrow / 2", "faults",
+	},
+	{
+		"a single collect", "branch/replica/collect.go",
+		"exact = exact && c.answers[i].Last == c.before[i].Last", "", "faults",
+	},
+	{
+		"the last sum stands for the most", "branch/replica/collect.go",
+		"most += max(c.answers[i].Most, c.answers[i].Paid)", "most += c.answers[i].Paid", "faults",
+	},
+	{
+		"a collect serves those who joined too late", "branch/replica/collect.go",
+		"if w.joined() >= c.look || !r.verdict", "if !r.verdict", "faults",
+	},
+	{
+		"refused by this view alone", "branch/replica/claim.go",
+		"r.joinCollect(name, waiter{op: first})", "r.refuse(first, &InsufficientError{Account: name, Balance: r.ledger.Balance(name), Amount: first.op.Entry.Amount})", "faults",
+	},
+	{
+		"a hold is not kept", "branch/replica/claim.go",
+		"(len(q.waiting) > 0 || r.now < q.heldUntil)", "len(q.waiting) > 0", "14_hold",
+	},
+	{
+		"a hold is never released", "branch/replica/collect.go",
+		"r.now+r.cfg.PeerTimeout/2", "r.now+1_000_000_000", "faults",
+	},
+	{
+		"the younger ticket wins", "branch/replica/claim.go",
+		"q.claims[0].claim.Ticket.Older(q.waiting[0].ticket)", "!q.claims[0].claim.Ticket.Older(q.waiting[0].ticket)", "calm",
+	},
+	{
+		"claims go first, whatever their ticket", "branch/replica/claim.go",
+		"q.claims[0].claim.Ticket.Older(q.waiting[0].ticket)", "len(q.claims) > 0", "03_older_ticket",
+	},
+	{
+		"REACHABLE does not wait for peers", "branch/replica/acknowledge.go",
+		"if i != r.self && p.reachable {\n\t\t\tapplied", "if i != r.self && p.reachable && r.n == 1 {\n\t\t\tapplied", "faults",
+	},
+	{
+		"MAJORITY counts what is applied", "branch/replica/acknowledge.go",
+		"at = append(at, p.synced)", "at = append(at, p.acked)", "faults",
+	},
+	{
+		"half is a majority", "branch/replica/acknowledge.go",
+		"return at[(r.n-1)/2]", "return at[r.n/2]", "faults",
+	},
+	{
+		"the request to sync is ignored", "branch/replica/propagate.go",
+		"if f.Sync {\n\t\tr.commit.Sync = true", "if f.Sync {", "calm",
+	},
+	{
+		"acked before it is applied", "branch/replica/propagate.go",
+		"&Ack{Applied: r.head(p.index), ", "&Ack{Applied: r.head(p.index) + uint64(len(r.early[p.index].batches)), ", "faults",
+	},
+	{
+		"acked as synced when it is applied", "branch/replica/propagate.go",
+		"Synced: r.synced[p.index]", "Synced: r.head(p.index)", "faults",
+	},
+	{
+		"no amnesia check: an empty disk writes at once", "branch/replica/replica.go",
+		"needAll: !cfg.Settled && !cfg.Bootstrap", "needAll: false", "faults",
+	},
+	{
+		"no amnesia check: peers are not asked", "branch/replica/recover.go",
+		"r.head(r.self) < v.most || len(r.unheard()) > 0", "r.head(r.self) < v.most", "faults",
+	},
+	{
+		"the own journal is not fetched back", "branch/replica/recover.go",
+		"v.state != Recovering || r.head(r.self) < v.most ||", "v.state != Recovering ||", "faults",
+	},
+	{
+		"nothing is sent again", "branch/replica/propagate.go",
+		"p.target, p.next, p.probing, p.progressAt = r.head(r.self), p.acked+1, true, r.now", "p.target, p.probing, p.progressAt = r.head(r.self), true, r.now", "faults",
+	},
+	{
+		"the hash before is not compared", "branch/replica/apply.go",
+		"if s.Batch.PrevHash != head.Hash {", "if s.Batch.PrevHash != head.Hash && r.n == 1 {", "fork",
+	},
+	{
+		"two batches in one place are not compared", "branch/replica/apply.go",
+		"if ok && hash == m.Hash {", "if ok && hash == m.Hash || r.n > 1 {", "fork",
+	},
+	{
+		"a journal that does not fit is told to its writer as forked", "branch/replica/apply.go",
+		"r.misfit(i, err)", "r.fork(i, err.Error())", "fork",
+	},
+	{
+		"a branch goes on when its journal has forked", "branch/replica/recover.go",
+		"r.recovery.state, r.recovery.reason = Halted, text", "r.recovery.reason = text", "fork",
+	},
+	{
+		"hello tells what is not synced", "branch/replica/propagate.go",
+		"p.out().Hello = hello\n\tr.syncApplied()", "p.out().Hello = hello", "07_wiped_disk",
+	},
+}
+
+// module is the root of the module.
+const module = "../.."
+
+// mutantSlots bounds how many mutants are built and run at once.
+var mutantSlots = make(chan struct{}, 2)
+
+// A rule that can be broken without a run failing is a rule that the
+// simulation does not check.
+func TestEveryMutationIsCaught(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds the simulation once for each mutation")
+	}
+	for _, m := range mutations {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			mutantSlots <- struct{}{}
+			defer func() { <-mutantSlots }()
+			out, ok := m.run(t)
+			if ok {
+				t.Fatalf("nothing fails: %s", out)
+			}
+			t.Log(verdict(out))
+		})
+	}
+}
+
+var (
+	failureLine = regexp.MustCompile(`step \d+: ([^:]+): (.{0,120})`)
+	repeatLine  = regexp.MustCompile(`repeat with: (.*)`)
+	differences = regexp.MustCompile(`--- FAIL: (.*) \(`)
+)
+
+// verdict says in a line how a mutant was caught.
+func verdict(out string) string {
+	if m, r := failureLine.FindStringSubmatch(out), repeatLine.FindStringSubmatch(out); m != nil && r != nil {
+		return fmt.Sprintf("%s (%s): %s", m[1], r[1], m[2])
+	}
+	if m := differences.FindAllStringSubmatch(out, -1); m != nil {
+		return m[len(m)-1][1]
+	}
+	return out
+}
+
+// run builds the mutant and runs what has to catch it; it reports whether
+// everything passed.
+func (m *mutation) run(t *testing.T) (string, bool) {
+	t.Helper()
+	dir := t.TempDir()
+	original, err := filepath.Abs(filepath.Join(module, m.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(original)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(source), m.old); n != 1 {
+		t.Fatalf("%s has %q %d times, want once: the list of mutations is stale", m.file, m.old, n)
+	}
+	mutant := filepath.Join(dir, "mutant.go")
+	overlay := filepath.Join(dir, "overlay.json")
+	text, err := json.Marshal(map[string]any{"Replace": map[string]string{original: mutant}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{mutant: []byte(strings.Replace(string(source), m.old, m.new, 1)), overlay: text} {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	where, test := "./branch/simulation", hunts[m.caught]
+	if test == "" {
+		where, test = "./branch/replica", "^TestTranscripts$/^"+m.caught+"$"
+	}
+	binary := filepath.Join(dir, "mutant.test")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", binary, where)
+	build.Dir = module
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%s does not build: %v\n%s", m.file, err, out)
+	}
+	run := exec.CommandContext(t.Context(), binary, "-test.run="+test)
+	run.Dir = filepath.Join(module, where)
+	out, err := run.CombinedOutput()
+	// A rare place that is not reached any more does not count as caught.
+	_, isHunt := hunts[m.caught]
+	return string(out), err == nil || isHunt && !repeatLine.Match(out)
+}

@@ -1,0 +1,129 @@
+package simulation
+
+import (
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+)
+
+// The rarer paths of the protocol are counted from outside, by what the
+// branches say to each other, so that the production code needs no counters.
+
+// countMessage counts a message that a branch lets out.
+func (w *world) countMessage(m *replica.Message) {
+	paths := w.report.Paths
+	switch {
+	case m.Frame != nil:
+		w.countFrame(m)
+	case m.Claim != nil:
+		paths["claim"]++
+	case m.ClaimAnswer != nil:
+		paths["claim answer"]++
+		if m.ClaimAnswer.Granted == 0 {
+			paths["claim answered with nothing"]++
+		}
+	case m.CollectAnswer != nil:
+		paths["look answer"]++
+	case m.Collect != nil:
+		paths["look"]++
+		if m.Collect.Look > 2 {
+			paths["double collect retried"]++
+		}
+		if m.Collect.Hold {
+			paths["look with a hold"]++
+		}
+	}
+}
+
+func (w *world) countFrame(m *replica.Message) {
+	f, paths := m.Frame, w.report.Paths
+	paths["frame"]++
+	if f.Hello != nil {
+		paths["frame with hello"]++
+	}
+	if len(f.Wants) > 0 {
+		paths["frame with a fetch"]++
+	}
+	if f.Sync {
+		paths["frame that asks to sync"]++
+	}
+	if f.Ack != nil && f.Ack.Forked {
+		paths["frame with a fork alarm"]++
+	}
+	if len(f.Batches) > 0 && f.Batches[0].Batch.Branch != m.From {
+		paths["frame of relayed batches"]++
+	}
+}
+
+// countSent counts what a branch sends a second time on one link.
+func (p *process) countSent(m *replica.Message) {
+	to := p.w.processOf(m.To).index
+	if m.ClaimAnswer != nil {
+		delete(p.claims, callKey{to, m.ClaimAnswer.ID})
+	}
+	if m.Frame == nil {
+		return
+	}
+	s := &p.sent[to]
+	if s.incarnation != p.links[to] {
+		*s = sentOn{incarnation: p.links[to]}
+	}
+	for _, b := range m.Frame.Batches {
+		if b.Batch.Branch != p.id {
+			continue
+		}
+		if b.Batch.LastSequence() <= s.last {
+			p.w.report.Paths["own batch sent again"]++
+		}
+		s.last = max(s.last, b.Batch.LastSequence())
+	}
+}
+
+// countDeferred counts the claims that came in before the last turn and were
+// not answered in it: an older withdrawal waits.
+func (p *process) countDeferred() {
+	if len(p.inbox) > 0 {
+		return // some may not have been looked at
+	}
+	for key, counted := range p.claims {
+		if !counted {
+			p.claims[key] = true
+			p.w.report.Paths["claim deferred by an older ticket"]++
+		}
+	}
+}
+
+// countEarly counts the batches that are kept until others have come.
+func (w *world) countEarly(r *replica.Replica, f *replica.Frame) {
+	if f == nil {
+		return
+	}
+	for _, b := range f.Batches {
+		if i, ok := r.Ledger().Index(b.Batch.Branch); ok && b.Batch.LastSequence() > r.Ledger().Head(i).Sequence {
+			w.report.Paths["early batch"]++
+		}
+	}
+}
+
+// flood has more withdrawals wait at one branch than it has room for.
+func flood(w *world) {
+	p, account := w.anyProcess(), w.accounts[w.rng.IntN(len(w.accounts))]
+	if w.flooded || !p.up() || p.replica.State() != replica.Serving {
+		return
+	}
+	l := p.replica.Ledger()
+	amount := l.Balance(account)
+	if l.Escrow(account, p.index) >= amount || len(w.processes) > 5 || !w.chance(0.2) {
+		return
+	}
+	w.flooded = true
+	w.report.Faults["flood of withdrawals"]++
+	for range floodCalls {
+		w.call(&request{
+			entry: ledger.Entry{Kind: ledger.Withdrawal, Account: account, Amount: amount, CustomerID: 1_000}, level: replica.Local, home: p.id,
+			done: func(replica.Reply) {},
+		}, p, 0, 0)
+	}
+}
+
+// floodCalls is more than one account's queue holds.
+const floodCalls = 4200

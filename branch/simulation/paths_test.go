@@ -1,0 +1,44 @@
+package simulation_test
+
+import (
+	"testing"
+
+	"passbook/branch/simulation"
+)
+
+// What a run over some seeds must have reached: a fault that never happens, and
+// a path that is never taken, is not tested.
+var (
+	rareOutcomes = []string{
+		"deposit: success", "withdrawal: success", "transfer: success", "query: success", "strong query: success",
+		"withdrawal: insufficient funds", "transfer: insufficient funds", "withdrawal: unavailable", "strong query: unavailable",
+		"deposit: not replicated", "withdrawal: not replicated", "deposit: replayed", "withdrawal: replayed",
+		"deposit: forwarded", "withdrawal: forwarded", "withdrawal: queue full", "misuse of a request id: other content",
+		"withdrawal: connection lost", "strong query: connection lost",
+	}
+	rareFaults = []string{
+		"frame lost", "frame duplicated", "frame out of order", "message delayed", "call lost", "call duplicated",
+		"link broken", "partition", "partition one way", "partition healed by and by",
+		"crash", "crash of all at once", "commit failed", "torn write", "disk full", "disk wiped", "old copy restored",
+		"flipped bit", "flipped bit found by verifying", "flipped bit read", "slow disk", "slow branch", "clock jumped", "flood of withdrawals",
+	}
+	rarePaths = []string{
+		"claim", "claim answered with nothing", "claim deferred by an older ticket",
+		"double collect retried", "look with a hold",
+		"early batch", "own batch sent again", "frame of relayed batches", "frame with a fetch", "frame that asks to sync",
+		"journal recovered from a peer", "peer suspected after a call that failed", "session ahead of the branch", "impatient retry",
+	}
+	rareForks = []string{"branch halted", "fork found", "fork alarm at a peer", "frame with a fork alarm"}
+)
+
+// enoughSeeds is how many seeds reach all of these.
+const enoughSeeds = 300
+
+func reached(t *testing.T, what string, got simulation.Counters, names []string) {
+	t.Helper()
+	for _, name := range names {
+		if got[name] == 0 {
+			t.Errorf("no %s %q", what, name)
+		}
+	}
+}

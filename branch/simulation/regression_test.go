@@ -1,0 +1,31 @@
+package simulation_test
+
+import (
+	"testing"
+
+	"passbook/branch/simulation"
+)
+
+// Runs that have failed once, each with what was wrong.
+var regressions = []struct {
+	options simulation.Options
+	wrong   string
+}{
+	{
+		simulation.Options{Seed: 8, Steps: 4000, Fork: true},
+		"A branch that had seen the other side of a fork told the writers of journals that no longer fitted that they had forked: " +
+			"innocent branches halted, one after the other.",
+	},
+	{
+		simulation.Options{Seed: 13, Steps: 4000, Fork: true},
+		"A recovering branch kept own batches that had come early, served without them, and applied one after it had halted.",
+	},
+}
+
+func TestRegressions(t *testing.T) {
+	for _, r := range regressions {
+		if _, err := simulation.Run(r.options); err != nil {
+			t.Errorf("%s\n%v", r.wrong, err)
+		}
+	}
+}

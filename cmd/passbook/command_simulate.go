@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"passbook/branch/simulation"
+)
+
+// simulateOptions are the flags of simulate.
+type simulateOptions struct {
+	run   simulation.Options
+	seeds uint64
+	json  bool
+}
+
+func (a *app) simulateCommand() *cobra.Command {
+	var o simulateOptions
+	c := &cobra.Command{
+		Use:   "simulate",
+		Short: "Run whole banks under faults, out of a seed, and check the promises",
+		Long: `Simulate runs a whole bank in this process, with the code that branches run,
+and a clock, network, disks and customers that one seed decides. Messages are
+lost, branches crash, disks fail; after each step it is checked that no account
+is overdrawn, nothing acknowledged is lost, and nothing is counted twice; then
+the faults end, and the bank has to heal by itself.
+
+The same flags repeat a run exactly. A run that fails is cut down to the fewest
+steps that still fail, and the last line says how to repeat it; the exit code
+is then 1.`,
+		Example: "  passbook simulate --seed 7 --steps 20000\n  passbook simulate --seeds 1000 --json",
+		GroupID: bankGroup,
+		Args:    cobra.NoArgs,
+	}
+	f := c.Flags()
+	f.Uint64Var(&o.run.Seed, "seed", 1, "what decides everything; of several runs the first")
+	f.IntVar(&o.run.Steps, "steps", 2000, "how many things happen before the faults end")
+	f.Uint64Var(&o.seeds, "seeds", 1, "how many seeds to run, one after the other")
+	f.IntVar(&o.run.Branches, "branches", 0, "how many branches the bank has (default what the seed picks, 2 to 9)")
+	f.BoolVar(&o.run.Calm, "calm", false, "leave all faults out, and check that nothing is unavailable")
+	f.BoolVar(&o.run.Fork, "fork", false, "start two processes with one branch id instead of other faults")
+	f.BoolVar(&o.json, "json", false, "print the report as one line of JSON")
+	return a.does(c, func(ctx context.Context, _ []string) error {
+		ctx, release := interruptible(ctx, stopSignals...)
+		defer release()
+		return a.simulate(ctx, &o)
+	})
+}
+
+// maxSimulatedBranches bounds --branches.
+const maxSimulatedBranches = 64
+
+func (o *simulateOptions) check() error {
+	switch {
+	case o.run.Steps < 0:
+		return usagef("--steps must be at least 0, got %d", o.run.Steps)
+	case o.seeds < 1:
+		return usagef("--seeds must be at least 1, got %d", o.seeds)
+	case o.run.Branches < 0 || o.run.Branches > maxSimulatedBranches:
+		return usagef("--branches must be at most %d, got %d", maxSimulatedBranches, o.run.Branches)
+	case o.run.Fork && o.run.Branches > 0 && o.run.Branches < 3:
+		return usagef("--fork needs at least 3 branches, got %d", o.run.Branches)
+	case o.run.Fork && o.run.Calm:
+		return usagef("--fork and --calm exclude each other")
+	}
+	return nil
+}
+
+// simulate runs the seeds until one fails.
+func (a *app) simulate(ctx context.Context, o *simulateOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	began := time.Now()
+	total := simulation.NewReport()
+	seeds := 0
+	var failure error
+	for run := o.run; uint64(seeds) < o.seeds && failure == nil && ctx.Err() == nil; run.Seed++ {
+		var report *simulation.Report
+		report, failure = simulation.Run(run)
+		total.Add(report)
+		seeds++
+		if failure != nil {
+			_, failure = simulation.Shrink(run, simulation.Run)
+		}
+	}
+	err := a.ui.simulated(total, seeds, time.Since(began), failure, o.json)
+	if ctx.Err() != nil {
+		err = errors.Join(context.Cause(ctx), err)
+	}
+	return errors.Join(failure, err)
+}
+
+// simulated reports on a simulation.
+func (u *ui) simulated(r *simulation.Report, seeds int, took time.Duration, failure error, asJSON bool) error {
+	if asJSON {
+		return u.simulatedJSON(r, seeds, failure)
+	}
+	t := table{header: []string{"KIND", "WHAT", ">COUNT"}}
+	for _, kind := range []struct {
+		name string
+		of   simulation.Counters
+	}{{"operation", r.Operations}, {"fault", r.Faults}, {"path", r.Paths}} {
+		for _, name := range slices.Sorted(maps.Keys(kind.of)) {
+			t.add(kind.name, name, kind.of[name])
+		}
+	}
+	if err := t.write(u.out, u.outTerminal, true); err != nil {
+		return err
+	}
+	result := "every promise was kept"
+	if failure != nil {
+		result = "a promise was broken"
+	}
+	_, err := fmt.Fprintf(u.out, "Simulated %s: %s in %s, %d virtual seconds, in %v: %s.\n",
+		count(seeds, "bank"), count(r.Calls(), "call"), count(r.Steps, "step"), r.Millis/1000, duration(took), result)
+	return err
+}
+
+// simulatedJSON reports in one line.
+func (u *ui) simulatedJSON(r *simulation.Report, seeds int, failure error) error {
+	out := struct {
+		Good  bool `json:"good"`
+		Seeds int  `json:"seeds"`
+		Calls int  `json:"calls"`
+		*simulation.Report
+		Failure *simulatedFailure `json:"failure,omitempty"`
+	}{Good: failure == nil, Seeds: seeds, Calls: r.Calls(), Report: r}
+	var f *simulation.Failure
+	if errors.As(failure, &f) {
+		out.Failure = &simulatedFailure{Invariant: f.Invariant, Text: f.Text, Step: f.Step, Repeat: f.Repeat()}
+	}
+	return json.NewEncoder(u.out).Encode(out)
+}
+
+// simulatedFailure is a promise that was broken.
+type simulatedFailure struct {
+	Invariant string `json:"invariant"`
+	Text      string `json:"text"`
+	Step      int    `json:"step"`
+	Repeat    string `json:"repeat"`
+}
