@@ -160,6 +160,8 @@ func (r *Replica) look(by ledger.BranchID, c *Collect) CollectAnswer {
 	a := CollectAnswer{ID: c.ID, Last: r.ledger.Last(c.Account, r.self), Paid: paid}
 	w := r.watchOf(by, c.Account)
 	switch {
+	case w == nil:
+		return a // too many looks at once: this one proves only what it shows
 	case w.collect == c.Collect && w.look > c.Look:
 		return a
 	case w.collect == c.Collect && w.look == c.Look:
@@ -194,12 +196,18 @@ func (r *Replica) hold(by ledger.BranchID, c *Collect) {
 	}
 }
 
+// watchOf returns the watch of a branch on an account, or nil when there are
+// too many to make one.
 func (r *Replica) watchOf(by ledger.BranchID, account string) *watch {
 	for _, w := range r.watches[account] {
 		if w.by == by {
 			return w
 		}
 	}
+	if r.watching >= maxWatches {
+		return nil
+	}
+	r.watching++
 	w := &watch{by: by}
 	r.watches[account] = append(r.watches[account], w)
 	return w
@@ -408,7 +416,9 @@ func (r *Replica) expireCollects() {
 		})
 	}
 	for _, name := range sortedKeys(r.watches) {
-		kept := slices.DeleteFunc(r.watches[name], func(w *watch) bool { return r.now >= w.until })
+		all := r.watches[name]
+		kept := slices.DeleteFunc(all, func(w *watch) bool { return r.now >= w.until })
+		r.watching -= len(all) - len(kept)
 		if len(kept) == 0 {
 			delete(r.watches, name)
 		} else {

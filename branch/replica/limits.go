@@ -20,6 +20,9 @@ const (
 	maxHeld = 4096
 	// maxWaiting bounds the withdrawals of one account that wait for escrow.
 	maxWaiting = 4096
+	// maxWatches bounds the watches on accounts that branches look at, and with
+	// them the accounts held.
+	maxWatches = 4096
 	// maxAlarms bounds the alarms kept.
 	maxAlarms = 64
 )

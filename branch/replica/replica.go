@@ -80,6 +80,7 @@ type Replica struct {
 	byRequest map[string]*pending
 	collects  map[string]*collect
 	watches   map[string][]*watch
+	watching  int              // how many watches there are
 	nextCall  uint64           // begins with the epoch: no call is taken for one of another boot
 	calls     map[uint64]*call // claims and looks under way
 	acks      ackQueues

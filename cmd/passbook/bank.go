@@ -30,6 +30,8 @@ const (
 	// that saves about 30 MB of 200 and costs a few per cent of the CPU.
 	manyBranches = 10
 	earlierGC    = 50
+	// minConnections are left to a branch however few files may be open.
+	minConnections = 16
 )
 
 // bankOptions say which branches to open, and how.
@@ -119,11 +121,22 @@ func (o bankOptions) configs(listeners []net.Listener) []branch.Config {
 			Acknowledge: o.acknowledge,
 			PeerTimeout: o.peerTimeout,
 			// One for all: 50 branches then need 50 connections, not 1,225.
-			PeerTransport: transport,
-			Logger:        o.logger,
+			PeerTransport:  transport,
+			MaxConnections: connectionsEach(openFiles(), len(o.ids)),
+			Logger:         o.logger,
 		}
 	}
 	return configs
+}
+
+// connectionsEach returns how many connections each of some branches of this
+// process may have open: half of the files go to connections, so that no flood
+// of them keeps a journal from its disk. 0 stands for the default.
+func connectionsEach(files, branches int) int {
+	if each := files / 2 / branches; files > 0 && each < branch.DefaultMaxConnections {
+		return max(each, minConnections)
+	}
+	return 0
 }
 
 // branchDir returns the data directory of one branch.
