@@ -1,0 +1,116 @@
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// indexesComplete looks for keys that no entry accounts for.
+func (v *verification) indexesComplete() error {
+	if err := v.extra(requestTable, v.requests, &v.Requests, v.ofEntry); err != nil {
+		return err
+	}
+	var mentions uint64
+	if err := v.extra(statementTable, v.mentions, &mentions, v.ofBatch); err != nil {
+		return err
+	}
+	return v.unknownKeys()
+}
+
+// extra counts the keys of a table, and looks for those that belong to nothing
+// when there are more than expected.
+func (v *verification) extra(table byte, want uint64, count *uint64, belongs func(key, value []byte) error) (err error) {
+	iter, err := v.table(table)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, iter.Close()) }()
+	for iter.First(); iter.Valid(); iter.Next() {
+		*count++
+	}
+	if err := iter.Error(); err != nil || *count <= want {
+		return err
+	}
+	for iter.First(); iter.Valid(); iter.Next() {
+		value, err := iter.ValueAndErr()
+		if err == nil {
+			err = belongs(iter.Key(), value)
+		}
+		if err != nil {
+			v.found(keyName(iter.Key()), "%v", err)
+		}
+	}
+	return iter.Error()
+}
+
+// ofEntry reports a request id that its entry does not have.
+func (v *verification) ofEntry(key, value []byte) error {
+	_, ok, err := v.j.Request(string(key[1:]))
+	if at, _, malformed := decodeRequest(key, value); err == nil && malformed == nil && !ok {
+		return fmt.Errorf("it names %s, which there is not", entryName(at))
+	}
+	return err
+}
+
+// ofBatch reports a mention of a batch that does not name it.
+func (v *verification) ofBatch(key, value []byte) error {
+	m, err := decodeMention(key, value)
+	if err != nil {
+		return err
+	}
+	var stored storedBatch
+	if err := get(v.j, appendBatchKey(nil, m.branch, m.last), &stored, decodeBatch); err != nil {
+		return err
+	}
+	if stored.order == 0 || len(key) < 10 || stored.order != statementOrder(key) {
+		return fmt.Errorf("no batch was applied there that changed the account")
+	}
+	return nil
+}
+
+// unknownKeys reports keys that are of no table, or of a branch that the bank
+// does not have.
+func (v *verification) unknownKeys() (err error) {
+	iter, err := v.j.db.NewIter(nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, iter.Close()) }()
+	for ok := iter.First(); ok; {
+		key := iter.Key()
+		if after := v.after(key); after != nil {
+			ok = iter.SeekGE(after)
+			continue
+		}
+		v.found(keyName(key), "there is no such key in a journal")
+		ok = iter.Next()
+	}
+	return iter.Error()
+}
+
+// after returns the end of the known keys around a key, or nil.
+func (v *verification) after(key []byte) []byte {
+	switch {
+	case bytes.Equal(key, identityKey), bytes.Equal(key, epochKey), bytes.Equal(key, stateKey):
+		return append(slices.Clone(key), 0)
+	case key[0] == accountTable, key[0] == requestTable, key[0] == statementTable:
+		return []byte{key[0] + 1}
+	}
+	for _, b := range v.j.branches {
+		if head := appendHeadKey(nil, b); bytes.Equal(key, head) {
+			return append(head, 0)
+		}
+		if end := appendBatchKey(nil, b, 1<<64-1); len(key) == len(end) && bytes.Equal(key[:5], end[:5]) {
+			return append(end, 0)
+		}
+	}
+	return nil
+}
+
+func (v *verification) table(table byte) (*pebble.Iterator, error) {
+	return v.j.db.NewIter(&pebble.IterOptions{LowerBound: []byte{table}, UpperBound: []byte{table + 1}})
+}
