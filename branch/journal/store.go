@@ -57,6 +57,8 @@ func (j *Journal) openStore(logger *slog.Logger) error {
 	}
 	opts := j.options(lock, logger)
 	if err = j.look(opts); err == nil {
+		// A scheduler serves one store, once, and looking has had its own.
+		opts.Experimental.CompactionScheduler = newScheduler()
 		j.db, err = openPebble(dir, opts)
 	}
 	if err == nil {
@@ -92,9 +94,7 @@ func (j *Journal) options(lock *pebble.Lock, logger *slog.Logger) *pebble.Option
 			FlushEnd:        func(pebble.FlushInfo) { j.flushed.Store(true) },
 		},
 	}
-	// The usual scheduler also polls, ten times a second and store, whether the
-	// number of compactions allowed has changed. It is 1 and never does.
-	o.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
+	o.Experimental.CompactionScheduler = newScheduler()
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
 	}

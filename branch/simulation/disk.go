@@ -28,6 +28,8 @@ type Disk struct {
 	checked bool
 	// torn is the part of a batch that a crash left behind.
 	torn *ledger.Sealed
+	// mirror, unless nil, is the production journal, which must agree.
+	mirror *mirror
 }
 
 // image is a ledger as it is on disk.
@@ -51,6 +53,9 @@ func (d *Disk) Wipe() {
 	d.requests = map[string]ledger.Recorded{}
 	d.epoch, d.tail, d.torn, d.checked = 0, nil, nil, false
 	d.image = image{accounts: map[string]ledger.AccountState{}, heads: make([]ledger.Head, len(d.branches))}
+	if d.mirror != nil {
+		d.mirror.wipe()
+	}
 }
 
 // Copy returns a copy of the disk as it is now: a backup.
@@ -67,6 +72,9 @@ func (d *Disk) Copy() *Disk {
 
 // Commit writes a commit, and syncs it and all before it if it says so.
 func (d *Disk) Commit(c *ledger.Commit) {
+	if d.mirror != nil {
+		d.mirror.commit(c)
+	}
 	for _, b := range c.Batches {
 		i, _ := slices.BinarySearch(d.branches, b.Batch.Branch)
 		d.journals[i] = append(d.journals[i], b.Sealed)
@@ -105,6 +113,10 @@ func (d *Disk) Unsynced() int { return len(d.tail) }
 // Crash takes back the commits that were not synced, except for the first keep
 // of them. A restart finds the rest synced.
 func (d *Disk) Crash(keep int) {
+	if d.mirror != nil {
+		keep = 0 // as the files in memory have it
+		d.mirror.crash()
+	}
 	lost := slices.Clone(d.tail[keep:])
 	d.tail = d.tail[:keep]
 	d.sync()
@@ -165,7 +177,7 @@ func (d *Disk) Boot() (l *ledger.Ledger, epoch uint64, settled bool, err error) 
 		d.torn = nil
 	}
 	if len(d.image.accounts) == 0 {
-		return l, d.epoch, d.image.settled, nil
+		return d.mirrored(l)
 	}
 	accounts := make(map[string]ledger.AccountState, len(d.image.accounts))
 	maps.Copy(accounts, d.image.accounts)
@@ -182,7 +194,20 @@ func (d *Disk) Boot() (l *ledger.Ledger, epoch uint64, settled bool, err error) 
 	if err := l.Restore(d.image.heads, states, d.image.clock); err != nil {
 		return nil, 0, false, err
 	}
-	return l, d.epoch, d.image.settled, nil
+	return d.mirrored(l)
+}
+
+// mirrored returns what the branch boots from: the journal's state where there
+// is one.
+func (d *Disk) mirrored(l *ledger.Ledger) (*ledger.Ledger, uint64, bool, error) {
+	if d.mirror == nil {
+		return l, d.epoch, d.image.settled, nil
+	}
+	state, err := d.mirror.boot(l, d.image.settled)
+	if err != nil {
+		return nil, 0, false, err
+	}
+	return state.Ledger, state.Epoch, state.Settled, nil
 }
 
 // Synced returns how far the i-th branch's journal would survive a crash.
@@ -200,20 +225,31 @@ func (d *Disk) find(i int, sequence uint64) int {
 // Request is replica.Storage's.
 func (d *Disk) Request(id string) (ledger.Recorded, bool, error) {
 	rec, ok := d.requests[id]
+	if d.mirror != nil {
+		d.mirror.checkRequest(id, rec, ok)
+	}
 	return rec, ok, nil
 }
 
 // HashAt is replica.Storage's.
 func (d *Disk) HashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, bool, error) {
+	hash, ok := d.hashAt(branch, sequence)
+	if d.mirror != nil {
+		d.mirror.checkHash(branch, sequence, hash, ok)
+	}
+	return hash, ok, nil
+}
+
+func (d *Disk) hashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, bool) {
 	i, ok := slices.BinarySearch(d.branches, branch)
 	if !ok {
-		return ledger.Hash{}, false, nil
+		return ledger.Hash{}, false
 	}
 	k := d.find(i, sequence)
 	if k == len(d.journals[i]) || d.journals[i][k].Batch.LastSequence() != sequence {
-		return ledger.Hash{}, false, nil
+		return ledger.Hash{}, false
 	}
-	return d.journals[i][k].Hash, true, nil
+	return d.journals[i][k].Hash, true
 }
 
 // Batches is replica.Storage's.
@@ -233,6 +269,9 @@ func (d *Disk) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*l
 				return nil, err
 			}
 		}
+	}
+	if d.mirror != nil {
+		d.mirror.checkBatches(branch, after, maxBytes, d.journals[i][from:to])
 	}
 	return d.journals[i][from:to:to], nil
 }

@@ -133,6 +133,9 @@ func (p *process) backUp() *Disk {
 // happens, until it serves. Where they are not, the journal forks, and that is
 // another scenario.
 func restoreOne(w *world) {
+	if w.opts.Journal {
+		return
+	}
 	p := w.anyProcess()
 	if p.up() && p.disk.image.settled && !p.damaged {
 		old := p.backUp()
@@ -179,6 +182,9 @@ func (w *world) whole() bool {
 // out, if only the operator who has the disk verified in a while; the branch
 // stops, and begins again with an empty one.
 func flipBit(w *world) {
+	if w.opts.Journal {
+		return
+	}
 	p, i := w.anyProcess(), w.rng.IntN(len(w.processes))
 	crash := w.chance(0.5)
 	if crash {

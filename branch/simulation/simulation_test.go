@@ -55,6 +55,12 @@ func TestTwoProcessesWithOneBranchID(t *testing.T) {
 	}
 }
 
+// The production journal, on files that lose what was not synced, gives back
+// the same as the simulated disk, through all crashes.
+func TestBankOnTheProductionJournal(t *testing.T) {
+	runSeeds(t, simulation.Options{Steps: *steps, Journal: true}, (*seeds+14)/15)
+}
+
 // One line repeats a run.
 func TestSeedDecidesEverything(t *testing.T) {
 	first, err := simulation.Run(simulation.Options{Seed: 7, Steps: 5000})

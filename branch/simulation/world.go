@@ -20,6 +20,10 @@ type Options struct {
 	Branches int
 	// Calm leaves all faults out.
 	Calm bool
+	// Journal has the branches write to the production journal too, on files in
+	// memory, and boot from it. What it gives back must be what the simulated
+	// disk holds. No disk is copied or damaged then.
+	Journal bool
 	// Fork has two processes with one branch id, and no other fault.
 	Fork bool
 }
@@ -72,6 +76,7 @@ func Run(o Options) (report *Report, err error) {
 		return runFork(o)
 	}
 	w := newWorld(o, func(*world) {})
+	defer w.closeJournals()
 	defer w.recovered(&report, &err)
 	w.pickFaults()
 	w.openDoors()
@@ -88,6 +93,15 @@ func Run(o Options) (report *Report, err error) {
 		return w.report, w.failure
 	}
 	return w.report, nil
+}
+
+// closeJournals closes the production journals, if there are any.
+func (w *world) closeJournals() {
+	for _, p := range w.processes {
+		if p.disk.mirror != nil {
+			p.disk.mirror.close()
+		}
+	}
 }
 
 // recovered makes a panic of a branch, one of its assertions, the failure.
@@ -123,6 +137,11 @@ func newWorld(o Options, change func(*world)) *world {
 		w.processes = append(w.processes, &process{
 			w: w, index: i, id: id, disk: NewDisk(w.branches, w.opening), rate: 0.9 + 0.2*w.rng.Float64(), links: make([]int, n),
 		})
+	}
+	if o.Journal {
+		for _, p := range w.processes {
+			p.disk.mirror = newMirror(p.id, w.branches, w.opening)
+		}
 	}
 	w.newNetwork()
 	for _, p := range w.processes {

@@ -1,0 +1,78 @@
+package replica_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+)
+
+// depositBatches returns the start of a branch's journal: batches that chain,
+// each with so many deposits.
+func depositBatches(branch ledger.BranchID, batches, entries int) (journal []*ledger.Sealed) {
+	var prev ledger.Hash
+	var sequence uint64
+	for range batches {
+		batch := &ledger.Batch{Branch: branch, Epoch: 1, FirstSequence: sequence + 1, PrevHash: prev}
+		for range entries {
+			sequence++
+			batch.Entries = append(batch.Entries, ledger.Entry{
+				Sequence: sequence, Clock: sequence, Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 1,
+				RequestID: fmt.Sprintf("%s %d", strings.Repeat("r", 100), sequence),
+			})
+		}
+		s := ledger.NewSealed(batch)
+		prev = s.Hash
+		journal = append(journal, s)
+	}
+	return journal
+}
+
+// Batches that come before the one they follow are kept up to a number and up
+// to a size. The later ones are dropped, and taken when they come again.
+func TestEarlyBatchesAreBounded(t *testing.T) {
+	const maxBatches, maxBytes = 1024, 2 << 20
+	tests := map[string]struct{ batches, entries int }{
+		"number": {maxBatches + 100, 1},
+		"bytes":  {50, 1000},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := quietBank(t, 2, 0)
+			first := b.nodes[0]
+			journal := depositBatches(2, test.batches, test.entries)
+			receive := func(batches []*ledger.Sealed) uint64 {
+				for _, s := range batches {
+					first.replica.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Batches: []*ledger.Sealed{s}}})
+				}
+				b.turn(first)
+				return first.replica.Status().Applied[1].Sequence
+			}
+			kept, bytes := 0, 0
+			for _, s := range journal[1:] {
+				if kept == maxBatches || bytes+len(s.Bytes) > maxBytes {
+					break
+				}
+				kept++
+				bytes += len(s.Bytes)
+			}
+			if kept == len(journal)-1 {
+				t.Fatalf("%d batches of %d bytes reach no bound", kept, bytes)
+			}
+			if got := receive(journal[1:]); got != 0 {
+				t.Fatalf("%d entries are applied before the first", got)
+			}
+			if got, want := receive(journal[:1]), journal[kept].Batch.LastSequence(); got != want {
+				t.Errorf("with the first batch there are %d entries, want %d: those of %d early batches and it", got, want, kept)
+			}
+			if got, want := receive(journal), journal[len(journal)-1].Batch.LastSequence(); got != want {
+				t.Errorf("when all have come again there are %d entries, want %d", got, want)
+			}
+			if strings.Contains(b.out.String(), "ALARM") {
+				t.Error(b.out.String())
+			}
+		})
+	}
+}

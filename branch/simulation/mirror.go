@@ -1,0 +1,121 @@
+package simulation
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"passbook/branch/journal"
+	"passbook/branch/ledger"
+)
+
+// mirror is the production journal beside a simulated disk, on files in memory
+// that lose what was not synced. The branch reads and boots from the journal;
+// the simulated disk is what it must agree with. A difference is a panic, which
+// fails the run.
+type mirror struct {
+	fs      *vfs.MemFS
+	id      journal.Identity
+	journal *journal.Journal
+}
+
+const mirrorDir = "data"
+
+func newMirror(id ledger.BranchID, branches []ledger.BranchID, opening ledger.Amount) *mirror {
+	return &mirror{fs: vfs.NewCrashableMem(), id: journal.Identity{Branch: id, Branches: branches, Opening: opening}}
+}
+
+// crash leaves what a crash would: what was synced.
+func (m *mirror) crash() {
+	if m.journal == nil {
+		return
+	}
+	left := m.fs.CrashClone(vfs.CrashCloneCfg{})
+	m.close()
+	m.fs = left
+}
+
+func (m *mirror) close() {
+	if m.journal != nil {
+		_ = m.journal.Close() // into files that nobody reads again
+		m.journal = nil
+	}
+}
+
+// wipe leaves nothing.
+func (m *mirror) wipe() {
+	m.close()
+	m.fs = vfs.NewCrashableMem()
+}
+
+// boot opens the journal and compares what it holds with the simulated disk's
+// ledger.
+func (m *mirror) boot(want *ledger.Ledger, settled bool) (*journal.State, error) {
+	j, state, err := journal.Open(mirrorDir, m.id, journal.Options{FS: m.fs})
+	if err != nil {
+		return nil, err
+	}
+	m.journal = j
+	if err := sameLedger(state.Ledger, want); err != nil || state.Settled != settled {
+		panic(fmt.Sprintf("branch %d boots from another state than was synced: %v, settled %t, want %t", m.id.Branch, err, state.Settled, settled))
+	}
+	return state, nil
+}
+
+func sameLedger(got, want *ledger.Ledger) error {
+	for i, b := range want.Branches() {
+		if g, w := got.Head(i), want.Head(i); g != w {
+			return fmt.Errorf("the journal of branch %d ends with %v, want %v", b, g, w)
+		}
+	}
+	if g, w := got.Accounts(), want.Accounts(); !slices.Equal(g, w) {
+		return fmt.Errorf("the accounts are %q, want %q", g, w)
+	}
+	for _, name := range want.Accounts() {
+		for i, b := range want.Branches() {
+			if g, w := got.Escrow(name, i), want.Escrow(name, i); g != w {
+				return fmt.Errorf("branch %d has escrow %d of %q, want %d", b, g, name, w)
+			}
+			if g, w := got.Paid(name, i), want.Paid(name, i); g != w {
+				return fmt.Errorf("branch %d has paid %d into %q, want %d", b, g, name, w)
+			}
+		}
+	}
+	return nil
+}
+
+func (m *mirror) commit(c *ledger.Commit) {
+	if err := m.journal.Commit(c); err != nil {
+		panic(fmt.Sprintf("branch %d can't commit: %v", m.id.Branch, err))
+	}
+}
+
+func (m *mirror) checkRequest(id string, want ledger.Recorded, wantOK bool) {
+	got, ok, err := m.journal.Request(id)
+	if err != nil || ok != wantOK || got != want {
+		panic(fmt.Sprintf("branch %d finds %+v, %t, %v under request id %q, want %+v, %t", m.id.Branch, got, ok, err, id, want, wantOK))
+	}
+}
+
+func (m *mirror) checkHash(b ledger.BranchID, sequence uint64, want ledger.Hash, wantOK bool) {
+	got, ok, err := m.journal.HashAt(b, sequence)
+	if err != nil || ok != wantOK || got != want {
+		panic(fmt.Sprintf("branch %d finds hash %x, %t, %v at entry %d of branch %d, want %x, %t", m.id.Branch, got, ok, err, sequence, b, want, wantOK))
+	}
+}
+
+// checkBatches compares batches as far as both have them: how many fit in a
+// number of bytes is each store's own business.
+func (m *mirror) checkBatches(b ledger.BranchID, after uint64, maxBytes int, want []*ledger.Sealed) {
+	got, err := m.journal.Batches(b, after, maxBytes)
+	if err != nil || (len(got) == 0) != (len(want) == 0) {
+		panic(fmt.Sprintf("branch %d reads %d batches, %v, after entry %d of branch %d, want %d", m.id.Branch, len(got), err, after, b, len(want)))
+	}
+	for k := range min(len(got), len(want)) {
+		if got[k].Hash != want[k].Hash || !bytes.Equal(got[k].Bytes, want[k].Bytes) {
+			panic(fmt.Sprintf("branch %d reads another batch than was written at entry %d of branch %d", m.id.Branch, want[k].Batch.FirstSequence, b))
+		}
+	}
+}
