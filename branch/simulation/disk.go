@@ -58,7 +58,8 @@ func (d *Disk) Wipe() {
 	}
 }
 
-// Copy returns a copy of the disk as it is now: a backup.
+// Copy returns a copy of the disk as it is now: a backup. Of a mirror it has
+// only what is synced.
 func (d *Disk) Copy() *Disk {
 	c := *d
 	c.journals = make([][]*ledger.Sealed, len(d.journals))
@@ -67,7 +68,17 @@ func (d *Disk) Copy() *Disk {
 	}
 	c.requests, c.tail = maps.Clone(d.requests), slices.Clone(d.tail)
 	c.image.accounts, c.image.heads = maps.Clone(d.image.accounts), slices.Clone(d.image.heads)
+	if d.mirror != nil {
+		c.mirror = d.mirror.copy()
+	}
 	return &c
+}
+
+// close closes the mirror, if there is one.
+func (d *Disk) close() {
+	if d.mirror != nil {
+		d.mirror.close()
+	}
 }
 
 // Commit writes a commit, and syncs it and all before it if it says so.

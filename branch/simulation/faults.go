@@ -133,9 +133,6 @@ func (p *process) backUp() *Disk {
 // happens, until it serves. Where they are not, the journal forks, and that is
 // another scenario.
 func restoreOne(w *world) {
-	if w.opts.Journal {
-		return
-	}
 	p := w.anyProcess()
 	if p.up() && p.disk.image.settled && !p.damaged {
 		old := p.backUp()

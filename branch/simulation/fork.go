@@ -21,6 +21,7 @@ import (
 //   - no other branch halts: it has done nothing wrong.
 func runFork(o Options) (report *Report, err error) {
 	w := newWorld(o, func(*world) {})
+	defer w.closeJournals()
 	defer w.recovered(&report, &err)
 	calm := w.opts
 	w.opts.Calm = true // no other fault
@@ -30,6 +31,7 @@ func runFork(o Options) (report *Report, err error) {
 	w.proceed(o.Steps / 4)
 	p := w.anyProcess()
 	twin := w.startTwin(p)
+	defer twin.disk.close()
 	w.proceed(o.Steps / 2)
 	w.calm = true
 	for _, one := range []*process{p, twin} {

@@ -27,6 +27,11 @@ func newMirror(id ledger.BranchID, branches []ledger.BranchID, opening ledger.Am
 	return &mirror{fs: vfs.NewCrashableMem(), id: journal.Identity{Branch: id, Branches: branches, Opening: opening}}
 }
 
+// copy returns a mirror on a copy of what a crash would leave.
+func (m *mirror) copy() *mirror {
+	return &mirror{fs: m.fs.CrashClone(vfs.CrashCloneCfg{}), id: m.id}
+}
+
 // crash leaves what a crash would: what was synced.
 func (m *mirror) crash() {
 	if m.journal == nil {

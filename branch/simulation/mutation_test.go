@@ -17,7 +17,8 @@ type mutation struct {
 	// file, from the module's root, has old exactly once; the mutant has new.
 	file     string
 	old, new string
-	// caught names what must fail: a hunt, or a transcript.
+	// caught names what must fail: a hunt, a transcript, or a test of package
+	// branch, for what the simulation has in the loop's place.
 	caught string
 }
 
@@ -182,6 +183,44 @@ var mutations = []mutation{
 		"hello tells what is not synced", "branch/replica/propagate.go",
 		"p.out().Hello = hello\n\tr.syncApplied()", "p.out().Hello = hello", "07_wiped_disk",
 	},
+	{
+		"what is relayed is not synced", "branch/replica/propagate.go",
+		"r.syncApplied() // what is relayed must not be lost here", "", "18_relay_is_kept",
+	},
+	{
+		"a reply is let out before the commit", "branch/loop.go",
+		"\tif ready.Commit != nil {\n", `
+	for _, rep := range ready.Replies {
+		l.waiting[rep.ID] <- rep
+	}
+	ready.Replies = nil
+	if ready.Commit != nil {
+`, "TestNothingIsLetOutBeforeTheJournalIsSynced",
+	},
+	{
+		"a message is let out before the commit", "branch/loop.go",
+		"\tif ready.Commit != nil {\n", `
+	for _, m := range ready.Messages {
+		l.letOut(m)
+	}
+	ready.Messages = nil
+	if ready.Commit != nil {
+`, "TestNothingIsLetOutBeforeTheJournalIsSynced",
+	},
+	{
+		"a look is let out before the commit", "branch/loop.go",
+		"\tif ready.Commit != nil {\n", `
+	for _, f := range l.after {
+		f()
+	}
+	l.after = nil
+	if ready.Commit != nil {
+`, "TestNothingIsLetOutBeforeTheJournalIsSynced",
+	},
+	{
+		"a commit that failed is ignored", "branch/loop.go",
+		`return fmt.Errorf("write journal: %w", err)`, `_ = fmt.Errorf("write journal: %w", err)`, "TestACommitThatFailsLetsNothingOut",
+	},
 }
 
 // module is the root of the module.
@@ -255,7 +294,10 @@ func (m *mutation) run(t *testing.T) (string, bool) {
 		}
 	}
 	where, test := "./branch/simulation", hunts[m.caught]
-	if test == "" {
+	switch {
+	case strings.HasPrefix(m.caught, "Test"):
+		where, test = "./branch", "^"+m.caught+"$"
+	case test == "":
 		where, test = "./branch/replica", "^TestTranscripts$/^"+m.caught+"$"
 	}
 	binary := filepath.Join(dir, "mutant.test")

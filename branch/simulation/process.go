@@ -92,6 +92,9 @@ func (p *process) start() {
 		return
 	}
 	w.note("branch %d starts, boot %d", p.id, epoch)
+	if p.disk.mirror != nil {
+		w.report.Paths["boot from the production journal"]++
+	}
 	p.boot++
 	p.replica, p.links, p.inbox = r, make([]int, len(w.processes)), nil
 	p.served, p.calls = map[callKey]caller{}, map[uint64]*call{}

@@ -59,6 +59,7 @@ func TestTwoProcessesWithOneBranchID(t *testing.T) {
 // the same as the simulated disk, through all crashes.
 func TestBankOnTheProductionJournal(t *testing.T) {
 	runSeeds(t, simulation.Options{Steps: *steps, Journal: true}, (*seeds+14)/15)
+	runSeeds(t, simulation.Options{Steps: *steps, Journal: true, Fork: true}, (*seeds+59)/60)
 }
 
 // One line repeats a run.
@@ -77,8 +78,8 @@ func TestSeedDecidesEverything(t *testing.T) {
 }
 
 func TestFailureNamesTheLineThatRepeatsIt(t *testing.T) {
-	f := &simulation.Failure{Options: simulation.Options{Seed: 7, Steps: 500, Branches: 3, Calm: true, Fork: true}, Step: 44, Invariant: "no account is overdrawn", Text: "-1"}
-	want := "repeat with: passbook simulate --seed 7 --steps 500 --branches 3 --calm --fork"
+	f := &simulation.Failure{Options: simulation.Options{Seed: 7, Steps: 500, Branches: 3, Calm: true, Journal: true, Fork: true}, Step: 44, Invariant: "no account is overdrawn", Text: "-1"}
+	want := "repeat with: passbook simulate --seed 7 --steps 500 --branches 3 --calm --journal --fork"
 	if got := f.Error(); !strings.HasSuffix(got, want) || !strings.Contains(got, "step 44: no account is overdrawn: -1") {
 		t.Errorf("got %q, want it to end with %q", got, want)
 	}

@@ -57,6 +57,9 @@ func (f *Failure) Repeat() string {
 	if f.Options.Calm {
 		s += " --calm"
 	}
+	if f.Options.Journal {
+		s += " --journal"
+	}
 	if f.Options.Fork {
 		s += " --fork"
 	}

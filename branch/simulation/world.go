@@ -22,7 +22,7 @@ type Options struct {
 	Calm bool
 	// Journal has the branches write to the production journal too, on files in
 	// memory, and boot from it. What it gives back must be what the simulated
-	// disk holds. No disk is copied or damaged then.
+	// disk holds. No bit flips then.
 	Journal bool
 	// Fork has two processes with one branch id, and no other fault.
 	Fork bool
@@ -98,9 +98,7 @@ func Run(o Options) (report *Report, err error) {
 // closeJournals closes the production journals, if there are any.
 func (w *world) closeJournals() {
 	for _, p := range w.processes {
-		if p.disk.mirror != nil {
-			p.disk.mirror.close()
-		}
+		p.disk.close()
 	}
 }
 

@@ -30,7 +30,9 @@ func (a *app) simulateCommand() *cobra.Command {
 and a clock, network, disks and customers that one seed decides. Messages are
 lost, branches crash, disks fail; after each step it is checked that no account
 is overdrawn, nothing acknowledged is lost, and nothing is counted twice; then
-the faults end, and the bank has to heal by itself.
+the faults end, and the bank has to heal by itself. With --journal the branches
+also write to the journal that they use otherwise, on files in memory that lose
+what was not synced, and boot from it: it must give back all that was written.
 
 The same flags repeat a run exactly. A run that fails is cut down to the fewest
 steps that still fail, and the last line says how to repeat it; the exit code
@@ -45,6 +47,7 @@ is then 1.`,
 	f.Uint64Var(&o.seeds, "seeds", 1, "how many seeds to run, one after the other")
 	f.IntVar(&o.run.Branches, "branches", 0, "how many branches the bank has (default what the seed picks, 2 to 9)")
 	f.BoolVar(&o.run.Calm, "calm", false, "leave all faults out, and check that nothing is unavailable")
+	f.BoolVar(&o.run.Journal, "journal", false, "have branches boot from the journal that they use otherwise, on files in memory")
 	f.BoolVar(&o.run.Fork, "fork", false, "start two processes with one branch id instead of other faults")
 	f.BoolVar(&o.json, "json", false, "print the report as one line of JSON")
 	return a.does(c, func(ctx context.Context, _ []string) error {

@@ -1,0 +1,107 @@
+package branch
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"passbook/branch/journal"
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+)
+
+// oneStep is a loop whose next step records a deposit and a grant, and has
+// something to let out of every kind.
+type oneStep struct {
+	loop *loop
+	// onSync, when set, is called in place of each sync of the journal.
+	onSync func() error
+	// What the step lets out: a customer's reply, the answer to a peer's claim,
+	// a frame with the entries, and what a look waits for.
+	reply  chan replica.Reply
+	answer chan replica.Message
+	frames chan replica.Message
+	look   chan struct{}
+}
+
+func newOneStep(t *testing.T) *oneStep {
+	t.Helper()
+	const opening = 100
+	branches := []ledger.BranchID{1, 2}
+	s := &oneStep{reply: make(chan replica.Reply, 1), answer: make(chan replica.Message, 1), frames: make(chan replica.Message, 8), look: make(chan struct{}, 1)}
+	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if s.onSync != nil && op.Kind == errorfs.OpFileSyncData && strings.HasSuffix(op.Path, ".log") {
+			return s.onSync()
+		}
+		return nil
+	}))
+	j, state, err := journal.Open("data", journal.Identity{Branch: 1, Branches: branches, Opening: opening}, journal.Options{FS: fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() }) // errs when a sync has failed
+	r, err := replica.New(replica.Config{ID: 1, Opening: opening, Ledger: state.Ledger, Epoch: state.Epoch, Storage: j, PeerTimeout: 60_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.loop = newLoop(r, j, time.Now())
+	s.loop.send = func(m replica.Message) { s.frames <- m }
+	s.loop.post(func() {
+		r.LinkUp(2)
+		r.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Hello: &replica.Hello{Branch: 2, To: 1, Epoch: 1, Bank: replica.BankHash(branches, opening)}}})
+	})
+	if err := s.loop.step(); err != nil || r.State() != replica.Serving {
+		t.Fatalf("state %v, %v", r.State(), err)
+	}
+	<-s.frames // the hello
+	s.loop.post(func() {
+		s.loop.waiting[1], s.loop.served[2] = s.reply, s.answer
+		r.Submit(replica.Operation{ID: 1, Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 10}, Acknowledge: replica.Local, Deadline: 60_000})
+		r.Receive(replica.Message{From: 2, To: 1, Claim: &replica.Claim{ID: 2, Account: ledger.SharedAccount, Amount: 10, Ticket: replica.Ticket{Clock: 1, Branch: 2}}})
+		s.loop.after = append(s.loop.after, func() { s.look <- struct{}{} })
+	})
+	return s
+}
+
+// out counts what was let out: replies, answers, frames and looks.
+func (s *oneStep) out() [4]int {
+	return [...]int{len(s.reply), len(s.answer), len(s.frames), len(s.look)}
+}
+
+func TestNothingIsLetOutBeforeTheJournalIsSynced(t *testing.T) {
+	s := newOneStep(t)
+	syncs := 0
+	s.onSync = func() error {
+		syncs++
+		if out := s.out(); out != [4]int{} {
+			t.Errorf("before the sync the step has let out %v", out)
+		}
+		return nil
+	}
+	if err := s.loop.step(); err != nil {
+		t.Fatal(err)
+	}
+	s.onSync = nil
+	if out := s.out(); syncs == 0 || out != [...]int{1, 1, 1, 1} {
+		t.Fatalf("after %d syncs the step has let out %v, want one of each", syncs, out)
+	}
+	if reply, answer := <-s.reply, <-s.answer; reply.Err != nil || answer.ClaimAnswer.Granted < 10 {
+		t.Errorf("got %+v and %+v", reply, answer.ClaimAnswer)
+	}
+}
+
+func TestACommitThatFailsLetsNothingOut(t *testing.T) {
+	s := newOneStep(t)
+	broken := errors.New("the disk is broken")
+	s.onSync = func() error { return broken }
+	if err := s.loop.step(); !errors.Is(err, broken) {
+		t.Errorf("got %v, want that %v", err, broken)
+	}
+	if out := s.out(); out != [4]int{} {
+		t.Errorf("the step has let out %v", out)
+	}
+}
