@@ -1,5 +1,5 @@
 # `make test` is all that CI runs. `make help` lists the rest.
-# What it downloads comes from Debian and the Go module proxy only.
+# What it downloads comes from Debian, the Go module proxy and the npm registry only.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -22,7 +22,7 @@ help: ## List the targets
 
 # The cheap checks come first: a typo fails in seconds.
 .PHONY: test
-test: deps tidy-check proto-check gen-check vet lint unit ## Check everything, as CI does
+test: deps tidy-check proto-check gen-check page-check vet lint unit ## Check everything, as CI does
 
 .PHONY: build
 build: ## Build ./passbook
@@ -38,6 +38,15 @@ ROUNDS ?= 200
 .PHONY: torture
 torture: ## Break real branches, in processes of their own, for ROUNDS rounds
 	$(GO) run ./cmd/torture --rounds $(ROUNDS)
+
+# More flags for the benchmark, as in `make bench BENCHFLAGS='--quick --json bench.json'`.
+BENCHFLAGS ?=
+
+.PHONY: bench
+bench: $(BIN)/nats-server ## Measure Passbook beside its limits and its peers
+	$(GO) build -o $(BIN)/passbook ./cmd/passbook
+	$(GO) -C tools/bench build -o $(BIN)/bench .
+	$(BIN)/bench --passbook $(BIN)/passbook --nats-server $(BIN)/nats-server $(BENCHFLAGS)
 
 .PHONY: vet
 vet: ## Run go vet
@@ -67,6 +76,31 @@ gen-check: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-connect-go ## Check
 
 # git archive, not buf's own .git input, since it also serves worktrees and
 # shallow clones. The first commit has nothing to be compatible with.
+# The page is bundled and committed, so that `go build` needs no Node. The same
+# source gives the same bytes.
+bundle = cd web && node_modules/.bin/tsc --noEmit && node_modules/.bin/esbuild \
+  src/app.ts src/worker.ts src/app.css src/index.html src/icon.svg src/licenses.txt --outdir="$(1)" \
+  --bundle --minify --charset=utf8 --target=es2022 --log-level=warning \
+  --loader:.html=copy --loader:.svg=copy --loader:.txt=copy
+
+NODE_MODULES := web/node_modules/.package-lock.json
+$(NODE_MODULES): web/package.json web/package-lock.json
+	cd web && npm ci --ignore-scripts && touch node_modules/.package-lock.json
+
+.PHONY: page
+page: $(NODE_MODULES) $(BIN)/buf ## Generate web/src/gen, check the types, build web/static
+	$(BIN)/buf generate --template web/buf.gen.yaml
+	$(call bundle,static)
+
+.PHONY: page-check
+page-check: deps $(NODE_MODULES) $(BIN)/buf ## Check the page's types, and that web/static is what its source gives
+	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	echo "buf generate and esbuild, and compare with web/"; \
+	$(BIN)/buf generate --template web/buf.gen.yaml -o "$$tmp"; \
+	diff -r web/src/gen "$$tmp/web/src/gen" || { echo "web/src/gen is not current: run make page" >&2; exit 1; }; \
+	($(call bundle,$$tmp/static)); \
+	diff -rq web/static "$$tmp/static" || { echo "web/static is not current: run make page" >&2; exit 1; }
+
 .PHONY: proto-check
 proto-check: $(BIN)/buf ## Lint proto/, check its format and its compatibility with main
 	$(BIN)/buf lint
@@ -83,7 +117,7 @@ proto-check: $(BIN)/buf ## Lint proto/, check its format and its compatibility w
 
 .PHONY: tidy-check
 tidy-check: ## Check that every go.mod and go.sum is tidy
-	@for dir in . tools tools/lint tools/grpcurl; do \
+	@for dir in . tools tools/lint tools/grpcurl tools/bench; do \
 	  echo "go -C $$dir mod tidy -diff"; $(GO) -C "$$dir" mod tidy -diff; \
 	done
 
@@ -103,18 +137,29 @@ $(BIN)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	$(call build-tool,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
 $(BIN)/grpcurl: tools/grpcurl/go.mod tools/grpcurl/go.sum
 	$(call build-tool,github.com/fullstorydev/grpcurl/cmd/grpcurl)
+$(BIN)/nats-server: tools/bench/go.mod tools/bench/go.sum
+	$(call build-tool,github.com/nats-io/nats-server/v2)
 
-# The tests also call a branch as others do: with curl, and with the course's
-# own Python client. That needs Debian's packages, hence Debian's Python.
+# The tests also call a branch as others do: with curl, with the course's own
+# Python client, which needs Debian's packages and hence Debian's Python, and
+# with a browser. The page is built with Node. npm comes with some nodejs
+# packages and not with others.
+node-ok = command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)'
 .PHONY: deps
 deps: ## Install the Debian packages that the tests need, where missing
-	@if command -v curl >/dev/null && command -v protoc >/dev/null && \
-	  command -v grpc_python_plugin >/dev/null && \
-	  /usr/bin/python3 -c 'import grpc, google.protobuf' 2>/dev/null; then exit 0; fi; \
+	@want=(); \
+	need() { eval "$$1" 2>/dev/null || want+=("$${@:2}"); }; \
+	need 'command -v curl >/dev/null' curl; \
+	need 'command -v protoc >/dev/null' protobuf-compiler; \
+	need 'command -v grpc_python_plugin >/dev/null' protobuf-compiler-grpc; \
+	need "/usr/bin/python3 -c 'import grpc, google.protobuf'" python3-grpcio python3-protobuf; \
+	need 'command -v chromium >/dev/null' chromium; \
+	need 'command -v node >/dev/null' nodejs; \
 	sudo=; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
-	$$sudo apt-get update -q && \
-	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
-	  curl protobuf-compiler protobuf-compiler-grpc python3-grpcio python3-protobuf
+	install() { $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$$@"; }; \
+	if [ $${#want[@]} -gt 0 ]; then $$sudo apt-get update -q && install "$${want[@]}"; fi; \
+	command -v npm >/dev/null || { $$sudo apt-get update -q && install npm; }; \
+	$(node-ok) || { echo "the page is built with Node 20 or later; here is $$(node --version)" >&2; exit 1; }
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -57,7 +57,7 @@ func TestErrorCodesAndHTTPStatuses(t *testing.T) {
 
 // wantDetail checks that an error has just one detail, of that type, which
 // programs that know no protocol buffers can read too.
-func (a answer) wantDetail(t *testing.T, want string) {
+func (a answer) wantDetail(t testing.TB, want string) {
 	t.Helper()
 	details, _ := a.json["details"].([]any)
 	if want == "" {

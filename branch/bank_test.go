@@ -23,13 +23,19 @@ type branchOptions struct {
 	MaxConnections int
 	Bootstrap      bool
 	Acknowledge    bankv1.Acknowledge
-	Logger         *slog.Logger `json:"-"`
+	AllowedOrigins []string
+	AllowedHosts   []string
+	Page           http.Handler  `json:"-"`
+	Faults         branch.Faults `json:"-"`
+	Logger         *slog.Logger  `json:"-"`
 }
 
 func (o branchOptions) config(c processConfig, l net.Listener) branch.Config {
 	return branch.Config{
 		ID: c.ID, Addresses: c.Addresses, Opening: c.Opening, Dir: c.Dir, Listener: l,
 		PeerTimeout: o.PeerTimeout, MaxConnections: o.MaxConnections, Bootstrap: o.Bootstrap, Acknowledge: o.Acknowledge, Logger: o.Logger,
+		AllowedOrigins: o.AllowedOrigins, AllowedHosts: o.AllowedHosts, Page: o.Page,
+		Faults: o.Faults,
 	}
 }
 
@@ -41,14 +47,15 @@ type running struct {
 	stop func()
 	done <-chan struct{}
 	err  error
-	// process is nil for a branch in this process.
+	// branch is nil for one in a process of its own, process for one in this.
+	branch  *branch.Branch
 	process *process
 }
 
 // bank is a bank whose branches a test starts, stops and cuts off. Between any
 // two branches is a road; customers call directly.
 type bank struct {
-	t       *testing.T
+	t       testing.TB
 	ids     []uint32
 	opening int64
 	options branchOptions
@@ -70,7 +77,7 @@ const testTimeout = 40 * time.Second
 const patient = 5 * time.Second
 
 // newBank makes a bank of n branches, 1 to n, and starts none.
-func newBank(t *testing.T, n int, opening int64, options branchOptions) *bank {
+func newBank(t testing.TB, n int, opening int64, options branchOptions) *bank {
 	t.Helper()
 	if options.PeerTimeout == 0 {
 		options.PeerTimeout = patient
@@ -103,12 +110,12 @@ func newBank(t *testing.T, n int, opening int64, options branchOptions) *bank {
 }
 
 // runBank makes a bank of n branches and waits until they take writes.
-func runBank(t *testing.T, n int, opening int64) *bank {
+func runBank(t testing.TB, n int, opening int64) *bank {
 	t.Helper()
 	return runBankWith(t, n, opening, branchOptions{})
 }
 
-func runBankWith(t *testing.T, n int, opening int64, options branchOptions) *bank {
+func runBankWith(t testing.TB, n int, opening int64, options branchOptions) *bank {
 	t.Helper()
 	b := newBank(t, n, opening, options)
 	b.startAll()
@@ -173,7 +180,7 @@ func (b *bank) start(id uint32) *running {
 }
 
 // openHere opens a branch in this process.
-func openHere(t *testing.T, c processConfig) (*branch.Branch, net.Listener) {
+func openHere(t testing.TB, c processConfig) (*branch.Branch, net.Listener) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -188,12 +195,12 @@ func openHere(t *testing.T, c processConfig) (*branch.Branch, net.Listener) {
 }
 
 // startHere runs a branch in this process.
-func startHere(t *testing.T, c processConfig) *running {
+func startHere(t testing.TB, c processConfig) *running {
 	t.Helper()
 	opened, _ := openHere(t, c)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	r := &running{address: opened.Address(), ready: opened.Ready(), stop: stop, done: done}
+	r := &running{branch: opened, address: opened.Address(), ready: opened.Ready(), stop: stop, done: done}
 	go func() {
 		defer close(done)
 		r.err = opened.Serve(ctx)

@@ -19,3 +19,20 @@ func (b *bound) enter() bool {
 }
 
 func (b *bound) leave() { b.in.Add(-1) }
+
+// weight is the most that a kind of thing may take together, at one time.
+type weight struct {
+	most int64
+	held atomic.Int64
+}
+
+// take reports whether there is room for n more, and takes it.
+func (w *weight) take(n int) bool {
+	if w.held.Add(int64(n)) <= w.most {
+		return true
+	}
+	w.give(n)
+	return false
+}
+
+func (w *weight) give(n int) { w.held.Add(-int64(n)) }

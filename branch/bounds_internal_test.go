@@ -6,6 +6,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,7 +59,7 @@ func TestWhatWaitsForTheLoopIsBounded(t *testing.T) {
 	if want := maxQueuedCalls + maxServedClaims + maxLooks; len(l.queue) != want {
 		t.Errorf("%d wait, want %d", len(l.queue), want)
 	}
-	if first := len(l.drain()); first != maxDrained {
+	if first := len(l.take(&l.queue, maxDrained)); first != maxDrained {
 		t.Errorf("%d inputs in one step, want %d", first, maxDrained)
 	}
 }
@@ -191,26 +194,147 @@ func TestTheLongestIdleConnectionGivesWay(t *testing.T) {
 	}
 }
 
+// held is a handler that has the requests wait until they are released.
+type held chan struct{}
+
+// ServeHTTP is http.Handler's.
+func (h held) ServeHTTP(http.ResponseWriter, *http.Request) { <-h }
+
+// One more customer's, or peer's, request than may be in hand is refused,
+// while the others are served.
 func TestRequestsInHandAreBounded(t *testing.T) {
-	b := bound{most: 2}
-	for i, want := range []bool{true, true, false} {
-		if got := b.enter(); got != want {
-			t.Errorf("number %d: %t, want %t", i+1, got, want)
+	synctest.Test(t, func(t *testing.T) {
+		release := make(held)
+		q := newRequests(&Branch{logger: slog.New(slog.DiscardHandler)}, release)
+		call := func(path string) *httptest.ResponseRecorder {
+			w := httptest.NewRecorder()
+			req := httptest.NewRequest(http.MethodPost, path, nil)
+			req.Header.Set("Content-Type", "application/json")
+			q.ServeHTTP(w, req)
+			return w
 		}
-	}
-	b.leave()
-	if !b.enter() {
-		t.Error("one has left")
-	}
-	q := newRequests(nil, nil)
-	for range maxLargeReplies {
-		if !q.awaitLarge(t.Context()) {
-			t.Fatal("there is room")
+		var inHand sync.WaitGroup
+		fill := func(path string, most int) {
+			for range most {
+				inHand.Go(func() {
+					if w := call(path); w.Code != http.StatusOK {
+						t.Errorf("%s within the bound: %d %s", path, w.Code, w.Body)
+					}
+				})
+			}
+			synctest.Wait()
+			if w := call(path); w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "as many requests in hand") {
+				t.Errorf("%s over the bound: %d %s", path, w.Code, w.Body)
+			}
 		}
-	}
-	if q.awaitLarge(gone()) {
-		t.Error("there is no room")
-	}
+		fill(bankv1connect.BranchServiceDepositProcedure, maxRequests)
+		fill(bankv1connect.PeerServiceClaimProcedure, maxPeerRequests)
+		close(release)
+		inHand.Wait()
+		for _, path := range []string{bankv1connect.BranchServiceDepositProcedure, bankv1connect.PeerServiceClaimProcedure} {
+			if w := call(path); w.Code != http.StatusOK {
+				t.Errorf("%s when there is room again: %d %s", path, w.Code, w.Body)
+			}
+		}
+	})
+}
+
+// Listings and statuses wait for their turn, for as long as a call may take.
+func TestLargeRepliesInHandAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(held)
+		q := newRequests(&Branch{logger: slog.New(slog.DiscardHandler)}, release)
+		call := func(path string) *httptest.ResponseRecorder {
+			w := httptest.NewRecorder()
+			req := httptest.NewRequest(http.MethodPost, path, nil)
+			req.Header.Set("Content-Type", "application/json")
+			q.ServeHTTP(w, req)
+			return w
+		}
+		var inHand sync.WaitGroup
+		for i := range maxLargeReplies {
+			inHand.Go(func() {
+				call([]string{bankv1connect.BranchServiceListEntriesProcedure, bankv1connect.BranchServiceGetStatusProcedure}[i%2])
+			})
+		}
+		synctest.Wait()
+		began := time.Now()
+		w := call(bankv1connect.BranchServiceGetStatusProcedure)
+		if w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "as many listings and statuses in hand") {
+			t.Errorf("over the bound: %d %s", w.Code, w.Body)
+		}
+		if took := time.Since(began); took != callTimeout {
+			t.Errorf("waited %v, want %v", took, callTimeout)
+		}
+		close(release)
+		inHand.Wait()
+		if w := call(bankv1connect.BranchServiceGetStatusProcedure); w.Code != http.StatusOK {
+			t.Errorf("when there is room again: %d %s", w.Code, w.Body)
+		}
+	})
+}
+
+// While the loop is at work, the links that a peer opens replace none: there
+// can be as many as the bound, and again when they have ended.
+func TestLinksOfAPeerAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := servePort(t)
+		client := bankv1connect.NewPeerServiceClient(p.client, "http://localhost", connect.WithGRPC())
+		var streams []interface{ CloseResponse() error }
+		open := func() (ended <-chan error) {
+			s, err := client.Propagate(t.Context())
+			if err == nil {
+				err = s.Send(&bankv1.PropagateRequest{Frame: &bankv1.Frame{Hello: &bankv1.Hello{Branch: 1, ToBranch: 2, Epoch: 1, BankHash: p.bank[:]}}})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			streams = append(streams, s)
+			end := make(chan error, 1)
+			go func() {
+				for err == nil {
+					_, err = s.Receive()
+				}
+				_ = s.CloseRequest()
+				end <- err
+			}()
+			synctest.Wait()
+			return end
+		}
+		var within []<-chan error
+		for range maxLinks {
+			within = append(within, open())
+		}
+		over := open()
+		if len(over) == 0 {
+			t.Fatalf("one more than %d is open", maxLinks)
+		}
+		if err := <-over; connect.CodeOf(err) != connect.CodeResourceExhausted || !strings.Contains(err.Error(), errTooManyLinks.Error()) {
+			t.Errorf("one more than %d: %v", maxLinks, err)
+		}
+		for i, end := range within {
+			if len(end) > 0 {
+				t.Errorf("link %d has ended: %v", i+1, <-end)
+			}
+		}
+		p.turn() // the last link replaces the others
+		for _, end := range within[:maxLinks-1] {
+			t.Log("a replaced link ends with", <-end)
+		}
+		synctest.Wait()
+		p.turn()
+		if in := p.peers[1].links.in.Load(); in != 1 {
+			t.Errorf("%d links are left, want 1", in)
+		}
+		if last := open(); len(last) > 0 {
+			t.Errorf("there is room again: %v", <-last)
+		}
+		p.cutLinks()
+		synctest.Wait()
+		for _, s := range streams {
+			_ = s.CloseResponse()
+		}
+	})
 }
 
 // unreachable is a peer that no link can be opened to.
@@ -243,4 +367,27 @@ func TestThePauseBeforeALinkIsDialedAgainIsBounded(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A list counts for what it takes until the loop has answered it, also when the
+// stream it came on has gone.
+func TestListsCountUntilTheLoopHasAnsweredThem(t *testing.T) {
+	b := &Branch{logger: slog.New(slog.DiscardHandler), gate: newGate(), loop: newLoop(nil, nil, time.Now()), listBytes: weight{most: 100}}
+	s := &submitStream{branch: b}
+	reply := make(chan replica.Reply, 1)
+	for _, l := range []submission{{reply: reply, bytes: 60}, {err: errTooManyLists}} {
+		b.listBytes.take(l.bytes)
+		s.inHand.Add(1)
+		b.gate.enter()
+		b.answerList(gone(), &l)
+		s.leave(l)
+	}
+	if b.listBytes.take(41) {
+		t.Error("there is room for another list while the loop has the first")
+	}
+	reply <- replica.Reply{ID: 1}
+	b.tasks.wait()
+	if !b.listBytes.take(100) {
+		t.Error("there is no room when the loop has answered")
+	}
 }

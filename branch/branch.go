@@ -33,10 +33,15 @@ type Branch struct {
 	// connections are those of listener.
 	connections *connections
 	openings    openings
-	server      *http.Server
-	health      *grpchealth.StaticChecker
-	peers       map[ledger.BranchID]*peer
-	started     time.Time
+	// submits are the streams of Submit, listBytes what their lists take.
+	submits   bound
+	listBytes weight
+	server    *http.Server
+	health    *grpchealth.StaticChecker
+	// services are the names of what the server offers for calls.
+	services []string
+	peers    map[ledger.BranchID]*peer
+	started  time.Time
 
 	// linksCtx ends when the links and the calls to peers are to end.
 	linksCtx context.Context
@@ -45,7 +50,9 @@ type Branch struct {
 	// failed tells why the branch must stop.
 	failed    chan error
 	gate      *gate
+	cut       cut
 	transport *http.Transport
+	proxy     *proxy
 	// service and customers call the peer that the context names.
 	service   bankv1connect.PeerServiceClient
 	customers bankv1connect.BranchServiceClient
@@ -77,11 +84,14 @@ func Open(cfg Config) (*Branch, error) {
 
 // open returns what it has opened also with an error.
 func open(cfg Config) (*Branch, error) {
-	b := &Branch{cfg: cfg.withDefaults(), id: ledger.BranchID(cfg.ID), started: time.Now(), listener: cfg.Listener, gate: newGate(), failed: make(chan error, 1), peers: map[ledger.BranchID]*peer{}}
+	b := &Branch{cfg: cfg.withDefaults(), id: ledger.BranchID(cfg.ID), started: time.Now(), listener: cfg.Listener, gate: newGate(), submits: bound{most: maxSubmits}, listBytes: weight{most: maxListBytes}, failed: make(chan error, 1), peers: map[ledger.BranchID]*peer{}}
 	cfg = b.cfg
 	b.logger = cfg.Logger.With("branch", cfg.ID)
 	if _, ok := cfg.Addresses[cfg.ID]; !ok {
 		return b, fmt.Errorf("branch %d is not among the branches of the bank", cfg.ID)
+	}
+	if err := cfg.checkBrowsers(); err != nil {
+		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
 	}
 	var branches []ledger.BranchID
 	for id := range cfg.Addresses {
@@ -109,7 +119,8 @@ func open(cfg Config) (*Branch, error) {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
 	}
 	b.loop = newLoop(r, j, b.started)
-	b.loop.send, b.loop.onState = b.letOut, b.noteState
+	b.loop.send, b.loop.onState, b.loop.pulse.self = b.letOut, b.noteState, b.id
+	b.loop.watches.last = b.lastEntries
 	b.linksCtx, b.cutLinks = context.WithCancel(context.Background())
 	b.addPeers(branches)
 	b.newServer()
@@ -125,7 +136,10 @@ func (b *Branch) addPeers(branches []ledger.BranchID) {
 		connect.WithGRPC(), connect.WithAcceptCompression("gzip", nil, nil),
 		connect.WithReadMaxBytes(maxPeerMessage), connect.WithSendMaxBytes(maxPeerMessage),
 	}
-	client := &peerClient{client: &http.Client{Transport: b.transport}}
+	var client connect.HTTPClient = &peerClient{client: &http.Client{Transport: b.transport}}
+	if b.cfg.Faults != nil {
+		client = &cuttable{branch: b, next: client}
+	}
 	b.service = bankv1connect.NewPeerServiceClient(client, "http://peer", options...)
 	b.customers = bankv1connect.NewBranchServiceClient(client, "http://peer", options...)
 	for _, id := range branches {
@@ -151,6 +165,7 @@ func (b *Branch) Ready() <-chan struct{} { return b.loop.serving }
 // refuses new calls, finishes those in hand, closes the links and returns nil,
 // within 5 s. When the journal can't be written or read, Serve stops the
 // branch at once and returns why: what is not on disk was not acknowledged.
+// After Kill it does the same and returns ErrKilled.
 // Serve can be called once.
 func (b *Branch) Serve(ctx context.Context) error {
 	loopCtx, stopLoop := context.WithCancel(context.Background())
@@ -175,18 +190,25 @@ func (b *Branch) Serve(ctx context.Context) error {
 	var err error
 	select {
 	case <-ctx.Done():
+		b.loop.freeze.lift()
 		b.finishCalls()
 		stopLoop() // which answers the calls that have not finished: the end of the links must not
 		<-b.loop.ended
 	case err = <-b.failed:
-		b.logger.Error("branch stops at once: it can't go on without its disk", "error", err)
+		if errors.Is(err, ErrKilled) {
+			_ = b.server.Close() // before anybody is told that the branch has stopped
+		} else {
+			b.logger.Error("branch stops at once: it can't go on without its disk", "error", err)
+		}
 	}
 	b.cutLinks()
 	stopLoop()
+	b.loop.freeze.lift()
 	b.stop(err)
 	running.Wait()
 	b.tasks.wait()
 	b.transport.CloseIdleConnections()
+	b.proxy.transport.CloseIdleConnections()
 	if cerr := b.journal.Close(); cerr != nil && err == nil {
 		err = fmt.Errorf("branch %d: close journal: %w", b.id, cerr)
 	}
@@ -199,8 +221,10 @@ func (b *Branch) Close() error {
 	return errors.Join(b.listener.Close(), b.journal.Close())
 }
 
-// finishCalls refuses new calls and waits for those in hand.
+// finishCalls refuses new calls, ends the watches and waits for the calls in
+// hand.
 func (b *Branch) finishCalls() {
+	b.loop.watches.stop()
 	b.setHealth(grpchealth.StatusNotServing)
 	if !b.gate.close(finishTimeout) {
 		b.logger.Warn("calls in hand did not finish in time")

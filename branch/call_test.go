@@ -76,7 +76,7 @@ func (b *bank) status(at uint32) *bankv1.GetStatusResponse {
 	return s
 }
 
-func wantCode(t *testing.T, err error, want connect.Code) {
+func wantCode(t testing.TB, err error, want connect.Code) {
 	t.Helper()
 	if err == nil {
 		t.Fatalf("call succeeded, want %v", want)

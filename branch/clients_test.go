@@ -16,7 +16,7 @@ import (
 )
 
 // wantJSON checks fields of a JSON object that a program wrote.
-func wantJSON(t *testing.T, text string, want map[string]any) {
+func wantJSON(t testing.TB, text string, want map[string]any) {
 	t.Helper()
 	var got map[string]any
 	if err := json.Unmarshal([]byte(text), &got); err != nil {
@@ -137,7 +137,7 @@ func TestGRPCWebByHand(t *testing.T) {
 	}
 }
 
-func cutFrame(t *testing.T, b []byte) (flags byte, data, rest []byte) {
+func cutFrame(t testing.TB, b []byte) (flags byte, data, rest []byte) {
 	t.Helper()
 	if len(b) < 5 || len(b)-5 < int(binary.BigEndian.Uint32(b[1:])) {
 		t.Fatalf("%q is no frame", b)

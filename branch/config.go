@@ -41,6 +41,18 @@ type Config struct {
 	// process may share one, of NewPeerTransport, and then share their
 	// connections too; nil stands for one of the branch's own.
 	PeerTransport *http.Transport
+	// Faults, when not nil, has the branch offer FaultService, which breaks
+	// branches of the bank on purpose.
+	Faults Faults
+	// Page, when not nil, is what browsers get: everything on the port that is
+	// no call.
+	Page http.Handler
+	// AllowedOrigins are the origins, besides the branch's own, whose pages may
+	// call bank.v1.BranchService: each as CheckOrigin takes it.
+	AllowedOrigins []string
+	// AllowedHosts are names by which browsers may call the branch, besides
+	// localhost, IP addresses, and the hosts of Addresses.
+	AllowedHosts []string
 	// Logger is where the branch logs; nil for nowhere.
 	Logger *slog.Logger
 }

@@ -27,6 +27,9 @@ type connections struct {
 	net.Listener
 	// most bounds busy, and most+spareConnections bounds open.
 	most int
+	// freeze holds what goes in and out while the branch is paused; nil for
+	// never.
+	freeze *freeze
 
 	mu   sync.Mutex
 	open int

@@ -120,6 +120,18 @@ func branchesToProto(in []ledger.BranchID) []uint32 {
 	return out
 }
 
+func stateToProto(s replica.State) bankv1.BranchState {
+	switch s {
+	case replica.Recovering:
+		return bankv1.BranchState_BRANCH_STATE_RECOVERING
+	case replica.Serving:
+		return bankv1.BranchState_BRANCH_STATE_SERVING
+	case replica.Halted:
+		return bankv1.BranchState_BRANCH_STATE_HALTED
+	}
+	return bankv1.BranchState_BRANCH_STATE_UNSPECIFIED
+}
+
 func entryToProto(e *ledger.Entry) *bankv1.Entry {
 	out := &bankv1.Entry{
 		Sequence: e.Sequence, Clock: e.Clock, RecordedAtUnixMs: e.RecordedAt, CustomerId: e.CustomerID, RequestId: e.RequestID,
@@ -134,6 +146,19 @@ func entryToProto(e *ledger.Entry) *bankv1.Entry {
 		out.Fact = &bankv1.Entry_Transfer{Transfer: &bankv1.Transfer{FromAccount: e.Account, ToAccount: e.ToAccount, Amount: amount}}
 	case ledger.Grant:
 		out.Fact = &bankv1.Entry_Grant{Grant: &bankv1.Grant{Account: e.Account, ToBranch: uint32(e.ToBranch), Amount: amount}}
+	case ledger.Bulk:
+		out.Fact = &bankv1.Entry_Bulk{Bulk: bulkToProto(e.Operations)}
+	}
+	return out
+}
+
+func bulkToProto(o *ledger.Operations) *bankv1.Bulk {
+	out := &bankv1.Bulk{
+		Accounts: o.Accounts, From: o.From, To: o.To, Amounts: make([]int64, len(o.Amounts)), AllOrNone: o.AllOrNone,
+		Insufficient: o.Insufficient, Unavailable: o.Unavailable,
+	}
+	for i, a := range o.Amounts {
+		out.Amounts[i] = int64(a)
 	}
 	return out
 }

@@ -121,6 +121,15 @@ func (c customers) Query(ctx context.Context, req *bankv1.QueryRequest) (*bankv1
 
 // write checks a write and has the loop carry it out.
 func (b *Branch) write(ctx context.Context, w write) (replica.Reply, error) {
+	w.entry.RecordedAt = time.Now().UnixMilli()
+	reply, err := b.tryWrite(ctx, w)
+	if err != nil {
+		b.refused(&w.entry, err)
+	}
+	return reply, err
+}
+
+func (b *Branch) tryWrite(ctx context.Context, w write) (replica.Reply, error) {
 	if err := checkEntry(&w.entry); err != nil {
 		return replica.Reply{}, err
 	}
@@ -135,7 +144,6 @@ func (b *Branch) write(ctx context.Context, w write) (replica.Reply, error) {
 	if w.home != 0 && w.entry.RequestID == "" {
 		return replica.Reply{}, inputErrorf("home_branch: it goes with a request_id, and there is none")
 	}
-	w.entry.RecordedAt = time.Now().UnixMilli()
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	reply, err := b.loop.submit(ctx, replica.Operation{

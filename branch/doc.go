@@ -19,13 +19,19 @@
 //	branch.go     Open and Serve: what starts, and in which order it stops
 //	loop.go       the loop, and how handlers call it
 //	customers.go  bank.v1.BranchService; course.go: the course's bank.Bank
+//	watch.go      Watch; watch_branch.go, watch_bank.go: what is reported and
+//	              what is made of it; watch_health.go, watch_headline.go: the
+//	              verdicts
 //	peers.go      bank.v1.PeerService and the calls to it
 //	link.go       the links between branches: dialing, sending, receiving
 //	server.go     one port: Connect, gRPC, gRPC-Web, health, reflection
 //	connections.go, requests.go, openings.go
 //	              what customers and peers may take of a branch
+//	browser.go    what keeps other sites' pages away; browser_proxy.go: calls
+//	              that are passed on for the branch's own page
 //	errors.go     the one place where errors become Connect errors
 //	codec.go      the JSON of the API
+//	fault*.go     bank.v1.FaultService, and what breaks a branch on purpose
 //	ledger/       entries → balances and escrow (pure)
 //	replica/      the protocol (pure)
 //	journal/      the disk

@@ -23,22 +23,36 @@ func inputErrorf(format string, args ...any) error {
 	return &InputError{Problem: fmt.Sprintf(format, args...)}
 }
 
+// ForbiddenError refuses what a browser asks for a page that may not have it.
+type ForbiddenError struct{ Problem string }
+
+func (e *ForbiddenError) Error() string { return e.Problem }
+
+func forbiddenf(format string, args ...any) error {
+	return &ForbiddenError{Problem: fmt.Sprintf(format, args...)}
+}
+
 // Errors that are made by the shell.
 var (
 	errStopping = errors.New("this branch is stopping and takes no new calls; try another one")
 	errGap      = errors.New("send what is missing first")
 	errForked   = errors.New("the journal of that branch has forked and is stopped here: see the alarms in GetStatus")
 
-	errTooManyConnections = errors.New("customers have calls in hand on as many connections as this branch serves at once; back off, or try another branch")
-	errTooManyRequests    = errors.New("this branch has as many requests in hand as it takes at once; back off and try again")
-	errTooManyListings    = errors.New("this branch has as many listings and statuses in hand as it makes at once; back off and try again")
-	errTooManyLinks       = errors.New("that branch has more links here than it needs; close some")
-	errTooManyOpenings    = errors.New("more links wait to say hello than this branch lets wait, and this one had waited longest")
-	errSlowRequest        = fmt.Errorf("the request did not arrive within %s; send it again", requestTimeout)
+	errTooManyConnections     = errors.New("customers have calls in hand on as many connections as this branch serves at once; back off, or try another branch")
+	errTooManyRequests        = errors.New("this branch has as many requests in hand as it takes at once; back off and try again")
+	errTooManyWatchers        = errors.New("as many watch at this branch as it serves at once; back off, or watch at another one")
+	errTooManyWatchedAccounts = errors.New("as many accounts are watched at this branch as it takes at once; back off, or watch at another one")
+	errTooManyListings        = errors.New("this branch has as many listings and statuses in hand as it makes at once; back off and try again")
+	errTooManyLinks           = errors.New("that branch has more links here than it needs; close some")
+	errTooManyOpenings        = errors.New("more links wait to say hello than this branch lets wait, and this one had waited longest")
+	errTooManySubmits         = errors.New("this branch has as many streams of Submit as it takes at once; close some, or try another branch")
+	errTooManyLists           = errors.New("this branch has as many lists in hand as it takes at once; back off and try again")
+	errSlowRequest            = fmt.Errorf("the request did not arrive within %s; send it again", requestTimeout)
+	errLongStream             = fmt.Errorf("a stream like this one lasts %s at most; open another", streamTimeout)
 )
 
 func overloaded(err error) bool {
-	for _, e := range []error{replica.ErrQueueFull, errTooManyConnections, errTooManyRequests, errTooManyListings, errTooManyLinks, errTooManyOpenings} {
+	for _, e := range []error{replica.ErrQueueFull, errTooManyConnections, errTooManyRequests, errTooManyListings, errTooManyWatchers, errTooManyWatchedAccounts, errTooManyLinks, errTooManyOpenings, errTooManySubmits, errTooManyLists} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -93,12 +107,14 @@ func connectError(ctx context.Context, logger *slog.Logger, procedure string, er
 func codeOf(err error) (connect.Code, proto.Message) {
 	var (
 		input         *InputError
+		forbidden     *ForbiddenError
 		limit         *ledger.LimitError
 		escrow        *ledger.EscrowError
 		insufficient  *replica.InsufficientError
 		unavailable   *replica.UnavailableError
 		request       *replica.RequestError
 		notReplicated *replica.NotReplicatedError
+		fault         *FaultError
 		unimplemented *UnimplementedError
 		outOfRange    *RangeError
 	)
@@ -113,7 +129,9 @@ func codeOf(err error) (connect.Code, proto.Message) {
 		return connect.CodeAlreadyExists, nil
 	case errors.As(err, &input), errors.As(err, &limit), errors.Is(err, replica.ErrUnknownBranch), malformed(err):
 		return connect.CodeInvalidArgument, nil
-	case errors.As(err, &escrow), errors.Is(err, errForked):
+	case errors.As(err, &forbidden):
+		return connect.CodePermissionDenied, nil
+	case errors.As(err, &escrow), errors.As(err, &fault), errors.Is(err, errForked):
 		return connect.CodeFailedPrecondition, nil
 	case errors.Is(err, errGap), errors.As(err, &outOfRange):
 		return connect.CodeOutOfRange, nil
@@ -123,12 +141,25 @@ func codeOf(err error) (connect.Code, proto.Message) {
 		return connect.CodeResourceExhausted, nil
 	case errors.Is(err, errStopping), errors.Is(err, errStopped):
 		return connect.CodeUnavailable, nil
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errSlowRequest):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errSlowRequest), errors.Is(err, errLongStream):
 		return connect.CodeDeadlineExceeded, nil
 	case errors.Is(err, context.Canceled):
 		return connect.CodeCanceled, nil
 	}
 	return connect.CodeInternal, nil
+}
+
+// refusalOf returns the code of an error that says that nothing was recorded,
+// or false.
+func refusalOf(err error) (code string, ok bool) {
+	switch c, _ := codeOf(err); {
+	case errors.Is(err, errStopping), errors.Is(err, errStopped):
+		return "", false
+	case c == connect.CodeInternal, c == connect.CodeDeadlineExceeded, c == connect.CodeCanceled:
+		return "", false
+	default:
+		return c.String(), true
+	}
 }
 
 func unavailableDetail(e *replica.UnavailableError) proto.Message {
@@ -143,7 +174,7 @@ func unavailableDetail(e *replica.UnavailableError) proto.Message {
 }
 
 func malformed(err error) bool {
-	for _, m := range []error{ledger.ErrAmount, ledger.ErrAccount, ledger.ErrRequest, ledger.ErrSelf, ledger.ErrKind, ledger.ErrClock} {
+	for _, m := range []error{ledger.ErrAmount, ledger.ErrAccount, ledger.ErrRequest, ledger.ErrSelf, ledger.ErrKind, ledger.ErrClock, ledger.ErrOperations} {
 		if errors.Is(err, m) {
 			return true
 		}

@@ -30,6 +30,7 @@ var mapped = map[string]struct {
 	"ledger.ErrAccount":          {ledger.ErrAccount, connect.CodeInvalidArgument},
 	"ledger.ErrRequest":          {ledger.ErrRequest, connect.CodeInvalidArgument},
 	"ledger.ErrSelf":             {ledger.ErrSelf, connect.CodeInvalidArgument},
+	"ledger.ErrOperations":       {ledger.ErrOperations, connect.CodeInvalidArgument},
 	"ledger.LimitError":          {&ledger.LimitError{Account: "a"}, connect.CodeInvalidArgument},
 	"ledger.EscrowError":         {&ledger.EscrowError{Account: "a"}, connect.CodeFailedPrecondition},
 	"replica.InsufficientError":  {&replica.InsufficientError{Account: "a"}, connect.CodeFailedPrecondition},
@@ -42,6 +43,8 @@ var mapped = map[string]struct {
 	"branch.GapError":            {&branch.GapError{Branch: 2, Want: 1, Got: 3}, connect.CodeOutOfRange},
 	"branch.RangeError":          {&branch.RangeError{Problem: "x"}, connect.CodeOutOfRange},
 	"branch.UnimplementedError":  {&branch.UnimplementedError{Problem: "x"}, connect.CodeUnimplemented},
+	"branch.ForbiddenError":      {&branch.ForbiddenError{Problem: "x"}, connect.CodePermissionDenied},
+	"branch.FaultError":          {&branch.FaultError{Problem: "x"}, connect.CodeFailedPrecondition},
 	"branch.ErrStopping":         {branch.ErrStopping, connect.CodeUnavailable},
 	"branch.ErrStopped":          {branch.ErrStopped, connect.CodeUnavailable},
 	"branch.ErrForked":           {branch.ErrForked, connect.CodeFailedPrecondition},
@@ -68,9 +71,11 @@ func TestEveryErrorHasItsCode(t *testing.T) {
 }
 
 // unmapped are errors that no call ends with: those of decoding batches, which
-// reach a peer as an InputError, and Open otherwise.
+// reach a peer as an InputError, and Open otherwise; and that of Serve after a
+// kill.
 var unmapped = map[string]bool{
 	"ledger.ErrBatchHash": true, "ledger.ErrBatchFormat": true, "ledger.ErrBatchSize": true, "ledger.ErrField": true,
+	"branch.ErrKilled": true,
 }
 
 // An error that is added to one of the packages must be added above.
@@ -94,7 +99,7 @@ func TestNoErrorIsForgotten(t *testing.T) {
 }
 
 // errorNames returns the exported errors that a file declares.
-func errorNames(t *testing.T, file string) []string {
+func errorNames(t testing.TB, file string) []string {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
 	if err != nil {

@@ -8,6 +8,8 @@ var (
 	DecodeSession  = decodeSession
 	FrameToProto   = frameToProto
 	FrameFromProto = frameFromProto
+
+	OperationsFromProto = operationsFromProto
 )
 
 // PageToken returns the token of a page of the listing that req asks for.

@@ -14,11 +14,12 @@ type gate struct {
 	mu   sync.Mutex
 	shut bool
 	in   int
-	// empty is closed when the gate is shut and the last call has left.
-	empty chan struct{}
+	// shutting is closed when the gate is shut, empty when besides the last
+	// call has left.
+	shutting, empty chan struct{}
 }
 
-func newGate() *gate { return &gate{empty: make(chan struct{})} }
+func newGate() *gate { return &gate{shutting: make(chan struct{}), empty: make(chan struct{})} }
 
 func (g *gate) enter() bool {
 	g.mu.Lock()
@@ -50,6 +51,7 @@ func (g *gate) close(timeout time.Duration) bool {
 	g.mu.Lock()
 	if !g.shut {
 		g.shut = true
+		close(g.shutting)
 		if g.in == 0 {
 			close(g.empty)
 		}

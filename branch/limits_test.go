@@ -32,7 +32,7 @@ func (b *bank) speaking(at uint32, client connect.HTTPClient, protocol string) b
 	return bankv1connect.NewBranchServiceClient(client, "http://"+b.at(at).address, protocols[protocol]...)
 }
 
-func wantRefusal(t *testing.T, err error, text string) {
+func wantRefusal(t testing.TB, err error, text string) {
 	t.Helper()
 	if connect.CodeOf(err) != connect.CodeResourceExhausted || !strings.Contains(err.Error(), text) {
 		t.Errorf("got %v, want resource_exhausted that says %q", err, text)
@@ -179,7 +179,7 @@ func TestSlowCustomersHoldNothingUp(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b := runBank(t, 2, 100)
 	address := b.at(1).address
-	head := "POST " + branchService + "Deposit HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+	head := "POST " + branchService + "Deposit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 	var slow sync.WaitGroup
 	raw := func(what, sent, want string) {
 		slow.Go(func() {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"passbook/branch/journal"
+	"passbook/branch/ledger"
 	"passbook/branch/replica"
 )
 
@@ -22,6 +23,10 @@ const (
 	maxServedClaims = 4096
 	// maxLooks bounds what else wants to see the replica.
 	maxLooks = 1024
+	// maxHold is how long a write waits for the batch before it to be applied
+	// at the peers, maxHeldWrites how many writes do.
+	maxHold       = 2 * time.Millisecond
+	maxHeldWrites = 1024
 )
 
 // errStopped tells a caller that the branch went away under the call.
@@ -37,11 +42,17 @@ type loop struct {
 	started time.Time
 	// send takes a message for a peer. It must not block.
 	send func(replica.Message)
+	// freeze holds the loop before a step while the branch is paused.
+	freeze freeze
 
 	mu     sync.Mutex
 	queue  []func()
 	closed bool
 	wake   chan struct{}
+	// writes are the customers' writes that have queued up. While holding, they
+	// wait for the last batch to arrive, and don't wake the loop.
+	writes  []func()
+	holding bool
 	// calls, claims and looks are taken and not answered; one whose caller has
 	// gone counts too, until its answer is ready.
 	calls, claims, looks bound
@@ -50,9 +61,14 @@ type loop struct {
 	ended chan struct{}
 
 	// What follows belongs to the loop's goroutine.
-	nextID  uint64
-	waiting map[uint64]chan<- replica.Reply
-	served  map[uint64]chan<- replica.Message
+	nextID uint64
+	// committedAt is when the last own batch was committed, arrivedAt when it
+	// was applied at the peers; crowd is how many calls were in hand when it was
+	// made, fullAt with how many writes the next one is.
+	committedAt, arrivedAt time.Time
+	crowd, fullAt          int
+	waiting                map[uint64]chan<- replica.Reply
+	served                 map[uint64]chan<- replica.Message
 	// after runs once the commit has succeeded.
 	after []func()
 	// serving is closed when the branch first takes writes.
@@ -60,6 +76,15 @@ type loop struct {
 	isServed bool
 	onState  func(replica.State)
 	state    replica.State
+	// pulse remembers the last minutes, everywhere how far every branch had
+	// applied this branch's journal and sharedBalance what the shared account
+	// had after the last step that it noted.
+	pulse         pulse
+	everywhere    uint64
+	sharedBalance ledger.Amount
+
+	// watches are told what is committed.
+	watches *watches
 }
 
 func newLoop(r *replica.Replica, j *journal.Journal, started time.Time) *loop {
@@ -67,6 +92,7 @@ func newLoop(r *replica.Replica, j *journal.Journal, started time.Time) *loop {
 		replica: r, journal: j, started: started, wake: make(chan struct{}, 1), ended: make(chan struct{}), serving: make(chan struct{}),
 		waiting: map[uint64]chan<- replica.Reply{}, served: map[uint64]chan<- replica.Message{},
 		calls: bound{most: maxQueuedCalls}, claims: bound{most: maxServedClaims}, looks: bound{most: maxLooks},
+		watches: &watches{},
 	}
 }
 
@@ -81,11 +107,32 @@ func (l *loop) post(f func()) bool {
 	}
 	l.queue = append(l.queue, f)
 	l.mu.Unlock()
+	l.rouse()
+	return true
+}
+
+// postWrite is post for a customer's write, which may have to wait for those
+// before it to arrive at the peers.
+func (l *loop) postWrite(f func()) bool {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return false
+	}
+	l.writes = append(l.writes, f)
+	due := !l.holding || len(l.writes) == l.fullAt
+	l.mu.Unlock()
+	if due {
+		l.rouse()
+	}
+	return true
+}
+
+func (l *loop) rouse() {
 	select {
 	case l.wake <- struct{}{}:
 	default:
 	}
-	return true
 }
 
 // run drives the replica until ctx is done, which returns nil, or until a
@@ -101,21 +148,41 @@ func (l *loop) run(ctx context.Context) error {
 		case <-l.wake:
 		case <-timer.C:
 		}
+		if l.freeze.passUntil(ctx) != nil {
+			return nil
+		}
 		if err := l.step(); err != nil {
 			return err
 		}
-		if at, ok := l.replica.NextTick(); ok {
-			timer.Reset(max(time.Millisecond, time.Until(l.started.Add(time.Duration(at)*time.Millisecond))))
+		l.setTimer(timer)
+	}
+}
+
+// setTimer has the loop come back when the replica wants to, or when writes
+// have been held for long enough.
+func (l *loop) setTimer(timer *time.Timer) {
+	pause, ok := time.Duration(0), false
+	if at, wanted := l.replica.NextTick(); wanted {
+		pause, ok = max(time.Millisecond, time.Until(l.started.Add(time.Duration(at)*time.Millisecond))), true
+	}
+	if l.holding { // only this goroutine sets it
+		until := l.committedAt.Add(maxHold)
+		if !l.arrivedAt.IsZero() {
+			until = l.arrivedAt.Add(l.arrivedAt.Sub(l.committedAt) / 2)
 		}
+		if hold := time.Until(until); !ok || hold < pause {
+			pause, ok = hold, true
+		}
+	}
+	if ok {
+		timer.Reset(pause)
 	}
 }
 
 // step drains the queue once: decide, commit, let out.
 func (l *loop) step() error {
 	l.replica.Tick(l.now())
-	for _, f := range l.drain() {
-		f()
-	}
+	l.drain()
 	ready := l.replica.Ready()
 	if err := l.replica.Err(); err != nil {
 		return err
@@ -123,6 +190,9 @@ func (l *loop) step() error {
 	if ready.Commit != nil {
 		if err := l.journal.Commit(ready.Commit); err != nil {
 			return fmt.Errorf("write journal: %w", err)
+		}
+		if ready.Commit.Sync {
+			l.committedAt, l.arrivedAt, l.crowd = time.Now(), time.Time{}, int(l.calls.in.Load())
 		}
 	}
 	l.replica.Advance()
@@ -141,25 +211,61 @@ func (l *loop) step() error {
 	}
 	l.after = nil
 	l.noteState()
+	l.note(ready.Commit)
 	return nil
 }
 
-func (l *loop) drain() []func() {
+// drain runs what has queued up, as far as one commit may follow it: first what
+// may tell that the last batch has arrived, and then the writes, unless they
+// have to wait for that.
+func (l *loop) drain() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	n := len(l.queue)
-	if n > maxDrained {
-		n = maxDrained
-		select { // come back for the rest
-		case l.wake <- struct{}{}:
-		default:
-		}
+	inputs := l.take(&l.queue, maxDrained)
+	l.mu.Unlock()
+	for _, f := range inputs {
+		f()
 	}
-	inputs := l.queue[:n:n]
-	if l.queue = l.queue[n:]; len(l.queue) == 0 {
-		l.queue = nil
+	l.mu.Lock()
+	var writes []func()
+	if l.holding = len(l.writes) < maxHeldWrites && l.mustHold(); !l.holding {
+		writes = l.take(&l.writes, maxDrained)
 	}
-	return inputs
+	l.mu.Unlock()
+	for _, f := range writes {
+		f()
+	}
+}
+
+// take takes up to n from a queue. If there are more it has the loop come back.
+func (l *loop) take(queue *[]func(), n int) []func() {
+	q := *queue
+	if len(q) <= n {
+		*queue = nil
+		return q
+	}
+	*queue = q[n:]
+	l.rouse()
+	return q[:n:n]
+}
+
+// mustHold reports whether writes wait for the batch before them, as small
+// segments do in TCP (Nagle, RFC 896): a batch costs every branch about the
+// same however many writes are in it, so under load it is worth having few.
+// When that batch has arrived they wait a little more for the customers that
+// were just answered, who mostly ask again. A single customer never waits, and
+// nobody for long.
+func (l *loop) mustHold() bool {
+	now := time.Now()
+	switch {
+	case now.Sub(l.committedAt) >= maxHold:
+		return false
+	case l.replica.Propagating():
+		l.arrivedAt, l.fullAt = time.Time{}, maxHeldWrites
+		return true
+	case l.arrivedAt.IsZero():
+		l.arrivedAt, l.fullAt = now, min(l.crowd, maxHeldWrites)
+	}
+	return len(l.writes) > 0 && len(l.writes) < l.fullAt && now.Sub(l.arrivedAt) < l.arrivedAt.Sub(l.committedAt)/2
 }
 
 // letOut hands a message to its link, or to the peer's call it answers.
@@ -200,7 +306,7 @@ func (l *loop) noteState() {
 func (l *loop) close() {
 	l.mu.Lock()
 	l.closed = true
-	l.queue = nil
+	l.queue, l.writes = nil, nil
 	l.mu.Unlock()
 	close(l.ended)
 }
@@ -208,7 +314,7 @@ func (l *loop) close() {
 // submit carries out a write and returns its reply. The replica answers by the
 // deadline in op; ctx is for callers that go away earlier.
 func (l *loop) submit(ctx context.Context, op replica.Operation) (replica.Reply, error) {
-	return l.call(ctx, func(id uint64) {
+	return l.call(ctx, l.postWrite, func(id uint64) {
 		op.ID = id
 		l.replica.Submit(op)
 	})
@@ -216,25 +322,39 @@ func (l *loop) submit(ctx context.Context, op replica.Operation) (replica.Reply,
 
 // ask carries out a read and returns its reply.
 func (l *loop) ask(ctx context.Context, q replica.Query) (replica.Reply, error) {
-	return l.call(ctx, func(id uint64) {
+	return l.call(ctx, l.post, func(id uint64) {
 		q.ID = id
 		l.replica.Ask(q)
 	})
 }
 
-func (l *loop) call(ctx context.Context, start func(id uint64)) (replica.Reply, error) {
+func (l *loop) call(ctx context.Context, post func(func()) bool, start func(id uint64)) (replica.Reply, error) {
+	ch, err := l.begin(post, start)
+	if err != nil {
+		return replica.Reply{}, err
+	}
+	return l.await(ctx, ch)
+}
+
+// begin queues a call, after all that were begun before it. Its reply comes
+// out of await.
+func (l *loop) begin(post func(func()) bool, start func(id uint64)) (<-chan replica.Reply, error) {
 	if !l.calls.enter() {
-		return replica.Reply{}, replica.ErrQueueFull
+		return nil, replica.ErrQueueFull
 	}
 	ch := make(chan replica.Reply, 1)
-	ok := l.post(func() {
+	ok := post(func() {
 		l.nextID++
 		l.waiting[l.nextID] = ch
 		start(l.nextID)
 	})
 	if !ok {
-		return replica.Reply{}, errStopped
+		return nil, errStopped
 	}
+	return ch, nil
+}
+
+func (l *loop) await(ctx context.Context, ch <-chan replica.Reply) (replica.Reply, error) {
 	select {
 	case reply := <-ch:
 		return reply, reply.Err
@@ -253,6 +373,8 @@ func (l *loop) call(ctx context.Context, start func(id uint64)) (replica.Reply, 
 // serve gives a peer's claim or look to the replica and returns its answer.
 // message gets the id that the answer will carry.
 func (l *loop) serve(ctx context.Context, message func(id uint64) replica.Message) (replica.Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	ch := make(chan replica.Message, 1)
 	if !l.claims.enter() {
 		return replica.Message{}, replica.ErrQueueFull
@@ -278,6 +400,8 @@ func (l *loop) serve(ctx context.Context, message func(id uint64) replica.Messag
 // look runs f on the replica, between two steps, and returns when what f saw
 // is committed.
 func (l *loop) look(ctx context.Context, f func(*replica.Replica)) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	if !l.looks.enter() {
 		return replica.ErrQueueFull
 	}

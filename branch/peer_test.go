@@ -13,7 +13,7 @@ import (
 const peerServiceName = "/bank.v1.PeerService/"
 
 // runAlone runs branch 1 of two, and leaves branch 2 to the test's hands.
-func runAlone(t *testing.T, opening int64) *bank {
+func runAlone(t testing.TB, opening int64) *bank {
 	t.Helper()
 	b := newBank(t, 2, opening, branchOptions{Bootstrap: true, PeerTimeout: patient / 10})
 	b.start(1)
@@ -22,7 +22,7 @@ func runAlone(t *testing.T, opening int64) *bank {
 }
 
 // applied returns the position that a PropagateX answered with.
-func (a answer) applied(t *testing.T) (sequence, hash string) {
+func (a answer) applied(t testing.TB) (sequence, hash string) {
 	t.Helper()
 	p, _ := a.json["applied"].(map[string]any)
 	sequence, _ = p["sequence"].(string)

@@ -22,7 +22,7 @@ type process struct {
 
 // startProcess runs a branch in a process of its own, and returns when it has
 // a port.
-func startProcess(ctx context.Context, t *testing.T, c processConfig) *running {
+func startProcess(ctx context.Context, t testing.TB, c processConfig) *running {
 	t.Helper()
 	config, err := json.Marshal(c)
 	if err != nil {

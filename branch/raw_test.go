@@ -48,10 +48,15 @@ func (b *bank) get(at uint32, procedure, message string) answer {
 }
 
 // do sends a request on a connection of its own.
-func do(t *testing.T, req *http.Request) answer {
+func do(t testing.TB, req *http.Request) answer {
 	t.Helper()
 	req.Close = true
-	res, err := http.DefaultTransport.RoundTrip(req)
+	return doBy(t, http.DefaultTransport, req)
+}
+
+func doBy(t testing.TB, transport http.RoundTripper, req *http.Request) answer {
+	t.Helper()
+	res, err := transport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +76,7 @@ func do(t *testing.T, req *http.Request) answer {
 
 // wantError checks a Connect error in JSON: its HTTP status, its code, and
 // what its text says.
-func (a answer) wantError(t *testing.T, status int, code string, texts ...string) {
+func (a answer) wantError(t testing.TB, status int, code string, texts ...string) {
 	t.Helper()
 	if a.status != status || a.json["code"] != code {
 		t.Errorf("got HTTP %d %s, want HTTP %d and code %s", a.status, a.body, status, code)
@@ -85,7 +90,7 @@ func (a answer) wantError(t *testing.T, status int, code string, texts ...string
 }
 
 // wantField checks a field of a JSON reply.
-func (a answer) wantField(t *testing.T, name string, want any) {
+func (a answer) wantField(t testing.TB, name string, want any) {
 	t.Helper()
 	if a.status != http.StatusOK || a.json[name] != want {
 		t.Errorf("got HTTP %d %s, want %s: %v", a.status, a.body, name, want)

@@ -31,7 +31,8 @@ const (
 	// message, replyTimeout that from the first byte of the reply to its last.
 	requestTimeout = 5 * time.Second
 	replyTimeout   = 10 * time.Second
-	// streamTimeout bounds streams that are not links: those of reflection.
+	// streamTimeout bounds the questions of streams that are not links: those
+	// of reflection. What is left to say has replyTimeout more.
 	streamTimeout = time.Minute
 	// maxHelloBytes bounds what a link may send before its hello is accepted.
 	maxHelloBytes = 64 << 10
@@ -58,7 +59,7 @@ func newRequests(b *Branch, next http.Handler) *requests {
 
 // unaryServices are those of which each procedure but Propagate and Watch
 // takes one message and returns one.
-var unaryServices = []string{bankv1connect.BranchServiceName, bankv1connect.PeerServiceName, bankconnect.BankName, grpchealth.HealthV1ServiceName}
+var unaryServices = []string{bankv1connect.BranchServiceName, bankv1connect.PeerServiceName, bankv1connect.FaultServiceName, bankconnect.BankName, grpchealth.HealthV1ServiceName}
 
 const watchProcedure = "/" + grpchealth.HealthV1ServiceName + "/Watch"
 
@@ -93,7 +94,7 @@ func (q *requests) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	defer in.leave()
-	switch req.URL.Path {
+	switch procedureOf(req.URL.Path) {
 	case bankv1connect.BranchServiceListEntriesProcedure, bankv1connect.BranchServiceGetStatusProcedure:
 		if !q.awaitLarge(req.Context()) {
 			q.refuse(w, req, errTooManyListings)
@@ -106,19 +107,29 @@ func (q *requests) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // timed serves a request that must be over in time.
 func (q *requests) timed(w http.ResponseWriter, req *http.Request) {
-	timeout := streamTimeout
-	if isUnary(req.URL.Path) {
-		timeout = requestTimeout
+	timeout, late := requestTimeout, errSlowRequest
+	control := http.NewResponseController(w)
+	if req.URL.Path == bankv1connect.BranchServiceSubmitProcedure {
+		// It lasts as long as the customer has lists; answers must be taken.
+		q.next.ServeHTTP(&conversation{ResponseWriter: w}, req)
+		return
+	}
+	switch procedure := procedureOf(req.URL.Path); {
+	case procedure == bankv1connect.BranchServiceWatchProcedure:
+		w = &conversation{ResponseWriter: w} // the request ends in time, the reply goes on
+	case isUnary(procedure):
 		w = &reply{ResponseWriter: w}
+	default:
+		timeout, late = streamTimeout, errLongStream
+		_ = control.SetWriteDeadline(time.Now().Add(streamTimeout + replyTimeout))
 	}
 	if req.Body != nil && req.Body != http.NoBody {
-		control := http.NewResponseController(w)
 		if control.SetReadDeadline(time.Now().Add(timeout)) == nil {
 			req.Body = &timedBody{ReadCloser: req.Body, control: control, slow: func() error {
 				if req.ProtoMajor == 1 {
 					w.Header().Set("Connection", "close") // what comes yet is no new request
 				}
-				return connectError(req.Context(), q.branch.logger, req.URL.Path, errSlowRequest)
+				return connectError(req.Context(), q.branch.logger, req.URL.Path, late)
 			}}
 		}
 	}
@@ -140,10 +151,21 @@ func (q *requests) awaitLarge(ctx context.Context) bool {
 func (q *requests) refuse(w http.ResponseWriter, req *http.Request, why error) {
 	err := connectError(req.Context(), q.branch.logger, req.URL.Path, why)
 	if !q.errors.IsSupported(req) {
-		http.Error(w, why.Error(), http.StatusServiceUnavailable)
+		http.Error(w, why.Error(), statusOf(err))
 		return
 	}
 	_ = q.errors.Write(w, req, err)
+}
+
+// statusOf is for those who speak none of the protocols.
+func statusOf(err error) int {
+	switch connect.CodeOf(err) {
+	case connect.CodePermissionDenied:
+		return http.StatusForbidden
+	case connect.CodeInvalidArgument:
+		return http.StatusBadRequest
+	}
+	return http.StatusServiceUnavailable
 }
 
 // timedBody is a request's body that must have been read by a deadline.
@@ -172,13 +194,23 @@ type reply struct {
 	begun bool
 }
 
+// WriteHeader is http.ResponseWriter's.
+func (r *reply) WriteHeader(status int) {
+	r.begin()
+	r.ResponseWriter.WriteHeader(status)
+}
+
 // Write is io.Writer's.
 func (r *reply) Write(p []byte) (int, error) {
+	r.begin()
+	return r.ResponseWriter.Write(p)
+}
+
+func (r *reply) begin() {
 	if !r.begun {
 		r.begun = true
 		_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Now().Add(replyTimeout))
 	}
-	return r.ResponseWriter.Write(p)
 }
 
 // Flush is http.Flusher's.
@@ -186,6 +218,26 @@ func (r *reply) Flush() { _ = http.NewResponseController(r.ResponseWriter).Flush
 
 // Unwrap is for http.ResponseController.
 func (r *reply) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// conversation gives each message of a stream that has no end its deadline.
+type conversation struct{ http.ResponseWriter }
+
+// Write is io.Writer's.
+func (c *conversation) Write(p []byte) (int, error) {
+	_ = http.NewResponseController(c.ResponseWriter).SetWriteDeadline(time.Now().Add(replyTimeout))
+	return c.ResponseWriter.Write(p)
+}
+
+// Flush is http.Flusher's. It is called after each message, and waits until
+// that is sent; a deadline that is left would end an idle stream.
+func (c *conversation) Flush() {
+	control := http.NewResponseController(c.ResponseWriter)
+	_ = control.Flush()
+	_ = control.SetWriteDeadline(time.Time{})
+}
+
+// Unwrap is for http.ResponseController.
+func (c *conversation) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 // opening is an accepted link that has not said hello yet. As long as it has
 // not, it can send little.

@@ -40,12 +40,16 @@ func (b *Branch) newServer() {
 	for _, name := range jsonCodecNames {
 		options = append(options, connect.WithCodec(jsonCodec{name: name}))
 	}
-	forCustomers := append(options[:len(options):len(options)], connect.WithReadMaxBytes(maxCustomerMessage), connect.WithCompressMinBytes(compressMinBytes), connect.WithInterceptors(b.gate))
+	forCustomers := append(options[:len(options):len(options)], connect.WithConditionalHandlerOptions(customerMessageLimit), connect.WithCompressMinBytes(compressMinBytes), connect.WithInterceptors(b.gate))
 	// Hashes and small frames don't compress, and between branches the
 	// processor is scarcer than the wire.
 	forPeers := append(options[:len(options):len(options)], connect.WithReadMaxBytes(maxPeerMessage), connect.WithCompression("gzip", nil, nil))
 
 	names := []string{bankv1connect.BranchServiceName, bankv1connect.PeerServiceName, bankconnect.BankName}
+	if b.cfg.Faults != nil {
+		names = append(names, bankv1connect.FaultServiceName)
+	}
+	b.services = names
 	b.health = grpchealth.NewStaticChecker(names...)
 	b.setHealth(grpchealth.StatusNotServing)
 	reflector := grpcreflect.NewStaticReflector(append(names, grpchealth.HealthV1ServiceName)...)
@@ -54,13 +58,26 @@ func (b *Branch) newServer() {
 	mux.Handle(bankv1connect.NewBranchServiceHandler(customers{branch: b}, forCustomers...))
 	mux.Handle(bankconnect.NewBankHandler(course{customers: customers{branch: b}}, forCustomers...))
 	mux.Handle(bankv1connect.NewPeerServiceHandler(peerService{branch: b}, forPeers...))
+	if b.cfg.Faults != nil {
+		mux.Handle(bankv1connect.NewFaultServiceHandler(faultService{branch: b}, forCustomers...))
+	}
 	mux.Handle(grpchealth.NewHandler(b.health))
 	mux.Handle(grpcreflect.NewHandlerV1(reflector))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
 
 	b.connections = newConnections(b.listener, b.cfg.MaxConnections)
+	q := newRequests(b, mux)
+	b.proxy = newProxy(q)
+	mux.Handle(proxyPattern, b.proxy)
+	if b.cfg.Page != nil {
+		mux.Handle("/", b.cfg.Page)
+	}
+	var handler http.Handler = q
+	if b.cfg.Faults != nil {
+		handler, b.connections.freeze = b.cuttableHandler(handler), &b.loop.freeze
+	}
 	b.server = &http.Server{
-		Handler:           b.tasks.handler(newRequests(b, mux)),
+		Handler:           b.tasks.handler(newBrowsers(b, q, handler)),
 		ConnState:         b.connections.note,
 		ConnContext:       b.connections.remember,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -81,8 +98,17 @@ func (b *Branch) newServer() {
 	b.server.Protocols.SetUnencryptedHTTP2(true)
 }
 
+// customerMessageLimit bounds a customer's message.
+func customerMessageLimit(spec connect.Spec) []connect.HandlerOption {
+	if spec.Procedure == bankv1connect.BranchServiceSubmitProcedure {
+		return []connect.HandlerOption{connect.WithReadMaxBytes(maxListMessage)}
+	}
+	return []connect.HandlerOption{connect.WithReadMaxBytes(maxCustomerMessage)}
+}
+
 func (b *Branch) setHealth(s grpchealth.Status) {
-	for _, name := range []string{"", bankv1connect.BranchServiceName, bankv1connect.PeerServiceName, bankconnect.BankName} {
+	b.health.SetStatus("", s)
+	for _, name := range b.services {
 		b.health.SetStatus(name, s)
 	}
 }

@@ -23,11 +23,7 @@ func (c customers) GetStatus(ctx context.Context, _ *bankv1.GetStatusRequest) (*
 	err := b.loop.look(ctx, func(r *replica.Replica) {
 		s := r.Status()
 		out.Epoch, out.StateReason, out.Alarms = s.Epoch, s.Reason, s.Alarms
-		out.State = map[replica.State]bankv1.BranchState{
-			replica.Recovering: bankv1.BranchState_BRANCH_STATE_RECOVERING,
-			replica.Serving:    bankv1.BranchState_BRANCH_STATE_SERVING,
-			replica.Halted:     bankv1.BranchState_BRANCH_STATE_HALTED,
-		}[s.State]
+		out.State = stateToProto(s.State)
 		out.Applied = markedToProto(s.Applied)
 		for _, p := range s.Peers {
 			out.Peers = append(out.Peers, &bankv1.PeerStatus{

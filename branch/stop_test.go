@@ -121,7 +121,7 @@ func TestStopEndsWithConnectionsOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer half.Close()
-	if _, err := half.Write([]byte("POST " + branchService + "Deposit HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")); err != nil {
+	if _, err := half.Write([]byte("POST " + branchService + "Deposit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")); err != nil {
 		t.Fatal(err)
 	}
 	stream := grpcreflect.NewClient(b.http, "http://"+address).NewStream(b.ctx)
@@ -145,7 +145,7 @@ func TestStopEndsWithConnectionsOpen(t *testing.T) {
 	}
 }
 
-func get(t *testing.T, url string) *http.Request {
+func get(t testing.TB, url string) *http.Request {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodGet, url, nil)
 	if err != nil {

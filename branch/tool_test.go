@@ -10,7 +10,7 @@ import (
 )
 
 // tool finds a program that `make test` installs or builds.
-func tool(t *testing.T, name string) string {
+func tool(t testing.TB, name string) string {
 	t.Helper()
 	if path, err := filepath.Abs(filepath.Join("..", ".bin", name)); err == nil {
 		if _, err := os.Stat(path); err == nil {

@@ -24,10 +24,16 @@ func appendBatch(out, posted []byte, order uint64, b *ledger.StoredBatch) []byte
 	return append(append(out, posted...), b.Bytes...)
 }
 
-// appendPosted writes the balance after each entry, and for a transfer that of
-// the account it paid into.
+// appendPosted writes the balance after each entry, for a transfer also that of
+// the account it paid into, and for a bulk that of each of its accounts.
 func appendPosted(out []byte, b *ledger.StoredBatch) []byte {
 	for i, p := range b.Posted {
+		if b.Batch.Entries[i].Kind == ledger.Bulk {
+			for _, balance := range p.Balances {
+				out = binary.AppendUvarint(out, uint64(balance))
+			}
+			continue
+		}
 		out = binary.AppendUvarint(out, uint64(p.Balance))
 		if b.Batch.Entries[i].Kind == ledger.Transfer {
 			out = binary.AppendUvarint(out, uint64(p.ToBalance))
@@ -62,6 +68,13 @@ func (s storedBatch) balances(key []byte, entries []ledger.Entry) ([]ledger.Post
 	d := &decoder{in: s.posted}
 	posted := make([]ledger.Posted, len(entries))
 	for i := range entries {
+		if entries[i].Kind == ledger.Bulk {
+			posted[i].Balances = make([]ledger.Amount, len(entries[i].Operations.Accounts))
+			for k := range posted[i].Balances {
+				posted[i].Balances[k] = ledger.Amount(d.uint())
+			}
+			continue
+		}
 		posted[i].Balance = ledger.Amount(d.uint())
 		if entries[i].Kind == ledger.Transfer {
 			posted[i].ToBalance = ledger.Amount(d.uint())

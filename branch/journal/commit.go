@@ -3,10 +3,18 @@ package journal
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"passbook/branch/ledger"
+)
+
+// maxPendingBytes bounds what commits that need no sync gather before they are
+// written, pendingFor how long they do.
+const (
+	maxPendingBytes = 256 << 10
+	pendingFor      = 10 * time.Millisecond
 )
 
 // Commit writes all of c or nothing. When c.Sync is set it returns once c and
@@ -14,6 +22,11 @@ import (
 // all that came after it. An error stops the journal: it is unknown whether c
 // survives, nothing of it is ever shown by this process, and every further
 // Commit returns the same error.
+//
+// A commit that need not be synced is not even written at once, since a crash
+// may take it back anyway: it goes along with the next one that must be, or
+// after a moment, and every read has it written first. So a branch that applies
+// the batches of fifty peers writes a few large ones.
 func (j *Journal) Commit(c *ledger.Commit) error {
 	if err := j.enter(); err != nil {
 		return err
@@ -32,20 +45,20 @@ func (j *Journal) Commit(c *ledger.Commit) error {
 	if err := j.disk.failure(); err != nil {
 		return err
 	}
-	j.state = j.writer.state
 	if c.Sync && j.flushed.Swap(false) {
 		if err := j.mark(j.writer.ends); err != nil {
 			return j.disk.fail(err)
 		}
 	}
-	j.visible.publish(j.writer.ends, j.state.order)
 	return nil
 }
 
-func (j *Journal) write(c *ledger.Commit) (err error) {
+func (j *Journal) write(c *ledger.Commit) error {
 	w := &j.writer
-	w.begin(j)
-	defer w.out.Close() //nolint:errcheck // it releases memory, and can't fail
+	if w.out == nil {
+		w.begin(j)
+	}
+	w.before = append(w.before[:0], w.ends...)
 	for i := range c.Batches {
 		if err := w.addBatch(j, &c.Batches[i]); err != nil {
 			return err
@@ -55,30 +68,122 @@ func (j *Journal) write(c *ledger.Commit) (err error) {
 		return err
 	}
 	for i := range c.Accounts {
-		w.set(appendAccountKey(w.key[:0], c.Accounts[i].Name), appendAccount(w.value[:0], &c.Accounts[i]))
+		w.addAccount(&c.Accounts[i])
 	}
 	w.state.clock = max(w.state.clock, c.Clock)
 	w.state.settled = w.state.settled || c.Settled
+	switch {
+	case c.Sync:
+		return j.finish(pebble.Sync)
+	case w.out.Len() >= maxPendingBytes:
+		return j.finish(pebble.NoSync)
+	case !j.pending.Swap(true):
+		j.writeSoon()
+	}
+	return nil
+}
+
+// finish writes what was gathered, and lets reads see it.
+func (j *Journal) finish(how *pebble.WriteOptions) error {
+	w := &j.writer
+	j.pending.Store(false)
+	for _, h := range w.heads {
+		w.set(appendHeadKey(w.key[:0], h.Branch), appendHead(w.value[:0], h.Head))
+	}
+	for i := range w.accounts {
+		w.set(appendAccountKey(w.key[:0], w.accounts[i].Name), appendAccount(w.value[:0], w.accounts[i]))
+	}
 	// The state is written each time, so that a commit of nothing is not empty:
 	// Pebble would not sync that.
 	w.set(append(w.key[:0], stateKey...), w.state.append(w.value[:0]))
-	if w.err != nil {
-		return w.err
+	out, err := w.out, w.err
+	w.out = nil
+	if err == nil {
+		err = out.Commit(how)
 	}
-	if c.Sync {
-		return w.out.Commit(pebble.Sync)
+	_ = out.Close() // it releases memory, and can't fail
+	if err == nil {
+		err = j.disk.failure()
 	}
-	return w.out.Commit(pebble.NoSync)
+	if err != nil {
+		return err
+	}
+	j.state = w.state
+	j.visible.publish(w.ends, j.state.order)
+	return nil
 }
 
-// writer gathers one commit. It is kept for its memory.
+// writeSoon has what is pending written in a moment.
+func (j *Journal) writeSoon() {
+	if j.patient {
+		return
+	}
+	if j.later == nil {
+		j.later = time.AfterFunc(pendingFor, func() { _ = j.catchUp() }) // a failure stops the journal
+	} else {
+		j.later.Reset(pendingFor)
+	}
+}
+
+// catchUp writes what is pending.
+func (j *Journal) catchUp() error {
+	if err := j.enter(); err != nil {
+		return err
+	}
+	defer j.leave()
+	return j.writePending()
+}
+
+// writePending is catchUp inside a call.
+func (j *Journal) writePending() error {
+	if !j.pending.Load() {
+		return nil
+	}
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	if err := j.disk.failure(); err != nil {
+		return err
+	}
+	if !j.pending.Load() {
+		return nil
+	}
+	if err := j.finish(pebble.NoSync); err != nil {
+		return j.disk.fail(err)
+	}
+	return nil
+}
+
+// catchUpOn writes what is pending if a request id may be in it.
+func (j *Journal) catchUpOn(id string) error {
+	if !j.pending.Load() {
+		return nil
+	}
+	j.writing.Lock()
+	there := j.writer.out != nil && j.writer.requests[id]
+	j.writing.Unlock()
+	if there {
+		return j.writePending()
+	}
+	return nil
+}
+
+// writer gathers commits until they are written as one. It is kept for its
+// memory.
 type writer struct {
+	// out is nil when nothing is gathered.
 	out *pebble.Batch
 	// err is the first that adding to out returned.
 	err error
-	// ends are the sequences where the journals end, by the bank's order.
-	ends  []uint64
-	state state
+	// ends are the sequences where the journals end, by the bank's order;
+	// before is where they ended before the commit that is being added.
+	ends, before []uint64
+	state        state
+	// heads and accounts are as the last commit that changed them has them.
+	heads     []ledger.BranchHead
+	accounts  []*ledger.AccountState
+	accountAt map[string]int
+	// requests are the request ids in out.
+	requests map[string]bool
 
 	key, value, posted []byte
 	touches            []touch
@@ -91,6 +196,22 @@ func (w *writer) begin(j *Journal) {
 	for i := range j.visible.heads {
 		w.ends = append(w.ends, j.visible.heads[i].Load())
 	}
+	w.heads, w.accounts = w.heads[:0], w.accounts[:0]
+	if w.requests == nil {
+		w.requests, w.accountAt = map[string]bool{}, map[string]int{}
+	}
+	clear(w.requests)
+	clear(w.accountAt)
+}
+
+// addAccount keeps the state of an account, in the place of an earlier one.
+func (w *writer) addAccount(a *ledger.AccountState) {
+	if at, ok := w.accountAt[a.Name]; ok {
+		w.accounts[at] = a
+		return
+	}
+	w.accountAt[a.Name] = len(w.accounts)
+	w.accounts = append(w.accounts, a)
 }
 
 // set adds a key and its value, and keeps their memory for the next.
@@ -133,6 +254,7 @@ func (w *writer) addRequests(b *ledger.StoredBatch) {
 		if e.RequestID == "" {
 			continue
 		}
+		w.requests[e.RequestID] = true
 		key := appendRequestKey(w.key[:0], e.RequestID)
 		value := appendRequest(w.value[:0], ledger.Position{Branch: b.Batch.Branch, Sequence: e.Sequence}, b.Posted[i].Balance)
 		w.keep(key, value, w.out.Merge(key, value, nil))
@@ -147,7 +269,7 @@ func (w *writer) addMentions(b *ledger.Batch) {
 	})
 }
 
-// addHeads writes the heads, which must be where the batches end.
+// addHeads keeps the heads, which must be where the batches end.
 func (w *writer) addHeads(j *Journal, heads []ledger.BranchHead) error {
 	for _, h := range heads {
 		i, ok := slices.BinarySearch(j.branches, h.Branch)
@@ -157,10 +279,14 @@ func (w *writer) addHeads(j *Journal, heads []ledger.BranchHead) error {
 		if h.Sequence != w.ends[i] {
 			return fmt.Errorf("head of branch %d is at sequence %d, its journal ends at %d", h.Branch, h.Sequence, w.ends[i])
 		}
-		w.set(appendHeadKey(w.key[:0], h.Branch), appendHead(w.value[:0], h.Head))
+		if at := slices.IndexFunc(w.heads, func(o ledger.BranchHead) bool { return o.Branch == h.Branch }); at >= 0 {
+			w.heads[at] = h
+		} else {
+			w.heads = append(w.heads, h)
+		}
 	}
 	for i := range w.ends {
-		if w.ends[i] != j.visible.heads[i].Load() && !slices.ContainsFunc(heads, func(h ledger.BranchHead) bool { return h.Branch == j.branches[i] }) {
+		if w.ends[i] != w.before[i] && !slices.ContainsFunc(heads, func(h ledger.BranchHead) bool { return h.Branch == j.branches[i] }) {
 			return fmt.Errorf("commit has batches of branch %d, and not its head", j.branches[i])
 		}
 	}

@@ -13,6 +13,9 @@ func (j *Journal) Entries(branch ledger.BranchID, q Page) ([]Listed, uint64, err
 		return nil, 0, err
 	}
 	defer j.leave()
+	if err := j.writePending(); err != nil {
+		return nil, 0, err
+	}
 	l := newLister(q)
 	first, end := uint64(1), j.visible.end(branch)
 	if !q.Newest {

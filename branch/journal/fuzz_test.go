@@ -17,8 +17,11 @@ import (
 // stored in more of them than it needs. Pebble's checksums are what says that
 // the bytes are those that were written, and the hash does for a batch.)
 func FuzzStoredValue(f *testing.F) {
-	fs := sample(f)
-	editStore(f, fs, func(db *pebble.DB) {
+	bulks := vfs.NewMem()
+	b := open(f, bulks)
+	someBulks(b)
+	b.close()
+	seed := func(db *pebble.DB) {
 		iter, err := db.NewIter(nil)
 		if err != nil {
 			f.Fatal(err)
@@ -32,7 +35,9 @@ func FuzzStoredValue(f *testing.F) {
 			f.Add(bytes.Clone(iter.Key()), bytes.Clone(value))
 			f.Add(bytes.Clone(iter.Key()), bytes.Clone(value[:len(value)/2]))
 		}
-	})
+	}
+	editStore(f, sample(f), seed)
+	editStore(f, bulks, seed)
 	f.Add([]byte(statementKey("a", 1)), []byte{1, 1, 1, 0xff, 0xff, 0xff, 0xff, 0x0f})
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		journal.KeyName(key)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -28,6 +29,10 @@ type Options struct {
 	// fails, also one that no Commit waits for. It may be called from any
 	// goroutine and must neither block nor call the journal.
 	OnFailure func(error)
+	// Patient has commits that need no sync wait for one that does, or for a
+	// read, and not for the time: for those who want the same to happen each
+	// time.
+	Patient bool
 }
 
 // State is what a journal held when it was opened.
@@ -60,8 +65,15 @@ type Journal struct {
 	open   sync.RWMutex
 	closed bool
 
+	// pending is whether commits are gathered that are not written.
+	pending atomic.Bool
+	// patient is whether they wait for a sync or a read only, however long
+	// that takes.
+	patient bool
+
 	// writing guards what follows.
 	writing sync.Mutex
+	later   *time.Timer
 	writer  writer
 	// state is as of the last commit.
 	state state
@@ -90,7 +102,7 @@ func Open(dir string, id Identity, opts Options) (*Journal, *State, error) {
 			return nil, nil, err
 		}
 	}
-	j := &Journal{disk: &disk{FS: opts.FS, dir: dir, onFailure: opts.OnFailure}, branches: id.Branches, visible: newVisible(id.Branches)}
+	j := &Journal{disk: &disk{FS: opts.FS, dir: dir, onFailure: opts.OnFailure}, branches: id.Branches, patient: opts.Patient, visible: newVisible(id.Branches)}
 	if err := j.openStore(opts.Logger); err != nil {
 		return nil, nil, err
 	}
@@ -133,7 +145,9 @@ func (j *Journal) Close() error {
 		return nil
 	}
 	j.closed = true
-	err := j.db.Close()
+	err := j.writePending()
+	j.stopLater()
+	err = errors.Join(err, j.db.Close())
 	if j.booted && err == nil {
 		err = j.mark(j.ends())
 	}
@@ -141,6 +155,18 @@ func (j *Journal) Close() error {
 		err = failure
 	}
 	return errors.Join(err, j.lock.Close())
+}
+
+func (j *Journal) stopLater() {
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	if j.later != nil {
+		j.later.Stop()
+	}
+	if out := j.writer.out; out != nil { // of a commit that failed
+		_ = out.Close()
+		j.writer.out = nil
+	}
 }
 
 // enter begins a call; unless it errs, leave ends it.

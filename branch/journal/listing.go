@@ -14,6 +14,9 @@ const (
 	DefaultPage = 100
 	// MaxPage is the length of the longest page.
 	MaxPage = 1000
+	// maxPageBytes bounds what the entries of a page take, since a bulk may be
+	// as large as thousands of others. A page has one entry at least.
+	maxPageBytes = 1 << 20
 )
 
 // Page says which part of a listing is asked for.
@@ -44,6 +47,8 @@ type Listed struct {
 type lister struct {
 	page  Page
 	items []Listed
+	// bytes is the most that the entries take.
+	bytes int
 	last  uint64
 	// next is the cursor of the next page, or 0 when there is no more.
 	next uint64
@@ -70,10 +75,12 @@ func (l *lister) after(cursor uint64) bool {
 
 // add adds an entry, and returns false when the page was full without it.
 func (l *lister) add(cursor uint64, item Listed) bool {
-	if len(l.items) == l.page.Limit {
+	bytes := item.Entry.MaxBytes()
+	if len(l.items) == l.page.Limit || len(l.items) > 0 && l.bytes+bytes > maxPageBytes {
 		l.next = l.last
 		return false
 	}
+	l.bytes += bytes
 	l.items, l.last = append(l.items, item), cursor
 	return true
 }

@@ -18,6 +18,14 @@ type touch struct {
 func appendTouches(out []touch, b *ledger.Batch) []touch {
 	for i := range b.Entries {
 		e := &b.Entries[i]
+		if e.Kind == ledger.Bulk {
+			for k, touched := range e.Operations.Touched() {
+				if touched {
+					out = append(out, touch{e.Operations.Accounts[k], i})
+				}
+			}
+			continue
+		}
 		if e.ChangesBalance() {
 			out = append(out, touch{e.Account, i})
 		}

@@ -47,6 +47,9 @@ func (j *Journal) Request(id string) (ledger.Recorded, bool, error) {
 		return ledger.Recorded{}, false, err
 	}
 	defer j.leave()
+	if err := j.catchUpOn(id); err != nil {
+		return ledger.Recorded{}, false, err
+	}
 	var rec ledger.Recorded
 	err := get(j, appendRequestKey(nil, id), &rec, func(key, value []byte) (rec ledger.Recorded, err error) {
 		rec.At, rec.Balance, err = decodeRequest(key, value)
@@ -75,6 +78,9 @@ func (j *Journal) HashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, 
 		return ledger.Hash{}, false, err
 	}
 	defer j.leave()
+	if err := j.writePending(); err != nil {
+		return ledger.Hash{}, false, err
+	}
 	if sequence == 0 || sequence > j.visible.end(branch) {
 		return ledger.Hash{}, false, nil
 	}
@@ -97,6 +103,9 @@ func (j *Journal) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([
 		return nil, err
 	}
 	defer j.leave()
+	if err := j.writePending(); err != nil {
+		return nil, err
+	}
 	var batches []*ledger.Sealed
 	total := 0
 	err := j.scan(branch, after, func(_ storedBatch, s *ledger.Sealed) (bool, error) {

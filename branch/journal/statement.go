@@ -18,6 +18,9 @@ func (j *Journal) Statement(account string, q Page) ([]Listed, uint64, error) {
 		return nil, 0, err
 	}
 	defer j.leave()
+	if err := j.writePending(); err != nil {
+		return nil, 0, err
+	}
 	l := newLister(q)
 	first, last := uint64(1), j.visible.order.Load()
 	if q.Newest && q.Cursor != 0 {
@@ -91,9 +94,5 @@ func (j *Journal) addMentioned(l *lister, account string, iter *pebble.Iterator)
 // mentioned returns an entry as the statement of an account shows it.
 func mentioned(account string, b *ledger.Batch, posted []ledger.Posted, index int) Listed {
 	e := b.Entries[index]
-	item := Listed{At: ledger.Position{Branch: b.Branch, Sequence: e.Sequence}, Entry: e, Balance: posted[index].Balance}
-	if e.Kind == ledger.Transfer && e.ToAccount == account {
-		item.Balance = posted[index].ToBalance
-	}
-	return item
+	return Listed{At: ledger.Position{Branch: b.Branch, Sequence: e.Sequence}, Entry: e, Balance: posted[index].BalanceOf(&e, account)}
 }

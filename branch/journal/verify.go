@@ -259,7 +259,7 @@ func (v *verification) batch(c *cursor) error {
 
 func (v *verification) entries(c *cursor, name string, posted, stored []ledger.Posted) {
 	for i := range posted {
-		if e := &c.sealed.Batch.Entries[i]; stored[i] != posted[i] {
+		if e := &c.sealed.Batch.Entries[i]; !stored[i].Equal(&posted[i]) {
 			v.found(name, "entry %d leads to balance %s, and %s is stored", e.Sequence, balances(e, posted[i]), balances(e, stored[i]))
 		}
 		v.request(c.sealed.Batch, i, posted[i].Balance)
@@ -268,6 +268,9 @@ func (v *verification) entries(c *cursor, name string, posted, stored []ledger.P
 }
 
 func balances(e *ledger.Entry, p ledger.Posted) string {
+	if e.Kind == ledger.Bulk {
+		return fmt.Sprint(p.Balances)
+	}
 	if e.Kind == ledger.Transfer {
 		return fmt.Sprintf("%d and %d", p.Balance, p.ToBalance)
 	}

@@ -39,6 +39,8 @@ func TestPostBatchIsAtomic(t *testing.T) {
 		{"the first entry", seal(2, withdrawal(2, "shared", 100))},
 		{"the last entry", seal(2, deposit(2, "shared", 1), deposit(3, "new", 1), withdrawal(4, "new", 2))},
 		{"after a transfer back and forth", seal(2, transfer(2, "shared", "new", 3), transfer(3, "new", "shared", 3), grant(4, "shared", 2, 1))},
+		{"after a bulk", seal(2, bulk(2, "+new:5 -shared:3 +newer:1 -newer:1"), bulk(3, "+new:5 -newest:1"))},
+		{"a bulk after a deposit into what it pays from", seal(2, deposit(2, "new", 1), bulk(3, "+newer:1 -new:1"), withdrawal(4, "new", 1))},
 		{"after a grant", seal(2, grant(2, "shared", 1, 5), withdrawal(3, "shared", 100))},
 		{"a gap", seal(2, deposit(2, "shared", 1), deposit(4, "shared", 1))},
 		{"a stranger", seal(7, deposit(1, "shared", 1))},

@@ -34,6 +34,7 @@ const (
 	entryRequestID  = 5
 	entryDeposit    = 6 // Withdrawal, Transfer and Grant follow, as the Kinds do
 	entryGrant      = 9
+	entryBulk       = 10
 )
 
 // Field numbers of the facts and of bank.v1.Position. A deposit's or
@@ -42,6 +43,13 @@ const (
 	factAccount      = 1
 	factSecond       = 2 // amount, to_account or to_branch, by the kind
 	factThird        = 3 // amount of transfers and grants
+	bulkAccounts     = 1
+	bulkFrom         = 2
+	bulkTo           = 3
+	bulkAmounts      = 4
+	bulkAllOrNone    = 5
+	bulkInsufficient = 6
+	bulkUnavailable  = 7
 	positionBranch   = 1
 	positionSequence = 2
 )
@@ -78,6 +86,9 @@ func appendEntry(out []byte, e *Entry, fact []byte) []byte {
 }
 
 func appendFact(out []byte, e *Entry) []byte {
+	if e.Kind == Bulk {
+		return appendOperations(out, e.Operations)
+	}
 	out = appendString(out, factAccount, e.Account)
 	switch e.Kind {
 	case Transfer:
@@ -150,8 +161,12 @@ func decodeEntry(in []byte, e *Entry) error {
 			return f.int(&e.CustomerID)
 		case f.number == entryRequestID:
 			return f.text(&e.RequestID)
-		case f.number >= entryDeposit && f.number <= entryGrant && e.Kind == 0:
+		case f.number >= entryDeposit && f.number <= entryBulk && e.Kind == 0:
 			e.Kind = Deposit + Kind(f.number-entryDeposit)
+			if e.Kind == Bulk {
+				e.Operations = &Operations{}
+				return f.message(e.Operations.decode)
+			}
 			return f.message(func(in []byte) error { return decodeFact(in, e) })
 		}
 		return f.unknown("entry")

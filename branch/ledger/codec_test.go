@@ -32,7 +32,7 @@ func drawBatch(t *rapid.T) *ledger.Batch {
 			RecordedAt: rapid.Int64().Draw(t, "recorded at"),
 			CustomerID: rapid.Int64().Draw(t, "customer"),
 			RequestID:  rapid.OneOf(rapid.Just(""), name).Draw(t, "request"),
-			Kind:       ledger.Kind(rapid.IntRange(1, 4).Draw(t, "kind")),
+			Kind:       ledger.Kind(rapid.IntRange(1, 5).Draw(t, "kind")),
 			Account:    name.Draw(t, "account"),
 			Amount:     ledger.Amount(rapid.Int64Min(1).Draw(t, "amount")),
 		}
@@ -41,6 +41,8 @@ func drawBatch(t *rapid.T) *ledger.Batch {
 			e.ToAccount = e.Account + "2"
 		case ledger.Grant:
 			e.ToBranch = ledger.BranchID(rapid.Uint32Min(1).Draw(t, "to branch"))
+		case ledger.Bulk:
+			e.Account, e.Amount, e.Operations = "", 0, drawOperations(t)
 		}
 		b.Entries = append(b.Entries, e)
 	}
@@ -68,6 +70,8 @@ func toMessage(b *ledger.Batch) *bankv1.Batch {
 			entry.Fact = &bankv1.Entry_Transfer{Transfer: &bankv1.Transfer{FromAccount: e.Account, ToAccount: e.ToAccount, Amount: amount}}
 		case ledger.Grant:
 			entry.Fact = &bankv1.Entry_Grant{Grant: &bankv1.Grant{Account: e.Account, ToBranch: uint32(e.ToBranch), Amount: amount}}
+		case ledger.Bulk:
+			entry.Fact = &bankv1.Entry_Bulk{Bulk: bulkMessage(e.Operations)}
 		}
 		m.Entries = append(m.Entries, entry)
 	}
@@ -76,6 +80,21 @@ func toMessage(b *ledger.Batch) *bankv1.Batch {
 	}
 	if b.PrevHash != (ledger.Hash{}) {
 		m.PrevHash = b.PrevHash[:]
+	}
+	return m
+}
+
+// bulkMessage leaves out a column of zeros, as the journal does.
+func bulkMessage(o *ledger.Operations) *bankv1.Bulk {
+	m := &bankv1.Bulk{Accounts: o.Accounts, AllOrNone: o.AllOrNone, Insufficient: o.Insufficient, Unavailable: o.Unavailable}
+	for i, amount := range o.Amounts {
+		m.Amounts = append(m.Amounts, int64(amount))
+		if o.From[i] != 0 {
+			m.From = o.From
+		}
+		if o.To[i] != 0 {
+			m.To = o.To
+		}
 	}
 	return m
 }
@@ -106,10 +125,11 @@ func TestBatchBytes(t *testing.T) {
 func sampleBatch() *ledger.Batch {
 	b := &ledger.Batch{
 		Branch: 3, Epoch: 2, FirstSequence: 7,
-		Entries: []ledger.Entry{deposit(7, "a", 300), withdrawal(8, "a", 1), transfer(9, "a", "b", 2), grant(10, "a", 4, 5)},
+		Entries: []ledger.Entry{deposit(7, "a", 300), withdrawal(8, "a", 1), transfer(9, "a", "b", 2), grant(10, "a", 4, 5), bulk(11, "+a:5 -b:300 a>b:2 -a:9")},
 		After:   []ledger.Position{{Branch: 1, Sequence: 200}, {Branch: 2, Sequence: 1}},
 	}
 	b.Entries[0].RequestID, b.Entries[0].CustomerID, b.Entries[0].RecordedAt = "r", -1, 1700000000000
+	b.Entries[4].Operations.Insufficient, b.Entries[4].Operations.Unavailable = []uint32{3}, []uint32{0}
 	b.PrevHash[0] = 1
 	return b
 }
@@ -186,6 +206,71 @@ func TestBatchNotCanonical(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Of a bulk too, only the canonical form is taken.
+func TestBulkNotCanonical(t *testing.T) {
+	field := func(number protowire.Number, bytes ...byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), bytes)
+	}
+	a, b := field(1, 'a'), field(1, 'b')
+	in := func(fields ...[]byte) []byte {
+		fact := bytes.Join(fields, nil)
+		e := append([]byte{1 << 3, 1, 2 << 3, 1}, protowire.AppendBytes(protowire.AppendTag(nil, 10, protowire.BytesType), fact)...)
+		return protowire.AppendBytes(protowire.AppendTag([]byte{1 << 3, 9, 3 << 3, 1}, 4, protowire.BytesType), e)
+	}
+	from, to, amounts := field(2, 0, 1), field(3, 1, 2), field(4, 5, 3)
+	if s, err := open(in(a, b, from, to, amounts, field(6, 1))); err != nil || s.Batch.Entries[0].Operations.Len() != 2 {
+		t.Fatal(err)
+	}
+	for name, in := range map[string][]byte{
+		"nothing":                           in(),
+		"no amounts":                        in(a, b, from, to),
+		"a column of zeros":                 in(a, b, field(2, 0, 0), to, amounts),
+		"an empty column":                   in(a, b, from, to, amounts, field(6)),
+		"a number in two bytes":             in(a, b, field(2, 0, 0x81, 0), to, amounts),
+		"a number that does not end":        in(a, b, field(2, 0, 0x81), to, amounts),
+		"a place of 33 bits":                in(a, b, field(2, 0, 0x80, 0x80, 0x80, 0x80, 0x10), to, amounts),
+		"an amount of 64 bits":              in(a, b, from, to, field(4, 5, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1)),
+		"an amount of 65 bits":              in(a, b, from, to, field(4, 5, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2)),
+		"a column twice":                    in(a, b, from, to, to, amounts),
+		"columns out of order":              in(a, b, to, from, amounts),
+		"a column that is not packed":       in(a, b, from, to, []byte{4 << 3, 5, 4 << 3, 3}),
+		"columns of two lengths":            in(a, b, field(2, 0, 1, 1), to, amounts),
+		"accounts out of order":             in(b, a, from, to, amounts),
+		"an account twice":                  in(a, a, from, to, amounts),
+		"an account without a name":         in(field(1), a, from, to, amounts),
+		"an account that is not there":      in(a, from, to, amounts),
+		"false":                             in(a, b, from, to, amounts, []byte{5 << 3, 0}),
+		"more than true":                    in(a, b, from, to, amounts, []byte{5 << 3, 2}),
+		"refused, and all or none":          in(a, b, from, to, amounts, []byte{5 << 3, 1}, field(6, 1)),
+		"refused and not there":             in(a, b, from, to, amounts, field(6, 2)),
+		"a deposit refused as insufficient": in(a, b, from, to, amounts, field(6, 0)),
+		"all refused":                       in(a, b, from, to, amounts, field(6, 1), field(7, 0)),
+		"an unknown field":                  in(a, b, from, to, amounts, []byte{8 << 3, 1}),
+		"too many operations":               in(a, field(3, bytes.Repeat([]byte{1}, 8193)...), field(4, bytes.Repeat([]byte{1}, 8193)...)),
+		"too many accounts":                 in(bytes.Repeat(a, 2*8192+1), field(3, 1), field(4, 1)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if s, err := open(in); !errors.Is(err, ledger.ErrBatchFormat) {
+				t.Errorf("got %+v, %v", s, err)
+			}
+		})
+	}
+}
+
+// An entry takes no more than it says, with names and numbers of any length.
+func TestEntriesTakeNoMoreThanTheySay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := drawBatch(t)
+		b.Entries = b.Entries[:1]
+		b.After = nil
+		bare := *b
+		bare.Entries = nil
+		if got, most := len(ledger.NewSealed(b).Bytes)-len(ledger.NewSealed(&bare).Bytes), b.Entries[0].MaxBytes(); got > most {
+			t.Fatalf("%+v takes %d bytes and says %d", b.Entries[0], got, most)
+		}
+	})
 }
 
 // Whatever bytes come in, they are refused or they are the only form of the

@@ -35,6 +35,8 @@ const (
 	Withdrawal
 	Transfer
 	Grant
+	// Bulk: many deposits, withdrawals and transfers at once.
+	Bulk
 )
 
 // String returns the kind's name as in the API.
@@ -48,6 +50,8 @@ func (k Kind) String() string {
 		return "transfer"
 	case Grant:
 		return "grant"
+	case Bulk:
+		return "bulk"
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
@@ -76,6 +80,33 @@ type Entry struct {
 	ToBranch BranchID
 	// Amount is greater than 0.
 	Amount Amount
+	// Operations are those of a bulk, which has no account and no amount of
+	// its own; nil for all other kinds. They are never changed once the entry
+	// is posted.
+	Operations *Operations
+}
+
+// EachAccount visits the accounts that the entry is about.
+func (e *Entry) EachAccount(visit func(account string)) {
+	if e.Kind == Bulk {
+		for _, name := range e.Operations.Accounts {
+			visit(name)
+		}
+		return
+	}
+	visit(e.Account)
+	if e.Kind == Transfer {
+		visit(e.ToAccount)
+	}
+}
+
+// MaxBytes is the most that the entry takes in a batch.
+func (e *Entry) MaxBytes() int {
+	n := 80 + len(e.RequestID) + len(e.Account) + len(e.ToAccount)
+	if e.Kind == Bulk {
+		n += e.Operations.maxBytes()
+	}
+	return n
 }
 
 // ChangesBalance reports whether the entry changes any balance: all do but
@@ -85,6 +116,9 @@ func (e *Entry) ChangesBalance() bool { return e.Kind != Grant }
 // SameRequest reports whether two entries ask for the same thing, which is
 // what one request id may stand for.
 func (e *Entry) SameRequest(o *Entry) bool {
+	if e.Kind == Bulk && o.Kind == Bulk {
+		return e.CustomerID == o.CustomerID && e.Operations.SameAs(o.Operations)
+	}
 	return e.Kind == o.Kind && e.Account == o.Account && e.ToAccount == o.ToAccount &&
 		e.Amount == o.Amount && e.CustomerID == o.CustomerID
 }
@@ -103,16 +137,22 @@ var (
 // Check reports what is malformed in the entry itself, whatever the ledger.
 func (e *Entry) Check() error {
 	switch {
-	case e.Kind < Deposit || e.Kind > Grant:
+	case e.Kind < Deposit || e.Kind > Bulk:
 		return ErrKind
-	case e.Amount <= 0:
-		return ErrAmount
-	case !isAccount(e.Account):
-		return ErrAccount
 	case e.Clock > MaxClock:
 		return ErrClock
 	case len(e.RequestID) > MaxNameBytes || !utf8.ValidString(e.RequestID):
 		return ErrRequest
+	case (e.Kind == Bulk) != (e.Operations != nil):
+		return ErrField
+	case e.Kind == Bulk && (e.Amount != 0 || e.Account != "" || e.ToAccount != "" || e.ToBranch != 0):
+		return ErrField
+	case e.Kind == Bulk:
+		return e.Operations.Check()
+	case e.Amount <= 0:
+		return ErrAmount
+	case !isAccount(e.Account):
+		return ErrAccount
 	case e.Kind == Transfer && !isAccount(e.ToAccount):
 		return ErrAccount
 	case e.Kind == Transfer && e.Account == e.ToAccount:
@@ -146,8 +186,14 @@ type LimitError struct {
 	Account string
 	Amount  Amount
 	Limit   Amount
+	// Taken says that it is what operations together take of the account that
+	// is over the limit, which is then the largest balance.
+	Taken bool
 }
 
 func (e *LimitError) Error() string {
+	if e.Taken {
+		return fmt.Sprintf("amount %d would take what the operations take of account %q over the limit of %d", e.Amount, e.Account, e.Limit)
+	}
 	return fmt.Sprintf("amount %d would take what this branch has paid into account %q over the limit of %d", e.Amount, e.Account, e.Limit)
 }

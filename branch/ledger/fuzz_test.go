@@ -17,6 +17,7 @@ func FuzzPostBatch(f *testing.F) {
 		{withdrawal(1, "shared", 500)},
 		{deposit(1, "a", ledger.MaxAmount/3), deposit(2, "a", ledger.MaxAmount/3)},
 		{grant(1, "shared", 2, 5), grant(2, "shared", 9, 1)},
+		{bulk(1, "+a:7 a>b:3 -shared:2"), bulk(2, "-a:4 +c:1 -b:9")},
 	} {
 		f.Add(seal(1, entries...).Bytes, seal(2, entries...).Bytes)
 	}

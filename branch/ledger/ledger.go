@@ -24,6 +24,8 @@ type Ledger struct {
 	// clock is the largest Lamport time of any entry posted.
 	clock uint64
 	undo  []undo
+	// tallied is memory for tallies.
+	tallied []tally
 }
 
 // Head is how far a journal is applied.
@@ -59,6 +61,15 @@ type undo struct {
 	head, clockBefore uint64
 	// opened and openedTo say that the entry opened its accounts.
 	opened, openedTo bool
+	// changed is what a bulk changed, by its accounts.
+	changed []changed
+}
+
+// changed is what a bulk did to an account.
+type changed struct {
+	touched, opened bool
+	before          Amount
+	last            uint64
 }
 
 // New returns the ledger before any entry: opening, spread over the branches

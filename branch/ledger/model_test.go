@@ -47,6 +47,20 @@ func (d *dumb) view() view {
 	}
 	for _, p := range d.posted {
 		switch e := p.entry; e.Kind {
+		case ledger.Bulk:
+			for i := range e.Operations.Amounts {
+				one := one(e.Operations, i)
+				switch {
+				case refusedIn(e.Operations, i):
+				case one.Kind == ledger.Deposit:
+					pay(p, one.Account, one.Amount)
+				case one.Kind == ledger.Withdrawal:
+					pay(p, one.Account, -one.Amount)
+				default:
+					pay(p, one.Account, -one.Amount)
+					pay(p, one.ToAccount, one.Amount)
+				}
+			}
 		case ledger.Deposit:
 			pay(p, e.Account, e.Amount)
 		case ledger.Withdrawal:
@@ -91,6 +105,8 @@ func (d *dumb) allows(i int, e *ledger.Entry) bool {
 	}
 	escrow, _ := share(e.Account)
 	switch e.Kind {
+	case ledger.Bulk:
+		return d.allowsOneByOne(i, e.Operations)
 	case ledger.Deposit:
 		return fits(e.Account)
 	case ledger.Transfer:
@@ -99,6 +115,27 @@ func (d *dumb) allows(i int, e *ledger.Entry) bool {
 		return escrow >= e.Amount && e.ToBranch != d.branches[i] && slices.Contains(d.branches, e.ToBranch)
 	}
 	return escrow >= e.Amount
+}
+
+// allowsOneByOne reports whether the i-th branch may write the operations that
+// are not refused one after the other.
+func (d *dumb) allowsOneByOne(i int, o *ledger.Operations) bool {
+	side := &dumb{branches: d.branches, opening: d.opening, posted: slices.Clone(d.posted)}
+	for k := range o.Amounts {
+		if refusedIn(o, k) {
+			continue
+		}
+		e := one(o, k)
+		if !side.allows(i, &e) {
+			return false
+		}
+		side.posted = append(side.posted, posted{writer: i, entry: e})
+	}
+	return true
+}
+
+func refusedIn(o *ledger.Operations, i int) bool {
+	return slices.Contains(o.Insufficient, uint32(i)) || slices.Contains(o.Unavailable, uint32(i))
 }
 
 // The ledger is what a dumb one is, after any batches.
@@ -134,7 +171,7 @@ func postBoth(t *rapid.T, l *ledger.Ledger, d *dumb) {
 	for k := range rapid.IntRange(1, 4).Draw(t, "entries") {
 		e := ledger.Entry{
 			Sequence: b.FirstSequence + uint64(k), Clock: l.Clock() + uint64(k) + 1,
-			Kind:    ledger.Kind(rapid.IntRange(1, 4).Draw(t, "kind")),
+			Kind:    ledger.Kind(rapid.IntRange(1, 5).Draw(t, "kind")),
 			Account: rapid.SampledFrom([]string{"shared", "a", "b"}).Draw(t, "account"),
 			Amount:  ledger.Amount(rapid.OneOf(rapid.Int64Range(1, 40), rapid.Int64Min(1)).Draw(t, "amount")),
 		}
@@ -143,6 +180,8 @@ func postBoth(t *rapid.T, l *ledger.Ledger, d *dumb) {
 			e.ToAccount = fmt.Sprint(rapid.SampledFrom([]string{"c", "d"}).Draw(t, "to"))
 		case ledger.Grant:
 			e.ToBranch = rapid.SampledFrom([]ledger.BranchID{2, 3, 5, 8, 13}).Draw(t, "to branch")
+		case ledger.Bulk:
+			e.Account, e.Amount, e.Operations = "", 0, drawOperations(t)
 		}
 		b.Entries = append(b.Entries, e)
 		if allowed = allowed && d.allows(writer, &e); allowed {

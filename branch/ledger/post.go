@@ -1,6 +1,9 @@
 package ledger
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Posted is what posting an entry led to.
 type Posted struct {
@@ -8,6 +11,27 @@ type Posted struct {
 	Balance Amount
 	// ToBalance is that of the account a transfer paid into.
 	ToBalance Amount
+	// Balances are those of the accounts of a bulk.
+	Balances []Amount
+}
+
+// Equal reports whether both led to the same.
+func (p *Posted) Equal(o *Posted) bool {
+	return p.Balance == o.Balance && p.ToBalance == o.ToBalance && slices.Equal(p.Balances, o.Balances)
+}
+
+// BalanceOf returns the balance of an account of the entry right after it.
+func (p *Posted) BalanceOf(e *Entry, account string) Amount {
+	switch {
+	case e.Kind == Bulk:
+		if k, ok := slices.BinarySearch(e.Operations.Accounts, account); ok {
+			return p.Balances[k]
+		}
+		return 0
+	case e.Kind == Transfer && e.ToAccount == account:
+		return p.ToBalance
+	}
+	return p.Balance
 }
 
 // Post applies one entry of the i-th branch's journal. It returns an
@@ -19,8 +43,22 @@ func (l *Ledger) Post(i int, e *Entry) (Posted, error) {
 	if err := e.Check(); err != nil {
 		return Posted{}, err
 	}
+	return l.post(i, e)
+}
+
+// post is Post for an entry that is well formed.
+func (l *Ledger) post(i int, e *Entry) (Posted, error) {
 	if want := l.heads[i].Sequence + 1; e.Sequence != want {
 		return Posted{}, fmt.Errorf("entry has sequence %d where %d is next", e.Sequence, want)
+	}
+	if e.Kind == Bulk {
+		balances, err := l.postOperations(i, e)
+		if err != nil {
+			return Posted{}, err
+		}
+		l.heads[i].Sequence = e.Sequence
+		l.clock = max(l.clock, e.Clock)
+		return Posted{Balances: balances}, nil
 	}
 	if err := l.allows(i, e); err != nil {
 		return Posted{}, err
@@ -121,11 +159,18 @@ func (l *Ledger) PostBatch(s *Sealed) ([]Posted, error) {
 	touched := len(l.touched)
 	for k := range s.Batch.Entries {
 		e := &s.Batch.Entries[k]
+		if err := e.Check(); err != nil {
+			l.takeBack(i, touched)
+			return nil, fmt.Errorf("entry %d of branch %d: %w", e.Sequence, s.Batch.Branch, err)
+		}
 		u := undo{
 			entry: e, lastFrom: l.Last(e.Account, i), lastTo: l.Last(e.ToAccount, i), head: l.heads[i].Sequence, clockBefore: l.clock,
 			opened: l.accounts[e.Account] == nil, openedTo: l.accounts[e.ToAccount] == nil,
 		}
-		p, err := l.Post(i, e)
+		if e.Kind == Bulk {
+			u.changed = l.before(i, e.Operations)
+		}
+		p, err := l.post(i, e)
 		if err != nil {
 			l.takeBack(i, touched)
 			return nil, fmt.Errorf("entry %d of branch %d: %w", e.Sequence, s.Batch.Branch, err)
@@ -142,12 +187,16 @@ func (l *Ledger) PostBatch(s *Sealed) ([]Posted, error) {
 func (l *Ledger) takeBack(i, touched int) {
 	for k := len(l.undo) - 1; k >= 0; k-- {
 		u := l.undo[k]
+		l.heads[i].Sequence, l.clock = u.head, u.clockBefore
+		if u.entry.Kind == Bulk {
+			l.takeBackOperations(i, u)
+			continue
+		}
 		l.add(i, u.entry, -u.entry.Amount)
 		l.accounts[u.entry.Account].last[i] = u.lastFrom
 		if u.entry.Kind == Transfer {
 			l.accounts[u.entry.ToAccount].last[i] = u.lastTo
 		}
-		l.heads[i].Sequence, l.clock = u.head, u.clockBefore
 		if u.opened {
 			delete(l.accounts, u.entry.Account)
 		}
@@ -159,6 +208,32 @@ func (l *Ledger) takeBack(i, touched int) {
 		a.touched = false
 	}
 	l.touched = l.touched[:touched]
+}
+
+// before returns what a bulk that is about to be posted will change.
+func (l *Ledger) before(i int, o *Operations) []changed {
+	touched := o.Touched()
+	out := make([]changed, len(o.Accounts))
+	for k, name := range o.Accounts {
+		a := l.accounts[name]
+		out[k] = changed{touched: touched[k], opened: a == nil, before: l.Balance(name), last: l.Last(name, i)}
+	}
+	return out
+}
+
+func (l *Ledger) takeBackOperations(i int, u undo) {
+	for k, name := range u.entry.Operations.Accounts {
+		c := u.changed[k]
+		if !c.touched {
+			continue
+		}
+		a := l.accounts[name]
+		a.pay(i, c.before-a.balance)
+		a.last[i] = c.last
+		if c.opened {
+			delete(l.accounts, name)
+		}
+	}
 }
 
 // Seal records the hash and epoch of the batch that ends at the i-th journal's

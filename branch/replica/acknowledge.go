@@ -79,6 +79,41 @@ func (r *Replica) reachableApplied() uint64 {
 	return applied
 }
 
+// everyone is how far this branch's journal is applied at every branch.
+type everyone struct {
+	applied uint64
+	// stale says that a peer that kept it back has confirmed more.
+	stale bool
+}
+
+// Everywhere returns the last entry of this branch's journal that every branch
+// has confirmed to have applied, since this branch started. It looks at all
+// peers only when the last of them has moved.
+func (r *Replica) Everywhere() uint64 {
+	if r.n == 1 {
+		return r.head(r.self)
+	}
+	e := &r.everyone
+	if !e.stale {
+		return e.applied
+	}
+	e.stale = false
+	least := r.head(r.self)
+	for i, p := range r.peers {
+		if i != r.self {
+			least = min(least, p.acked)
+		}
+	}
+	e.applied = max(e.applied, least)
+	return e.applied
+}
+
+// confirm notes how far a peer has applied this branch's journal.
+func (r *Replica) confirm(p *peer, acked uint64) {
+	r.everyone.stale = r.everyone.stale || p.acked <= r.everyone.applied
+	p.acked = acked
+}
+
 // syncedAt is how far this branch's journal is synced at as many branches as
 // the level asks for; with hope, as far as it will be if every reachable
 // branch goes on.

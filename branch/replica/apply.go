@@ -84,10 +84,7 @@ func (r *Replica) apply(i int, s *ledger.Sealed) {
 		e := &s.Batch.Entries[k]
 		r.checkRequest(s.Batch.Branch, e)
 		r.remember(s.Batch.Branch, e, posted[k])
-		r.touchAccount(e.Account)
-		if e.Kind == ledger.Transfer {
-			r.touchAccount(e.ToAccount)
-		}
+		e.EachAccount(r.touchAccount)
 	}
 	if i == r.self {
 		clear(r.own.after) // the next own batch names them all again

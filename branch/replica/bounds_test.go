@@ -2,6 +2,7 @@ package replica_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,5 +89,150 @@ func TestCallsOfOneCollectAreBounded(t *testing.T) {
 	b.stabilize()
 	if len(first.calls) > 0 {
 		t.Errorf("%d calls are not answered", len(first.calls))
+	}
+}
+
+// sent adds up the batches that a branch sends to a peer in one turn.
+func (b *bank) sent(n *node, to ledger.BranchID) (batches, bytes int) {
+	b.t.Helper()
+	b.transit = nil
+	b.turn(n)
+	for _, m := range b.transit {
+		if m.To != to || m.Frame == nil {
+			continue
+		}
+		for _, s := range m.Frame.Batches {
+			batches++
+			bytes += len(s.Bytes)
+		}
+	}
+	return batches, bytes
+}
+
+// record has a branch record deposits, in batches of so many.
+func (b *bank) record(n *node, batches, entries int) {
+	for range batches {
+		for range entries {
+			b.calls++
+			n.calls[b.calls] = pendingCall{}
+			n.replica.Submit(replica.Operation{
+				ID: b.calls, Acknowledge: replica.Local, Deadline: b.now + 1000,
+				Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 1, RequestID: fmt.Sprintf("%0100d", b.calls)},
+			})
+		}
+		b.turn(n)
+	}
+}
+
+// A peer that acks nothing is sent own batches up to a number and up to a
+// size; the last one may be over it.
+func TestTheWindowToAPeerIsBounded(t *testing.T) {
+	const maxBatches, maxBytes = 512, 1 << 20
+	tests := map[string]struct {
+		batches, entries int
+		reached          func(batches, bytes, last int) bool
+	}{
+		"number": {maxBatches + 100, 1, func(batches, _, _ int) bool { return batches == maxBatches }},
+		"bytes":  {50, 1000, func(_, bytes, last int) bool { return bytes >= maxBytes && bytes-last < maxBytes }},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := quietBank(t, 2, 0)
+			first := b.nodes[0]
+			b.record(first, test.batches, test.entries)
+			batches, bytes, last := 0, 0, 0
+			for _, m := range b.transit {
+				for _, s := range m.Frame.Batches {
+					batches++
+					bytes += len(s.Bytes)
+					last = len(s.Bytes)
+				}
+			}
+			if !test.reached(batches, bytes, last) {
+				t.Errorf("%d batches of %d bytes are on their way", batches, bytes)
+			}
+			b.stabilize()
+			if got, want := b.nodes[1].replica.Ledger().Head(0).Sequence, uint64(test.batches*test.entries); got != want {
+				t.Errorf("%d entries have arrived, want %d", got, want)
+			}
+		})
+	}
+}
+
+// What a branch records at once becomes batches of half of what a batch may
+// have at most.
+func TestOwnBatchesAreBounded(t *testing.T) {
+	const deposits = 10_000
+	b := quietBank(t, 2, 0)
+	b.record(b.nodes[0], 1, deposits)
+	var got []int
+	for _, s := range b.nodes[0].disk.Journal(0) {
+		got = append(got, len(s.Batch.Entries))
+	}
+	if want := []int{4096, 4096, deposits - 2*4096}; !slices.Equal(got, want) {
+		t.Errorf("batches of %d entries, want %d", got, want)
+	}
+}
+
+// A branch keeps its last batches in memory, up to a size.
+func TestOwnBatchesInMemoryAreBounded(t *testing.T) {
+	const maxBytes = 512 << 10
+	b := quietBank(t, 2, 0)
+	b.cut(b.nodes[0], b.nodes[1])
+	most := 0
+	for range 30 {
+		b.record(b.nodes[0], 1, 1000)
+		most = max(most, b.nodes[0].replica.RecentBytes())
+	}
+	if most > maxBytes || most < maxBytes/2 {
+		t.Errorf("%d bytes are kept, want %d at most", most, maxBytes)
+	}
+}
+
+// However much a peer asks for at once, it is sent so much; the last batch may
+// be over it. One that asks for more journals than there are gets none.
+func TestWhatAPeerFetchesAtOnceIsBounded(t *testing.T) {
+	const maxBytes = 1 << 20
+	b := quietBank(t, 3, 0)
+	first := b.nodes[0]
+	journal := depositBatches(2, 40, 1000)
+	first.replica.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Batches: journal}})
+	b.turn(first)
+	wants := []ledger.Position{{Branch: 2}, {Branch: 2}, {Branch: 2}, {Branch: 2}}
+	first.replica.Receive(replica.Message{From: 3, To: 1, Frame: &replica.Frame{Wants: wants}})
+	if batches, _ := b.sent(first, 3); batches > 0 {
+		t.Errorf("%d batches for %d wants in a bank of 3", batches, len(wants))
+	}
+	first.replica.Receive(replica.Message{From: 3, To: 1, Frame: &replica.Frame{Wants: wants[:3]}})
+	batches, bytes := b.sent(first, 3)
+	if last := len(journal[0].Bytes); bytes < maxBytes || bytes-2*last > maxBytes {
+		t.Errorf("%d batches of %d bytes, want about %d bytes", batches, bytes, maxBytes)
+	}
+	if batches, _ := b.sent(first, 3); batches > 0 {
+		t.Errorf("%d more come by themselves", batches)
+	}
+}
+
+// A branch to which everything happens twice tells so up to a bound, goes on,
+// and keeps what it told first.
+func TestAlarmsAreBounded(t *testing.T) {
+	const bound, twice = 64, 100
+	b := quietBank(t, 3, 0)
+	first := b.nodes[0]
+	for _, from := range []ledger.BranchID{2, 3} { // with the same request ids
+		first.replica.Receive(replica.Message{From: from, To: 1, Frame: &replica.Frame{Batches: depositBatches(from, 1, twice)}})
+	}
+	b.turn(first)
+	s := first.replica.Status()
+	if len(s.Alarms) != bound {
+		t.Errorf("%d alarms, want %d", len(s.Alarms), bound)
+	}
+	for i, a := range s.Alarms {
+		if want := fmt.Sprintf("by branch 2 as entry %d and by branch 3 as entry %d", i+1, i+1); !strings.Contains(a, want) {
+			t.Errorf("alarm %d is %q, want one that says %q", i+1, a, want)
+		}
+	}
+	if got := s.Applied[2].Sequence; got != twice {
+		t.Errorf("%d entries are applied, want %d", got, twice)
 	}
 }

@@ -17,6 +17,9 @@ type queue struct {
 	waiting []*pending
 	// claims are those of peers that came while an older write waits here.
 	claims []peerClaim
+	// promised is what of the account goes to bulks that wait for another one,
+	// oldest first.
+	promised []promise
 	// round are the calls of the claim round under way, ticket is its age.
 	round  []*call
 	ticket Ticket
@@ -55,8 +58,12 @@ type call struct {
 }
 
 // mustQueue reports whether a write has to wait its turn although the escrow
-// is here: older ones wait, or the balance is being looked at.
+// is here: older ones wait, the escrow is promised, or the balance is being
+// looked at.
 func (r *Replica) mustQueue(e *ledger.Entry) bool {
+	if e.Kind != ledger.Deposit && r.promisedAway(e.Account, e.Amount, Ticket{}) {
+		return true
+	}
 	if q := r.queues[e.Account]; q != nil && (len(q.waiting) > 0 || r.now < q.heldUntil) {
 		return true
 	}
@@ -78,19 +85,24 @@ func (r *Replica) queueOf(account string) *queue {
 	return q
 }
 
-// wait gives a write its ticket and queues it.
-func (r *Replica) wait(p *pending) {
-	q := r.queueOf(p.op.Entry.Account)
+// wait gives a write its ticket and queues it. It reports false when the queue
+// is full, and the write refused.
+func (r *Replica) wait(p *pending) bool {
+	account, _ := p.needs()
+	q := r.queueOf(account)
 	if len(q.waiting) >= maxWaiting {
 		r.refuse(p, ErrQueueFull)
-		return
+		return false
 	}
-	r.clock = max(r.clock, r.ledger.Clock()) + 1
-	p.ticket = Ticket{Clock: r.clock, Branch: r.cfg.ID}
+	if p.ticket == (Ticket{}) { // a bulk may have waited before
+		r.clock = max(r.clock, r.ledger.Clock()) + 1
+		p.ticket = Ticket{Clock: r.clock, Branch: r.cfg.ID}
+	}
 	if id := p.op.Entry.RequestID; id != "" {
 		r.byRequest[id] = p
 	}
 	q.insert(p)
+	return true
 }
 
 // insert queues a write by its ticket.
@@ -123,7 +135,7 @@ func (r *Replica) settleQueues() {
 		}
 		q.touched = false
 		r.settleQueue(name, q)
-		if len(q.waiting) == 0 && len(q.claims) == 0 && len(q.round) == 0 && r.now >= q.heldUntil {
+		if len(q.waiting) == 0 && len(q.claims) == 0 && len(q.promised) == 0 && len(q.round) == 0 && r.now >= q.heldUntil {
 			delete(r.queues, name)
 		}
 	}
@@ -140,6 +152,9 @@ func (r *Replica) settleQueue(name string, q *queue) {
 	for {
 		if len(q.claims) > 0 && (len(q.waiting) == 0 || q.claims[0].claim.Ticket.Older(q.waiting[0].ticket)) {
 			c := q.claims[0]
+			if r.promisedAway(name, 1, c.claim.Ticket) && r.ledger.Escrow(name, r.self) > 0 {
+				break // it all goes to older bulks
+			}
 			q.claims = q.claims[1:]
 			r.grant(c.peer, &c.claim)
 			continue
@@ -171,12 +186,15 @@ func (r *Replica) dropQueue(q *queue) {
 // serveWaiting records or refuses the oldest waiting write, if it can.
 func (r *Replica) serveWaiting(q *queue) bool {
 	p := q.waiting[0]
+	if p.op.Entry.Kind == ledger.Bulk {
+		return r.serveBulk(q, p)
+	}
 	if p.op.Entry.Kind == ledger.Transfer && r.heldAccount(p.op.Entry.ToAccount) {
 		return false
 	}
 	err := r.ledger.CanPay(r.self, &p.op.Entry)
 	var escrow *ledger.EscrowError
-	if errors.As(err, &escrow) {
+	if errors.As(err, &escrow) || p.op.Entry.Kind != ledger.Deposit && r.promisedAway(p.op.Entry.Account, p.op.Entry.Amount, p.ticket) {
 		return false
 	}
 	q.waiting = slices.Delete(q.waiting, 0, 1)
@@ -223,11 +241,12 @@ func (r *Replica) dropRound(q *queue) {
 // first, as this branch sees them, and from all if that is what it takes.
 func (r *Replica) startRound(name string, q *queue) {
 	first := q.waiting[0]
-	if r.ledger.CanPay(r.self, &first.op.Entry) == nil {
+	_, amount := first.needs()
+	escrow := r.ledger.Escrow(name, r.self)
+	if escrow >= amount {
 		return // it only waits for a look to end
 	}
-	escrow := r.ledger.Escrow(name, r.self)
-	if r.ledger.Balance(name) < first.op.Entry.Amount {
+	if r.ledger.Balance(name) < amount {
 		// Too much even for all branches: find out whether that is so. A
 		// doomed withdrawal moves no escrow.
 		q.waiting = slices.Delete(q.waiting, 0, 1)
@@ -236,9 +255,9 @@ func (r *Replica) startRound(name string, q *queue) {
 		return
 	}
 	rich, within := r.richestPeers(name)
-	if escrow+within < first.op.Entry.Amount {
+	if escrow+within < amount {
 		q.waiting = slices.Delete(q.waiting, 0, 1)
-		r.refuse(first, r.unavailable(&first.op.Entry, "the amount needs escrow of branches that can't be reached"))
+		r.refuse(first, r.unavailable(name, amount, "the amount needs escrow of branches that can't be reached"))
 		r.touchAccount(name)
 		return
 	}
@@ -263,9 +282,11 @@ func (r *Replica) shortfall(q *queue, escrow, within ledger.Amount) ledger.Amoun
 		if p.op.Entry.Kind == ledger.Deposit {
 			continue
 		}
-		if lacking += p.op.Entry.Amount; lacking >= within {
+		_, amount := p.needs()
+		if amount >= within-lacking {
 			return within
 		}
+		lacking += amount
 	}
 	return lacking
 }
@@ -330,13 +351,13 @@ func (r *Replica) receiveClaim(p *peer, c *Claim) {
 	q.claims = slices.Insert(q.claims, k, peerClaim{peer: p, claim: *c})
 }
 
-// grant answers a claim with what is asked for, as far as it is here, and half
-// of what remains on top if nobody waits here, so that a hot account is not
-// claimed for each operation.
+// grant answers a claim with what is asked for, as far as it is here and not
+// promised to older bulks, and half of what remains on top if nobody waits
+// here, so that a hot account is not claimed for each operation.
 func (r *Replica) grant(p *peer, c *Claim) {
 	escrow := r.ledger.Escrow(c.Account, r.self)
-	amount := min(c.Amount, escrow)
-	if q := r.queues[c.Account]; q == nil || len(q.waiting) == 0 && len(q.claims) == 0 {
+	amount := min(c.Amount, max(0, escrow-r.promisedBefore(c.Account, c.Ticket)))
+	if q := r.queues[c.Account]; q == nil || len(q.waiting) == 0 && len(q.claims) == 0 && len(q.promised) == 0 {
 		amount += (escrow - amount) / 2
 	}
 	if amount > 0 {
@@ -435,7 +456,8 @@ func (r *Replica) expireWaiting() {
 		for _, p := range slices.Clone(q.waiting) {
 			if r.now >= p.op.Deadline {
 				q.waiting = slices.DeleteFunc(q.waiting, func(o *pending) bool { return o == p })
-				r.refuse(p, r.unavailable(&p.op.Entry, "the time was up before enough escrow had come from other branches"))
+				_, amount := p.needs()
+				r.refuse(p, r.unavailable(name, amount, "the time was up before enough escrow had come from other branches"))
 			}
 		}
 		r.touchAccount(name)
@@ -444,11 +466,11 @@ func (r *Replica) expireWaiting() {
 
 // unavailable describes what an answer lacks: the unreachable branches, and
 // what they hold in this view.
-func (r *Replica) unavailable(e *ledger.Entry, reason string) error {
-	err := &UnavailableError{Account: e.Account, Amount: e.Amount, Available: r.ledger.Escrow(e.Account, r.self), Reason: reason}
+func (r *Replica) unavailable(account string, amount ledger.Amount, reason string) error {
+	err := &UnavailableError{Account: account, Amount: amount, Available: r.ledger.Escrow(account, r.self), Reason: reason}
 	for i, p := range r.peers {
 		if i != r.self && !r.callable(p) {
-			err.Held = append(err.Held, Held{Branch: p.branch, Escrow: r.ledger.Escrow(e.Account, i)})
+			err.Held = append(err.Held, Held{Branch: p.branch, Escrow: r.ledger.Escrow(account, i)})
 		}
 	}
 	return err

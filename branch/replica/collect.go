@@ -89,6 +89,16 @@ func (w waiter) setJoined(look uint64) {
 	}
 }
 
+// amount is what a write takes of the account that is looked at; 0 for a
+// query.
+func (w waiter) amount() ledger.Amount {
+	if w.op == nil {
+		return 0
+	}
+	_, amount := w.op.needs()
+	return amount
+}
+
 func (w waiter) joined() uint64 {
 	if w.op != nil {
 		return uint64(w.op.joined)
@@ -218,11 +228,11 @@ func (r *Replica) watchPaid(e *ledger.Entry) {
 	if len(r.watches) == 0 {
 		return
 	}
-	for _, name := range []string{e.Account, e.ToAccount} {
+	e.EachAccount(func(name string) {
 		for _, w := range r.watches[name] {
 			w.most = max(w.most, r.ledger.Paid(name, r.self))
 		}
-	}
+	})
 }
 
 func (r *Replica) receiveCollectAnswer(p *peer, a *CollectAnswer) {
@@ -323,7 +333,7 @@ func (r *Replica) verdict(c *collect, w waiter, exact bool, most, now ledger.Amo
 		}
 		return exact
 	}
-	amount := w.op.op.Entry.Amount
+	_, amount := w.op.needs()
 	switch {
 	case most < amount:
 		r.refuse(w.op, &InsufficientError{Account: c.account, Balance: most, Amount: amount})
@@ -367,11 +377,7 @@ func (r *Replica) failCollect(c *collect, reason string) {
 		}
 	}
 	for _, w := range c.members {
-		e := ledger.Entry{Account: c.account}
-		if w.op != nil {
-			e.Amount = w.op.op.Entry.Amount
-		}
-		r.failMember(w, r.unavailable(&e, reason))
+		r.failMember(w, r.unavailable(c.account, w.amount(), reason))
 	}
 }
 
@@ -407,11 +413,7 @@ func (r *Replica) expireCollects() {
 			if r.now < w.deadline() {
 				return false
 			}
-			e := ledger.Entry{Account: c.account}
-			if w.op != nil {
-				e.Amount = w.op.op.Entry.Amount
-			}
-			r.failMember(w, r.unavailable(&e, "the time was up while the account kept changing"))
+			r.failMember(w, r.unavailable(c.account, w.amount(), "the time was up while the account kept changing"))
 			return true
 		})
 	}

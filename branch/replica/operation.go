@@ -17,6 +17,21 @@ type pending struct {
 	followers []*pending
 	// joined is the look of a double collect at which it began to wait for it.
 	joined int
+	// account is the one that a bulk waits for, need what it takes of that.
+	account string
+	need    ledger.Amount
+	// promised are the other accounts that something is promised of to a bulk
+	// that waits.
+	promised []string
+}
+
+// needs returns the account whose escrow a write waits for, and how much it
+// takes of it.
+func (p *pending) needs() (string, ledger.Amount) {
+	if p.op.Entry.Kind == ledger.Bulk {
+		return p.account, p.need
+	}
+	return p.op.Entry.Account, p.op.Entry.Amount
 }
 
 // asking is a query that is not answered yet.
@@ -143,6 +158,10 @@ func (r *Replica) decide(p *pending) {
 		return
 	}
 	e := &p.op.Entry
+	if e.Kind == ledger.Bulk {
+		r.decideBulk(p)
+		return
+	}
 	err := r.ledger.CanPay(r.self, e)
 	var escrow *ledger.EscrowError
 	switch {
@@ -209,16 +228,17 @@ func (r *Replica) replay(p *pending, rec ledger.Recorded) {
 	case !rec.Entry.SameRequest(&p.op.Entry):
 		r.reply(Reply{ID: p.op.ID, Err: &RequestError{RequestID: rec.Entry.RequestID, At: rec.At}})
 	case rec.At.Branch == r.cfg.ID:
-		r.acknowledge(&p.op, Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Replay: true})
+		r.acknowledge(&p.op, Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true})
 	case p.op.Acknowledge >= Majority, p.op.Acknowledge == Reachable && r.callable(r.peerOf(rec.At.Branch)):
 		// Only the writer knows who has applied and synced it.
 		r.reply(Reply{ID: p.op.ID, Forward: rec.At.Branch})
 	case p.op.Acknowledge == Reachable:
 		r.reply(Reply{
-			ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Replay: true, Session: r.seen(p.op.Session), Unreachable: r.allBut(rec.At.Branch),
+			ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true, Session: r.seen(p.op.Session),
+			Unreachable: r.allBut(rec.At.Branch),
 		})
 	default:
-		r.reply(Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Replay: true, Session: r.seen(p.op.Session)})
+		r.reply(Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true, Session: r.seen(p.op.Session)})
 	}
 }
 
@@ -241,18 +261,23 @@ func (r *Replica) allBut(writer ledger.BranchID) []ledger.BranchID {
 
 // record posts a write and has it acknowledged.
 func (r *Replica) record(p *pending) {
+	r.breakPromises(p)
 	e, posted := r.post(p.op.Entry)
 	at := ledger.Position{Branch: r.cfg.ID, Sequence: e.Sequence}
 	delete(r.byRequest, e.RequestID)
-	r.acknowledge(&p.op, Reply{ID: p.op.ID, Balance: posted.Balance, Receipt: at})
+	r.acknowledge(&p.op, Reply{ID: p.op.ID, Balance: posted.Balance, Receipt: at, Operations: e.Operations})
 	for _, f := range p.followers {
-		r.acknowledge(&f.op, Reply{ID: f.op.ID, Balance: posted.Balance, Receipt: at, Replay: true})
+		r.acknowledge(&f.op, Reply{ID: f.op.ID, Balance: posted.Balance, Receipt: at, Operations: e.Operations, Replay: true})
 	}
 }
 
 // refuse answers a write, and its retries, with an error. Nothing is recorded.
 func (r *Replica) refuse(p *pending, err error) {
 	delete(r.byRequest, p.op.Entry.RequestID)
+	r.breakPromises(p)
+	if p.op.Entry.Kind == ledger.Bulk && r.refusePart(p, err) {
+		return
+	}
 	r.reply(Reply{ID: p.op.ID, Err: err})
 	var insufficient *InsufficientError
 	if errors.As(err, &insufficient) {

@@ -221,7 +221,8 @@ func (r *Replica) receiveHello(p *peer, h *Hello) {
 		}
 		return
 	}
-	p.heard, p.acked, p.synced = true, own, own
+	r.confirm(p, own)
+	p.heard, p.synced = true, own
 	p.next, p.target, p.inflight, p.inflightBytes = p.acked+1, r.head(r.self), nil, 0
 	p.progressAt, p.probing, p.syncAsked = r.now, false, 0
 	r.applied = true
@@ -242,7 +243,8 @@ func (r *Replica) receiveAck(p *peer, a *Ack) {
 	if a.Applied <= p.acked {
 		return
 	}
-	p.acked, p.progressAt, p.probing = a.Applied, r.now, false
+	r.confirm(p, a.Applied)
+	p.progressAt, p.probing = r.now, false
 	p.next = max(p.next, p.acked+1)
 	k := 0
 	for k < len(p.inflight) && p.inflight[k].last <= p.acked {

@@ -68,6 +68,7 @@ type Replica struct {
 
 	recovery  recovery
 	own       ownBatch
+	everyone  everyone
 	commit    ledger.Commit
 	fresh     map[string]ledger.Recorded // request ids not committed yet
 	early     []earlyBatches             // by index
@@ -224,10 +225,7 @@ func (r *Replica) post(e ledger.Entry) (*ledger.Entry, ledger.Posted) {
 	r.own.posted = append(r.own.posted, posted)
 	r.remember(r.cfg.ID, &e, posted)
 	r.watchPaid(&e)
-	r.touchAccount(e.Account)
-	if e.Kind == ledger.Transfer {
-		r.touchAccount(e.ToAccount)
-	}
+	e.EachAccount(r.touchAccount)
 	return &r.own.entries[len(r.own.entries)-1], posted
 }
 
@@ -241,7 +239,7 @@ func (r *Replica) remember(b ledger.BranchID, e *ledger.Entry, posted ledger.Pos
 // sealOwn makes batches of the entries that this Ready made.
 func (r *Replica) sealOwn() {
 	for len(r.own.entries) > 0 {
-		k := min(len(r.own.entries), ledger.MaxBatchEntries/2)
+		k := r.own.batch()
 		head := r.ledger.Head(r.self)
 		b := &ledger.Batch{
 			Branch: r.cfg.ID, Epoch: r.epoch, FirstSequence: r.own.entries[0].Sequence,
@@ -256,6 +254,16 @@ func (r *Replica) sealOwn() {
 		r.own.entries, r.own.posted = r.own.entries[k:], r.own.posted[k:]
 	}
 	r.own.entries, r.own.posted = nil, nil
+}
+
+// batch returns how many of the entries go into one batch.
+func (o *ownBatch) batch() int {
+	k, bytes := 0, 0
+	for k < len(o.entries) && k < ledger.MaxBatchEntries/2 && (k == 0 || bytes+o.entries[k].MaxBytes() <= ledger.MaxBatchBytes/4) {
+		bytes += o.entries[k].MaxBytes()
+		k++
+	}
+	return k
 }
 
 // takeAfter returns the positions that changed since the last own batch.

@@ -20,6 +20,9 @@ type Status struct {
 type PeerStatus struct {
 	Branch    ledger.BranchID
 	Reachable bool
+	// Exchanging says that there is a link on which batches are acked in time,
+	// also while the peer still catches up.
+	Exchanging bool
 	// Since is when the peer became reachable or unreachable.
 	Since Millis
 	// Acked is the last own entry that the peer has confirmed, Lag how many it
@@ -35,7 +38,7 @@ func (r *Replica) Status() Status {
 		s.Applied = append(s.Applied, ledger.MarkedPosition{Position: ledger.Position{Branch: p.branch, Sequence: h.Sequence}, Hash: h.Hash})
 		if i != r.self {
 			s.Peers = append(s.Peers, PeerStatus{
-				Branch: p.branch, Reachable: p.reachable && p.heard, Since: p.since, Acked: p.acked, Lag: r.head(r.self) - min(p.acked, r.head(r.self)),
+				Branch: p.branch, Reachable: p.reachable && p.heard, Exchanging: p.linked && p.heard && !p.probing, Since: p.since, Acked: p.acked, Lag: r.head(r.self) - min(p.acked, r.head(r.self)),
 			})
 		}
 	}
@@ -47,6 +50,9 @@ func (r *Replica) Ledger() *ledger.Ledger { return r.ledger }
 
 // State returns whether the branch takes writes.
 func (r *Replica) State() State { return r.recovery.state }
+
+// Propagating reports whether own batches are on their way to a reachable peer.
+func (r *Replica) Propagating() bool { return r.reachableApplied() < r.head(r.self) }
 
 // deadlineGrain is how exactly the deadlines of waiting calls are kept.
 const deadlineGrain Millis = 20

@@ -2,6 +2,8 @@ package replica_test
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -41,7 +43,7 @@ func (b *bank) command(d *datadriven.TestData) {
 	switch d.Cmd {
 	case "bank":
 		b.start(d)
-	case "deposit", "withdraw", "transfer":
+	case "deposit", "withdraw", "transfer", "bulk":
 		b.write(d)
 	case "query":
 		b.query(d)
@@ -82,15 +84,21 @@ func (b *bank) command(d *datadriven.TestData) {
 }
 
 // write is `deposit 1 100`, `withdraw 1 100` or `transfer 1 100 to=x`, with
-// account=, id=, home=, level=, session= and within=.
+// account=, id=, home=, level=, session= and within=; or a list of operations,
+// `bulk 1 +a:5 -a:3 a>b:2`, which may end with all.
 func (b *bank) write(d *datadriven.TestData) {
 	n := b.branch(d)
 	op := replica.Operation{
-		Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: ledger.Amount(number(b.t, d, 1)), CustomerID: 1},
+		Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, CustomerID: 1},
 		Home:  ledger.BranchID(option(b.t, d, "home", 0)), Acknowledge: replica.Reachable,
 		Session: b.sessions[text(d, "session")], Deadline: b.now + replica.Millis(option(b.t, d, "within", 5000)),
 	}
+	if d.Cmd != "bulk" {
+		op.Entry.Amount = ledger.Amount(number(b.t, d, 1))
+	}
 	switch d.Cmd {
+	case "bulk":
+		op.Entry.Kind, op.Entry.Account, op.Entry.Operations = ledger.Bulk, "", operations(b.t, d)
 	case "withdraw":
 		op.Entry.Kind = ledger.Withdrawal
 	case "transfer":
@@ -106,6 +114,42 @@ func (b *bank) write(d *datadriven.TestData) {
 	op.ID = b.call(d, n)
 	n.replica.Submit(op)
 	b.turn(n)
+}
+
+// operations reads those of a bulk.
+func operations(t *testing.T, d *datadriven.TestData) *ledger.Operations {
+	t.Helper()
+	o := &ledger.Operations{AllOrNone: d.HasArg("all")}
+	var froms, tos []string
+	for _, a := range d.CmdArgs[1:] {
+		names, amount, ok := strings.Cut(a.Key, ":")
+		if !ok {
+			continue
+		}
+		from, to, transfer := strings.Cut(names, ">")
+		switch {
+		case transfer:
+		case names[0] == '+':
+			from, to = "", names[1:]
+		default:
+			from = names[1:]
+		}
+		n, err := strconv.ParseInt(amount, 10, 64)
+		if err != nil {
+			t.Fatalf("%s: %s: %v", d.Pos, a.Key, err)
+		}
+		froms, tos, o.Amounts = append(froms, from), append(tos, to), append(o.Amounts, ledger.Amount(n))
+	}
+	o.Accounts = slices.Compact(slices.Sorted(slices.Values(slices.Concat(froms, tos))))
+	o.Accounts = slices.DeleteFunc(o.Accounts, func(name string) bool { return name == "" })
+	for i := range froms {
+		o.From, o.To = append(o.From, place(o, froms[i])), append(o.To, place(o, tos[i]))
+	}
+	return o
+}
+
+func place(o *ledger.Operations, name string) uint32 {
+	return uint32(slices.Index(o.Accounts, name) + 1)
 }
 
 // query is `query 1`, with account=, strong, session= and within=.

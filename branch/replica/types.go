@@ -72,6 +72,9 @@ type Reply struct {
 	// Unreachable are the branches that were not reachable and have not
 	// confirmed the write.
 	Unreachable []ledger.BranchID
+	// Operations are those of a bulk, with what of them was refused. They are
+	// shared with the ledger and must not be changed.
+	Operations *ledger.Operations
 	// Replay says that this answers an earlier request with the same id.
 	Replay bool
 	// Forward, when not 0, says that nothing was done: this branch must not

@@ -44,6 +44,9 @@ func (b *bank) sayReply(n *node, r *replica.Reply) {
 		return
 	}
 	s := fmt.Sprintf("balance %d", r.Balance)
+	if r.Operations != nil {
+		s = fmt.Sprintf("%d operations%s", r.Operations.Len(), refusedText(r.Operations))
+	}
 	if r.Receipt.Sequence > 0 {
 		s = fmt.Sprintf("success, entry %d/%d, %s", r.Receipt.Branch, r.Receipt.Sequence, s)
 	}
@@ -72,6 +75,10 @@ func positions(ps []ledger.Position) string {
 func batchText(s *ledger.Sealed) string {
 	var entries []string
 	for _, e := range s.Batch.Entries {
+		if e.Kind == ledger.Bulk {
+			entries = append(entries, "bulk"+operationsText(e.Operations))
+			continue
+		}
 		t := fmt.Sprintf("%s %d", e.Kind, e.Amount)
 		if e.Account != ledger.SharedAccount {
 			t += " of " + e.Account
@@ -87,6 +94,34 @@ func batchText(s *ledger.Sealed) string {
 	t := fmt.Sprintf("%d/%d %s", s.Batch.Branch, s.Batch.FirstSequence, strings.Join(entries, ", "))
 	if len(s.Batch.After) > 0 {
 		t += " (after " + positions(s.Batch.After) + ")"
+	}
+	return t
+}
+
+// operationsText shows those that are carried out.
+func operationsText(o *ledger.Operations) string {
+	t := ""
+	o.EachDone(func(i int) bool {
+		switch {
+		case o.From[i] == 0:
+			t += fmt.Sprintf(" +%s:%d", o.Accounts[o.To[i]-1], o.Amounts[i])
+		case o.To[i] == 0:
+			t += fmt.Sprintf(" -%s:%d", o.Accounts[o.From[i]-1], o.Amounts[i])
+		default:
+			t += fmt.Sprintf(" %s>%s:%d", o.Accounts[o.From[i]-1], o.Accounts[o.To[i]-1], o.Amounts[i])
+		}
+		return true
+	})
+	return t
+}
+
+func refusedText(o *ledger.Operations) string {
+	t := ""
+	if len(o.Insufficient) > 0 {
+		t += fmt.Sprintf(", insufficient %v", o.Insufficient)
+	}
+	if len(o.Unavailable) > 0 {
+		t += fmt.Sprintf(", unavailable %v", o.Unavailable)
 	}
 	return t
 }

@@ -56,9 +56,9 @@ type call struct {
 	session  []ledger.Position
 	deadline replica.Millis
 	began    int64
-	// moment is where the account's history was when it began.
-	moment int
-	retry  bool
+	// moments are where the accounts' histories were when it began.
+	moments moments
+	retry   bool
 }
 
 // openDoors lets the customers in.
@@ -111,9 +111,15 @@ func (c *customer) pick() *request {
 	case k < 22 && c.last != nil:
 		again := *c.last
 		again.misuse, again.settled, again.tries = true, false, 0
-		again.entry.Amount++
+		if again.entry.Kind == ledger.Bulk {
+			again.entry.Operations = other(again.entry.Operations)
+		} else {
+			again.entry.Amount++
+		}
 		return &again
-	case k < 45:
+	case k < 32:
+		r.entry.Kind, r.entry.Account, r.entry.Operations = ledger.Bulk, "", w.anyOperations()
+	case k < 50:
 		r.entry.Kind, r.entry.Amount = ledger.Deposit, ledger.Amount(w.between(1, 100))
 	case k < 85 || len(w.accounts) == 1:
 		r.entry.Kind, r.entry.Amount = ledger.Withdrawal, w.anyAmount(account)
@@ -125,7 +131,7 @@ func (c *customer) pick() *request {
 	}
 	r.entry.CustomerID = c.id
 	c.requests++
-	if w.chance(0.95) {
+	if r.entry.Kind == ledger.Bulk || w.chance(0.95) {
 		r.entry.RequestID = fmt.Sprintf("%d-%d", c.id, c.requests)
 	}
 	return r
@@ -172,7 +178,7 @@ func (w *world) call(r *request, at *process, home ledger.BranchID, hops int) {
 	r.tries++
 	r.open++
 	w.open++
-	c := &call{id: w.nextCall, req: r, at: at, hops: hops, began: w.now, moment: w.oracle.moment(r.entry.Account), retry: r.tries > 1}
+	c := &call{id: w.nextCall, req: r, at: at, hops: hops, began: w.now, moments: w.oracle.moments(), retry: r.tries > 1}
 	if r.customer != nil && r.customer.sessions {
 		c.session = r.customer.session
 	}
@@ -200,7 +206,7 @@ func (w *world) call(r *request, at *process, home ledger.BranchID, hops int) {
 	e := r.entry
 	e.RecordedAt = int64(c.id) // which call it was that was carried out
 	op := replica.Operation{ID: c.id, Entry: e, Home: home, Acknowledge: r.level, Session: c.session, Deadline: c.deadline}
-	w.note("call %d at branch %d: %+v", c.id, at.id, op)
+	w.note("call %d at branch %d: %+v %+v", c.id, at.id, op, e.Operations)
 	at.feed(func(rep *replica.Replica) { rep.Submit(op) })
 }
 
@@ -262,7 +268,7 @@ func (r *request) goOn(w *world, reply replica.Reply) {
 	c := r.customer
 	final := reply.Err == nil || isInsufficient(reply.Err) || r.misuse || !r.write()
 	r.settled = r.settled || final
-	if reply.Err == nil && r.write() && r.entry.RequestID != "" && !r.misuse {
+	if reply.Err == nil && reply.Receipt.Sequence != 0 && r.entry.RequestID != "" && !r.misuse {
 		c.last = r
 	}
 	if r.open > 0 {

@@ -29,7 +29,7 @@ func (w *world) pickFaults() {
 	f.drop, f.duplicate, f.reorder, f.delay = rate(0.05), rate(0.05), rate(0.1), rate(0.05)
 	f.every = w.between(20_000, 800_000)
 	for _, action := range []func(*world){
-		crashOne, crashOne, crashAll, wipeOne, restoreOne, flipBit, failCommit, fillDisk, slowDisk, slowBranch, jumpClock,
+		crashOne, crashOne, crashAll, wipeOne, restoreOne, flipBit, flipBit, failCommit, fillDisk, slowDisk, slowBranch, jumpClock,
 		linkFlap, linkFlap, partition, partition, partitionOneWay, flood,
 	} {
 		if w.chance(0.4) {

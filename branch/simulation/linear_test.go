@@ -21,6 +21,9 @@ type history struct {
 	began   map[uint64]int64 // by call
 	ops     []porcupine.Operation
 	writes  map[uint64]int // index into ops, by call
+	// recordedAt is when a bulk was recorded, by call: what it refuses, it
+	// refuses before.
+	recordedAt map[uint64]int64
 }
 
 // deed is what an operation does: it changes the balance by an amount, or
@@ -37,7 +40,7 @@ const (
 )
 
 func recordHistory(w *world, account string) *history {
-	h := &history{w: w, account: account, began: map[uint64]int64{}, writes: map[uint64]int{}}
+	h := &history{w: w, account: account, began: map[uint64]int64{}, writes: map[uint64]int{}, recordedAt: map[uint64]int64{}}
 	w.onCall = func(c *call) { h.began[c.id] = h.moment() }
 	w.onRecord = h.recorded
 	w.onAnswer = h.answered
@@ -52,6 +55,9 @@ func (h *history) add(began int64, d deed) {
 
 // recorded notes a write, which took effect by now at the latest.
 func (h *history) recorded(e *ledger.Entry) {
+	if e.Kind == ledger.Bulk {
+		h.recordedAt[uint64(e.RecordedAt)] = h.moment()
+	}
 	h.w.oracle.effect(e, func(account int, amount ledger.Amount) {
 		if h.w.accounts[account] == h.account {
 			id := uint64(e.RecordedAt)
@@ -65,15 +71,32 @@ func (h *history) answered(c *call, reply *replica.Reply) {
 	if k, ok := h.writes[c.id]; ok && reply.Err == nil {
 		h.ops[k].Return = h.moment() // the customer knows no better
 	}
-	if c.req.entry.Account != h.account {
-		return
-	}
 	var insufficient *replica.InsufficientError
 	switch {
-	case errors.As(reply.Err, &insufficient):
-		h.add(h.began[c.id], deed{isBelow, c.req.entry.Amount})
-	case reply.Err == nil && c.req.strong:
+	case errors.As(reply.Err, &insufficient) && insufficient.Account == h.account:
+		h.add(h.began[c.id], deed{isBelow, insufficient.Amount})
+	case reply.Err == nil && c.req.strong && c.req.entry.Account == h.account:
 		h.add(h.began[c.id], deed{finds, reply.Balance})
+	case reply.Err == nil && reply.Operations != nil && !reply.Replay:
+		h.refusedPart(c, reply.Operations)
+	}
+}
+
+// refusedPart adds what the operations say that were refused as insufficient:
+// the balance was below the least that one of them needed.
+func (h *history) refusedPart(c *call, o *ledger.Operations) {
+	least, any := ledger.MaxAmount, false
+	for _, i := range o.Insufficient {
+		if o.Accounts[o.From[i]-1] == h.account {
+			least, any = min(least, needed(o, h.account, int(i))), true
+		}
+	}
+	if !any {
+		return
+	}
+	h.add(h.began[c.id], deed{isBelow, least})
+	if at, ok := h.recordedAt[c.id]; ok {
+		h.ops[len(h.ops)-1].Return = at
 	}
 }
 

@@ -180,6 +180,66 @@ var mutations = []mutation{
 		"r.recovery.state, r.recovery.reason = Halted, text", "r.recovery.reason = text", "fork",
 	},
 	{
+		"a bulk ignores a hold", "branch/replica/bulk.go",
+		"touched[k] && r.heldAccount(name) || ", "touched[k] && r.now < 0 || ", "21_bulk_hold",
+	},
+	{
+		"a bulk is refused by this view alone", "branch/replica/claim.go",
+		"r.joinCollect(name, waiter{op: first})", `if balance := r.ledger.Balance(name); first.op.Entry.Kind == ledger.Bulk {
+			r.refuse(first, &InsufficientError{Account: name, Balance: balance, Amount: amount})
+		} else {
+			r.joinCollect(name, waiter{op: first})
+		}`, "faults",
+	},
+	{
+		"a bulk refuses what is more than the escrow here", "branch/replica/bulk.go",
+		"o.RefuseBelow(p.account, insufficient.Balance)", "o.RefuseBelow(p.account, r.ledger.Escrow(p.account, r.self))", "faults",
+	},
+	{
+		"a bulk is recorded when it lacks something of one account", "branch/replica/bulk.go",
+		"if len(short) > 0 {", "if len(short) > 1 {", "faults",
+	},
+	{
+		"a bulk is posted without the overdraft check", "branch/ledger/operations.go",
+		"return t.account.escrow[i]", "return t.account.balance", "faults",
+	},
+	{
+		"what a bulk refuses once stays refused", "branch/ledger/operations.go",
+		"case from == place && amount > balance:", "case from == place && (was || amount > balance):", "faults",
+	},
+	{
+		"a bulk's operation stays insufficient after one that is unavailable", "branch/ledger/operations.go",
+		"unsure[from] = from != 0", "", "faults",
+	},
+	{
+		"a bulk that need not be whole is refused whole", "branch/replica/bulk.go",
+		"case o.AllOrNone:\n\t\treturn false", "case o.Len() > 1:\n\t\treturn false", "calm",
+	},
+	{
+		"a bulk of all or none is carried out in part", "branch/replica/bulk.go",
+		"case o.AllOrNone:\n\t\treturn false\n", "", "faults",
+	},
+	{
+		"what a bulk refuses, other copies of the request see", "branch/replica/bulk.go",
+		"e.Operations = &o\n", "_ = o\n", "faults",
+	},
+	{
+		"a bulk's request id stands for any operations", "branch/ledger/entry.go",
+		" && e.Operations.SameAs(o.Operations)", "", "faults",
+	},
+	{
+		"what is promised to a bulk is granted away", "branch/replica/claim.go",
+		"max(0, escrow-r.promisedBefore(c.Account, c.Ticket))", "escrow", "20_two_lists",
+	},
+	{
+		"what is promised to a bulk is paid out", "branch/replica/claim.go",
+		"if e.Kind != ledger.Deposit && r.promisedAway(e.Account, e.Amount, Ticket{}) {", "if e.Kind > ledger.Bulk {", "21_bulk_hold",
+	},
+	{
+		"a bulk gives up nothing that was promised", "branch/replica/bulk.go",
+		"return m.bulk == p", "return false", "calm",
+	},
+	{
 		"hello tells what is not synced", "branch/replica/propagate.go",
 		"p.out().Hello = hello\n\tr.syncApplied()", "p.out().Hello = hello", "07_wiped_disk",
 	},

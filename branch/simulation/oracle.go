@@ -26,7 +26,9 @@ type oracle struct {
 	// writer's disk, and on a majority of disks.
 	local, wide []uint64
 	wipes       []int
-	looks       int
+	// before are where the histories were when a bulk was recorded.
+	before map[ledger.Position]moments
+	looks  int
 	// forked says that two processes are one branch: nobody can tell then what
 	// is recorded, and less has to hold (see fork.go).
 	forked bool
@@ -40,7 +42,7 @@ type view struct {
 
 func newOracle(w *world) *oracle {
 	n := len(w.branches)
-	o := &oracle{w: w, requests: map[string]ledger.Position{}, index: map[string]int{}}
+	o := &oracle{w: w, requests: map[string]ledger.Position{}, index: map[string]int{}, before: map[ledger.Position]moments{}}
 	o.journals, o.local, o.wide, o.wipes = make([][]ledger.Entry, n), make([]uint64, n), make([]uint64, n), make([]int, n)
 	for i, name := range w.accounts {
 		o.index[name] = i
@@ -65,11 +67,12 @@ func (o *oracle) balance(account string) ledger.Amount {
 	return h[len(h)-1]
 }
 
-// moment returns where an account's history is now.
-func (o *oracle) moment(account string) int { return len(o.histories[o.index[account]]) - 1 }
-
 // effect calls change for each balance that an entry changes.
 func (o *oracle) effect(e *ledger.Entry, change func(account int, amount ledger.Amount)) {
+	if e.Kind == ledger.Bulk {
+		o.effectOfBulk(e.Operations, change)
+		return
+	}
 	from := o.index[e.Account]
 	switch e.Kind {
 	case ledger.Deposit:
@@ -97,6 +100,9 @@ func (o *oracle) record(i int, e *ledger.Entry) {
 			o.w.fail("a request is recorded once", "%q: %+v and %+v", e.RequestID, other, at)
 		}
 		o.requests[e.RequestID] = at
+	}
+	if e.Kind == ledger.Bulk {
+		o.before[at] = o.moments()
 	}
 	o.effect(e, func(account int, amount ledger.Amount) {
 		h := o.histories[account]
@@ -130,7 +136,7 @@ func (o *oracle) hold(p *process, i int, s *ledger.Sealed) {
 		e := &s.Batch.Entries[k]
 		known := int(e.Sequence) <= len(o.journals[i])
 		switch {
-		case known && o.journals[i][e.Sequence-1] == *e:
+		case known && sameEntry(o.journals[i][e.Sequence-1], *e):
 		case known && i == p.index && p.wiped:
 			o.forget(p, e.Sequence-1)
 			o.record(i, e)

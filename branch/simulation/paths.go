@@ -16,6 +16,7 @@ func (w *world) countMessage(m *replica.Message) {
 		w.countFrame(m)
 	case m.Claim != nil:
 		paths["claim"]++
+		w.countAccounts(m)
 	case m.ClaimAnswer != nil:
 		paths["claim answer"]++
 		if m.ClaimAnswer.Granted == 0 {
@@ -31,6 +32,18 @@ func (w *world) countMessage(m *replica.Message) {
 		if m.Collect.Hold {
 			paths["look with a hold"]++
 		}
+	}
+}
+
+// countAccounts counts the writes that claim a second account: bulks alone do.
+func (w *world) countAccounts(m *replica.Message) {
+	first, ok := w.claimed[m.Claim.Ticket]
+	switch {
+	case !ok:
+		w.claimed[m.Claim.Ticket] = m.Claim.Account
+	case first != m.Claim.Account && first != "":
+		w.claimed[m.Claim.Ticket] = "" // counted
+		w.report.Paths["bulk that waited for two accounts"]++
 	}
 }
 

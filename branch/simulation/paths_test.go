@@ -14,6 +14,8 @@ var (
 		"withdrawal: insufficient funds", "transfer: insufficient funds", "withdrawal: unavailable", "strong query: unavailable",
 		"deposit: not replicated", "withdrawal: not replicated", "deposit: replayed", "withdrawal: replayed",
 		"deposit: forwarded", "withdrawal: forwarded", "withdrawal: queue full", "misuse of a request id: other content",
+		"bulk: success", "bulk: insufficient funds", "bulk: unavailable", "bulk: replayed", "bulk: forwarded", "bulk: not replicated",
+		"bulk: connection lost",
 		"withdrawal: connection lost", "strong query: connection lost",
 	}
 	rareFaults = []string{
@@ -27,6 +29,8 @@ var (
 		"double collect retried", "look with a hold",
 		"early batch", "own batch sent again", "frame of relayed batches", "frame with a fetch", "frame that asks to sync",
 		"journal recovered from a peer", "peer suspected after a call that failed", "session ahead of the branch", "impatient retry",
+		"bulk that waited for two accounts", "bulk refused in part as insufficient", "bulk refused in part as unavailable",
+		"bulk refused altogether",
 	}
 	rareForks = []string{"branch halted", "fork found", "fork alarm at a peer", "frame with a fork alarm"}
 )

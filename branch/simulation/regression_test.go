@@ -20,6 +20,10 @@ var regressions = []struct {
 		simulation.Options{Seed: 13, Steps: 4000, Fork: true},
 		"A recovering branch kept own batches that had come early, served without them, and applied one after it had halted.",
 	},
+	{
+		simulation.Options{Seed: 1022, Steps: 840, Calm: true},
+		"A bulk was refused whole since a verdict changed which of its operations were insufficient, but refused no more of them than before.",
+	},
 }
 
 func TestRegressions(t *testing.T) {

@@ -44,6 +44,8 @@ func (w *world) verify(c *call, reply *replica.Reply) {
 	case err == nil && r.write():
 		if reply.Replay {
 			outcome = "replayed"
+		} else if reply.Receipt.Sequence == 0 {
+			outcome = "insufficient funds, or unavailable"
 		}
 		w.verifyWrite(c, reply)
 	case err == nil:
@@ -68,6 +70,9 @@ func (w *world) verify(c *call, reply *replica.Reply) {
 		w.fail("errors are this package's", "%+v: %v", r.entry, err)
 	}
 	w.report.Operations[kindOf(r)+": "+outcome]++
+	if o := r.entry.Operations; o != nil && o.Refused() > 0 {
+		w.fail("a list is not changed by being carried out", "%+v", o)
+	}
 	if took := (w.now - c.began) / 1000; w.opts.Calm && w.peerTimeout == 1000 && w.faults.latency <= 1000 && took > 450 {
 		w.fail("without a fault no call waits for a time-out", "call %d took %d ms: %v", c.id, took, replyText{reply})
 	}
@@ -100,12 +105,19 @@ func (w *world) verifyRecorded(c *call, at ledger.Position) {
 
 func (w *world) verifyWrite(c *call, reply *replica.Reply) {
 	o, r, at := w.oracle, c.req, reply.Receipt
+	if r.entry.Kind == ledger.Bulk && at.Sequence == 0 {
+		w.verifyBulk(c, reply)
+		return
+	}
 	w.verifyRecorded(c, at)
 	if r.misuse && o.requests[r.entry.RequestID] != (ledger.Position{}) && slices.Max(o.wipes) == 0 {
 		w.fail("a request id stands for one thing", "%+v", r.entry)
 	}
 	if w.failure != nil {
 		return
+	}
+	if r.entry.Kind == ledger.Bulk {
+		w.verifyBulk(c, reply)
 	}
 	i := w.processOf(at.Branch).index
 	w.verifyLevel(r.level, i, reply)
@@ -154,19 +166,26 @@ func (w *world) verifyRead(c *call, reply *replica.Reply) {
 			w.fail("a session sees what it has seen", "branch %d answers at entry %d of branch %d, the session has %d", c.at.id, l.Head(i).Sequence, s.Branch, s.Sequence)
 		}
 	}
-	if c.req.strong && !slices.Contains(o.histories[o.index[c.req.entry.Account]][c.moment:], reply.Balance) {
-		w.fail("a strong query is exact at one moment", "account %q: %d, in that time it was %v", c.req.entry.Account, reply.Balance, o.histories[o.index[c.req.entry.Account]][c.moment:])
+	account := o.index[c.req.entry.Account]
+	if seen := o.histories[account][c.moments[account]:]; c.req.strong && !slices.Contains(seen, reply.Balance) {
+		w.fail("a strong query is exact at one moment", "account %q: %d, in that time it was %v", c.req.entry.Account, reply.Balance, seen)
 	}
 }
 
 func (w *world) verifyInsufficient(c *call, err *replica.InsufficientError) {
 	o, r := w.oracle, c.req
-	least := slices.Min(o.histories[o.index[r.entry.Account]][c.moment:])
-	if least >= r.entry.Amount || least > err.Balance || err.Balance >= r.entry.Amount {
-		w.fail("insufficient funds only if so at one moment", "%+v: %v, the least in that time was %d", r.entry, err, least)
+	least, amount := o.least(err.Account, c.moments, o.moments()), r.entry.Amount
+	if r.entry.Kind == ledger.Bulk {
+		amount = needed(r.entry.Operations, err.Account, -1)
+	}
+	if least >= amount || least > err.Balance || err.Balance >= amount {
+		w.fail("insufficient funds only if so at one moment", "%+v %+v: %v, the least in that time was %d", r.entry, r.entry.Operations, err, least)
 	}
 	if at, ok := o.requests[r.entry.RequestID]; ok && !r.misuse {
 		w.fail("what is refused is not recorded", "%+v: %+v", r.entry, at)
+	}
+	if r.entry.Kind != ledger.Bulk && err.Account != r.entry.Account || r.entry.Kind == ledger.Bulk && !r.entry.Operations.AllOrNone {
+		w.fail("a refusal is of the account that was asked for", "%+v: %v", r.entry, err)
 	}
 }
 
@@ -233,5 +252,5 @@ func (t replyText) String() string {
 	if t.r.Err != nil {
 		return t.r.Err.Error()
 	}
-	return fmt.Sprintf("%+v", *t.r)
+	return fmt.Sprintf("%+v %+v", *t.r, t.r.Operations)
 }

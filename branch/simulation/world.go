@@ -60,6 +60,8 @@ type world struct {
 	customers []*customer
 	greed     float64 // how often customers want about all there is
 	accounts  []string
+	// claimed are the accounts that were claimed first under each ticket.
+	claimed map[replica.Ticket]string
 	// onCall, onRecord and onAnswer, when set, are told of each call, of each
 	// entry that its writer has on disk, and of each answer.
 	onCall   func(*call)
@@ -113,7 +115,7 @@ func (w *world) recovered(report **Report, err *error) {
 // newWorld returns a bank about to start. change may choose what the seed has
 // chosen.
 func newWorld(o Options, change func(*world)) *world {
-	w := &world{opts: o, rng: rand.New(rand.NewPCG(o.Seed, 0x70617373626f6f6b)), report: NewReport()}
+	w := &world{opts: o, rng: rand.New(rand.NewPCG(o.Seed, 0x70617373626f6f6b)), report: NewReport(), claimed: map[replica.Ticket]string{}}
 	n := o.Branches
 	if n == 0 {
 		n = 2 + w.rng.IntN(8)
@@ -128,7 +130,7 @@ func newWorld(o Options, change func(*world)) *world {
 	for i := range w.branches {
 		w.branches[i] = ledger.BranchID(i + 1)
 	}
-	w.accounts = []string{ledger.SharedAccount, "hot", "cold", "cold 2"}[:1+w.rng.IntN(4)]
+	w.accounts = []string{ledger.SharedAccount, "hot", "cold", "cold 2"}[:1+w.rng.IntN(maxAccounts)]
 	change(w)
 	w.oracle = newOracle(w)
 	for i, id := range w.branches {

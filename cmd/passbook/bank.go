@@ -16,6 +16,7 @@ import (
 	"passbook/branch"
 	"passbook/customer"
 	bankv1 "passbook/gen/bank/v1"
+	"passbook/web"
 )
 
 const (
@@ -45,12 +46,35 @@ type bankOptions struct {
 	bootstrap   bool
 	acknowledge bankv1.Acknowledge
 	peerTimeout time.Duration
+	browsers    browserOptions
 	logger      *slog.Logger
+	// faults returns what breaks the bank on purpose at the word of one of its
+	// branches; nil for nothing.
+	faults func(b *bank, id uint32) branch.Faults
 }
 
 // bank is the branches that run in this process.
 type bank struct {
+	network *network
+	// configs are what the branches were opened with, branches those that were.
+	configs  map[uint32]branch.Config
 	branches []*branch.Branch
+
+	mu sync.Mutex
+	// serving is what serve was given; nil before.
+	serving context.Context
+	// running are the branches that serve.
+	running map[uint32]*runningBranch
+	// ended is closed when none is left.
+	ended chan struct{}
+	// failures are the branches that ended though nobody stopped them.
+	failures []error
+}
+
+// runningBranch is a branch that serves until ended is closed.
+type runningBranch struct {
+	branch *branch.Branch
+	ended  chan struct{}
 }
 
 // openBank opens branches. On an error none stays open. The caller calls serve.
@@ -62,20 +86,15 @@ func openBank(o bankOptions) (*bank, error) {
 	if len(o.ids) >= manyBranches && os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(earlierGC)
 	}
+	b := &bank{network: o.network, configs: map[uint32]branch.Config{}, running: map[uint32]*runningBranch{}, ended: make(chan struct{})}
 	configs := o.configs(listeners)
-	branches := make([]*branch.Branch, len(configs))
-	errs := make([]error, len(configs))
-	slots := make(chan struct{}, opening)
-	var running sync.WaitGroup
-	for i, config := range configs {
-		slots <- struct{}{}
-		running.Go(func() {
-			defer func() { <-slots }()
-			branches[i], errs[i] = branch.Open(config)
-		})
+	for i := range configs {
+		if o.faults != nil {
+			configs[i].Faults = o.faults(b, configs[i].ID)
+		}
+		b.configs[configs[i].ID] = configs[i]
 	}
-	running.Wait()
-	b := &bank{}
+	branches, errs := openAll(configs, branch.Open)
 	for i := range branches {
 		if errs[i] != nil {
 			continue // Open has closed the listener
@@ -86,6 +105,23 @@ func openBank(o bankOptions) (*bank, error) {
 		return nil, errors.Join(err, b.close())
 	}
 	return b, nil
+}
+
+// openAll opens branches, some at a time. Each has its place in what it returns.
+func openAll(configs []branch.Config, open func(branch.Config) (*branch.Branch, error)) ([]*branch.Branch, []error) {
+	branches := make([]*branch.Branch, len(configs))
+	errs := make([]error, len(configs))
+	slots := make(chan struct{}, opening)
+	var running sync.WaitGroup
+	for i, config := range configs {
+		slots <- struct{}{}
+		running.Go(func() {
+			defer func() { <-slots }()
+			branches[i], errs[i] = open(config)
+		})
+	}
+	running.Wait()
+	return branches, errs
 }
 
 // firstOf returns the first error, and says how many more there are: what keeps
@@ -109,6 +145,7 @@ func firstOf(errs []error) error {
 func (o bankOptions) configs(listeners []net.Listener) []branch.Config {
 	configs := make([]branch.Config, len(o.ids))
 	transport := branch.NewPeerTransport()
+	page := web.Handler()
 	for i, id := range o.ids {
 		all := o.network.addressesOf(o.input.BranchIDs())
 		configs[i] = branch.Config{
@@ -123,6 +160,9 @@ func (o bankOptions) configs(listeners []net.Listener) []branch.Config {
 			// One for all: 50 branches then need 50 connections, not 1,225.
 			PeerTransport:  transport,
 			MaxConnections: connectionsEach(openFiles(), len(o.ids)),
+			Page:           page,
+			AllowedOrigins: o.browsers.origins.values,
+			AllowedHosts:   append([]string{o.network.listen}, o.browsers.hosts.values...),
 			Logger:         o.logger,
 		}
 	}
@@ -164,30 +204,44 @@ func listenForAll(n *network, ids []uint32) ([]net.Listener, error) {
 // stops by itself says so in its log and does not stop the others; serve
 // returns when none is left, with an error that names it.
 func (b *bank) serve(ctx context.Context) error {
-	errs := make([]error, len(b.branches))
-	stopped := make(chan struct{})
-	var serving sync.WaitGroup
-	for i, served := range b.branches {
-		serving.Go(func() {
-			if err := served.Serve(ctx); err != nil {
-				errs[i] = fmt.Errorf("branch %d stopped by itself: %w", served.ID(), err)
-			}
-		})
+	b.mu.Lock()
+	b.serving = ctx
+	for _, open := range b.branches {
+		b.start(open)
 	}
-	go func() {
-		serving.Wait()
-		close(stopped)
-	}()
+	b.mu.Unlock()
 	select {
-	case <-stopped:
+	case <-b.ended:
 	case <-ctx.Done():
 		select {
-		case <-stopped:
+		case <-b.ended:
 		case <-time.After(stopTimeout):
 			return fmt.Errorf("branches did not stop within %v", stopTimeout)
 		}
 	}
-	return errors.Join(errs...)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return errors.Join(b.failures...)
+}
+
+// start has a branch serve. The caller holds mu.
+func (b *bank) start(open *branch.Branch) *runningBranch {
+	r := &runningBranch{branch: open, ended: make(chan struct{})}
+	b.running[open.ID()] = r
+	go func() { // until ended, which serve waits for
+		err := open.Serve(b.serving)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if err != nil && !errors.Is(err, branch.ErrKilled) {
+			b.failures = append(b.failures, fmt.Errorf("branch %d stopped by itself: %w", open.ID(), err))
+		}
+		delete(b.running, open.ID())
+		close(r.ended)
+		if len(b.running) == 0 {
+			close(b.ended)
+		}
+	}()
+	return r
 }
 
 // close gives up branches that don't serve yet.

@@ -114,6 +114,18 @@ branch has written. It shows one page, and the token of the next, or --all.`,
 	})
 }
 
+// statementAccount is the account whose statement is asked for; empty when it is
+// a journal.
+func statementAccount(request *bankv1.ListEntriesRequest) string {
+	switch {
+	case request.GetBranch() != 0:
+		return ""
+	case request.GetAccount() == "":
+		return "shared"
+	}
+	return request.GetAccount()
+}
+
 // listEntries lists a page, or all pages from there on.
 func (a *app) listEntries(ctx context.Context, client bankv1connect.BranchServiceClient, request *bankv1.ListEntriesRequest, all, json bool) error {
 	for first := true; ; first = false {
@@ -124,7 +136,7 @@ func (a *app) listEntries(ctx context.Context, client bankv1connect.BranchServic
 		if json {
 			err = a.ui.json(reply)
 		} else {
-			err = a.ui.entries(reply, first)
+			err = a.ui.entries(reply, statementAccount(request), first)
 		}
 		next := reply.GetNextPageToken()
 		switch {

@@ -33,6 +33,8 @@ type serveOptions struct {
 	// writes a line to standard output when it is ready, and stops when its
 	// standard input ends, which also happens when its parent is killed.
 	child bool
+	// faults lets branches be broken on purpose.
+	faults bool
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -63,6 +65,7 @@ acknowledged; --bootstrap starts it without.`,
 	f.BoolVar(&o.processes, "processes", false, "serve each branch in a process of its own")
 	f.BoolVar(&o.bootstrap, "bootstrap", false, "let branches with empty data write without having heard from all others")
 	f.Var(&o.network.elsewhere, "peer", "where a branch is reached instead, as `ID=HOST:PORT`; may be repeated")
+	f.BoolVar(&o.faults, "faults", false, "let the dashboard and FaultService break branches on purpose: cut off, pause, kill, restart (loopback only)")
 	f.BoolVar(&o.child, "child", false, "this is a process of serve --processes")
 	if err := f.MarkHidden("child"); err != nil {
 		panic(err)
@@ -90,6 +93,9 @@ func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone boo
 		}
 		ids = []uint32{o.branch}
 	}
+	if err := o.checkFaults(alone); err != nil {
+		return err
+	}
 	if err := prepareData(o.serving.data); err != nil {
 		return err
 	}
@@ -101,12 +107,14 @@ func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone boo
 
 // serveHere serves branches in this process. A signal is its usual end.
 func (a *app) serveHere(ctx context.Context, in *customer.Input, ids []uint32, o *serveOptions) error {
-	ctx, release := o.untilStopped(ctx)
-	defer release()
 	logger := a.ui.logger(o.logLevel)
+	broken := a.faultsHere(ids, o, logger)
+	ctx, release := o.untilStopped(ctx, broken.listen)
+	defer release()
 	bank, err := openBank(bankOptions{
 		input: in, ids: ids, network: &o.network, data: o.serving.data, bootstrap: o.bootstrap,
-		acknowledge: o.serving.acknowledge, peerTimeout: o.serving.peerTimeout, logger: logger,
+		acknowledge: o.serving.acknowledge, peerTimeout: o.serving.peerTimeout, browsers: o.serving.browsers, logger: logger,
+		faults: broken.of,
 	})
 	if err != nil {
 		return err
@@ -164,7 +172,8 @@ func readyLine(ids []uint32) string {
 
 // untilStopped returns a context that ends when serving is to end. A child is
 // stopped by its parent alone: Ctrl-C reaches both, and the parent decides.
-func (o *serveOptions) untilStopped(ctx context.Context) (context.Context, func()) {
+// What the parent says goes to listen.
+func (o *serveOptions) untilStopped(ctx context.Context, listen func(io.Reader)) (context.Context, func()) {
 	if !o.child {
 		return interruptible(ctx, stopSignals...)
 	}
@@ -173,7 +182,7 @@ func (o *serveOptions) untilStopped(ctx context.Context) (context.Context, func(
 	ctx, cancel := context.WithCancel(ctx)
 	// Nobody waits for it: it ends with the process or with its parent.
 	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
+		listen(os.Stdin)
 		cancel()
 	}()
 	return ctx, func() {

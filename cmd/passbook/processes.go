@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +28,23 @@ type process struct {
 	// lifeline is the child's standard input: the child stops when it closes,
 	// which the system also does when this process is killed.
 	lifeline io.Closer
-	ready    bool
+	// wire carries questions about faults, over the same two pipes.
+	wire *wire
+	// ready is closed when the process is ready, ended when it has ended.
+	ready, ended chan struct{}
+	// again, killed and paused are whether it was restarted, killed or stopped
+	// on purpose.
+	again, killed, paused bool
+}
+
+// isReady tells whether the process has been ready.
+func (p *process) isReady() bool {
+	select {
+	case <-p.ready:
+		return true
+	default:
+		return false
+	}
 }
 
 // news is what a child has to tell: that it is ready, or that it has ended.
@@ -45,7 +60,15 @@ type news struct {
 type supervisor struct {
 	logger *slog.Logger
 	ids    []uint32
+	// launch starts the process of a branch.
+	launch func(id uint32) error
 	news   chan news
+	// orders are what others want to be done by the goroutine that owns this.
+	orders chan func()
+	// faults is nil if nothing is broken on purpose.
+	faults *faults
+	// over is closed when all processes have ended.
+	over chan struct{}
 	// processes are those that run.
 	processes map[uint32]*process
 	ready     int
@@ -68,10 +91,16 @@ func (a *app) serveProcesses(ctx context.Context, file string, ids []uint32, o *
 		ids:    ids,
 		// A process has at most two things to tell.
 		news:      make(chan news, 2*len(ids)),
+		orders:    make(chan func()),
+		over:      make(chan struct{}),
 		processes: make(map[uint32]*process),
 	}
+	s.launch = func(id uint32) error { return s.start(program, id, o.childArguments(file, id), a.ui.err) }
+	if o.faults {
+		s.faults = newFaults(s, ids, s.logger)
+	}
 	for _, id := range ids {
-		if err := s.start(program, id, o.childArguments(file, id), a.ui.err); err != nil {
+		if err := s.launch(id); err != nil {
 			s.failures = append(s.failures, fmt.Errorf("start branch %d: %w", id, err))
 			s.stop()
 			break
@@ -93,21 +122,31 @@ func (o *serveOptions) childArguments(file string, id uint32) []string {
 	if level := o.serving.acknowledge; level != bankv1.Acknowledge_ACKNOWLEDGE_UNSPECIFIED {
 		args = append(args, "--acknowledge="+acknowledgeWord(level))
 	}
+	if o.faults {
+		args = append(args, "--faults")
+	}
 	for peer, address := range o.network.elsewhere {
 		args = append(args, fmt.Sprintf("--peer=%d=%s", peer, address))
 	}
+	args = append(args, o.serving.browsers.arguments()...)
 	return append(args, "--", file)
 }
 
 // start starts the process of a branch.
 func (s *supervisor) start(program string, id uint32, args []string, stderr io.Writer) error {
-	p := &process{branch: id, cmd: exec.Command(program, args...)}
+	p := &process{branch: id, cmd: exec.Command(program, args...), ready: make(chan struct{}), ended: make(chan struct{})}
 	p.cmd.Stderr = stderr
 	lifeline, err := p.cmd.StdinPipe()
 	if err != nil {
 		return err
 	}
 	p.lifeline = lifeline
+	p.wire = newWire(lifeline, s.logger, func(ctx context.Context, question line) line {
+		if s.faults == nil {
+			return refuseUnknown(question)
+		}
+		return answerFor(ctx, s.faults.of(id), question)
+	})
 	said, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -123,13 +162,14 @@ func (s *supervisor) start(program string, id uint32, args []string, stderr io.W
 
 // listen passes on what a process has to tell.
 func (s *supervisor) listen(p *process, said io.Reader) {
-	lines := bufio.NewScanner(said)
-	for told := false; lines.Scan(); {
-		if lines.Text() == readyWord && !told {
+	told := false
+	p.wire.listen(said, func(text string) bool {
+		if text == readyWord && !told {
 			told = true
 			s.news <- news{from: p, ready: true}
 		}
-	}
+		return text == readyWord
+	})
 	s.news <- news{from: p, err: p.cmd.Wait()}
 }
 
@@ -138,6 +178,7 @@ func (s *supervisor) listen(p *process, said io.Reader) {
 // left.
 func (s *supervisor) supervise(ctx context.Context) {
 	done := ctx.Done()
+	defer close(s.over)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, stopSignals...)
 	defer signal.Stop(signals)
@@ -150,16 +191,18 @@ func (s *supervisor) supervise(ctx context.Context) {
 		select {
 		case n := <-s.news:
 			s.hear(n)
+		case order := <-s.orders:
+			order()
 		case <-done:
 			done = nil
 			s.logger.Info("Stopping all branches; once more Ctrl-C kills them")
 			s.stop()
 		case <-signals:
 			if received++; received > 1 {
-				s.kill("a second signal came")
+				s.killAll("a second signal came")
 			}
 		case <-overdue:
-			s.kill(fmt.Sprintf("it did not stop within %v", killTimeout))
+			s.killAll(fmt.Sprintf("it did not stop within %v", killTimeout))
 		}
 	}
 }
@@ -167,27 +210,30 @@ func (s *supervisor) supervise(ctx context.Context) {
 // hear notes what a process has to tell.
 func (s *supervisor) hear(n news) {
 	if n.ready {
-		n.from.ready = true
-		if s.ready++; s.ready == len(s.ids) {
+		close(n.from.ready)
+		if n.from.again {
+			s.logger.Info(readyLine([]uint32{n.from.branch}))
+		} else if s.ready++; s.ready == len(s.ids) {
 			s.logger.Info(readyLine(s.ids))
 		}
 		return
 	}
 	delete(s.processes, n.from.branch)
+	close(n.from.ended)
 	_ = n.from.lifeline.Close() // its reader is gone already
 	how := "exit status 0"
 	if n.err != nil {
 		how = n.err.Error()
 	}
 	switch {
-	case s.stopping && n.err == nil:
+	case n.from.killed, s.stopping && n.err == nil:
 		return
 	case s.stopping:
 		s.failures = append(s.failures, fmt.Errorf("branch %d ended: %s", n.from.branch, how))
 		return
 	}
 	s.failures = append(s.failures, fmt.Errorf("branch %d ended by itself: %s", n.from.branch, how))
-	if !n.from.ready {
+	if !n.from.isReady() && !n.from.again {
 		s.logger.Error(fmt.Sprintf("Branch %d ended before it was ready: %s; stopping all", n.from.branch, how))
 		s.stop()
 		return
@@ -199,12 +245,15 @@ func (s *supervisor) hear(n news) {
 func (s *supervisor) stop() {
 	s.stopping = true
 	for _, p := range s.processes {
+		if p.paused {
+			_ = unfreeze(p.cmd.Process)
+		}
 		_ = p.lifeline.Close() // a process that has ended needs no telling
 	}
 }
 
-// kill ends the processes that are left.
-func (s *supervisor) kill(why string) {
+// killAll ends the processes that are left.
+func (s *supervisor) killAll(why string) {
 	for _, p := range s.processes {
 		s.logger.Error(fmt.Sprintf("Branch %d is killed: %s", p.branch, why))
 		_ = p.cmd.Process.Kill() // a process that has ended needs no killing

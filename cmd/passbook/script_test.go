@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	bankv1 "passbook/gen/bank/v1"
 	"passbook/gen/bank/v1/bankv1connect"
@@ -55,6 +56,7 @@ func TestScript(t *testing.T) {
 			"signal":   signalProcess,
 			"occupy":   occupy,
 			"stuck":    stuck,
+			"submit":   submit,
 		},
 	})
 }
@@ -109,6 +111,33 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// submit PORT LIST... sends lists of operations, as JSON, on one stream; all must
+// be recorded.
+func submit(ts *testscript.TestScript, _ bool, args []string) {
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: protocols}
+	defer transport.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	stream, err := bankv1connect.NewBranchServiceClient(&http.Client{Transport: transport}, "http://"+local(args[0])).Submit(ctx)
+	ts.Check(err)
+	for _, list := range args[1:] {
+		var req bankv1.SubmitRequest
+		ts.Check(protojson.Unmarshal([]byte(list), &req))
+		ts.Check(stream.Send(&req))
+	}
+	ts.Check(stream.CloseRequest())
+	for range args[1:] {
+		res, err := stream.Receive()
+		ts.Check(err)
+		if res.GetReceipt() == nil {
+			ts.Fatalf("answered %v", res)
+		}
+	}
+	ts.Check(stream.CloseResponse())
 }
 
 // samejson FILE FILE compares two files as JSON values.

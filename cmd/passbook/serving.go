@@ -14,11 +14,13 @@ type servingOptions struct {
 	data        string
 	acknowledge bankv1.Acknowledge
 	peerTimeout time.Duration
+	browsers    browserOptions
 }
 
 // servingFlags adds the flags that run and serve have in common.
 func (o *servingOptions) servingFlags(c *cobra.Command) {
 	acknowledgeFlag(c, &o.acknowledge, "when a write counts as done that does not say so itself (default reachable)")
+	o.browsers.browserFlags(c)
 	c.Flags().DurationVar(&o.peerTimeout, "peer-timeout", branch.DefaultPeerTimeout, "how long a peer may leave entries unconfirmed before it counts as unreachable")
 }
 

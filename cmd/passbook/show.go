@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,31 +104,71 @@ func (u *ui) peers(s *bankv1.GetStatusResponse) error {
 	return t.write(u.out, u.outTerminal, true)
 }
 
-// entries tells of a page of entries; the first page has the heading.
-func (u *ui) entries(page *bankv1.ListEntriesResponse, first bool) error {
+// entries tells of a page of entries, of an account's statement or, without
+// one, of a journal; the first page has the heading.
+func (u *ui) entries(page *bankv1.ListEntriesResponse, account string, first bool) error {
 	t := table{header: []string{">RECEIPT", "TIME", "ENTRY", ">AMOUNT", ">BALANCE", ">CUSTOMER", "REQUEST ID"}}
 	for _, e := range page.GetEntries() {
-		what, amount := factText(e.GetEntry())
+		what, amount := factText(e.GetEntry(), account)
+		balance := fmt.Sprint(e.GetBalance())
+		if e.GetEntry().GetBulk() != nil && account == "" {
+			balance = "" // it is about many accounts
+		}
 		t.add(receiptText(e.GetReceipt()),
 			time.UnixMilli(e.GetEntry().GetRecordedAtUnixMs()).UTC().Format(time.DateTime),
-			what, amount, e.GetBalance(), e.GetEntry().GetCustomerId(), e.GetEntry().GetRequestId())
+			what, amount, balance, e.GetEntry().GetCustomerId(), e.GetEntry().GetRequestId())
 	}
 	return t.write(u.out, u.outTerminal, first)
 }
 
-// factText says what an entry is about, and its amount.
-func factText(e *bankv1.Entry) (what string, amount int64) {
+// factText says what an entry is about, and its amount; that of a bulk is what
+// it changed the account by, if there is one.
+func factText(e *bankv1.Entry, account string) (what, amount string) {
 	switch f := e.GetFact().(type) {
 	case *bankv1.Entry_Deposit:
-		return "deposit to " + f.Deposit.GetAccount(), f.Deposit.GetAmount()
+		return "deposit to " + f.Deposit.GetAccount(), fmt.Sprint(f.Deposit.GetAmount())
 	case *bankv1.Entry_Withdrawal:
-		return "withdrawal from " + f.Withdrawal.GetAccount(), f.Withdrawal.GetAmount()
+		return "withdrawal from " + f.Withdrawal.GetAccount(), fmt.Sprint(f.Withdrawal.GetAmount())
 	case *bankv1.Entry_Transfer:
-		return fmt.Sprintf("transfer from %s to %s", f.Transfer.GetFromAccount(), f.Transfer.GetToAccount()), f.Transfer.GetAmount()
+		return fmt.Sprintf("transfer from %s to %s", f.Transfer.GetFromAccount(), f.Transfer.GetToAccount()), fmt.Sprint(f.Transfer.GetAmount())
 	case *bankv1.Entry_Grant:
-		return fmt.Sprintf("grant of %s to branch %d", f.Grant.GetAccount(), f.Grant.GetToBranch()), f.Grant.GetAmount()
+		return fmt.Sprintf("grant of %s to branch %d", f.Grant.GetAccount(), f.Grant.GetToBranch()), fmt.Sprint(f.Grant.GetAmount())
+	case *bankv1.Entry_Bulk:
+		return bulkText(f.Bulk), bulkAmount(f.Bulk, account)
 	}
-	return "unknown", 0
+	return "unknown", "0"
+}
+
+// bulkText counts the operations of a bulk.
+func bulkText(b *bankv1.Bulk) string {
+	text := "bulk of " + count(len(b.GetAmounts()), "operation")
+	if refused := len(b.GetInsufficient()) + len(b.GetUnavailable()); refused > 0 {
+		text += fmt.Sprintf(", %d refused", refused)
+	}
+	return text
+}
+
+// bulkAmount is what a bulk changed an account by.
+func bulkAmount(b *bankv1.Bulk, account string) string {
+	place := uint32(slices.Index(b.GetAccounts(), account) + 1)
+	if place == 0 {
+		return ""
+	}
+	refused := map[uint32]bool{}
+	for _, i := range slices.Concat(b.GetInsufficient(), b.GetUnavailable()) {
+		refused[i] = true
+	}
+	var net int64
+	for i, amount := range b.GetAmounts() {
+		switch {
+		case refused[uint32(i)]:
+		case i < len(b.GetFrom()) && b.GetFrom()[i] == place:
+			net -= amount
+		case i < len(b.GetTo()) && b.GetTo()[i] == place:
+			net += amount
+		}
+	}
+	return fmt.Sprintf("%+d", net)
 }
 
 // nextPage tells how to go on, to those who read and not to those who count.

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	bankv1 "passbook/gen/bank/v1"
 	"passbook/gen/bank/v1/bankv1connect"
@@ -49,6 +52,72 @@ func TestBranchesAskedAtOnceAreBounded(t *testing.T) {
 			}
 		}
 	})
+}
+
+// notedClient is a branch that notes when it is asked, and never says enough.
+type notedClient struct {
+	bankv1connect.BranchServiceClient
+	asked *[]time.Time
+}
+
+// GetStatus answers at once.
+func (c notedClient) GetStatus(context.Context, *bankv1.GetStatusRequest) (*bankv1.GetStatusResponse, error) {
+	*c.asked = append(*c.asked, time.Now())
+	return &bankv1.GetStatusResponse{}, nil
+}
+
+// The pauses of a survey double from the shortest to the longest, and the last
+// one ends when the wait is over.
+func TestThePausesOfASurveyAreBounded(t *testing.T) {
+	const wait = 2 * time.Second
+	synctest.Test(t, func(t *testing.T) {
+		var asked []time.Time
+		s := survey{ids: []uint32{1}, clients: []bankv1connect.BranchServiceClient{notedClient{asked: &asked}}}
+		began := time.Now()
+		if _, ok := s.until(t.Context(), wait, func([]answer) bool { return false }); ok {
+			t.Error("the survey is content")
+		}
+		var want []time.Duration
+		for at, pause := time.Duration(0), 5*time.Millisecond; at < wait; pause = min(2*pause, 200*time.Millisecond) {
+			want = append(want, at)
+			at += pause
+		}
+		want = append(want, wait)
+		var got []time.Duration
+		for _, at := range asked {
+			got = append(got, at.Sub(began))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("asked after %v, want %v", got, want)
+		}
+	})
+}
+
+// A branch that does not tell its status is given up in time.
+func TestABranchThatIsAskedMustAnswerInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		s := survey{ids: []uint32{1}, clients: []bankv1connect.BranchServiceClient{silentClient{}}}
+		began := time.Now()
+		if a := s.ask(ctx)[0]; !errors.Is(a.err, context.DeadlineExceeded) {
+			t.Errorf("got %v", a.err)
+		}
+		if took := time.Since(began); took != statusTimeout {
+			t.Errorf("took %v, want %v", took, statusTimeout)
+		}
+	})
+}
+
+// silentClient is a branch that does not answer.
+type silentClient struct {
+	bankv1connect.BranchServiceClient
+}
+
+// GetStatus waits until the caller gives up.
+func (silentClient) GetStatus(ctx context.Context, _ *bankv1.GetStatusRequest) (*bankv1.GetStatusResponse, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
 }
 
 // largeBranch has a status over the bound.

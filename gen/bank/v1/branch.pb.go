@@ -250,6 +250,129 @@ func (Order) EnumDescriptor() ([]byte, []int) {
 	return file_bank_v1_branch_proto_rawDescGZIP(), []int{3}
 }
 
+// WatchScope is how much of the bank is watched.
+type WatchScope int32
+
+const (
+	// The same as WATCH_SCOPE_BANK.
+	WatchScope_WATCH_SCOPE_UNSPECIFIED WatchScope = 0
+	// All branches; this one watches the others.
+	WatchScope_WATCH_SCOPE_BANK WatchScope = 1
+	// Only the branch that is asked.
+	WatchScope_WATCH_SCOPE_BRANCH WatchScope = 2
+)
+
+// Enum value maps for WatchScope.
+var (
+	WatchScope_name = map[int32]string{
+		0: "WATCH_SCOPE_UNSPECIFIED",
+		1: "WATCH_SCOPE_BANK",
+		2: "WATCH_SCOPE_BRANCH",
+	}
+	WatchScope_value = map[string]int32{
+		"WATCH_SCOPE_UNSPECIFIED": 0,
+		"WATCH_SCOPE_BANK":        1,
+		"WATCH_SCOPE_BRANCH":      2,
+	}
+)
+
+func (x WatchScope) Enum() *WatchScope {
+	p := new(WatchScope)
+	*p = x
+	return p
+}
+
+func (x WatchScope) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (WatchScope) Descriptor() protoreflect.EnumDescriptor {
+	return file_bank_v1_branch_proto_enumTypes[4].Descriptor()
+}
+
+func (WatchScope) Type() protoreflect.EnumType {
+	return &file_bank_v1_branch_proto_enumTypes[4]
+}
+
+func (x WatchScope) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use WatchScope.Descriptor instead.
+func (WatchScope) EnumDescriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{4}
+}
+
+// BranchHealth is how a branch does, as the branch that is watched sees it.
+type BranchHealth int32
+
+const (
+	// Not known yet.
+	BranchHealth_BRANCH_HEALTH_UNSPECIFIED BranchHealth = 0
+	// It has applied every entry that is known since a second.
+	BranchHealth_BRANCH_HEALTH_AGREES BranchHealth = 1
+	// It has not, and its peers reach it.
+	BranchHealth_BRANCH_HEALTH_BEHIND BranchHealth = 2
+	// It reports, but can't exchange entries with some or all of its peers.
+	BranchHealth_BRANCH_HEALTH_CUT_OFF BranchHealth = 3
+	// It does not report: it has stopped, is stuck, or can't be reached. What
+	// the report says is what was known last.
+	BranchHealth_BRANCH_HEALTH_UNREACHABLE BranchHealth = 4
+	// It asks its peers what they hold of its journal and takes no writes yet.
+	BranchHealth_BRANCH_HEALTH_RECOVERING BranchHealth = 5
+	// It refuses writes until an operator has looked.
+	BranchHealth_BRANCH_HEALTH_HALTED BranchHealth = 6
+)
+
+// Enum value maps for BranchHealth.
+var (
+	BranchHealth_name = map[int32]string{
+		0: "BRANCH_HEALTH_UNSPECIFIED",
+		1: "BRANCH_HEALTH_AGREES",
+		2: "BRANCH_HEALTH_BEHIND",
+		3: "BRANCH_HEALTH_CUT_OFF",
+		4: "BRANCH_HEALTH_UNREACHABLE",
+		5: "BRANCH_HEALTH_RECOVERING",
+		6: "BRANCH_HEALTH_HALTED",
+	}
+	BranchHealth_value = map[string]int32{
+		"BRANCH_HEALTH_UNSPECIFIED": 0,
+		"BRANCH_HEALTH_AGREES":      1,
+		"BRANCH_HEALTH_BEHIND":      2,
+		"BRANCH_HEALTH_CUT_OFF":     3,
+		"BRANCH_HEALTH_UNREACHABLE": 4,
+		"BRANCH_HEALTH_RECOVERING":  5,
+		"BRANCH_HEALTH_HALTED":      6,
+	}
+)
+
+func (x BranchHealth) Enum() *BranchHealth {
+	p := new(BranchHealth)
+	*p = x
+	return p
+}
+
+func (x BranchHealth) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (BranchHealth) Descriptor() protoreflect.EnumDescriptor {
+	return file_bank_v1_branch_proto_enumTypes[5].Descriptor()
+}
+
+func (BranchHealth) Type() protoreflect.EnumType {
+	return &file_bank_v1_branch_proto_enumTypes[5]
+}
+
+func (x BranchHealth) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use BranchHealth.Descriptor instead.
+func (BranchHealth) EnumDescriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{5}
+}
+
 // Receipt is where a write was recorded.
 type Receipt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -866,6 +989,263 @@ func (x *TransferResponse) GetReplay() bool {
 	return false
 }
 
+// SubmitRequest is a list of at most 8192 operations, as columns: operation i
+// pays amounts[i] from one account to another. They are carried out in their
+// order, each after all before it.
+type SubmitRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The idempotency key of the list, as in DepositRequest. It must not be
+	// empty.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The accounts that from and to point at, each once; an empty name is that
+	// of the bank's shared account. Empty for the shared account alone.
+	Accounts []string `protobuf:"bytes,2,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	// For each operation the account that pays, as its place in accounts counted
+	// from 1; 0 is outside the bank: a deposit. Empty when all are 0.
+	From []uint32 `protobuf:"varint,3,rep,packed,name=from,proto3" json:"from,omitempty"`
+	// For each operation the account that is paid; 0 is outside the bank: a
+	// withdrawal. Empty when all are 0.
+	To []uint32 `protobuf:"varint,4,rep,packed,name=to,proto3" json:"to,omitempty"`
+	// For each operation the amount, greater than 0.
+	Amounts []int64 `protobuf:"varint,5,rep,packed,name=amounts,proto3" json:"amounts,omitempty"`
+	// Whether all are to be carried out, or none. Otherwise each by itself.
+	AllOrNone bool `protobuf:"varint,6,opt,name=all_or_none,json=allOrNone,proto3" json:"all_or_none,omitempty"`
+	// The branch where the request id was first used, as in DepositRequest.
+	HomeBranch uint32 `protobuf:"varint,7,opt,name=home_branch,json=homeBranch,proto3" json:"home_branch,omitempty"`
+	// When the list counts as done.
+	Acknowledge Acknowledge `protobuf:"varint,8,opt,name=acknowledge,proto3,enum=bank.v1.Acknowledge" json:"acknowledge,omitempty"`
+	// The session token of an earlier reply, as in DepositRequest.
+	Session string `protobuf:"bytes,9,opt,name=session,proto3" json:"session,omitempty"`
+	// Who asks, for statements.
+	CustomerId    int64 `protobuf:"varint,10,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubmitRequest) Reset() {
+	*x = SubmitRequest{}
+	mi := &file_bank_v1_branch_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubmitRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubmitRequest) ProtoMessage() {}
+
+func (x *SubmitRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubmitRequest.ProtoReflect.Descriptor instead.
+func (*SubmitRequest) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SubmitRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *SubmitRequest) GetAccounts() []string {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+func (x *SubmitRequest) GetFrom() []uint32 {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *SubmitRequest) GetTo() []uint32 {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *SubmitRequest) GetAmounts() []int64 {
+	if x != nil {
+		return x.Amounts
+	}
+	return nil
+}
+
+func (x *SubmitRequest) GetAllOrNone() bool {
+	if x != nil {
+		return x.AllOrNone
+	}
+	return false
+}
+
+func (x *SubmitRequest) GetHomeBranch() uint32 {
+	if x != nil {
+		return x.HomeBranch
+	}
+	return 0
+}
+
+func (x *SubmitRequest) GetAcknowledge() Acknowledge {
+	if x != nil {
+		return x.Acknowledge
+	}
+	return Acknowledge_ACKNOWLEDGE_UNSPECIFIED
+}
+
+func (x *SubmitRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SubmitRequest) GetCustomerId() int64 {
+	if x != nil {
+		return x.CustomerId
+	}
+	return 0
+}
+
+// SubmitResponse answers a list.
+type SubmitResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// That of the list.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Where the operations that were carried out are recorded; absent when none
+	// was, or when that is not known.
+	Receipt *Receipt `protobuf:"bytes,2,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	// The operations, counted from 0 and ascending, that were not carried out
+	// because at one moment during the call the balance over all branches was too
+	// small for them.
+	Insufficient []uint32 `protobuf:"varint,3,rep,packed,name=insufficient,proto3" json:"insufficient,omitempty"`
+	// Those that were not carried out because they need branches that could not
+	// be reached in time. Send them again in a new list.
+	Unavailable []uint32 `protobuf:"varint,4,rep,packed,name=unavailable,proto3" json:"unavailable,omitempty"`
+	// What the customer has seen by now; send it with the next call.
+	Session string `protobuf:"bytes,5,opt,name=session,proto3" json:"session,omitempty"`
+	// The branches that were not reachable and have not confirmed the list.
+	UnreachableBranches []uint32 `protobuf:"varint,6,rep,packed,name=unreachable_branches,json=unreachableBranches,proto3" json:"unreachable_branches,omitempty"`
+	// Whether this is the answer to an earlier list with the same id.
+	Replay bool `protobuf:"varint,7,opt,name=replay,proto3" json:"replay,omitempty"`
+	// Why the list as a whole failed, as in the other calls: the code, such as
+	// "invalid_argument"; empty when it did not. With deadline_exceeded and a
+	// receipt it is recorded, and unreachable_branches have not confirmed it.
+	ErrorCode string `protobuf:"bytes,8,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
+	// And the words.
+	Error         string `protobuf:"bytes,9,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubmitResponse) Reset() {
+	*x = SubmitResponse{}
+	mi := &file_bank_v1_branch_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubmitResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubmitResponse) ProtoMessage() {}
+
+func (x *SubmitResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubmitResponse.ProtoReflect.Descriptor instead.
+func (*SubmitResponse) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *SubmitResponse) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *SubmitResponse) GetReceipt() *Receipt {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
+func (x *SubmitResponse) GetInsufficient() []uint32 {
+	if x != nil {
+		return x.Insufficient
+	}
+	return nil
+}
+
+func (x *SubmitResponse) GetUnavailable() []uint32 {
+	if x != nil {
+		return x.Unavailable
+	}
+	return nil
+}
+
+func (x *SubmitResponse) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SubmitResponse) GetUnreachableBranches() []uint32 {
+	if x != nil {
+		return x.UnreachableBranches
+	}
+	return nil
+}
+
+func (x *SubmitResponse) GetReplay() bool {
+	if x != nil {
+		return x.Replay
+	}
+	return false
+}
+
+func (x *SubmitResponse) GetErrorCode() string {
+	if x != nil {
+		return x.ErrorCode
+	}
+	return ""
+}
+
+func (x *SubmitResponse) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
 // QueryRequest asks for a balance.
 type QueryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -884,7 +1264,7 @@ type QueryRequest struct {
 
 func (x *QueryRequest) Reset() {
 	*x = QueryRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[7]
+	mi := &file_bank_v1_branch_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -896,7 +1276,7 @@ func (x *QueryRequest) String() string {
 func (*QueryRequest) ProtoMessage() {}
 
 func (x *QueryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[7]
+	mi := &file_bank_v1_branch_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -909,7 +1289,7 @@ func (x *QueryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryRequest.ProtoReflect.Descriptor instead.
 func (*QueryRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{7}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *QueryRequest) GetAccount() string {
@@ -955,7 +1335,7 @@ type QueryResponse struct {
 
 func (x *QueryResponse) Reset() {
 	*x = QueryResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[8]
+	mi := &file_bank_v1_branch_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -967,7 +1347,7 @@ func (x *QueryResponse) String() string {
 func (*QueryResponse) ProtoMessage() {}
 
 func (x *QueryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[8]
+	mi := &file_bank_v1_branch_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -980,7 +1360,7 @@ func (x *QueryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryResponse.ProtoReflect.Descriptor instead.
 func (*QueryResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{8}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *QueryResponse) GetBalance() int64 {
@@ -1013,7 +1393,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[9]
+	mi := &file_bank_v1_branch_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1025,7 +1405,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[9]
+	mi := &file_bank_v1_branch_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1038,7 +1418,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{9}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{11}
 }
 
 // GetStatusResponse is how a branch sees itself, its peers and the accounts.
@@ -1072,7 +1452,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[10]
+	mi := &file_bank_v1_branch_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +1464,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[10]
+	mi := &file_bank_v1_branch_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +1477,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{10}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetStatusResponse) GetBranch() uint32 {
@@ -1196,7 +1576,7 @@ type PeerStatus struct {
 
 func (x *PeerStatus) Reset() {
 	*x = PeerStatus{}
-	mi := &file_bank_v1_branch_proto_msgTypes[11]
+	mi := &file_bank_v1_branch_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1208,7 +1588,7 @@ func (x *PeerStatus) String() string {
 func (*PeerStatus) ProtoMessage() {}
 
 func (x *PeerStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[11]
+	mi := &file_bank_v1_branch_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1221,7 +1601,7 @@ func (x *PeerStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerStatus.ProtoReflect.Descriptor instead.
 func (*PeerStatus) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{11}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PeerStatus) GetBranch() uint32 {
@@ -1276,7 +1656,7 @@ type AccountStatus struct {
 
 func (x *AccountStatus) Reset() {
 	*x = AccountStatus{}
-	mi := &file_bank_v1_branch_proto_msgTypes[12]
+	mi := &file_bank_v1_branch_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1668,7 @@ func (x *AccountStatus) String() string {
 func (*AccountStatus) ProtoMessage() {}
 
 func (x *AccountStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[12]
+	mi := &file_bank_v1_branch_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1681,7 @@ func (x *AccountStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountStatus.ProtoReflect.Descriptor instead.
 func (*AccountStatus) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{12}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AccountStatus) GetAccount() string {
@@ -1345,7 +1725,7 @@ type BranchEscrow struct {
 
 func (x *BranchEscrow) Reset() {
 	*x = BranchEscrow{}
-	mi := &file_bank_v1_branch_proto_msgTypes[13]
+	mi := &file_bank_v1_branch_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1357,7 +1737,7 @@ func (x *BranchEscrow) String() string {
 func (*BranchEscrow) ProtoMessage() {}
 
 func (x *BranchEscrow) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[13]
+	mi := &file_bank_v1_branch_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1370,7 +1750,7 @@ func (x *BranchEscrow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BranchEscrow.ProtoReflect.Descriptor instead.
 func (*BranchEscrow) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{13}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *BranchEscrow) GetBranch() uint32 {
@@ -1408,7 +1788,7 @@ type ListEntriesRequest struct {
 
 func (x *ListEntriesRequest) Reset() {
 	*x = ListEntriesRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[14]
+	mi := &file_bank_v1_branch_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1420,7 +1800,7 @@ func (x *ListEntriesRequest) String() string {
 func (*ListEntriesRequest) ProtoMessage() {}
 
 func (x *ListEntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[14]
+	mi := &file_bank_v1_branch_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1433,7 +1813,7 @@ func (x *ListEntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntriesRequest.ProtoReflect.Descriptor instead.
 func (*ListEntriesRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{14}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListEntriesRequest) GetAccount() string {
@@ -1484,7 +1864,7 @@ type ListEntriesResponse struct {
 
 func (x *ListEntriesResponse) Reset() {
 	*x = ListEntriesResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[15]
+	mi := &file_bank_v1_branch_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1496,7 +1876,7 @@ func (x *ListEntriesResponse) String() string {
 func (*ListEntriesResponse) ProtoMessage() {}
 
 func (x *ListEntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[15]
+	mi := &file_bank_v1_branch_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1509,7 +1889,7 @@ func (x *ListEntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntriesResponse.ProtoReflect.Descriptor instead.
 func (*ListEntriesResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{15}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListEntriesResponse) GetEntries() []*ListedEntry {
@@ -1542,7 +1922,7 @@ type ListedEntry struct {
 
 func (x *ListedEntry) Reset() {
 	*x = ListedEntry{}
-	mi := &file_bank_v1_branch_proto_msgTypes[16]
+	mi := &file_bank_v1_branch_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1554,7 +1934,7 @@ func (x *ListedEntry) String() string {
 func (*ListedEntry) ProtoMessage() {}
 
 func (x *ListedEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[16]
+	mi := &file_bank_v1_branch_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1567,7 +1947,7 @@ func (x *ListedEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListedEntry.ProtoReflect.Descriptor instead.
 func (*ListedEntry) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{16}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListedEntry) GetReceipt() *Receipt {
@@ -1607,7 +1987,7 @@ type InsufficientFunds struct {
 
 func (x *InsufficientFunds) Reset() {
 	*x = InsufficientFunds{}
-	mi := &file_bank_v1_branch_proto_msgTypes[17]
+	mi := &file_bank_v1_branch_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1619,7 +1999,7 @@ func (x *InsufficientFunds) String() string {
 func (*InsufficientFunds) ProtoMessage() {}
 
 func (x *InsufficientFunds) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[17]
+	mi := &file_bank_v1_branch_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1632,7 +2012,7 @@ func (x *InsufficientFunds) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InsufficientFunds.ProtoReflect.Descriptor instead.
 func (*InsufficientFunds) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{17}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *InsufficientFunds) GetAccount() string {
@@ -1674,7 +2054,7 @@ type EscrowUnavailable struct {
 
 func (x *EscrowUnavailable) Reset() {
 	*x = EscrowUnavailable{}
-	mi := &file_bank_v1_branch_proto_msgTypes[18]
+	mi := &file_bank_v1_branch_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1686,7 +2066,7 @@ func (x *EscrowUnavailable) String() string {
 func (*EscrowUnavailable) ProtoMessage() {}
 
 func (x *EscrowUnavailable) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[18]
+	mi := &file_bank_v1_branch_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1699,7 +2079,7 @@ func (x *EscrowUnavailable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EscrowUnavailable.ProtoReflect.Descriptor instead.
 func (*EscrowUnavailable) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{18}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *EscrowUnavailable) GetAccount() string {
@@ -1744,7 +2124,7 @@ type NotReplicated struct {
 
 func (x *NotReplicated) Reset() {
 	*x = NotReplicated{}
-	mi := &file_bank_v1_branch_proto_msgTypes[19]
+	mi := &file_bank_v1_branch_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1756,7 +2136,7 @@ func (x *NotReplicated) String() string {
 func (*NotReplicated) ProtoMessage() {}
 
 func (x *NotReplicated) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[19]
+	mi := &file_bank_v1_branch_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1769,7 +2149,7 @@ func (x *NotReplicated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotReplicated.ProtoReflect.Descriptor instead.
 func (*NotReplicated) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{19}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *NotReplicated) GetReceipt() *Receipt {
@@ -1784,6 +2164,664 @@ func (x *NotReplicated) GetMissingBranches() []uint32 {
 		return x.MissingBranches
 	}
 	return nil
+}
+
+// WatchRequest asks to watch the bank with one of its accounts.
+type WatchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The account; empty for the bank's shared account.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// How much of the bank to watch.
+	Scope         WatchScope `protobuf:"varint,2,opt,name=scope,proto3,enum=bank.v1.WatchScope" json:"scope,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchRequest) Reset() {
+	*x = WatchRequest{}
+	mi := &file_bank_v1_branch_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchRequest) ProtoMessage() {}
+
+func (x *WatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
+func (*WatchRequest) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *WatchRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *WatchRequest) GetScope() WatchScope {
+	if x != nil {
+		return x.Scope
+	}
+	return WatchScope_WATCH_SCOPE_UNSPECIFIED
+}
+
+// WatchResponse is the picture, or what changed of it. At least one comes in
+// each second, empty if need be: silence means that the branch is stuck.
+type WatchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether this is the whole picture, which replaces what was known. The
+	// first message is.
+	Complete bool `protobuf:"varint,1,opt,name=complete,proto3" json:"complete,omitempty"`
+	// The branch that is asked. In whole pictures only.
+	Branch uint32 `protobuf:"varint,2,opt,name=branch,proto3" json:"branch,omitempty"`
+	// Whether FaultService is on. In whole pictures only.
+	Faults bool `protobuf:"varint,3,opt,name=faults,proto3" json:"faults,omitempty"`
+	// What is true of the bank, in words. Not in the scope of one branch; absent
+	// when it has not changed.
+	Headline *Headline `protobuf:"bytes,4,opt,name=headline,proto3" json:"headline,omitempty"`
+	// The branches that have something new to report, in order of their ids.
+	Reports []*BranchReport `protobuf:"bytes,5,rep,name=reports,proto3" json:"reports,omitempty"`
+	// The latest writes to the account, oldest first, and those that were
+	// refused. One comes again, with its receipt, when it is applied everywhere.
+	Entries []*WatchedEntry `protobuf:"bytes,6,rep,name=entries,proto3" json:"entries,omitempty"`
+	// How many entries were left out because there were too many.
+	SkippedEntries uint64 `protobuf:"varint,7,opt,name=skipped_entries,json=skippedEntries,proto3" json:"skipped_entries,omitempty"`
+	// The seconds that have ended, oldest first; in whole pictures those of the
+	// last five minutes. Seconds in which nothing happened may be left out. One
+	// comes again when another branch has told more about it.
+	Samples       []*Sample `protobuf:"bytes,8,rep,name=samples,proto3" json:"samples,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchResponse) Reset() {
+	*x = WatchResponse{}
+	mi := &file_bank_v1_branch_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchResponse) ProtoMessage() {}
+
+func (x *WatchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
+func (*WatchResponse) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *WatchResponse) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+func (x *WatchResponse) GetBranch() uint32 {
+	if x != nil {
+		return x.Branch
+	}
+	return 0
+}
+
+func (x *WatchResponse) GetFaults() bool {
+	if x != nil {
+		return x.Faults
+	}
+	return false
+}
+
+func (x *WatchResponse) GetHeadline() *Headline {
+	if x != nil {
+		return x.Headline
+	}
+	return nil
+}
+
+func (x *WatchResponse) GetReports() []*BranchReport {
+	if x != nil {
+		return x.Reports
+	}
+	return nil
+}
+
+func (x *WatchResponse) GetEntries() []*WatchedEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *WatchResponse) GetSkippedEntries() uint64 {
+	if x != nil {
+		return x.SkippedEntries
+	}
+	return 0
+}
+
+func (x *WatchResponse) GetSamples() []*Sample {
+	if x != nil {
+		return x.Samples
+	}
+	return nil
+}
+
+// Headline is what is true of the bank, in words.
+type Headline struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "3 branches agree: 400".
+	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// Whether every branch reports and all agree.
+	Agree         bool `protobuf:"varint,2,opt,name=agree,proto3" json:"agree,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Headline) Reset() {
+	*x = Headline{}
+	mi := &file_bank_v1_branch_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Headline) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Headline) ProtoMessage() {}
+
+func (x *Headline) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Headline.ProtoReflect.Descriptor instead.
+func (*Headline) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Headline) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Headline) GetAgree() bool {
+	if x != nil {
+		return x.Agree
+	}
+	return false
+}
+
+// BranchReport is what a branch reports of itself.
+type BranchReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The branch.
+	Branch uint32 `protobuf:"varint,1,opt,name=branch,proto3" json:"branch,omitempty"`
+	// The URL it is reached at.
+	Address string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	// How it does.
+	Health BranchHealth `protobuf:"varint,3,opt,name=health,proto3,enum=bank.v1.BranchHealth" json:"health,omitempty"`
+	// Since how long, in milliseconds.
+	HealthForMs int64 `protobuf:"varint,4,opt,name=health_for_ms,json=healthForMs,proto3" json:"health_for_ms,omitempty"`
+	// What is wrong, in words; empty when nothing is.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// How many entries of the bank, known since a second, it has not applied.
+	Behind uint64 `protobuf:"varint,6,opt,name=behind,proto3" json:"behind,omitempty"`
+	// The account's balance there.
+	Balance int64 `protobuf:"varint,7,opt,name=balance,proto3" json:"balance,omitempty"`
+	// The branch's escrow of the account: what it can pay without asking.
+	Available int64 `protobuf:"varint,8,opt,name=available,proto3" json:"available,omitempty"`
+	// How far every journal is applied there. After the whole picture, only
+	// those that changed.
+	Applied []*Position `protobuf:"bytes,9,rep,name=applied,proto3" json:"applied,omitempty"`
+	// The peers with which it can't exchange entries.
+	UnreachablePeers []uint32 `protobuf:"varint,10,rep,packed,name=unreachable_peers,json=unreachablePeers,proto3" json:"unreachable_peers,omitempty"`
+	// Whether it takes writes.
+	State BranchState `protobuf:"varint,11,opt,name=state,proto3,enum=bank.v1.BranchState" json:"state,omitempty"`
+	// The number of its boot.
+	Epoch uint64 `protobuf:"varint,12,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// How long it has served, in milliseconds, when it reported.
+	UptimeMs int64 `protobuf:"varint,13,opt,name=uptime_ms,json=uptimeMs,proto3" json:"uptime_ms,omitempty"`
+	// What needs an operator.
+	Alarms []string `protobuf:"bytes,14,rep,name=alarms,proto3" json:"alarms,omitempty"`
+	// How long its entries took from the receipt until they were applied at
+	// every branch, over the last ten seconds, in microseconds: the median and
+	// the 99th percentile. 0 when there were none.
+	SpreadP50Us int64 `protobuf:"varint,15,opt,name=spread_p50_us,json=spreadP50Us,proto3" json:"spread_p50_us,omitempty"`
+	// See spread_p50_us.
+	SpreadP99Us   int64 `protobuf:"varint,16,opt,name=spread_p99_us,json=spreadP99Us,proto3" json:"spread_p99_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BranchReport) Reset() {
+	*x = BranchReport{}
+	mi := &file_bank_v1_branch_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BranchReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BranchReport) ProtoMessage() {}
+
+func (x *BranchReport) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BranchReport.ProtoReflect.Descriptor instead.
+func (*BranchReport) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *BranchReport) GetBranch() uint32 {
+	if x != nil {
+		return x.Branch
+	}
+	return 0
+}
+
+func (x *BranchReport) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *BranchReport) GetHealth() BranchHealth {
+	if x != nil {
+		return x.Health
+	}
+	return BranchHealth_BRANCH_HEALTH_UNSPECIFIED
+}
+
+func (x *BranchReport) GetHealthForMs() int64 {
+	if x != nil {
+		return x.HealthForMs
+	}
+	return 0
+}
+
+func (x *BranchReport) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *BranchReport) GetBehind() uint64 {
+	if x != nil {
+		return x.Behind
+	}
+	return 0
+}
+
+func (x *BranchReport) GetBalance() int64 {
+	if x != nil {
+		return x.Balance
+	}
+	return 0
+}
+
+func (x *BranchReport) GetAvailable() int64 {
+	if x != nil {
+		return x.Available
+	}
+	return 0
+}
+
+func (x *BranchReport) GetApplied() []*Position {
+	if x != nil {
+		return x.Applied
+	}
+	return nil
+}
+
+func (x *BranchReport) GetUnreachablePeers() []uint32 {
+	if x != nil {
+		return x.UnreachablePeers
+	}
+	return nil
+}
+
+func (x *BranchReport) GetState() BranchState {
+	if x != nil {
+		return x.State
+	}
+	return BranchState_BRANCH_STATE_UNSPECIFIED
+}
+
+func (x *BranchReport) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *BranchReport) GetUptimeMs() int64 {
+	if x != nil {
+		return x.UptimeMs
+	}
+	return 0
+}
+
+func (x *BranchReport) GetAlarms() []string {
+	if x != nil {
+		return x.Alarms
+	}
+	return nil
+}
+
+func (x *BranchReport) GetSpreadP50Us() int64 {
+	if x != nil {
+		return x.SpreadP50Us
+	}
+	return 0
+}
+
+func (x *BranchReport) GetSpreadP99Us() int64 {
+	if x != nil {
+		return x.SpreadP99Us
+	}
+	return 0
+}
+
+// WatchedEntry is a write, recorded or refused.
+type WatchedEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The branch that was asked.
+	Branch uint32 `protobuf:"varint,1,opt,name=branch,proto3" json:"branch,omitempty"`
+	// Where it was recorded; absent when it was refused.
+	Receipt *Receipt `protobuf:"bytes,2,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	// What was asked for.
+	Entry *Entry `protobuf:"bytes,3,opt,name=entry,proto3" json:"entry,omitempty"`
+	// The account's balance at the branch right after it.
+	Balance int64 `protobuf:"varint,4,opt,name=balance,proto3" json:"balance,omitempty"`
+	// How long it took from the receipt until it was applied at every branch, in
+	// microseconds; 0 as long as it is not, or when that is not known any more.
+	SpreadUs int64 `protobuf:"varint,5,opt,name=spread_us,json=spreadUs,proto3" json:"spread_us,omitempty"`
+	// Why it was refused: the code ("failed_precondition"); empty when it was
+	// not.
+	RefusalCode string `protobuf:"bytes,6,opt,name=refusal_code,json=refusalCode,proto3" json:"refusal_code,omitempty"`
+	// And the words.
+	Refusal       string `protobuf:"bytes,7,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchedEntry) Reset() {
+	*x = WatchedEntry{}
+	mi := &file_bank_v1_branch_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchedEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchedEntry) ProtoMessage() {}
+
+func (x *WatchedEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchedEntry.ProtoReflect.Descriptor instead.
+func (*WatchedEntry) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *WatchedEntry) GetBranch() uint32 {
+	if x != nil {
+		return x.Branch
+	}
+	return 0
+}
+
+func (x *WatchedEntry) GetReceipt() *Receipt {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
+func (x *WatchedEntry) GetEntry() *Entry {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+func (x *WatchedEntry) GetBalance() int64 {
+	if x != nil {
+		return x.Balance
+	}
+	return 0
+}
+
+func (x *WatchedEntry) GetSpreadUs() int64 {
+	if x != nil {
+		return x.SpreadUs
+	}
+	return 0
+}
+
+func (x *WatchedEntry) GetRefusalCode() string {
+	if x != nil {
+		return x.RefusalCode
+	}
+	return ""
+}
+
+func (x *WatchedEntry) GetRefusal() string {
+	if x != nil {
+		return x.Refusal
+	}
+	return ""
+}
+
+// Sample is one second of the bank.
+type Sample struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the second began, at the branch that is watched.
+	UnixMs int64 `protobuf:"varint,1,opt,name=unix_ms,json=unixMs,proto3" json:"unix_ms,omitempty"`
+	// The account's balance there at the end of the second.
+	Balance int64 `protobuf:"varint,2,opt,name=balance,proto3" json:"balance,omitempty"`
+	// How many entries of all branches it applied in that second.
+	Entries uint64 `protobuf:"varint,3,opt,name=entries,proto3" json:"entries,omitempty"`
+	// How long entries took from the receipt until they were applied at every
+	// branch: those for which that was so in this second, in microseconds.
+	SpreadP50Us int64 `protobuf:"varint,4,opt,name=spread_p50_us,json=spreadP50Us,proto3" json:"spread_p50_us,omitempty"`
+	// See spread_p50_us.
+	SpreadP99Us int64 `protobuf:"varint,5,opt,name=spread_p99_us,json=spreadP99Us,proto3" json:"spread_p99_us,omitempty"`
+	// The same as a histogram; in the scope of one branch only.
+	Spread        []*SpreadBucket `protobuf:"bytes,6,rep,name=spread,proto3" json:"spread,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sample) Reset() {
+	*x = Sample{}
+	mi := &file_bank_v1_branch_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sample) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sample) ProtoMessage() {}
+
+func (x *Sample) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sample.ProtoReflect.Descriptor instead.
+func (*Sample) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Sample) GetUnixMs() int64 {
+	if x != nil {
+		return x.UnixMs
+	}
+	return 0
+}
+
+func (x *Sample) GetBalance() int64 {
+	if x != nil {
+		return x.Balance
+	}
+	return 0
+}
+
+func (x *Sample) GetEntries() uint64 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
+func (x *Sample) GetSpreadP50Us() int64 {
+	if x != nil {
+		return x.SpreadP50Us
+	}
+	return 0
+}
+
+func (x *Sample) GetSpreadP99Us() int64 {
+	if x != nil {
+		return x.SpreadP99Us
+	}
+	return 0
+}
+
+func (x *Sample) GetSpread() []*SpreadBucket {
+	if x != nil {
+		return x.Spread
+	}
+	return nil
+}
+
+// SpreadBucket counts entries that took about as long.
+type SpreadBucket struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The most they took, in microseconds.
+	MostUs int64 `protobuf:"varint,1,opt,name=most_us,json=mostUs,proto3" json:"most_us,omitempty"`
+	// How many there were.
+	Count         uint64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SpreadBucket) Reset() {
+	*x = SpreadBucket{}
+	mi := &file_bank_v1_branch_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SpreadBucket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SpreadBucket) ProtoMessage() {}
+
+func (x *SpreadBucket) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SpreadBucket.ProtoReflect.Descriptor instead.
+func (*SpreadBucket) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *SpreadBucket) GetMostUs() int64 {
+	if x != nil {
+		return x.MostUs
+	}
+	return 0
+}
+
+func (x *SpreadBucket) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
 }
 
 var File_bank_v1_branch_proto protoreflect.FileDescriptor
@@ -1846,7 +2884,34 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\areceipt\x18\x02 \x01(\v2\x10.bank.v1.ReceiptR\areceipt\x12\x18\n" +
 	"\asession\x18\x03 \x01(\tR\asession\x121\n" +
 	"\x14unreachable_branches\x18\x04 \x03(\rR\x13unreachableBranches\x12\x16\n" +
-	"\x06replay\x18\x05 \x01(\bR\x06replay\"\x9b\x01\n" +
+	"\x06replay\x18\x05 \x01(\bR\x06replay\"\xbc\x02\n" +
+	"\rSubmitRequest\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12\x1a\n" +
+	"\baccounts\x18\x02 \x03(\tR\baccounts\x12\x12\n" +
+	"\x04from\x18\x03 \x03(\rR\x04from\x12\x0e\n" +
+	"\x02to\x18\x04 \x03(\rR\x02to\x12\x18\n" +
+	"\aamounts\x18\x05 \x03(\x03R\aamounts\x12\x1e\n" +
+	"\vall_or_none\x18\x06 \x01(\bR\tallOrNone\x12\x1f\n" +
+	"\vhome_branch\x18\a \x01(\rR\n" +
+	"homeBranch\x126\n" +
+	"\vacknowledge\x18\b \x01(\x0e2\x14.bank.v1.AcknowledgeR\vacknowledge\x12\x18\n" +
+	"\asession\x18\t \x01(\tR\asession\x12\x1f\n" +
+	"\vcustomer_id\x18\n" +
+	" \x01(\x03R\n" +
+	"customerId\"\xbb\x02\n" +
+	"\x0eSubmitResponse\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12*\n" +
+	"\areceipt\x18\x02 \x01(\v2\x10.bank.v1.ReceiptR\areceipt\x12\"\n" +
+	"\finsufficient\x18\x03 \x03(\rR\finsufficient\x12 \n" +
+	"\vunavailable\x18\x04 \x03(\rR\vunavailable\x12\x18\n" +
+	"\asession\x18\x05 \x01(\tR\asession\x121\n" +
+	"\x14unreachable_branches\x18\x06 \x03(\rR\x13unreachableBranches\x12\x16\n" +
+	"\x06replay\x18\a \x01(\bR\x06replay\x12\x1d\n" +
+	"\n" +
+	"error_code\x18\b \x01(\tR\terrorCode\x12\x14\n" +
+	"\x05error\x18\t \x01(\tR\x05error\"\x9b\x01\n" +
 	"\fQueryRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x126\n" +
 	"\vconsistency\x18\x02 \x01(\x0e2\x14.bank.v1.ConsistencyR\vconsistency\x12\x18\n" +
@@ -1911,7 +2976,58 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x04held\x18\x04 \x03(\v2\x15.bank.v1.BranchEscrowR\x04held\"f\n" +
 	"\rNotReplicated\x12*\n" +
 	"\areceipt\x18\x01 \x01(\v2\x10.bank.v1.ReceiptR\areceipt\x12)\n" +
-	"\x10missing_branches\x18\x02 \x03(\rR\x0fmissingBranches*\x8b\x01\n" +
+	"\x10missing_branches\x18\x02 \x03(\rR\x0fmissingBranches\"S\n" +
+	"\fWatchRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12)\n" +
+	"\x05scope\x18\x02 \x01(\x0e2\x13.bank.v1.WatchScopeR\x05scope\"\xc0\x02\n" +
+	"\rWatchResponse\x12\x1a\n" +
+	"\bcomplete\x18\x01 \x01(\bR\bcomplete\x12\x16\n" +
+	"\x06branch\x18\x02 \x01(\rR\x06branch\x12\x16\n" +
+	"\x06faults\x18\x03 \x01(\bR\x06faults\x12-\n" +
+	"\bheadline\x18\x04 \x01(\v2\x11.bank.v1.HeadlineR\bheadline\x12/\n" +
+	"\areports\x18\x05 \x03(\v2\x15.bank.v1.BranchReportR\areports\x12/\n" +
+	"\aentries\x18\x06 \x03(\v2\x15.bank.v1.WatchedEntryR\aentries\x12'\n" +
+	"\x0fskipped_entries\x18\a \x01(\x04R\x0eskippedEntries\x12)\n" +
+	"\asamples\x18\b \x03(\v2\x0f.bank.v1.SampleR\asamples\"4\n" +
+	"\bHeadline\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x14\n" +
+	"\x05agree\x18\x02 \x01(\bR\x05agree\"\x94\x04\n" +
+	"\fBranchReport\x12\x16\n" +
+	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x18\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\x12-\n" +
+	"\x06health\x18\x03 \x01(\x0e2\x15.bank.v1.BranchHealthR\x06health\x12\"\n" +
+	"\rhealth_for_ms\x18\x04 \x01(\x03R\vhealthForMs\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06behind\x18\x06 \x01(\x04R\x06behind\x12\x18\n" +
+	"\abalance\x18\a \x01(\x03R\abalance\x12\x1c\n" +
+	"\tavailable\x18\b \x01(\x03R\tavailable\x12+\n" +
+	"\aapplied\x18\t \x03(\v2\x11.bank.v1.PositionR\aapplied\x12+\n" +
+	"\x11unreachable_peers\x18\n" +
+	" \x03(\rR\x10unreachablePeers\x12*\n" +
+	"\x05state\x18\v \x01(\x0e2\x14.bank.v1.BranchStateR\x05state\x12\x14\n" +
+	"\x05epoch\x18\f \x01(\x04R\x05epoch\x12\x1b\n" +
+	"\tuptime_ms\x18\r \x01(\x03R\buptimeMs\x12\x16\n" +
+	"\x06alarms\x18\x0e \x03(\tR\x06alarms\x12\"\n" +
+	"\rspread_p50_us\x18\x0f \x01(\x03R\vspreadP50Us\x12\"\n" +
+	"\rspread_p99_us\x18\x10 \x01(\x03R\vspreadP99Us\"\xec\x01\n" +
+	"\fWatchedEntry\x12\x16\n" +
+	"\x06branch\x18\x01 \x01(\rR\x06branch\x12*\n" +
+	"\areceipt\x18\x02 \x01(\v2\x10.bank.v1.ReceiptR\areceipt\x12$\n" +
+	"\x05entry\x18\x03 \x01(\v2\x0e.bank.v1.EntryR\x05entry\x12\x18\n" +
+	"\abalance\x18\x04 \x01(\x03R\abalance\x12\x1b\n" +
+	"\tspread_us\x18\x05 \x01(\x03R\bspreadUs\x12!\n" +
+	"\frefusal_code\x18\x06 \x01(\tR\vrefusalCode\x12\x18\n" +
+	"\arefusal\x18\a \x01(\tR\arefusal\"\xcc\x01\n" +
+	"\x06Sample\x12\x17\n" +
+	"\aunix_ms\x18\x01 \x01(\x03R\x06unixMs\x12\x18\n" +
+	"\abalance\x18\x02 \x01(\x03R\abalance\x12\x18\n" +
+	"\aentries\x18\x03 \x01(\x04R\aentries\x12\"\n" +
+	"\rspread_p50_us\x18\x04 \x01(\x03R\vspreadP50Us\x12\"\n" +
+	"\rspread_p99_us\x18\x05 \x01(\x03R\vspreadP99Us\x12-\n" +
+	"\x06spread\x18\x06 \x03(\v2\x15.bank.v1.SpreadBucketR\x06spread\"=\n" +
+	"\fSpreadBucket\x12\x17\n" +
+	"\amost_us\x18\x01 \x01(\x03R\x06mostUs\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count*\x8b\x01\n" +
 	"\vAcknowledge\x12\x1b\n" +
 	"\x17ACKNOWLEDGE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11ACKNOWLEDGE_LOCAL\x10\x01\x12\x19\n" +
@@ -1930,14 +3046,29 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x05Order\x12\x15\n" +
 	"\x11ORDER_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12ORDER_OLDEST_FIRST\x10\x01\x12\x16\n" +
-	"\x12ORDER_NEWEST_FIRST\x10\x022\xa4\x03\n" +
+	"\x12ORDER_NEWEST_FIRST\x10\x02*W\n" +
+	"\n" +
+	"WatchScope\x12\x1b\n" +
+	"\x17WATCH_SCOPE_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10WATCH_SCOPE_BANK\x10\x01\x12\x16\n" +
+	"\x12WATCH_SCOPE_BRANCH\x10\x02*\xd3\x01\n" +
+	"\fBranchHealth\x12\x1d\n" +
+	"\x19BRANCH_HEALTH_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14BRANCH_HEALTH_AGREES\x10\x01\x12\x18\n" +
+	"\x14BRANCH_HEALTH_BEHIND\x10\x02\x12\x19\n" +
+	"\x15BRANCH_HEALTH_CUT_OFF\x10\x03\x12\x1d\n" +
+	"\x19BRANCH_HEALTH_UNREACHABLE\x10\x04\x12\x1c\n" +
+	"\x18BRANCH_HEALTH_RECOVERING\x10\x05\x12\x18\n" +
+	"\x14BRANCH_HEALTH_HALTED\x10\x062\xa2\x04\n" +
 	"\rBranchService\x12<\n" +
 	"\aDeposit\x12\x17.bank.v1.DepositRequest\x1a\x18.bank.v1.DepositResponse\x12?\n" +
 	"\bWithdraw\x12\x18.bank.v1.WithdrawRequest\x1a\x19.bank.v1.WithdrawResponse\x12?\n" +
-	"\bTransfer\x12\x18.bank.v1.TransferRequest\x1a\x19.bank.v1.TransferResponse\x12;\n" +
+	"\bTransfer\x12\x18.bank.v1.TransferRequest\x1a\x19.bank.v1.TransferResponse\x12=\n" +
+	"\x06Submit\x12\x16.bank.v1.SubmitRequest\x1a\x17.bank.v1.SubmitResponse(\x010\x01\x12;\n" +
 	"\x05Query\x12\x15.bank.v1.QueryRequest\x1a\x16.bank.v1.QueryResponse\"\x03\x90\x02\x01\x12G\n" +
 	"\tGetStatus\x12\x19.bank.v1.GetStatusRequest\x1a\x1a.bank.v1.GetStatusResponse\"\x03\x90\x02\x01\x12M\n" +
-	"\vListEntries\x12\x1b.bank.v1.ListEntriesRequest\x1a\x1c.bank.v1.ListEntriesResponse\"\x03\x90\x02\x01Bt\n" +
+	"\vListEntries\x12\x1b.bank.v1.ListEntriesRequest\x1a\x1c.bank.v1.ListEntriesResponse\"\x03\x90\x02\x01\x12=\n" +
+	"\x05Watch\x12\x15.bank.v1.WatchRequest\x1a\x16.bank.v1.WatchResponse\"\x03\x90\x02\x010\x01Bt\n" +
 	"\vcom.bank.v1B\vBranchProtoP\x01Z\x1bpassbook/gen/bank/v1;bankv1\xa2\x02\x03BXX\xaa\x02\aBank.V1\xca\x02\aBank\\V1\xe2\x02\x13Bank\\V1\\GPBMetadata\xea\x02\bBank::V1b\x06proto3"
 
 var (
@@ -1952,72 +3083,100 @@ func file_bank_v1_branch_proto_rawDescGZIP() []byte {
 	return file_bank_v1_branch_proto_rawDescData
 }
 
-var file_bank_v1_branch_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_bank_v1_branch_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_bank_v1_branch_proto_goTypes = []any{
 	(Acknowledge)(0),            // 0: bank.v1.Acknowledge
 	(Consistency)(0),            // 1: bank.v1.Consistency
 	(BranchState)(0),            // 2: bank.v1.BranchState
 	(Order)(0),                  // 3: bank.v1.Order
-	(*Receipt)(nil),             // 4: bank.v1.Receipt
-	(*DepositRequest)(nil),      // 5: bank.v1.DepositRequest
-	(*DepositResponse)(nil),     // 6: bank.v1.DepositResponse
-	(*WithdrawRequest)(nil),     // 7: bank.v1.WithdrawRequest
-	(*WithdrawResponse)(nil),    // 8: bank.v1.WithdrawResponse
-	(*TransferRequest)(nil),     // 9: bank.v1.TransferRequest
-	(*TransferResponse)(nil),    // 10: bank.v1.TransferResponse
-	(*QueryRequest)(nil),        // 11: bank.v1.QueryRequest
-	(*QueryResponse)(nil),       // 12: bank.v1.QueryResponse
-	(*GetStatusRequest)(nil),    // 13: bank.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),   // 14: bank.v1.GetStatusResponse
-	(*PeerStatus)(nil),          // 15: bank.v1.PeerStatus
-	(*AccountStatus)(nil),       // 16: bank.v1.AccountStatus
-	(*BranchEscrow)(nil),        // 17: bank.v1.BranchEscrow
-	(*ListEntriesRequest)(nil),  // 18: bank.v1.ListEntriesRequest
-	(*ListEntriesResponse)(nil), // 19: bank.v1.ListEntriesResponse
-	(*ListedEntry)(nil),         // 20: bank.v1.ListedEntry
-	(*InsufficientFunds)(nil),   // 21: bank.v1.InsufficientFunds
-	(*EscrowUnavailable)(nil),   // 22: bank.v1.EscrowUnavailable
-	(*NotReplicated)(nil),       // 23: bank.v1.NotReplicated
-	(*Position)(nil),            // 24: bank.v1.Position
-	(*Entry)(nil),               // 25: bank.v1.Entry
+	(WatchScope)(0),             // 4: bank.v1.WatchScope
+	(BranchHealth)(0),           // 5: bank.v1.BranchHealth
+	(*Receipt)(nil),             // 6: bank.v1.Receipt
+	(*DepositRequest)(nil),      // 7: bank.v1.DepositRequest
+	(*DepositResponse)(nil),     // 8: bank.v1.DepositResponse
+	(*WithdrawRequest)(nil),     // 9: bank.v1.WithdrawRequest
+	(*WithdrawResponse)(nil),    // 10: bank.v1.WithdrawResponse
+	(*TransferRequest)(nil),     // 11: bank.v1.TransferRequest
+	(*TransferResponse)(nil),    // 12: bank.v1.TransferResponse
+	(*SubmitRequest)(nil),       // 13: bank.v1.SubmitRequest
+	(*SubmitResponse)(nil),      // 14: bank.v1.SubmitResponse
+	(*QueryRequest)(nil),        // 15: bank.v1.QueryRequest
+	(*QueryResponse)(nil),       // 16: bank.v1.QueryResponse
+	(*GetStatusRequest)(nil),    // 17: bank.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),   // 18: bank.v1.GetStatusResponse
+	(*PeerStatus)(nil),          // 19: bank.v1.PeerStatus
+	(*AccountStatus)(nil),       // 20: bank.v1.AccountStatus
+	(*BranchEscrow)(nil),        // 21: bank.v1.BranchEscrow
+	(*ListEntriesRequest)(nil),  // 22: bank.v1.ListEntriesRequest
+	(*ListEntriesResponse)(nil), // 23: bank.v1.ListEntriesResponse
+	(*ListedEntry)(nil),         // 24: bank.v1.ListedEntry
+	(*InsufficientFunds)(nil),   // 25: bank.v1.InsufficientFunds
+	(*EscrowUnavailable)(nil),   // 26: bank.v1.EscrowUnavailable
+	(*NotReplicated)(nil),       // 27: bank.v1.NotReplicated
+	(*WatchRequest)(nil),        // 28: bank.v1.WatchRequest
+	(*WatchResponse)(nil),       // 29: bank.v1.WatchResponse
+	(*Headline)(nil),            // 30: bank.v1.Headline
+	(*BranchReport)(nil),        // 31: bank.v1.BranchReport
+	(*WatchedEntry)(nil),        // 32: bank.v1.WatchedEntry
+	(*Sample)(nil),              // 33: bank.v1.Sample
+	(*SpreadBucket)(nil),        // 34: bank.v1.SpreadBucket
+	(*Position)(nil),            // 35: bank.v1.Position
+	(*Entry)(nil),               // 36: bank.v1.Entry
 }
 var file_bank_v1_branch_proto_depIdxs = []int32{
 	0,  // 0: bank.v1.DepositRequest.acknowledge:type_name -> bank.v1.Acknowledge
-	4,  // 1: bank.v1.DepositResponse.receipt:type_name -> bank.v1.Receipt
+	6,  // 1: bank.v1.DepositResponse.receipt:type_name -> bank.v1.Receipt
 	0,  // 2: bank.v1.WithdrawRequest.acknowledge:type_name -> bank.v1.Acknowledge
-	4,  // 3: bank.v1.WithdrawResponse.receipt:type_name -> bank.v1.Receipt
+	6,  // 3: bank.v1.WithdrawResponse.receipt:type_name -> bank.v1.Receipt
 	0,  // 4: bank.v1.TransferRequest.acknowledge:type_name -> bank.v1.Acknowledge
-	4,  // 5: bank.v1.TransferResponse.receipt:type_name -> bank.v1.Receipt
-	1,  // 6: bank.v1.QueryRequest.consistency:type_name -> bank.v1.Consistency
-	2,  // 7: bank.v1.GetStatusResponse.state:type_name -> bank.v1.BranchState
-	24, // 8: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
-	15, // 9: bank.v1.GetStatusResponse.peers:type_name -> bank.v1.PeerStatus
-	16, // 10: bank.v1.GetStatusResponse.accounts:type_name -> bank.v1.AccountStatus
-	17, // 11: bank.v1.AccountStatus.escrow:type_name -> bank.v1.BranchEscrow
-	3,  // 12: bank.v1.ListEntriesRequest.order:type_name -> bank.v1.Order
-	20, // 13: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
-	4,  // 14: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
-	25, // 15: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
-	17, // 16: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
-	4,  // 17: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
-	5,  // 18: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
-	7,  // 19: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
-	9,  // 20: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
-	11, // 21: bank.v1.BranchService.Query:input_type -> bank.v1.QueryRequest
-	13, // 22: bank.v1.BranchService.GetStatus:input_type -> bank.v1.GetStatusRequest
-	18, // 23: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
-	6,  // 24: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
-	8,  // 25: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
-	10, // 26: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
-	12, // 27: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
-	14, // 28: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
-	19, // 29: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
-	24, // [24:30] is the sub-list for method output_type
-	18, // [18:24] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	6,  // 5: bank.v1.TransferResponse.receipt:type_name -> bank.v1.Receipt
+	0,  // 6: bank.v1.SubmitRequest.acknowledge:type_name -> bank.v1.Acknowledge
+	6,  // 7: bank.v1.SubmitResponse.receipt:type_name -> bank.v1.Receipt
+	1,  // 8: bank.v1.QueryRequest.consistency:type_name -> bank.v1.Consistency
+	2,  // 9: bank.v1.GetStatusResponse.state:type_name -> bank.v1.BranchState
+	35, // 10: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
+	19, // 11: bank.v1.GetStatusResponse.peers:type_name -> bank.v1.PeerStatus
+	20, // 12: bank.v1.GetStatusResponse.accounts:type_name -> bank.v1.AccountStatus
+	21, // 13: bank.v1.AccountStatus.escrow:type_name -> bank.v1.BranchEscrow
+	3,  // 14: bank.v1.ListEntriesRequest.order:type_name -> bank.v1.Order
+	24, // 15: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
+	6,  // 16: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
+	36, // 17: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
+	21, // 18: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
+	6,  // 19: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
+	4,  // 20: bank.v1.WatchRequest.scope:type_name -> bank.v1.WatchScope
+	30, // 21: bank.v1.WatchResponse.headline:type_name -> bank.v1.Headline
+	31, // 22: bank.v1.WatchResponse.reports:type_name -> bank.v1.BranchReport
+	32, // 23: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
+	33, // 24: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
+	5,  // 25: bank.v1.BranchReport.health:type_name -> bank.v1.BranchHealth
+	35, // 26: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
+	2,  // 27: bank.v1.BranchReport.state:type_name -> bank.v1.BranchState
+	6,  // 28: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
+	36, // 29: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
+	34, // 30: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
+	7,  // 31: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
+	9,  // 32: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
+	11, // 33: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
+	13, // 34: bank.v1.BranchService.Submit:input_type -> bank.v1.SubmitRequest
+	15, // 35: bank.v1.BranchService.Query:input_type -> bank.v1.QueryRequest
+	17, // 36: bank.v1.BranchService.GetStatus:input_type -> bank.v1.GetStatusRequest
+	22, // 37: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
+	28, // 38: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
+	8,  // 39: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
+	10, // 40: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
+	12, // 41: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
+	14, // 42: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
+	16, // 43: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
+	18, // 44: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
+	23, // 45: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
+	29, // 46: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
+	39, // [39:47] is the sub-list for method output_type
+	31, // [31:39] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_branch_proto_init() }
@@ -2031,8 +3190,8 @@ func file_bank_v1_branch_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_branch_proto_rawDesc), len(file_bank_v1_branch_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   20,
+			NumEnums:      6,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -45,6 +45,7 @@ type Entry struct {
 	//	*Entry_Withdrawal
 	//	*Entry_Transfer
 	//	*Entry_Grant
+	//	*Entry_Bulk
 	Fact          isEntry_Fact `protobuf_oneof:"fact"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -158,6 +159,15 @@ func (x *Entry) GetGrant() *Grant {
 	return nil
 }
 
+func (x *Entry) GetBulk() *Bulk {
+	if x != nil {
+		if x, ok := x.Fact.(*Entry_Bulk); ok {
+			return x.Bulk
+		}
+	}
+	return nil
+}
+
 type isEntry_Fact interface {
 	isEntry_Fact()
 }
@@ -182,6 +192,11 @@ type Entry_Grant struct {
 	Grant *Grant `protobuf:"bytes,9,opt,name=grant,proto3,oneof"`
 }
 
+type Entry_Bulk struct {
+	// Many deposits, withdrawals and transfers at once.
+	Bulk *Bulk `protobuf:"bytes,10,opt,name=bulk,proto3,oneof"`
+}
+
 func (*Entry_Deposit) isEntry_Fact() {}
 
 func (*Entry_Withdrawal) isEntry_Fact() {}
@@ -189,6 +204,8 @@ func (*Entry_Withdrawal) isEntry_Fact() {}
 func (*Entry_Transfer) isEntry_Fact() {}
 
 func (*Entry_Grant) isEntry_Fact() {}
+
+func (*Entry_Bulk) isEntry_Fact() {}
 
 // Deposit adds an amount to an account, and to the writer's escrow of it.
 type Deposit struct {
@@ -429,6 +446,112 @@ func (x *Grant) GetAmount() int64 {
 	return 0
 }
 
+// Bulk is a list of operations that were recorded as one entry. They are
+// columns: operation i pays amounts[i] from one account to another, in order.
+type Bulk struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The names of the accounts, ascending, each once.
+	Accounts []string `protobuf:"bytes,1,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	// For each operation the account that pays, as its place in accounts counted
+	// from 1; 0 is outside the bank: a deposit. Empty when all are 0.
+	From []uint32 `protobuf:"varint,2,rep,packed,name=from,proto3" json:"from,omitempty"`
+	// For each operation the account that is paid; 0 is outside the bank: a
+	// withdrawal. Empty when all are 0.
+	To []uint32 `protobuf:"varint,3,rep,packed,name=to,proto3" json:"to,omitempty"`
+	// For each operation the amount, greater than 0, in the smallest unit of the
+	// currency.
+	Amounts []int64 `protobuf:"varint,4,rep,packed,name=amounts,proto3" json:"amounts,omitempty"`
+	// Whether all were to be carried out, or none.
+	AllOrNone bool `protobuf:"varint,5,opt,name=all_or_none,json=allOrNone,proto3" json:"all_or_none,omitempty"`
+	// The operations, counted from 0 and ascending, that were not carried out
+	// because the balance over all branches was too small.
+	Insufficient []uint32 `protobuf:"varint,6,rep,packed,name=insufficient,proto3" json:"insufficient,omitempty"`
+	// Those that were not carried out because that needed branches that could
+	// not be reached.
+	Unavailable   []uint32 `protobuf:"varint,7,rep,packed,name=unavailable,proto3" json:"unavailable,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Bulk) Reset() {
+	*x = Bulk{}
+	mi := &file_bank_v1_journal_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Bulk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Bulk) ProtoMessage() {}
+
+func (x *Bulk) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_journal_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Bulk.ProtoReflect.Descriptor instead.
+func (*Bulk) Descriptor() ([]byte, []int) {
+	return file_bank_v1_journal_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Bulk) GetAccounts() []string {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+func (x *Bulk) GetFrom() []uint32 {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Bulk) GetTo() []uint32 {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *Bulk) GetAmounts() []int64 {
+	if x != nil {
+		return x.Amounts
+	}
+	return nil
+}
+
+func (x *Bulk) GetAllOrNone() bool {
+	if x != nil {
+		return x.AllOrNone
+	}
+	return false
+}
+
+func (x *Bulk) GetInsufficient() []uint32 {
+	if x != nil {
+		return x.Insufficient
+	}
+	return nil
+}
+
+func (x *Bulk) GetUnavailable() []uint32 {
+	if x != nil {
+		return x.Unavailable
+	}
+	return nil
+}
+
 // Position is how far a journal goes: the sequence of its last entry.
 type Position struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -445,7 +568,7 @@ type Position struct {
 
 func (x *Position) Reset() {
 	*x = Position{}
-	mi := &file_bank_v1_journal_proto_msgTypes[5]
+	mi := &file_bank_v1_journal_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -457,7 +580,7 @@ func (x *Position) String() string {
 func (*Position) ProtoMessage() {}
 
 func (x *Position) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_journal_proto_msgTypes[5]
+	mi := &file_bank_v1_journal_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -470,7 +593,7 @@ func (x *Position) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Position.ProtoReflect.Descriptor instead.
 func (*Position) Descriptor() ([]byte, []int) {
-	return file_bank_v1_journal_proto_rawDescGZIP(), []int{5}
+	return file_bank_v1_journal_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Position) GetBranch() uint32 {
@@ -518,7 +641,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_bank_v1_journal_proto_msgTypes[6]
+	mi := &file_bank_v1_journal_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -530,7 +653,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_journal_proto_msgTypes[6]
+	mi := &file_bank_v1_journal_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -543,7 +666,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_bank_v1_journal_proto_rawDescGZIP(), []int{6}
+	return file_bank_v1_journal_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Batch) GetBranch() uint32 {
@@ -602,7 +725,7 @@ type SealedBatch struct {
 
 func (x *SealedBatch) Reset() {
 	*x = SealedBatch{}
-	mi := &file_bank_v1_journal_proto_msgTypes[7]
+	mi := &file_bank_v1_journal_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -614,7 +737,7 @@ func (x *SealedBatch) String() string {
 func (*SealedBatch) ProtoMessage() {}
 
 func (x *SealedBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_journal_proto_msgTypes[7]
+	mi := &file_bank_v1_journal_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -627,7 +750,7 @@ func (x *SealedBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SealedBatch.ProtoReflect.Descriptor instead.
 func (*SealedBatch) Descriptor() ([]byte, []int) {
-	return file_bank_v1_journal_proto_rawDescGZIP(), []int{7}
+	return file_bank_v1_journal_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SealedBatch) GetBatch() []byte {
@@ -655,7 +778,7 @@ type Session struct {
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_bank_v1_journal_proto_msgTypes[8]
+	mi := &file_bank_v1_journal_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -667,7 +790,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_journal_proto_msgTypes[8]
+	mi := &file_bank_v1_journal_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -680,7 +803,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_bank_v1_journal_proto_rawDescGZIP(), []int{8}
+	return file_bank_v1_journal_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Session) GetPositions() []*Position {
@@ -694,7 +817,7 @@ var File_bank_v1_journal_proto protoreflect.FileDescriptor
 
 const file_bank_v1_journal_proto_rawDesc = "" +
 	"\n" +
-	"\x15bank/v1/journal.proto\x12\abank.v1\"\xee\x02\n" +
+	"\x15bank/v1/journal.proto\x12\abank.v1\"\x93\x03\n" +
 	"\x05Entry\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x14\n" +
 	"\x05clock\x18\x02 \x01(\x04R\x05clock\x12-\n" +
@@ -708,7 +831,9 @@ const file_bank_v1_journal_proto_rawDesc = "" +
 	"withdrawal\x18\a \x01(\v2\x13.bank.v1.WithdrawalH\x00R\n" +
 	"withdrawal\x12/\n" +
 	"\btransfer\x18\b \x01(\v2\x11.bank.v1.TransferH\x00R\btransfer\x12&\n" +
-	"\x05grant\x18\t \x01(\v2\x0e.bank.v1.GrantH\x00R\x05grantB\x06\n" +
+	"\x05grant\x18\t \x01(\v2\x0e.bank.v1.GrantH\x00R\x05grant\x12#\n" +
+	"\x04bulk\x18\n" +
+	" \x01(\v2\r.bank.v1.BulkH\x00R\x04bulkB\x06\n" +
 	"\x04fact\";\n" +
 	"\aDeposit\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x16\n" +
@@ -725,7 +850,15 @@ const file_bank_v1_journal_proto_rawDesc = "" +
 	"\x05Grant\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x1b\n" +
 	"\tto_branch\x18\x02 \x01(\rR\btoBranch\x12\x16\n" +
-	"\x06amount\x18\x03 \x01(\x03R\x06amount\"R\n" +
+	"\x06amount\x18\x03 \x01(\x03R\x06amount\"\xc6\x01\n" +
+	"\x04Bulk\x12\x1a\n" +
+	"\baccounts\x18\x01 \x03(\tR\baccounts\x12\x12\n" +
+	"\x04from\x18\x02 \x03(\rR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x03(\rR\x02to\x12\x18\n" +
+	"\aamounts\x18\x04 \x03(\x03R\aamounts\x12\x1e\n" +
+	"\vall_or_none\x18\x05 \x01(\bR\tallOrNone\x12\"\n" +
+	"\finsufficient\x18\x06 \x03(\rR\finsufficient\x12 \n" +
+	"\vunavailable\x18\a \x03(\rR\vunavailable\"R\n" +
 	"\bPosition\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x12\n" +
@@ -756,31 +889,33 @@ func file_bank_v1_journal_proto_rawDescGZIP() []byte {
 	return file_bank_v1_journal_proto_rawDescData
 }
 
-var file_bank_v1_journal_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_bank_v1_journal_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_bank_v1_journal_proto_goTypes = []any{
 	(*Entry)(nil),       // 0: bank.v1.Entry
 	(*Deposit)(nil),     // 1: bank.v1.Deposit
 	(*Withdrawal)(nil),  // 2: bank.v1.Withdrawal
 	(*Transfer)(nil),    // 3: bank.v1.Transfer
 	(*Grant)(nil),       // 4: bank.v1.Grant
-	(*Position)(nil),    // 5: bank.v1.Position
-	(*Batch)(nil),       // 6: bank.v1.Batch
-	(*SealedBatch)(nil), // 7: bank.v1.SealedBatch
-	(*Session)(nil),     // 8: bank.v1.Session
+	(*Bulk)(nil),        // 5: bank.v1.Bulk
+	(*Position)(nil),    // 6: bank.v1.Position
+	(*Batch)(nil),       // 7: bank.v1.Batch
+	(*SealedBatch)(nil), // 8: bank.v1.SealedBatch
+	(*Session)(nil),     // 9: bank.v1.Session
 }
 var file_bank_v1_journal_proto_depIdxs = []int32{
 	1, // 0: bank.v1.Entry.deposit:type_name -> bank.v1.Deposit
 	2, // 1: bank.v1.Entry.withdrawal:type_name -> bank.v1.Withdrawal
 	3, // 2: bank.v1.Entry.transfer:type_name -> bank.v1.Transfer
 	4, // 3: bank.v1.Entry.grant:type_name -> bank.v1.Grant
-	0, // 4: bank.v1.Batch.entries:type_name -> bank.v1.Entry
-	5, // 5: bank.v1.Batch.after:type_name -> bank.v1.Position
-	5, // 6: bank.v1.Session.positions:type_name -> bank.v1.Position
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	5, // 4: bank.v1.Entry.bulk:type_name -> bank.v1.Bulk
+	0, // 5: bank.v1.Batch.entries:type_name -> bank.v1.Entry
+	6, // 6: bank.v1.Batch.after:type_name -> bank.v1.Position
+	6, // 7: bank.v1.Session.positions:type_name -> bank.v1.Position
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_journal_proto_init() }
@@ -793,6 +928,7 @@ func file_bank_v1_journal_proto_init() {
 		(*Entry_Withdrawal)(nil),
 		(*Entry_Transfer)(nil),
 		(*Entry_Grant)(nil),
+		(*Entry_Bulk)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -800,7 +936,7 @@ func file_bank_v1_journal_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_journal_proto_rawDesc), len(file_bank_v1_journal_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -41,6 +41,8 @@ const (
 	BranchServiceWithdrawProcedure = "/bank.v1.BranchService/Withdraw"
 	// BranchServiceTransferProcedure is the fully-qualified name of the BranchService's Transfer RPC.
 	BranchServiceTransferProcedure = "/bank.v1.BranchService/Transfer"
+	// BranchServiceSubmitProcedure is the fully-qualified name of the BranchService's Submit RPC.
+	BranchServiceSubmitProcedure = "/bank.v1.BranchService/Submit"
 	// BranchServiceQueryProcedure is the fully-qualified name of the BranchService's Query RPC.
 	BranchServiceQueryProcedure = "/bank.v1.BranchService/Query"
 	// BranchServiceGetStatusProcedure is the fully-qualified name of the BranchService's GetStatus RPC.
@@ -48,6 +50,8 @@ const (
 	// BranchServiceListEntriesProcedure is the fully-qualified name of the BranchService's ListEntries
 	// RPC.
 	BranchServiceListEntriesProcedure = "/bank.v1.BranchService/ListEntries"
+	// BranchServiceWatchProcedure is the fully-qualified name of the BranchService's Watch RPC.
+	BranchServiceWatchProcedure = "/bank.v1.BranchService/Watch"
 )
 
 // BranchServiceClient is a client for the bank.v1.BranchService service.
@@ -71,6 +75,17 @@ type BranchServiceClient interface {
 	//
 	// Errors: those of Withdraw.
 	Transfer(context.Context, *v1.TransferRequest) (*v1.TransferResponse, error)
+	// Submit carries out lists of deposits, withdrawals and transfers: each list
+	// is one entry, under one request id, so that thousands of operations cost
+	// little more than one. Answers come in the order of the lists; a list need
+	// not wait for the answer to the one before it. Lists are carried out in
+	// their order as well, except that one which waits for escrow of other
+	// branches does not hold up those after it.
+	//
+	// Errors of a list are in its answer. Those of the stream: unavailable (this
+	// branch stops: ask again for what was not answered), resource_exhausted
+	// (too many streams).
+	Submit(context.Context) (*connect.BidiStreamForClientSimple[v1.SubmitRequest, v1.SubmitResponse], error)
 	// Query reads the balance of an account.
 	//
 	// Errors: invalid_argument; unavailable when the session or a strong answer
@@ -85,6 +100,14 @@ type BranchServiceClient interface {
 	// Errors: invalid_argument (both an account and a branch are named, the page
 	// token is not one of this listing, the page size is out of range).
 	ListEntries(context.Context, *v1.ListEntriesRequest) (*v1.ListEntriesResponse, error)
+	// Watch shows the bank as it changes: first the whole picture, then what
+	// changed, at most 10 messages a second. What each branch reports of itself
+	// is passed on. A customer who reads slowly is skipped forward to the latest
+	// picture and never waited for.
+	//
+	// Errors: invalid_argument, resource_exhausted (too many watch already),
+	// unavailable (this branch stops; watch again, here or at another one).
+	Watch(context.Context, *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error)
 }
 
 // NewBranchServiceClient constructs a client for the bank.v1.BranchService service. By default, it
@@ -116,6 +139,12 @@ func NewBranchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(branchServiceMethods.ByName("Transfer")),
 			connect.WithClientOptions(opts...),
 		),
+		submit: connect.NewClient[v1.SubmitRequest, v1.SubmitResponse](
+			httpClient,
+			baseURL+BranchServiceSubmitProcedure,
+			connect.WithSchema(branchServiceMethods.ByName("Submit")),
+			connect.WithClientOptions(opts...),
+		),
 		query: connect.NewClient[v1.QueryRequest, v1.QueryResponse](
 			httpClient,
 			baseURL+BranchServiceQueryProcedure,
@@ -137,6 +166,13 @@ func NewBranchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		watch: connect.NewClient[v1.WatchRequest, v1.WatchResponse](
+			httpClient,
+			baseURL+BranchServiceWatchProcedure,
+			connect.WithSchema(branchServiceMethods.ByName("Watch")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -145,9 +181,11 @@ type branchServiceClient struct {
 	deposit     *connect.Client[v1.DepositRequest, v1.DepositResponse]
 	withdraw    *connect.Client[v1.WithdrawRequest, v1.WithdrawResponse]
 	transfer    *connect.Client[v1.TransferRequest, v1.TransferResponse]
+	submit      *connect.Client[v1.SubmitRequest, v1.SubmitResponse]
 	query       *connect.Client[v1.QueryRequest, v1.QueryResponse]
 	getStatus   *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
 	listEntries *connect.Client[v1.ListEntriesRequest, v1.ListEntriesResponse]
+	watch       *connect.Client[v1.WatchRequest, v1.WatchResponse]
 }
 
 // Deposit calls bank.v1.BranchService.Deposit.
@@ -177,6 +215,11 @@ func (c *branchServiceClient) Transfer(ctx context.Context, req *v1.TransferRequ
 	return nil, err
 }
 
+// Submit calls bank.v1.BranchService.Submit.
+func (c *branchServiceClient) Submit(ctx context.Context) (*connect.BidiStreamForClientSimple[v1.SubmitRequest, v1.SubmitResponse], error) {
+	return c.submit.CallBidiStreamSimple(ctx)
+}
+
 // Query calls bank.v1.BranchService.Query.
 func (c *branchServiceClient) Query(ctx context.Context, req *v1.QueryRequest) (*v1.QueryResponse, error) {
 	response, err := c.query.CallUnary(ctx, connect.NewRequest(req))
@@ -204,6 +247,11 @@ func (c *branchServiceClient) ListEntries(ctx context.Context, req *v1.ListEntri
 	return nil, err
 }
 
+// Watch calls bank.v1.BranchService.Watch.
+func (c *branchServiceClient) Watch(ctx context.Context, req *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error) {
+	return c.watch.CallServerStream(ctx, connect.NewRequest(req))
+}
+
 // BranchServiceHandler is an implementation of the bank.v1.BranchService service.
 type BranchServiceHandler interface {
 	// Deposit adds an amount to an account.
@@ -225,6 +273,17 @@ type BranchServiceHandler interface {
 	//
 	// Errors: those of Withdraw.
 	Transfer(context.Context, *v1.TransferRequest) (*v1.TransferResponse, error)
+	// Submit carries out lists of deposits, withdrawals and transfers: each list
+	// is one entry, under one request id, so that thousands of operations cost
+	// little more than one. Answers come in the order of the lists; a list need
+	// not wait for the answer to the one before it. Lists are carried out in
+	// their order as well, except that one which waits for escrow of other
+	// branches does not hold up those after it.
+	//
+	// Errors of a list are in its answer. Those of the stream: unavailable (this
+	// branch stops: ask again for what was not answered), resource_exhausted
+	// (too many streams).
+	Submit(context.Context, *connect.BidiStream[v1.SubmitRequest, v1.SubmitResponse]) error
 	// Query reads the balance of an account.
 	//
 	// Errors: invalid_argument; unavailable when the session or a strong answer
@@ -239,6 +298,14 @@ type BranchServiceHandler interface {
 	// Errors: invalid_argument (both an account and a branch are named, the page
 	// token is not one of this listing, the page size is out of range).
 	ListEntries(context.Context, *v1.ListEntriesRequest) (*v1.ListEntriesResponse, error)
+	// Watch shows the bank as it changes: first the whole picture, then what
+	// changed, at most 10 messages a second. What each branch reports of itself
+	// is passed on. A customer who reads slowly is skipped forward to the latest
+	// picture and never waited for.
+	//
+	// Errors: invalid_argument, resource_exhausted (too many watch already),
+	// unavailable (this branch stops; watch again, here or at another one).
+	Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error
 }
 
 // NewBranchServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -266,6 +333,12 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(branchServiceMethods.ByName("Transfer")),
 		connect.WithHandlerOptions(opts...),
 	)
+	branchServiceSubmitHandler := connect.NewBidiStreamHandler(
+		BranchServiceSubmitProcedure,
+		svc.Submit,
+		connect.WithSchema(branchServiceMethods.ByName("Submit")),
+		connect.WithHandlerOptions(opts...),
+	)
 	branchServiceQueryHandler := connect.NewUnaryHandlerSimple(
 		BranchServiceQueryProcedure,
 		svc.Query,
@@ -287,6 +360,13 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	branchServiceWatchHandler := connect.NewServerStreamHandlerSimple(
+		BranchServiceWatchProcedure,
+		svc.Watch,
+		connect.WithSchema(branchServiceMethods.ByName("Watch")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/bank.v1.BranchService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case BranchServiceDepositProcedure:
@@ -295,12 +375,16 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 			branchServiceWithdrawHandler.ServeHTTP(w, r)
 		case BranchServiceTransferProcedure:
 			branchServiceTransferHandler.ServeHTTP(w, r)
+		case BranchServiceSubmitProcedure:
+			branchServiceSubmitHandler.ServeHTTP(w, r)
 		case BranchServiceQueryProcedure:
 			branchServiceQueryHandler.ServeHTTP(w, r)
 		case BranchServiceGetStatusProcedure:
 			branchServiceGetStatusHandler.ServeHTTP(w, r)
 		case BranchServiceListEntriesProcedure:
 			branchServiceListEntriesHandler.ServeHTTP(w, r)
+		case BranchServiceWatchProcedure:
+			branchServiceWatchHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -322,6 +406,10 @@ func (UnimplementedBranchServiceHandler) Transfer(context.Context, *v1.TransferR
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.Transfer is not implemented"))
 }
 
+func (UnimplementedBranchServiceHandler) Submit(context.Context, *connect.BidiStream[v1.SubmitRequest, v1.SubmitResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.Submit is not implemented"))
+}
+
 func (UnimplementedBranchServiceHandler) Query(context.Context, *v1.QueryRequest) (*v1.QueryResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.Query is not implemented"))
 }
@@ -332,4 +420,8 @@ func (UnimplementedBranchServiceHandler) GetStatus(context.Context, *v1.GetStatu
 
 func (UnimplementedBranchServiceHandler) ListEntries(context.Context, *v1.ListEntriesRequest) (*v1.ListEntriesResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.ListEntries is not implemented"))
+}
+
+func (UnimplementedBranchServiceHandler) Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.Watch is not implemented"))
 }

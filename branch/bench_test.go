@@ -1,0 +1,117 @@
+package branch_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"sync/atomic"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	bankv1 "passbook/gen/bank/v1"
+	"passbook/gen/bank/v1/bankv1connect"
+)
+
+// echo answers deposits without carrying them out: what the calls alone cost.
+type echo struct {
+	bankv1connect.UnimplementedBranchServiceHandler
+}
+
+func (echo) Deposit(_ context.Context, req *bankv1.DepositRequest) (*bankv1.DepositResponse, error) {
+	return &bankv1.DepositResponse{Balance: req.GetAmount(), Receipt: &bankv1.Receipt{Branch: 1, Sequence: 1 << 20}, Session: "CgQIARABCgQIAhAYCgQIAxAB"}, nil
+}
+
+// BenchmarkEcho is the limit for BenchmarkDeposit.
+func BenchmarkEcho(b *testing.B) {
+	_, handler := bankv1connect.NewBranchServiceHandler(echo{}, connect.WithCompressMinBytes(4096))
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	var customers []bankv1connect.BranchServiceClient
+	for range 3 {
+		server := httptest.NewUnstartedServer(handler)
+		server.Config.Protocols = new(http.Protocols)
+		server.Config.Protocols.SetUnencryptedHTTP2(true)
+		server.Start()
+		b.Cleanup(server.Close)
+		customers = append(customers, bankv1connect.NewBranchServiceClient(&http.Client{Transport: transport}, server.URL))
+	}
+	depositInParallel(b, customers)
+}
+
+// A deposit with a request id: synced at one branch, applied at three, which
+// run in this process.
+func BenchmarkDeposit(b *testing.B) {
+	bank := runBank(b, 3, 0)
+	customers := make([]bankv1connect.BranchServiceClient, 3)
+	for i := range customers {
+		customers[i] = bank.customers(uint32(i + 1))
+	}
+	depositInParallel(b, customers)
+}
+
+// depositInParallel has 32 callers deposit at all branches alike.
+func depositInParallel(b *testing.B, customers []bankv1connect.BranchServiceClient) {
+	b.Helper()
+	var callers, calls atomic.Int64
+	b.ReportAllocs()
+	b.SetParallelism(max(1, 32/runtime.GOMAXPROCS(0)))
+	b.RunParallel(func(pb *testing.PB) {
+		c := customers[callers.Add(1)%int64(len(customers))]
+		for pb.Next() {
+			id := fmt.Sprintf("r-%d", calls.Add(1))
+			if _, err := c.Deposit(b.Context(), &bankv1.DepositRequest{Amount: 1, RequestId: id}); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
+
+// Lists of 8,192 deposits at one branch, all of which hold every entry.
+func BenchmarkSubmit(b *testing.B) {
+	for _, branches := range []int{1, 3} {
+		b.Run(fmt.Sprintf("branches=%d", branches), func(b *testing.B) {
+			bank := runBank(b, branches, 0)
+			amounts := make([]int64, 8192)
+			for i := range amounts {
+				amounts[i] = int64(i + 1)
+			}
+			list := deposits("", amounts...)
+			stream, err := bank.customers(1).Submit(b.Context())
+			if err != nil {
+				b.Fatal(err)
+			}
+			answered := make(chan error, 1)
+			b.ReportAllocs()
+			n := 0
+			lists := make(chan struct{}, 64)
+			go func() {
+				for range lists {
+					res, err := stream.Receive()
+					if err != nil || res.GetErrorCode() != "" {
+						answered <- fmt.Errorf("answered %v, %w", res, err)
+						return
+					}
+				}
+				answered <- nil
+			}()
+			for b.Loop() {
+				n++
+				list.RequestId = fmt.Sprintf("l-%d", n)
+				if err := stream.Send(list); err != nil {
+					b.Fatal(err)
+				}
+				lists <- struct{}{}
+			}
+			close(lists)
+			if err := <-answered; err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(n)*8192/b.Elapsed().Seconds(), "operations/s")
+			_ = stream.CloseRequest()
+		})
+	}
+}

@@ -1,0 +1,181 @@
+package branch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"strconv"
+	"strings"
+
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+	"passbook/gen/bank/v1/bankv1connect"
+)
+
+const (
+	// proxyPrefix begins the paths of calls to a branch that is named by its
+	// id, at whatever branch: /branch/7/bank.v1.BranchService/Deposit. With
+	// them, a page calls every branch though it may call its own origin only.
+	proxyPrefix = "/branch/"
+	// proxyPattern is what http.ServeMux makes of them.
+	proxyPattern = proxyPrefix + "{branch}/" + bankv1connect.BranchServiceName + "/{method}"
+	// proxyTimeout bounds a call that is passed on to another branch.
+	proxyTimeout = dialTimeout + callTimeout
+)
+
+// passedOn are the procedures that can be called so: those of customers that
+// end by themselves.
+var passedOn = map[string]bool{
+	bankv1connect.BranchServiceDepositProcedure:     true,
+	bankv1connect.BranchServiceWithdrawProcedure:    true,
+	bankv1connect.BranchServiceTransferProcedure:    true,
+	bankv1connect.BranchServiceQueryProcedure:       true,
+	bankv1connect.BranchServiceGetStatusProcedure:   true,
+	bankv1connect.BranchServiceListEntriesProcedure: true,
+}
+
+// passedHeaders are those of a request that are passed on. Neither who the
+// caller is nor which page it comes from is the other branch's concern: this
+// one has let the call in.
+var passedHeaders = []string{
+	"Accept", "Accept-Encoding", "Connect-Protocol-Version", "Connect-Timeout-Ms", "Content-Encoding", "Content-Type",
+	"Grpc-Accept-Encoding", "Grpc-Encoding", "Grpc-Timeout", "Te", "User-Agent", "X-Grpc-Web", "X-User-Agent",
+}
+
+// addressee takes the path of a call apart that names its branch.
+func addressee(path string) (id ledger.BranchID, procedure string, ok bool) {
+	rest, ok := strings.CutPrefix(path, proxyPrefix)
+	name, procedure, found := strings.Cut(rest, "/")
+	n, err := strconv.ParseUint(name, 10, 32)
+	procedure = "/" + procedure
+	return ledger.BranchID(n), procedure, ok && found && err == nil && passedOn[procedure]
+}
+
+// procedureOf returns the procedure that a path calls, at whatever branch.
+func procedureOf(path string) string {
+	if _, procedure, ok := addressee(path); ok {
+		return procedure
+	}
+	return path
+}
+
+// addressedHere returns a request that names this branch as one that names
+// none, so that it is served like any other.
+func (b *Branch) addressedHere(req *http.Request) *http.Request {
+	id, procedure, ok := addressee(req.URL.Path)
+	if !ok || id != b.id {
+		return req
+	}
+	at := *req.URL
+	at.Path, at.RawPath = procedure, ""
+	req = req.WithContext(req.Context())
+	req.URL = &at
+	return req
+}
+
+// proxy passes customers' calls on to the branch that they name. It is a
+// customer of that branch: a branch that is cut off from its peers is reached
+// all the same. The other branch serves what is passed on itself, since no
+// branch is named in it any more.
+type proxy struct {
+	requests  *requests
+	transport *http.Transport
+	reverse   httputil.ReverseProxy
+}
+
+func newProxy(q *requests) *proxy {
+	p := &proxy{requests: q, transport: newProxyTransport()}
+	p.reverse = httputil.ReverseProxy{
+		Rewrite: rewrite, Transport: p.transport, ModifyResponse: forgetHeaders, ErrorHandler: p.failed,
+		// What goes wrong the caller is told, but for replies that break off.
+		ErrorLog: slog.NewLogLogger(q.branch.logger.Handler(), slog.LevelDebug),
+	}
+	return p
+}
+
+// newProxyTransport is for calls that are passed on. A reply is read only as
+// fast as the caller takes it, and as many as there may be that are large fit
+// in what a connection holds: slow callers hold up nobody else.
+func newProxyTransport() *http.Transport {
+	t := NewPeerTransport()
+	t.DisableCompression = true // as the caller wants it
+	t.MaxResponseHeaderBytes = maxHeaderBytes
+	t.HTTP2.MaxReceiveBufferPerStream = 32 << 10
+	return t
+}
+
+// ServeHTTP is http.Handler's.
+func (p *proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	b := p.requests.branch
+	id, _, ok := addressee(req.URL.Path)
+	if !ok {
+		http.NotFound(w, req)
+		return
+	}
+	if req.Method != http.MethodPost && req.Method != http.MethodGet {
+		w.Header().Set("Allow", "GET, POST")
+		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+		return
+	}
+	to := b.peers[id]
+	if to == nil {
+		p.requests.refuse(w, req, inputErrorf("branch: this bank has no branch %d", id))
+		return
+	}
+	if !b.gate.enter() {
+		p.requests.refuse(w, req, errStopping)
+		return
+	}
+	defer b.gate.leave()
+	ctx, cancel := context.WithTimeout(to.call(req.Context()), proxyTimeout)
+	defer cancel()
+	p.reverse.ServeHTTP(w, req.WithContext(ctx))
+}
+
+// rewrite makes the request that the other branch gets.
+func rewrite(r *httputil.ProxyRequest) {
+	to := r.In.Context().Value(peerKey{}).(*peer)
+	header := http.Header{}
+	for _, name := range passedHeaders {
+		if values := r.Out.Header[name]; values != nil {
+			header[name] = values
+		}
+	}
+	r.Out.Header = header
+	r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", to.address, ""
+	r.Out.URL.Path, r.Out.URL.RawPath = procedureOf(r.In.URL.Path), ""
+}
+
+// forgetHeaders drops what this branch says itself.
+func forgetHeaders(res *http.Response) error {
+	res.Header.Del("X-Content-Type-Options")
+	res.Header.Del("Cross-Origin-Resource-Policy")
+	return nil
+}
+
+// failed tells the caller that the other branch has not answered.
+func (p *proxy) failed(w http.ResponseWriter, req *http.Request, err error) {
+	to := req.Context().Value(peerKey{}).(*peer)
+	p.requests.refuse(w, req, to.unanswered(req.Context(), err))
+}
+
+// unanswered says what it means that a call that was passed on got no answer.
+func (p *peer) unanswered(ctx context.Context, err error) error {
+	const unknown = "it is not known whether the call was carried out"
+	var dialing *net.OpError
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("branch %d has not answered branch %d within %v (%w): %s", p.id, p.branch.id, proxyTimeout, ctx.Err(), unknown)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, errSlowRequest):
+		return err
+	case errors.As(err, &dialing) && dialing.Op == "dial":
+		return &replica.UnavailableError{Reason: fmt.Sprintf("branch %d can't be reached from branch %d: %v", p.id, p.branch.id, err)}
+	}
+	return &replica.UnavailableError{Reason: fmt.Sprintf("branch %d can't be reached from branch %d any more: %v: %s", p.id, p.branch.id, err, unknown)}
+}

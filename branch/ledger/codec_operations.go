@@ -1,0 +1,132 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// appendOperations writes bank.v1.Bulk. A column of zeros only is left out.
+func appendOperations(out []byte, o *Operations) []byte {
+	for _, name := range o.Accounts {
+		out = protowire.AppendString(protowire.AppendTag(out, bulkAccounts, protowire.BytesType), name)
+	}
+	out = appendColumn(out, bulkFrom, o.From)
+	out = appendColumn(out, bulkTo, o.To)
+	out = appendColumn(out, bulkAmounts, o.Amounts)
+	if o.AllOrNone {
+		out = appendUint(out, bulkAllOrNone, 1)
+	}
+	out = appendColumn(out, bulkInsufficient, o.Insufficient)
+	return appendColumn(out, bulkUnavailable, o.Unavailable)
+}
+
+// appendColumn writes a packed field. Which lists may begin with 0 and which
+// may be all zeros does not matter to the reader: those that are refused are
+// never the whole list.
+func appendColumn[T uint32 | Amount](out []byte, field protowire.Number, column []T) []byte {
+	size, zero := 0, field == bulkFrom || field == bulkTo
+	for _, v := range column {
+		size += protowire.SizeVarint(uint64(v))
+		zero = zero && v == 0
+	}
+	if size == 0 || zero {
+		return out
+	}
+	out = protowire.AppendVarint(protowire.AppendTag(out, field, protowire.BytesType), uint64(size))
+	for _, v := range column {
+		if v < 0x80 {
+			out = append(out, byte(v))
+		} else {
+			out = binary.AppendUvarint(out, uint64(v))
+		}
+	}
+	return out
+}
+
+// decode takes the canonical form of bank.v1.Bulk only.
+func (o *Operations) decode(in []byte) error {
+	err := eachField(in, func(f field) error {
+		switch f.number {
+		case bulkAccounts:
+			if len(o.Accounts) == 2*MaxOperations {
+				return fmt.Errorf("%w: %w", ErrBatchFormat, badOperations("it names too many accounts"))
+			}
+			o.Accounts = append(o.Accounts, "")
+			return f.text(&o.Accounts[len(o.Accounts)-1])
+		case bulkFrom:
+			return decodeColumn(f, &o.From, math.MaxUint32)
+		case bulkTo:
+			return decodeColumn(f, &o.To, math.MaxUint32)
+		case bulkAmounts:
+			return decodeColumn(f, &o.Amounts, math.MaxInt64)
+		case bulkAllOrNone:
+			var one uint64
+			err := f.uint(&one)
+			o.AllOrNone = one == 1
+			if one > 1 {
+				return fmt.Errorf("%w: %d is neither true nor false", ErrBatchFormat, one)
+			}
+			return err
+		case bulkInsufficient:
+			return decodeColumn(f, &o.Insufficient, math.MaxUint32)
+		case bulkUnavailable:
+			return decodeColumn(f, &o.Unavailable, math.MaxUint32)
+		}
+		return f.unknown("bulk")
+	}, bulkAccounts)
+	if err != nil {
+		return err
+	}
+	for _, column := range []*[]uint32{&o.From, &o.To} {
+		if *column == nil {
+			*column = make([]uint32, len(o.Amounts))
+		} else if allZero(*column) {
+			return fmt.Errorf("%w: a column of zeros is not left out", ErrBatchFormat)
+		}
+	}
+	return nil
+}
+
+func allZero(column []uint32) bool {
+	for _, v := range column {
+		if v != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// decodeColumn reads a packed field of numbers up to most, each in as few
+// bytes as it needs.
+func decodeColumn[T uint32 | Amount](f field, to *[]T, most uint64) error {
+	if f.wire != protowire.BytesType || len(f.bytes) == 0 {
+		return fmt.Errorf("%w: field %d is no list of numbers", ErrBatchFormat, f.number)
+	}
+	// Each number ends with a byte below 0x80.
+	n := 0
+	for _, c := range f.bytes {
+		if c < 0x80 {
+			n++
+		}
+	}
+	if n > MaxOperations {
+		return fmt.Errorf("%w: %w", ErrBatchFormat, badOperations("it has more than %d", MaxOperations))
+	}
+	column := make([]T, 0, n)
+	for in := f.bytes; len(in) > 0; {
+		if c := in[0]; c < 0x80 {
+			column, in = append(column, T(c)), in[1:]
+			continue
+		}
+		v, size := binary.Uvarint(in)
+		if size <= 0 || size != protowire.SizeVarint(v) || v > most {
+			return fmt.Errorf("%w: field %d has a number that is malformed", ErrBatchFormat, f.number)
+		}
+		column, in = append(column, T(v)), in[size:]
+	}
+	*to = column
+	return nil
+}

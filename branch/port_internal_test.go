@@ -1,0 +1,113 @@
+package branch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+	"passbook/branch/simulation"
+)
+
+// port is the port of branch 2 of three, in memory, so that it can be served
+// in a bubble of package synctest. Nothing runs the branch's loop.
+type port struct {
+	*Branch
+	t       *testing.T
+	network *pipes
+	client  *http.Client
+	// took gets how long each call was in the server's hands.
+	took chan time.Duration
+}
+
+// servePort serves a port until the test ends.
+func servePort(t *testing.T) *port {
+	t.Helper()
+	ids := []ledger.BranchID{1, 2, 3}
+	disk := simulation.NewDisk(ids, 0)
+	view, epoch, settled, err := disk.Boot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := replica.New(replica.Config{ID: 2, Ledger: view, Epoch: epoch, Settled: settled, Storage: disk, PeerTimeout: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &port{t: t, network: &pipes{accept: make(chan net.Conn), closed: make(chan struct{})}, took: make(chan time.Duration, 100)}
+	p.Branch = &Branch{
+		cfg: Config{Addresses: map[uint32]string{1: "", 2: "", 3: ""}}.withDefaults(), id: 2, bank: replica.BankHash(ids, 0), logger: slog.New(slog.DiscardHandler),
+		listener: p.network, gate: newGate(), peers: map[ledger.BranchID]*peer{}, loop: newLoop(r, nil, time.Now()),
+	}
+	p.linksCtx, p.cutLinks = context.WithCancel(context.Background())
+	p.addPeers(ids)
+	p.newServer()
+	handler := p.server.Handler
+	p.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		began := time.Now()
+		defer func() { p.took <- time.Since(began) }()
+		handler.ServeHTTP(w, req)
+	})
+	// A small window: what is not read stays at the branch.
+	transport := &http.Transport{DialContext: p.network.dial, Protocols: new(http.Protocols), HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10}}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	p.client = &http.Client{Transport: transport}
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := p.server.Serve(p.connections); !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		p.cutLinks()
+		transport.CloseIdleConnections()
+		_ = p.server.Close()
+		serving.Wait()
+		p.tasks.wait()
+	})
+	return p
+}
+
+// turn does what waits for the loop.
+func (p *port) turn() { p.loop.drain() }
+
+// pipes is a listener in memory.
+type pipes struct {
+	accept chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *pipes) dial(context.Context, string, string) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case l.accept <- there:
+		return here, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Accept is net.Listener's.
+func (l *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.accept:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close is net.Listener's.
+func (l *pipes) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+// Addr is net.Listener's.
+func (l *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix"} }

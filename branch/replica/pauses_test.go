@@ -1,0 +1,117 @@
+package replica_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+)
+
+// when lets time go on by single milliseconds until a branch sends a message
+// that counts, and returns it and how long that took. The rest is lost.
+func (b *bank) when(n *node, counts func(replica.Message) bool) (m replica.Message, took replica.Millis) {
+	b.t.Helper()
+	began := b.now
+	for range 10_000 {
+		b.transit = nil
+		b.turn(n)
+		if i := slices.IndexFunc(b.transit, counts); i >= 0 {
+			return b.transit[i], b.now - began
+		}
+		b.now++
+	}
+	b.t.Fatal("no such message comes")
+	return m, 0
+}
+
+func isClaim(m replica.Message) bool { return m.Claim != nil }
+
+func isLook(m replica.Message) bool { return m.Collect != nil }
+
+// begin has a branch pay 80 of 100, of which it holds half.
+func (b *bank) begin(n *node, deadline replica.Millis) {
+	b.calls++
+	n.calls[b.calls] = pendingCall{}
+	n.replica.Submit(replica.Operation{
+		ID: b.calls, Acknowledge: replica.Local, Deadline: b.now + deadline,
+		Entry: ledger.Entry{Kind: ledger.Withdrawal, Account: ledger.SharedAccount, Amount: 80},
+	})
+}
+
+// What a batch that comes early depends on is asked for after gapDelay, also
+// when its writer could send it: and again from another peer, fetchRetry later.
+func TestWhatAnEarlyBatchLacksIsFetchedInTime(t *testing.T) {
+	const gapDelay, fetchRetry = 50, 500
+	b := quietBank(t, 3, 0)
+	first := b.nodes[0]
+	first.replica.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Batches: depositBatches(2, 2, 1)[1:]}})
+	wants := func(m replica.Message) bool { return m.Frame != nil && len(m.Frame.Wants) > 0 }
+	if _, took := b.when(first, wants); took != gapDelay {
+		t.Errorf("asked for after %d ms, want %d", took, gapDelay)
+	}
+	if _, took := b.when(first, wants); took != fetchRetry {
+		t.Errorf("asked for again after %d ms, want %d", took, fetchRetry)
+	}
+}
+
+// Claims that bring nothing come at growing pauses, up to a bound.
+func TestThePausesBetweenClaimsAreBounded(t *testing.T) {
+	b := quietBank(t, 2, 100)
+	first := b.nodes[0]
+	b.begin(first, 100_000)
+	for i, want := range []replica.Millis{0, 2, 4, 8, 16, 32, 64, 64, 64} {
+		m, took := b.when(first, isClaim)
+		if took != want {
+			t.Errorf("claim %d comes after %d ms, want %d", i+1, took, want)
+		}
+		first.replica.Receive(replica.Message{From: 2, To: 1, ClaimAnswer: &replica.ClaimAnswer{ID: m.Claim.ID, Escrow: 50}})
+	}
+}
+
+// A look that gets no answer is asked for again.
+func TestALookWithoutAnswerIsAskedForAgain(t *testing.T) {
+	const lookRetry = 250
+	b := quietBank(t, 2, 100)
+	first := b.nodes[0]
+	b.calls++
+	first.calls[b.calls] = pendingCall{}
+	first.replica.Ask(replica.Query{ID: b.calls, Account: ledger.SharedAccount, Strong: true, Deadline: b.now + 100_000})
+	for i, want := range []replica.Millis{0, lookRetry} {
+		if _, took := b.when(first, isLook); took != want {
+			t.Errorf("look %d comes after %d ms, want %d", i+1, took, want)
+		}
+	}
+}
+
+// A claim or a look to a peer that is linked and says nothing is given up after
+// three peer time-outs, also when the customer would wait longer.
+func TestASilentPeerIsGivenUpInTime(t *testing.T) {
+	const patience = 3 * 1000
+	tests := map[string]func(*bank, *node){
+		"claim": func(b *bank, n *node) { b.begin(n, 100_000) },
+		"look": func(b *bank, n *node) {
+			b.calls++
+			n.calls[b.calls] = pendingCall{}
+			n.replica.Ask(replica.Query{ID: b.calls, Account: ledger.SharedAccount, Strong: true, Deadline: b.now + 100_000})
+		},
+	}
+	for name, call := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := quietBank(t, 2, 100)
+			first := b.nodes[0]
+			call(b, first)
+			b.turn(first)
+			b.tick(patience - 1)
+			if len(first.calls) == 0 {
+				t.Fatalf("given up before its time: %s", b.out)
+			}
+			b.now++
+			b.turn(first)
+			if len(first.calls) > 0 || !strings.Contains(b.out.String(), "can't be reached") {
+				t.Errorf("%d calls wait: %s", len(first.calls), b.out)
+			}
+		})
+	}
+}

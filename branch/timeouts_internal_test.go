@@ -1,0 +1,261 @@
+package branch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/grpcreflect"
+
+	"passbook/branch/replica"
+	bankv1 "passbook/gen/bank/v1"
+	"passbook/gen/bank/v1/bankv1connect"
+)
+
+// What is not bounded ends after an hour, when these tests fail.
+func hour(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// silentBranch answers no call.
+type silentBranch struct {
+	bankv1connect.BranchServiceClient
+	bankv1connect.PeerServiceClient
+}
+
+func (silentBranch) Deposit(ctx context.Context, _ *bankv1.DepositRequest) (*bankv1.DepositResponse, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (silentBranch) Claim(ctx context.Context, _ *bankv1.ClaimRequest) (*bankv1.ClaimResponse, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (silentBranch) Collect(ctx context.Context, _ *bankv1.CollectRequest) (*bankv1.CollectResponse, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// A call that names no deadline ends all the same when the loop, or the peer
+// that is asked, says nothing.
+func TestCallsEndInTime(t *testing.T) {
+	tests := map[string]func(context.Context, *Branch) error{
+		"query": func(ctx context.Context, b *Branch) error {
+			_, err := customers{b}.Query(ctx, &bankv1.QueryRequest{})
+			return err
+		},
+		"deposit": func(ctx context.Context, b *Branch) error {
+			_, err := customers{b}.Deposit(ctx, &bankv1.DepositRequest{Amount: 1})
+			if err == nil || !strings.Contains(err.Error(), "not known whether the call was carried out") {
+				t.Errorf("a write that was not answered: %v", err)
+			}
+			return err
+		},
+		"status": func(ctx context.Context, b *Branch) error {
+			_, err := customers{b}.GetStatus(ctx, &bankv1.GetStatusRequest{})
+			return err
+		},
+		"forwarded deposit": func(ctx context.Context, b *Branch) error {
+			_, err := forward(ctx, b, 1, &bankv1.DepositRequest{}, (customerClient).Deposit)
+			return err
+		},
+		"peer's claim": func(ctx context.Context, b *Branch) error {
+			_, err := peerService{b}.Claim(ctx, &bankv1.ClaimRequest{Branch: 1, Amount: 1})
+			return err
+		},
+		"peer's look": func(ctx context.Context, b *Branch) error {
+			_, err := peerService{b}.Collect(ctx, &bankv1.CollectRequest{Branch: 1})
+			return err
+		},
+		"peer's entry": func(ctx context.Context, b *Branch) error {
+			_, err := peerService{b}.PropagateDeposit(ctx, &bankv1.PropagateDepositRequest{Branch: 1, Sequence: 1, Amount: 1})
+			return err
+		},
+		"claim": func(ctx context.Context, b *Branch) error {
+			b.peers[1].claim(ctx, &replica.Claim{})
+			return context.DeadlineExceeded // which it has told the loop
+		},
+		"look": func(ctx context.Context, b *Branch) error {
+			b.peers[1].collect(ctx, &replica.Collect{})
+			return context.DeadlineExceeded
+		},
+	}
+	for name, call := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := servePort(t).Branch
+				b.customers, b.service = silentBranch{}, silentBranch{}
+				began := time.Now()
+				err := call(hour(t), b)
+				if took := time.Since(began); took != callTimeout {
+					t.Errorf("took %v, want %v", took, callTimeout)
+				}
+				if code, _ := codeOf(err); code != connect.CodeDeadlineExceeded {
+					t.Errorf("got %v, want deadline_exceeded", err)
+				}
+			})
+		})
+	}
+}
+
+// A link is given up when no hello comes.
+func TestAHelloMustComeInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := servePort(t)
+		s, err := bankv1connect.NewPeerServiceClient(p.client, "http://localhost", connect.WithGRPC()).Propagate(hour(t))
+		if err == nil {
+			err = s.Send(nil) // the headers alone
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Receive()
+		if connect.CodeOf(err) != connect.CodeInvalidArgument || !strings.Contains(err.Error(), "no hello came within 5s") {
+			t.Errorf("got %v, want invalid_argument that names the bound", err)
+		}
+		if took := <-p.took; took != helloTimeout {
+			t.Errorf("took %v, want %v", took, helloTimeout)
+		}
+		_ = s.CloseRequest()
+		_ = s.CloseResponse()
+	})
+}
+
+// A stream of reflection works for as long as it may last, and is told then
+// why it ends.
+func TestAStreamOfReflectionEndsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := servePort(t)
+		s := grpcreflect.NewClient(p.client, "http://localhost", connect.WithGRPC()).NewStream(hour(t))
+		if _, err := s.ListServices(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(streamTimeout - time.Millisecond)
+		if _, err := s.ListServices(); err != nil {
+			t.Errorf("just before the end: %v", err)
+		}
+		if took := <-p.took; took != streamTimeout {
+			t.Errorf("took %v, want %v", took, streamTimeout)
+		}
+		_, err := s.ListServices()
+		if connect.CodeOf(err) != connect.CodeDeadlineExceeded || !strings.Contains(err.Error(), "1m0s") {
+			t.Errorf("got %v, want deadline_exceeded that names the bound", err)
+		}
+		_, _ = s.Close()
+	})
+}
+
+// A stream of reflection whose answers are not read is broken off too.
+func TestAStreamOfReflectionThatIsNotReadEndsInTime(t *testing.T) {
+	const listServices = "\x00\x00\x00\x00\x03\x3a\x01*"
+	synctest.Test(t, func(t *testing.T) {
+		p := servePort(t)
+		body, questions := io.Pipe()
+		defer questions.Close()
+		go func() {
+			_, _ = questions.Write(bytes.Repeat([]byte(listServices), 100_000))
+		}()
+		req, err := http.NewRequestWithContext(hour(t), http.MethodPost, "http://localhost/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/grpc")
+		res, err := p.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour - time.Second)
+		synctest.Wait()
+		if len(p.took) == 0 {
+			t.Fatal("the stream is still open")
+		}
+		if took, most := <-p.took, streamTimeout+replyTimeout; took != most {
+			t.Errorf("took %v, want %v", took, most)
+		}
+		if _, err := io.Copy(io.Discard, res.Body); err == nil {
+			t.Error("the stream was not broken off")
+		}
+		res.Body.Close()
+	})
+}
+
+// A connection that does nothing is closed: soon when it never said anything,
+// later after a request.
+func TestIdleConnectionsAreClosedInTime(t *testing.T) {
+	const check = "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+	tests := map[string]struct {
+		sent, want string
+		most       time.Duration
+	}{
+		"nothing":             {"", "", readHeaderTimeout},
+		"half of the headers": {check[:60], "", readHeaderTimeout},
+		"a request":           {check, "NOT_SERVING", idleTimeout},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, err := servePort(t).network.dial(t.Context(), "", "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				_ = c.SetDeadline(time.Now().Add(time.Hour))
+				began := time.Now()
+				if _, err := io.WriteString(c, test.sent); err != nil {
+					t.Fatal(err)
+				}
+				got, err := io.ReadAll(c)
+				if err != nil || !strings.Contains(string(got), test.want) {
+					t.Errorf("got %q, %v", got, err)
+				}
+				if took := time.Since(began); took != test.most {
+					t.Errorf("took %v, want %v", took, test.most)
+				}
+			})
+		})
+	}
+}
+
+// The wait for a connection to a peer ends: here nobody knows where the peer
+// is.
+func TestDialingAPeerEndsInTime(t *testing.T) {
+	before := net.DefaultResolver
+	defer func() { net.DefaultResolver = before }()
+	// What package net makes for all look-ups must not be made in the bubble.
+	refusing := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) { return nil, net.ErrClosed }}
+	if _, err := refusing.LookupHost(t.Context(), "branch-1.example"); err == nil {
+		t.Fatal("a resolver that asks nobody finds a host")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		over := make(chan struct{})
+		defer close(over)
+		net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+			<-over
+			return nil, net.ErrClosed
+		}}
+		began := time.Now()
+		c, err := NewPeerTransport().DialContext(hour(t), "tcp", "branch-1.example:50051")
+		if err == nil {
+			c.Close()
+		}
+		var timeout net.Error
+		if !errors.As(err, &timeout) || !timeout.Timeout() {
+			t.Errorf("got %v, want a time-out", err)
+		}
+		if took := time.Since(began); took != dialTimeout {
+			t.Errorf("took %v, want %v", took, dialTimeout)
+		}
+	})
+}

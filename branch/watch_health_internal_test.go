@@ -1,0 +1,156 @@
+package branch
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// Short names for the tables.
+const (
+	wAgrees      = bankv1.BranchHealth_BRANCH_HEALTH_AGREES
+	wBehind      = bankv1.BranchHealth_BRANCH_HEALTH_BEHIND
+	wCutOff      = bankv1.BranchHealth_BRANCH_HEALTH_CUT_OFF
+	wUnreachable = bankv1.BranchHealth_BRANCH_HEALTH_UNREACHABLE
+	wRecovering  = bankv1.BranchHealth_BRANCH_HEALTH_RECOVERING
+	wHalted      = bankv1.BranchHealth_BRANCH_HEALTH_HALTED
+	wUnknown     = bankv1.BranchHealth_BRANCH_HEALTH_UNSPECIFIED
+)
+
+func TestHealthIsJudged(t *testing.T) {
+	serving := observed{reporting: true, state: bankv1.BranchState_BRANCH_STATE_SERVING}
+	with := func(o observed, change func(*observed)) observed {
+		change(&o)
+		return o
+	}
+	misses := func(peers ...int) observed { return with(serving, func(o *observed) { o.unreachable = peers }) }
+	silent := observed{silence: "it says nothing", state: bankv1.BranchState_BRANCH_STATE_HALTED, behind: 3, unreachable: []int{0}}
+	tests := map[string]struct {
+		branches []observed
+		want     []bankv1.BranchHealth
+		reason   string // of the first
+	}{
+		"all is well":                   {[]observed{serving, serving}, []bankv1.BranchHealth{wAgrees, wAgrees}, ""},
+		"alone":                         {[]observed{serving}, []bankv1.BranchHealth{wAgrees}, ""},
+		"no report yet":                 {[]observed{{}, serving}, []bankv1.BranchHealth{wUnknown, wAgrees}, "it has not reported yet"},
+		"silence comes before the rest": {[]observed{silent, serving}, []bankv1.BranchHealth{wUnreachable, wAgrees}, "it says nothing"},
+		"recovering": {
+			[]observed{with(misses(1), func(o *observed) { o.state, o.reason, o.behind = bankv1.BranchState_BRANCH_STATE_RECOVERING, "why", 2 }), serving},
+			[]bankv1.BranchHealth{wRecovering, wAgrees}, "why",
+		},
+		"halted": {
+			[]observed{with(misses(1), func(o *observed) { o.state, o.reason = bankv1.BranchState_BRANCH_STATE_HALTED, "why" }), serving, misses(0)},
+			[]bankv1.BranchHealth{wHalted, wAgrees, wAgrees}, "why",
+		},
+		"behind": {[]observed{with(serving, func(o *observed) { o.behind = 1 }), serving}, []bankv1.BranchHealth{wBehind, wAgrees}, "it lacks 1 entry"},
+		"cut off from everybody": {
+			[]observed{misses(1, 2, 3, 4), serving, serving, serving, serving},
+			[]bankv1.BranchHealth{wCutOff, wAgrees, wAgrees, wAgrees, wAgrees}, "it can't exchange entries with branches 2, 3 and 2 more",
+		},
+		"missed by everybody": {
+			[]observed{serving, misses(0), misses(0)}, []bankv1.BranchHealth{wCutOff, wAgrees, wAgrees}, "it can't exchange entries with branches 2 and 3",
+		},
+		"one pair of three":      {[]observed{misses(1), misses(0), serving}, []bankv1.BranchHealth{wCutOff, wCutOff, wAgrees}, "it can't exchange entries with branch 2"},
+		"the smaller part":       {[]observed{misses(2, 3, 4), misses(2, 3, 4), serving, serving, serving}, []bankv1.BranchHealth{wCutOff, wCutOff, wAgrees, wAgrees, wAgrees}, "it can't exchange entries with branches 3, 4 and 5"},
+		"two halves":             {[]observed{misses(2, 3), misses(2, 3), serving, serving}, []bankv1.BranchHealth{wCutOff, wCutOff, wCutOff, wCutOff}, "it can't exchange entries with branches 3 and 4"},
+		"two that are far apart": {[]observed{misses(1, 2, 3), misses(0, 2, 3), serving, serving}, []bankv1.BranchHealth{wCutOff, wCutOff, wAgrees, wAgrees}, "it can't exchange entries with branches 2, 3 and 4"},
+		"misses one that is away": {
+			[]observed{misses(1), silent, misses(1)}, []bankv1.BranchHealth{wAgrees, wUnreachable, wAgrees}, "",
+		},
+		"cut off and behind": {
+			[]observed{with(misses(1, 2), func(o *observed) { o.behind = 4 }), serving, serving}, []bankv1.BranchHealth{wCutOff, wAgrees, wAgrees}, "it can't exchange entries with branches 2 and 3",
+		},
+	}
+	for name, test := range tests {
+		for i := range test.branches {
+			test.branches[i].branch = uint32(i + 1)
+		}
+		got := judge(test.branches)
+		var healths []bankv1.BranchHealth
+		for _, v := range got {
+			healths = append(healths, v.health)
+		}
+		if diff := cmp.Diff(test.want, healths); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if got[0].reason != test.reason {
+			t.Errorf("%s: reason %q, want %q", name, got[0].reason, test.reason)
+		}
+	}
+}
+
+func TestTheHeadlineSaysWhatIsTrue(t *testing.T) {
+	well := func(n int) []newsBranch {
+		out := make([]newsBranch, n)
+		for i := range out {
+			out[i] = newsBranch{branch: uint32(i + 1), health: wAgrees, lasts: time.Hour, escrow: 8}
+		}
+		return out
+	}
+	ill := func(n int, ids map[uint32]newsBranch) []newsBranch {
+		out := well(n)
+		for id, b := range ids {
+			b.branch = id
+			out[id-1] = b
+		}
+		return out
+	}
+	seconds := func(health bankv1.BranchHealth, n int) newsBranch {
+		return newsBranch{health: health, lasts: time.Duration(n)*time.Second + 400*time.Millisecond}
+	}
+	locked := func(b newsBranch, behind uint64, escrow int64) newsBranch {
+		b.behind, b.escrow = behind, escrow
+		return b
+	}
+	tests := map[string]struct {
+		news news
+		want string
+	}{
+		"agreement": {news{branches: well(3), balance: 400, alike: true}, "3 branches agree: 400"},
+		"alone":     {news{branches: well(1), balance: 400, alike: true}, "1 branch agrees: 400"},
+		"a little":  {news{branches: well(3), balance: 400, rate: 2}, "3 branches keep up: 400"},
+		"a few":     {news{branches: well(3), balance: 400, alike: true, rate: 2}, "3 branches agree: 400"},
+		"load":      {news{branches: well(50), balance: 12345, rate: 2310}, "50 branches keep up: 12345 (2310 entries a second)"},
+		"load and by chance all alike": {
+			news{branches: well(50), balance: 12345, alike: true, rate: 2310}, "50 branches keep up: 12345 (2310 entries a second)",
+		},
+		"cut off": {
+			news{branches: ill(9, map[uint32]newsBranch{7: locked(seconds(wCutOff, 12), 3, 8)})},
+			"branch 7 is cut off, for 12 s now; 3 entries behind; 8 of escrow locked there",
+		},
+		"just now": {news{branches: ill(3, map[uint32]newsBranch{2: seconds(wUnreachable, 0)})}, "branch 2 is unreachable"},
+		"nobody knows what an unreachable one lacks": {
+			news{branches: ill(3, map[uint32]newsBranch{2: locked(seconds(wUnreachable, 3), 5, 0)})}, "branch 2 is unreachable, for 3 s now",
+		},
+		"many": {
+			news{branches: ill(9, map[uint32]newsBranch{
+				3: locked(seconds(wUnreachable, 5), 0, 1), 7: locked(seconds(wUnreachable, 6), 0, 2), 8: seconds(wUnreachable, 5), 9: seconds(wUnreachable, 5),
+			})},
+			"branches 3, 7 and 2 more are unreachable, for 6 s now; 3 of escrow locked there",
+		},
+		"one after the other": {
+			news{branches: ill(3, map[uint32]newsBranch{1: seconds(wBehind, 5), 2: locked(seconds(wBehind, 300), 9, 4)})},
+			"branches 1 and 2 are behind, for 5 s to 5 min now; up to 9 entries behind",
+		},
+		"several kinds": {
+			news{branches: ill(9, map[uint32]newsBranch{
+				1: seconds(wRecovering, 1), 2: seconds(wHalted, 10_000), 3: seconds(wUnreachable, 2), 4: seconds(wBehind, 2),
+			})},
+			"branch 3 is unreachable, for 2 s now; branch 2 is halted, for 2 h now; 2 more need a look",
+		},
+		"nothing known": {news{branches: ill(3, map[uint32]newsBranch{2: {}, 3: {}})}, "branches 2 and 3 have not reported yet"},
+	}
+	for name, test := range tests {
+		got := test.news.headline()
+		agree := true
+		for _, b := range test.news.branches {
+			agree = agree && b.health == wAgrees
+		}
+		if got.GetText() != test.want || got.GetAgree() != agree {
+			t.Errorf("%s: %q, agree %t; want %q, %t", name, got.GetText(), got.GetAgree(), test.want, agree)
+		}
+	}
+}

@@ -1,0 +1,284 @@
+package branch
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	bankv1 "passbook/gen/bank/v1"
+)
+
+// maxWatchedEntries bounds the entries that a picture has. The newest win.
+const maxWatchedEntries = 32
+
+// picture is what is known of the bank, or of one branch, and when each part
+// of it last changed, counted in versions: so that what has changed since any
+// version can be told, and nobody needs a queue.
+type picture struct {
+	version uint64
+	// self is the branch that is watched, faults whether FaultService is on.
+	self   uint32
+	faults bool
+	// branches are those whose journals positions tell of, ascending.
+	branches []uint32
+	reports  []pictured
+	entries  []shown
+	// added counts the entries that there have been, also those left out.
+	added   uint64
+	samples []sample
+	// headline is nil where there is none.
+	headline   *bankv1.Headline
+	headlineAt uint64
+}
+
+// report is what a branch reports of itself, and what its watcher makes of it.
+// It is not changed once it is in a picture.
+type report struct {
+	branch      uint32
+	address     string
+	health      bankv1.BranchHealth
+	reason      string
+	behind      uint64
+	balance     int64
+	available   int64
+	unreachable []uint32
+	state       bankv1.BranchState
+	epoch       uint64
+	uptime      time.Duration
+	alarms      []string
+	p50, p99    int64
+}
+
+// same reports whether only time has passed between two reports.
+func (r *report) same(o *report) bool {
+	return r.health == o.health && r.reason == o.reason && r.behind == o.behind && r.balance == o.balance && r.available == o.available &&
+		slices.Equal(r.unreachable, o.unreachable) && r.state == o.state && r.epoch == o.epoch && slices.Equal(r.alarms, o.alarms) &&
+		r.p50 == o.p50 && r.p99 == o.p99
+}
+
+// pictured is a branch in a picture.
+type pictured struct {
+	report report
+	// since is when its health became what it is.
+	since time.Time
+	// changed is the version in which anything of it last changed.
+	changed uint64
+	// applied are its positions by the order of the branches, moved the
+	// versions in which they last changed.
+	applied, moved []uint64
+}
+
+// shown is an entry in a picture. The message is not changed any more.
+type shown struct {
+	message *bankv1.WatchedEntry
+	// first is the version in which it came, changed the one in which it last
+	// changed.
+	first, changed uint64
+}
+
+// sample is one second in a picture.
+type sample struct {
+	unix     int64
+	balance  int64
+	known    bool // the balance
+	entries  uint64
+	spread   []bucketCount
+	p50, p99 int64
+	// changed is 0 until the second is shown.
+	changed uint64
+}
+
+func newPicture(self uint32, faults bool, branches, reporting []uint32) picture {
+	p := picture{version: 1, self: self, faults: faults, branches: branches}
+	for _, id := range reporting {
+		p.reports = append(p.reports, pictured{
+			report: report{branch: id}, applied: make([]uint64, len(branches)), moved: make([]uint64, len(branches)),
+		})
+	}
+	return p
+}
+
+// move takes a position of a branch's report.
+func (p *picture) move(at *pictured, journal int, sequence uint64) {
+	if at.applied[journal] != sequence {
+		at.applied[journal] = sequence
+		at.moved[journal], at.changed = p.version, p.version
+	}
+}
+
+// change replaces a report, if there is anything new in it.
+func (p *picture) change(at *pictured, r report) {
+	if !at.report.same(&r) {
+		at.changed = p.version
+	}
+	at.report = r
+}
+
+// find returns where an entry is among those shown, or -1.
+func (p *picture) find(e *bankv1.WatchedEntry) int {
+	for i := len(p.entries) - 1; i >= 0; i-- {
+		o := p.entries[i].message
+		switch {
+		case o.GetBranch() != e.GetBranch() || (o.GetReceipt() == nil) != (e.GetReceipt() == nil):
+		case e.GetReceipt() != nil && o.GetReceipt().GetSequence() == e.GetReceipt().GetSequence(),
+			e.GetReceipt() == nil && proto.Equal(o, e):
+			return i
+		}
+	}
+	return -1
+}
+
+// show adds an entry, or replaces it if more is known of it now. What is
+// older than all that a full picture has is not news.
+func (p *picture) show(e *bankv1.WatchedEntry) {
+	i := p.find(e)
+	switch full := len(p.entries) == maxWatchedEntries; {
+	case i >= 0:
+		old := p.entries[i].message
+		if e.GetSpreadUs() == 0 && old.GetSpreadUs() > 0 {
+			e = withSpread(e, old.GetSpreadUs())
+		}
+		if !proto.Equal(old, e) {
+			p.entries[i].message, p.entries[i].changed = e, p.version
+		}
+		return
+	case full && recordedAt(e) < recordedAt(p.entries[0].message):
+		return
+	case full:
+		p.entries = slices.Delete(p.entries, 0, 1)
+	}
+	p.entries = append(p.entries, shown{message: e, first: p.version, changed: p.version})
+	p.added++
+}
+
+// withSpread returns an entry that was recorded, with how long it took until
+// it was applied everywhere.
+func withSpread(e *bankv1.WatchedEntry, us int64) *bankv1.WatchedEntry {
+	return &bankv1.WatchedEntry{Branch: e.GetBranch(), Receipt: e.GetReceipt(), Entry: e.GetEntry(), Balance: e.GetBalance(), SpreadUs: us}
+}
+
+func recordedAt(e *bankv1.WatchedEntry) int64 { return e.GetEntry().GetRecordedAtUnixMs() }
+
+// second returns the sample of a second, made if need be; nil for one that is
+// too old to keep.
+func (p *picture) second(unix int64) *sample {
+	i, found := slices.BinarySearchFunc(p.samples, unix, func(s sample, unix int64) int { return int(s.unix - unix) })
+	if !found {
+		if len(p.samples) >= maxSamples {
+			if i == 0 {
+				return nil
+			}
+			p.samples = slices.Delete(p.samples, 0, 1)
+			i--
+		}
+		p.samples = slices.Insert(p.samples, i, sample{unix: unix})
+	}
+	return &p.samples[i]
+}
+
+// seen is how much of a picture a watcher has: nothing at first.
+type seen struct{ version, added uint64 }
+
+// since returns what has changed since a watcher last looked.
+func (p *picture) since(s seen, now time.Time) *bankv1.WatchResponse {
+	out := &bankv1.WatchResponse{}
+	if s.version == 0 {
+		out.Complete, out.Branch, out.Faults = true, p.self, p.faults
+	}
+	if p.headline != nil && p.headlineAt > s.version {
+		out.Headline = p.headline
+	}
+	for i := range p.reports {
+		if at := &p.reports[i]; out.Complete || at.changed > s.version {
+			out.Reports = append(out.Reports, p.reportToProto(at, s.version, now))
+		}
+	}
+	fresh := uint64(0)
+	for _, e := range p.entries {
+		if e.changed > s.version {
+			out.Entries = append(out.Entries, e.message)
+		}
+		if e.first > s.version {
+			fresh++
+		}
+	}
+	if !out.Complete {
+		out.SkippedEntries = p.added - s.added - fresh
+	}
+	for i := range p.samples {
+		if at := &p.samples[i]; at.changed > s.version {
+			out.Samples = append(out.Samples, at.toProto(p.headline == nil))
+		}
+	}
+	return out
+}
+
+func (p *picture) reportToProto(at *pictured, version uint64, now time.Time) *bankv1.BranchReport {
+	r := &at.report
+	out := &bankv1.BranchReport{
+		Branch: r.branch, Address: r.address, Health: r.health, Reason: r.reason, Behind: r.behind, Balance: r.balance, Available: r.available,
+		UnreachablePeers: r.unreachable, State: r.state, Epoch: r.epoch, UptimeMs: r.uptime.Milliseconds(), Alarms: r.alarms,
+		SpreadP50Us: r.p50, SpreadP99Us: r.p99,
+	}
+	if !at.since.IsZero() {
+		out.HealthForMs = now.Sub(at.since).Milliseconds()
+	}
+	for j, moved := range at.moved {
+		if moved > version || version == 0 {
+			out.Applied = append(out.Applied, &bankv1.Position{Branch: p.branches[j], Sequence: at.applied[j]})
+		}
+	}
+	return out
+}
+
+func (s *sample) toProto(histogram bool) *bankv1.Sample {
+	out := &bankv1.Sample{UnixMs: s.unix * 1000, Balance: s.balance, Entries: s.entries, SpreadP50Us: s.p50, SpreadP99Us: s.p99}
+	if histogram {
+		out.Spread = bucketsToProto(s.spread)
+	}
+	return out
+}
+
+// screen is a picture and those who watch it.
+type screen struct {
+	mu      sync.Mutex
+	picture picture
+	// first is closed when the picture may be shown, changed whenever it is
+	// shown anew; then there is another one.
+	first, changed chan struct{}
+	isShown        bool
+	// last is what a watcher was told last, for those who know as much as that
+	// one did.
+	last struct {
+		from, to seen
+		message  *bankv1.WatchResponse
+	}
+}
+
+func newScreen(p picture) screen {
+	return screen{picture: p, first: make(chan struct{}), changed: make(chan struct{})}
+}
+
+// publish shows the picture to those who watch. The caller holds s.mu.
+func (s *screen) publish() {
+	if !s.isShown {
+		s.isShown = true
+		close(s.first)
+	}
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// look returns what is new to a watcher, what it has seen then, and what is
+// closed when there is more.
+func (s *screen) look(from seen) (*bankv1.WatchResponse, seen, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	to := seen{version: s.picture.version, added: s.picture.added}
+	if l := &s.last; l.message == nil || from != l.from || to != l.to {
+		l.from, l.to, l.message = from, to, s.picture.since(from, time.Now())
+	}
+	return s.last.message, to, s.changed
+}

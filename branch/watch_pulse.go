@@ -1,0 +1,140 @@
+package branch
+
+import (
+	"time"
+
+	"passbook/branch/ledger"
+)
+
+// Bounds of what a branch remembers of its last minutes, watched or not.
+const (
+	// maxSpreading bounds the own batches that are followed until every branch
+	// has applied them. While a peer is away the oldest ones are let go.
+	maxSpreading = 1024
+	// maxSpread bounds those whose time is remembered.
+	maxSpread = 256
+	// maxSamples bounds the seconds that are remembered.
+	maxSamples = 300
+	// spreadWindow is over how many seconds a report tells the spread.
+	spreadWindow = 10
+)
+
+// pulse is what a branch remembers of its last minutes: how many entries it
+// applied in each second, and how long its own took until every branch had
+// applied them. It is noted step by step, without a timer: a second without a
+// step is left out. It belongs to the loop's goroutine.
+type pulse struct {
+	self ledger.BranchID
+	// spreading are own batches that not all branches have applied, spread
+	// those that all have, oldest first.
+	spreading []spreading
+	spread    []spreading
+	// open is the second that has not ended, ended are those before it that
+	// had anything to tell, oldest first.
+	open  second
+	times histogram
+	timed bool // times has any
+	ended []second
+}
+
+// spreading is an own batch on its way to every branch.
+type spreading struct {
+	first, last uint64
+	// at is when it was committed; us is how long it took then.
+	at time.Time
+	us int64
+}
+
+// second is one second of a branch.
+type second struct {
+	unix    int64
+	entries uint64
+	spread  []bucketCount
+	// balances are those at its end, of the accounts that are remembered.
+	balances []accountBalance
+}
+
+type accountBalance struct {
+	account string
+	balance ledger.Amount
+}
+
+func (s *second) balance(account string) (ledger.Amount, bool) {
+	for _, b := range s.balances {
+		if b.account == account {
+			return b.balance, true
+		}
+	}
+	return 0, false
+}
+
+// turn ends the open second if it is over. balances are those until now.
+func (p *pulse) turn(now time.Time, balances func() []accountBalance) {
+	unix := now.Unix()
+	if unix == p.open.unix {
+		return
+	}
+	if p.isEventful() {
+		p.open.spread, p.open.balances = p.times.pack(), balances()
+		p.ended = append(p.ended, p.open)
+		p.ended = p.ended[max(0, len(p.ended)-maxSamples):]
+		p.times, p.timed = histogram{}, false
+	}
+	p.open = second{unix: unix}
+}
+
+// isEventful reports whether there is anything to tell of the open second.
+func (p *pulse) isEventful() bool { return p.open.entries > 0 || p.timed }
+
+// note takes what a step has committed, and how far every branch has applied
+// this branch's journal.
+func (p *pulse) note(now time.Time, commit *ledger.Commit, everywhere uint64) {
+	if commit != nil {
+		for i := range commit.Batches {
+			b := commit.Batches[i].Batch
+			p.open.entries += uint64(len(b.Entries))
+			if b.Branch == p.self {
+				p.spreading = append(p.spreading, spreading{first: b.FirstSequence, last: b.LastSequence(), at: now})
+			}
+		}
+		p.spreading = p.spreading[max(0, len(p.spreading)-maxSpreading):]
+	}
+	for len(p.spreading) > 0 && p.spreading[0].last <= everywhere {
+		s := p.spreading[0]
+		p.spreading = p.spreading[1:]
+		s.us = max(now.Sub(s.at).Microseconds(), 1)
+		p.times[bucketOf(s.us)] += s.last - s.first + 1
+		p.timed = true
+		p.spread = append(p.spread, s)
+		p.spread = p.spread[max(0, len(p.spread)-maxSpread):]
+	}
+}
+
+// spreadOf returns how long an own entry took until every branch had applied
+// it, in microseconds; 0 when that is not known.
+func (p *pulse) spreadOf(sequence uint64) int64 {
+	for i := len(p.spread) - 1; i >= 0 && p.spread[i].last >= sequence; i-- {
+		if p.spread[i].first <= sequence {
+			return p.spread[i].us
+		}
+	}
+	return 0
+}
+
+// since returns the seconds that ended after one.
+func (p *pulse) since(unix int64) []second {
+	i := len(p.ended)
+	for i > 0 && p.ended[i-1].unix > unix {
+		i--
+	}
+	return p.ended[i:]
+}
+
+// recent returns how long own entries took over the last seconds.
+func (p *pulse) recent(now time.Time) (p50, p99 int64) {
+	times := p.times
+	for _, s := range p.since(now.Unix() - spreadWindow - 1) {
+		times.add(s.spread)
+	}
+	return times.percentile(50), times.percentile(99)
+}

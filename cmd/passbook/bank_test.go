@@ -1,0 +1,47 @@
+package main
+
+import (
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"passbook/branch"
+)
+
+func TestBranchesOpenedAtOnceAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var begun atomic.Int64
+		release := make(chan struct{})
+		open := func(c branch.Config) (*branch.Branch, error) {
+			begun.Add(1)
+			<-release
+			if c.ID == 3 {
+				return nil, errors.New("its disk")
+			}
+			return &branch.Branch{}, nil
+		}
+		configs := make([]branch.Config, opening+10)
+		for i := range configs {
+			configs[i].ID = uint32(i + 1)
+		}
+		done := make(chan struct{})
+		var branches []*branch.Branch
+		var errs []error
+		go func() {
+			defer close(done)
+			branches, errs = openAll(configs, open)
+		}()
+		synctest.Wait()
+		if got := begun.Load(); got != opening {
+			t.Errorf("%d branches are being opened, want %d", got, opening)
+		}
+		close(release)
+		<-done
+		for i, id := range configs {
+			if failed := errs[i] != nil; failed != (id.ID == 3) || failed != (branches[i] == nil) {
+				t.Errorf("branch %d: %v, %v", id.ID, branches[i], errs[i])
+			}
+		}
+	})
+}

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+
+	"passbook/branch"
+)
+
+// Bounds of a wire.
+const (
+	// maxQuestions bounds the questions of one side that are not answered yet.
+	maxQuestions = 64
+	// maxLineBytes bounds a line.
+	maxLineBytes = 1 << 20
+)
+
+// line is what serve --processes and the process of a branch say to each
+// other about faults: a question, or the answer to one.
+type line struct {
+	// ID numbers the questions of one side. The answer has that of its question.
+	ID uint64 `json:"id"`
+	// Do is what to do, and Branch to which branch. Answers do nothing.
+	Do     string `json:"do,omitempty"`
+	Branch uint32 `json:"branch,omitempty"`
+	// Refused says why it can't be done.
+	Refused string `json:"refused,omitempty"`
+	// Faults answers the question for a list.
+	Faults []branch.Fault `json:"faults,omitempty"`
+}
+
+// What one side asks the other to do. The process of a branch asks for all of
+// it, for any branch; it is itself asked to cut and heal its branch.
+const (
+	doList    = "list"
+	doCut     = "cut"
+	doHeal    = "heal"
+	doPause   = "pause"
+	doResume  = "resume"
+	doKill    = "kill"
+	doRestart = "restart"
+)
+
+// wire carries lines over the two pipes between serve --processes and the
+// process of a branch. Both sides ask, and both answer.
+type wire struct {
+	// saying is held while a line is written to to.
+	saying sync.Mutex
+	to     io.Writer
+	logger *slog.Logger
+	// answer answers a question of the other side.
+	answer func(context.Context, line) line
+	// answering has the places of the questions that answer has in hand.
+	answering chan struct{}
+
+	mu   sync.Mutex
+	next uint64
+	// asked are the questions that wait for their answers.
+	asked map[uint64]chan<- line
+}
+
+func newWire(to io.Writer, logger *slog.Logger, answer func(context.Context, line) line) *wire {
+	return &wire{to: to, logger: logger, answer: answer, answering: make(chan struct{}, maxQuestions), asked: map[uint64]chan<- line{}}
+}
+
+// ask asks the other side, and waits for its answer. A refusal is an error.
+func (w *wire) ask(ctx context.Context, question line) (line, error) {
+	answers := make(chan line, 1)
+	w.mu.Lock()
+	if len(w.asked) >= maxQuestions {
+		w.mu.Unlock()
+		return line{}, faultErrorf("%d faults are being made or mended: wait for some", maxQuestions)
+	}
+	w.next++
+	question.ID = w.next
+	w.asked[question.ID] = answers
+	w.mu.Unlock()
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.asked, question.ID)
+	}()
+	if err := w.say(question); err != nil {
+		return line{}, errBankStops // the other side has gone
+	}
+	select {
+	case answer := <-answers:
+		if answer.Refused != "" {
+			return line{}, &branch.FaultError{Problem: answer.Refused}
+		}
+		return answer, nil
+	case <-ctx.Done():
+		return line{}, ctx.Err()
+	}
+}
+
+// say writes one line, in one piece.
+func (w *wire) say(l line) error {
+	text, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	w.saying.Lock()
+	defer w.saying.Unlock()
+	_, err = w.to.Write(append(text, '\n'))
+	return err
+}
+
+// listen hears what the other side says until it ends, and waits for the
+// answers in hand. Lines that other hears are not for the wire.
+func (w *wire) listen(from io.Reader, other func(text string) bool) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var answering sync.WaitGroup
+	defer answering.Wait()
+	defer cancel()
+	lines := bufio.NewScanner(from)
+	lines.Buffer(nil, maxLineBytes)
+	for lines.Scan() {
+		if !other(lines.Text()) {
+			w.hear(ctx, &answering, lines.Bytes())
+		}
+	}
+	if err := lines.Err(); err != nil {
+		w.logger.Error(fmt.Sprintf("What a branch's process and serve --processes say to each other can't be read any more: %v", err))
+		_, _ = io.Copy(io.Discard, from)
+	}
+}
+
+// hear takes one line: an answer to who waits for it, a question to be
+// answered.
+func (w *wire) hear(ctx context.Context, answering *sync.WaitGroup, text []byte) {
+	var l line
+	if err := json.Unmarshal(text, &l); err != nil || l.ID == 0 {
+		w.logger.Warn(fmt.Sprintf("Between a branch's process and serve --processes, this means nothing: %.100q", text))
+		return
+	}
+	if l.Do == "" {
+		w.mu.Lock()
+		waiting := w.asked[l.ID]
+		delete(w.asked, l.ID)
+		w.mu.Unlock()
+		if waiting != nil { // and not gone
+			waiting <- l
+		}
+		return
+	}
+	select {
+	case w.answering <- struct{}{}:
+	default:
+		_ = w.say(line{ID: l.ID, Refused: fmt.Sprintf("%d faults are being made or mended: wait for some", maxQuestions)})
+		return
+	}
+	answering.Go(func() {
+		defer func() { <-w.answering }()
+		answer := w.answer(ctx, l)
+		answer.ID = l.ID
+		_ = w.say(answer) // whoever is not there any more needs no answer
+	})
+}
+
+// refusal is the answer of something that was done, or could not be.
+func refusal(err error) line {
+	if err != nil {
+		return line{Refused: err.Error()}
+	}
+	return line{}
+}
+
+// answerFor answers a question of the process of a branch.
+func answerFor(ctx context.Context, f branch.Faults, question line) line {
+	switch question.Do {
+	case doList:
+		list, err := f.List(ctx)
+		answer := refusal(err)
+		answer.Faults = list
+		return answer
+	case doCut:
+		return refusal(f.Cut(ctx, question.Branch))
+	case doHeal:
+		return refusal(f.Heal(ctx, question.Branch))
+	case doPause:
+		return refusal(f.Pause(ctx, question.Branch))
+	case doResume:
+		return refusal(f.Resume(ctx, question.Branch))
+	case doKill:
+		return refusal(f.Kill(ctx, question.Branch))
+	case doRestart:
+		return refusal(f.Restart(ctx, question.Branch))
+	}
+	return refuseUnknown(question)
+}
+
+func refuseUnknown(question line) line {
+	return line{Refused: fmt.Sprintf("%q is nothing that can be done", question.Do)}
+}
+
+// wiredFaults asks serve --processes to break the bank, from the process of a
+// branch.
+type wiredFaults struct{ wire *wire }
+
+// List is branch.Faults's.
+func (f wiredFaults) List(ctx context.Context) ([]branch.Fault, error) {
+	answer, err := f.wire.ask(ctx, line{Do: doList})
+	return answer.Faults, err
+}
+
+func (f wiredFaults) do(ctx context.Context, what string, id uint32) error {
+	_, err := f.wire.ask(ctx, line{Do: what, Branch: id})
+	return err
+}
+
+// Cut is branch.Faults's.
+func (f wiredFaults) Cut(ctx context.Context, id uint32) error { return f.do(ctx, doCut, id) }
+
+// Heal is branch.Faults's.
+func (f wiredFaults) Heal(ctx context.Context, id uint32) error { return f.do(ctx, doHeal, id) }
+
+// Pause is branch.Faults's.
+func (f wiredFaults) Pause(ctx context.Context, id uint32) error { return f.do(ctx, doPause, id) }
+
+// Resume is branch.Faults's.
+func (f wiredFaults) Resume(ctx context.Context, id uint32) error { return f.do(ctx, doResume, id) }
+
+// Kill is branch.Faults's.
+func (f wiredFaults) Kill(ctx context.Context, id uint32) error { return f.do(ctx, doKill, id) }
+
+// Restart is branch.Faults's.
+func (f wiredFaults) Restart(ctx context.Context, id uint32) error { return f.do(ctx, doRestart, id) }

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"passbook/branch"
+)
+
+// wires are two wires that hear each other.
+func wires(t *testing.T, answer func(context.Context, line) line) (asks, answers *wire) {
+	t.Helper()
+	fromAsks, toAnswers := io.Pipe()
+	fromAnswers, toAsks := io.Pipe()
+	logger := slog.New(slog.DiscardHandler)
+	asks, answers = newWire(toAnswers, logger, nil), newWire(toAsks, logger, answer)
+	heard := make(chan struct{}, 2)
+	nothingElse := func(string) bool { return false }
+	go func() { asks.listen(fromAnswers, nothingElse); heard <- struct{}{} }()
+	go func() { answers.listen(fromAsks, nothingElse); heard <- struct{}{} }()
+	t.Cleanup(func() {
+		_ = toAnswers.Close()
+		_ = toAsks.Close()
+		<-heard
+		<-heard
+	})
+	return asks, answers
+}
+
+func TestAWireCarriesQuestionsAndAnswers(t *testing.T) {
+	f, _ := newFakeFaults()
+	asks, _ := wires(t, func(ctx context.Context, question line) line { return answerFor(ctx, f.of(1), question) })
+	far, ctx := wiredFaults{wire: asks}, t.Context()
+	for _, err := range []error{
+		far.Cut(ctx, 3), far.Heal(ctx, 3), far.Pause(ctx, 2), far.Resume(ctx, 2), far.Kill(ctx, 2), far.Restart(ctx, 2), far.Cut(ctx, 3),
+	} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	list, err := far.List(ctx)
+	if got := fmt.Sprint(list, err); got != "[{3 true false false}] <nil>" {
+		t.Errorf("listed %s", got)
+	}
+	var refused *branch.FaultError
+	if err := far.Kill(ctx, 1); !errors.As(err, &refused) || refused.Problem != errOneself(1).Error() {
+		t.Errorf("got %v", err)
+	}
+	if err := far.do(ctx, "dance", 1); !errors.As(err, &refused) || !strings.Contains(refused.Problem, `"dance"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Each side refuses what is too much, the one that asks as the one that answers.
+func TestQuestionsOnAWireAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		asks, answers := wires(t, func(context.Context, line) line {
+			<-release
+			return line{}
+		})
+		results := make(chan error, maxQuestions)
+		for range maxQuestions {
+			go func() {
+				_, err := asks.ask(t.Context(), line{Do: doCut})
+				results <- err
+			}()
+		}
+		synctest.Wait()
+		if _, err := asks.ask(t.Context(), line{Do: doCut}); err == nil || !strings.Contains(err.Error(), "wait for some") {
+			t.Errorf("one question too many: %v", err)
+		}
+		if got := len(answers.answering); got != maxQuestions {
+			t.Fatalf("%d questions are being answered, want %d", got, maxQuestions)
+		}
+		heard := &bytes.Buffer{}
+		answers.to = io.MultiWriter(heard, answers.to)
+		if err := asks.say(line{ID: 1000, Do: doCut}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if !strings.Contains(heard.String(), `{"id":1000,"refused":"64 faults are being made`) {
+			t.Errorf("one question too many was answered with %q", heard)
+		}
+		close(release)
+		for range maxQuestions {
+			if err := <-results; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// What means nothing is logged, and what follows is heard.
+func TestLinesThatMeanNothingAreLogged(t *testing.T) {
+	var log, said bytes.Buffer
+	w := newWire(&said, slog.New(slog.NewTextHandler(&log, nil)), func(context.Context, line) line { return line{Refused: "heard"} })
+	w.listen(strings.NewReader("ready\nnonsense\n{}\n{\"id\":5}\n{\"id\":7,\"do\":\"cut\"}\n"), func(text string) bool { return text == readyWord })
+	if got := strings.Count(log.String(), "this means nothing"); got != 2 {
+		t.Errorf("%d lines were logged, want 2:\n%s", got, &log)
+	}
+	if got, want := said.String(), "{\"id\":7,\"refused\":\"heard\"}\n"; got != want {
+		t.Errorf("said %q, want %q", got, want)
+	}
+	log.Reset()
+	w.listen(strings.NewReader(strings.Repeat("x", maxLineBytes+1)+"\nready\n"), func(string) bool { return false })
+	if !strings.Contains(log.String(), "can't be read any more") {
+		t.Errorf("a line that is too long: %s", &log)
+	}
+}
+
+// A question ends with its caller, and with the other side.
+func TestAQuestionIsNotAskedForEver(t *testing.T) {
+	asks, _ := wires(t, func(ctx context.Context, _ line) line {
+		<-ctx.Done()
+		return line{}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := asks.ask(ctx, line{Do: doCut}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if len(asks.asked) > 0 {
+		t.Errorf("%v still waits", asks.asked)
+	}
+	gone, to := io.Pipe()
+	_ = gone.Close()
+	if _, err := newWire(to, nil, nil).ask(t.Context(), line{Do: doCut}); !errors.Is(err, errBankStops) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestIsLoopback(t *testing.T) {
+	for host, want := range map[string]bool{
+		"127.0.0.1": true, "127.3.2.1": true, "::1": true, "localhost": true,
+		"0.0.0.0": false, "::": false, "10.0.0.1": false, "": false, "localhost.example": false, "127.0.0.1.example": false,
+	} {
+		if got := isLoopback(host); got != want {
+			t.Errorf("%q is loopback: %v, want %v", host, got, want)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+)
+
+// etcd: three nodes that agree on every write by Raft, and sync.
+
+// etcd is a cluster that this program has started.
+type etcd struct {
+	nodes   []*process
+	clients []*clientv3.Client
+}
+
+// startEtcd starts a cluster of three nodes.
+func (b *bench) startEtcd(ctx context.Context) (*etcd, error) {
+	const nodes = 3
+	path, err := find("etcd", b.options.etcd, "apt-get install etcd-server")
+	if err != nil {
+		return nil, err
+	}
+	version, err := output(ctx, command{name: path, path: path, args: []string{"--version"}})
+	if err != nil {
+		return nil, err
+	}
+	b.machine.Versions["etcd"], _, _ = strings.Cut(version, "\n")
+	base, err := findPorts(2 * nodes)
+	if err != nil {
+		return nil, err
+	}
+	client := func(i int) string { return "http://" + hostPort(base+2*i) }
+	peer := func(i int) string { return "http://" + hostPort(base+2*i+1) }
+	var cluster []string
+	for i := range nodes {
+		cluster = append(cluster, fmt.Sprintf("node%d=%s", i, peer(i)))
+	}
+	e := &etcd{}
+	for i := range nodes {
+		name := fmt.Sprintf("node%d", i)
+		p, err := b.servers.start(command{name: "etcd " + name, path: path, dir: b.dir, args: []string{
+			"--name", name, "--data-dir", filepath.Join(b.dir, "etcd-"+name), "--logger", "zap", "--log-level", "error",
+			"--listen-client-urls", client(i), "--advertise-client-urls", client(i),
+			"--listen-peer-urls", peer(i), "--initial-advertise-peer-urls", peer(i),
+			"--initial-cluster", strings.Join(cluster, ","), "--initial-cluster-state", "new",
+		}})
+		if err != nil {
+			return nil, err
+		}
+		e.nodes = append(e.nodes, p)
+	}
+	for i := range nodes {
+		c, err := clientv3.New(clientv3.Config{Endpoints: []string{client(i)}, DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
+		if err != nil {
+			return nil, fmt.Errorf("connect to etcd at %s: %w", client(i), err)
+		}
+		e.clients = append(e.clients, c)
+		if err := until(ctx, "wait for etcd at "+client(i), e.nodes, func(ctx context.Context) error {
+			_, err := c.Put(ctx, hotAccount, "0")
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+func (e *etcd) close(b *bench) error {
+	for _, c := range e.clients {
+		_ = c.Close() // nothing is on its way
+	}
+	return b.servers.stopAll(e.nodes)
+}
+
+// puts returns callers that write a key of their own each: nothing to agree on
+// but the order.
+func (e *etcd) puts(callers int) []call {
+	var all []call
+	for i := range callers {
+		c, key := e.clients[i%len(e.clients)], fmt.Sprintf("caller-%d", i)
+		n := 0
+		all = append(all, func(ctx context.Context) (int, error) {
+			n++
+			_, err := c.Put(ctx, key, strconv.Itoa(n))
+			return 1, err
+		})
+	}
+	return all
+}
+
+// compareAndSwaps returns callers that add 1 to the one hot key, and try again
+// when another one was faster. Only what succeeded counts.
+func (e *etcd) compareAndSwaps(callers int) []call {
+	var all []call
+	for i := range callers {
+		c := e.clients[i%len(e.clients)]
+		value := "0" // as far as this caller knows
+		all = append(all, func(ctx context.Context) (int, error) {
+			for {
+				n, err := strconv.Atoi(value)
+				if err != nil {
+					return 0, fmt.Errorf("value of the hot key: %w", err)
+				}
+				next := strconv.Itoa(n + 1)
+				res, err := c.Txn(ctx).If(clientv3.Compare(clientv3.Value(hotAccount), "=", value)).
+					Then(clientv3.OpPut(hotAccount, next)).Else(clientv3.OpGet(hotAccount)).Commit()
+				switch {
+				case err != nil:
+					return 0, err
+				case res.Succeeded:
+					value = next
+					return 1, nil
+				}
+				value = string(res.Responses[0].GetResponseRange().Kvs[0].Value)
+			}
+		})
+	}
+	return all
+}

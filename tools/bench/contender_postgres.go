@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// PostgreSQL: one server, one hot row, and a journal with a unique request id.
+// A write is one prepared statement, and so one round trip and one transaction:
+// the row lock is held no longer than the commit takes.
+
+const postgresSchema = `
+CREATE TABLE accounts (name text PRIMARY KEY, balance bigint NOT NULL) WITH (fillfactor = 50);
+CREATE TABLE journal (id bigserial PRIMARY KEY, request_id text NOT NULL UNIQUE, account text NOT NULL, amount bigint NOT NULL);
+INSERT INTO accounts VALUES ('` + hotAccount + `', 0)`
+
+// postgresWrite adds an amount, possibly negative, to an account, unless that
+// would overdraw it, and writes it down.
+const postgresWrite = `
+WITH paid AS (
+  UPDATE accounts SET balance = balance + $3 WHERE name = $2 AND balance + $3 >= 0 RETURNING balance
+), written AS (
+  INSERT INTO journal (request_id, account, amount) SELECT $1, $2, $3 FROM paid
+)
+SELECT balance FROM paid`
+
+// postgres is a server that this program has started.
+type postgres struct {
+	process *process
+	pool    *pgxpool.Pool
+}
+
+// fastShutdown ends a server without waiting for its clients.
+const fastShutdown = syscall.SIGINT
+
+// startPostgres initializes and starts a server that callers reach through a
+// socket, with so many connections.
+func (b *bench) startPostgres(ctx context.Context, connections int) (*postgres, error) {
+	const remedy = "apt-get install postgresql"
+	const debian = "/usr/lib/postgresql/*/bin"
+	path, err := find("postgres", b.options.postgres, remedy, debian)
+	if err != nil {
+		return nil, err
+	}
+	initdb, err := find("initdb", "", remedy, filepath.Dir(path), debian)
+	if err != nil {
+		return nil, err
+	}
+	if b.machine.Versions["PostgreSQL"], err = output(ctx, command{name: path, path: path, args: []string{"--version"}}); err != nil {
+		return nil, err
+	}
+	home, err := os.MkdirTemp(b.dir, "postgres-")
+	if err != nil {
+		return nil, err
+	}
+	who, err := postgresUser(home)
+	if err != nil {
+		return nil, err
+	}
+	data := filepath.Join(home, "data")
+	if _, err := output(ctx, command{name: initdb, path: initdb, dir: home, user: who, args: []string{
+		"-D", data, "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale=C",
+	}}); err != nil {
+		return nil, err
+	}
+	p, err := b.servers.start(command{name: "postgres", path: path, dir: home, user: who, ending: fastShutdown, args: []string{
+		"-D", data, "-k", home, "-c", "listen_addresses=", "-c", "fsync=on", "-c", "synchronous_commit=on",
+		"-c", fmt.Sprintf("max_connections=%d", connections+10),
+	}})
+	if err != nil {
+		return nil, err
+	}
+	s := &postgres{process: p}
+	config, err := pgxpool.ParseConfig(fmt.Sprintf("host=%s user=bench dbname=postgres pool_max_conns=%d", home, connections))
+	if err != nil {
+		return nil, err
+	}
+	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return nil, err
+	}
+	if err := until(ctx, "wait for PostgreSQL at "+home, []*process{p}, s.pool.Ping); err != nil {
+		return nil, err
+	}
+	if _, err := s.pool.Exec(ctx, postgresSchema); err != nil {
+		return nil, fmt.Errorf("create the tables in PostgreSQL: %w", err)
+	}
+	return s, nil
+}
+
+// postgresUser returns who the server runs as, since it refuses to be root, and
+// gives that user the directory.
+func postgresUser(home string) (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		return nil, fmt.Errorf("PostgreSQL refuses to run as root: %w", err)
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("user %s: %w", u.Username, err)
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("user %s: %w", u.Username, err)
+	}
+	if err := os.Chown(home, int(uid), int(gid)); err != nil {
+		return nil, err
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+func (s *postgres) close(b *bench) error {
+	s.pool.Close()
+	return b.servers.stop(s.process)
+}
+
+// write adds an amount, possibly negative, to the hot row. It reports false
+// when the balance does not cover it.
+func (s *postgres) write(ctx context.Context, id string, amount int64) (bool, error) {
+	var balance int64
+	err := s.pool.QueryRow(ctx, postgresWrite, id, hotAccount, amount).Scan(&balance)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// deposits returns callers that deposit one by one.
+func (s *postgres) deposits(callers int) []call {
+	var all []call
+	for range callers {
+		ids := newRequestIDs()
+		all = append(all, func(ctx context.Context) (int, error) {
+			_, err := s.write(ctx, ids.next(), 1)
+			return 1, err
+		})
+	}
+	return all
+}

@@ -1,0 +1,17 @@
+// Command bench puts the limit of the wire, what a user would pick instead and
+// Passbook side by side, in one run on one machine, and prints their ratios:
+// absolute figures differ from machine to machine, ratios far less.
+//
+// Servers and load generator are separate processes. This process makes the
+// load and reads the clock; each branch, each peer and each limit runs in a
+// process of its own, with a directory of its own, and all of them sync.
+// Contenders take turns (A B C A B C …), so that what else happens on the
+// machine strikes all of them, and each figure is the median of its runs with
+// the least and the greatest.
+//
+// Where to start reading: [goals] lists what is measured, goal*.go have one
+// goal each, contender*.go one contender each. [closedLoop] and [openLoop] make
+// the load; [alternate] takes the turns; [table] prints.
+//
+// It needs Linux: processor time and memory of the servers come from /proc.
+package main

@@ -1,0 +1,34 @@
+package main
+
+import "context"
+
+// goal is a group of rows that are measured together.
+type goal struct {
+	name    string
+	measure func(*bench, context.Context) error
+}
+
+// goals are all there are, in the order of the table.
+var goals []goal
+
+func init() {
+	goals = []goal{
+		{"one-by-one", (*bench).oneByOne},
+		{"bulk", (*bench).bulk},
+		{"fan-out", (*bench).fanOut},
+		{"replay", (*bench).replay},
+		{"contested", (*bench).contested},
+		{"storm", (*bench).storm},
+		{"growth", (*bench).growth},
+		{"idle", (*bench).idle},
+		{"peers", (*bench).peers},
+	}
+}
+
+func goalNames() []string {
+	var names []string
+	for _, g := range goals {
+		names = append(names, g.name)
+	}
+	return names
+}

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	bankv1 "passbook/gen/bank/v1"
+	"passbook/gen/bank/v1/bankv1connect"
+)
+
+// Contested: withdrawals at three branches at once from one account, into which
+// all money comes at one branch. So the others run short of escrow all the time
+// and have to claim it, though the account as a whole always covers what is
+// asked for. The reference is PostgreSQL's row lock under the same load.
+
+const (
+	withdrawers = 24
+	depositors  = callers - withdrawers
+	// withdrawal is the amount of each.
+	withdrawal = 10
+	// float is how many withdrawals the account covers at the outset. What is
+	// withdrawn is paid in again.
+	float = 2 * withdrawers
+	// mostRepaid bounds the withdrawals that one deposit pays in again.
+	mostRepaid = 64
+)
+
+// till is where money is withdrawn and deposited.
+type till interface {
+	// withdraw takes an amount out of the one account, as withdrawer i.
+	withdraw(ctx context.Context, i int, id string, amount int64) error
+	// deposit pays an amount in, as depositor i.
+	deposit(ctx context.Context, i int, id string, amount int64) error
+}
+
+// contest is a till with callers around it.
+type contest struct {
+	till till
+	// covered has one place for each withdrawal that the account covers now;
+	// owed one for each that has to be paid in again.
+	covered, owed chan struct{}
+	writes        atomic.Int64
+}
+
+func newContest(ctx context.Context, t till) (*contest, error) {
+	c := &contest{till: t, covered: make(chan struct{}, float), owed: make(chan struct{}, float)}
+	for range float {
+		c.covered <- struct{}{}
+	}
+	return c, t.deposit(ctx, 0, newRequestIDs().next(), float*withdrawal)
+}
+
+// withdrawals are the callers that withdraw.
+func (c *contest) withdrawals() []call {
+	var all []call
+	for i := range withdrawers {
+		ids := newRequestIDs()
+		all = append(all, func(ctx context.Context) (int, error) {
+			select {
+			case <-c.covered:
+			case <-ctx.Done():
+				return 0, ctx.Err()
+			}
+			if err := c.till.withdraw(ctx, i, ids.next(), withdrawal); err != nil {
+				return 0, fmt.Errorf("withdraw: %w", err)
+			}
+			c.writes.Add(1)
+			c.owed <- struct{}{}
+			return 1, nil
+		})
+	}
+	return all
+}
+
+// repay pays in what was withdrawn, as depositor i, until nothing is owed after
+// done is closed.
+func (c *contest) repay(ctx context.Context, i int, done <-chan struct{}) error {
+	ids := newRequestIDs()
+	for {
+		select {
+		case <-c.owed:
+		default:
+			select {
+			case <-c.owed:
+			case <-done:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		n := 1 + c.more()
+		if err := c.till.deposit(ctx, i, ids.next(), int64(n)*withdrawal); err != nil {
+			return fmt.Errorf("pay in: %w", err)
+		}
+		c.writes.Add(1)
+		for range n {
+			c.covered <- struct{}{}
+		}
+	}
+}
+
+// more takes what else is owed, up to a bound.
+func (c *contest) more() int {
+	for n := range mostRepaid - 1 {
+		select {
+		case <-c.owed:
+		default:
+			return n
+		}
+	}
+	return mostRepaid - 1
+}
+
+// contender measures withdrawals a second, while depositors pay in again.
+func (b *bench) contest(name string, c *contest) contender {
+	withdraw := b.throughput(name, c.withdrawals())
+	run := withdraw.run
+	withdraw.run = func(ctx context.Context, round int) (reading, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		done := make(chan struct{})
+		errs := make([]error, depositors+1)
+		var repaying sync.WaitGroup
+		for i := range depositors {
+			repaying.Go(func() {
+				if errs[i] = c.repay(ctx, i, done); errs[i] != nil {
+					cancel()
+				}
+			})
+		}
+		r, err := run(ctx, round)
+		errs[depositors] = err
+		close(done)
+		repaying.Wait()
+		return r, firstCause(errs)
+	}
+	return withdraw
+}
+
+// bankTill has withdrawer i at branch i, in turn, and all depositors at the
+// first branch.
+type bankTill struct {
+	clients []bankv1connect.BranchServiceClient
+}
+
+func newBankTill(k *bank, t *http.Transport) bankTill {
+	var clients []bankv1connect.BranchServiceClient
+	for _, address := range k.addresses() {
+		clients = append(clients, bankv1connect.NewBranchServiceClient(&http.Client{Transport: t}, baseURL(address)))
+	}
+	return bankTill{clients}
+}
+
+func (t bankTill) withdraw(ctx context.Context, i int, id string, amount int64) error {
+	_, err := t.clients[i%len(t.clients)].Withdraw(ctx, &bankv1.WithdrawRequest{Account: hotAccount, Amount: amount, RequestId: id})
+	return err
+}
+
+func (t bankTill) deposit(ctx context.Context, _ int, id string, amount int64) error {
+	_, err := t.clients[0].Deposit(ctx, &bankv1.DepositRequest{Account: hotAccount, Amount: amount, RequestId: id})
+	return err
+}
+
+// rowTill is PostgreSQL's.
+type rowTill struct{ *postgres }
+
+func (t rowTill) withdraw(ctx context.Context, _ int, id string, amount int64) error {
+	return t.pay(ctx, id, -amount)
+}
+
+func (t rowTill) deposit(ctx context.Context, _ int, id string, amount int64) error {
+	return t.pay(ctx, id, amount)
+}
+
+func (t rowTill) pay(ctx context.Context, id string, amount int64) error {
+	covered, err := t.write(ctx, id, amount)
+	if err == nil && !covered {
+		return errors.New("the balance does not cover what it must cover")
+	}
+	return err
+}
+
+func (b *bench) contested(ctx context.Context) error {
+	const passbook, rows = "Passbook, 3 branches", "PostgreSQL, row lock"
+	k, err := b.openBank(ctx, bankSpec{name: "contested bank", branches: 3})
+	if err != nil {
+		return err
+	}
+	t := customerTransport(true)
+	defer t.CloseIdleConnections()
+	atBank, err := newContest(ctx, newBankTill(k, t))
+	if err != nil {
+		return err
+	}
+	contenders := []contender{b.contest(passbook, atBank)}
+	database, err := b.startPostgres(ctx, callers)
+	switch {
+	case b.absent(err):
+	case err != nil:
+		return err
+	default:
+		atRow, err := newContest(ctx, rowTill{database})
+		if err != nil {
+			return err
+		}
+		contenders = append(contenders, b.contest(rows, atRow))
+	}
+	before, err := k.settled(ctx)
+	if err != nil {
+		return err
+	}
+	m, err := b.alternate(ctx, "contested", contenders...)
+	if err != nil {
+		return err
+	}
+	after, err := k.settled(ctx)
+	if err != nil {
+		return err
+	}
+	const what = "withdrawals/s, 24 callers, paid in by 8"
+	b.tell(row{Goal: "contested", What: what, Subject: passbook, Figure: m[passbook][perSecond], Bound: atLeast(5000)})
+	b.tell(row{Goal: "contested", What: what, Subject: passbook, Figure: m[passbook][perSecond],
+		Reference: rows, ReferenceFigure: m[rows][perSecond], Bound: atLeast(3)})
+	writes := float64(atBank.writes.Load())
+	b.tell(row{Goal: "contested", What: "grants per 100 writes", Subject: passbook, Figure: figure{100 * (float64(after-before) - writes) / writes}})
+	if database != nil {
+		if err := database.close(b); err != nil {
+			return err
+		}
+	}
+	return k.close()
+}

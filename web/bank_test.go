@@ -1,0 +1,148 @@
+package web_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// bank is `passbook serve` in a process of its own.
+type bank struct {
+	base    int
+	process *os.Process
+}
+
+// startBank serves an example until the test ends.
+func startBank(t *testing.T, example string, flags ...string) *bank {
+	t.Helper()
+	b := &bank{base: freePorts(t)}
+	args := append([]string{"serve", "../examples/" + example, "--base-port", strconv.Itoa(b.base), "--data", t.TempDir()}, flags...)
+	cmd := exec.Command(passbook, args...)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	b.process = cmd.Process
+	ready, ended := make(chan struct{}), make(chan struct{})
+	var log bytes.Buffer
+	go func() {
+		defer close(ended)
+		readLog(io.TeeReader(stderr, &log), ready)
+	}()
+	t.Cleanup(func() {
+		_ = b.process.Signal(syscall.SIGCONT)
+		_ = b.process.Signal(syscall.SIGTERM)
+		late := time.AfterFunc(patience, func() { _ = b.process.Kill() })
+		defer late.Stop()
+		<-ended
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("passbook serve:\n%s", log.Bytes())
+		}
+	})
+	select {
+	case <-ready:
+	case <-ended:
+		t.Fatal("the bank ended before it was ready")
+	}
+	return b
+}
+
+// readLog reads what a bank logs to its end, and tells when it is ready.
+func readLog(r io.Reader, ready chan<- struct{}) {
+	told := false
+	for lines := bufio.NewScanner(r); lines.Scan(); {
+		if !told && strings.Contains(lines.Text(), "are ready") {
+			told = true
+			close(ready)
+		}
+	}
+}
+
+// url is where a branch is reached.
+func (b *bank) url(branch int) string { return fmt.Sprintf("http://127.0.0.1:%d", b.base+branch) }
+
+// signal sends the process of the bank a signal.
+func (b *bank) signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	if err := b.process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// call calls a branch as curl does, and returns the answer's fields.
+func (b *bank) call(t *testing.T, branch int, method string, request map[string]any) map[string]any {
+	t.Helper()
+	body, err := json.Marshal(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url(branch)+"/bank.v1.BranchService/"+method, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer := map[string]any{}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+// Ports below the ones that the system hands out by itself.
+const (
+	firstPort = 10000
+	lastPort  = 32000
+	portRange = 100
+)
+
+var ranges atomic.Int64
+
+// freePorts returns a base port of which no port in the range is taken. Other
+// tests run at the same time, so each process begins elsewhere.
+func freePorts(t *testing.T) int {
+	t.Helper()
+	const slots = (lastPort - firstPort) / portRange
+	for range slots {
+		slot := (os.Getpid()*7 + int(ranges.Add(1))) % slots
+		if base := firstPort + slot*portRange; allFree(base) {
+			return base
+		}
+	}
+	t.Fatal("no ports are free")
+	return 0
+}
+
+func allFree(base int) bool {
+	for port := base + 1; port < base+portRange; port++ {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			return false
+		}
+		_ = l.Close()
+	}
+	return true
+}

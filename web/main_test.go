@@ -1,0 +1,81 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// patience is how long a test waits for what must come; how long it takes is
+// not what is tested.
+const patience = 2 * time.Minute
+
+// passbook is the binary, built for these tests without the race detector: in
+// the test of a busy bank it is the page that is watched.
+var passbook string
+
+// chromium is the context of the browser that all tests share. Each has a
+// profile of its own in it.
+var chromium context.Context
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	dir, err := os.MkdirTemp("", "passbook-web-")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	passbook = filepath.Join(dir, "passbook")
+	if out, err := exec.Command("go", "build", "-o", passbook, "passbook/cmd/passbook").CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("build passbook: %w\n%s", err, out)
+	}
+	stop, err := startChromium(filepath.Join(dir, "profile"))
+	if err != nil {
+		return 0, err
+	}
+	defer stop()
+	return m.Run(), nil
+}
+
+// startChromium starts the browser with an empty profile.
+func startChromium(profile string) (stop func(), err error) {
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		return nil, errors.New("the tests of the page need chromium: run make deps")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.WSURLReadTimeout(patience), chromedp.WindowSize(1440, 900))
+	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, cancel := chromedp.NewContext(allocator)
+	// No time-out here: the end of the first call's context ends the browser.
+	if err := chromedp.Do(ctx); err != nil {
+		cancel()
+		cancelAllocator()
+		return nil, fmt.Errorf("start chromium: %w", err)
+	}
+	chromium = ctx
+	return func() {
+		limited, cancelLimited := context.WithTimeout(ctx, 20*time.Second)
+		_ = chromedp.Cancel(limited)
+		cancelLimited()
+		cancel()
+		cancelAllocator()
+	}, nil
+}

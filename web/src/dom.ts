@@ -1,0 +1,51 @@
+// The few things that every controller does with elements.
+
+// byId returns the element that index.html gives this id.
+export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
+  const element = document.getElementById(id);
+  if (!element) {
+    throw new Error(`index.html has no #${id}`);
+  }
+  return element as T;
+}
+
+// make returns a new element with a class and a text.
+export function make<K extends keyof HTMLElementTagNameMap>(tag: K, className = "", text = ""): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.textContent = text;
+  return element;
+}
+
+// setText changes the text of an element, if it is another one.
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) {
+    element.textContent = text;
+  }
+}
+
+// setData changes a data attribute of an element, if it is another one.
+export function setData(element: HTMLElement, name: string, value: string): void {
+  if (element.dataset[name] !== value) {
+    element.dataset[name] = value;
+  }
+}
+
+// icon returns one of the symbols that index.html defines.
+export function icon(name: string): SVGSVGElement {
+  const namespace = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(namespace, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  svg.append(document.createElementNS(namespace, "use"));
+  setIcon(svg, name);
+  return svg;
+}
+
+// setIcon changes the symbol, if it is another one.
+export function setIcon(svg: SVGSVGElement, name: string): void {
+  const use = svg.firstElementChild!;
+  if (use.getAttribute("href") !== `#icon-${name}`) {
+    use.setAttribute("href", `#icon-${name}`);
+  }
+}

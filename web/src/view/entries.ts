@@ -1,0 +1,128 @@
+// The latest entries as they come.
+
+import { byId, make, setData, setText } from "../dom";
+import { amount, spread, time } from "../format";
+import type { Picture } from "../watch/picture";
+import type { Entry } from "../watch/update";
+import type { Change, View } from "./frame";
+
+// Under load the table is drawn less often than entries come: nobody reads
+// ten tables a second.
+const drawEveryMs = 250;
+
+export class EntriesView implements View {
+  private readonly section = byId("entries");
+  private readonly body = this.section.querySelector("tbody")!;
+  private readonly hold = byId<HTMLButtonElement>("entries-hold");
+  private readonly rows: EntryRow[] = [];
+  private picture: Picture | undefined;
+  private drawnAt = 0;
+  private due = false;
+
+  constructor() {
+    this.hold.addEventListener("click", () => this.toggleHold());
+  }
+
+  show(picture: Picture, change: Change): void {
+    this.picture = picture;
+    if (change.complete || change.entries) {
+      this.due = true;
+    }
+    const now = Date.now();
+    if (this.due && !this.isHeld() && now - this.drawnAt >= drawEveryMs) {
+      this.draw(picture, now);
+    }
+  }
+
+  // tick draws what came last, and entries that have become applied everywhere
+  // because all agree.
+  tick(now: number): void {
+    if (this.picture && !this.isHeld()) {
+      this.draw(this.picture, now);
+    }
+  }
+
+  private draw(picture: Picture, now: number): void {
+    this.drawnAt = now;
+    this.due = false;
+    const newest = [...picture.entries].reverse();
+    while (this.rows.length < newest.length) {
+      const row = new EntryRow();
+      this.rows.push(row);
+      this.body.append(row.row);
+    }
+    while (this.rows.length > newest.length) {
+      this.rows.pop()!.row.remove();
+    }
+    newest.forEach((entry, place) => this.rows[place]!.show(entry));
+    byId("entries-empty").hidden = newest.length > 0;
+    const skipped = picture.skippedEntries;
+    setText(byId("entries-skipped"), skipped > 0n ? `${amount(skipped)} more came too fast to be shown` : "");
+  }
+
+  private isHeld(): boolean {
+    return this.hold.getAttribute("aria-pressed") === "true";
+  }
+
+  private toggleHold(): void {
+    this.hold.setAttribute("aria-pressed", String(!this.isHeld()));
+  }
+}
+
+// EntryRow is a row that shows one entry after the other: the newest is always
+// in the first row.
+class EntryRow {
+  readonly row = make("tr", "entry");
+  private readonly cells = ["time", "customer", "where", "what", "amount", "result", "spread"].map((name) => {
+    const cell = make("td", `entry-${name}`);
+    cell.setAttribute("role", "cell");
+    return cell;
+  });
+
+  constructor() {
+    this.row.setAttribute("role", "row");
+    this.row.append(...this.cells);
+  }
+
+  show(entry: Entry): void {
+    const recorded = entry.journal > 0;
+    setData(this.row, "result", recorded ? "recorded" : "refused");
+    setData(this.row, "key", entry.key);
+    const texts = [
+      time(entry.at),
+      entry.customer > 0n ? `customer ${entry.customer}` : "–",
+      recorded ? `branch ${entry.journal} #${entry.sequence}` : `branch ${entry.branch}`,
+      what(entry),
+      entry.kind === "list" ? "–" : amount(entry.amount),
+      recorded ? `recorded, balance ${amount(entry.balance)}` : `refused: ${short(entry.refusal || entry.refusalCode)}`,
+      recorded ? everywhere(entry) : "–",
+    ];
+    texts.forEach((text, place) => setText(this.cells[place]!, text));
+    this.cells[5]!.title = recorded ? "" : `${entry.refusalCode}: ${entry.refusal}`;
+  }
+}
+
+// short is the beginning of a refusal, which may name every branch.
+function short(text: string): string {
+  return text.length <= 160 ? text : `${text.slice(0, 150)} …`;
+}
+
+function what(entry: Entry): string {
+  switch (entry.kind) {
+    case "transfer":
+      return `transfer, ${entry.from} → ${entry.to}`;
+    case "grant":
+      return `grant to ${entry.to}`;
+    case "list":
+      return "list of operations";
+    default:
+      return entry.kind;
+  }
+}
+
+function everywhere(entry: Entry): string {
+  if (entry.spreadUs > 0n) {
+    return spread(entry.spreadUs);
+  }
+  return entry.everywhere ? "yes" : "…";
+}

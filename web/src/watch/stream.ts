@@ -1,0 +1,116 @@
+// One Watch stream, opened again whenever it ends.
+
+import { Code, ConnectError, type Client } from "@connectrpc/connect";
+import { WatchScope, type BranchService } from "../gen/bank/v1/branch_pb";
+import type { Connection, Phase } from "./connection";
+import { update, type Update } from "./update";
+
+// A branch sends at least one message a second.
+const silentAfterMs = 2_500;
+// A stream that is silent for so long is given up and opened again.
+const givenUpAfterMs = 10_000;
+const checkEveryMs = 250;
+
+// The pause before the stream is opened again doubles up to the longest, and
+// part of it is random, so that not all pages come back at once.
+const shortestPauseMs = 250;
+const longestPauseMs = 5_000;
+
+export interface StreamListener {
+  update(update: Update): void;
+  connection(connection: Connection): void;
+}
+
+export class Stream {
+  private readonly stopped = new AbortController();
+  private heardAt = Date.now();
+  private openedAt = 0;
+  private phase: Phase | undefined;
+  private failures = 0;
+
+  constructor(
+    private readonly client: Client<typeof BranchService>,
+    private readonly account: string,
+    private readonly listener: StreamListener,
+  ) {
+    void this.run();
+  }
+
+  // stop ends the stream for good.
+  stop(): void {
+    this.stopped.abort();
+  }
+
+  private async run(): Promise<void> {
+    this.tell("connecting", "");
+    while (!this.stopped.signal.aborted && this.phase !== "refused") {
+      await this.follow();
+      await this.pause();
+    }
+  }
+
+  // follow opens the stream and reads it to its end.
+  private async follow(): Promise<void> {
+    const attempt = new AbortController();
+    const signal = AbortSignal.any([attempt.signal, this.stopped.signal]);
+    const watchdog = setInterval(() => this.watchSilence(attempt), checkEveryMs);
+    this.openedAt = Date.now();
+    try {
+      for await (const message of this.client.watch({ account: this.account, scope: WatchScope.BANK }, { signal })) {
+        this.hear();
+        this.listener.update(update(message, this.heardAt));
+      }
+      this.lose("the branch ended the stream");
+    } catch (error) {
+      this.lose(ConnectError.from(error).rawMessage, ConnectError.from(error).code);
+    } finally {
+      clearInterval(watchdog);
+    }
+  }
+
+  private hear(): void {
+    this.heardAt = Date.now();
+    this.failures = 0;
+    this.tell("live", "");
+  }
+
+  private watchSilence(attempt: AbortController): void {
+    const silentMs = Date.now() - Math.max(this.heardAt, this.openedAt);
+    if (silentMs > givenUpAfterMs) {
+      attempt.abort();
+    } else if (silentMs > silentAfterMs) {
+      this.tell("silent", "");
+    }
+  }
+
+  private lose(reason: string, code?: Code): void {
+    if (this.stopped.signal.aborted) {
+      return;
+    }
+    this.failures++;
+    this.tell(code === Code.InvalidArgument ? "refused" : this.phase === "silent" ? "silent" : "lost", reason);
+  }
+
+  private pause(): Promise<void> {
+    const longest = Math.min(shortestPauseMs * 2 ** (this.failures - 1), longestPauseMs);
+    const ms = this.failures === 0 ? 0 : longest * (0.5 + Math.random() / 2);
+    const { signal } = this.stopped;
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, ms);
+      signal.addEventListener("abort", wake);
+    });
+  }
+
+  private tell(phase: Phase, reason: string): void {
+    if (phase === this.phase || this.stopped.signal.aborted) {
+      return;
+    }
+    this.phase = phase;
+    this.listener.connection({ phase, since: this.heardAt, reason });
+  }
+}

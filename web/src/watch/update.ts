@@ -1,0 +1,163 @@
+// What a Watch stream tells, in the form that the page keeps and that the
+// worker passes on to every tab: plain values, times by the browser's clock.
+
+import type { BranchReport, Sample as SampleMessage, WatchedEntry, WatchResponse } from "../gen/bank/v1/branch_pb";
+import { BranchHealth } from "../gen/bank/v1/branch_pb";
+
+// Branch is what a branch reports of itself. Times are milliseconds since
+// 1970 by this browser's clock.
+export interface Branch {
+  id: number;
+  address: string;
+  health: BranchHealth;
+  healthSince: number;
+  reason: string;
+  behind: bigint;
+  balance: bigint;
+  available: bigint;
+  unreachablePeers: number[];
+  epoch: bigint;
+  servingSince: number;
+  alarms: string[];
+  spreadP50Us: bigint;
+  spreadP99Us: bigint;
+}
+
+// Kind is what an entry is. A list of many operations comes without them.
+export type Kind = "deposit" | "withdrawal" | "transfer" | "grant" | "list";
+
+// Entry is a write to the watched account, recorded or refused.
+export interface Entry {
+  // The same for the entry when it comes again, applied everywhere.
+  key: string;
+  branch: number;
+  // The branch and the sequence of its receipt; 0 when it was refused.
+  journal: number;
+  sequence: bigint;
+  at: number;
+  // When this browser first heard of it.
+  heardAt: number;
+  customer: bigint;
+  kind: Kind;
+  amount: bigint;
+  from: string;
+  to: string;
+  balance: bigint;
+  // How long until every branch had it; 0 while that is not so.
+  spreadUs: bigint;
+  // Whether every branch has it, though it isn't known how long that took.
+  everywhere: boolean;
+  refusalCode: string;
+  refusal: string;
+}
+
+// Sample is one second of the bank.
+export interface Sample {
+  at: number;
+  balance: bigint;
+  entries: bigint;
+  spreadP50Us: bigint;
+  spreadP99Us: bigint;
+}
+
+// Headline is what is true of the bank, in words.
+export interface Headline {
+  text: string;
+  agree: boolean;
+}
+
+// Update is what changed; a complete one replaces all that was known.
+export interface Update {
+  complete: boolean;
+  serving: number;
+  faults: boolean;
+  headline: Headline | undefined;
+  branches: Branch[];
+  entries: Entry[];
+  skippedEntries: bigint;
+  samples: Sample[];
+}
+
+// update converts a message that arrived at a time.
+export function update(message: WatchResponse, now: number): Update {
+  return {
+    complete: message.complete,
+    serving: message.branch,
+    faults: message.faults,
+    headline: message.headline && { text: message.headline.text, agree: message.headline.agree },
+    branches: message.reports.map((report) => branch(report, now)),
+    entries: message.entries.map((watched) => entry(watched, now)),
+    skippedEntries: message.skippedEntries,
+    samples: message.samples.map(sample),
+  };
+}
+
+function branch(report: BranchReport, now: number): Branch {
+  return {
+    id: report.branch,
+    address: report.address,
+    health: report.health,
+    healthSince: now - Number(report.healthForMs),
+    reason: report.reason,
+    behind: report.behind,
+    balance: report.balance,
+    available: report.available,
+    unreachablePeers: report.unreachablePeers,
+    epoch: report.epoch,
+    servingSince: now - Number(report.uptimeMs),
+    alarms: report.alarms,
+    spreadP50Us: report.spreadP50Us,
+    spreadP99Us: report.spreadP99Us,
+  };
+}
+
+// A refusal has no receipt that would tell it from another one.
+let refusals = 0;
+
+function entry(watched: WatchedEntry, now: number): Entry {
+  const { receipt, entry: written } = watched;
+  const at = Number(written?.recordedAtUnixMs ?? 0n);
+  return {
+    key: receipt ? `${receipt.branch}/${receipt.sequence}` : `refused/${++refusals}`,
+    branch: watched.branch,
+    journal: receipt?.branch ?? 0,
+    sequence: receipt?.sequence ?? 0n,
+    at: at > 0 ? at : now,
+    heardAt: now,
+    customer: written?.customerId ?? 0n,
+    ...fact(watched),
+    balance: watched.balance,
+    spreadUs: watched.spreadUs,
+    everywhere: watched.spreadUs > 0n,
+    refusalCode: watched.refusalCode,
+    refusal: watched.refusal,
+  };
+}
+
+function fact(watched: WatchedEntry): Pick<Entry, "kind" | "amount" | "from" | "to"> {
+  const { case: kind, value } = watched.entry?.fact ?? { case: undefined, value: undefined };
+  switch (kind) {
+    case "deposit":
+      return { kind, amount: value.amount, from: "", to: value.account };
+    case "withdrawal":
+      return { kind, amount: value.amount, from: value.account, to: "" };
+    case "transfer":
+      return { kind, amount: value.amount, from: value.fromAccount, to: value.toAccount };
+    case "grant":
+      return { kind, amount: value.amount, from: value.account, to: `branch ${value.toBranch}` };
+    default:
+      return { kind: "list", amount: 0n, from: "", to: "" };
+  }
+}
+
+function sample(message: SampleMessage): Sample {
+  return {
+    at: Number(message.unixMs),
+    balance: message.balance,
+    entries: message.entries,
+    spreadP50Us: message.spreadP50Us,
+    spreadP99Us: message.spreadP99Us,
+  };
+}
+
+export { BranchHealth };
