@@ -22,7 +22,7 @@ help: ## List the targets
 
 # The cheap checks come first: a typo fails in seconds.
 .PHONY: test
-test: deps tidy-check proto-check gen-check page-check vet lint unit ## Check everything, as CI does
+test: deps tidy-check proto-check gen-check page-check vet lint unit bench-check ## Check everything, as CI does
 
 .PHONY: build
 build: ## Build ./passbook
@@ -47,6 +47,11 @@ bench: $(BIN)/nats-server ## Measure Passbook beside its limits and its peers
 	$(GO) build -o $(BIN)/passbook ./cmd/passbook
 	$(GO) -C tools/bench build -o $(BIN)/bench .
 	$(BIN)/bench --passbook $(BIN)/passbook --nats-server $(BIN)/nats-server $(BENCHFLAGS)
+
+.PHONY: bench-check
+bench-check: ## Vet and test what measures
+	$(GO) -C tools/bench vet ./...
+	$(GO) -C tools/bench test $(TESTFLAGS) ./...
 
 .PHONY: vet
 vet: ## Run go vet

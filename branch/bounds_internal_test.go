@@ -391,3 +391,32 @@ func TestListsCountUntilTheLoopHasAnsweredThem(t *testing.T) {
 		t.Error("there is no room when the loop has answered")
 	}
 }
+
+// A stream of lists that is at work gives way to no other.
+func TestStreamsOfListsAtWorkStay(t *testing.T) {
+	var m submits
+	streams := make([]*submitStream, maxSubmits+2)
+	for i := range streams {
+		streams[i] = &submitStream{evicted: make(chan struct{})}
+		streams[i].inHand.Store(1)
+	}
+	for i := range maxSubmits {
+		if !m.enter(streams[i]) {
+			t.Fatalf("stream %d is refused", i+1)
+		}
+	}
+	if m.enter(streams[maxSubmits]) {
+		t.Errorf("one more than %d at work are let in", maxSubmits)
+	}
+	streams[1].inHand.Store(0)
+	streams[1].idleSince.Store(2)
+	streams[2].inHand.Store(0)
+	streams[2].idleSince.Store(1)
+	if !m.enter(streams[maxSubmits]) || isClosed(streams[1].evicted) || !isClosed(streams[2].evicted) {
+		t.Error("the stream that was idle for longest has not given way")
+	}
+	m.leave(streams[0])
+	if !m.enter(streams[maxSubmits+1]) || isClosed(streams[1].evicted) {
+		t.Error("there was room for one more")
+	}
+}

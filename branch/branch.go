@@ -30,11 +30,13 @@ type Branch struct {
 	journal  *journal.Journal
 	loop     *loop
 	listener net.Listener
-	// connections are those of listener.
+	// near is where the branches of this process connect.
+	near *memoryListener
+	// connections are those of both.
 	connections *connections
 	openings    openings
 	// submits are the streams of Submit, listBytes what their lists take.
-	submits   bound
+	submits   submits
 	listBytes weight
 	server    *http.Server
 	health    *grpchealth.StaticChecker
@@ -51,7 +53,7 @@ type Branch struct {
 	failed    chan error
 	gate      *gate
 	cut       cut
-	transport *http.Transport
+	transport *PeerTransport
 	proxy     *proxy
 	// service and customers call the peer that the context names.
 	service   bankv1connect.PeerServiceClient
@@ -74,6 +76,9 @@ func Open(cfg Config) (*Branch, error) {
 		if b.listener != nil {
 			_ = b.listener.Close()
 		}
+		if b.near != nil {
+			_ = b.near.Close()
+		}
 		if b.journal != nil {
 			_ = b.journal.Close()
 		}
@@ -84,7 +89,7 @@ func Open(cfg Config) (*Branch, error) {
 
 // open returns what it has opened also with an error.
 func open(cfg Config) (*Branch, error) {
-	b := &Branch{cfg: cfg.withDefaults(), id: ledger.BranchID(cfg.ID), started: time.Now(), listener: cfg.Listener, gate: newGate(), submits: bound{most: maxSubmits}, listBytes: weight{most: maxListBytes}, failed: make(chan error, 1), peers: map[ledger.BranchID]*peer{}}
+	b := &Branch{cfg: cfg.withDefaults(), id: ledger.BranchID(cfg.ID), started: time.Now(), listener: cfg.Listener, gate: newGate(), listBytes: weight{most: maxListBytes}, failed: make(chan error, 1), peers: map[ledger.BranchID]*peer{}}
 	cfg = b.cfg
 	b.logger = cfg.Logger.With("branch", cfg.ID)
 	if _, ok := cfg.Addresses[cfg.ID]; !ok {
@@ -106,6 +111,7 @@ func open(cfg Config) (*Branch, error) {
 		}
 		b.listener = l
 	}
+	b.near = cfg.PeerTransport.neighbours.listen(b.addresses()...)
 	j, state, err := journal.Open(cfg.Dir, journal.Identity{Branch: b.id, Branches: branches, Opening: ledger.Amount(cfg.Opening)}, journal.Options{Logger: b.logger, OnFailure: b.fail})
 	if err != nil {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
@@ -129,9 +135,6 @@ func open(cfg Config) (*Branch, error) {
 
 func (b *Branch) addPeers(branches []ledger.BranchID) {
 	b.transport = b.cfg.PeerTransport
-	if b.transport == nil {
-		b.transport = NewPeerTransport()
-	}
 	options := []connect.ClientOption{
 		connect.WithGRPC(), connect.WithAcceptCompression("gzip", nil, nil),
 		connect.WithReadMaxBytes(maxPeerMessage), connect.WithSendMaxBytes(maxPeerMessage),
@@ -156,6 +159,19 @@ func (b *Branch) ID() uint32 { return uint32(b.id) }
 // Address returns host:port where the branch listens.
 func (b *Branch) Address() string { return b.listener.Addr().String() }
 
+// addresses returns where the branch is for those of its process: where it
+// listens, and the name that the bank has for that. A name with another port is
+// that of something in between, which they are to go through.
+func (b *Branch) addresses() []string {
+	at, named := b.Address(), b.cfg.Addresses[b.cfg.ID]
+	_, port, err := net.SplitHostPort(at)
+	_, namedPort, namedErr := net.SplitHostPort(named)
+	if err != nil || namedErr != nil || port != namedPort {
+		return []string{at}
+	}
+	return []string{at, named}
+}
+
 // Ready returns a channel that is closed once the branch takes writes: it has
 // heard what its peers hold of its journal, or knows that they can't be
 // reached.
@@ -176,11 +192,13 @@ func (b *Branch) Serve(ctx context.Context) error {
 			b.fail(err)
 		}
 	})
-	running.Go(func() {
-		if err := b.server.Serve(b.connections); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			b.fail(fmt.Errorf("serve: %w", err))
-		}
-	})
+	for _, l := range []net.Listener{b.connections, nearConnections{b.near, b.connections}} {
+		running.Go(func() {
+			if err := b.server.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+				b.fail(fmt.Errorf("serve: %w", err))
+			}
+		})
+	}
 	b.logger.Info(fmt.Sprintf("Branch %d listens on http://%s", b.id, b.Address()), "address", b.Address())
 	for _, p := range b.peers {
 		if p.id > b.id {
@@ -218,7 +236,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 // Close gives up a branch that was opened and not served.
 func (b *Branch) Close() error {
 	b.cutLinks()
-	return errors.Join(b.listener.Close(), b.journal.Close())
+	return errors.Join(b.near.Close(), b.listener.Close(), b.journal.Close())
 }
 
 // finishCalls refuses new calls, ends the watches and waits for the calls in
@@ -270,6 +288,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxConnections == 0 {
 		c.MaxConnections = DefaultMaxConnections
+	}
+	if c.PeerTransport == nil {
+		c.PeerTransport = NewPeerTransport()
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

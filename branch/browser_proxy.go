@@ -101,7 +101,7 @@ func newProxy(q *requests) *proxy {
 // fast as the caller takes it, and as many as there may be that are large fit
 // in what a connection holds: slow callers hold up nobody else.
 func newProxyTransport() *http.Transport {
-	t := NewPeerTransport()
+	t := newTransport()
 	t.DisableCompression = true // as the caller wants it
 	t.MaxResponseHeaderBytes = maxHeaderBytes
 	t.HTTP2.MaxReceiveBufferPerStream = 32 << 10

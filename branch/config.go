@@ -38,9 +38,9 @@ type Config struct {
 	// for DefaultMaxConnections.
 	MaxConnections int
 	// PeerTransport carries the links and calls to peers. Branches of one
-	// process may share one, of NewPeerTransport, and then share their
-	// connections too; nil stands for one of the branch's own.
-	PeerTransport *http.Transport
+	// process may share one, and then share their connections too, which are
+	// made through memory; nil stands for one of the branch's own.
+	PeerTransport *PeerTransport
 	// Faults, when not nil, has the branch offer FaultService, which breaks
 	// branches of the bank on purpose.
 	Faults Faults

@@ -157,7 +157,7 @@ func (b *Branch) cuttableHandler(next http.Handler) http.Handler {
 		}()
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
-		defer onCut(whole, func() {
+		defer onEnd(whole, func() {
 			cancel()
 			// Nor does it wait for a peer that does not read.
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Now())
@@ -171,11 +171,11 @@ func fromBranch(req *http.Request) bool {
 	return strings.HasPrefix(req.URL.Path, "/"+bankv1connect.PeerServiceName+"/") || req.Header.Get(fromBranchHeader) != ""
 }
 
-// onCut has f run if the branch is cut off. What it returns ends that, and
+// onEnd has f run when a context ends. What it returns ends that, and
 // waits for f.
-func onCut(whole context.Context, f func()) (stop func()) {
+func onEnd(ctx context.Context, f func()) (stop func()) {
 	done := make(chan struct{})
-	cancel := context.AfterFunc(whole, func() {
+	cancel := context.AfterFunc(ctx, func() {
 		defer close(done)
 		f()
 	})

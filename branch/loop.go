@@ -25,7 +25,7 @@ const (
 	maxLooks = 1024
 	// maxHold is how long a write waits for the batch before it to be applied
 	// at the peers, maxHeldWrites how many writes do.
-	maxHold       = 2 * time.Millisecond
+	maxHold       = 10 * time.Millisecond
 	maxHeldWrites = 1024
 )
 
@@ -168,7 +168,7 @@ func (l *loop) setTimer(timer *time.Timer) {
 	if l.holding { // only this goroutine sets it
 		until := l.committedAt.Add(maxHold)
 		if !l.arrivedAt.IsZero() {
-			until = l.arrivedAt.Add(l.arrivedAt.Sub(l.committedAt) / 2)
+			until = l.arrivedAt.Add(l.arrivedAt.Sub(l.committedAt))
 		}
 		if hold := time.Until(until); !ok || hold < pause {
 			pause, ok = hold, true
@@ -251,9 +251,9 @@ func (l *loop) take(queue *[]func(), n int) []func() {
 // mustHold reports whether writes wait for the batch before them, as small
 // segments do in TCP (Nagle, RFC 896): a batch costs every branch about the
 // same however many writes are in it, so under load it is worth having few.
-// When that batch has arrived they wait a little more for the customers that
-// were just answered, who mostly ask again. A single customer never waits, and
-// nobody for long.
+// When that batch has arrived they wait as long again for the customers that
+// were just answered, who mostly ask for more. A single customer never waits,
+// and nobody for longer than maxHold.
 func (l *loop) mustHold() bool {
 	now := time.Now()
 	switch {
@@ -265,7 +265,7 @@ func (l *loop) mustHold() bool {
 	case l.arrivedAt.IsZero():
 		l.arrivedAt, l.fullAt = now, min(l.crowd, maxHeldWrites)
 	}
-	return len(l.writes) > 0 && len(l.writes) < l.fullAt && now.Sub(l.arrivedAt) < l.arrivedAt.Sub(l.committedAt)/2
+	return len(l.writes) > 0 && len(l.writes) < l.fullAt && now.Sub(l.arrivedAt) < l.arrivedAt.Sub(l.committedAt)
 }
 
 // letOut hands a message to its link, or to the peer's call it answers.

@@ -57,10 +57,33 @@ func (c *peerClient) Do(req *http.Request) (*http.Response, error) {
 	return c.client.Do(req)
 }
 
-// NewPeerTransport is for calls and streams between branches: HTTP/2 in clear
-// text, pings so that a frozen peer is found, and windows that bound what it
-// can make this branch buffer. Customers' calls never share its connections.
-func NewPeerTransport() *http.Transport {
+// PeerTransport carries calls and streams between branches. Those that share
+// one reach each other through memory, and others over TCP.
+type PeerTransport struct {
+	*http.Transport
+	neighbours neighbours
+}
+
+// NewPeerTransport returns one that no branch uses yet. Customers' calls never
+// share its connections.
+func NewPeerTransport() *PeerTransport {
+	t := &PeerTransport{Transport: newTransport()}
+	overTCP := t.DialContext
+	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		soon, cancel := context.WithTimeout(ctx, dialTimeout)
+		defer cancel()
+		if c, found, err := t.neighbours.dial(soon, address); found {
+			return c, err
+		}
+		return overTCP(ctx, network, address)
+	}
+	return t
+}
+
+// newTransport is for what branches say to each other: HTTP/2 in clear text,
+// pings so that a frozen peer is found, and windows that bound what it can make
+// this branch buffer.
+func newTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: -1, Control: shareLocalPort}
 	t := &http.Transport{
 		DialContext: dialer.DialContext,

@@ -50,18 +50,21 @@ type submitStream struct {
 	taken chan submission
 	// inHand counts those that are let in by the gate.
 	inHand atomic.Int64
-	// answered is closed when nobody answers any more.
-	answered chan struct{}
+	// idleSince is when it last took or answered a list, as time since 1970.
+	idleSince atomic.Int64
+	// evicted is closed when it has to give way to another stream, answered
+	// when nobody answers any more.
+	evicted, answered chan struct{}
 }
 
 // Submit is BranchServiceHandler's.
 func (c customers) Submit(ctx context.Context, stream *connect.BidiStream[bankv1.SubmitRequest, bankv1.SubmitResponse]) error {
 	b := c.branch
-	if !b.submits.enter() {
+	s := &submitStream{branch: b, taken: make(chan submission, maxUnanswered), evicted: make(chan struct{}), answered: make(chan struct{})}
+	if !b.submits.enter(s) {
 		return errTooManySubmits
 	}
-	defer b.submits.leave()
-	s := &submitStream{branch: b, taken: make(chan submission, maxUnanswered), answered: make(chan struct{})}
+	defer b.submits.leave(s)
 	defer close(s.answered)
 	ended := make(chan error, 1)
 	// Receive does not watch ctx: this goroutine ends with the stream, when the
@@ -90,7 +93,7 @@ func (s *submitStream) take(ctx context.Context, receive func() (*bankv1.SubmitR
 			return
 		}
 		s.inHand.Add(1)
-		if !s.branch.gate.enter() {
+		if isClosed(s.evicted) || !s.branch.gate.enter() {
 			s.inHand.Add(-1)
 			return
 		}
@@ -129,21 +132,13 @@ func (s *submitStream) begin(ctx context.Context, req *bankv1.SubmitRequest) sub
 // answer answers the lists in their order, until there are no more, the stream
 // breaks, or the branch stops.
 func (s *submitStream) answer(ctx context.Context, ended <-chan error, send func(*bankv1.SubmitResponse) error) error {
-	shutting := s.branch.gate.shutting
+	shutting, evicted := s.branch.gate.shutting, s.evicted
+	var end error
 	for {
 		select {
 		case l, ok := <-s.taken:
-			switch {
-			case ok:
-			case s.branch.gate.isShut():
-				return errStopping
-			default:
-				select {
-				case err := <-ended:
-					return err
-				default:
-					return nil
-				}
+			if !ok {
+				return s.endOf(ended)
 			}
 			err := send(s.branch.answerList(ctx, &l))
 			s.leave(l)
@@ -151,13 +146,40 @@ func (s *submitStream) answer(ctx context.Context, ended <-chan error, send func
 				return err
 			}
 		case <-shutting:
-			shutting = nil
+			shutting, end = nil, errStopping
+		case <-evicted:
+			evicted, end = nil, errTooManySubmits
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if shutting == nil && s.inHand.Load() == 0 {
-			return errStopping
+		if end != nil && s.inHand.Load() == 0 {
+			return end
 		}
+	}
+}
+
+// endOf returns why no more lists come.
+func (s *submitStream) endOf(ended <-chan error) error {
+	switch {
+	case s.branch.gate.isShut():
+		return errStopping
+	case isClosed(s.evicted):
+		return errTooManySubmits
+	}
+	select {
+	case err := <-ended:
+		return err
+	default:
+		return nil
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -172,6 +194,7 @@ func (s *submitStream) leave(l submission) {
 		give()
 	}
 	b.gate.leave()
+	s.idleSince.Store(time.Now().UnixNano())
 	s.inHand.Add(-1)
 }
 

@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"passbook/branch/journal"
@@ -77,6 +78,78 @@ func BenchmarkOpen(b *testing.B) {
 				if err := j.Close(); err != nil {
 					b.Fatal(err)
 				}
+			}
+		})
+	}
+}
+
+// BenchmarkNewRequests measures how fast request ids are found to be new, as
+// almost all are, in a short journal and in a longer one: by ones, and by a
+// hundred.
+func BenchmarkNewRequests(b *testing.B) {
+	for _, batches := range []int{1, 300} {
+		j, s, err := journal.Open(b.TempDir(), bank, journal.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		br := &branch{Journal: j, State: s, t: b}
+		for range batches {
+			entries := make([]ledger.Entry, 1000)
+			for i := range entries {
+				entries[i] = withID(fmt.Sprintf("%016x", rand.Uint64()), deposit("a", 1))
+			}
+			br.write(1, entries...)
+		}
+		for _, together := range []int{1, 100} {
+			b.Run(fmt.Sprintf("entries=%d/together=%d", 1000*batches, together), func(b *testing.B) {
+				ids := make([]string, together)
+				for b.Loop() {
+					for i := range ids {
+						ids[i] = fmt.Sprintf("%016x", rand.Uint64())
+					}
+					if _, err := j.Positions(ids); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N*together), "ns/id")
+			})
+		}
+		br.close()
+	}
+}
+
+// BenchmarkRequestMiss measures how fast one request id is found to be new, in
+// a journal of 100,000: by the filter, and without one, as over its bound.
+func BenchmarkRequestMiss(b *testing.B) {
+	j, s, err := journal.Open(b.TempDir(), bank, journal.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer j.Close()
+	br := &branch{Journal: j, State: s, t: b}
+	for range 100 {
+		entries := make([]ledger.Entry, 1000)
+		for i := range entries {
+			entries[i] = withID(fmt.Sprintf("%016x", rand.Uint64()), deposit("a", 1))
+		}
+		br.write(1, entries...)
+	}
+	ids := make([]string, 1<<16)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("%016x", rand.Uint64())
+	}
+	for _, filtered := range []bool{true, false} {
+		b.Run(fmt.Sprintf("filter=%t", filtered), func(b *testing.B) {
+			if !filtered {
+				j.GiveUpFilter()
+			}
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				if _, ok, err := j.Request(ids[n%len(ids)]); ok || err != nil {
+					b.Fatal(ok, err)
+				}
+				n++
 			}
 		})
 	}

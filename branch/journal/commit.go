@@ -86,7 +86,6 @@ func (j *Journal) write(c *ledger.Commit) error {
 // finish writes what was gathered, and lets reads see it.
 func (j *Journal) finish(how *pebble.WriteOptions) error {
 	w := &j.writer
-	j.pending.Store(false)
 	for _, h := range w.heads {
 		w.set(appendHeadKey(w.key[:0], h.Branch), appendHead(w.value[:0], h.Head))
 	}
@@ -110,6 +109,8 @@ func (j *Journal) finish(how *pebble.WriteOptions) error {
 	}
 	j.state = w.state
 	j.visible.publish(w.ends, j.state.order)
+	// Only now: a read that finds nothing pending looks at once.
+	j.pending.Store(false)
 	return nil
 }
 
@@ -153,13 +154,13 @@ func (j *Journal) writePending() error {
 	return nil
 }
 
-// catchUpOn writes what is pending if a request id may be in it.
-func (j *Journal) catchUpOn(id string) error {
+// catchUpOn writes what is pending if one of the request ids may be in it.
+func (j *Journal) catchUpOn(ids ...string) error {
 	if !j.pending.Load() {
 		return nil
 	}
 	j.writing.Lock()
-	there := j.writer.out != nil && j.writer.requests[id]
+	there := j.writer.out != nil && slices.ContainsFunc(ids, func(id string) bool { return j.writer.requests[id] })
 	j.writing.Unlock()
 	if there {
 		return j.writePending()
@@ -242,13 +243,13 @@ func (w *writer) addBatch(j *Journal, b *ledger.StoredBatch) error {
 	w.state.order++
 	w.posted = appendPosted(w.posted[:0], b)
 	w.set(appendBatchKey(w.key[:0], b.Batch.Branch, last), appendBatch(w.value[:0], w.posted, w.state.order, b))
-	w.addRequests(b)
+	w.addRequests(j, b)
 	w.touches = appendTouches(w.touches[:0], b.Batch)
 	w.addMentions(b.Batch)
 	return nil
 }
 
-func (w *writer) addRequests(b *ledger.StoredBatch) {
+func (w *writer) addRequests(j *Journal, b *ledger.StoredBatch) {
 	for i := range b.Batch.Entries {
 		e := &b.Batch.Entries[i]
 		if e.RequestID == "" {
@@ -256,6 +257,7 @@ func (w *writer) addRequests(b *ledger.StoredBatch) {
 		}
 		w.requests[e.RequestID] = true
 		key := appendRequestKey(w.key[:0], e.RequestID)
+		j.filter.add(key[1:])
 		value := appendRequest(w.value[:0], ledger.Position{Branch: b.Batch.Branch, Sequence: e.Sequence}, b.Posted[i].Balance)
 		w.keep(key, value, w.out.Merge(key, value, nil))
 	}

@@ -34,10 +34,18 @@
 // Request ids are written as Pebble merges of which the oldest wins: the first
 // entry with an id keeps it, and no write has to read.
 //
+// Nearly every request id that is looked for is new. A Bloom filter in memory
+// says so without a look at the store (see filter.go): it has every id that was
+// committed, at 18 bits each, or 37 when it has just grown; less than one new
+// id in a hundred passes it and is looked for in vain. A directory that was used
+// before has its ids read into the filter after the opening, in the background,
+// and until then every id is looked for in the store. So it is, too, once the
+// filter would have to grow over its bound, and is given up.
+//
 // Every value begins with a version byte; the rest is varints and bytes. No
 // key is ever deleted, and opening reads only meta, heads, accounts and the
 // last batch of each journal: it costs as much as the state is large, however
-// long the journals are.
+// long the journals are. Only the filter is read, after that, from all there is.
 //
 // # Failures
 //

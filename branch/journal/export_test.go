@@ -2,6 +2,8 @@ package journal
 
 import (
 	"fmt"
+	"sync"
+	"testing"
 
 	"passbook/branch/ledger"
 )
@@ -27,7 +29,8 @@ func DecodeValue(key, value []byte) ([]byte, error) {
 		h, err := decodeHead(key, value)
 		return appendHead(nil, h), err
 	case key[0] == accountTable:
-		a, err := decodeAccount(key, value, 3)
+		a := newAccountState(3)
+		err := decodeAccount(key, value, &a)
 		return appendAccount(nil, &a), err
 	case key[0] == requestTable:
 		at, balance, err := decodeRequest(key, value)
@@ -74,4 +77,46 @@ func ReadLog(data []byte, number uint32, manifest bool) (records, end int, damag
 		panic(fmt.Sprint("the visit never fails: ", err))
 	}
 	return records, end, g.damage(end)
+}
+
+// Pending is whether commits are gathered that are not written.
+func (j *Journal) Pending() bool { return j.pending.Load() }
+
+// Excludes is whether the filter says that a request id is not recorded.
+func (j *Journal) Excludes(id string) bool { return j.filter.excludes(id) }
+
+// AddToFilter adds a request id to the filter only.
+func (j *Journal) AddToFilter(id string) { j.filter.add([]byte(id)) }
+
+// FilterBytes is what the filter takes.
+func (j *Journal) FilterBytes() int {
+	j.filter.mu.Lock()
+	defer j.filter.mu.Unlock()
+	return j.filter.bytes
+}
+
+// BoundFilter sets what the filter may take.
+func (j *Journal) BoundFilter(bytes int) {
+	j.filter.mu.Lock()
+	defer j.filter.mu.Unlock()
+	j.filter.maxBytes = bytes
+}
+
+// AwaitFilter waits until what is on disk is in the filter.
+func (j *Journal) AwaitFilter() { j.filter.filling.Wait() }
+
+// HoldFilters has no filter filled until release is called, or the test ends.
+func HoldFilters(t testing.TB) (release func()) {
+	filterTurn <- struct{}{}
+	release = sync.OnceFunc(func() { <-filterTurn })
+	t.Cleanup(release)
+	return release
+}
+
+// GiveUpFilter has the filter over its bound.
+func (j *Journal) GiveUpFilter() {
+	j.filter.mu.Lock()
+	defer j.filter.mu.Unlock()
+	j.filter.room, j.filter.maxBytes = 0, 0
+	j.filter.grow()
 }

@@ -79,6 +79,7 @@ type Journal struct {
 	state state
 
 	visible visible
+	filter  filter
 }
 
 // Open opens the data directory dir, or makes it, and takes a new epoch, which
@@ -102,7 +103,7 @@ func Open(dir string, id Identity, opts Options) (*Journal, *State, error) {
 			return nil, nil, err
 		}
 	}
-	j := &Journal{disk: &disk{FS: opts.FS, dir: dir, onFailure: opts.OnFailure}, branches: id.Branches, patient: opts.Patient, visible: newVisible(id.Branches)}
+	j := &Journal{disk: &disk{FS: opts.FS, dir: dir, onFailure: opts.OnFailure}, branches: id.Branches, patient: opts.Patient, visible: newVisible(id.Branches), filter: newFilter()}
 	if err := j.openStore(opts.Logger); err != nil {
 		return nil, nil, err
 	}
@@ -132,7 +133,11 @@ func (j *Journal) boot(id Identity, fresh *ledger.Ledger) (*State, error) {
 		return nil, err
 	}
 	j.booted = true
-	return s, j.mark(j.ends())
+	if err := j.mark(j.ends()); err != nil {
+		return nil, err
+	}
+	j.fillFilter()
+	return s, nil
 }
 
 // Close waits for the calls that are under way, and closes the directory. All
@@ -145,6 +150,7 @@ func (j *Journal) Close() error {
 		return nil
 	}
 	j.closed = true
+	j.filter.stop()
 	err := j.writePending()
 	j.stopLater()
 	err = errors.Join(err, j.db.Close())

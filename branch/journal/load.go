@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -76,10 +77,6 @@ func (j *Journal) load(id Identity, l *ledger.Ledger) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	accounts, err := j.loadAccounts(len(heads))
-	if err != nil {
-		return nil, err
-	}
 	if err := get(j, stateKey, &j.state, decodeState); err != nil {
 		return nil, err
 	}
@@ -90,10 +87,7 @@ func (j *Journal) load(id Identity, l *ledger.Ledger) (*State, error) {
 	if j.state.order != last {
 		return nil, fmt.Errorf("%s counts %d batches, the journals end with the batch of order %d", keyName(stateKey), j.state.order, last)
 	}
-	if err := checkLasts(accounts, heads, l.Branches()); err != nil {
-		return nil, err
-	}
-	if err := l.Restore(heads, accounts, j.state.clock); err != nil {
+	if err := l.Restore(heads, j.accounts(heads), j.state.clock); err != nil {
 		return nil, err
 	}
 	j.visible.order.Store(j.state.order)
@@ -121,12 +115,10 @@ func get[T any](j *Journal, key []byte, to *T, decode func(key, value []byte) (T
 
 // checkLasts reports an account that an entry has changed which its journal
 // does not have.
-func checkLasts(accounts []ledger.AccountState, heads []ledger.Head, branches []ledger.BranchID) error {
-	for _, a := range accounts {
-		for i, last := range a.Last {
-			if last > heads[i].Sequence {
-				return fmt.Errorf("account %q was changed by entry %d of branch %d, whose journal ends at %d", a.Name, last, branches[i], heads[i].Sequence)
-			}
+func (j *Journal) checkLasts(a *ledger.AccountState, heads []ledger.Head) error {
+	for i, last := range a.Last {
+		if last > heads[i].Sequence {
+			return fmt.Errorf("account %q was changed by entry %d of branch %d, whose journal ends at %d", a.Name, last, j.branches[i], heads[i].Sequence)
 		}
 	}
 	return nil
@@ -177,18 +169,40 @@ func (j *Journal) checkEnd(b ledger.BranchID, h ledger.Head) (order uint64, err 
 	}
 }
 
-func (j *Journal) loadAccounts(branches int) (accounts []ledger.AccountState, err error) {
-	iter, err := j.db.NewIter(&pebble.IterOptions{LowerBound: []byte{accountTable}, UpperBound: []byte{accountTable + 1}})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, iter.Close()) }()
-	for iter.First(); iter.Valid(); iter.Next() {
-		a, err := decodeAccount(iter.Key(), iter.Value(), branches)
-		if err != nil {
-			return nil, err
+// accounts reads the accounts, of which there may be millions: they are read one
+// after the other, into the same memory, and held against the heads.
+func (j *Journal) accounts(heads []ledger.Head) iter.Seq2[*ledger.AccountState, error] {
+	return func(yield func(*ledger.AccountState, error) bool) {
+		if err := j.eachAccount(heads, func(a *ledger.AccountState) bool { return yield(a, nil) }); err != nil {
+			yield(nil, err)
 		}
-		accounts = append(accounts, a)
 	}
-	return accounts, iter.Error()
+}
+
+// eachAccount visits the accounts until visit returns false, after which it
+// returns no error.
+func (j *Journal) eachAccount(heads []ledger.Head, visit func(*ledger.AccountState) bool) (err error) {
+	i, err := j.db.NewIter(&pebble.IterOptions{LowerBound: []byte{accountTable}, UpperBound: []byte{accountTable + 1}})
+	if err != nil {
+		return err
+	}
+	more := true
+	defer func() {
+		if cerr := i.Close(); more {
+			err = errors.Join(err, cerr)
+		}
+	}()
+	a := newAccountState(len(heads))
+	for i.First(); i.Valid(); i.Next() {
+		if err := decodeAccount(i.Key(), i.Value(), &a); err != nil {
+			return err
+		}
+		if err := j.checkLasts(&a, heads); err != nil {
+			return err
+		}
+		if more = visit(&a); !more {
+			return nil
+		}
+	}
+	return i.Error()
 }

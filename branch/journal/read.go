@@ -47,15 +47,18 @@ func (j *Journal) Request(id string) (ledger.Recorded, bool, error) {
 		return ledger.Recorded{}, false, err
 	}
 	defer j.leave()
+	if j.filter.excludes(id) {
+		return ledger.Recorded{}, false, nil
+	}
 	if err := j.catchUpOn(id); err != nil {
 		return ledger.Recorded{}, false, err
 	}
 	var rec ledger.Recorded
-	err := get(j, appendRequestKey(nil, id), &rec, func(key, value []byte) (rec ledger.Recorded, err error) {
-		rec.At, rec.Balance, err = decodeRequest(key, value)
-		return rec, err
+	err := j.eachRequest(func(find func(string) (ledger.Position, ledger.Amount, error)) (err error) {
+		rec.At, rec.Balance, err = find(id)
+		return err
 	})
-	if err != nil || rec.At.Sequence == 0 || rec.At.Sequence > j.visible.end(rec.At.Branch) {
+	if err != nil || rec.At.Sequence == 0 {
 		return ledger.Recorded{}, false, err
 	}
 	err = j.scan(rec.At.Branch, rec.At.Sequence-1, func(_ storedBatch, s *ledger.Sealed) (bool, error) {

@@ -70,20 +70,22 @@ func appendAccount(out []byte, a *ledger.AccountState) []byte {
 	return out
 }
 
-func decodeAccount(key, value []byte, branches int) (ledger.AccountState, error) {
-	a := ledger.AccountState{
-		Name:   string(key[1:]),
-		Escrow: make([]ledger.Amount, branches),
-		Paid:   make([]ledger.Amount, branches),
-		Last:   make([]uint64, branches),
-	}
+// newAccountState returns room for the state of an account.
+func newAccountState(branches int) ledger.AccountState {
+	return ledger.AccountState{Escrow: make([]ledger.Amount, branches), Paid: make([]ledger.Amount, branches), Last: make([]uint64, branches)}
+}
+
+// decodeAccount decodes an account into a, which has room for the bank's
+// branches.
+func decodeAccount(key, value []byte, a *ledger.AccountState) error {
+	a.Name = string(key[1:])
 	d := newDecoder(value)
-	for i := range branches {
+	for i := range a.Escrow {
 		a.Escrow[i] = ledger.Amount(d.uint())
 		a.Paid[i] = ledger.Amount(d.int())
 		a.Last[i] = d.uint()
 	}
-	return a, d.end(key)
+	return d.end(key)
 }
 
 // appendRequest writes where the entry is and the balance right after it.

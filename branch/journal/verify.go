@@ -360,14 +360,14 @@ func (v *verification) accounts() (err error) {
 	}
 	defer func() { err = errors.Join(err, iter.Close()) }()
 	seen := make(map[string]bool)
+	got := newAccountState(len(v.j.branches))
 	for iter.First(); iter.Valid(); iter.Next() {
 		v.Accounts++
 		value, err := iter.ValueAndErr()
 		if err != nil {
 			return fmt.Errorf("%s: %w", keyName(iter.Key()), err)
 		}
-		got, err := decodeAccount(iter.Key(), value, len(v.j.branches))
-		if err != nil {
+		if err := decodeAccount(iter.Key(), value, &got); err != nil {
 			v.found(keyName(iter.Key()), "%v", err)
 			continue
 		}

@@ -41,17 +41,61 @@ type Head struct {
 type account struct {
 	name    string
 	balance Amount
-	// escrow is what each branch alone may spend. Invariant: no value is
-	// negative, and they sum to balance.
-	escrow []Amount
-	// paid is what each branch's own entries have added to the balance, its
-	// share of the opening balance included. Invariant: they sum to balance,
-	// and none is above its share of MaxAmount, as Spread divides it.
-	paid []Amount
-	// last is the sequence of each branch's last entry that changed the
-	// balance.
-	last    []uint64
+	// shares are those of the branches that have to do with the account, by
+	// index. Most accounts are used at few branches, however many the bank has.
+	shares  []share
 	touched bool
+}
+
+// share is one branch's part of an account.
+type share struct {
+	// index is that of the branch.
+	index int
+	// escrow is what the branch alone may spend. Invariant: it is not negative,
+	// and over all branches it sums to the balance.
+	escrow Amount
+	// paid is what the branch's own entries have added to the balance, its
+	// share of the opening balance included. Invariant: over all branches it
+	// sums to the balance, and none is above its share of MaxAmount, as Spread
+	// divides it.
+	paid Amount
+	// last is the sequence of the branch's last entry that changed the balance.
+	last uint64
+}
+
+// share returns the i-th branch's part.
+func (a *account) share(i int) share {
+	if k, ok := a.find(i); ok {
+		return a.shares[k]
+	}
+	return share{index: i}
+}
+
+// find returns where the i-th branch's part is, or would be.
+func (a *account) find(i int) (int, bool) {
+	if i < len(a.shares) && a.shares[i].index == i { // as when all have one
+		return i, true
+	}
+	k := 0
+	for k < len(a.shares) && a.shares[k].index < i {
+		k++
+	}
+	return k, k < len(a.shares) && a.shares[k].index == i
+}
+
+// part returns the i-th branch's part to change it. It lasts until the next
+// call.
+func (a *account) part(i int) *share {
+	k, ok := a.find(i)
+	if !ok {
+		// Not append, which would make room for more.
+		shares := make([]share, len(a.shares)+1)
+		copy(shares, a.shares[:k])
+		copy(shares[k+1:], a.shares[k:])
+		shares[k] = share{index: i}
+		a.shares = shares
+	}
+	return &a.shares[k]
 }
 
 // undo takes back one posted entry.
@@ -95,9 +139,9 @@ func New(branches []BranchID, opening Amount) (*Ledger, error) {
 	l.heads = make([]Head, len(l.branches))
 	if opening > 0 {
 		a := l.open(SharedAccount)
-		copy(a.escrow, Spread(opening, len(l.branches)))
-		copy(a.paid, a.escrow)
-		a.balance = opening
+		for i, part := range Spread(opening, len(l.branches)) {
+			a.pay(i, part)
+		}
 	}
 	return l, nil
 }
@@ -144,7 +188,7 @@ func (l *Ledger) Balance(name string) Amount {
 // Escrow returns what the i-th branch alone may spend of an account.
 func (l *Ledger) Escrow(name string, i int) Amount {
 	if a := l.accounts[name]; a != nil {
-		return a.escrow[i]
+		return a.share(i).escrow
 	}
 	return 0
 }
@@ -153,7 +197,7 @@ func (l *Ledger) Escrow(name string, i int) Amount {
 // balance of an account, or 0.
 func (l *Ledger) Last(name string, i int) uint64 {
 	if a := l.accounts[name]; a != nil {
-		return a.last[i]
+		return a.share(i).last
 	}
 	return 0
 }
@@ -163,7 +207,7 @@ func (l *Ledger) Last(name string, i int) uint64 {
 // it sums to the balance.
 func (l *Ledger) Paid(name string, i int) Amount {
 	if a := l.accounts[name]; a != nil {
-		return a.paid[i]
+		return a.share(i).paid
 	}
 	return 0
 }
@@ -177,8 +221,7 @@ func (l *Ledger) Limit() Amount { return MaxAmount / Amount(len(l.branches)) }
 func (l *Ledger) open(name string) *account {
 	a := l.accounts[name]
 	if a == nil {
-		n := len(l.branches)
-		a = &account{name: name, escrow: make([]Amount, n), paid: make([]Amount, n), last: make([]uint64, n)}
+		a = &account{name: name}
 		l.accounts[name] = a
 	}
 	return a
@@ -196,26 +239,33 @@ func (l *Ledger) touch(a *account) {
 func (l *Ledger) CheckInvariants() error {
 	for _, name := range l.Accounts() {
 		if err := l.checkAccount(l.accounts[name]); err != nil {
-			return fmt.Errorf("account %q: %w", name, err)
+			return err
 		}
 	}
 	return nil
 }
 
 func (l *Ledger) checkAccount(a *account) error {
+	if err := l.checkShares(a); err != nil {
+		return fmt.Errorf("account %q: %w", a.name, err)
+	}
+	return nil
+}
+
+func (l *Ledger) checkShares(a *account) error {
 	var escrow, paid Amount
-	for i := range a.escrow {
-		if a.escrow[i] < 0 {
-			return fmt.Errorf("escrow %d of branch %d is negative", a.escrow[i], l.branches[i])
+	for _, s := range a.shares {
+		if s.escrow < 0 {
+			return fmt.Errorf("escrow %d of branch %d is negative", s.escrow, l.branches[s.index])
 		}
-		if a.escrow[i] > MaxAmount-escrow {
+		if s.escrow > MaxAmount-escrow {
 			return fmt.Errorf("escrow sums to more than %d", MaxAmount)
 		}
-		if a.paid[i]-1 > l.Limit() { // the remainder of the opening balance
-			return fmt.Errorf("payments %d of branch %d are over the limit of %d", a.paid[i], l.branches[i], l.Limit())
+		if s.paid-1 > l.Limit() { // the remainder of the opening balance
+			return fmt.Errorf("payments %d of branch %d are over the limit of %d", s.paid, l.branches[s.index], l.Limit())
 		}
-		escrow += a.escrow[i]
-		paid += a.paid[i]
+		escrow += s.escrow
+		paid += s.paid
 	}
 	if escrow != a.balance || paid != a.balance {
 		return fmt.Errorf("balance %d, escrow sums to %d, payments to %d", a.balance, escrow, paid)

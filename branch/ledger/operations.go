@@ -202,10 +202,10 @@ func (t *tally) put(i int, amount, limit Amount) bool {
 	if t.account != nil {
 		// A tally never falls below -MaxAmount, and a branch's payments lie
 		// between -limit and limit: only the sum of two can overflow.
-		if t.account.paid[i] < 0 && paid < -MaxAmount-t.account.paid[i] {
+		if before := t.account.share(i).paid; before < 0 && paid < -MaxAmount-before {
 			paid = -MaxAmount
 		} else {
-			paid += t.account.paid[i]
+			paid += before
 		}
 	}
 	if amount > limit || paid > limit-amount {
@@ -220,7 +220,7 @@ func (t *tally) own(i int) Amount {
 	if t.account == nil {
 		return 0
 	}
-	return t.account.escrow[i]
+	return t.account.share(i).escrow
 }
 
 // Shortfall is an account of which a branch has too little for some
@@ -398,7 +398,7 @@ func (l *Ledger) postOperations(i int, e *Entry) ([]Amount, error) {
 		a := l.open(name)
 		l.touch(a)
 		a.pay(i, t.net)
-		a.last[i] = e.Sequence
+		a.part(i).last = e.Sequence
 		balances[k] = a.balance
 	}
 	return balances, nil

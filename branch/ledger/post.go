@@ -66,9 +66,9 @@ func (l *Ledger) post(i int, e *Entry) (Posted, error) {
 	p := l.add(i, e, e.Amount)
 	a := l.accounts[e.Account]
 	if e.ChangesBalance() {
-		a.last[i] = e.Sequence
+		a.part(i).last = e.Sequence
 		if e.Kind == Transfer {
-			l.accounts[e.ToAccount].last[i] = e.Sequence
+			l.accounts[e.ToAccount].part(i).last = e.Sequence
 		}
 	}
 	l.heads[i].Sequence = e.Sequence
@@ -107,7 +107,7 @@ func (l *Ledger) allows(i int, e *Entry) error {
 func (l *Ledger) withinLimit(i int, name string, amount Amount) error {
 	var paid Amount
 	if a := l.accounts[name]; a != nil {
-		paid = a.paid[i]
+		paid = a.share(i).paid
 	}
 	// paid may be negative, down to -Limit: the difference can't overflow
 	// because amount is compared only after ruling that out.
@@ -133,16 +133,17 @@ func (l *Ledger) add(i int, e *Entry, amount Amount) Posted {
 		to.pay(i, amount)
 		return Posted{Balance: a.balance, ToBalance: to.balance}
 	case Grant:
-		a.escrow[i] -= amount
-		a.escrow[l.index[e.ToBranch]] += amount
+		a.part(i).escrow -= amount
+		a.part(l.index[e.ToBranch]).escrow += amount
 	}
 	return Posted{Balance: a.balance}
 }
 
 func (a *account) pay(i int, amount Amount) {
 	a.balance += amount
-	a.escrow[i] += amount
-	a.paid[i] += amount
+	s := a.part(i)
+	s.escrow += amount
+	s.paid += amount
 }
 
 // PostBatch applies all entries of a peer's batch or none, and moves the
@@ -193,9 +194,9 @@ func (l *Ledger) takeBack(i, touched int) {
 			continue
 		}
 		l.add(i, u.entry, -u.entry.Amount)
-		l.accounts[u.entry.Account].last[i] = u.lastFrom
+		l.accounts[u.entry.Account].part(i).last = u.lastFrom
 		if u.entry.Kind == Transfer {
-			l.accounts[u.entry.ToAccount].last[i] = u.lastTo
+			l.accounts[u.entry.ToAccount].part(i).last = u.lastTo
 		}
 		if u.opened {
 			delete(l.accounts, u.entry.Account)
@@ -229,7 +230,7 @@ func (l *Ledger) takeBackOperations(i int, u undo) {
 		}
 		a := l.accounts[name]
 		a.pay(i, c.before-a.balance)
-		a.last[i] = c.last
+		a.part(i).last = c.last
 		if c.opened {
 			delete(l.accounts, name)
 		}

@@ -2,7 +2,7 @@ package ledger
 
 import (
 	"fmt"
-	"slices"
+	"iter"
 )
 
 // AccountState is one account as it is kept on disk. The slices go by the
@@ -20,43 +20,99 @@ func (l *Ledger) TakeTouched() []AccountState {
 	if len(l.touched) == 0 {
 		return nil
 	}
-	states := make([]AccountState, 0, len(l.touched))
-	for _, a := range l.touched {
+	n := len(l.branches)
+	states := make([]AccountState, len(l.touched))
+	amounts, lasts := make([]Amount, 2*n*len(states)), make([]uint64, n*len(states))
+	for k, a := range l.touched {
 		a.touched = false
-		states = append(states, AccountState{Name: a.name, Escrow: slices.Clone(a.escrow), Paid: slices.Clone(a.paid), Last: slices.Clone(a.last)})
+		s := AccountState{Name: a.name, Escrow: amounts[:n:n], Paid: amounts[n : 2*n : 2*n], Last: lasts[:n:n]}
+		amounts, lasts = amounts[2*n:], lasts[n:]
+		for _, part := range a.shares {
+			s.Escrow[part.index], s.Paid[part.index], s.Last[part.index] = part.escrow, part.paid, part.last
+		}
+		states[k] = s
 	}
 	l.touched = l.touched[:0]
 	return states
 }
 
 // Restore sets the ledger to a state that was kept: heads by the order of
-// Branches, the accounts, and the clock. It replaces the opening balance, and
-// keeps the slices. It errs, and the ledger is unchanged, when the state is not
-// of this bank's branches or breaks an invariant.
-func (l *Ledger) Restore(heads []Head, accounts []AccountState, clock uint64) error {
-	n := len(l.branches)
-	if len(heads) != n {
+// Branches, the accounts, each of which lasts until the next, and the clock.
+// It replaces the opening balance. It errs, and the ledger is unchanged, when
+// an account comes with an error, or when the state is not of this bank's
+// branches or breaks an invariant.
+func (l *Ledger) Restore(heads []Head, accounts iter.Seq2[*AccountState, error], clock uint64) error {
+	if n := len(l.branches); len(heads) != n {
 		return fmt.Errorf("state has %d journals where the bank has %d branches", len(heads), n)
 	}
-	restored := make(map[string]*account, len(accounts))
-	for _, s := range accounts {
-		if len(s.Escrow) != n || len(s.Paid) != n || len(s.Last) != n {
-			return fmt.Errorf("state of account %q does not have %d branches", s.Name, n)
-		}
-		a := &account{name: s.Name, escrow: s.Escrow, paid: s.Paid, last: s.Last}
-		for _, e := range s.Escrow {
-			a.balance += e
+	restored := map[string]*account{}
+	var memory memory
+	for s, err := range accounts {
+		if err != nil {
+			return err
 		}
 		if restored[s.Name] != nil {
 			return fmt.Errorf("state has account %q twice", s.Name)
 		}
-		restored[s.Name] = a
-	}
-	after := Ledger{branches: l.branches, accounts: restored}
-	if err := after.CheckInvariants(); err != nil {
-		return err
+		a := memory.account()
+		if err := l.restoreAccount(a, s, &memory); err != nil {
+			return err
+		}
+		restored[a.name] = a
 	}
 	l.accounts, l.clock, l.touched = restored, clock, nil
 	copy(l.heads, heads)
 	return nil
+}
+
+// restoreAccount sets an account to its state.
+func (l *Ledger) restoreAccount(a *account, s *AccountState, memory *memory) error {
+	n := len(l.branches)
+	if len(s.Escrow) != n || len(s.Paid) != n || len(s.Last) != n {
+		return fmt.Errorf("state of account %q does not have %d branches", s.Name, n)
+	}
+	a.name = s.Name
+	used := func(i int) bool { return s.Escrow[i] != 0 || s.Paid[i] != 0 || s.Last[i] != 0 }
+	parts := 0
+	for i := range n {
+		if used(i) {
+			parts++
+		}
+	}
+	a.shares = memory.parts(parts)
+	for i := range n {
+		if used(i) {
+			a.shares = append(a.shares, share{index: i, escrow: s.Escrow[i], paid: s.Paid[i], last: s.Last[i]})
+			a.balance += s.Escrow[i]
+		}
+	}
+	return l.checkAccount(a)
+}
+
+// memory gives out accounts of which there may be millions, many at a time.
+type memory struct {
+	accounts []account
+	shares   []share
+}
+
+// slab is how many accounts it asks for at once.
+const slab = 256
+
+func (m *memory) account() *account {
+	if len(m.accounts) == 0 {
+		m.accounts = make([]account, slab)
+	}
+	a := &m.accounts[0]
+	m.accounts = m.accounts[1:]
+	return a
+}
+
+// parts returns room for exactly n shares.
+func (m *memory) parts(n int) []share {
+	if n > len(m.shares) {
+		m.shares = make([]share, max(n, slab))
+	}
+	s := m.shares[:0:n]
+	m.shares = m.shares[n:]
+	return s
 }

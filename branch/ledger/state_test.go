@@ -1,12 +1,28 @@
 package ledger_test
 
 import (
+	"errors"
+	"iter"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"passbook/branch/ledger"
 )
+
+// kept gives the states of accounts in the same memory, as a disk may.
+func kept(accounts ...ledger.AccountState) iter.Seq2[*ledger.AccountState, error] {
+	return func(yield func(*ledger.AccountState, error) bool) {
+		var one ledger.AccountState
+		for _, a := range accounts {
+			one.Name = a.Name
+			one.Escrow, one.Paid, one.Last = append(one.Escrow[:0], a.Escrow...), append(one.Paid[:0], a.Paid...), append(one.Last[:0], a.Last...)
+			if !yield(&one, nil) {
+				return
+			}
+		}
+	}
+}
 
 // A ledger restored from what its commits held goes on as the first one.
 func TestRestore(t *testing.T) {
@@ -24,7 +40,7 @@ func TestRestore(t *testing.T) {
 		}
 	}
 	second := newLedger(t, 20, 1, 2)
-	accounts := []ledger.AccountState{disk["b"], disk["shared"], disk["a"]}
+	accounts := kept(disk["b"], disk["shared"], disk["a"])
 	if err := second.Restore([]ledger.Head{first.Head(0), first.Head(1)}, accounts, first.Clock()); err != nil {
 		t.Fatal(err)
 	}
@@ -66,12 +82,28 @@ func TestRestoreRefuses(t *testing.T) {
 			a, b := good(), good()
 			b.Name = "b"
 			test.change(&a)
-			if err := l.Restore(make([]ledger.Head, test.heads), []ledger.AccountState{b, a}, 9); err == nil {
+			if err := l.Restore(make([]ledger.Head, test.heads), kept(b, a), 9); err == nil {
 				t.Error("no error")
 			}
 			if diff := cmp.Diff(before, viewOf(l)); diff != "" {
 				t.Errorf("the ledger changed: %s", diff)
 			}
 		})
+	}
+}
+
+// An account that can't be read ends the restoring, and changes nothing.
+func TestRestoreStopsAtAnError(t *testing.T) {
+	l := newLedger(t, 20, 1, 2)
+	before := viewOf(l)
+	rotten := errors.New("rotten")
+	err := l.Restore(make([]ledger.Head, 2), func(yield func(*ledger.AccountState, error) bool) {
+		_ = yield(&ledger.AccountState{Name: "a", Escrow: []ledger.Amount{1, 2}, Paid: []ledger.Amount{3, 0}, Last: []uint64{1, 0}}, nil) && yield(nil, rotten)
+	}, 9)
+	if !errors.Is(err, rotten) {
+		t.Errorf("got error %v, want %v", err, rotten)
+	}
+	if diff := cmp.Diff(before, viewOf(l)); diff != "" {
+		t.Errorf("the ledger changed: %s", diff)
 	}
 }

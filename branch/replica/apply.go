@@ -79,10 +79,11 @@ func (r *Replica) apply(i int, s *ledger.Sealed) {
 	r.commit.Sync = r.commit.Sync || i == r.self || s.Batch.FirstSequence <= r.peers[i].syncUpTo
 	r.applied, r.peers[i].ackDue = true, true
 	r.clock = max(r.clock, r.ledger.Clock())
-	r.fetches[i].again = r.fetches[i].from != nil
+	r.fetches[i].again, r.fetches[i].appliedAt = r.fetches[i].from != nil, r.now
+	recorded := r.positions(s.Batch)
 	for k := range s.Batch.Entries {
 		e := &s.Batch.Entries[k]
-		r.checkRequest(s.Batch.Branch, e)
+		r.checkRequest(s.Batch.Branch, e, recorded[k])
 		r.remember(s.Batch.Branch, e, posted[k])
 		e.EachAccount(r.touchAccount)
 	}
@@ -91,15 +92,43 @@ func (r *Replica) apply(i int, s *ledger.Sealed) {
 	}
 }
 
+// positions returns where the request ids of a batch that was just posted are
+// on disk, by its entries; zero where they are not. They are looked for
+// together, since one by one that would cost more than all else of a batch.
+func (r *Replica) positions(b *ledger.Batch) []ledger.Position {
+	ids, places := make([]string, 0, len(b.Entries)), make([]int, 0, len(b.Entries))
+	for k := range b.Entries {
+		if id := b.Entries[k].RequestID; id != "" {
+			ids, places = append(ids, id), append(places, k)
+		}
+	}
+	at := make([]ledger.Position, len(b.Entries))
+	if len(ids) == 0 {
+		return at
+	}
+	found, err := r.cfg.Storage.Positions(ids)
+	if err != nil {
+		r.fail(fmt.Errorf("look up the request ids of a batch of branch %d: %w", b.Branch, err))
+		return at
+	}
+	for i, k := range places {
+		at[k] = found[i]
+	}
+	return at
+}
+
 // checkRequest raises an alarm when two journals hold one request id: the
-// customer was served twice.
-func (r *Replica) checkRequest(b ledger.BranchID, e *ledger.Entry) {
+// customer was served twice. recorded is where the disk has it.
+func (r *Replica) checkRequest(b ledger.BranchID, e *ledger.Entry, recorded ledger.Position) {
 	if e.RequestID == "" {
 		return
 	}
-	if rec, ok := r.recorded(e.RequestID); ok && rec.At != (ledger.Position{Branch: b, Sequence: e.Sequence}) {
+	if rec, ok := r.fresh[e.RequestID]; ok {
+		recorded = rec.At
+	}
+	if recorded.Sequence != 0 && recorded != (ledger.Position{Branch: b, Sequence: e.Sequence}) {
 		r.alarm(fmt.Sprintf("request id %q is recorded twice: by branch %d as entry %d and by branch %d as entry %d",
-			e.RequestID, rec.At.Branch, rec.At.Sequence, b, e.Sequence))
+			e.RequestID, recorded.Branch, recorded.Sequence, b, e.Sequence))
 	}
 }
 

@@ -17,16 +17,20 @@ type fetch struct {
 	again bool
 	// next is where the search for a peer goes on.
 	next int
+	// appliedAt is when a batch of the journal was last applied.
+	appliedAt Millis
 }
 
 // fetchMissing asks peers for what this branch lacks of journals whose writers
-// don't send it: they are cut off or down, or the journal is its own.
+// don't send it: they are cut off or down, or the journal is its own. As long
+// as a journal goes on, what waits for it is not asked for: a branch that comes
+// back is sent several long ones at once, which wait for each other by turns.
 func (r *Replica) fetchMissing() {
 	needs := r.earlyNeeds()
 	for i := range r.peers {
 		f := &r.fetches[i]
 		closed := r.stopped[i] || i == r.self && r.recovery.state != Recovering
-		if closed || r.writesHere(i) && (needs == nil || !needs[i].late) {
+		if closed || r.writesHere(i) && (needs == nil || !needs[i].late || r.now-f.appliedAt < gapDelay) {
 			f.asked, f.again = false, false
 			continue
 		}

@@ -191,6 +191,9 @@ type CollectAnswer struct {
 type Storage interface {
 	// Request finds the entry recorded under a request id.
 	Request(id string) (ledger.Recorded, bool, error)
+	// Positions returns where the entries recorded under request ids are, in
+	// the order of the ids; zero where there is none.
+	Positions(ids []string) ([]ledger.Position, error)
 	// HashAt returns the hash of the batch of a branch that ends at sequence.
 	HashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, bool, error)
 	// Batches returns batches of a branch that come after sequence, in order,

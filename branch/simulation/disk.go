@@ -196,11 +196,12 @@ func (d *Disk) Boot() (l *ledger.Ledger, epoch uint64, settled bool, err error) 
 		spread := ledger.Spread(d.opening, len(d.branches))
 		accounts[ledger.SharedAccount] = ledger.AccountState{Name: ledger.SharedAccount, Escrow: spread, Paid: spread, Last: make([]uint64, len(d.branches))}
 	}
-	states := make([]ledger.AccountState, 0, len(accounts))
-	for _, name := range slices.Sorted(maps.Keys(accounts)) {
-		a := accounts[name]
-		a.Escrow, a.Paid, a.Last = slices.Clone(a.Escrow), slices.Clone(a.Paid), slices.Clone(a.Last)
-		states = append(states, a)
+	states := func(yield func(*ledger.AccountState, error) bool) {
+		for _, name := range slices.Sorted(maps.Keys(accounts)) {
+			if a := accounts[name]; !yield(&a, nil) {
+				return
+			}
+		}
 	}
 	if err := l.Restore(d.image.heads, states, d.image.clock); err != nil {
 		return nil, 0, false, err
@@ -240,6 +241,18 @@ func (d *Disk) Request(id string) (ledger.Recorded, bool, error) {
 		d.mirror.checkRequest(id, rec, ok)
 	}
 	return rec, ok, nil
+}
+
+// Positions is replica.Storage's.
+func (d *Disk) Positions(ids []string) ([]ledger.Position, error) {
+	at := make([]ledger.Position, len(ids))
+	for i, id := range ids {
+		at[i] = d.requests[id].At
+	}
+	if d.mirror != nil {
+		d.mirror.checkPositions(ids, at)
+	}
+	return at, nil
 }
 
 // HashAt is replica.Storage's.

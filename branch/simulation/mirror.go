@@ -104,6 +104,13 @@ func (m *mirror) checkRequest(id string, want ledger.Recorded, wantOK bool) {
 	}
 }
 
+func (m *mirror) checkPositions(ids []string, want []ledger.Position) {
+	got, err := m.journal.Positions(ids)
+	if err != nil || !slices.Equal(got, want) {
+		panic(fmt.Sprintf("branch %d finds %v, %v under request ids %q, want %v", m.id.Branch, got, err, ids, want))
+	}
+}
+
 func (m *mirror) checkHash(b ledger.BranchID, sequence uint64, want ledger.Hash, wantOK bool) {
 	got, ok, err := m.journal.HashAt(b, sequence)
 	if err != nil || ok != wantOK || got != want {

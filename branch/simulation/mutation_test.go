@@ -85,7 +85,7 @@ var mutations = []mutation{
 	},
 	{
 		"grant without debit", "branch/ledger/post.go",
-		"a.escrow[i] -= amount\n", "", "faults",
+		"a.part(i).escrow -= amount\n", "", "faults",
 	},
 	{
 		"half on top of a grant is taken of all there is", "branch/replica/claim.go",
@@ -201,7 +201,7 @@ var mutations = []mutation{
 	},
 	{
 		"a bulk is posted without the overdraft check", "branch/ledger/operations.go",
-		"return t.account.escrow[i]", "return t.account.balance", "faults",
+		"return t.account.share(i).escrow", "return t.account.balance", "faults",
 	},
 	{
 		"what a bulk refuses once stays refused", "branch/ledger/operations.go",

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -231,11 +232,13 @@ type stuckBranch struct {
 	// called is told of each deposit that waits.
 	called chan struct{}
 	closed chan struct{}
-	err    error
+	// released ends the deposits that wait.
+	released chan struct{}
+	err      error
 }
 
 func newStuckBranch(port string) *stuckBranch {
-	s := &stuckBranch{called: make(chan struct{}, 100), closed: make(chan struct{})}
+	s := &stuckBranch{called: make(chan struct{}, 100), closed: make(chan struct{}), released: make(chan struct{})}
 	l, err := net.Listen("tcp", local(port))
 	if err != nil {
 		s.err = err
@@ -253,6 +256,7 @@ func newStuckBranch(port string) *stuckBranch {
 }
 
 func (s *stuckBranch) close() {
+	close(s.released)
 	_ = s.server.Close()
 	<-s.closed
 }
@@ -261,8 +265,10 @@ func (s *stuckBranch) GetStatus(context.Context, *bankv1.GetStatusRequest) (*ban
 	return &bankv1.GetStatusResponse{Branch: 1, State: bankv1.BranchState_BRANCH_STATE_SERVING}, nil
 }
 
-func (s *stuckBranch) Deposit(ctx context.Context, _ *bankv1.DepositRequest) (*bankv1.DepositResponse, error) {
+// Deposit does not answer when the caller's time is up either: that would race
+// with what the caller makes of it.
+func (s *stuckBranch) Deposit(context.Context, *bankv1.DepositRequest) (*bankv1.DepositResponse, error) {
 	s.called <- struct{}{}
-	<-ctx.Done()
-	return nil, ctx.Err()
+	<-s.released
+	return nil, connect.NewError(connect.CodeUnavailable, errors.New("released"))
 }

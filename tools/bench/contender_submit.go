@@ -14,24 +14,51 @@ import (
 	"passbook/gen/bank/v1/bankv1connect"
 )
 
-// lists submits lists of deposits by BranchService.Submit.
-type lists struct{}
+// lists are callers that submit lists of deposits by BranchService.Submit.
+type lists struct {
+	addresses []string
+	// streams is how many callers there are, each with a stream of its own, at
+	// the addresses in turn.
+	streams int
+	// size is how many deposits a list has: with 1, each is an entry.
+	size int
+	// ahead is how many lists a caller sends before it waits for the answers
+	// to them.
+	ahead int
+	// account is as in deposits.
+	account func(operation uint64) string
+	// acknowledge is the level; unspecified for the bank's default.
+	acknowledge bankv1.Acknowledge
+}
 
-func (lists) calls(ctx context.Context, addresses []string, callers, list int, account func(operation uint64) string) ([]call, error) {
+// calls opens the streams and returns the callers. Each call is of ahead lists.
+func (l lists) calls(ctx context.Context) ([]call, error) {
 	var operations atomic.Uint64
-	calls := make([]call, callers)
+	calls := make([]call, l.streams)
 	for i := range calls {
 		// Each stream on a connection of its own: they are few, and large.
-		client := bankv1connect.NewBranchServiceClient(&http.Client{Transport: customerTransport(true)}, baseURL(addresses[i%len(addresses)]), connect.WithGRPC())
+		at := l.addresses[i%len(l.addresses)]
+		client := bankv1connect.NewBranchServiceClient(&http.Client{Transport: customerTransport(true)}, baseURL(at), connect.WithGRPC())
 		stream, err := client.Submit(context.WithoutCancel(ctx))
 		if err != nil {
-			return nil, fmt.Errorf("open a stream of lists to %s: %w", addresses[i%len(addresses)], err)
+			return nil, fmt.Errorf("open a stream of lists to %s: %w", at, err)
 		}
 		ids := newRequestIDs()
 		calls[i] = func(context.Context) (int, error) {
-			req := depositList(list, operations.Add(uint64(list)), account)
-			req.RequestId = ids.next()
-			return submitOne(stream, req)
+			last := operations.Add(uint64(l.size * l.ahead))
+			for k := range l.ahead {
+				req := depositList(l.size, last-uint64(k*l.size), l.account)
+				req.RequestId, req.Acknowledge = ids.next(), l.acknowledge
+				if err := stream.Send(req); err != nil && !errors.Is(err, io.EOF) {
+					return 0, err
+				}
+			}
+			for range l.ahead {
+				if err := l.answer(stream); err != nil {
+					return 0, err
+				}
+			}
+			return l.size * l.ahead, nil
 		}
 	}
 	return calls, nil
@@ -39,21 +66,20 @@ func (lists) calls(ctx context.Context, addresses []string, callers, list int, a
 
 type listStream = connect.BidiStreamForClientSimple[bankv1.SubmitRequest, bankv1.SubmitResponse]
 
-// submitOne sends a list and waits until it is done, at all branches.
-func submitOne(stream *listStream, req *bankv1.SubmitRequest) (int, error) {
-	if err := stream.Send(req); err != nil && !errors.Is(err, io.EOF) {
-		return 0, err
-	}
+// answer waits until the next list is done, at all branches unless less was
+// asked for.
+func (l lists) answer(stream *listStream) error {
 	res, err := stream.Receive()
 	switch {
 	case err != nil:
-		return 0, err
+		return err
 	case res.GetErrorCode() != "":
-		return 0, fmt.Errorf("list %s: %s: %s", req.GetRequestId(), res.GetErrorCode(), res.GetError())
-	case len(res.GetUnreachableBranches())+len(res.GetInsufficient())+len(res.GetUnavailable()) > 0:
-		return 0, fmt.Errorf("list %s: not done everywhere: %v", req.GetRequestId(), res)
+		return fmt.Errorf("list %s: %s: %s", res.GetRequestId(), res.GetErrorCode(), res.GetError())
+	case len(res.GetInsufficient())+len(res.GetUnavailable()) > 0,
+		len(res.GetUnreachableBranches()) > 0 && l.acknowledge != bankv1.Acknowledge_ACKNOWLEDGE_LOCAL:
+		return fmt.Errorf("list %s: not done everywhere: %v", res.GetRequestId(), res)
 	}
-	return len(req.GetAmounts()), nil
+	return nil
 }
 
 // depositList is a list of so many deposits, of which last is the last one, to

@@ -19,7 +19,9 @@ func init() {
 		{"replay", (*bench).replay},
 		{"contested", (*bench).contested},
 		{"storm", (*bench).storm},
-		{"growth", (*bench).growth},
+		{"growth", (*bench).growEntries},
+		{"growth-operations", (*bench).growOperations},
+		{"growth-accounts", (*bench).growAccounts},
 		{"idle", (*bench).idle},
 		{"peers", (*bench).peers},
 	}

@@ -11,26 +11,19 @@ import (
 
 // Growth: what the length of the journals and the number of accounts change.
 
-// fillers is how many callers fill a bank.
-const fillers = 128
+const (
+	// fillers is how many streams fill each branch of a bank, unanswered how
+	// many lists each sends before it waits.
+	fillers    = 16
+	unanswered = 16
+)
 
-func (b *bench) growth(ctx context.Context) error {
-	if err := b.growEntries(ctx); err != nil {
-		return fmt.Errorf("entries: %w", err)
-	}
-	if err := b.growAccounts(ctx); err != nil {
-		return fmt.Errorf("accounts: %w", err)
-	}
-	return nil
-}
-
-// filling returns callers that deposit as fast as a bank can take it: by Submit
-// where it is, otherwise one by one and synced at one branch only.
-func (b *bench) filling(ctx context.Context, k *bank, addresses []string, account func(uint64) string) ([]call, error) {
-	if submit != nil {
-		return submit.calls(ctx, addresses, submitters, list, account)
-	}
-	return deposits{addresses: addresses, transport: k.transport, callers: fillers, account: account, acknowledge: bankv1.Acknowledge_ACKNOWLEDGE_LOCAL}.calls(), nil
+// entries are callers that make journal entries as fast as a bank can take them:
+// lists of one deposit, each an entry with a request id of its own, as a deposit
+// one by one is. They are synced where they are made; that all branches have
+// them is for the caller to wait for.
+func entries(addresses []string, account func(uint64) string) lists {
+	return lists{addresses: addresses, streams: fillers * len(addresses), size: 1, ahead: unanswered, account: account, acknowledge: bankv1.Acknowledge_ACKNOWLEDGE_LOCAL}
 }
 
 // fill makes at least so many deposits.
@@ -63,17 +56,17 @@ func fill(ctx context.Context, calls []call, operations int) error {
 
 // fillTo brings a bank to so many entries, and waits until all branches have
 // them.
-func (b *bench) fillTo(ctx context.Context, k *bank, entries int) (int, error) {
+func (b *bench) fillTo(ctx context.Context, k *bank, goal int) (int, error) {
 	have, err := k.settled(ctx)
-	if err != nil || have >= entries {
+	if err != nil || have >= goal {
 		return have, err
 	}
-	b.progress("growth: filling %s from %s to %s entries", k.name, grouped(int64(have)), grouped(int64(entries)))
-	calls, err := b.filling(ctx, k, k.addresses(), nil)
+	b.progress("growth: filling %s from %s to %s entries", k.name, grouped(int64(have)), grouped(int64(goal)))
+	calls, err := entries(k.addresses(), nil).calls(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if err := fill(ctx, calls, entries-have); err != nil {
+	if err := fill(ctx, calls, goal-have); err != nil {
 		return 0, fmt.Errorf("fill %s: %w", k.name, err)
 	}
 	return k.settled(ctx)
@@ -104,17 +97,17 @@ func (b *bench) growEntries(ctx context.Context) error {
 	t := customerTransport(true)
 	defer t.CloseIdleConnections()
 	var first figure
-	for _, entries := range b.options.entries {
-		if _, err := b.fillTo(ctx, k, entries); err != nil {
+	for _, length := range b.options.entries {
+		if _, err := b.fillTo(ctx, k, length); err != nil {
 			return err
 		}
-		m, err := b.alternate(ctx, fmt.Sprintf("growth, from %s entries", grouped(int64(entries))),
+		m, err := b.alternate(ctx, fmt.Sprintf("growth, from %s entries", grouped(int64(length))),
 			b.throughput(passbook, depositing(k.addresses(), t, callers)), b.throughput(echo, depositing(at, t, callers)))
 		if err != nil {
 			return err
 		}
 		share := m[passbook][perSecond].over(m[echo][perSecond])
-		r := row{Goal: "growth", What: fmt.Sprintf("deposits, as a share of a bare echo's, from %s entries", grouped(int64(entries))), Subject: passbook, Figure: share}
+		r := row{Goal: "growth", What: fmt.Sprintf("deposits one by one, as a share of a bare echo's, from %s journal entries", grouped(int64(length))), Subject: passbook, Figure: share}
 		if first == nil {
 			first = share
 		} else {
@@ -125,7 +118,11 @@ func (b *bench) growEntries(ctx context.Context) error {
 	if err := b.servers.stop(echoServer); err != nil {
 		return err
 	}
-	if err := b.restart(ctx, k); err != nil {
+	have, err := k.settled(ctx)
+	if err != nil {
+		return err
+	}
+	if err := b.restart(ctx, k, "growth", grouped(int64(have))+" entries"); err != nil {
 		return fmt.Errorf("restart: %w", err)
 	}
 	if err := b.comeBack(ctx, k); err != nil {
@@ -136,13 +133,9 @@ func (b *bench) growEntries(ctx context.Context) error {
 
 // restart kills all branches and measures how long it takes until all serve and
 // reach each other again.
-func (b *bench) restart(ctx context.Context, k *bank) error {
-	entries, err := k.settled(ctx)
-	if err != nil {
-		return err
-	}
+func (b *bench) restart(ctx context.Context, k *bank, goal, size string) error {
 	const name, seconds = "Passbook, 3 branches", "s"
-	m, err := b.alternate(ctx, "restart", contender{name, func(ctx context.Context, _ int) (reading, error) {
+	m, err := b.alternate(ctx, goal+": restart", contender{name, func(ctx context.Context, _ int) (reading, error) {
 		for _, p := range k.processes {
 			if err := b.servers.kill(p); err != nil {
 				return nil, err
@@ -156,7 +149,7 @@ func (b *bench) restart(ctx context.Context, k *bank) error {
 	if err != nil {
 		return err
 	}
-	b.tell(row{Goal: "growth", What: fmt.Sprintf("s from kill -9 of all until all serve, at %s entries", grouped(int64(entries))), Subject: name, Figure: m[name][seconds], Bound: atMost(3)})
+	b.tell(row{Goal: goal, What: "s from kill -9 of all until all serve, at " + size, Subject: name, Figure: m[name][seconds], Bound: atMost(3)})
 	return nil
 }
 
@@ -185,7 +178,7 @@ func (b *bench) comeBack(ctx context.Context, k *bank) error {
 	if err != nil {
 		return err
 	}
-	b.tell(row{Goal: "growth", What: fmt.Sprintf("entries/s of a branch that was away for %s, from its start", grouped(int64(b.options.away))), Subject: name, Figure: m[name][caughtUp], Bound: atLeast(200_000)})
+	b.tell(row{Goal: "growth", What: fmt.Sprintf("entries/s of a branch that was away for %s entries (lists of one deposit), from its start", grouped(int64(b.options.away))), Subject: name, Figure: m[name][caughtUp], Bound: atLeast(200_000)})
 	b.tell(row{Goal: "growth", What: "deposits/s of the others meanwhile", Subject: name, Figure: m[name][during], Reference: "before", ReferenceFigure: m[name][before], Bound: atLeast(0.8)})
 	return nil
 }
@@ -200,7 +193,7 @@ func (b *bench) leave(ctx context.Context, k *bank) (int, error) {
 	if err := b.servers.stop(k.processes[2]); err != nil {
 		return 0, err
 	}
-	calls, err := b.filling(ctx, k, k.addresses(1, 2), nil)
+	calls, err := entries(k.addresses(1, 2), nil).calls(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -256,6 +249,40 @@ func (b *bench) catchUp(ctx context.Context, k *bank, loaded []call) (time.Durat
 	return elapsed, float64(operations) / elapsed.Seconds(), err
 }
 
+// growOperations has a bank take operations in long lists, each of which is one
+// entry, and measures at each number of them how many a second it takes then.
+func (b *bench) growOperations(ctx context.Context) error {
+	k, err := b.openBank(ctx, bankSpec{name: "bank of lists", branches: 3})
+	if err != nil {
+		return err
+	}
+	const passbook = "Passbook, 3 branches"
+	calls, err := lists{addresses: k.addresses(), streams: submitters, size: list, ahead: 1}.calls(ctx)
+	if err != nil {
+		return err
+	}
+	have := 0
+	var first figure
+	for _, n := range b.options.operations {
+		if err := fill(ctx, calls, n-have); err != nil {
+			return fmt.Errorf("fill %s: %w", k.name, err)
+		}
+		m, err := b.alternate(ctx, fmt.Sprintf("growth, from %s operations", grouped(int64(n))), b.throughput(passbook, calls))
+		if err != nil {
+			return err
+		}
+		have = n
+		r := row{Goal: "growth-operations", What: fmt.Sprintf("operations/s in lists of %s, each list one entry, from %s operations", grouped(list), grouped(int64(n))), Subject: passbook, Figure: m[passbook][perSecond]}
+		if first == nil {
+			first = r.Figure
+		} else {
+			r.Reference, r.ReferenceFigure, r.Bound = fmt.Sprintf("from %s operations", grouped(int64(b.options.operations[0]))), first, atLeast(0.9)
+		}
+		b.tell(r)
+	}
+	return k.close()
+}
+
 // growAccounts has banks with different numbers of accounts take turns.
 func (b *bench) growAccounts(ctx context.Context) error {
 	t := customerTransport(true)
@@ -282,17 +309,31 @@ func (b *bench) growAccounts(ctx context.Context) error {
 	}
 	first := accountsName(b.options.accounts[0])
 	for _, n := range b.options.accounts[1:] {
-		b.tell(row{Goal: "growth", What: "deposits/s, 32 callers", Subject: accountsName(n), Figure: m[accountsName(n)][perSecond],
+		b.tell(row{Goal: "growth-accounts", What: "deposits/s, 32 callers", Subject: accountsName(n), Figure: m[accountsName(n)][perSecond],
 			Reference: first, ReferenceFigure: m[first][perSecond], Bound: atLeast(0.9)})
 	}
-	return b.weighAccounts(banks)
+	n := b.options.accounts[len(banks)-1]
+	if err := b.weighAccounts(banks); err != nil {
+		return err
+	}
+	if err := b.restart(ctx, banks[len(banks)-1], "growth-accounts", grouped(int64(n))+" accounts"); err != nil {
+		return fmt.Errorf("restart: %w", err)
+	}
+	for _, k := range banks {
+		if err := k.close(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func accountsName(n int) string { return fmt.Sprintf("Passbook, %s accounts", grouped(int64(n))) }
 
 // openAccounts deposits once to each of n accounts.
 func (b *bench) openAccounts(ctx context.Context, k *bank, n int) error {
-	calls, err := b.filling(ctx, k, k.addresses(), func(operation uint64) string { return fmt.Sprintf("account-%07d", operation%uint64(n)) })
+	opening := lists{addresses: k.addresses(), streams: submitters, size: list, ahead: 1, acknowledge: bankv1.Acknowledge_ACKNOWLEDGE_LOCAL}
+	opening.account = func(operation uint64) string { return fmt.Sprintf("account-%07d", operation%uint64(n)) }
+	calls, err := opening.calls(ctx)
 	if err != nil {
 		return err
 	}
@@ -312,8 +353,7 @@ func scattered(n uint64) uint64 {
 	return n ^ n>>31
 }
 
-// weighAccounts tells what an account costs in memory, closes the banks, and
-// with them ends this goal.
+// weighAccounts tells what an account costs in memory.
 func (b *bench) weighAccounts(banks []*bank) error {
 	var sizes []float64
 	for _, k := range banks {
@@ -326,12 +366,7 @@ func (b *bench) weighAccounts(banks []*bank) error {
 	least, most := b.options.accounts[0], b.options.accounts[len(sizes)-1]
 	if most > least {
 		each := (sizes[len(sizes)-1] - sizes[0]) / float64(most-least)
-		b.tell(row{Goal: "growth", What: "memory of a branch, bytes an account", Subject: accountsName(most), Figure: figure{each}, Note: "resident, under load"})
-	}
-	for _, k := range banks {
-		if err := k.close(); err != nil {
-			return err
-		}
+		b.tell(row{Goal: "growth-accounts", What: "memory of a branch, bytes an account", Subject: accountsName(most), Figure: figure{each}, Note: "resident, under load"})
 	}
 	return nil
 }

@@ -27,10 +27,10 @@ type options struct {
 	idle  time.Duration
 	quick bool
 
-	// fanOut are numbers of branches, entries and accounts sizes to measure at,
-	// in increasing order; away is how many entries a branch misses.
-	fanOut, entries, accounts []int
-	away                      int
+	// fanOut are numbers of branches, entries, operations and accounts sizes to
+	// measure at, in increasing order; away is how many entries a branch misses.
+	fanOut, entries, operations, accounts []int
+	away                                  int
 
 	// Binaries of the peers; empty to look for them.
 	postgres, redis, etcd, nats string
@@ -44,7 +44,7 @@ const (
 )
 
 func parse(args []string, errOut io.Writer) (options, error) {
-	o := options{fanOut: []int{3, 10, 50, 100}, entries: []int{10_000, 100_000}, accounts: []int{1, 10_000}}
+	o := options{fanOut: []int{3, 10, 50, 100}, entries: []int{10_000, 1_000_000}, operations: []int{100_000, 10_000_000}, accounts: []int{1, 1_000, 100_000}}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(errOut)
 	f.StringVar(&o.passbook, "passbook", "passbook", "the passbook `binary`")
@@ -61,9 +61,10 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	f.DurationVar(&o.idle, "idle", 10*time.Second, "how long a quiet bank is watched in each run")
 	f.BoolVar(&o.quick, "quick", false, "one run of half a second, small sizes: to see that everything works")
 	f.Func("branches", "numbers of branches for fan-out, as a `list` (default 3,10,50,100)", listOf(&o.fanOut))
-	f.Func("entries", "lengths of journals for growth, as a `list` (default 10000,100000)", listOf(&o.entries))
-	f.Func("accounts", "numbers of accounts for growth, as a `list` (default 1,10000)", listOf(&o.accounts))
-	f.IntVar(&o.away, "away", 50_000, "how many entries a branch misses that was away")
+	f.Func("entries", "lengths of journals for growth, as a `list` (default 10000,1000000)", listOf(&o.entries))
+	f.Func("operations", "numbers of operations in lists for growth, as a `list` (default 100000,10000000)", listOf(&o.operations))
+	f.Func("accounts", "numbers of accounts for growth, as a `list` (default 1,1000,100000)", listOf(&o.accounts))
+	f.IntVar(&o.away, "away", 100_000, "how many entries a branch misses that was away")
 	f.StringVar(&o.postgres, "postgres", "", "the postgres `binary` (default Debian's, or from the PATH)")
 	f.StringVar(&o.redis, "redis-server", "", "the redis-server `binary` (default from the PATH)")
 	f.StringVar(&o.etcd, "etcd", "", "the etcd `binary` (default from the PATH)")
@@ -73,7 +74,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	}
 	if o.quick {
 		o.runs, o.duration, o.idle, o.away = 1, quickDuration, quickIdle, quickAway
-		o.fanOut, o.entries, o.accounts = []int{3, 10}, []int{1000, 2000}, []int{1, 100}
+		o.fanOut, o.entries, o.operations, o.accounts = []int{3, 10}, []int{1000, 2000}, []int{10_000, 100_000}, []int{1, 100}
 	}
 	err := o.check(f.Args())
 	if err != nil {

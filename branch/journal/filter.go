@@ -1,0 +1,196 @@
+package journal
+
+import (
+	"errors"
+	"hash/maphash"
+	"math/bits"
+	"sync"
+	"unsafe"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+const (
+	// maxFilterBytes bounds the filter of a journal: about 29 million request
+	// ids.
+	maxFilterBytes = 64 << 20
+	// firstFilterBytes is what a filter begins with, of about 1,800 ids.
+	firstFilterBytes = 4 << 10
+	// idsPerLine makes 18 bits an id. One generation that is full then takes
+	// one in two thousand new ids for recorded, and the fourteen of the largest
+	// filter together less than one in a hundred.
+	idsPerLine = 28
+)
+
+// filter tells at once of nearly every new request id that it is not recorded.
+// It is a blocked Bloom filter (Putze, Sanders, Singler: Cache-, Hash- and
+// Space-Efficient Bloom Filters, 2007), in generations, each of twice the size
+// of the one before. The zero value excludes nothing.
+type filter struct {
+	// seed is of this boot: nobody can choose ids that look recorded.
+	seed maphash.Seed
+	// done is closed to end the filling, which filling waits for.
+	done    chan struct{}
+	filling sync.WaitGroup
+
+	// mu guards what follows. Next to nobody ever waits for it: the ids of
+	// commits and those looked for come from one goroutine.
+	mu sync.Mutex
+	// complete is whether every id on disk is in it, and every one gathered.
+	// Until then it excludes nothing.
+	complete bool
+	// full is whether it was given up because it had to grow over maxBytes.
+	full            bool
+	bytes, maxBytes int
+	// generations are what was added, the last of which takes room more ids.
+	generations [][]line
+	room        int
+}
+
+// line is what one id has its bits in, one in each word: as much memory as the
+// processor reads at once.
+type line [8]uint64
+
+const lineBytes = int(unsafe.Sizeof(line{}))
+
+func newFilter() filter {
+	return filter{seed: maphash.MakeSeed(), done: make(chan struct{}), maxBytes: maxFilterBytes}
+}
+
+// pattern returns the bits of a hash.
+func pattern(hash uint64) (p line) {
+	hash *= 0x9e3779b97f4a7c15 // so that they are not those that choose the line
+	for i := range p {
+		hash = bits.RotateLeft64(hash, 6)
+		p[i] = 1 << (hash & 63)
+	}
+	return p
+}
+
+// place returns the line of a generation that has the bits of a hash.
+func place(generation []line, hash uint64) *line {
+	i, _ := bits.Mul64(hash, uint64(len(generation)))
+	return &generation[i]
+}
+
+// excludes is whether an id is certainly not recorded.
+func (f *filter) excludes(id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.complete {
+		return false
+	}
+	hash := maphash.String(f.seed, id)
+	p := pattern(hash)
+	for _, g := range f.generations {
+		if place(g, hash).has(&p) {
+			return false
+		}
+	}
+	return true
+}
+
+func (l *line) has(p *line) bool {
+	var missing uint64
+	for i := range l {
+		missing |= p[i] &^ l[i]
+	}
+	return missing == 0
+}
+
+// add adds an id. It reports false when the filter was given up, because of
+// this id or before.
+func (f *filter) add(id []byte) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.room == 0 {
+		f.grow()
+	}
+	if f.full {
+		return false
+	}
+	f.room--
+	hash := maphash.Bytes(f.seed, id)
+	p, l := pattern(hash), place(f.generations[len(f.generations)-1], hash)
+	for i := range l {
+		l[i] |= p[i]
+	}
+	return true
+}
+
+// grow begins another generation. Over the bound the filter is given up: it
+// would be wrong more and more often.
+func (f *filter) grow() {
+	size := firstFilterBytes << len(f.generations)
+	if f.full || f.bytes+size > f.maxBytes {
+		f.full, f.complete, f.generations, f.bytes = true, false, nil, 0
+		return
+	}
+	f.generations = append(f.generations, make([]line, size/lineBytes))
+	f.bytes += size
+	f.room = size / lineBytes * idsPerLine
+}
+
+// finish says that all ids on disk were added, unless the filter was given up.
+func (f *filter) finish() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.complete = !f.full
+}
+
+// stop ends the filling.
+func (f *filter) stop() {
+	if f.done != nil {
+		close(f.done)
+	}
+	f.filling.Wait()
+}
+
+// filterTurn is held by the one journal of the process that fills its filter:
+// branches that start together have something better to do.
+var filterTurn = make(chan struct{}, 1)
+
+// fillFilter has the request ids put into the filter that are on disk. There
+// may be millions, which opening must not wait for: they are read beside it,
+// while others are committed and added.
+func (j *Journal) fillFilter() {
+	switch {
+	case j.state.order == 0:
+		j.filter.finish()
+	case j.patient:
+		_ = j.readRequestIDs() // what can't be read is not excluded
+	default:
+		j.filter.filling.Go(func() {
+			select {
+			case filterTurn <- struct{}{}:
+				_ = j.readRequestIDs()
+				<-filterTurn
+			case <-j.filter.done:
+			}
+		})
+	}
+}
+
+// readRequestIDs adds the request ids on disk to the filter.
+func (j *Journal) readRequestIDs() (err error) {
+	iter, err := j.db.NewIter(&pebble.IterOptions{LowerBound: []byte{requestTable}, UpperBound: []byte{requestTable + 1}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, iter.Close()) }()
+	for iter.First(); iter.Valid(); iter.Next() {
+		select {
+		case <-j.filter.done:
+			return nil
+		default:
+		}
+		if !j.filter.add(iter.Key()[1:]) {
+			return nil
+		}
+	}
+	if err := iter.Error(); err != nil {
+		return err
+	}
+	j.filter.finish()
+	return nil
+}

@@ -1,0 +1,49 @@
+package branch
+
+import (
+	"sync"
+	"time"
+)
+
+// submits are the streams of Submit. When there are as many as may be, one more
+// takes the place of the one that has been idle for longest.
+type submits struct {
+	mu   sync.Mutex
+	open map[*submitStream]bool
+}
+
+// enter lets a stream in. It reports false when all others are at work.
+func (m *submits) enter(s *submitStream) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.open) >= maxSubmits {
+		idle := m.longestIdle()
+		if idle == nil {
+			return false
+		}
+		delete(m.open, idle)
+		close(idle.evicted)
+	}
+	if m.open == nil {
+		m.open = map[*submitStream]bool{}
+	}
+	s.idleSince.Store(time.Now().UnixNano())
+	m.open[s] = true
+	return true
+}
+
+func (m *submits) longestIdle() *submitStream {
+	var longest *submitStream
+	for s := range m.open {
+		if s.inHand.Load() == 0 && (longest == nil || s.idleSince.Load() < longest.idleSince.Load()) {
+			longest = s
+		}
+	}
+	return longest
+}
+
+func (m *submits) leave(s *submitStream) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.open, s)
+}

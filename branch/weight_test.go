@@ -1,0 +1,107 @@
+package branch_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"passbook/branch"
+	bankv1 "passbook/gen/bank/v1"
+	"passbook/gen/bank/v1/bankv1connect"
+)
+
+// A bank in one process costs so much a branch, and so much a pair of branches,
+// for the link between them. docs/limits.md has the figures; the bounds leave
+// room for the race detector.
+func TestMemoryOfABranchAndOfAPair(t *testing.T) {
+	const (
+		step       = 8
+		mostPair   = 160 << 10
+		mostBranch = 6 << 20
+	)
+	var used [3]int64
+	for i := range used {
+		before := inUse()
+		end := quietBank(t, (i+1)*step)
+		used[i] = inUse() - before
+		end()
+		t.Logf("%d branches, %d pairs: %d KiB", (i+1)*step, pairs((i+1)*step), used[i]>>10)
+	}
+	// What grows with the pairs is what does not grow evenly with the branches.
+	pair := (used[2] - 2*used[1] + used[0]) / int64(pairs(3*step)-2*pairs(2*step)+pairs(step))
+	one := (used[2] - used[1] - pair*int64(pairs(3*step)-pairs(2*step))) / step
+	t.Logf("%d KiB a branch, %d KiB a pair", one>>10, pair>>10)
+	if pair > mostPair || one > mostBranch {
+		t.Errorf("%d KiB a branch and %d KiB a pair, want %d and %d at most", one>>10, pair>>10, mostBranch>>10, mostPair>>10)
+	}
+}
+
+func pairs(n int) int { return n * (n - 1) / 2 }
+
+// inUse is what is in use of the heap and of stacks.
+func inUse() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // what pools kept through the first
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc + m.StackInuse)
+}
+
+// quietBank runs a bank of n branches that share their connections, as passbook
+// serve does, until all are linked. What it returns ends it.
+func quietBank(t *testing.T, n int) (end func()) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	transport := branch.NewPeerTransport()
+	addresses, listeners := map[uint32]string{}, map[uint32]net.Listener{}
+	for id := uint32(1); id <= uint32(n); id++ {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		addresses[id], listeners[id] = l.Addr().String(), l
+	}
+	dir, done := t.TempDir(), make(chan error)
+	var all []*branch.Branch
+	for id, l := range listeners {
+		b, err := branch.Open(branch.Config{
+			ID: id, Addresses: addresses, Listener: l, Dir: filepath.Join(dir, fmt.Sprint(id)), PeerTransport: transport, PeerTimeout: patient,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b)
+		go func() { done <- b.Serve(ctx) }()
+	}
+	for _, b := range all {
+		<-b.Ready()
+	}
+	for _, b := range all {
+		linked(t, b)
+	}
+	return func() {
+		stop()
+		for range all {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		transport.CloseIdleConnections()
+	}
+}
+
+// linked waits until a branch and all others have each other's entries.
+func linked(t *testing.T, b *branch.Branch) {
+	t.Helper()
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	defer transport.CloseIdleConnections()
+	client := bankv1connect.NewBranchServiceClient(&http.Client{Transport: transport}, "http://"+b.Address())
+	if _, err := client.Deposit(t.Context(), &bankv1.DepositRequest{Amount: 1, Acknowledge: bankv1.Acknowledge_ACKNOWLEDGE_ALL}); err != nil {
+		t.Fatal(err)
+	}
+}
