@@ -19,7 +19,7 @@
 //	branch.go     Open and Serve: what starts, and in which order it stops
 //	loop.go       the loop, and how handlers call it
 //	customers.go  bank.v1.BranchService; course.go: the course's bank.Bank
-//	watch.go      Watch; watch_branch.go, watch_bank.go: what is reported and
+//	watch.go      Watch; watch_branch.go, watch_bank.go, watch_reports.go: what is reported and
 //	              what is made of it; watch_health.go, watch_headline.go: the
 //	              verdicts
 //	peers.go      bank.v1.PeerService and the calls to it

@@ -16,7 +16,7 @@ import (
 const (
 	// maxQueuedCalls bounds the customers' calls taken and not answered.
 	maxQueuedCalls = 16384
-	// maxDrained bounds the inputs that one commit follows.
+	// maxDrained bounds the inputs that one commit follows, and the writes.
 	maxDrained = 4096
 	// maxServedClaims bounds the peers' claims and looks taken and not
 	// answered.
@@ -53,6 +53,8 @@ type loop struct {
 	// wait for the last batch to arrive, and don't wake the loop.
 	writes  []func()
 	holding bool
+	// fullAt is with how many writes the loop is woken all the same.
+	fullAt int
 	// calls, claims and looks are taken and not answered; one whose caller has
 	// gone counts too, until its answer is ready.
 	calls, claims, looks bound
@@ -63,10 +65,9 @@ type loop struct {
 	// What follows belongs to the loop's goroutine.
 	nextID uint64
 	// committedAt is when the last own batch was committed, arrivedAt when it
-	// was applied at the peers; crowd is how many calls were in hand when it was
-	// made, fullAt with how many writes the next one is.
+	// was applied at the peers; crowd is how many calls were in hand then.
 	committedAt, arrivedAt time.Time
-	crowd, fullAt          int
+	crowd                  int
 	waiting                map[uint64]chan<- replica.Reply
 	served                 map[uint64]chan<- replica.Message
 	// after runs once the commit has succeeded.

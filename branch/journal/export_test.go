@@ -82,6 +82,9 @@ func ReadLog(data []byte, number uint32, manifest bool) (records, end int, damag
 // Pending is whether commits are gathered that are not written.
 func (j *Journal) Pending() bool { return j.pending.Load() }
 
+// GatheredBytes is what is gathered and not written.
+func (j *Journal) GatheredBytes() int { return j.writer.out.Len() }
+
 // Excludes is whether the filter says that a request id is not recorded.
 func (j *Journal) Excludes(id string) bool { return j.filter.excludes(id) }
 
