@@ -9,8 +9,8 @@ import (
 	"passbook/branch/replica"
 )
 
-// holding is a loop whose first batch, of two entries, is on its way to the
-// peer.
+// holding is a loop whose first batch, a grant and a customer's deposit, is on
+// its way to the peer.
 type holding struct {
 	*oneStep
 	t *testing.T
@@ -79,30 +79,71 @@ func TestAWriteDoesNotWaitForLong(t *testing.T) {
 	})
 }
 
-// Those who were just answered are expected to ask again.
+// Those who were just answered are expected to ask again, besides those who
+// have asked meanwhile.
 func TestAWriteWaitsForTheOthersOfTheCrowd(t *testing.T) {
-	for name, together := range map[string]bool{"who come": true, "who don't come": false} {
+	const took = maxHold / 20
+	tests := map[string]func(*holding){
+		"who come": func(h *holding) {
+			h.write()
+			h.step()
+			h.wantEntries(4)
+		},
+		"who don't come": func(h *holding) {
+			time.Sleep(crowdPatience*took - 1)
+			h.step()
+			h.wantEntries(2)
+			time.Sleep(time.Nanosecond)
+			h.step()
+			h.wantEntries(3)
+		},
+	}
+	for name, then := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := newHolding(t)
-				h.loop.crowd = 2
-				time.Sleep(maxHold / 4)
+				time.Sleep(took)
 				h.ack(2)
 				h.write()
 				h.step()
 				h.wantEntries(2)
-				if together {
-					h.write()
-					h.step()
-					h.wantEntries(4)
-					return
-				}
-				time.Sleep(maxHold / 4) // as long as the batch took
-				h.step()
-				h.wantEntries(3)
+				then(h)
 			})
 		})
 	}
+}
+
+// However long the batch took.
+func TestTheCrowdIsNotWaitedForForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHolding(t)
+		time.Sleep(maxHold / 2)
+		h.ack(2)
+		h.write()
+		h.step()
+		time.Sleep(maxHold/2 - 1)
+		h.step()
+		h.wantEntries(2)
+		time.Sleep(time.Nanosecond)
+		h.step()
+		h.wantEntries(3)
+	})
+}
+
+// Grants are made for peers, who are no customers to wait for.
+func TestGrantsAreNoCrowd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHolding(t)
+		own := func(kind ledger.Kind) ledger.StoredBatch {
+			return ledger.StoredBatch{Sealed: &ledger.Sealed{Batch: &ledger.Batch{Branch: 1, Entries: []ledger.Entry{{Kind: kind}}}}}
+		}
+		peers := own(ledger.Deposit)
+		peers.Batch.Branch = 2
+		c := &ledger.Commit{Batches: []ledger.StoredBatch{own(ledger.Deposit), peers, own(ledger.Grant), own(ledger.Withdrawal)}}
+		if got := h.loop.writesIn(c); got != 2 {
+			t.Errorf("%d customers' writes are counted, want 2", got)
+		}
+	})
 }
 
 // What the loop waits for wakes it, and nothing else does.

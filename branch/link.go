@@ -79,10 +79,7 @@ func newLink(p *peer) *link {
 // for frames would cost as much to wake, and its stack besides: in a bank of 50
 // branches there are 2,450 ends of links.
 func (k *link) send(f *replica.Frame) {
-	size := 0
-	for _, s := range f.Batches {
-		size += len(s.Bytes)
-	}
+	size := batchBytes(f)
 	k.mu.Lock()
 	if len(k.outbox) < maxOutbox && (size == 0 || k.outboxBytes == 0 || k.outboxBytes+size <= maxOutboxBytes) {
 		k.outbox = append(k.outbox, f)
@@ -111,7 +108,9 @@ func (k *link) pumpOut() {
 		if len(frames) == 0 {
 			return
 		}
-		for _, f := range frames {
+		for len(frames) > 0 {
+			f, n := gather(frames)
+			frames = frames[n:]
 			if err := k.put(frameToProto(f)); err != nil {
 				k.end(err)
 				break

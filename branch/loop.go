@@ -23,10 +23,6 @@ const (
 	maxServedClaims = 4096
 	// maxLooks bounds what else wants to see the replica.
 	maxLooks = 1024
-	// maxHold is how long a write waits for the batch before it to be applied
-	// at the peers, maxHeldWrites how many writes do.
-	maxHold       = 10 * time.Millisecond
-	maxHeldWrites = 1024
 )
 
 // errStopped tells a caller that the branch went away under the call.
@@ -65,7 +61,7 @@ type loop struct {
 	// What follows belongs to the loop's goroutine.
 	nextID uint64
 	// committedAt is when the last own batch was committed, arrivedAt when it
-	// was applied at the peers; crowd is how many calls were in hand then.
+	// was applied at the peers; crowd is how many customers' writes are in it.
 	committedAt, arrivedAt time.Time
 	crowd                  int
 	waiting                map[uint64]chan<- replica.Reply
@@ -167,11 +163,7 @@ func (l *loop) setTimer(timer *time.Timer) {
 		pause, ok = max(time.Millisecond, time.Until(l.started.Add(time.Duration(at)*time.Millisecond))), true
 	}
 	if l.holding { // only this goroutine sets it
-		until := l.committedAt.Add(maxHold)
-		if !l.arrivedAt.IsZero() {
-			until = l.arrivedAt.Add(l.arrivedAt.Sub(l.committedAt))
-		}
-		if hold := time.Until(until); !ok || hold < pause {
+		if hold := time.Until(l.heldUntil()); !ok || hold < pause {
 			pause, ok = hold, true
 		}
 	}
@@ -193,7 +185,7 @@ func (l *loop) step() error {
 			return fmt.Errorf("write journal: %w", err)
 		}
 		if ready.Commit.Sync {
-			l.committedAt, l.arrivedAt, l.crowd = time.Now(), time.Time{}, int(l.calls.in.Load())
+			l.committedAt, l.arrivedAt, l.crowd = time.Now(), time.Time{}, l.writesIn(ready.Commit)
 		}
 	}
 	l.replica.Advance()
@@ -247,26 +239,6 @@ func (l *loop) take(queue *[]func(), n int) []func() {
 	*queue = q[n:]
 	l.rouse()
 	return q[:n:n]
-}
-
-// mustHold reports whether writes wait for the batch before them, as small
-// segments do in TCP (Nagle, RFC 896): a batch costs every branch about the
-// same however many writes are in it, so under load it is worth having few.
-// When that batch has arrived they wait as long again for the customers that
-// were just answered, who mostly ask for more. A single customer never waits,
-// and nobody for longer than maxHold.
-func (l *loop) mustHold() bool {
-	now := time.Now()
-	switch {
-	case now.Sub(l.committedAt) >= maxHold:
-		return false
-	case l.replica.Propagating():
-		l.arrivedAt, l.fullAt = time.Time{}, maxHeldWrites
-		return true
-	case l.arrivedAt.IsZero():
-		l.arrivedAt, l.fullAt = now, min(l.crowd, maxHeldWrites)
-	}
-	return len(l.writes) > 0 && len(l.writes) < l.fullAt && now.Sub(l.arrivedAt) < l.arrivedAt.Sub(l.committedAt)
 }
 
 // letOut hands a message to its link, or to the peer's call it answers.

@@ -51,6 +51,9 @@ func (r *Replica) Ledger() *ledger.Ledger { return r.ledger }
 // State returns whether the branch takes writes.
 func (r *Replica) State() State { return r.recovery.state }
 
+// ID returns the branch that this is the replica of.
+func (r *Replica) ID() ledger.BranchID { return r.cfg.ID }
+
 // Propagating reports whether own batches are on their way to a reachable peer.
 func (r *Replica) Propagating() bool { return r.reachableApplied() < r.head(r.self) }
 

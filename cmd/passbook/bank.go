@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -84,6 +85,20 @@ type runningBranch struct {
 	ended  chan struct{}
 }
 
+// processors is this process's share of the machine's processors, rounded up,
+// by how many of the branches of this machine it has. Processes that each count
+// on all of them wake and wait for one another.
+func (o *bankOptions) processors(all int) int {
+	here := 0
+	for _, e := range o.input.Branches {
+		if o.network.isHere(e.ID) {
+			here++
+		}
+	}
+	here = max(here, len(o.ids))
+	return (all*len(o.ids) + here - 1) / here
+}
+
 // ballast is there to be counted as in use.
 var ballast = sync.OnceValue(func() []byte { return make([]byte, ballastBytes) })
 
@@ -99,6 +114,9 @@ func openBank(o bankOptions) (*bank, error) {
 		debug.SetGCPercent(earlierGC)
 	case len(o.ids) <= fewBranches:
 		_ = ballast()
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(o.processors(runtime.GOMAXPROCS(0)))
 	}
 	b := &bank{network: o.network, configs: map[uint32]branch.Config{}, running: map[uint32]*runningBranch{}, ended: make(chan struct{})}
 	configs := o.configs(listeners)

@@ -72,6 +72,18 @@ func (n *network) address(id uint32) string {
 	return net.JoinHostPort(host, strconv.Itoa(n.port(id)))
 }
 
+// isHere reports whether a branch is on this machine, as far as the flags tell:
+// it is not said to be elsewhere, or on a loopback address.
+func (n *network) isHere(id uint32) bool {
+	a, ok := n.elsewhere[id]
+	if !ok {
+		return true
+	}
+	host, _, err := net.SplitHostPort(a)
+	ip, parseErr := netip.ParseAddr(host)
+	return err == nil && (host == "localhost" || parseErr == nil && ip.IsLoopback())
+}
+
 // addressesOf returns where others reach each of the branches.
 func (n *network) addressesOf(ids []uint32) map[uint32]string {
 	m := make(map[uint32]string, len(ids))
