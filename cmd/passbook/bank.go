@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -26,12 +25,6 @@ const (
 	// stopTimeout is how long branches that were told to stop may take. They
 	// promise 5 seconds.
 	stopTimeout = 8 * time.Second
-	// manyBranches is from how many branches on the process collects garbage
-	// earlier: at garbage of a quarter, not all, of what is in use. With 50
-	// branches that saves a quarter of the memory and costs a few per cent of
-	// the CPU.
-	manyBranches = 40
-	earlierGC    = 25
 	// fewBranches is up to how many the heap of a quiet bank is small.
 	fewBranches = 9
 	// ballastBytes are then allocated and never touched: so its garbage is
@@ -93,11 +86,7 @@ func openBank(o bankOptions) (*bank, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case os.Getenv("GOGC") != "":
-	case len(o.ids) >= manyBranches:
-		debug.SetGCPercent(earlierGC)
-	case len(o.ids) <= fewBranches:
+	if os.Getenv("GOGC") == "" && len(o.ids) <= fewBranches {
 		_ = ballast()
 	}
 	b := &bank{network: o.network, configs: map[uint32]branch.Config{}, running: map[uint32]*runningBranch{}, ended: make(chan struct{})}
@@ -171,8 +160,7 @@ func (o bankOptions) configs(listeners []net.Listener) []branch.Config {
 			Bootstrap:   o.bootstrap,
 			Acknowledge: o.acknowledge,
 			PeerTimeout: o.peerTimeout,
-			// One for all: 50 branches then need 50 connections, not 1,225, and
-			// make them through memory.
+			// One for all: so they reach each other through memory.
 			PeerTransport:  transport,
 			MaxConnections: connectionsEach(openFiles(), len(o.ids)),
 			Page:           page,
