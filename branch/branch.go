@@ -30,9 +30,8 @@ type Branch struct {
 	journal  *journal.Journal
 	loop     *loop
 	listener net.Listener
-	// near is where the branches of this process connect.
-	near *memoryListener
-	// connections are those of both.
+	// near is where the branches of this process call.
+	near        *neighbour
 	connections *connections
 	openings    openings
 	// submits are the streams of Submit, listBytes what their lists take.
@@ -77,7 +76,7 @@ func Open(cfg Config) (*Branch, error) {
 			_ = b.listener.Close()
 		}
 		if b.near != nil {
-			_ = b.near.Close()
+			b.near.leave()
 		}
 		if b.journal != nil {
 			_ = b.journal.Close()
@@ -111,7 +110,7 @@ func open(cfg Config) (*Branch, error) {
 		}
 		b.listener = l
 	}
-	b.near = cfg.PeerTransport.neighbours.listen(b.addresses()...)
+	b.near = cfg.PeerTransport.neighbours.add(b.addresses()...)
 	j, state, err := journal.Open(cfg.Dir, journal.Identity{Branch: b.id, Branches: branches, Opening: ledger.Amount(cfg.Opening)}, journal.Options{Logger: b.logger, OnFailure: b.fail})
 	if err != nil {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
@@ -192,13 +191,12 @@ func (b *Branch) Serve(ctx context.Context) error {
 			b.fail(err)
 		}
 	})
-	for _, l := range []net.Listener{b.connections, nearConnections{b.near, b.connections}} {
-		running.Go(func() {
-			if err := b.server.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
-				b.fail(fmt.Errorf("serve: %w", err))
-			}
-		})
-	}
+	running.Go(func() {
+		if err := b.server.Serve(b.connections); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			b.fail(fmt.Errorf("serve: %w", err))
+		}
+	})
+	b.near.open(b.server, b.connections.freeze)
 	b.logger.Info(fmt.Sprintf("Branch %d listens on http://%s", b.id, b.Address()), "address", b.Address())
 	for _, p := range b.peers {
 		if p.id > b.id {
@@ -214,7 +212,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 		<-b.loop.ended
 	case err = <-b.failed:
 		if errors.Is(err, ErrKilled) {
-			_ = b.server.Close() // before anybody is told that the branch has stopped
+			b.hangUp() // before anybody is told that the branch has stopped
 		} else {
 			b.logger.Error("branch stops at once: it can't go on without its disk", "error", err)
 		}
@@ -224,6 +222,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 	b.loop.freeze.lift()
 	b.stop(err)
 	running.Wait()
+	b.near.running.Wait()
 	b.tasks.wait()
 	b.transport.CloseIdleConnections()
 	b.proxy.transport.CloseIdleConnections()
@@ -236,7 +235,8 @@ func (b *Branch) Serve(ctx context.Context) error {
 // Close gives up a branch that was opened and not served.
 func (b *Branch) Close() error {
 	b.cutLinks()
-	return errors.Join(b.near.Close(), b.listener.Close(), b.journal.Close())
+	b.near.leave()
+	return errors.Join(b.listener.Close(), b.journal.Close())
 }
 
 // finishCalls refuses new calls, ends the watches and waits for the calls in
@@ -262,9 +262,16 @@ func (b *Branch) stop(cause error) {
 	b.setHealth(grpchealth.StatusNotServing)
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	if cause != nil || b.server.Shutdown(ctx) != nil {
-		_ = b.server.Close()
+	b.near.leave()
+	if cause != nil || b.server.Shutdown(ctx) != nil || !b.near.finish(ctx) {
+		b.hangUp()
 	}
+}
+
+// hangUp ends all calls, and lets no more in.
+func (b *Branch) hangUp() {
+	_ = b.server.Close()
+	b.near.abort()
 }
 
 // spawn runs a task that Serve waits for. It reports false when Serve is over.

@@ -38,8 +38,8 @@ type Config struct {
 	// for DefaultMaxConnections.
 	MaxConnections int
 	// PeerTransport carries the links and calls to peers. Branches of one
-	// process may share one, and then share their connections too, which are
-	// made through memory; nil stands for one of the branch's own.
+	// process may share one, and then reach each other through memory; nil
+	// stands for one of the branch's own.
 	PeerTransport *PeerTransport
 	// Faults, when not nil, has the branch offer FaultService, which breaks
 	// branches of the bank on purpose.

@@ -56,20 +56,9 @@ type connection struct {
 }
 
 // Accept is net.Listener's.
-func (l *connections) Accept() (net.Conn, error) { return l.accept(l.Listener) }
-
-// nearConnections are those of the branches of this process, counted among all.
-type nearConnections struct {
-	*memoryListener
-	all *connections
-}
-
-// Accept is net.Listener's.
-func (n nearConnections) Accept() (net.Conn, error) { return n.all.accept(n.memoryListener) }
-
-func (l *connections) accept(from net.Listener) (net.Conn, error) {
+func (l *connections) Accept() (net.Conn, error) {
 	for {
-		c, err := from.Accept()
+		c, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}

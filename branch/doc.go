@@ -24,7 +24,7 @@
 //	              verdicts
 //	peers.go      bank.v1.PeerService and the calls to it
 //	link.go       the links between branches: dialing, sending, receiving
-//	memory.go     the connections between branches of one process
+//	memory*.go    the calls between branches of one process
 //	server.go     one port: Connect, gRPC, gRPC-Web, health, reflection
 //	connections.go, requests.go, openings.go
 //	              what customers and peers may take of a branch

@@ -81,7 +81,7 @@ func (c *cuttable) Do(req *http.Request) (*http.Response, error) {
 	uncut := context.AfterFunc(whole, cancel)
 	req = req.WithContext(ctx)
 	if req.Body != nil {
-		req.Body = &frozenBody{ReadCloser: req.Body, freeze: &b.loop.freeze}
+		req.Body = newFrozenBody(req.Body, &b.loop.freeze)
 	}
 	res, err := c.next.Do(req)
 	if err != nil {

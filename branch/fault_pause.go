@@ -81,11 +81,29 @@ func (k *connection) Write(p []byte) (int, error) {
 type frozenBody struct {
 	io.ReadCloser
 	freeze *freeze
+	// open ends when nobody wants to send it any more.
+	open  context.Context
+	close context.CancelFunc
 }
 
-// Read is io.Reader's.
+func newFrozenBody(body io.ReadCloser, freeze *freeze) *frozenBody {
+	b := &frozenBody{ReadCloser: body, freeze: freeze}
+	b.open, b.close = context.WithCancel(context.Background())
+	return b
+}
+
+// Read is io.Reader's. A peer of this process reads it itself: it must not be
+// held longer than it wants to be.
 func (b *frozenBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	b.freeze.pass()
+	if b.freeze.passUntil(b.open) != nil {
+		return 0, io.ErrClosedPipe
+	}
 	return n, err
+}
+
+// Close is io.Closer's.
+func (b *frozenBody) Close() error {
+	b.close()
+	return b.ReadCloser.Close()
 }

@@ -2,99 +2,186 @@ package branch
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net"
-	"os"
+	"net/http"
 	"sync"
-	"time"
 )
 
-// memoryBytes bounds what is on its way in one direction of a connection
-// through memory. Who writes more waits until the other end has read.
-const memoryBytes = 32 << 10
-
 // neighbours are the branches of this process, as far as they share a
-// PeerTransport. They reach each other through memory, which takes no sockets
-// and no calls of the system.
+// PeerTransport. They call each other's handlers through memory: HTTP as
+// package net/http means it, without connections, frames and calls of the
+// system.
 type neighbours struct {
 	mu sync.Mutex
 	// at has the branches by where others reach them.
-	at map[string]*memoryListener
+	at map[string]*neighbour
 }
 
-// listen has connections to the addresses end here, until the listener is
-// closed.
-func (n *neighbours) listen(addresses ...string) *memoryListener {
-	l := &memoryListener{among: n, addresses: addresses, dialed: make(chan net.Conn), closed: make(chan struct{})}
+// neighbour is a branch as those of its process reach it.
+type neighbour struct {
+	among     *neighbours
+	addresses []string
+	// server, whose handler takes the calls, and freeze are set before opened is
+	// closed; freeze holds what goes in and out while the branch is paused, nil
+	// for never.
+	server *http.Server
+	freeze *freeze
+	// opened is closed when calls are taken, gone when none are any more.
+	opened, gone chan struct{}
+
+	mu    sync.Mutex
+	left  bool
+	calls map[*exchange]bool
+	// running are the handlers of calls.
+	running sync.WaitGroup
+}
+
+// add has calls to the addresses come to a branch that takes them once it is
+// opened, and until it leaves.
+func (n *neighbours) add(addresses ...string) *neighbour {
+	b := &neighbour{among: n, addresses: addresses, opened: make(chan struct{}), gone: make(chan struct{}), calls: map[*exchange]bool{}}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.at == nil {
-		n.at = map[string]*memoryListener{}
+		n.at = map[string]*neighbour{}
 	}
 	for _, a := range addresses {
-		n.at[a] = l
+		n.at[a] = b
 	}
-	return l
+	return b
 }
 
-// dial connects to the branch at an address and reports true, or false if none
-// of this process is there.
-func (n *neighbours) dial(ctx context.Context, address string) (net.Conn, bool, error) {
+// roundTrip is http.RoundTripper's. It reports false, and has done nothing, when
+// no branch of this process is at the request's address.
+func (n *neighbours) roundTrip(req *http.Request) (*http.Response, bool, error) {
 	n.mu.Lock()
-	l := n.at[address]
+	b := n.at[req.URL.Host]
 	n.mu.Unlock()
-	if l == nil {
+	if b == nil {
 		return nil, false, nil
 	}
-	near, far := memoryPipe(memoryAddr("memory"), memoryAddr(address))
-	select {
-	case l.dialed <- far:
-		return near, true, nil
-	case <-l.closed: // the port says so too, or has another branch by now
+	if found, err := b.await(req.Context()); !found || err != nil {
+		return nil, found, closeBody(req, err)
+	}
+	e := b.begin(req)
+	if e == nil {
 		return nil, false, nil
+	}
+	res, err := e.await()
+	return res, true, err
+}
+
+// closeBody closes the body of a request that ends with an error, as every
+// RoundTripper has to.
+func closeBody(req *http.Request, err error) error {
+	if err != nil && req.Body != nil {
+		_ = req.Body.Close()
+	}
+	return err
+}
+
+// await waits until the branch takes calls. It reports false when it takes
+// none any more: the port says so too, or has another branch by now.
+func (b *neighbour) await(ctx context.Context) (found bool, err error) {
+	select {
+	case <-b.opened: // as almost always
+		return true, nil
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	select {
+	case <-b.opened:
+		return true, nil
+	case <-b.gone:
+		return false, nil
 	case <-ctx.Done():
-		return nil, true, &net.OpError{Op: "dial", Net: near.RemoteAddr().Network(), Addr: near.RemoteAddr(), Err: ctx.Err()}
+		at := memoryAddr(b.addresses[0])
+		return true, &net.OpError{Op: "dial", Net: at.Network(), Addr: at, Err: ctx.Err()}
 	}
 }
 
-// memoryListener accepts the connections of neighbours.
-type memoryListener struct {
-	among     *neighbours
-	addresses []string
-	// dialed passes on the far ends of new connections.
-	dialed chan net.Conn
-	closed chan struct{}
-	once   sync.Once
+// open lets calls in. It is called once.
+func (b *neighbour) open(server *http.Server, freeze *freeze) {
+	b.server, b.freeze = server, freeze
+	close(b.opened)
 }
 
-// Accept is net.Listener's.
-func (l *memoryListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.dialed:
-		return c, nil
-	case <-l.closed:
-		return nil, &net.OpError{Op: "accept", Net: l.Addr().Network(), Addr: l.Addr(), Err: net.ErrClosed}
+// begin takes a call and runs its handler. It returns nil when the branch takes
+// none any more.
+func (b *neighbour) begin(req *http.Request) *exchange {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.left {
+		return nil
 	}
-}
-
-// Close is net.Listener's.
-func (l *memoryListener) Close() error {
-	l.once.Do(func() {
-		close(l.closed)
-		l.among.mu.Lock()
-		defer l.among.mu.Unlock()
-		for _, a := range l.addresses {
-			if l.among.at[a] == l {
-				delete(l.among.at, a)
-			}
-		}
+	e := newExchange(b, req)
+	b.calls[e] = true
+	b.running.Go(func() {
+		e.serve()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.calls, e)
 	})
-	return nil
+	return e
 }
 
-// Addr is net.Listener's.
-func (l *memoryListener) Addr() net.Addr { return memoryAddr(l.addresses[0]) }
+// leave lets no more calls in; those in hand go on.
+func (b *neighbour) leave() {
+	b.mu.Lock()
+	left := b.left
+	b.left = true
+	b.mu.Unlock()
+	if left {
+		return
+	}
+	close(b.gone)
+	b.among.mu.Lock()
+	defer b.among.mu.Unlock()
+	for _, a := range b.addresses {
+		if b.among.at[a] == b {
+			delete(b.among.at, a)
+		}
+	}
+}
+
+// finish waits until the calls in hand are over. It reports false when ctx has
+// ended first. The branch must have left.
+func (b *neighbour) finish(ctx context.Context) bool {
+	over := make(chan struct{})
+	go func() { // until the handlers have ended, which the branch waits for
+		b.running.Wait()
+		close(over)
+	}()
+	select {
+	case <-over:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// abort has the branch leave and ends its calls without an answer: nobody hears
+// more of it. Their handlers find that nobody listens.
+func (b *neighbour) abort() {
+	b.leave()
+	b.mu.Lock()
+	var calls []*exchange
+	for e := range b.calls {
+		calls = append(calls, e)
+	}
+	b.mu.Unlock()
+	for _, e := range calls {
+		e.end(errHungUp)
+	}
+}
+
+// pass returns when the branch is not paused.
+func (b *neighbour) pass() {
+	if b.freeze != nil {
+		b.freeze.pass()
+	}
+}
 
 // memoryAddr is the host:port of a branch, reached through memory.
 type memoryAddr string
@@ -104,173 +191,3 @@ func (a memoryAddr) Network() string { return "memory" }
 
 // String is net.Addr's.
 func (a memoryAddr) String() string { return string(a) }
-
-// memoryPipe returns the two ends of a connection. Other than those of
-// net.Pipe, they don't wait for each other: each direction has a buffer.
-func memoryPipe(near, far net.Addr) (*memoryConn, *memoryConn) {
-	there, back := newFlow(), newFlow()
-	return &memoryConn{in: back, out: there, local: near, remote: far}, &memoryConn{in: there, out: back, local: far, remote: near}
-}
-
-// memoryConn is one end of a connection.
-type memoryConn struct {
-	in, out       *flow
-	local, remote net.Addr
-}
-
-// Read is net.Conn's.
-func (c *memoryConn) Read(p []byte) (int, error) {
-	n, err := c.in.read(p)
-	return n, c.wrap("read", err)
-}
-
-// Write is net.Conn's.
-func (c *memoryConn) Write(p []byte) (int, error) {
-	n, err := c.out.write(p)
-	return n, c.wrap("write", err)
-}
-
-// wrap gives an error the form that it has in package net.
-func (c *memoryConn) wrap(op string, err error) error {
-	if err == nil || errors.Is(err, io.EOF) {
-		return err
-	}
-	return &net.OpError{Op: op, Net: c.remote.Network(), Source: c.local, Addr: c.remote, Err: err}
-}
-
-// Close is net.Conn's. The other end reads what was written before, and then
-// io.EOF.
-func (c *memoryConn) Close() error {
-	c.in.change(func() { c.in.unread, c.in.buffer = true, nil })
-	c.out.change(func() { c.out.unwritten = true })
-	return nil
-}
-
-// LocalAddr is net.Conn's.
-func (c *memoryConn) LocalAddr() net.Addr { return c.local }
-
-// RemoteAddr is net.Conn's.
-func (c *memoryConn) RemoteAddr() net.Addr { return c.remote }
-
-// SetDeadline is net.Conn's.
-func (c *memoryConn) SetDeadline(t time.Time) error {
-	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
-}
-
-// SetReadDeadline is net.Conn's.
-func (c *memoryConn) SetReadDeadline(t time.Time) error {
-	c.in.change(func() { c.in.readBy = t })
-	return nil
-}
-
-// SetWriteDeadline is net.Conn's.
-func (c *memoryConn) SetWriteDeadline(t time.Time) error {
-	c.out.change(func() { c.out.writeBy = t })
-	return nil
-}
-
-// flow is one direction of a connection.
-type flow struct {
-	// writing is held by who writes: what one writes stays together.
-	writing sync.Mutex
-
-	mu sync.Mutex
-	// readable and writable wake who waits to read and to write.
-	readable, writable sync.Cond
-	// buffer from start on is written and not read.
-	buffer []byte
-	start  int
-	// unread and unwritten say that the end that reads, or writes, is closed.
-	unread, unwritten bool
-	readBy, writeBy   time.Time
-}
-
-func newFlow() *flow {
-	f := &flow{}
-	f.readable.L, f.writable.L = &f.mu, &f.mu
-	return f
-}
-
-// change makes a change that those who wait may be concerned with.
-func (f *flow) change(do func()) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	do()
-	f.readable.Broadcast()
-	f.writable.Broadcast()
-}
-
-func (f *flow) read(p []byte) (int, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for {
-		switch {
-		case f.unread:
-			return 0, net.ErrClosed
-		case isPast(f.readBy):
-			return 0, os.ErrDeadlineExceeded
-		case f.start < len(f.buffer) || len(p) == 0:
-			return f.take(p), nil
-		case f.unwritten:
-			return 0, io.EOF
-		}
-		f.await(&f.readable, f.readBy)
-	}
-}
-
-// take moves what p has room for out of the buffer.
-func (f *flow) take(p []byte) int {
-	n := copy(p, f.buffer[f.start:])
-	f.start += n
-	if f.start == len(f.buffer) {
-		f.buffer, f.start = f.buffer[:0], 0
-	}
-	f.writable.Signal()
-	return n
-}
-
-func (f *flow) write(p []byte) (int, error) {
-	f.writing.Lock()
-	defer f.writing.Unlock()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for n := 0; ; {
-		switch {
-		case f.unwritten:
-			return n, net.ErrClosed
-		case f.unread:
-			return n, io.ErrClosedPipe
-		case isPast(f.writeBy):
-			return n, os.ErrDeadlineExceeded
-		}
-		n += f.put(p[n:])
-		if n == len(p) {
-			return n, nil
-		}
-		f.await(&f.writable, f.writeBy)
-	}
-}
-
-// put moves what there is room for into the buffer.
-func (f *flow) put(p []byte) int {
-	p = p[:min(len(p), memoryBytes-len(f.buffer)+f.start)]
-	if len(p) == 0 {
-		return 0
-	}
-	if f.start > 0 && len(f.buffer)+len(p) > cap(f.buffer) {
-		f.buffer, f.start = f.buffer[:copy(f.buffer, f.buffer[f.start:])], 0
-	}
-	f.buffer = append(f.buffer, p...)
-	f.readable.Signal()
-	return len(p)
-}
-
-// await waits for a change, and not past a deadline.
-func (f *flow) await(c *sync.Cond, by time.Time) {
-	if !by.IsZero() {
-		defer time.AfterFunc(time.Until(by), func() { f.change(func() {}) }).Stop()
-	}
-	c.Wait()
-}
-
-func isPast(deadline time.Time) bool { return !deadline.IsZero() && !time.Now().Before(deadline) }

@@ -3,8 +3,10 @@ package branch_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -48,7 +50,7 @@ func (h *household) open(id uint32) *branch.Branch {
 	}
 	b, err := branch.Open(branch.Config{
 		ID: id, Addresses: h.addresses, Opening: 300, Dir: h.dirs[id], Listener: countedListener{l, &h.accepted},
-		PeerTimeout: patient, PeerTransport: h.transport, Faults: noFaults{},
+		PeerTimeout: patient / 10, PeerTransport: h.transport, Faults: noFaults{},
 	})
 	if err != nil {
 		h.t.Fatal(err)
@@ -84,9 +86,17 @@ func (h *household) deposit(id uint32) []uint32 {
 	return res.GetUnreachableBranches()
 }
 
-// Branches that share a transport need no sockets for each other; a branch that
-// is killed is gone there too, and is found again when it is back.
-func TestBranchesOfOneProcessReachEachOtherThroughMemory(t *testing.T) {
+// awaitMissed deposits at a branch until just those others miss it.
+func (h *household) awaitMissed(id uint32, want ...uint32) {
+	h.t.Helper()
+	for !slices.Equal(h.deposit(id), want) {
+		// a link that breaks is noticed soon, and dialed again within a second
+	}
+}
+
+// newHousehold returns three branches' addresses and directories.
+func newHousehold(t *testing.T) *household {
+	t.Helper()
 	customers := &http.Transport{Protocols: new(http.Protocols)}
 	customers.Protocols.SetUnencryptedHTTP2(true)
 	h := &household{t: t, transport: branch.NewPeerTransport(), addresses: map[uint32]string{}, dirs: map[uint32]string{}, http: &http.Client{Transport: customers}}
@@ -101,6 +111,13 @@ func TestBranchesOfOneProcessReachEachOtherThroughMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	return h
+}
+
+// Branches that share a transport need no sockets for each other; a branch that
+// is killed is gone there too, and is found again when it is back.
+func TestBranchesOfOneProcessReachEachOtherThroughMemory(t *testing.T) {
+	h := newHousehold(t)
 	first, second, third := h.open(1), h.open(2), h.open(3)
 	h.serve(first)
 	h.serve(second)
@@ -124,16 +141,61 @@ func TestBranchesOfOneProcessReachEachOtherThroughMemory(t *testing.T) {
 	peer := bankv1connect.NewPeerServiceClient(&http.Client{Transport: h.transport}, "http://"+h.addresses[3])
 	_, err := peer.Claim(t.Context(), &bankv1.ClaimRequest{Branch: 1, Amount: 1})
 	wantCode(t, err, connect.CodeUnavailable)
-	for len(h.deposit(1)) == 0 {
-		// branch 1 has not noticed yet
-	}
+	h.awaitMissed(1, 3)
 	third = h.open(3)
 	h.serve(third)
 	<-third.Ready()
-	for len(h.deposit(1)) != 0 {
-		// it is dialed again within about a second
-	}
+	h.awaitMissed(1)
 	if missed := h.deposit(3); len(missed) != 0 {
 		t.Errorf("a deposit at the branch that is back did not reach %v", missed)
+	}
+}
+
+// What breaks a branch on purpose breaks it for those of its process, too.
+func TestABranchOfOneProcessCanBeBroken(t *testing.T) {
+	for _, broken := range []uint32{1, 3} { // who dials, who is dialed
+		t.Run(fmt.Sprint("branch ", broken), func(t *testing.T) {
+			h := newHousehold(t)
+			all := map[uint32]*branch.Branch{}
+			var ended <-chan error
+			for id := range h.addresses {
+				all[id] = h.open(id)
+				result := h.serve(all[id])
+				if id == broken {
+					ended = result
+				}
+			}
+			for _, b := range all {
+				<-b.Ready()
+			}
+			h.awaitMissed(2)
+			all[broken].Cut()
+			h.awaitMissed(2, broken)
+			h.awaitMissed(broken, slices.DeleteFunc([]uint32{1, 2, 3}, func(id uint32) bool { return id == broken })...)
+			ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+			defer cancel()
+			peer := bankv1connect.NewPeerServiceClient(&http.Client{Transport: h.transport}, "http://"+h.addresses[broken])
+			_, err := peer.Claim(ctx, &bankv1.ClaimRequest{Branch: 2, Amount: 1})
+			wantCode(t, err, connect.CodeUnavailable)
+			all[broken].Heal()
+			h.awaitMissed(2)
+			h.awaitMissed(broken)
+
+			all[broken].Pause()
+			h.awaitMissed(2, broken)
+			all[broken].Resume()
+			h.awaitMissed(2)
+
+			all[broken].Pause()
+			all[broken].Kill()
+			if err := <-ended; !errors.Is(err, branch.ErrKilled) {
+				t.Fatal(err)
+			}
+			h.awaitMissed(2, broken)
+			again := h.open(broken)
+			h.serve(again)
+			h.awaitMissed(2)
+			h.awaitMissed(broken)
+		})
 	}
 }

@@ -66,18 +66,14 @@ type PeerTransport struct {
 
 // NewPeerTransport returns one that no branch uses yet. Customers' calls never
 // share its connections.
-func NewPeerTransport() *PeerTransport {
-	t := &PeerTransport{Transport: newTransport()}
-	overTCP := t.DialContext
-	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		soon, cancel := context.WithTimeout(ctx, dialTimeout)
-		defer cancel()
-		if c, found, err := t.neighbours.dial(soon, address); found {
-			return c, err
-		}
-		return overTCP(ctx, network, address)
+func NewPeerTransport() *PeerTransport { return &PeerTransport{Transport: newTransport()} }
+
+// RoundTrip is http.RoundTripper's.
+func (t *PeerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if res, found, err := t.neighbours.roundTrip(req); found {
+		return res, err
 	}
-	return t
+	return t.Transport.RoundTrip(req)
 }
 
 // newTransport is for what branches say to each other: HTTP/2 in clear text,

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -27,12 +26,6 @@ const (
 	// stopTimeout is how long branches that were told to stop may take. They
 	// promise 5 seconds.
 	stopTimeout = 8 * time.Second
-	// manyBranches is from how many branches on the process collects garbage
-	// earlier: at garbage of a quarter, not all, of what is in use. With 50
-	// branches that saves a quarter of the memory and costs a few per cent of
-	// the CPU.
-	manyBranches = 40
-	earlierGC    = 25
 	// fewBranches is up to how many the heap of a quiet bank is small.
 	fewBranches = 9
 	// ballastBytes are then allocated and never touched: so its garbage is
@@ -108,11 +101,7 @@ func openBank(o bankOptions) (*bank, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case os.Getenv("GOGC") != "":
-	case len(o.ids) >= manyBranches:
-		debug.SetGCPercent(earlierGC)
-	case len(o.ids) <= fewBranches:
+	if os.Getenv("GOGC") == "" && len(o.ids) <= fewBranches {
 		_ = ballast()
 	}
 	if os.Getenv("GOMAXPROCS") == "" {
@@ -189,8 +178,7 @@ func (o bankOptions) configs(listeners []net.Listener) []branch.Config {
 			Bootstrap:   o.bootstrap,
 			Acknowledge: o.acknowledge,
 			PeerTimeout: o.peerTimeout,
-			// One for all: 50 branches then need 50 connections, not 1,225, and
-			// make them through memory.
+			// One for all: so they reach each other through memory.
 			PeerTransport:  transport,
 			MaxConnections: connectionsEach(openFiles(), len(o.ids)),
 			Page:           page,

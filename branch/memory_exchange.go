@@ -1,0 +1,298 @@
+package branch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+)
+
+// errHungUp ends a call when the branch at its other side has.
+var errHungUp = fmt.Errorf("the other branch has hung up: %w", io.ErrUnexpectedEOF)
+
+// exchange is one call through memory, from its request to the end of its
+// response. It is what the handler writes to, with all that Connect, gRPC and
+// the bounds of requests.go ask of an HTTP/2 stream. The handler reads the
+// request's body where the caller writes it; the response has a bounded buffer.
+type exchange struct {
+	to *neighbour
+	// request is as the handler sees it; cancel ends its context.
+	request *http.Request
+	cancel  context.CancelFunc
+	// sent is the caller's body.
+	sent io.ReadCloser
+	// response is complete, but for its trailer, when begun is closed.
+	response *http.Response
+	begun    chan struct{}
+	// back carries the response's body.
+	back flow
+
+	// What follows belongs to the handler.
+	header  http.Header
+	written bool
+
+	mu sync.Mutex
+	// ended is set by end and by finish, cause before begun is closed. late says
+	// that the request was not read in time.
+	ended, late bool
+	cause       error
+	isBegun     bool
+	readBy      *time.Timer
+	trailer     http.Header
+	// released ends what watches the caller's context.
+	release func() bool
+}
+
+// newExchange makes a request that comes in out of one that goes out. What the
+// caller's context carries stays with the caller.
+func newExchange(to *neighbour, out *http.Request) *exchange {
+	e := &exchange{to: to, sent: out.Body, begun: make(chan struct{}), header: http.Header{}}
+	e.back.init()
+	ctx, cancel := context.WithCancel(context.Background())
+	in := out.WithContext(ctx)
+	e.request, e.cancel = in, cancel
+	in.URL = &url.URL{Path: out.URL.Path, RawPath: out.URL.RawPath, RawQuery: out.URL.RawQuery}
+	in.RequestURI = in.URL.RequestURI()
+	in.Proto, in.ProtoMajor, in.ProtoMinor = "HTTP/2.0", 2, 0
+	in.Header = out.Header.Clone()
+	if in.Header == nil {
+		in.Header = http.Header{}
+	}
+	if in.Host == "" {
+		in.Host = out.URL.Host
+	}
+	in.RemoteAddr = "memory"
+	in.Body, in.GetBody, in.Response = http.NoBody, nil, nil
+	if e.sent != nil && e.sent != http.NoBody {
+		in.Body = requestBody{e}
+	}
+	e.response = &http.Response{Proto: in.Proto, ProtoMajor: in.ProtoMajor, ContentLength: -1, Body: &responseBody{e}, Trailer: http.Header{}, Request: out}
+	e.release = context.AfterFunc(out.Context(), func() { e.end(out.Context().Err()) })
+	return e
+}
+
+// await returns the response when it has begun.
+func (e *exchange) await() (*http.Response, error) {
+	<-e.begun // ends with the caller's context, too
+	if e.response.StatusCode == 0 {
+		e.release()
+		return nil, e.cause
+	}
+	return e.response, nil
+}
+
+// serve has the handler answer.
+func (e *exchange) serve() {
+	e.to.pass()
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if p != http.ErrAbortHandler { //nolint:errorlint // as package net/http compares it
+			e.to.server.ErrorLog.Printf("panic serving a branch of this process: %v\n%s", p, debug.Stack())
+		}
+		e.end(errHungUp)
+	}()
+	e.to.server.Handler.ServeHTTP(e, e.request)
+	e.finish()
+}
+
+// finish ends the response well. What is written stays there to be read.
+func (e *exchange) finish() {
+	e.WriteHeader(http.StatusOK)
+	e.to.pass()
+	trailer := e.trailers()
+	e.mu.Lock()
+	if !e.ended {
+		e.ended, e.trailer = true, trailer
+		e.begin()
+		e.back.change(func() { e.back.unwritten = true })
+	}
+	e.mu.Unlock()
+	e.close()
+}
+
+// end breaks the call off, for both sides.
+func (e *exchange) end(cause error) {
+	e.mu.Lock()
+	if !e.ended {
+		e.ended, e.cause = true, cause
+		if !e.isBegun {
+			e.response.StatusCode = 0
+		}
+		e.begin()
+	}
+	e.mu.Unlock()
+	e.back.change(func() { e.back.broken, e.back.buffer, e.back.start = cause, nil, 0 })
+	e.close()
+}
+
+// close has nobody wait for the request any more.
+func (e *exchange) close() {
+	e.cancel()
+	e.setReadDeadline(time.Time{})
+	if e.sent != nil {
+		_ = e.sent.Close()
+	}
+}
+
+// begin gives the caller the response, or why there is none. The caller of
+// begin holds mu.
+func (e *exchange) begin() {
+	if !e.isBegun {
+		e.isBegun = true
+		close(e.begun)
+	}
+}
+
+// trailers returns what the handler has said after the body.
+func (e *exchange) trailers() http.Header {
+	t := http.Header{}
+	for name, values := range e.header {
+		if after, ok := strings.CutPrefix(name, http.TrailerPrefix); ok {
+			t[http.CanonicalHeaderKey(after)] = values
+		}
+	}
+	for _, names := range e.response.Header["Trailer"] {
+		for name := range strings.SplitSeq(names, ",") {
+			if name = http.CanonicalHeaderKey(strings.TrimSpace(name)); e.header[name] != nil {
+				t[name] = e.header[name]
+			}
+		}
+	}
+	return t
+}
+
+// Header is http.ResponseWriter's.
+func (e *exchange) Header() http.Header { return e.header }
+
+// WriteHeader is http.ResponseWriter's.
+func (e *exchange) WriteHeader(status int) {
+	if e.written {
+		return
+	}
+	e.written = true
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ended {
+		return
+	}
+	e.response.Header = e.header.Clone()
+	maps.DeleteFunc(e.response.Header, func(name string, _ []string) bool { return strings.HasPrefix(name, http.TrailerPrefix) })
+	e.response.StatusCode, e.response.Status = status, fmt.Sprintf("%d %s", status, http.StatusText(status))
+}
+
+// Write is http.ResponseWriter's. What it writes may wait for Flush.
+func (e *exchange) Write(p []byte) (int, error) {
+	e.WriteHeader(http.StatusOK)
+	e.to.pass()
+	if e.back.room() < len(p) {
+		e.Flush() // or it would wait for a reader who knows of nothing
+	}
+	n, err := e.back.write(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		e.end(errHungUp) // there is half a message
+	}
+	return n, err
+}
+
+// Flush is http.Flusher's.
+func (e *exchange) Flush() {
+	e.WriteHeader(http.StatusOK)
+	e.to.pass()
+	e.mu.Lock()
+	if !e.ended {
+		e.begin()
+	}
+	e.mu.Unlock()
+	e.back.flush()
+}
+
+// EnableFullDuplex is for http.ResponseController: it always is.
+func (e *exchange) EnableFullDuplex() error { return nil }
+
+// SetWriteDeadline is for http.ResponseController.
+func (e *exchange) SetWriteDeadline(t time.Time) error {
+	e.back.change(func() { e.back.writeBy = t })
+	return nil
+}
+
+// SetReadDeadline is for http.ResponseController.
+func (e *exchange) SetReadDeadline(t time.Time) error {
+	e.setReadDeadline(t)
+	return nil
+}
+
+// setReadDeadline ends the request when it has not been read in time.
+func (e *exchange) setReadDeadline(t time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.readBy != nil {
+		e.readBy.Stop()
+		e.readBy = nil
+	}
+	if t.IsZero() || e.ended || e.sent == nil {
+		return
+	}
+	e.readBy = time.AfterFunc(time.Until(t), func() {
+		e.mu.Lock()
+		e.late = true
+		e.mu.Unlock()
+		_ = e.sent.Close()
+	})
+}
+
+// requestBody is what the caller sends, as the handler reads it.
+type requestBody struct{ *exchange }
+
+// Read is io.Reader's.
+func (b requestBody) Read(p []byte) (int, error) {
+	n, err := b.sent.Read(p)
+	b.to.pass()
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.late {
+			err = os.ErrDeadlineExceeded
+		}
+	}
+	return n, err
+}
+
+// Close is io.Closer's.
+func (b requestBody) Close() error { return b.sent.Close() }
+
+// responseBody is what the handler writes, as the caller reads it.
+type responseBody struct{ *exchange }
+
+// Read is io.Reader's.
+func (b *responseBody) Read(p []byte) (int, error) {
+	n, err := b.back.read(p)
+	if err != nil {
+		b.release()
+	}
+	if errors.Is(err, io.EOF) && b.trailer != nil {
+		maps.Copy(b.response.Trailer, b.trailer)
+		b.trailer = nil
+	}
+	return n, err
+}
+
+// Close is io.Closer's. A caller that has not read all breaks the call off.
+func (b *responseBody) Close() error {
+	b.release()
+	b.end(errClosedByCaller)
+	return nil
+}
+
+// errClosedByCaller ends a call whose caller wants to know no more.
+var errClosedByCaller = errors.New("the caller has closed the call")
