@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"passbook/branch"
 )
@@ -42,6 +45,23 @@ func TestBranchesOpenedAtOnceAreBounded(t *testing.T) {
 			if failed := errs[i] != nil; failed != (id.ID == 3) || failed != (branches[i] == nil) {
 				t.Errorf("branch %d: %v, %v", id.ID, branches[i], errs[i])
 			}
+		}
+	})
+}
+
+// A branch that never ends is not waited for.
+func TestABankStopsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		b := &bank{ended: make(chan struct{})}
+		began := time.Now()
+		err := b.serve(ctx)
+		if err == nil || !strings.Contains(err.Error(), "did not stop within 8s") {
+			t.Errorf("got %v, want an error that names the bound", err)
+		}
+		if took := time.Since(began); took != time.Hour+stopTimeout {
+			t.Errorf("took %v, want %v after the word to stop", took-time.Hour, stopTimeout)
 		}
 	})
 }
