@@ -19,22 +19,25 @@ import (
 // room for the race detector.
 func TestMemoryOfABranchAndOfAPair(t *testing.T) {
 	const (
-		step       = 8
+		least      = 8
+		step       = 16
 		mostPair   = 160 << 10
 		mostBranch = 6 << 20
 	)
-	quietBank(t, step)() // what tests before this one have left is gone then
+	quietBank(t, least)() // what tests before this one have left is gone then
 	var used [3]int64
 	for i := range used {
+		n := least + i*step
 		before := inUse()
-		end := quietBank(t, (i+1)*step)
+		end := quietBank(t, n)
 		used[i] = inUse() - before
 		end()
-		t.Logf("%d branches, %d pairs: %d KiB", (i+1)*step, pairs((i+1)*step), used[i]>>10)
+		t.Logf("%d branches, %d pairs: %d KiB", n, pairs(n), used[i]>>10)
 	}
 	// What grows with the pairs is what does not grow evenly with the branches.
-	pair := (used[2] - 2*used[1] + used[0]) / int64(pairs(3*step)-2*pairs(2*step)+pairs(step))
-	one := (used[2] - used[1] - pair*int64(pairs(3*step)-pairs(2*step))) / step
+	few, more, most := pairs(least), pairs(least+step), pairs(least+2*step)
+	pair := (used[2] - 2*used[1] + used[0]) / int64(most-2*more+few)
+	one := (used[2] - used[1] - pair*int64(most-more)) / step
 	t.Logf("%d KiB a branch, %d KiB a pair", one>>10, pair>>10)
 	if pair > mostPair || one > mostBranch {
 		t.Errorf("%d KiB a branch and %d KiB a pair, want %d and %d at most", one>>10, pair>>10, mostBranch>>10, mostPair>>10)
