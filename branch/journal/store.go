@@ -16,8 +16,10 @@ import (
 // A process may hold the journals of many branches: each store is kept small,
 // and all share the cache of blocks.
 const (
-	// cacheBytes bounds the cache of all stores of the process.
-	cacheBytes = 16 << 20
+	// cacheBytes bounds the cache of all stores of the process, their memtables
+	// included: Pebble takes those off. One busy branch has half of it for blocks,
+	// so that the filters of its tables stay there.
+	cacheBytes = 64 << 20
 	// memTableBytes bounds one memtable. A store begins with a quarter of a
 	// megabyte and doubles it as writes come. The larger they are, the less often
 	// what is below them is rewritten. Many stores of one process share
