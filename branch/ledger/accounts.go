@@ -1,22 +1,15 @@
 package ledger
 
 import (
-	"hash/maphash"
 	"iter"
 	"strings"
 )
 
 // accounts are the accounts of a ledger by name. There may be millions, which
 // the garbage collector looks at in every cycle: so they, their names and their
-// parts are in few large pieces of memory, and the table has a pointer for each
-// of them and nothing else.
+// parts are in few large pieces of memory.
 type accounts struct {
-	seed maphash.Seed
-	// slots are an open table (Knuth, TAOCP 6.4, algorithm L): an account is in
-	// the first free slot from the one that its hash names. Invariant: at most
-	// three in four are taken, and their number is a power of two.
-	slots []*account
-	n     int
+	byName map[string]*account
 	// pieces hold the accounts in the order in which they were opened, each
 	// piece full but for the last.
 	pieces [][]account
@@ -31,36 +24,19 @@ const (
 	nameBytes  = 16 // for each account of a piece
 )
 
-// find returns the account of a name, or nil.
-func (t *accounts) find(name string) *account {
-	if t.n == 0 {
-		return nil
-	}
-	return *t.slot(name)
-}
+func newAccounts() *accounts { return &accounts{byName: map[string]*account{}} }
 
-// slot returns the slot that has the account, or where it would be.
-func (t *accounts) slot(name string) **account {
-	mask := uint64(len(t.slots) - 1)
-	for i := maphash.String(t.seed, name); ; i++ {
-		if a := t.slots[i&mask]; a == nil || a.name == name {
-			return &t.slots[i&mask]
-		}
-	}
-}
+// find returns the account of a name, or nil.
+func (t *accounts) find(name string) *account { return t.byName[name] }
 
 // open returns the account of a name, and whether it is new.
 func (t *accounts) open(name string) (a *account, isNew bool) {
-	if 4*t.n >= 3*len(t.slots) {
-		t.index(max(8, 2*len(t.slots)))
+	if a := t.byName[name]; a != nil {
+		return a, false
 	}
-	slot := t.slot(name)
-	if *slot != nil {
-		return *slot, false
-	}
-	*slot = t.add(name)
-	t.n++
-	return *slot, true
+	a = t.add(name)
+	t.byName[a.name] = a
+	return a, true
 }
 
 // add makes an account, with its name in memory of its own: the name it was
@@ -83,30 +59,12 @@ func (t *accounts) add(name string) *account {
 	return &t.pieces[k][len(t.pieces[k])-1]
 }
 
-// index makes the table anew, with so many slots.
-func (t *accounts) index(slots int) {
-	if t.slots == nil {
-		t.seed = maphash.MakeSeed()
-	}
-	t.slots = make([]*account, slots)
-	mask := uint64(slots - 1)
-	for a := range t.all() {
-		i := maphash.String(t.seed, a.name)
-		for t.slots[i&mask] != nil {
-			i++
-		}
-		t.slots[i&mask] = a
-	}
-}
-
-// remove takes an account away that was opened in error. That happens once for
-// a journal, and may take long.
+// remove takes an account away that was opened in error. Its place stays empty.
 func (t *accounts) remove(name string) {
-	a := t.find(name)
+	a := t.byName[name]
+	delete(t.byName, name)
 	t.parts.free(a.shares)
 	*a = account{}
-	t.n--
-	t.index(len(t.slots))
 }
 
 // all visits the accounts, in the order in which they were opened.

@@ -38,7 +38,7 @@ func TestFirstAccounts(t *testing.T) {
 }
 
 // A batch that is refused leaves no account behind that it opened, and the
-// others where they are, though they share the table with those.
+// others where they are, though they share the memory with those.
 func TestRefusedBatchesLeaveNoAccounts(t *testing.T) {
 	l := newLedger(t, 0, 1, 2)
 	const accounts = 300

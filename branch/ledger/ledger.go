@@ -119,7 +119,7 @@ type changed struct {
 // as the shared account's escrow, and nothing else. It errs when the branches
 // are none, repeated or 0, or when opening is negative.
 func New(branches []BranchID, opening Amount) (*Ledger, error) {
-	l := &Ledger{branches: slices.Sorted(slices.Values(branches)), index: map[BranchID]int{}, accounts: &accounts{}}
+	l := &Ledger{branches: slices.Sorted(slices.Values(branches)), index: map[BranchID]int{}, accounts: newAccounts()}
 	if len(branches) == 0 {
 		return nil, errors.New("a bank needs at least one branch")
 	}
@@ -213,7 +213,7 @@ func (l *Ledger) Paid(name string, i int) Amount {
 
 // Accounts returns the names of all accounts, ascending.
 func (l *Ledger) Accounts() []string {
-	names := make([]string, 0, l.accounts.n)
+	names := make([]string, 0, len(l.accounts.byName))
 	for a := range l.accounts.all() {
 		names = append(names, a.name)
 	}

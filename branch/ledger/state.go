@@ -46,7 +46,7 @@ func (l *Ledger) Restore(heads []Head, states iter.Seq2[*AccountState, error], c
 	if n := len(l.branches); len(heads) != n {
 		return fmt.Errorf("state has %d journals where the bank has %d branches", len(heads), n)
 	}
-	restored := &accounts{}
+	restored := newAccounts()
 	for s, err := range states {
 		if err != nil {
 			return err
