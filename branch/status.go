@@ -38,7 +38,7 @@ func (c customers) GetStatus(ctx context.Context, _ *bankv1.GetStatusRequest) (*
 
 func addAccounts(out *bankv1.GetStatusResponse, l *ledger.Ledger, self ledger.BranchID) {
 	own, _ := l.Index(self)
-	for n, name := range l.Accounts() {
+	for n, name := range l.FirstAccounts(maxStatusAccounts + 1) {
 		if n == maxStatusAccounts {
 			out.AccountsTruncated = true
 			return

@@ -257,9 +257,12 @@ func (w *writer) addRequests(j *Journal, b *ledger.StoredBatch) {
 		}
 		w.requests[e.RequestID] = true
 		key := appendRequestKey(w.key[:0], e.RequestID)
-		j.filter.add(key[1:])
 		value := appendRequest(w.value[:0], ledger.Position{Branch: b.Batch.Branch, Sequence: e.Sequence}, b.Posted[i].Balance)
-		w.keep(key, value, w.out.Merge(key, value, nil))
+		if j.filter.addNew(key[1:]) {
+			w.set(key, value)
+		} else {
+			w.keep(key, value, w.out.Merge(key, value, nil))
+		}
 	}
 }
 

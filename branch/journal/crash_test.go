@@ -188,7 +188,7 @@ func TestFailureInBackgroundStopsTheJournal(t *testing.T) {
 			b := openWith(t, journal.Options{FS: fs, OnFailure: func(error) { close(failed) }})
 			failing.Store(true)
 			var err error
-			for range 3000 {
+			for range 12_000 {
 				entries := make([]ledger.Entry, 100)
 				for i := range entries {
 					entries[i] = deposit("a", 1)

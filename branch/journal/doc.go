@@ -32,7 +32,8 @@
 // first one that ends at or after it.
 //
 // Request ids are written as Pebble merges of which the oldest wins: the first
-// entry with an id keeps it, and no write has to read.
+// entry with an id keeps it, and no write has to read. One of which the filter
+// says that it is new is set, which costs compactions less.
 //
 // Nearly every request id that is looked for is new. A Bloom filter in memory
 // says so without a look at the store (see filter.go): it has every id that was

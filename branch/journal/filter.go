@@ -82,12 +82,17 @@ func (f *filter) excludes(id string) bool {
 	}
 	hash := maphash.String(f.seed, id)
 	p := pattern(hash)
+	return !f.has(hash, &p)
+}
+
+// has is whether an id with this hash may have been added.
+func (f *filter) has(hash uint64, p *line) bool {
 	for _, g := range f.generations {
-		if place(g, hash).has(&p) {
-			return false
+		if place(g, hash).has(p) {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 func (l *line) has(p *line) bool {
@@ -103,6 +108,23 @@ func (l *line) has(p *line) bool {
 func (f *filter) add(id []byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	hash := maphash.Bytes(f.seed, id)
+	p := pattern(hash)
+	return f.put(hash, &p)
+}
+
+// addNew adds an id, and reports whether it was certainly not recorded.
+func (f *filter) addNew(id []byte) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	hash := maphash.Bytes(f.seed, id)
+	p := pattern(hash)
+	isNew := f.complete && !f.has(hash, &p)
+	f.put(hash, &p)
+	return isNew
+}
+
+func (f *filter) put(hash uint64, p *line) bool {
 	if f.room == 0 {
 		f.grow()
 	}
@@ -110,8 +132,7 @@ func (f *filter) add(id []byte) bool {
 		return false
 	}
 	f.room--
-	hash := maphash.Bytes(f.seed, id)
-	p, l := pattern(hash), place(f.generations[len(f.generations)-1], hash)
+	l := place(f.generations[len(f.generations)-1], hash)
 	for i := range l {
 		l[i] |= p[i]
 	}

@@ -154,6 +154,7 @@ func (j *Journal) Close() error {
 	err := j.writePending()
 	j.stopLater()
 	err = errors.Join(err, j.db.Close())
+	stores.Add(-1)
 	if j.booted && err == nil {
 		err = j.mark(j.ends())
 	}

@@ -33,8 +33,12 @@ func appendAccountKey(out []byte, account string) []byte {
 
 // appendBatchKey names the batch of a journal that ends at last.
 func appendBatchKey(out []byte, b ledger.BranchID, last uint64) []byte {
-	out = binary.BigEndian.AppendUint32(append(out, batchTable), uint32(b))
-	return binary.BigEndian.AppendUint64(out, last)
+	return binary.BigEndian.AppendUint64(appendBatchPrefix(out, b), last)
+}
+
+// appendBatchPrefix begins the keys of a journal's batches.
+func appendBatchPrefix(out []byte, b ledger.BranchID) []byte {
+	return binary.BigEndian.AppendUint32(append(out, batchTable), uint32(b))
 }
 
 func appendRequestKey(out []byte, id string) []byte {

@@ -13,7 +13,7 @@ import (
 // Every start leaves a table. A store with many of them, where Pebble lets
 // writes wait until they are compacted, goes on taking writes.
 func TestManyStartsDoNotStopWrites(t *testing.T) {
-	const starts = 24
+	const starts = stopAt + 8
 	fs := vfs.NewCrashableMem()
 	id := Identity{Branch: 1, Branches: []ledger.BranchID{1}}
 	for n := range starts {

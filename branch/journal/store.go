@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -15,11 +16,17 @@ import (
 // A process may hold the journals of many branches: each store is kept small,
 // and all share the cache of blocks.
 const (
-	// cacheBytes bounds the cache of all stores of the process.
-	cacheBytes = 16 << 20
+	// cacheBytes bounds the cache of all stores of the process, their memtables
+	// included: Pebble takes those off. One busy branch has half of it for blocks,
+	// so that the filters of its tables stay there.
+	cacheBytes = 64 << 20
 	// memTableBytes bounds one memtable. A store begins with a quarter of a
-	// megabyte and doubles it as writes come.
-	memTableBytes = 4 << 20
+	// megabyte and doubles it as writes come. The larger they are, the less often
+	// what is below them is rewritten. Many stores of one process share
+	// allMemTables, and have leastMemTable at least.
+	memTableBytes = 16 << 20
+	leastMemTable = 4 << 20
+	allMemTables  = 8 * memTableBytes
 	// bloomBitsPerKey makes one look-up in a hundred read a block in vain.
 	bloomBitsPerKey = 10
 	// openFiles bounds the tables that one store keeps open.
@@ -27,11 +34,19 @@ const (
 	// compactAt tables one above the other, each a memtable that was flushed,
 	// are compacted into the level below; stopAt have writes wait for that. Each
 	// time much of that level is rewritten, since new request ids lie anywhere
-	// between the old ones: with 4, as Pebble has it, writing costs a third more.
+	// between the old ones: with 4, as Pebble has it, writing costs much more.
 	// What look-ups pay for more tables, the filter spares nearly all of them.
-	compactAt = 8
+	compactAt = 12
 	stopAt    = 2 * compactAt
 )
+
+// stores is how many are open in this process.
+var stores atomic.Int64
+
+// memTableFor returns the size of the memtables of the nth store.
+func memTableFor(nth int64) uint64 {
+	return uint64(min(memTableBytes, max(leastMemTable, allMemTables/nth)))
+}
 
 // cache is never released: it lasts as long as the process.
 var cache = sync.OnceValue(func() *pebble.Cache { return pebble.NewCache(cacheBytes) })
@@ -48,7 +63,13 @@ func (e *HeldError) Error() string {
 
 func (e *HeldError) Unwrap() error { return e.Err }
 
-func (j *Journal) openStore(logger *slog.Logger) error {
+func (j *Journal) openStore(logger *slog.Logger) (err error) {
+	nth := stores.Add(1)
+	defer func() {
+		if err != nil {
+			stores.Add(-1)
+		}
+	}()
 	dir := j.disk.dir
 	if !j.readOnly {
 		if err := j.disk.MkdirAll(dir, 0o755); err != nil {
@@ -62,7 +83,7 @@ func (j *Journal) openStore(logger *slog.Logger) error {
 		}
 		return &HeldError{Dir: dir, Err: err}
 	}
-	opts := j.options(lock, logger)
+	opts := j.options(lock, nth, logger)
 	if err = j.look(opts); err == nil {
 		// A scheduler serves one store, once, and looking has had its own.
 		opts.Experimental.CompactionScheduler = newScheduler()
@@ -79,7 +100,7 @@ func (j *Journal) openStore(logger *slog.Logger) error {
 	return nil
 }
 
-func (j *Journal) options(lock *pebble.Lock, logger *slog.Logger) *pebble.Options {
+func (j *Journal) options(lock *pebble.Lock, nth int64, logger *slog.Logger) *pebble.Options {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
@@ -90,7 +111,7 @@ func (j *Journal) options(lock *pebble.Lock, logger *slog.Logger) *pebble.Option
 		Logger:                      storeLogger{disk: j.disk, log: logger.With("directory", j.disk.dir)},
 		Cache:                       cache(),
 		MaxOpenFiles:                openFiles,
-		MemTableSize:                memTableBytes,
+		MemTableSize:                memTableFor(nth),
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       compactAt,
 		L0StopWritesThreshold:       stopAt,
@@ -104,6 +125,7 @@ func (j *Journal) options(lock *pebble.Lock, logger *slog.Logger) *pebble.Option
 		},
 	}
 	o.Experimental.CompactionScheduler = newScheduler()
+	o.Experimental.SpanPolicyFunc = splitter{groups: groupsOf(j.branches)}.policy
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
 	}

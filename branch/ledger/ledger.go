@@ -3,7 +3,6 @@ package ledger
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 )
 
@@ -17,7 +16,8 @@ type Ledger struct {
 	branches []BranchID       // ascending
 	index    map[BranchID]int // into branches
 	heads    []Head           // by index
-	accounts map[string]*account
+	accounts *accounts
+	first    firstNames
 	// touched are the accounts changed since TakeTouched, in order of their
 	// first change.
 	touched []*account
@@ -83,17 +83,16 @@ func (a *account) find(i int) (int, bool) {
 	return k, k < len(a.shares) && a.shares[k].index == i
 }
 
-// part returns the i-th branch's part to change it. It lasts until the next
-// call.
-func (a *account) part(i int) *share {
+// part returns the i-th branch's part of an account to change it. It lasts
+// until the next call.
+func (l *Ledger) part(a *account, i int) *share {
 	k, ok := a.find(i)
 	if !ok {
+		before := a.shares
 		// Not append, which would make room for more.
-		shares := make([]share, len(a.shares)+1)
-		copy(shares, a.shares[:k])
-		copy(shares[k+1:], a.shares[k:])
-		shares[k] = share{index: i}
-		a.shares = shares
+		a.shares = l.accounts.parts.take(len(before) + 1)
+		a.shares = append(append(append(a.shares, before[:k]...), share{index: i}), before[k:]...)
+		l.accounts.parts.free(before)
 	}
 	return &a.shares[k]
 }
@@ -120,7 +119,7 @@ type changed struct {
 // as the shared account's escrow, and nothing else. It errs when the branches
 // are none, repeated or 0, or when opening is negative.
 func New(branches []BranchID, opening Amount) (*Ledger, error) {
-	l := &Ledger{branches: slices.Sorted(slices.Values(branches)), index: map[BranchID]int{}, accounts: map[string]*account{}}
+	l := &Ledger{branches: slices.Sorted(slices.Values(branches)), index: map[BranchID]int{}, accounts: newAccounts()}
 	if len(branches) == 0 {
 		return nil, errors.New("a bank needs at least one branch")
 	}
@@ -140,7 +139,7 @@ func New(branches []BranchID, opening Amount) (*Ledger, error) {
 	if opening > 0 {
 		a := l.open(SharedAccount)
 		for i, part := range Spread(opening, len(l.branches)) {
-			a.pay(i, part)
+			l.pay(a, i, part)
 		}
 	}
 	return l, nil
@@ -179,7 +178,7 @@ func (l *Ledger) Head(i int) Head { return l.heads[i] }
 // Balance returns the balance of an account in this view; 0 for one that
 // nobody has paid into.
 func (l *Ledger) Balance(name string) Amount {
-	if a := l.accounts[name]; a != nil {
+	if a := l.accounts.find(name); a != nil {
 		return a.balance
 	}
 	return 0
@@ -187,7 +186,7 @@ func (l *Ledger) Balance(name string) Amount {
 
 // Escrow returns what the i-th branch alone may spend of an account.
 func (l *Ledger) Escrow(name string, i int) Amount {
-	if a := l.accounts[name]; a != nil {
+	if a := l.accounts.find(name); a != nil {
 		return a.share(i).escrow
 	}
 	return 0
@@ -196,7 +195,7 @@ func (l *Ledger) Escrow(name string, i int) Amount {
 // Last returns the sequence of the i-th branch's last entry that changed the
 // balance of an account, or 0.
 func (l *Ledger) Last(name string, i int) uint64 {
-	if a := l.accounts[name]; a != nil {
+	if a := l.accounts.find(name); a != nil {
 		return a.share(i).last
 	}
 	return 0
@@ -206,25 +205,37 @@ func (l *Ledger) Last(name string, i int) uint64 {
 // opening balance, have added to the balance of an account. Over all branches
 // it sums to the balance.
 func (l *Ledger) Paid(name string, i int) Amount {
-	if a := l.accounts[name]; a != nil {
+	if a := l.accounts.find(name); a != nil {
 		return a.share(i).paid
 	}
 	return 0
 }
 
 // Accounts returns the names of all accounts, ascending.
-func (l *Ledger) Accounts() []string { return slices.Sorted(maps.Keys(l.accounts)) }
+func (l *Ledger) Accounts() []string {
+	names := make([]string, 0, len(l.accounts.byName))
+	for a := range l.accounts.all() {
+		names = append(names, a.name)
+	}
+	slices.Sort(names)
+	return names
+}
 
 // Limit returns the most that one branch may have paid into an account.
 func (l *Ledger) Limit() Amount { return MaxAmount / Amount(len(l.branches)) }
 
 func (l *Ledger) open(name string) *account {
-	a := l.accounts[name]
-	if a == nil {
-		a = &account{name: name}
-		l.accounts[name] = a
+	a, isNew := l.accounts.open(name)
+	if isNew {
+		l.first.add(a.name)
 	}
 	return a
+}
+
+// close forgets an account that was opened by mistake.
+func (l *Ledger) close(name string) {
+	l.accounts.remove(name)
+	l.first = firstNames{}
 }
 
 func (l *Ledger) touch(a *account) {
@@ -238,7 +249,7 @@ func (l *Ledger) touch(a *account) {
 // tests and for verifying a data directory.
 func (l *Ledger) CheckInvariants() error {
 	for _, name := range l.Accounts() {
-		if err := l.checkAccount(l.accounts[name]); err != nil {
+		if err := l.checkAccount(l.accounts.find(name)); err != nil {
 			return err
 		}
 	}

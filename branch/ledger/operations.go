@@ -178,7 +178,7 @@ type tally struct {
 func (l *Ledger) tallies(o *Operations) []tally {
 	l.tallied = append(l.tallied[:0], tally{})
 	for _, name := range o.Accounts {
-		l.tallied = append(l.tallied, tally{account: l.accounts[name]})
+		l.tallied = append(l.tallied, tally{account: l.accounts.find(name)})
 	}
 	return l.tallied
 }
@@ -397,8 +397,8 @@ func (l *Ledger) postOperations(i int, e *Entry) ([]Amount, error) {
 		}
 		a := l.open(name)
 		l.touch(a)
-		a.pay(i, t.net)
-		a.part(i).last = e.Sequence
+		l.pay(a, i, t.net)
+		l.part(a, i).last = e.Sequence
 		balances[k] = a.balance
 	}
 	return balances, nil

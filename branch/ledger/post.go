@@ -64,11 +64,11 @@ func (l *Ledger) post(i int, e *Entry) (Posted, error) {
 		return Posted{}, err
 	}
 	p := l.add(i, e, e.Amount)
-	a := l.accounts[e.Account]
+	a := l.accounts.find(e.Account)
 	if e.ChangesBalance() {
-		a.part(i).last = e.Sequence
+		l.part(a, i).last = e.Sequence
 		if e.Kind == Transfer {
-			l.accounts[e.ToAccount].part(i).last = e.Sequence
+			l.part(l.accounts.find(e.ToAccount), i).last = e.Sequence
 		}
 	}
 	l.heads[i].Sequence = e.Sequence
@@ -106,7 +106,7 @@ func (l *Ledger) allows(i int, e *Entry) error {
 
 func (l *Ledger) withinLimit(i int, name string, amount Amount) error {
 	var paid Amount
-	if a := l.accounts[name]; a != nil {
+	if a := l.accounts.find(name); a != nil {
 		paid = a.share(i).paid
 	}
 	// paid may be negative, down to -Limit: the difference can't overflow
@@ -123,25 +123,25 @@ func (l *Ledger) add(i int, e *Entry, amount Amount) Posted {
 	l.touch(a)
 	switch e.Kind {
 	case Deposit:
-		a.pay(i, amount)
+		l.pay(a, i, amount)
 	case Withdrawal:
-		a.pay(i, -amount)
+		l.pay(a, i, -amount)
 	case Transfer:
 		to := l.open(e.ToAccount)
 		l.touch(to)
-		a.pay(i, -amount)
-		to.pay(i, amount)
+		l.pay(a, i, -amount)
+		l.pay(to, i, amount)
 		return Posted{Balance: a.balance, ToBalance: to.balance}
 	case Grant:
-		a.part(i).escrow -= amount
-		a.part(l.index[e.ToBranch]).escrow += amount
+		l.part(a, i).escrow -= amount
+		l.part(a, l.index[e.ToBranch]).escrow += amount
 	}
 	return Posted{Balance: a.balance}
 }
 
-func (a *account) pay(i int, amount Amount) {
+func (l *Ledger) pay(a *account, i int, amount Amount) {
 	a.balance += amount
-	s := a.part(i)
+	s := l.part(a, i)
 	s.escrow += amount
 	s.paid += amount
 }
@@ -166,7 +166,7 @@ func (l *Ledger) PostBatch(s *Sealed) ([]Posted, error) {
 		}
 		u := undo{
 			entry: e, lastFrom: l.Last(e.Account, i), lastTo: l.Last(e.ToAccount, i), head: l.heads[i].Sequence, clockBefore: l.clock,
-			opened: l.accounts[e.Account] == nil, openedTo: l.accounts[e.ToAccount] == nil,
+			opened: l.accounts.find(e.Account) == nil, openedTo: l.accounts.find(e.ToAccount) == nil,
 		}
 		if e.Kind == Bulk {
 			u.changed = l.before(i, e.Operations)
@@ -194,15 +194,15 @@ func (l *Ledger) takeBack(i, touched int) {
 			continue
 		}
 		l.add(i, u.entry, -u.entry.Amount)
-		l.accounts[u.entry.Account].part(i).last = u.lastFrom
+		l.part(l.accounts.find(u.entry.Account), i).last = u.lastFrom
 		if u.entry.Kind == Transfer {
-			l.accounts[u.entry.ToAccount].part(i).last = u.lastTo
+			l.part(l.accounts.find(u.entry.ToAccount), i).last = u.lastTo
 		}
 		if u.opened {
-			delete(l.accounts, u.entry.Account)
+			l.close(u.entry.Account)
 		}
 		if u.entry.Kind == Transfer && u.openedTo {
-			delete(l.accounts, u.entry.ToAccount)
+			l.close(u.entry.ToAccount)
 		}
 	}
 	for _, a := range l.touched[touched:] {
@@ -216,7 +216,7 @@ func (l *Ledger) before(i int, o *Operations) []changed {
 	touched := o.Touched()
 	out := make([]changed, len(o.Accounts))
 	for k, name := range o.Accounts {
-		a := l.accounts[name]
+		a := l.accounts.find(name)
 		out[k] = changed{touched: touched[k], opened: a == nil, before: l.Balance(name), last: l.Last(name, i)}
 	}
 	return out
@@ -228,11 +228,11 @@ func (l *Ledger) takeBackOperations(i int, u undo) {
 		if !c.touched {
 			continue
 		}
-		a := l.accounts[name]
-		a.pay(i, c.before-a.balance)
-		a.part(i).last = c.last
+		a := l.accounts.find(name)
+		l.pay(a, i, c.before-a.balance)
+		l.part(a, i).last = c.last
 		if c.opened {
-			delete(l.accounts, name)
+			l.close(name)
 		}
 	}
 }

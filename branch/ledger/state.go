@@ -37,41 +37,39 @@ func (l *Ledger) TakeTouched() []AccountState {
 }
 
 // Restore sets the ledger to a state that was kept: heads by the order of
-// Branches, the accounts, each of which lasts until the next, and the clock.
+// Branches, the states of the accounts, each of which lasts until the next, and
+// the clock.
 // It replaces the opening balance. It errs, and the ledger is unchanged, when
 // an account comes with an error, or when the state is not of this bank's
 // branches or breaks an invariant.
-func (l *Ledger) Restore(heads []Head, accounts iter.Seq2[*AccountState, error], clock uint64) error {
+func (l *Ledger) Restore(heads []Head, states iter.Seq2[*AccountState, error], clock uint64) error {
 	if n := len(l.branches); len(heads) != n {
 		return fmt.Errorf("state has %d journals where the bank has %d branches", len(heads), n)
 	}
-	restored := map[string]*account{}
-	var memory memory
-	for s, err := range accounts {
+	restored := newAccounts()
+	for s, err := range states {
 		if err != nil {
 			return err
 		}
-		if restored[s.Name] != nil {
+		a, isNew := restored.open(s.Name)
+		if !isNew {
 			return fmt.Errorf("state has account %q twice", s.Name)
 		}
-		a := memory.account()
-		if err := l.restoreAccount(a, s, &memory); err != nil {
+		if err := l.restoreAccount(a, s, &restored.parts); err != nil {
 			return err
 		}
-		restored[a.name] = a
 	}
-	l.accounts, l.clock, l.touched = restored, clock, nil
+	l.accounts, l.first, l.clock, l.touched = restored, firstNames{}, clock, nil
 	copy(l.heads, heads)
 	return nil
 }
 
 // restoreAccount sets an account to its state.
-func (l *Ledger) restoreAccount(a *account, s *AccountState, memory *memory) error {
+func (l *Ledger) restoreAccount(a *account, s *AccountState, memory *parts) error {
 	n := len(l.branches)
 	if len(s.Escrow) != n || len(s.Paid) != n || len(s.Last) != n {
 		return fmt.Errorf("state of account %q does not have %d branches", s.Name, n)
 	}
-	a.name = s.Name
 	used := func(i int) bool { return s.Escrow[i] != 0 || s.Paid[i] != 0 || s.Last[i] != 0 }
 	parts := 0
 	for i := range n {
@@ -79,7 +77,7 @@ func (l *Ledger) restoreAccount(a *account, s *AccountState, memory *memory) err
 			parts++
 		}
 	}
-	a.shares = memory.parts(parts)
+	a.shares = memory.take(parts)
 	for i := range n {
 		if used(i) {
 			a.shares = append(a.shares, share{index: i, escrow: s.Escrow[i], paid: s.Paid[i], last: s.Last[i]})
@@ -87,32 +85,4 @@ func (l *Ledger) restoreAccount(a *account, s *AccountState, memory *memory) err
 		}
 	}
 	return l.checkAccount(a)
-}
-
-// memory gives out accounts of which there may be millions, many at a time.
-type memory struct {
-	accounts []account
-	shares   []share
-}
-
-// slab is how many accounts it asks for at once.
-const slab = 256
-
-func (m *memory) account() *account {
-	if len(m.accounts) == 0 {
-		m.accounts = make([]account, slab)
-	}
-	a := &m.accounts[0]
-	m.accounts = m.accounts[1:]
-	return a
-}
-
-// parts returns room for exactly n shares.
-func (m *memory) parts(n int) []share {
-	if n > len(m.shares) {
-		m.shares = make([]share, max(n, slab))
-	}
-	s := m.shares[:0:n]
-	m.shares = m.shares[n:]
-	return s
 }

@@ -85,7 +85,7 @@ var mutations = []mutation{
 	},
 	{
 		"grant without debit", "branch/ledger/post.go",
-		"a.part(i).escrow -= amount\n", "", "faults",
+		"l.part(a, i).escrow -= amount\n", "", "faults",
 	},
 	{
 		"half on top of a grant is taken of all there is", "branch/replica/claim.go",
