@@ -228,7 +228,7 @@ func (l *loop) drain() {
 	}
 	l.mu.Lock()
 	var writes []func()
-	if l.holding = len(l.writes) < maxHeldWrites && l.mustHold(); !l.holding {
+	if l.holding = len(l.writes) < maxHeldWrites && !l.replica.Due() && l.mustHold(); !l.holding {
 		writes = l.take(&l.writes, maxDrained)
 	}
 	l.mu.Unlock()
