@@ -121,18 +121,11 @@ func (q *ackQueues) waiting() bool {
 	return false
 }
 
-// Due reports whether something that waits here can go on, so that the next
-// Ready makes a batch whatever else it is given.
+// Due reports whether a write that waits here for escrow can go on, so that the
+// next Ready makes a batch whatever else it is given.
 func (r *Replica) Due() bool {
 	for _, name := range r.settle {
-		q := r.queues[name]
-		if q == nil {
-			continue
-		}
-		if len(q.claims) > 0 {
-			return true
-		}
-		if len(q.waiting) > 0 {
+		if q := r.queues[name]; q != nil && len(q.waiting) > 0 {
 			if _, amount := q.waiting[0].needs(); r.ledger.Escrow(name, r.self) >= amount {
 				return true
 			}
