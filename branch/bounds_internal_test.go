@@ -41,7 +41,7 @@ func TestWhatWaitsForTheLoopIsBounded(t *testing.T) {
 			return err
 		}},
 		"claims": {maxServedClaims, func() error {
-			_, err := l.serve(gone(), func(uint64) replica.Message { return replica.Message{} })
+			_, err := l.serve(gone(), l.post, func(uint64) replica.Message { return replica.Message{} })
 			return err
 		}},
 		"looks": {maxLooks, func() error { return l.look(gone(), func(*replica.Replica) {}) }},

@@ -45,8 +45,9 @@ type loop struct {
 	queue  []func()
 	closed bool
 	wake   chan struct{}
-	// writes are the customers' writes that have queued up. While holding, they
-	// wait for the last batch to arrive, and don't wake the loop.
+	// writes are the customers' writes and the peers' claims that have queued up.
+	// While holding, they wait for the last batch to arrive, and don't wake the
+	// loop.
 	writes  []func()
 	holding bool
 	// fullAt is with how many writes the loop is woken all the same.
@@ -220,7 +221,7 @@ func (l *loop) drain() {
 	}
 	l.mu.Lock()
 	var writes []func()
-	if l.holding = len(l.writes) < maxHeldWrites && l.mustHold(); !l.holding {
+	if l.holding = len(l.writes) < maxHeldWrites && !l.replica.Due() && l.mustHold(); !l.holding {
 		writes = l.take(&l.writes, maxDrained)
 	}
 	l.mu.Unlock()
@@ -343,16 +344,17 @@ func (l *loop) await(ctx context.Context, ch <-chan replica.Reply) (replica.Repl
 	}
 }
 
-// serve gives a peer's claim or look to the replica and returns its answer.
-// message gets the id that the answer will carry.
-func (l *loop) serve(ctx context.Context, message func(id uint64) replica.Message) (replica.Message, error) {
+// serve gives a peer's claim or look to the replica and returns its answer. post
+// queues it: a claim waits as writes do, since a grant makes as much work as they
+// do. message gets the id that the answer will carry.
+func (l *loop) serve(ctx context.Context, post func(func()) bool, message func(id uint64) replica.Message) (replica.Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	ch := make(chan replica.Message, 1)
 	if !l.claims.enter() {
 		return replica.Message{}, replica.ErrQueueFull
 	}
-	ok := l.post(func() {
+	ok := post(func() {
 		l.nextID++
 		l.served[l.nextID] = ch
 		l.replica.Receive(message(l.nextID))

@@ -165,7 +165,7 @@ func (s peerService) Claim(ctx context.Context, req *bankv1.ClaimRequest) (*bank
 	if err := checkName("account", name); err != nil {
 		return nil, err
 	}
-	m, err := b.loop.serve(ctx, func(id uint64) replica.Message {
+	m, err := b.loop.serve(ctx, b.loop.postWrite, func(id uint64) replica.Message {
 		return replica.Message{From: from, To: b.id, Claim: &replica.Claim{
 			ID: id, Account: name, Amount: ledger.Amount(req.GetAmount()),
 			Ticket: replica.Ticket{Clock: req.GetTicket().GetClock(), Branch: ledger.BranchID(req.GetTicket().GetBranch())},
@@ -189,7 +189,7 @@ func (s peerService) Collect(ctx context.Context, req *bankv1.CollectRequest) (*
 	if err := checkName("account", name); err != nil {
 		return nil, err
 	}
-	m, err := b.loop.serve(ctx, func(id uint64) replica.Message {
+	m, err := b.loop.serve(ctx, b.loop.post, func(id uint64) replica.Message {
 		return replica.Message{From: from, To: b.id, Collect: &replica.Collect{
 			ID: id, Account: name, Collect: req.GetCollect(), Look: req.GetLook(), Hold: req.GetHold(),
 		}}

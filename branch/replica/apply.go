@@ -85,6 +85,7 @@ func (r *Replica) apply(i int, s *ledger.Sealed) {
 		e := &s.Batch.Entries[k]
 		r.checkRequest(s.Batch.Branch, e, recorded[k])
 		r.remember(s.Batch.Branch, e, posted[k])
+		r.followSpent(i, e)
 		e.EachAccount(r.touchAccount)
 	}
 	if i == r.self {

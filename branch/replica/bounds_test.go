@@ -236,3 +236,55 @@ func TestAlarmsAreBounded(t *testing.T) {
 		t.Errorf("%d entries are applied, want %d", got, twice)
 	}
 }
+
+// claimTwice has a peer claim an account of a branch twice, so that its spending
+// is followed.
+func (b *bank) claimTwice(n *node, account string) {
+	for range 2 {
+		b.calls++
+		n.replica.Receive(replica.Message{From: 2, To: n.id, Claim: &replica.Claim{
+			ID: b.calls, Account: account, Amount: 1, Ticket: replica.Ticket{Clock: b.calls, Branch: 2},
+		}})
+		b.turn(n)
+	}
+}
+
+// shared reports whether a branch grants a peer of what is paid in.
+func (b *bank) shared(n *node, account string) bool {
+	b.quiet = false
+	b.out.Reset()
+	b.calls++
+	n.calls[b.calls] = pendingCall{}
+	n.replica.Submit(replica.Operation{
+		ID: b.calls, Acknowledge: replica.Local, Deadline: b.now + 1000,
+		Entry: ledger.Entry{Kind: ledger.Deposit, Account: account, Amount: 100},
+	})
+	b.turn(n)
+	return strings.Contains(b.out.String(), "grant ")
+}
+
+// A peer that claims ever new accounts is answered, also over the bound; but
+// nothing is remembered for it. With time, places get free.
+func TestDemandsAreBounded(t *testing.T) {
+	const bound, window = 1024, 250
+	b := quietBank(t, 2, 0)
+	first := b.nodes[0]
+	for i := range bound + 1 {
+		b.claimTwice(first, fmt.Sprint("account ", i))
+	}
+	last, over := fmt.Sprint("account ", bound-1), fmt.Sprint("account ", bound)
+	if !b.shared(first, last) {
+		t.Error("the last account within the bound is not followed")
+	}
+	if b.shared(first, over) {
+		t.Error("an account over the bound is followed")
+	}
+	b.tick(2 * window)
+	b.claimTwice(first, over)
+	if !b.shared(first, over) {
+		t.Error("no place got free")
+	}
+	if b.shared(first, last) {
+		t.Error("an account of which nothing was spent for long is followed")
+	}
+}

@@ -22,11 +22,21 @@ import (
 //
 // One collect an account runs at a time and serves all who joined it early
 // enough: the moment must lie within the call.
+//
+// Customers who are refused together mostly ask again together. So a collect
+// that has refused several rests for a moment before its next look. That look
+// alone settles what all have joined for meanwhile: the moment is when it begins.
 type collect struct {
 	account string
 	id      uint64
 	// look is the number of the look under way, from 1.
 	look uint64
+	// hold says that it asks the branches to hold the account, since the last two
+	// looks did not settle all that they might. The look after it ends that.
+	hold, unsettled bool
+	// restsUntil is when the next look may start, once the last one has refused
+	// several withdrawals; 0 while a look is under way.
+	restsUntil Millis
 	// answers are those of this look by branch, before those of the last.
 	answers, before []lookAnswer
 	// open are the calls of this look that are not answered.
@@ -38,26 +48,6 @@ type lookAnswer struct {
 	CollectAnswer
 	there bool
 }
-
-// watch follows what this branch has paid into an account, for one branch
-// that collects.
-type watch struct {
-	by      ledger.BranchID
-	collect uint64
-	look    uint64
-	// most is the most paid since the look was first answered, mostBefore that
-	// between the look before and the look, if that is known.
-	most, mostBefore ledger.Amount
-	known            bool
-	until            Millis
-}
-
-// holdFromLook is the look from which on branches are asked, at every other
-// look, to hold the account: two looks in a row have differed. The look after
-// one with a hold ends it.
-const holdFromLook = 3
-
-func (c *collect) holds() bool { return c.look >= holdFromLook && (c.look-holdFromLook)%2 == 0 }
 
 // maxMembers bounds the calls that one collect serves.
 const maxMembers = 8192
@@ -79,6 +69,9 @@ func (r *Replica) joinCollect(account string, w waiter) {
 	}
 	w.setJoined(c.look)
 	c.members = append(c.members, w)
+	if w.query != nil && c.restsUntil != 0 {
+		r.startLook(c) // the rest is for refusals
+	}
 }
 
 func (w waiter) setJoined(look uint64) {
@@ -117,13 +110,14 @@ func (r *Replica) startLook(c *collect) {
 		return
 	}
 	c.look++
+	c.hold, c.restsUntil = c.unsettled && !c.hold, 0
 	if c.look == 1 {
 		for _, w := range c.members {
 			w.setJoined(1)
 		}
 	}
 	c.before, c.answers = c.answers, make([]lookAnswer, r.n)
-	ask := Collect{Account: c.account, Collect: c.id, Look: c.look, Hold: c.holds()}
+	ask := Collect{Account: c.account, Collect: c.id, Look: c.look, Hold: c.hold}
 	c.answers[r.self] = lookAnswer{CollectAnswer: r.look(r.cfg.ID, &ask), there: true}
 	c.open = r.n - 1
 	for i, p := range r.peers {
@@ -151,90 +145,6 @@ func (r *Replica) uncallable() []*peer {
 	return out
 }
 
-// receiveCollect answers one look of a peer. A branch that does not know its
-// own journal yet can't.
-func (r *Replica) receiveCollect(p *peer, c *Collect) {
-	if r.recovery.state != Serving || c.Account == "" {
-		r.send(p, Message{CollectAnswer: &CollectAnswer{ID: c.ID, Failed: true}})
-		return
-	}
-	a := r.look(p.branch, c)
-	r.send(p, Message{CollectAnswer: &a})
-}
-
-// look answers one look, and watches from now on what this branch pays. A
-// look may come again, and late: whichever answer the asker took, the watch
-// covers the time from then on.
-func (r *Replica) look(by ledger.BranchID, c *Collect) CollectAnswer {
-	paid := r.ledger.Paid(c.Account, r.self)
-	a := CollectAnswer{ID: c.ID, Last: r.ledger.Last(c.Account, r.self), Paid: paid}
-	w := r.watchOf(by, c.Account)
-	switch {
-	case w == nil:
-		return a // too many looks at once: this one proves only what it shows
-	case w.collect == c.Collect && w.look > c.Look:
-		return a
-	case w.collect == c.Collect && w.look == c.Look:
-		a.Most, a.Watched = max(w.mostBefore, w.most), w.known
-		return a
-	}
-	w.known = w.collect == c.Collect && w.look+1 == c.Look
-	w.mostBefore = w.most
-	if w.known {
-		a.Most, a.Watched = w.most, true
-	}
-	w.collect, w.look, w.most, w.until = c.Collect, c.Look, paid, r.now+4*r.cfg.PeerTimeout
-	r.hold(by, c)
-	return a
-}
-
-// hold keeps this branch from changing the account's balance until the next
-// look of the branch that asked, for half the peer time-out at most. Only one
-// branch at a time can ask for that.
-func (r *Replica) hold(by ledger.BranchID, c *Collect) {
-	q := r.queues[c.Account]
-	held := q != nil && r.now < q.heldUntil
-	switch {
-	case held && q.heldBy != by:
-	case held:
-		// The look after a held one ends the hold.
-		q.heldUntil = 0
-		r.applied = true // transfers into the account may wait in any queue
-	case c.Hold:
-		q = r.queueOf(c.Account)
-		q.heldBy, q.heldUntil = by, r.now+r.cfg.PeerTimeout/2
-	}
-}
-
-// watchOf returns the watch of a branch on an account, or nil when there are
-// too many to make one.
-func (r *Replica) watchOf(by ledger.BranchID, account string) *watch {
-	for _, w := range r.watches[account] {
-		if w.by == by {
-			return w
-		}
-	}
-	if r.watching >= maxWatches {
-		return nil
-	}
-	r.watching++
-	w := &watch{by: by}
-	r.watches[account] = append(r.watches[account], w)
-	return w
-}
-
-// watchPaid lets the watches see what an own entry has paid.
-func (r *Replica) watchPaid(e *ledger.Entry) {
-	if len(r.watches) == 0 {
-		return
-	}
-	e.EachAccount(func(name string) {
-		for _, w := range r.watches[name] {
-			w.most = max(w.most, r.ledger.Paid(name, r.self))
-		}
-	})
-}
-
 func (r *Replica) receiveCollectAnswer(p *peer, a *CollectAnswer) {
 	call := r.calls[a.ID]
 	if call == nil || call.peer != p || call.collect == nil {
@@ -258,7 +168,7 @@ func (r *Replica) receiveCollectAnswer(p *peer, a *CollectAnswer) {
 func (r *Replica) stepCollects() {
 	for _, name := range sortedKeys(r.collects) {
 		c := r.collects[name]
-		for c.open == 0 && r.collects[name] == c {
+		for c.open == 0 && r.collects[name] == c && r.now >= c.restsUntil {
 			r.endLook(c)
 		}
 	}
@@ -267,28 +177,43 @@ func (r *Replica) stepCollects() {
 // endLook serves those members who had joined before the look began, and
 // starts the next look for those who are left.
 func (r *Replica) endLook(c *collect) {
+	refused := 0
+	c.unsettled = false
 	if c.look > 1 {
 		exact, most, now := c.compare()
 		members := c.members
 		c.members = nil
 		for _, w := range members {
-			if w.joined() >= c.look || !r.verdict(c, w, exact, most, now) {
+			late, amount := w.joined() >= c.look, w.amount()
+			switch {
+			case late || !r.verdict(c, w, exact, most, now):
+				c.unsettled = c.unsettled || !late
 				c.members = append(c.members, w)
+			case most < amount:
+				refused++
 			}
 		}
 	}
-	if len(c.members) > 0 {
+	switch {
+	case refused > 1 && !c.unsettled && !c.hold && !c.asked() && r.n > 1:
+		c.restsUntil = r.now + lookPause
+	case len(c.members) > 0:
 		r.startLook(c)
-		return
+	default:
+		r.endCollect(c)
 	}
-	r.endCollect(c)
+}
+
+// asked reports whether a query is among the members.
+func (c *collect) asked() bool {
+	return slices.ContainsFunc(c.members, func(w waiter) bool { return w.query != nil })
 }
 
 // endCollect forgets a collect. Where its last look holds the account, one
 // more look that nobody waits for ends that.
 func (r *Replica) endCollect(c *collect) {
 	delete(r.collects, c.account)
-	if !c.holds() {
+	if !c.hold {
 		return
 	}
 	ask := Collect{Account: c.account, Collect: c.id, Look: c.look + 1}
@@ -404,7 +329,7 @@ func (r *Replica) expireCollects() {
 		case r.now >= call.askAgainAt:
 			call.askAgainAt = r.now + r.cfg.PeerTimeout
 			c := call.collect
-			r.send(call.peer, Message{Collect: &Collect{ID: call.id, Account: c.account, Collect: c.id, Look: c.look, Hold: c.holds()}})
+			r.send(call.peer, Message{Collect: &Collect{ID: call.id, Account: c.account, Collect: c.id, Look: c.look, Hold: c.hold}})
 		}
 	}
 	for _, name := range sortedKeys(r.collects) {

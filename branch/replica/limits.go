@@ -23,6 +23,8 @@ const (
 	// maxWatches bounds the watches on accounts that branches look at, and with
 	// them the accounts held.
 	maxWatches = 4096
+	// maxDemands bounds the accounts whose spending is followed.
+	maxDemands = 1024
 	// maxAlarms bounds the alarms kept.
 	maxAlarms = 64
 )
@@ -30,6 +32,16 @@ const (
 // patience is how many peer time-outs a call may take to a peer that is linked
 // and silent.
 const patience = 3
+
+// How what is paid in is shared out.
+const (
+	// keptPart says how much of it stays here though nobody spends it here: one
+	// part in so many.
+	keptPart = 8
+	// worthGranting says what is worth an entry: more than one part in so many of
+	// what a branch should have.
+	worthGranting = 4
+)
 
 // Spans of time.
 const (
@@ -43,7 +55,12 @@ const (
 	// that brought nothing: the escrow is on its way between other branches.
 	claimPauseMin Millis = 2
 	claimPauseMax Millis = 64
+	// demandWindow is how long what was spent counts, and then as long again.
+	demandWindow Millis = 250
 	// lookRetry is how long a look of a double collect waits for an answer
 	// before it asks again; a lost message is all it costs.
 	lookRetry Millis = 250
+	// lookPause is how long a double collect rests that has refused several
+	// withdrawals at once.
+	lookPause Millis = 20
 )

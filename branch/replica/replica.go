@@ -79,6 +79,7 @@ type Replica struct {
 	queues    map[string]*queue
 	settle    []string // accounts whose queues need a look
 	byRequest map[string]*pending
+	demands   demands
 	collects  map[string]*collect
 	watches   map[string][]*watch
 	watching  int              // how many watches there are
@@ -116,7 +117,7 @@ func New(cfg Config) (*Replica, error) {
 		clock: cfg.Ledger.Clock(), bank: BankHash(cfg.Ledger.Branches(), cfg.Opening),
 		stopped: make([]bool, n), forked: make([]bool, n), synced: make([]uint64, n), early: make([]earlyBatches, n), fetches: make([]fetch, n),
 		fresh: map[string]ledger.Recorded{}, queues: map[string]*queue{}, byRequest: map[string]*pending{},
-		collects: map[string]*collect{}, watches: map[string][]*watch{}, calls: map[uint64]*call{},
+		demands: demands{of: map[string]*demand{}, began: cfg.Now}, collects: map[string]*collect{}, watches: map[string][]*watch{}, calls: map[uint64]*call{},
 		nextCall: cfg.Epoch << 32,
 	}
 	r.own.after = make([]uint64, n)
@@ -190,6 +191,7 @@ func (r *Replica) Ready() Ready {
 		r.stepCollects()
 		r.settleQueues()
 	}
+	r.shareOut()
 	r.sealOwn()
 	r.finishCommit()
 	r.fetchMissing()
@@ -225,6 +227,7 @@ func (r *Replica) post(e ledger.Entry) (*ledger.Entry, ledger.Posted) {
 	r.own.posted = append(r.own.posted, posted)
 	r.remember(r.cfg.ID, &e, posted)
 	r.watchPaid(&e)
+	r.followSpent(r.self, &e)
 	e.EachAccount(r.touchAccount)
 	return &r.own.entries[len(r.own.entries)-1], posted
 }

@@ -96,6 +96,11 @@ func (r *Replica) NextTick() (Millis, bool) {
 	if len(r.held) > 0 || len(r.calls) > 0 || len(r.collects) > 0 || len(r.watches) > 0 || r.acks.waiting() {
 		want(r.now + deadlineGrain)
 	}
+	for _, c := range r.collects {
+		if c.restsUntil != 0 {
+			want(c.restsUntil)
+		}
+	}
 	for _, q := range r.queues {
 		if q.heldUntil > 0 {
 			want(q.heldUntil)
@@ -114,6 +119,19 @@ func (q *ackQueues) waiting() bool {
 	for level := range q {
 		if q[level].Len() > 0 {
 			return true
+		}
+	}
+	return false
+}
+
+// Due reports whether a write that waits here for escrow can go on, so that the
+// next Ready makes a batch whatever else it is given.
+func (r *Replica) Due() bool {
+	for _, name := range r.settle {
+		if q := r.queues[name]; q != nil && len(q.waiting) > 0 {
+			if _, amount := q.waiting[0].needs(); r.ledger.Escrow(name, r.self) >= amount {
+				return true
+			}
 		}
 	}
 	return false

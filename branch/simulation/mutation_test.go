@@ -53,7 +53,7 @@ var mutations = []mutation{
 	},
 	{
 		"a retry is refused by the verdict of the first try", "branch/replica/operation.go",
-		"r.submitted = append(r.submitted, p.followers...)\n\t\tp.followers = nil", "", "faults",
+		"r.submitted = append(r.submitted, p.followers...)\n\t\tp.followers = nil", "", "16_retry_of_a_refusal",
 	},
 	{
 		"the home of a forwarded request is ignored", "branch/replica/operation.go",
@@ -88,8 +88,24 @@ var mutations = []mutation{
 		"l.part(a, i).escrow -= amount\n", "", "faults",
 	},
 	{
-		"half on top of a grant is taken of all there is", "branch/replica/claim.go",
+		"half on top of a grant is taken of all there is", "branch/replica/grant.go",
 		"amount += (escrow - amount) / 2", "amount += escrow / 2", "faults",
+	},
+	{
+		"more is shared out than is here", "branch/replica/share.go",
+		"min(lack, part(s.surplus, lack, lacking))", "lack", "faults",
+	},
+	{
+		"what others wait for is shared out", "branch/replica/share.go",
+		"len(q.waiting)+len(q.claims)+len(q.promised) > 0", "q.heldUntil < 0", "23_share",
+	},
+	{
+		"escrow is shared out to where it is stuck", "branch/replica/share.go",
+		" && r.callable(r.peers[i])", "", "23_share",
+	},
+	{
+		"a deposit waits for older writes", "branch/replica/claim.go",
+		"!r.serveWaiting(q) && !r.serveDeposit(q)", "!r.serveWaiting(q)", "24_deposit_passes",
 	},
 	{
 		"a single collect", "branch/replica/collect.go",
@@ -101,7 +117,23 @@ var mutations = []mutation{
 	},
 	{
 		"a collect serves those who joined too late", "branch/replica/collect.go",
-		"if w.joined() >= c.look || !r.verdict", "if !r.verdict", "faults",
+		"late, amount := w.joined() >= c.look, w.amount()", "late, amount := false, w.amount()", "faults",
+	},
+	{
+		"who joins in a rest is refused by the looks before it", "branch/replica/collect.go",
+		"\tw.setJoined(c.look)\n\tc.members", "\tif c.restsUntil == 0 {\n\t\tw.setJoined(c.look)\n\t}\n\tc.members", "faults",
+	},
+	{
+		"a query waits for a rest to end", "branch/replica/collect.go",
+		"if w.query != nil && c.restsUntil != 0 {", "if w.query != nil && c.restsUntil < 0 {", "22_rest",
+	},
+	{
+		"a collect rests while it holds the account", "branch/replica/collect.go",
+		"!c.unsettled && !c.hold && ", "!c.unsettled && ", "22_rest",
+	},
+	{
+		"a look after a rest holds the account", "branch/replica/collect.go",
+		"c.hold, c.restsUntil = c.unsettled && !c.hold, 0", "c.hold, c.restsUntil = c.look > 2 && !c.hold, 0", "22_rest",
 	},
 	{
 		"refused by this view alone", "branch/replica/claim.go",
@@ -112,7 +144,7 @@ var mutations = []mutation{
 		"(len(q.waiting) > 0 || r.now < q.heldUntil)", "len(q.waiting) > 0", "14_hold",
 	},
 	{
-		"a hold is never released", "branch/replica/collect.go",
+		"a hold is never released", "branch/replica/look.go",
 		"r.now+r.cfg.PeerTimeout/2", "r.now+1_000_000_000", "faults",
 	},
 	{
@@ -228,7 +260,7 @@ var mutations = []mutation{
 		" && e.Operations.SameAs(o.Operations)", "", "faults",
 	},
 	{
-		"what is promised to a bulk is granted away", "branch/replica/claim.go",
+		"what is promised to a bulk is granted away", "branch/replica/grant.go",
 		"max(0, escrow-r.promisedBefore(c.Account, c.Ticket))", "escrow", "20_two_lists",
 	},
 	{

@@ -1,0 +1,55 @@
+package branch
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"passbook/branch/ledger"
+	"passbook/branch/replica"
+)
+
+// A grant is as much work as a write, so a claim goes with those that are held.
+func TestAClaimWaitsAsWritesDo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHolding(t)
+		answered := make(chan error, 1)
+		go func() {
+			_, err := h.loop.serve(t.Context(), h.loop.postWrite, func(id uint64) replica.Message {
+				return replica.Message{From: 2, To: 1, Claim: &replica.Claim{ID: id, Account: ledger.SharedAccount, Amount: 1, Ticket: replica.Ticket{Clock: 9, Branch: 2}}}
+			})
+			answered <- err
+		}()
+		synctest.Wait()
+		h.write()
+		h.step()
+		h.wantEntries(2)
+		h.ack(2)
+		h.step()
+		h.wantEntries(4)
+		if err := <-answered; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A withdrawal that has waited for escrow makes a batch when that comes, and what
+// is held goes with it.
+func TestAWriteGoesWithABatchThatIsMadeAnyway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHolding(t)
+		h.loop.post(func() {
+			h.loop.replica.Submit(replica.Operation{ID: 8, Entry: ledger.Entry{Kind: ledger.Withdrawal, Account: ledger.SharedAccount, Amount: 40}, Acknowledge: replica.Local, Deadline: 60_000})
+		})
+		h.write()
+		h.step()
+		h.wantEntries(2)
+		grant := ledger.NewSealed(&ledger.Batch{Branch: 2, Epoch: 1, FirstSequence: 1, Entries: []ledger.Entry{
+			{Sequence: 1, Clock: 9, Kind: ledger.Grant, Account: ledger.SharedAccount, ToBranch: 1, Amount: 30},
+		}})
+		h.loop.post(func() {
+			h.loop.replica.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Batches: []*ledger.Sealed{grant}}})
+		})
+		h.step()
+		h.wantEntries(4)
+	})
+}

@@ -1,0 +1,74 @@
+package replica
+
+import (
+	"slices"
+
+	"passbook/branch/ledger"
+)
+
+// This is the side of a claim that is asked.
+
+// receiveClaim queues a peer's claim. A new claim of a peer replaces its old
+// one for the account, which is answered with nothing.
+func (r *Replica) receiveClaim(p *peer, c *Claim) {
+	if c.Amount <= 0 || r.recovery.state != Serving || c.Account == "" || c.Ticket.Clock > ledger.MaxClock {
+		r.send(p, Message{ClaimAnswer: &ClaimAnswer{ID: c.ID, Sequence: r.head(r.self)}})
+		return
+	}
+	r.clock = max(r.clock, c.Ticket.Clock)
+	r.claimed(p, c.Account, c.Amount)
+	q := r.queueOf(c.Account)
+	for k := range q.claims {
+		if old := q.claims[k]; old.peer == p {
+			r.answerClaim(p, &old.claim, 0)
+			q.claims = slices.Delete(q.claims, k, k+1)
+			break
+		}
+	}
+	k, _ := slices.BinarySearchFunc(q.claims, c.Ticket, func(a peerClaim, t Ticket) int { return compareTickets(a.claim.Ticket, t) })
+	q.claims = slices.Insert(q.claims, k, peerClaim{peer: p, claim: *c})
+}
+
+// grant answers a claim with what is asked for, as far as it is here and not
+// promised to older bulks, and half of what remains on top if nobody waits
+// here, so that a hot account is not claimed for each operation; or a part of it
+// where it is known who spends how much.
+func (r *Replica) grant(p *peer, c *Claim) {
+	escrow := r.ledger.Escrow(c.Account, r.self)
+	amount := min(c.Amount, max(0, escrow-r.promisedBefore(c.Account, c.Ticket)))
+	if q := r.queues[c.Account]; q == nil || len(q.waiting) == 0 && len(q.claims) == 0 && len(q.promised) == 0 {
+		if d := r.demands.of[c.Account]; d != nil && d.again {
+			amount += r.onTop(c.Account, d, p.index, amount)
+		} else {
+			amount += (escrow - amount) / 2
+		}
+	}
+	if amount > 0 {
+		r.post(ledger.Entry{Kind: ledger.Grant, Account: c.Account, ToBranch: p.branch, Amount: amount})
+	}
+	r.answerClaim(p, c, amount)
+}
+
+func (r *Replica) answerClaim(p *peer, c *Claim, granted ledger.Amount) {
+	r.send(p, Message{ClaimAnswer: &ClaimAnswer{
+		ID: c.ID, Granted: granted, Sequence: r.head(r.self), Escrow: r.ledger.Escrow(c.Account, r.self),
+	}})
+}
+
+// dropClaims forgets the claims of a peer that is gone: what was granted to it
+// would only be stuck there.
+func (r *Replica) dropClaims(b ledger.BranchID) {
+	for _, name := range sortedKeys(r.queues) {
+		q := r.queues[name]
+		q.claims = slices.DeleteFunc(q.claims, func(c peerClaim) bool {
+			if c.peer.branch == b {
+				r.answerClaim(c.peer, &c.claim, 0)
+			}
+			return c.peer.branch == b
+		})
+		if q.heldBy == b && q.heldUntil > 0 {
+			q.heldUntil = r.now
+		}
+		r.touchAccount(name)
+	}
+}
