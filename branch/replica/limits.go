@@ -62,5 +62,5 @@ const (
 	lookRetry Millis = 250
 	// lookPause is how long a double collect rests that has refused several
 	// withdrawals at once.
-	lookPause Millis = 20
+	lookPause Millis = 10
 )
