@@ -15,6 +15,8 @@ import (
 const (
 	maxPendingBytes = 256 << 10
 	pendingFor      = 10 * time.Millisecond
+	// maxKeptAccounts bounds the accounts whose states' memory is kept.
+	maxKeptAccounts = 64
 )
 
 // Commit writes all of c or nothing. When c.Sync is set it returns once c and
@@ -90,7 +92,7 @@ func (j *Journal) finish(how *pebble.WriteOptions) error {
 		w.set(appendHeadKey(w.key[:0], h.Branch), appendHead(w.value[:0], h.Head))
 	}
 	for i := range w.accounts {
-		w.set(appendAccountKey(w.key[:0], w.accounts[i].Name), appendAccount(w.value[:0], w.accounts[i]))
+		w.set(appendAccountKey(w.key[:0], w.accounts[i].Name), appendAccount(w.value[:0], &w.accounts[i]))
 	}
 	// The state is written each time, so that a commit of nothing is not empty:
 	// Pebble would not sync that.
@@ -181,7 +183,7 @@ type writer struct {
 	state        state
 	// heads and accounts are as the last commit that changed them has them.
 	heads     []ledger.BranchHead
-	accounts  []*ledger.AccountState
+	accounts  []ledger.AccountState
 	accountAt map[string]int
 	// requests are the request ids in out.
 	requests map[string]bool
@@ -198,6 +200,9 @@ func (w *writer) begin(j *Journal) {
 		w.ends = append(w.ends, j.visible.heads[i].Load())
 	}
 	w.heads, w.accounts = w.heads[:0], w.accounts[:0]
+	if cap(w.accounts) > maxKeptAccounts {
+		w.accounts = nil
+	}
 	if w.requests == nil {
 		w.requests, w.accountAt = map[string]bool{}, map[string]int{}
 	}
@@ -205,14 +210,18 @@ func (w *writer) begin(j *Journal) {
 	clear(w.accountAt)
 }
 
-// addAccount keeps the state of an account, in the place of an earlier one.
+// addAccount keeps a copy of the state of an account, in the place of an earlier
+// one.
 func (w *writer) addAccount(a *ledger.AccountState) {
-	if at, ok := w.accountAt[a.Name]; ok {
-		w.accounts[at] = a
-		return
+	at, ok := w.accountAt[a.Name]
+	if !ok {
+		at = len(w.accounts)
+		w.accountAt[a.Name] = at
+		w.accounts = slices.Grow(w.accounts, 1)[:at+1] // with the memory of an earlier one
 	}
-	w.accountAt[a.Name] = len(w.accounts)
-	w.accounts = append(w.accounts, a)
+	s := &w.accounts[at]
+	s.Name = a.Name
+	s.Escrow, s.Paid, s.Last = append(s.Escrow[:0], a.Escrow...), append(s.Paid[:0], a.Paid...), append(s.Last[:0], a.Last...)
 }
 
 // set adds a key and its value, and keeps their memory for the next.

@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"passbook/branch/journal"
+	"passbook/branch/ledger"
 )
 
 // What commits gather that need no sync is written when it is large, also if
@@ -48,5 +49,22 @@ func TestGatheredCommitsAreWrittenSoon(t *testing.T) {
 			}
 			b.close()
 		})
+	}
+}
+
+// What a commit has lasts only until the ledger's next, and what is gathered
+// longer.
+func TestWhatIsGatheredIsKept(t *testing.T) {
+	fs := vfs.NewMem()
+	b := openWith(t, journal.Options{FS: fs, Patient: true})
+	b.writeUnsynced(1, deposit("savings", 7))
+	b.writeUnsynced(1, deposit("travel", 5))
+	b.writeUnsynced(1, deposit("savings", 2))
+	b.close()
+	again := openWith(t, journal.Options{FS: fs})
+	for account, want := range map[string]ledger.Amount{"savings": 9, "travel": 5} {
+		if got := again.Ledger.Balance(account); got != want {
+			t.Errorf("after a restart %s has %d, want %d", account, got, want)
+		}
 	}
 }

@@ -4,7 +4,8 @@ package ledger
 type Commit struct {
 	// Batches are those applied since the last commit, in that order.
 	Batches []StoredBatch
-	// Accounts are the accounts that they changed, as they are now.
+	// Accounts are the accounts that they changed, as they are now: what
+	// [Ledger.TakeTouched] returns, which lasts only until the ledger's next.
 	Accounts []AccountState
 	// Heads are the journals that they extended, as they are now.
 	Heads []BranchHead

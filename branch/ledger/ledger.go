@@ -21,6 +21,8 @@ type Ledger struct {
 	// touched are the accounts changed since TakeTouched, in order of their
 	// first change.
 	touched []*account
+	// taken is memory for their states.
+	taken taken
 	// clock is the largest Lamport time of any entry posted.
 	clock uint64
 	undo  []undo

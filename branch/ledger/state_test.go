@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"errors"
 	"iter"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -36,7 +37,8 @@ func TestRestore(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, a := range first.TakeTouched() {
-			disk[a.Name] = a
+			// What is taken lasts until more is.
+			disk[a.Name] = ledger.AccountState{Name: a.Name, Escrow: slices.Clone(a.Escrow), Paid: slices.Clone(a.Paid), Last: slices.Clone(a.Last)}
 		}
 	}
 	second := newLedger(t, 20, 1, 2)
@@ -105,5 +107,27 @@ func TestRestoreStopsAtAnError(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, viewOf(l)); diff != "" {
 		t.Errorf("the ledger changed: %s", diff)
+	}
+}
+
+// The memory of the states is used again, and nothing of what was there before
+// shows.
+func TestTakeTouchedUsesItsMemoryAgain(t *testing.T) {
+	l := newLedger(t, 20, 1, 2)
+	post := func(s *ledger.Sealed) []ledger.AccountState {
+		t.Helper()
+		if _, err := l.PostBatch(s); err != nil {
+			t.Fatal(err)
+		}
+		return l.TakeTouched()
+	}
+	first := post(seal(2, deposit(1, "a", 1), deposit(2, "b", 1)))
+	second := post(seal(1, deposit(1, "c", 4)))
+	want := []ledger.AccountState{{Name: "c", Escrow: []ledger.Amount{4, 0}, Paid: []ledger.Amount{4, 0}, Last: []uint64{1, 0}}}
+	if diff := cmp.Diff(want, second); diff != "" {
+		t.Error(diff)
+	}
+	if &first[0] != &second[0] {
+		t.Error("the memory is not used again")
 	}
 }

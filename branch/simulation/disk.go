@@ -97,10 +97,21 @@ func (d *Disk) Commit(c *ledger.Commit) {
 			}
 		}
 	}
-	d.tail = append(d.tail, c)
+	d.tail = append(d.tail, keep(c))
 	if c.Sync {
 		d.sync()
 	}
+}
+
+// keep returns a commit that lasts: the states of accounts are the ledger's.
+func keep(c *ledger.Commit) *ledger.Commit {
+	kept := *c
+	kept.Accounts = slices.Clone(c.Accounts)
+	for i := range kept.Accounts {
+		a := &kept.Accounts[i]
+		a.Escrow, a.Paid, a.Last = slices.Clone(a.Escrow), slices.Clone(a.Paid), slices.Clone(a.Last)
+	}
+	return &kept
 }
 
 func (d *Disk) sync() {
