@@ -38,6 +38,15 @@ func (l *loop) mustHold() bool {
 	return len(l.writes) > 0 && len(l.writes) < l.fullAt && time.Now().Before(l.heldUntil())
 }
 
+// noteSent remembers a synced commit, whose own batch goes to the peers now. If
+// none can be reached it has arrived where it can.
+func (l *loop) noteSent(c *ledger.Commit) {
+	l.committedAt, l.arrivedAt, l.crowd = time.Now(), time.Time{}, l.writesIn(c)
+	if !l.replica.Propagating() {
+		l.arrivedAt, l.fullAt = l.committedAt, 0
+	}
+}
+
 // heldUntil is until when writes are held if nothing else happens.
 func (l *loop) heldUntil() time.Time {
 	until := l.committedAt.Add(maxHold)
@@ -50,7 +59,8 @@ func (l *loop) heldUntil() time.Time {
 	return until
 }
 
-// writesIn counts the customers' writes of a commit.
+// writesIn counts the customers' writes of a commit. A list is none, since it is
+// large enough to be a batch of its own.
 func (l *loop) writesIn(c *ledger.Commit) int {
 	n := 0
 	for _, b := range c.Batches {
@@ -58,7 +68,7 @@ func (l *loop) writesIn(c *ledger.Commit) int {
 			continue
 		}
 		for i := range b.Batch.Entries {
-			if b.Batch.Entries[i].Kind != ledger.Grant {
+			if kind := b.Batch.Entries[i].Kind; kind != ledger.Grant && kind != ledger.Bulk {
 				n++
 			}
 		}

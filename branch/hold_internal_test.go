@@ -130,8 +130,24 @@ func TestTheCrowdIsNotWaitedForForLong(t *testing.T) {
 	})
 }
 
-// Grants are made for peers, who are no customers to wait for.
-func TestGrantsAreNoCrowd(t *testing.T) {
+// Nor is there a crowd to wait for where no peer can be reached.
+func TestABranchAloneDoesNotHoldWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHolding(t)
+		h.loop.post(func() { h.loop.replica.LinkDown(2) })
+		h.write()
+		h.step()
+		h.wantEntries(3)
+		time.Sleep(maxHold / 10)
+		h.write()
+		h.step()
+		h.wantEntries(4)
+	})
+}
+
+// Grants are made for peers, who are no customers to wait for, and lists are
+// batches by themselves.
+func TestGrantsAndListsAreNoCrowd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHolding(t)
 		own := func(kind ledger.Kind) ledger.StoredBatch {
@@ -139,7 +155,7 @@ func TestGrantsAreNoCrowd(t *testing.T) {
 		}
 		peers := own(ledger.Deposit)
 		peers.Batch.Branch = 2
-		c := &ledger.Commit{Batches: []ledger.StoredBatch{own(ledger.Deposit), peers, own(ledger.Grant), own(ledger.Withdrawal)}}
+		c := &ledger.Commit{Batches: []ledger.StoredBatch{own(ledger.Deposit), peers, own(ledger.Grant), own(ledger.Bulk), own(ledger.Withdrawal)}}
 		if got := h.loop.writesIn(c); got != 2 {
 			t.Errorf("%d customers' writes are counted, want 2", got)
 		}

@@ -186,7 +186,7 @@ func (l *loop) step() error {
 			return fmt.Errorf("write journal: %w", err)
 		}
 		if ready.Commit.Sync {
-			l.committedAt, l.arrivedAt, l.crowd = time.Now(), time.Time{}, l.writesIn(ready.Commit)
+			l.noteSent(ready.Commit)
 		}
 	}
 	l.replica.Advance()
