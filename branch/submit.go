@@ -48,7 +48,7 @@ type submitStream struct {
 	branch *Branch
 	// taken are those that are not answered.
 	taken chan submission
-	// inHand counts those that are let in by the gate.
+	// inHand counts those that are let in by the gate and have no answer yet.
 	inHand atomic.Int64
 	// idleSince is when it last took or answered a list, as time since 1970.
 	idleSince atomic.Int64
@@ -81,6 +81,7 @@ func (s *submitStream) take(ctx context.Context, receive func() (*bankv1.SubmitR
 		close(s.taken)
 		<-s.answered
 		for l := range s.taken {
+			s.rest()
 			s.leave(l)
 		}
 	}()
@@ -101,6 +102,7 @@ func (s *submitStream) take(ctx context.Context, receive func() (*bankv1.SubmitR
 		select {
 		case s.taken <- l:
 		case <-s.answered:
+			s.rest()
 			s.leave(l)
 			return
 		}
@@ -140,7 +142,9 @@ func (s *submitStream) answer(ctx context.Context, ended <-chan error, send func
 			if !ok {
 				return s.endOf(ended)
 			}
-			err := send(s.branch.answerList(ctx, &l))
+			answer := s.branch.answerList(ctx, &l)
+			s.rest() // before the customer knows, who may count on it
+			err := send(answer)
 			s.leave(l)
 			if err != nil {
 				return err
@@ -183,6 +187,12 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
+// rest notes that a list has its answer.
+func (s *submitStream) rest() {
+	s.idleSince.Store(time.Now().UnixNano())
+	s.inHand.Add(-1)
+}
+
 // leave forgets a list. As long as the loop has it, what it takes is counted.
 func (s *submitStream) leave(l submission) {
 	b := s.branch
@@ -194,8 +204,6 @@ func (s *submitStream) leave(l submission) {
 		give()
 	}
 	b.gate.leave()
-	s.idleSince.Store(time.Now().UnixNano())
-	s.inHand.Add(-1)
 }
 
 // answerList waits for what becomes of a list.
