@@ -17,13 +17,16 @@
 // Where to find what:
 //
 //	branch.go     Open and Serve: what starts, and in which order it stops
-//	loop.go       the loop, and how handlers call it
+//	loop.go       the loop, and how handlers call it; hold.go: which writes
+//	              wait so that a batch has many
 //	customers.go  bank.v1.BranchService; course.go: the course's bank.Bank
-//	watch.go      Watch; watch_branch.go, watch_bank.go, watch_reports.go: what is reported and
-//	              what is made of it; watch_health.go, watch_headline.go: the
-//	              verdicts
+//	submit.go     its lists of operations; submits.go: how many streams of them
+//	watch.go      Watch; watch_branch.go: what is reported; watch_bank.go,
+//	              watch_reports.go: what is made of it; watch_health.go,
+//	              watch_headline.go: the verdicts
 //	peers.go      bank.v1.PeerService and the calls to it
-//	link.go       the links between branches: dialing, sending, receiving
+//	link.go       the links between branches: dialing, sending, receiving;
+//	              gather.go: what goes as one message
 //	memory*.go    the calls between branches of one process
 //	server.go     one port: Connect, gRPC, gRPC-Web, health, reflection
 //	connections.go, requests.go, openings.go

@@ -1,10 +1,6 @@
 package branch
 
-import (
-	"slices"
-
-	"passbook/branch/replica"
-)
+import "passbook/branch/replica"
 
 // maxGathered bounds the batches of frames that are sent as one. One frame may
 // have more.
@@ -14,17 +10,19 @@ const maxGathered = 256 << 10
 // returns how many those are. A message costs both ends more than what is in
 // it, and the acks of a peer's batch are often due when an own batch is.
 func gather(frames []*replica.Frame) (*replica.Frame, int) {
-	first, n := frames[0], 1
-	size := batchBytes(first)
-	for n < len(frames) && canJoin(first, frames[n]) {
-		next := frames[n]
-		if size += batchBytes(next); size > maxGathered {
+	if len(frames) == 1 || !canJoin(frames[0], frames[1]) {
+		return frames[0], 1
+	}
+	all, n, size := &replica.Frame{}, 0, 0
+	for _, next := range frames {
+		size += batchBytes(next)
+		if !canJoin(all, next) || n > 0 && size > maxGathered {
 			break
 		}
-		first = join(first, next)
+		join(all, next)
 		n++
 	}
-	return first, n
+	return all, n
 }
 
 // batchBytes is the size of the batches in a frame.
@@ -42,18 +40,14 @@ func canJoin(first, next *replica.Frame) bool {
 	return first.Hello == nil && next.Hello == nil && (len(first.Wants) == 0 || len(next.Wants) == 0)
 }
 
-// join returns a frame with what is in two: the batches in their order, and
-// the later ack, which says all that the earlier one does. A wish for a sync
-// then also covers the batches that follow it.
-func join(first, next *replica.Frame) *replica.Frame {
-	f := &replica.Frame{
-		Batches: slices.Concat(first.Batches, next.Batches),
-		Ack:     first.Ack,
-		Wants:   slices.Concat(first.Wants, next.Wants),
-		Sync:    first.Sync || next.Sync,
-	}
+// join adds what is in the next frame: the batches in their order, and the later
+// ack, which says all that the earlier one does. A wish for a sync then also
+// covers the batches that follow it.
+func join(all, next *replica.Frame) {
+	all.Batches = append(all.Batches, next.Batches...)
+	all.Wants = append(all.Wants, next.Wants...)
+	all.Sync = all.Sync || next.Sync
 	if a := next.Ack; a != nil {
-		f.Ack = &replica.Ack{Applied: a.Applied, Synced: a.Synced, Forked: a.Forked || first.Ack != nil && first.Ack.Forked}
+		all.Ack = &replica.Ack{Applied: a.Applied, Synced: a.Synced, Forked: a.Forked || all.Ack != nil && all.Ack.Forked}
 	}
-	return f
 }

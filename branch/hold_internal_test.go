@@ -66,16 +66,23 @@ func TestAWriteWaitsForTheBatchBeforeIt(t *testing.T) {
 	})
 }
 
+// wantHeldFor steps until the one write that is held may go, after the two
+// entries of the first batch.
+func (h *holding) wantHeldFor(d time.Duration) {
+	h.t.Helper()
+	time.Sleep(d - 1)
+	h.step()
+	h.wantEntries(2)
+	time.Sleep(time.Nanosecond)
+	h.step()
+	h.wantEntries(3)
+}
+
 func TestAWriteDoesNotWaitForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHolding(t)
 		h.write()
-		time.Sleep(maxHold - 1)
-		h.step()
-		h.wantEntries(2)
-		time.Sleep(time.Nanosecond)
-		h.step()
-		h.wantEntries(3)
+		h.wantHeldFor(maxHold)
 	})
 }
 
@@ -90,12 +97,7 @@ func TestAWriteWaitsForTheOthersOfTheCrowd(t *testing.T) {
 			h.wantEntries(4)
 		},
 		"who don't come": func(h *holding) {
-			time.Sleep(crowdPatience*took - 1)
-			h.step()
-			h.wantEntries(2)
-			time.Sleep(time.Nanosecond)
-			h.step()
-			h.wantEntries(3)
+			h.wantHeldFor(crowdPatience * took)
 		},
 	}
 	for name, then := range tests {
@@ -121,12 +123,7 @@ func TestTheCrowdIsNotWaitedForForLong(t *testing.T) {
 		h.ack(2)
 		h.write()
 		h.step()
-		time.Sleep(maxHold/2 - 1)
-		h.step()
-		h.wantEntries(2)
-		time.Sleep(time.Nanosecond)
-		h.step()
-		h.wantEntries(3)
+		h.wantHeldFor(maxHold / 2)
 	})
 }
 

@@ -50,7 +50,8 @@ type submitStream struct {
 	taken chan submission
 	// inHand counts those that are let in by the gate and have no answer yet.
 	inHand atomic.Int64
-	// idleSince is when it last took or answered a list, as time since 1970.
+	// idleSince is when it was let in, or a list last had its answer, as
+	// nanoseconds since 1970.
 	idleSince atomic.Int64
 	// evicted is closed when it has to give way to another stream, answered
 	// when nobody answers any more.

@@ -51,6 +51,18 @@ func benchmarkCommit(b *testing.B, size, accounts int, sync bool) {
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "entries/s")
 }
 
+// fill writes batches of a thousand entries.
+func (b *branch) fill(batches int, entry func() ledger.Entry) {
+	b.t.Helper()
+	for range batches {
+		entries := make([]ledger.Entry, 1000)
+		for i := range entries {
+			entries[i] = entry()
+		}
+		b.write(1, entries...)
+	}
+}
+
 // BenchmarkOpen measures how fast a journal opens that has many entries and
 // one account.
 func BenchmarkOpen(b *testing.B) {
@@ -62,13 +74,7 @@ func BenchmarkOpen(b *testing.B) {
 				b.Fatal(err)
 			}
 			br := &branch{Journal: j, State: s, t: b}
-			for range batches {
-				entries := make([]ledger.Entry, 1000)
-				for i := range entries {
-					entries[i] = deposit("a", 1)
-				}
-				br.write(1, entries...)
-			}
+			br.fill(batches, func() ledger.Entry { return deposit("a", 1) })
 			br.close()
 			for b.Loop() {
 				j, _, err := journal.Open(dir, bank, journal.Options{})
@@ -93,13 +99,7 @@ func BenchmarkNewRequests(b *testing.B) {
 			b.Fatal(err)
 		}
 		br := &branch{Journal: j, State: s, t: b}
-		for range batches {
-			entries := make([]ledger.Entry, 1000)
-			for i := range entries {
-				entries[i] = withID(fmt.Sprintf("%016x", rand.Uint64()), deposit("a", 1))
-			}
-			br.write(1, entries...)
-		}
+		br.fill(batches, func() ledger.Entry { return withID(fmt.Sprintf("%016x", rand.Uint64()), deposit("a", 1)) })
 		for _, together := range []int{1, 100} {
 			b.Run(fmt.Sprintf("entries=%d/together=%d", 1000*batches, together), func(b *testing.B) {
 				ids := make([]string, together)

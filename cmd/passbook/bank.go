@@ -104,8 +104,10 @@ func openBank(o bankOptions) (*bank, error) {
 	if os.Getenv("GOGC") == "" && len(o.ids) <= fewBranches {
 		_ = ballast()
 	}
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(o.processors(runtime.GOMAXPROCS(0)))
+	// Set only if it is less: from then on Go follows no change of the machine.
+	all := runtime.GOMAXPROCS(0)
+	if share := o.processors(all); share < all && os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(share)
 	}
 	b := &bank{network: o.network, configs: map[uint32]branch.Config{}, running: map[uint32]*runningBranch{}, ended: make(chan struct{})}
 	configs := o.configs(listeners)
