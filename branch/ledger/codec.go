@@ -1,11 +1,6 @@
 package ledger
 
 import (
-	"fmt"
-	"math"
-	"slices"
-	"unicode/utf8"
-
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -123,194 +118,96 @@ func appendBytes(out []byte, field protowire.Number, b []byte) []byte {
 // one batch.
 func decodeBatch(in []byte) (*Batch, error) {
 	b := &Batch{}
-	err := eachField(in, func(f field) error {
-		switch f.number {
+	r := reader{in: in, repeated: 1<<batchEntries | 1<<batchAfter}
+	for r.next() {
+		switch r.number {
 		case batchBranch:
-			return f.branch(&b.Branch)
+			r.branch(&b.Branch)
 		case batchEpoch:
-			return f.uint(&b.Epoch)
+			r.uint(&b.Epoch)
 		case batchFirstSequence:
-			return f.uint(&b.FirstSequence)
+			r.uint(&b.FirstSequence)
 		case batchEntries:
 			if len(b.Entries) == MaxBatchEntries {
-				return ErrBatchSize
+				return nil, ErrBatchSize
 			}
 			b.Entries = append(b.Entries, Entry{})
-			return f.message(func(in []byte) error { return decodeEntry(in, &b.Entries[len(b.Entries)-1]) })
+			r.decoded(decodeEntry(r.message(), &b.Entries[len(b.Entries)-1]))
 		case batchAfter:
+			if b.After == nil { // with memory for as many of this length as there may be
+				b.After = make([]Position, 0, 1+(len(r.in)-r.at)/(2+len(r.bytes())))
+			}
 			b.After = append(b.After, Position{})
-			return f.message(func(in []byte) error { return decodePosition(in, &b.After[len(b.After)-1]) })
+			r.decoded(decodePosition(r.message(), &b.After[len(b.After)-1]))
 		case batchPrevHash:
-			return f.hash(&b.PrevHash)
+			r.hash(&b.PrevHash)
+		default:
+			r.unknown("batch")
 		}
-		return f.unknown("batch")
-	}, batchEntries, batchAfter)
-	return b, err
+	}
+	return b, r.err
 }
 
 func decodeEntry(in []byte, e *Entry) error {
-	return eachField(in, func(f field) error {
+	r := reader{in: in}
+	for r.next() {
 		switch {
-		case f.number == entrySequence:
-			return f.uint(&e.Sequence)
-		case f.number == entryClock:
-			return f.uint(&e.Clock)
-		case f.number == entryRecordedAt:
-			return f.int(&e.RecordedAt)
-		case f.number == entryCustomerID:
-			return f.int(&e.CustomerID)
-		case f.number == entryRequestID:
-			return f.text(&e.RequestID)
-		case f.number >= entryDeposit && f.number <= entryBulk && e.Kind == 0:
-			e.Kind = Deposit + Kind(f.number-entryDeposit)
+		case r.number == entrySequence:
+			r.uint(&e.Sequence)
+		case r.number == entryClock:
+			r.uint(&e.Clock)
+		case r.number == entryRecordedAt:
+			r.int(&e.RecordedAt)
+		case r.number == entryCustomerID:
+			r.int(&e.CustomerID)
+		case r.number == entryRequestID:
+			r.text(&e.RequestID)
+		case r.number >= entryDeposit && r.number <= entryBulk && e.Kind == 0:
+			e.Kind = Deposit + Kind(r.number-entryDeposit)
 			if e.Kind == Bulk {
 				e.Operations = &Operations{}
-				return f.message(e.Operations.decode)
+				r.decoded(e.Operations.decode(r.message()))
+			} else {
+				r.decoded(decodeFact(r.message(), e))
 			}
-			return f.message(func(in []byte) error { return decodeFact(in, e) })
+		default:
+			r.unknown("entry")
 		}
-		return f.unknown("entry")
-	})
+	}
+	return r.err
 }
 
 func decodeFact(in []byte, e *Entry) error {
-	return eachField(in, func(f field) error {
-		third := e.Kind == Transfer || e.Kind == Grant
+	third := e.Kind == Transfer || e.Kind == Grant
+	r := reader{in: in}
+	for r.next() {
 		switch {
-		case f.number == factAccount:
-			return f.text(&e.Account)
-		case f.number == factSecond && e.Kind == Transfer:
-			return f.text(&e.ToAccount)
-		case f.number == factSecond && e.Kind == Grant:
-			return f.branch(&e.ToBranch)
-		case f.number == factSecond && !third, f.number == factThird && third:
-			return f.int((*int64)(&e.Amount))
+		case r.number == factAccount:
+			r.text(&e.Account)
+		case r.number == factSecond && e.Kind == Transfer:
+			r.text(&e.ToAccount)
+		case r.number == factSecond && e.Kind == Grant:
+			r.branch(&e.ToBranch)
+		case r.number == factSecond && !third, r.number == factThird && third:
+			r.int((*int64)(&e.Amount))
+		default:
+			r.unknown(e.Kind.String())
 		}
-		return f.unknown(e.Kind.String())
-	})
+	}
+	return r.err
 }
 
 func decodePosition(in []byte, p *Position) error {
-	return eachField(in, func(f field) error {
-		switch f.number {
+	r := reader{in: in}
+	for r.next() {
+		switch r.number {
 		case positionBranch:
-			return f.branch(&p.Branch)
+			r.branch(&p.Branch)
 		case positionSequence:
-			return f.uint(&p.Sequence)
-		}
-		return f.unknown("position")
-	})
-}
-
-// field is one field of a message: a varint or a run of bytes.
-type field struct {
-	number protowire.Number
-	wire   protowire.Type
-	varint uint64
-	bytes  []byte
-}
-
-func (f field) uint(to *uint64) error {
-	if f.wire != protowire.VarintType || f.varint == 0 {
-		return fmt.Errorf("%w: field %d is no number but 0", ErrBatchFormat, f.number)
-	}
-	*to = f.varint
-	return nil
-}
-
-func (f field) int(to *int64) error {
-	var v uint64
-	err := f.uint(&v)
-	*to = int64(v)
-	return err
-}
-
-func (f field) branch(to *BranchID) error {
-	var v uint64
-	if err := f.uint(&v); err != nil {
-		return err
-	}
-	if v > math.MaxUint32 {
-		return fmt.Errorf("%w: branch id %d is too large", ErrBatchFormat, v)
-	}
-	*to = BranchID(v)
-	return nil
-}
-
-func (f field) text(to *string) error {
-	if f.wire != protowire.BytesType || len(f.bytes) == 0 || !utf8.Valid(f.bytes) {
-		return fmt.Errorf("%w: field %d is no text in UTF-8", ErrBatchFormat, f.number)
-	}
-	*to = string(f.bytes)
-	return nil
-}
-
-func (f field) hash(to *Hash) error {
-	if f.wire != protowire.BytesType || len(f.bytes) != len(to) {
-		return fmt.Errorf("%w: field %d is no hash", ErrBatchFormat, f.number)
-	}
-	copy(to[:], f.bytes)
-	if *to == (Hash{}) {
-		return fmt.Errorf("%w: field %d is a hash of zeros", ErrBatchFormat, f.number)
-	}
-	return nil
-}
-
-func (f field) message(decode func([]byte) error) error {
-	if f.wire != protowire.BytesType {
-		return fmt.Errorf("%w: field %d is no message", ErrBatchFormat, f.number)
-	}
-	return decode(f.bytes)
-}
-
-func (f field) unknown(where string) error {
-	return fmt.Errorf("%w: unexpected field %d in a %s", ErrBatchFormat, f.number, where)
-}
-
-// eachField calls visit for every field of an encoded message, in order. It
-// refuses fields out of order, fields twice that are not repeated ones, wire
-// types other than varint and bytes, and numbers in more bytes than they need.
-func eachField(in []byte, visit func(field) error, repeated ...protowire.Number) error {
-	var last protowire.Number
-	for len(in) > 0 {
-		f, n, err := consumeField(in)
-		if err != nil {
-			return err
-		}
-		if f.number < last || f.number == last && !slices.Contains(repeated, last) {
-			return fmt.Errorf("%w: field %d after field %d", ErrBatchFormat, f.number, last)
-		}
-		in, last = in[n:], f.number
-		if err := visit(f); err != nil {
-			return err
+			r.uint(&p.Sequence)
+		default:
+			r.unknown("position")
 		}
 	}
-	return nil
-}
-
-// consumeField returns the first field of an encoded message and its length.
-func consumeField(in []byte) (field, int, error) {
-	number, wire, tag := protowire.ConsumeTag(in)
-	if tag < 0 {
-		return field{}, 0, fmt.Errorf("%w: %w", ErrBatchFormat, protowire.ParseError(tag))
-	}
-	f := field{number: number, wire: wire}
-	var n, shortest int
-	switch wire {
-	case protowire.VarintType:
-		f.varint, n = protowire.ConsumeVarint(in[tag:])
-		shortest = protowire.SizeVarint(f.varint)
-	case protowire.BytesType:
-		f.bytes, n = protowire.ConsumeBytes(in[tag:])
-		shortest = protowire.SizeBytes(len(f.bytes))
-	default:
-		return field{}, 0, fmt.Errorf("%w: wire type %d", ErrBatchFormat, wire)
-	}
-	switch {
-	case n < 0:
-		return field{}, 0, fmt.Errorf("%w: %w", ErrBatchFormat, protowire.ParseError(n))
-	case n != shortest || tag != protowire.SizeTag(number):
-		return field{}, 0, fmt.Errorf("%w: field %d has a number in more bytes than it needs", ErrBatchFormat, number)
-	}
-	return f, tag + n, nil
+	return r.err
 }

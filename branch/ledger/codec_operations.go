@@ -48,37 +48,38 @@ func appendColumn[T uint32 | Amount](out []byte, field protowire.Number, column 
 
 // decode takes the canonical form of bank.v1.Bulk only.
 func (o *Operations) decode(in []byte) error {
-	err := eachField(in, func(f field) error {
-		switch f.number {
+	r := reader{in: in, repeated: 1 << bulkAccounts}
+	for r.next() {
+		switch r.number {
 		case bulkAccounts:
 			if len(o.Accounts) == 2*MaxOperations {
 				return fmt.Errorf("%w: %w", ErrBatchFormat, badOperations("it names too many accounts"))
 			}
 			o.Accounts = append(o.Accounts, "")
-			return f.text(&o.Accounts[len(o.Accounts)-1])
+			r.text(&o.Accounts[len(o.Accounts)-1])
 		case bulkFrom:
-			return decodeColumn(f, &o.From, math.MaxUint32)
+			decodeColumn(&r, &o.From, math.MaxUint32)
 		case bulkTo:
-			return decodeColumn(f, &o.To, math.MaxUint32)
+			decodeColumn(&r, &o.To, math.MaxUint32)
 		case bulkAmounts:
-			return decodeColumn(f, &o.Amounts, math.MaxInt64)
+			decodeColumn(&r, &o.Amounts, math.MaxInt64)
 		case bulkAllOrNone:
 			var one uint64
-			err := f.uint(&one)
+			r.uint(&one)
 			o.AllOrNone = one == 1
 			if one > 1 {
-				return fmt.Errorf("%w: %d is neither true nor false", ErrBatchFormat, one)
+				r.fail("%d is neither true nor false", one)
 			}
-			return err
 		case bulkInsufficient:
-			return decodeColumn(f, &o.Insufficient, math.MaxUint32)
+			decodeColumn(&r, &o.Insufficient, math.MaxUint32)
 		case bulkUnavailable:
-			return decodeColumn(f, &o.Unavailable, math.MaxUint32)
+			decodeColumn(&r, &o.Unavailable, math.MaxUint32)
+		default:
+			r.unknown("bulk")
 		}
-		return f.unknown("bulk")
-	}, bulkAccounts)
-	if err != nil {
-		return err
+	}
+	if r.err != nil {
+		return r.err
 	}
 	for _, column := range []*[]uint32{&o.From, &o.To} {
 		if *column == nil {
@@ -101,32 +102,34 @@ func allZero(column []uint32) bool {
 
 // decodeColumn reads a packed field of numbers up to most, each in as few
 // bytes as it needs.
-func decodeColumn[T uint32 | Amount](f field, to *[]T, most uint64) error {
-	if f.wire != protowire.BytesType || len(f.bytes) == 0 {
-		return fmt.Errorf("%w: field %d is no list of numbers", ErrBatchFormat, f.number)
+func decodeColumn[T uint32 | Amount](r *reader, to *[]T, most uint64) {
+	if r.wire != protowire.BytesType || r.from == r.at {
+		r.fail("field %d is no list of numbers", r.number)
+		return
 	}
 	// Each number ends with a byte below 0x80.
 	n := 0
-	for _, c := range f.bytes {
+	for _, c := range r.bytes() {
 		if c < 0x80 {
 			n++
 		}
 	}
 	if n > MaxOperations {
-		return fmt.Errorf("%w: %w", ErrBatchFormat, badOperations("it has more than %d", MaxOperations))
+		r.decoded(fmt.Errorf("%w: %w", ErrBatchFormat, badOperations("it has more than %d", MaxOperations)))
+		return
 	}
 	column := make([]T, 0, n)
-	for in := f.bytes; len(in) > 0; {
+	for in := r.bytes(); len(in) > 0; {
 		if c := in[0]; c < 0x80 {
 			column, in = append(column, T(c)), in[1:]
 			continue
 		}
 		v, size := binary.Uvarint(in)
 		if size <= 0 || size != protowire.SizeVarint(v) || v > most {
-			return fmt.Errorf("%w: field %d has a number that is malformed", ErrBatchFormat, f.number)
+			r.fail("field %d has a number that is malformed", r.number)
+			return
 		}
 		column, in = append(column, T(v)), in[size:]
 	}
 	*to = column
-	return nil
 }
