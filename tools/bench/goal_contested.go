@@ -22,12 +22,15 @@ const (
 	depositors  = callers - withdrawers
 	// withdrawal is the amount of each.
 	withdrawal = 10
-	// float is how many withdrawals the account covers at the outset. What is
-	// withdrawn is paid in again.
-	float = 2 * withdrawers
 	// mostRepaid bounds the withdrawals that one deposit pays in again.
 	mostRepaid = 64
 )
+
+// floats are how many withdrawals the account covers for each withdrawer, in
+// increasing order. What is withdrawn is paid in again. With a small float the
+// withdrawers wait for the depositors, with a large one the branches seldom run
+// short.
+var floats = []int{2, 4, 10}
 
 // till is where money is withdrawn and deposited.
 type till interface {
@@ -40,18 +43,30 @@ type till interface {
 // contest is a till with callers around it.
 type contest struct {
 	till till
+	// float is how many withdrawals the account covers at the outset.
+	float int
 	// covered has one place for each withdrawal that the account covers now;
 	// owed one for each that has to be paid in again.
 	covered, owed chan struct{}
 	writes        atomic.Int64
 }
 
-func newContest(ctx context.Context, t till) (*contest, error) {
-	c := &contest{till: t, covered: make(chan struct{}, float), owed: make(chan struct{}, float)}
-	for range float {
+func newContest(t till) *contest {
+	most := withdrawers * floats[len(floats)-1]
+	return &contest{till: t, covered: make(chan struct{}, most), owed: make(chan struct{}, most)}
+}
+
+// cover pays in what the account lacks for a larger float.
+func (c *contest) cover(ctx context.Context, float int) error {
+	more := float - c.float
+	if err := c.till.deposit(ctx, 0, newRequestIDs().next(), int64(more)*withdrawal); err != nil {
+		return fmt.Errorf("pay in the float: %w", err)
+	}
+	for range more {
 		c.covered <- struct{}{}
 	}
-	return c, t.deposit(ctx, 0, newRequestIDs().next(), float*withdrawal)
+	c.float = float
+	return nil
 }
 
 // withdrawals are the callers that withdraw.
@@ -185,26 +200,45 @@ func (t rowTill) pay(ctx context.Context, id string, amount int64) error {
 }
 
 func (b *bench) contested(ctx context.Context) error {
-	const passbook, rows = "Passbook, 3 branches", "PostgreSQL, row lock"
 	k, err := b.openBank(ctx, bankSpec{name: "contested bank", branches: 3})
 	if err != nil {
 		return err
 	}
 	t := customerTransport(true)
 	defer t.CloseIdleConnections()
-	atBank, err := newContest(ctx, newBankTill(k, t))
-	if err != nil {
-		return err
-	}
-	contenders := []contender{b.contest(passbook, atBank)}
+	atBank := newContest(newBankTill(k, t))
 	database, err := b.startPostgres(ctx, callers)
+	var atRow *contest
 	switch {
 	case b.absent(err):
 	case err != nil:
 		return err
 	default:
-		atRow, err := newContest(ctx, rowTill{database})
-		if err != nil {
+		atRow = newContest(rowTill{database})
+	}
+	for _, n := range floats {
+		if err := b.contestedAt(ctx, k, n, atBank, atRow); err != nil {
+			return err
+		}
+	}
+	if database != nil {
+		if err := database.close(b); err != nil {
+			return err
+		}
+	}
+	return k.close()
+}
+
+// contestedAt measures with a float for each withdrawer. atRow is nil when there
+// is no PostgreSQL.
+func (b *bench) contestedAt(ctx context.Context, k *bank, float int, atBank, atRow *contest) error {
+	const passbook, rows = "Passbook, 3 branches", "PostgreSQL, row lock"
+	if err := atBank.cover(ctx, float*withdrawers); err != nil {
+		return err
+	}
+	contenders := []contender{b.contest(passbook, atBank)}
+	if atRow != nil {
+		if err := atRow.cover(ctx, float*withdrawers); err != nil {
 			return err
 		}
 		contenders = append(contenders, b.contest(rows, atRow))
@@ -213,7 +247,8 @@ func (b *bench) contested(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m, err := b.alternate(ctx, "contested", contenders...)
+	written := atBank.writes.Load()
+	m, err := b.alternate(ctx, fmt.Sprintf("contested, %d covered for each", float), contenders...)
 	if err != nil {
 		return err
 	}
@@ -221,16 +256,11 @@ func (b *bench) contested(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	const what = "withdrawals/s, 24 callers, paid in by 8"
+	what := fmt.Sprintf("withdrawals/s, 24 callers, paid in by 8, %d covered for each caller", float)
 	b.tell(row{Goal: "contested", What: what, Subject: passbook, Figure: m[passbook][perSecond], Bound: atLeast(5000)})
 	b.tell(row{Goal: "contested", What: what, Subject: passbook, Figure: m[passbook][perSecond],
 		Reference: rows, ReferenceFigure: m[rows][perSecond], Bound: atLeast(3)})
-	writes := float64(atBank.writes.Load())
-	b.tell(row{Goal: "contested", What: "grants per 100 writes", Subject: passbook, Figure: figure{100 * (float64(after-before) - writes) / writes}})
-	if database != nil {
-		if err := database.close(b); err != nil {
-			return err
-		}
-	}
-	return k.close()
+	writes := float64(atBank.writes.Load() - written)
+	b.tell(row{Goal: "contested", What: fmt.Sprintf("grants per 100 writes, %d covered for each caller", float), Subject: passbook, Figure: figure{100 * (float64(after-before) - writes) / writes}})
+	return nil
 }

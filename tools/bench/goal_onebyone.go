@@ -16,6 +16,7 @@ import (
 const (
 	passbookH2 = "Passbook, 3 branches, h2c"
 	passbookH1 = "Passbook, 3 branches, HTTP/1.1"
+	togetherH2 = "Passbook, 3 branches of one process, h2c"
 	echoH2     = "bare echo, h2c"
 	echoH1     = "bare echo, HTTP/1.1"
 	echoesH2   = "bare echo in 3 processes, h2c"
@@ -23,8 +24,10 @@ const (
 
 // oneByOneSet is what the rows of this goal compare.
 type oneByOneSet struct {
-	b      *bench
-	bank   *bank
+	b *bench
+	// bank has a process for each branch, together one for all.
+	bank, together *bank
+
 	echo   *process
 	echoes []*process
 	// at and each are where the echo in one process and those in three are.
@@ -53,6 +56,9 @@ func (b *bench) oneByOne(ctx context.Context) error {
 func (s *oneByOneSet) open(ctx context.Context) error {
 	var err error
 	if s.bank, err = s.b.openBank(ctx, bankSpec{name: "bank of 3", branches: 3}); err != nil {
+		return err
+	}
+	if s.together, err = s.b.openBank(ctx, bankSpec{name: "bank of 3 in one process", branches: 3, oneProcess: true}); err != nil {
 		return err
 	}
 	reply, err := s.usualReply(ctx)
@@ -97,6 +103,9 @@ func (s *oneByOneSet) close() error {
 	if err := s.b.servers.stopAll(running); err != nil {
 		return err
 	}
+	if err := s.together.close(); err != nil {
+		return err
+	}
 	return s.bank.close()
 }
 
@@ -118,7 +127,8 @@ func (s *oneByOneSet) throughput(ctx context.Context) (float64, error) {
 	echo := []*process{s.echo}
 	m, err := b.alternate(ctx, "one by one",
 		of(passbookH2, s.bank.processes, s.bank.addresses(), h2), of(echoH2, echo, s.at, h2), of(echoesH2, s.echoes, s.each, h2),
-		of(passbookH1, s.bank.processes, s.bank.addresses(), h1), of(echoH1, echo, s.at, h1))
+		of(passbookH1, s.bank.processes, s.bank.addresses(), h1), of(echoH1, echo, s.at, h1),
+		of(togetherH2, s.together.processes, s.together.addresses(), h2))
 	if err != nil {
 		return 0, err
 	}
@@ -130,8 +140,10 @@ func (s *oneByOneSet) throughput(ctx context.Context) (float64, error) {
 	compare(passbookH2, echoH2, each, perSecond, atLeast(0.8))
 	compare(passbookH2, echoesH2, each, perSecond, nil)
 	compare(passbookH1, echoH1, each, perSecond, atLeast(0.8))
+	compare(togetherH2, echoH2, each, perSecond, atLeast(0.8))
 	compare(passbookH2, echoH2, "CPU of the servers, µs a deposit", cpuPerOperation, nil)
 	compare(passbookH1, echoH1, "CPU of the servers, µs a deposit", cpuPerOperation, nil)
+	compare(togetherH2, echoH2, "CPU of the servers, µs a deposit", cpuPerOperation, nil)
 	compare(passbookH2, echoH2, "CPU of the load generator, µs a deposit", cpuOfLoad, nil)
 	return m[passbookH2][perSecond].median(), nil
 }
@@ -181,7 +193,7 @@ func (s *oneByOneSet) alone(ctx context.Context) error {
 	// A disk that is synced without a pause answers faster than one that is
 	// synced now and then, as it is by one caller: this row has the pauses.
 	b.tell(row{Goal: "one by one", What: p50 + " of a deposit", Subject: passbook, Figure: m[passbook][p50],
-		Reference: sequence, ReferenceFigure: m[sequence][p50]})
+		Reference: sequence, ReferenceFigure: m[sequence][p50], Bound: atMost(1.3)})
 	for _, part := range []string{echo, fsync, stream} {
 		b.tell(row{Goal: "one by one", What: p50, Subject: part, Figure: m[part][p50]})
 	}
