@@ -67,7 +67,7 @@ func TestWhatWaitsForTheLoopIsBounded(t *testing.T) {
 func TestTheOutboxIsBounded(t *testing.T) {
 	k := newLink(&peer{})
 	for range maxOutbox + 1 {
-		k.send(&replica.Frame{Sync: true})
+		k.send(outgoing{frame: &replica.Frame{Sync: true}})
 	}
 	if len(k.outbox) != maxOutbox {
 		t.Errorf("%d frames wait, want %d", len(k.outbox), maxOutbox)
@@ -75,14 +75,14 @@ func TestTheOutboxIsBounded(t *testing.T) {
 	k = newLink(&peer{})
 	megabyte := &replica.Frame{Batches: []*ledger.Sealed{{Bytes: make([]byte, 1<<20)}}}
 	for range 2 * maxOutboxBytes >> 20 {
-		k.send(megabyte)
+		k.send(outgoing{frame: megabyte})
 	}
-	k.send(&replica.Frame{Sync: true}) // is as good as nothing
+	k.send(outgoing{frame: &replica.Frame{Sync: true}}) // is as good as nothing
 	if want := maxOutboxBytes>>20 + 1; len(k.outbox) != want {
 		t.Errorf("%d frames wait, want %d", len(k.outbox), want)
 	}
 	k = newLink(&peer{})
-	k.send(&replica.Frame{Batches: []*ledger.Sealed{{Bytes: make([]byte, 2*maxOutboxBytes)}}})
+	k.send(outgoing{frame: &replica.Frame{Batches: []*ledger.Sealed{{Bytes: make([]byte, 2*maxOutboxBytes)}}}})
 	if len(k.outbox) != 1 {
 		t.Error("a frame that is larger than the bound can never be sent")
 	}

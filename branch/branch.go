@@ -42,7 +42,9 @@ type Branch struct {
 	// services are the names of what the server offers for calls.
 	services []string
 	peers    map[ledger.BranchID]*peer
-	started  time.Time
+	// copies belongs to the loop's goroutine.
+	copies  copies
+	started time.Time
 
 	// linksCtx ends when the links and the calls to peers are to end.
 	linksCtx context.Context
@@ -138,10 +140,11 @@ func (b *Branch) addPeers(branches []ledger.BranchID) {
 		connect.WithGRPC(), connect.WithAcceptCompression("gzip", nil, nil),
 		connect.WithReadMaxBytes(maxPeerMessage), connect.WithSendMaxBytes(maxPeerMessage),
 	}
-	var client connect.HTTPClient = &peerClient{client: &http.Client{Transport: b.transport}}
+	var client connect.HTTPClient = &http.Client{Transport: b.transport}
 	if b.cfg.Faults != nil {
 		client = &cuttable{branch: b, next: client}
 	}
+	client = &peerClient{next: client}
 	b.service = bankv1connect.NewPeerServiceClient(client, "http://peer", options...)
 	b.customers = bankv1connect.NewBranchServiceClient(client, "http://peer", options...)
 	for _, id := range branches {

@@ -9,20 +9,20 @@ const maxGathered = 256 << 10
 // gather makes one frame of as many of the first as may go together, and
 // returns how many those are. A message costs both ends more than what is in
 // it, and the acks of a peer's batch are often due when an own batch is.
-func gather(frames []*replica.Frame) (*replica.Frame, int) {
-	if len(frames) == 1 || !canJoin(frames[0], frames[1]) {
+func gather(frames []outgoing) (outgoing, int) {
+	if len(frames) == 1 || !canJoin(frames[0].frame, frames[1].frame) {
 		return frames[0], 1
 	}
 	all, n, size := &replica.Frame{}, 0, 0
 	for _, next := range frames {
-		size += batchBytes(next)
-		if !canJoin(all, next) || n > 0 && size > maxGathered {
+		size += batchBytes(next.frame)
+		if !canJoin(all, next.frame) || n > 0 && size > maxGathered {
 			break
 		}
-		join(all, next)
+		join(all, next.frame)
 		n++
 	}
-	return all, n
+	return outgoing{frame: all}, n
 }
 
 // batchBytes is the size of the batches in a frame.

@@ -53,9 +53,13 @@ func TestFramesGoTogether(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, n := gather(tt.frames)
-			if n != tt.n || !reflect.DeepEqual(got, tt.want) {
-				t.Errorf("%d frames as %+v, want %d as %+v", n, got, tt.n, tt.want)
+			var frames []outgoing
+			for _, f := range tt.frames {
+				frames = append(frames, outgoing{frame: f})
+			}
+			got, n := gather(frames)
+			if n != tt.n || !reflect.DeepEqual(got.frame, tt.want) {
+				t.Errorf("%d frames as %+v, want %d as %+v", n, got.frame, tt.n, tt.want)
 			}
 		})
 	}

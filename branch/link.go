@@ -23,6 +23,8 @@ const (
 	maxOutbox = 4096
 	// maxOutboxBytes bounds the batches in them. One frame may be larger.
 	maxOutboxBytes = 16 << 20
+	// maxKeptOutbox bounds the memory that an empty outbox keeps, in frames.
+	maxKeptOutbox = 4
 	// maxUnread bounds the frames of a link that the loop has not taken yet;
 	// the link is not read while there are more. A frame counts as one for
 	// each unreadBytes it has.
@@ -53,14 +55,20 @@ type link struct {
 	// stays.
 	ctx context.Context
 	end context.CancelCauseFunc
-	// put sends a frame on the stream; it may have to wait for the peer. nil for
-	// a link that does not send yet.
-	put func(*bankv1.Frame) error
+	// put sends a frame on the stream of an accepted link; it may have to wait
+	// for the peer. nil for a dialed link, whose outbox is the request's body.
+	put func(outgoing) error
+	// room is how many bytes put takes without waiting; nil when nobody knows.
+	room func() int
 
 	mu     sync.Mutex
-	outbox []*replica.Frame
+	outbox []outgoing
 	// outboxBytes is the size of the batches in outbox.
 	outboxBytes int
+	// filled wakes who reads the outbox of a dialed link; shut says that no more
+	// of it may be read.
+	filled sync.Cond
+	shut   bool
 	// pumping says that somebody sends what is in outbox, or that nobody may any
 	// more; pumps are those who do.
 	pumping bool
@@ -71,6 +79,7 @@ type link struct {
 
 func newLink(p *peer) *link {
 	k := &link{peer: p, unread: make(chan struct{}, maxUnread)}
+	k.filled.L = &k.mu
 	k.ctx, k.end = context.WithCancelCause(context.Background())
 	return k
 }
@@ -78,20 +87,25 @@ func newLink(p *peer) *link {
 // send queues a frame and has it sent. It never blocks. A goroutine that waited
 // for frames would cost as much to wake, and its stack besides: in a bank of 50
 // branches there are 2,450 ends of links.
-func (k *link) send(f *replica.Frame) {
-	size := batchBytes(f)
+func (k *link) send(f outgoing) {
+	size := batchBytes(f.frame)
 	k.mu.Lock()
 	if len(k.outbox) < maxOutbox && (size == 0 || k.outboxBytes == 0 || k.outboxBytes+size <= maxOutboxBytes) {
 		k.outbox = append(k.outbox, f)
 		k.outboxBytes += size
 	}
+	alone := len(k.outbox) == 1
 	begins := !k.pumping && k.put != nil
 	if begins {
 		k.pumping = true
 		k.pumps.Add(1)
 	}
+	k.filled.Signal()
 	k.mu.Unlock()
-	if begins {
+	switch {
+	case begins && alone && k.room != nil && mostBytes(f.frame) <= k.room():
+		k.pumpOut() // which has nothing to wait for, and nobody to wake first
+	case begins:
 		go k.pumpOut() // until close at the latest, which waits for it
 	}
 }
@@ -100,23 +114,44 @@ func (k *link) send(f *replica.Frame) {
 func (k *link) pumpOut() {
 	defer k.pumps.Done()
 	for k.ctx.Err() == nil {
-		k.mu.Lock()
-		frames := k.outbox
-		k.outbox, k.outboxBytes = nil, 0
-		k.pumping = len(frames) > 0
-		k.mu.Unlock()
-		if len(frames) == 0 {
+		f, ok := k.next()
+		if !ok {
 			return
 		}
-		for len(frames) > 0 {
-			f, n := gather(frames)
-			frames = frames[n:]
-			if err := k.put(frameToProto(f)); err != nil {
-				k.end(err)
-				break
-			}
+		if err := k.put(f); err != nil {
+			k.end(err)
 		}
 	}
+}
+
+// next takes what goes next as one frame out of the outbox. With nothing there
+// it says so, and that nobody pumps any more.
+func (k *link) next() (outgoing, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.pumping = len(k.outbox) > 0
+	if !k.pumping {
+		return outgoing{}, false
+	}
+	return k.takeOut(), true
+}
+
+// takeOut takes the first frames out of the outbox, as one. The caller holds mu.
+func (k *link) takeOut() outgoing {
+	f, n := gather(k.outbox)
+	for i := range k.outbox[:n] {
+		k.outboxBytes -= batchBytes(k.outbox[i].frame)
+		k.outbox[i] = outgoing{}
+	}
+	switch {
+	case n < len(k.outbox):
+		k.outbox = k.outbox[n:]
+	case cap(k.outbox) > maxKeptOutbox:
+		k.outbox = nil
+	default:
+		k.outbox = k.outbox[:0]
+	}
+	return f
 }
 
 // close ends the link, if that has not happened, and waits until nobody sends
@@ -234,12 +269,11 @@ func (p *peer) noteBroken(err error) {
 func (p *peer) runLink(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stream, err := p.branch.service.Propagate(p.call(ctx))
+	k := newLink(p)
+	stream, err := p.branch.service.Propagate(k.dialing(ctx))
 	if err != nil {
 		return err
 	}
-	k := newLink(p)
-	k.put = func(f *bankv1.Frame) error { return stream.Send(&bankv1.PropagateRequest{Frame: f}) }
 	l := p.branch.loop
 	if !k.up(l) {
 		return errStopped
@@ -249,6 +283,7 @@ func (p *peer) runLink(ctx context.Context) error {
 	// Cancelling alone does not wake an idle Receive.
 	closed := onEnd(k.ctx, func() {
 		cancel()
+		k.shutOutbox()
 		_ = stream.CloseRequest()
 	})
 	k.close(k.pumpIn(l, func() (*bankv1.Frame, error) {
@@ -300,7 +335,8 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 	open.greeted.Store(true)
 	k := newLink(p)
 	k.accepted = true
-	k.put = func(f *bankv1.Frame) error { return stream.Send(&bankv1.PropagateResponse{Frame: f}) }
+	k.put = func(f outgoing) error { return stream.Send(f.response()) }
+	k.room = roomOf(ctx)
 	if !k.up(b.loop) {
 		return errStopped
 	}

@@ -56,7 +56,7 @@ type exchange struct {
 func newExchange(to *neighbour, out *http.Request) *exchange {
 	e := &exchange{to: to, sent: out.Body, begun: make(chan struct{}), header: http.Header{}}
 	e.back.init()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), exchangeKey{}, e))
 	in := out.WithContext(ctx)
 	e.request, e.cancel = in, cancel
 	in.URL = &url.URL{Path: out.URL.Path, RawPath: out.URL.RawPath, RawQuery: out.URL.RawQuery}
@@ -77,6 +77,17 @@ func newExchange(to *neighbour, out *http.Request) *exchange {
 	e.response = &http.Response{Proto: in.Proto, ProtoMajor: in.ProtoMajor, ContentLength: -1, Body: &responseBody{e}, Trailer: http.Header{}, Request: out}
 	e.release = context.AfterFunc(out.Context(), func() { e.end(out.Context().Err()) })
 	return e
+}
+
+type exchangeKey struct{}
+
+// roomOf returns what tells how much the handler of a call can write without
+// waiting, or nil for one that does not come through memory.
+func roomOf(ctx context.Context) func() int {
+	if e, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		return e.back.room
+	}
+	return nil
 }
 
 // await returns the response when it has begun.

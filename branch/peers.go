@@ -38,7 +38,7 @@ const dialTimeout = 5 * time.Second
 
 // peerClient sends a call to the peer that its context names: a client for
 // each pair of branches would cost more than all the links.
-type peerClient struct{ client *http.Client }
+type peerClient struct{ next connect.HTTPClient }
 
 type peerKey struct{}
 
@@ -54,7 +54,8 @@ func (c *peerClient) Do(req *http.Request) (*http.Response, error) {
 		return nil, errors.New("call to a peer names no peer")
 	}
 	req.URL.Host, req.Host = p.address, ""
-	return c.client.Do(req)
+	req.Body = requestOf(req.Context(), req.Body)
+	return c.next.Do(req)
 }
 
 // PeerTransport carries calls and streams between branches. Those that share
@@ -104,7 +105,7 @@ func (b *Branch) letOut(m replica.Message) {
 	switch {
 	case m.Frame != nil:
 		if p.link != nil {
-			p.link.send(m.Frame)
+			p.link.send(b.copies.of(m.Frame))
 		}
 	case m.Claim != nil:
 		p.calls.start(b.spawn, func() { p.claim(b.linksCtx, m.Claim) })

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -11,10 +12,11 @@ import (
 )
 
 // maxPendingBytes bounds what commits that need no sync gather before they are
-// written, pendingFor how long they do.
+// written, pendingFor how long they do: half of it at least, and not all branches
+// of a process as long, or all of them would write at once.
 const (
 	maxPendingBytes = 256 << 10
-	pendingFor      = 10 * time.Millisecond
+	pendingFor      = 100 * time.Millisecond
 	// maxKeptAccounts bounds the accounts whose states' memory is kept.
 	maxKeptAccounts = 64
 )
@@ -121,10 +123,11 @@ func (j *Journal) writeSoon() {
 	if j.patient {
 		return
 	}
+	after := pendingFor/2 + rand.N(pendingFor/2)
 	if j.later == nil {
-		j.later = time.AfterFunc(pendingFor, func() { _ = j.catchUp() }) // a failure stops the journal
+		j.later = time.AfterFunc(after, func() { _ = j.catchUp() }) // a failure stops the journal
 	} else {
-		j.later.Reset(pendingFor)
+		j.later.Reset(after)
 	}
 }
 

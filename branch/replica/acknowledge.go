@@ -45,6 +45,7 @@ func (r *Replica) acknowledge(op *Operation, reply Reply) {
 	w := ackWait{reply: reply, level: op.Acknowledge, session: op.Session, deadline: op.Deadline}
 	if w.level >= Majority {
 		r.own.wantSync = max(r.own.wantSync, reply.Receipt.Sequence)
+		r.due.addAll(r.n)
 	}
 	heap.Push(&r.acks[w.level], w)
 }
@@ -70,47 +71,23 @@ func (r *Replica) releaseAcks() {
 // reachableApplied is how far this branch's journal is applied at every
 // branch that is reachable now.
 func (r *Replica) reachableApplied() uint64 {
-	applied := r.head(r.self)
-	for i, p := range r.peers {
-		if i != r.self && p.reachable {
-			applied = min(applied, p.acked)
-		}
-	}
-	return applied
-}
-
-// everyone is how far this branch's journal is applied at every branch.
-type everyone struct {
-	applied uint64
-	// stale says that a peer that kept it back has confirmed more.
-	stale bool
+	return min(r.head(r.self), r.reached.of(r, func(p *peer) bool { return p.reachable }))
 }
 
 // Everywhere returns the last entry of this branch's journal that every branch
-// has confirmed to have applied, since this branch started. It looks at all
-// peers only when the last of them has moved.
+// has confirmed to have applied, since this branch started.
 func (r *Replica) Everywhere() uint64 {
-	if r.n == 1 {
-		return r.head(r.self)
-	}
-	e := &r.everyone
-	if !e.stale {
-		return e.applied
-	}
-	e.stale = false
-	least := r.head(r.self)
-	for i, p := range r.peers {
-		if i != r.self {
-			least = min(least, p.acked)
-		}
-	}
-	e.applied = max(e.applied, least)
-	return e.applied
+	all := r.everyone.of(r, func(*peer) bool { return true })
+	r.everywhere = max(r.everywhere, min(r.head(r.self), all))
+	return r.everywhere
 }
 
 // confirm notes how far a peer has applied this branch's journal.
 func (r *Replica) confirm(p *peer, acked uint64) {
-	r.everyone.stale = r.everyone.stale || p.acked <= r.everyone.applied
+	r.everyone.moved(p.acked, acked)
+	if p.reachable {
+		r.reached.moved(p.acked, acked)
+	}
 	p.acked = acked
 }
 

@@ -26,7 +26,7 @@ func (r *Replica) receiveBatch(from *peer, s *ledger.Sealed) {
 		return
 	}
 	origin := r.peers[i]
-	origin.ackDue = true
+	r.oweAck(origin)
 	if i == r.self && r.recovery.state != Recovering && s.Batch.LastSequence() > r.head(i) {
 		r.halt(fmt.Sprintf("branch %d has entry %d of this branch's journal, which ends at %d here", from.branch, s.Batch.LastSequence(), r.head(i)))
 		return
@@ -77,9 +77,14 @@ func (r *Replica) apply(i int, s *ledger.Sealed) {
 	}
 	r.commit.Batches = append(r.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: posted})
 	r.commit.Sync = r.commit.Sync || i == r.self || s.Batch.FirstSequence <= r.peers[i].syncUpTo
-	r.applied, r.peers[i].ackDue = true, true
+	r.applied = true
+	r.oweAck(r.peers[i])
 	r.clock = max(r.clock, r.ledger.Clock())
-	r.fetches[i].again, r.fetches[i].appliedAt = r.fetches[i].from != nil, r.now
+	r.fetches[i].appliedAt = r.now
+	if r.fetches[i].from != nil {
+		r.fetches[i].again = true
+		r.fetching.add(i)
+	}
 	recorded := r.positions(s.Batch)
 	for k := range s.Batch.Entries {
 		e := &s.Batch.Entries[k]
@@ -90,6 +95,7 @@ func (r *Replica) apply(i int, s *ledger.Sealed) {
 	}
 	if i == r.self {
 		clear(r.own.after) // the next own batch names them all again
+		r.due.addAll(r.n)
 	}
 }
 
@@ -164,13 +170,20 @@ func (r *Replica) keepEarly(from *peer, i int, s *ledger.Sealed) {
 	}
 	q.batches = slices.Insert(q.batches, k, s)
 	q.bytes += len(s.Bytes)
+	r.gapped.add(i)
+}
+
+// dropEarly forgets the batches of a journal that came early.
+func (r *Replica) dropEarly(i int) {
+	r.early[i] = earlyBatches{}
+	r.gapped.remove(i)
 }
 
 // applyEarly applies the batches that have waited for what was just applied.
 func (r *Replica) applyEarly() {
 	for again := true; again; {
 		again = false
-		for i := range r.early {
+		for i := r.gapped.next(0); i >= 0; i = r.gapped.next(i + 1) {
 			for r.applyFirstEarly(i) {
 				again = true
 			}
@@ -190,6 +203,9 @@ func (r *Replica) applyFirstEarly(i int) bool {
 		return false
 	}
 	q.batches = slices.Delete(q.batches, 0, 1)
+	if len(q.batches) == 0 {
+		r.gapped.remove(i)
+	}
 	q.bytes -= len(s.Bytes)
 	q.since = r.now
 	if fits && !r.stopped[i] {
@@ -240,8 +256,9 @@ func (r *Replica) fork(i int, text string) {
 		return // the disk failed, which says nothing about the journal
 	}
 	r.stopped[i] = true
-	r.early[i] = earlyBatches{}
+	r.dropEarly(i)
 	r.forked[i], r.peers[i].forkedDue = true, true
+	r.due.add(i)
 	r.alarm(fmt.Sprintf("the journal of branch %d has forked: %s", r.peers[i].branch, text))
 }
 
@@ -255,6 +272,6 @@ func (r *Replica) misfit(i int, err error) {
 		return
 	}
 	r.stopped[i] = true
-	r.early[i] = earlyBatches{}
+	r.dropEarly(i)
 	r.alarm(fmt.Sprintf("the journal of branch %d is applied no further: it breaks a rule here, so it has forked or one that it depends on has: %v", r.peers[i].branch, err))
 }

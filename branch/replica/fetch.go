@@ -27,11 +27,12 @@ type fetch struct {
 // back is sent several long ones at once, which wait for each other by turns.
 func (r *Replica) fetchMissing() {
 	needs := r.earlyNeeds()
-	for i := range r.peers {
+	for i := r.fetching.next(0); i >= 0; i = r.fetching.next(i + 1) {
 		f := &r.fetches[i]
 		closed := r.stopped[i] || i == r.self && r.recovery.state != Recovering
 		if closed || r.writesHere(i) && (needs == nil || !needs[i].late || r.now-f.appliedAt < gapDelay) {
 			f.asked, f.again = false, false
+			r.fetching.remove(i)
 			continue
 		}
 		var need *peer
@@ -40,7 +41,7 @@ func (r *Replica) fetchMissing() {
 		}
 		if from := r.fetchFrom(i, need); from != nil {
 			f.from, f.at, f.asked = from, r.now, true
-			frame := from.out()
+			frame := r.frameTo(from)
 			frame.Wants = append(frame.Wants, ledger.Position{Branch: r.peers[i].branch, Sequence: r.head(i)})
 		}
 	}
@@ -90,16 +91,19 @@ type earlyNeed struct {
 // are none.
 func (r *Replica) earlyNeeds() []earlyNeed {
 	var needs []earlyNeed
-	for k := range r.early {
+	for k := r.gapped.next(0); k >= 0; k = r.gapped.next(k + 1) {
 		q := &r.early[k]
-		if len(q.batches) == 0 || !q.from.usable() {
+		if !q.from.usable() {
 			continue
 		}
 		if needs == nil {
 			needs = make([]earlyNeed, r.n)
 		}
 		late := r.now-q.since >= gapDelay
-		need := func(i int) { needs[i] = earlyNeed{from: q.from, late: needs[i].late || late} }
+		need := func(i int) {
+			needs[i] = earlyNeed{from: q.from, late: needs[i].late || late}
+			r.fetching.add(i)
+		}
 		s := q.batches[0]
 		if s.Batch.FirstSequence > r.head(k)+1 {
 			need(k)

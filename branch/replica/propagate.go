@@ -2,6 +2,7 @@ package replica
 
 import (
 	"fmt"
+	"math"
 
 	"passbook/branch/ledger"
 )
@@ -60,9 +61,10 @@ type sentBatch struct {
 	bytes int
 }
 
-func (p *peer) setReachable(reachable bool, now Millis) {
+func (r *Replica) setReachable(p *peer, reachable bool) {
 	if p.reachable != reachable {
-		p.reachable, p.since = reachable, now
+		p.reachable, p.since = reachable, r.now
+		r.reached = least{}
 	}
 }
 
@@ -75,9 +77,11 @@ func (p *peer) confirmed() uint64 {
 	return p.synced
 }
 
-func (p *peer) out() *Frame {
+// frameTo returns the frame that this Ready sends a peer.
+func (r *Replica) frameTo(p *peer) *Frame {
 	if p.frame == nil {
 		p.frame = &Frame{}
+		r.due.add(p.index)
 	}
 	return p.frame
 }
@@ -94,7 +98,7 @@ func (r *Replica) LinkUp(b ledger.BranchID) {
 	}
 	p := r.peers[i]
 	p.linked, p.suspectUntil = true, 0
-	r.early[i] = earlyBatches{} // it sends them again, or others if it lost them
+	r.dropEarly(i) // it sends them again, or others if it lost them
 	r.sayHello(p)
 }
 
@@ -109,7 +113,7 @@ func (r *Replica) sayHello(p *peer) {
 			hello.Applied = append(hello.Applied, ledger.MarkedPosition{Position: ledger.Position{Branch: q.branch, Sequence: h.Sequence}, Hash: h.Hash})
 		}
 	}
-	p.out().Hello = hello
+	r.frameTo(p).Hello = hello
 	r.syncApplied()
 }
 
@@ -130,10 +134,12 @@ func (r *Replica) LinkDown(b ledger.BranchID) {
 	}
 	p := r.peers[i]
 	if r.recovery.heard[i] || r.now-r.booted >= r.cfg.PeerTimeout {
-		p.setReachable(false, r.now)
+		r.setReachable(p, false)
 	} // else both may just have started
 	*p = peer{branch: p.branch, index: p.index, reachable: p.reachable, since: p.since, acked: p.acked, synced: p.synced}
-	r.early[i] = earlyBatches{}
+	r.due.add(i)
+	r.fetching.add(i)
+	r.dropEarly(i)
 	r.applied = true // what waits for it may be decided now
 	r.dropClaims(b)
 	r.failCalls(p)
@@ -142,28 +148,69 @@ func (r *Replica) LinkDown(b ledger.BranchID) {
 // checkPeers finds the peers that no longer answer, and those that have caught
 // up.
 func (r *Replica) checkPeers() {
-	for i, p := range r.peers {
-		if i == r.self {
-			continue
+	if r.now >= r.checkAt {
+		r.due.merge(r.awaited)
+		r.checkAt = never
+	}
+	for i := r.due.next(0); i >= 0; i = r.due.next(i + 1) {
+		if i != r.self {
+			r.checkPeer(r.peers[i])
 		}
-		late := p.linked && p.heard && len(p.inflight) > 0 && r.now-p.progressAt >= r.cfg.PeerTimeout
-		switch {
-		case late:
-			p.setReachable(false, r.now)
-			p.target, p.next, p.probing, p.progressAt = r.head(r.self), p.acked+1, true, r.now
-			p.inflight, p.inflightBytes = nil, 0
-		case !p.heard && p.reachable && r.now-p.since >= r.cfg.PeerTimeout:
-			p.setReachable(false, r.now)
-			r.applied = true
-		case p.heard && !p.reachable && p.acked >= p.target:
-			p.setReachable(true, r.now)
-		}
-		if p.syncAsked > p.synced && r.now-p.syncAskedAt >= r.cfg.PeerTimeout {
-			p.syncAsked = 0
-		}
-		if p.linked && !p.heard && r.now-p.helloAt >= r.cfg.PeerTimeout {
-			r.sayHello(p) // and it says its own again
-		}
+	}
+}
+
+// never is later than any moment.
+const never Millis = math.MaxInt64
+
+// await has a peer looked at again when its deadline passes. That only moves
+// while the peer is due.
+func (r *Replica) await(p *peer) {
+	at := p.deadline(r.cfg.PeerTimeout)
+	if p.syncAsked > p.synced {
+		at = min(at, p.syncAskedAt+r.cfg.PeerTimeout)
+	}
+	if at == never {
+		r.awaited.remove(p.index)
+		return
+	}
+	r.awaited.add(p.index)
+	r.checkAt = min(r.checkAt, at)
+}
+
+// deadline is when checkPeer finds something that time alone has changed, but
+// for a sync that was asked for: the writes that need it have deadlines.
+func (p *peer) deadline(timeout Millis) Millis {
+	at := never
+	switch {
+	case p.heard && len(p.inflight) > 0:
+		at = p.progressAt + timeout
+	case !p.heard && p.reachable:
+		at = p.since + timeout
+	}
+	if p.linked && !p.heard {
+		at = min(at, p.helloAt+timeout)
+	}
+	return at
+}
+
+func (r *Replica) checkPeer(p *peer) {
+	late := p.linked && p.heard && len(p.inflight) > 0 && r.now-p.progressAt >= r.cfg.PeerTimeout
+	switch {
+	case late:
+		r.setReachable(p, false)
+		p.target, p.next, p.probing, p.progressAt = r.head(r.self), p.acked+1, true, r.now
+		p.inflight, p.inflightBytes = nil, 0
+	case !p.heard && p.reachable && r.now-p.since >= r.cfg.PeerTimeout:
+		r.setReachable(p, false)
+		r.applied = true
+	case p.heard && !p.reachable && p.acked >= p.target:
+		r.setReachable(p, true)
+	}
+	if p.syncAsked > p.synced && r.now-p.syncAskedAt >= r.cfg.PeerTimeout {
+		p.syncAsked = 0
+	}
+	if p.linked && !p.heard && r.now-p.helloAt >= r.cfg.PeerTimeout {
+		r.sayHello(p) // and it says its own again
 	}
 }
 
@@ -176,7 +223,7 @@ func (r *Replica) receiveFrame(p *peer, f *Frame) {
 	}
 	if f.Sync {
 		r.commit.Sync = true
-		p.ackDue = true
+		r.oweAck(p)
 		if early := r.early[p.index].batches; len(early) > 0 {
 			p.syncUpTo = max(p.syncUpTo, early[len(early)-1].Batch.LastSequence())
 		}
@@ -255,27 +302,36 @@ func (r *Replica) receiveAck(p *peer, a *Ack) {
 }
 
 // propagate hands every linked peer what it lacks of this branch's journal,
-// what it asked for, and the acks it is owed.
+// what it asked for, and the acks it is owed. A peer for which nothing is due
+// was handed all of that, or has to say something first.
 func (r *Replica) propagate() {
-	for i, p := range r.peers {
-		if i == r.self || !p.linked {
-			continue
+	for i := r.due.next(0); i >= 0; i = r.due.next(i + 1) {
+		p := r.peers[i]
+		if i != r.self {
+			r.propagateTo(p)
+			r.await(p)
 		}
-		if p.heard {
-			r.sendOwn(p)
-			r.serveWants(p)
-			r.sendAck(p)
+		if i == r.self || !r.lacksOwn(p) {
+			r.due.remove(i)
 		}
-		if f := p.frame; f != nil {
-			p.frame = nil
-			r.send(p, Message{Frame: f})
-		}
+	}
+}
+
+func (r *Replica) propagateTo(p *peer) {
+	if p.heard {
+		r.sendOwn(p)
+		r.serveWants(p)
+		r.sendAck(p)
+	}
+	if f := p.frame; f != nil { // which only a peer with a link has
+		p.frame = nil
+		r.send(p, Message{Frame: f})
 	}
 }
 
 // sendOwn sends own batches as far as the window allows.
 func (r *Replica) sendOwn(p *peer) {
-	for p.next <= r.head(r.self) && r.windowOpen(p) {
+	for r.lacksOwn(p) {
 		batches := r.ownBatches(p.next - 1)
 		if len(batches) == 0 {
 			break
@@ -290,15 +346,21 @@ func (r *Replica) sendOwn(p *peer) {
 			p.inflight = append(p.inflight, sentBatch{last: s.Batch.LastSequence(), bytes: len(s.Bytes)})
 			p.inflightBytes += len(s.Bytes)
 			p.next = s.Batch.LastSequence() + 1
-			f := p.out()
+			f := r.frameTo(p)
 			f.Batches = append(f.Batches, s)
 		}
 	}
 	want := min(r.own.wantSync, p.next-1)
 	if want > p.synced && want > p.syncAsked {
 		p.syncAsked, p.syncAskedAt = want, r.now
-		p.out().Sync = true
+		r.frameTo(p).Sync = true
 	}
+}
+
+// lacksOwn reports whether a peer has yet to be sent some of what the window
+// allows: what was fetched back can be read once this Ready's commit is done.
+func (r *Replica) lacksOwn(p *peer) bool {
+	return p.heard && p.next <= r.head(r.self) && r.windowOpen(p)
 }
 
 func (r *Replica) windowOpen(p *peer) bool {
@@ -351,7 +413,7 @@ func (r *Replica) serveWants(p *peer) {
 			return
 		}
 		if len(batches) > 0 {
-			f := p.out()
+			f := r.frameTo(p)
 			f.Batches = append(f.Batches, batches...)
 		}
 		for _, s := range batches {
@@ -361,11 +423,17 @@ func (r *Replica) serveWants(p *peer) {
 	p.wants = nil
 }
 
+// oweAck has a peer hear how far its journal is applied and synced here.
+func (r *Replica) oweAck(p *peer) {
+	p.ackDue = true
+	r.due.add(p.index)
+}
+
 // sendAck tells a peer how far its journal is applied and synced here.
 func (r *Replica) sendAck(p *peer) {
 	if !p.ackDue && !p.forkedDue {
 		return
 	}
-	p.out().Ack = &Ack{Applied: r.head(p.index), Synced: r.synced[p.index], Forked: p.forkedDue}
+	r.frameTo(p).Ack = &Ack{Applied: r.head(p.index), Synced: r.synced[p.index], Forked: p.forkedDue}
 	p.ackDue, p.forkedDue = false, false
 }

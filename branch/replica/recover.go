@@ -75,8 +75,8 @@ func (r *Replica) halt(text string) {
 		return
 	}
 	r.recovery.state, r.recovery.reason = Halted, text
-	r.applied = true                 // what waits is refused now
-	r.early[r.self] = earlyBatches{} // nothing more of it is applied
+	r.applied = true    // what waits is refused now
+	r.dropEarly(r.self) // nothing more of it is applied
 	r.alarm("this branch's journal has forked, it takes no more writes: " + text)
 }
 

@@ -60,34 +60,43 @@ type Replica struct {
 	expired Millis // when deadlines were looked at last
 	err     error  // a read from disk that did not work: the branch must stop
 	peers   []*peer
-	alarms  []string
-	stopped []bool   // by index: the journal is no longer applied
-	forked  []bool   // by index: it is stopped since it has forked
-	synced  []uint64 // by index: how far the journal is synced on this disk
-	applied bool     // a batch was applied, or a recovery finished, since Ready
+	// due are the peers that this Ready looks at: something has come from them,
+	// or there may be something to send. awaited are those with a deadline, and
+	// checkAt is when they are due: never later than the first of the deadlines.
+	due, awaited indexes
+	checkAt      Millis
+	alarms       []string
+	stopped      []bool   // by index: the journal is no longer applied
+	forked       []bool   // by index: it is stopped since it has forked
+	synced       []uint64 // by index: how far the journal is synced on this disk
+	applied      bool     // a batch was applied, or a recovery finished, since Ready
 
-	recovery  recovery
-	own       ownBatch
-	everyone  everyone
-	commit    ledger.Commit
-	fresh     map[string]ledger.Recorded // request ids not committed yet
-	early     []earlyBatches             // by index
-	fetches   []fetch                    // by index
-	submitted []*pending
-	asked     []*asking
-	held      []waiter // until the branch serves, or their session is seen
-	queues    map[string]*queue
-	settle    []string // accounts whose queues need a look
-	byRequest map[string]*pending
-	demands   demands
-	collects  map[string]*collect
-	watches   map[string][]*watch
-	watching  int              // how many watches there are
-	nextCall  uint64           // begins with the epoch: no call is taken for one of another boot
-	calls     map[uint64]*call // claims and looks under way
-	acks      ackQueues
-	out       Ready
-	session   []ledger.Position // this Ready's view, shared by its replies
+	recovery   recovery
+	own        ownBatch
+	everywhere uint64 // of this branch's journal, applied at every branch
+	everyone   least  // of what the peers have confirmed of it
+	reached    least  // of what those have that are reachable
+	commit     ledger.Commit
+	fresh      map[string]ledger.Recorded // request ids not committed yet
+	early      []earlyBatches             // by index
+	gapped     indexes                    // the journals with early batches
+	fetches    []fetch                    // by index
+	fetching   indexes                    // the journals that may have to be fetched, and all that are
+	submitted  []*pending
+	asked      []*asking
+	held       []waiter // until the branch serves, or their session is seen
+	queues     map[string]*queue
+	settle     []string // accounts whose queues need a look
+	byRequest  map[string]*pending
+	demands    demands
+	collects   map[string]*collect
+	watches    map[string][]*watch
+	watching   int              // how many watches there are
+	nextCall   uint64           // begins with the epoch: no call is taken for one of another boot
+	calls      map[uint64]*call // claims and looks under way
+	acks       ackQueues
+	out        Ready
+	session    []ledger.Position // this Ready's view, shared by its replies
 }
 
 // ownBatch collects the entries that this branch makes in one Ready.
@@ -116,6 +125,7 @@ func New(cfg Config) (*Replica, error) {
 		cfg: cfg, ledger: cfg.Ledger, self: self, n: n, now: cfg.Now, booted: cfg.Now, epoch: cfg.Epoch,
 		clock: cfg.Ledger.Clock(), bank: BankHash(cfg.Ledger.Branches(), cfg.Opening),
 		stopped: make([]bool, n), forked: make([]bool, n), synced: make([]uint64, n), early: make([]earlyBatches, n), fetches: make([]fetch, n),
+		due: newIndexes(n), awaited: newIndexes(n), checkAt: never, gapped: newIndexes(n), fetching: newIndexes(n),
 		fresh: map[string]ledger.Recorded{}, queues: map[string]*queue{}, byRequest: map[string]*pending{},
 		demands: demands{of: map[string]*demand{}, began: cfg.Now}, collects: map[string]*collect{}, watches: map[string][]*watch{}, calls: map[uint64]*call{},
 		nextCall: cfg.Epoch << 32,
@@ -125,6 +135,8 @@ func New(cfg Config) (*Replica, error) {
 		r.peers = append(r.peers, &peer{branch: b, index: i, reachable: true, since: cfg.Now})
 		r.synced[i] = cfg.Ledger.Head(i).Sequence
 	}
+	r.fetching.addAll(n)
+	r.due.addAll(n)
 	r.recovery = recovery{state: Recovering, heard: make([]bool, n), needAll: !cfg.Settled && !cfg.Bootstrap}
 	return r, nil
 }
@@ -160,6 +172,7 @@ func (r *Replica) Receive(m Message) {
 	}
 	p := r.peers[i]
 	p.suspectUntil, p.heardAt = 0, r.now
+	r.due.add(i)
 	switch {
 	case m.Frame != nil:
 		r.receiveFrame(p, m.Frame)
@@ -255,6 +268,7 @@ func (r *Replica) sealOwn() {
 		r.own.recent = append(r.own.recent, s)
 		r.own.recentBytes += len(s.Bytes)
 		r.own.entries, r.own.posted = r.own.entries[k:], r.own.posted[k:]
+		r.due.addAll(r.n)
 	}
 	r.own.entries, r.own.posted = nil, nil
 }

@@ -70,22 +70,15 @@ func (r *Replica) NextTick() (Millis, bool) {
 			next, wanted = at, true
 		}
 	}
-	for i, p := range r.peers {
-		switch {
-		case i == r.self:
-		case p.linked && !p.heard:
-			want(p.helloAt + r.cfg.PeerTimeout)
+	for i := r.awaited.next(0); i >= 0; i = r.awaited.next(i + 1) {
+		if at := r.peers[i].deadline(r.cfg.PeerTimeout); at != never {
+			want(at)
 		}
-		switch {
-		case i == r.self:
-		case p.linked && p.heard && len(p.inflight) > 0:
-			want(p.progressAt + r.cfg.PeerTimeout)
-		case !p.heard && p.reachable:
-			want(p.since + r.cfg.PeerTimeout)
-		}
-		if len(r.early[i].batches) > 0 {
-			want(r.now + gapDelay)
-		}
+	}
+	if !r.gapped.empty() {
+		want(r.now + gapDelay)
+	}
+	for i := r.fetching.next(0); i >= 0; i = r.fetching.next(i + 1) {
 		if f := &r.fetches[i]; f.asked {
 			want(f.at + fetchRetry)
 		}

@@ -157,7 +157,7 @@ var mutations = []mutation{
 	},
 	{
 		"REACHABLE does not wait for peers", "branch/replica/acknowledge.go",
-		"if i != r.self && p.reachable {\n\t\t\tapplied", "if i != r.self && p.reachable && r.n == 1 {\n\t\t\tapplied", "faults",
+		"return min(r.head(r.self), r.reached.of(r, func(p *peer) bool { return p.reachable }))", "return r.head(r.self)", "faults",
 	},
 	{
 		"MAJORITY counts what is applied", "branch/replica/acknowledge.go",
@@ -273,7 +273,7 @@ var mutations = []mutation{
 	},
 	{
 		"hello tells what is not synced", "branch/replica/propagate.go",
-		"p.out().Hello = hello\n\tr.syncApplied()", "p.out().Hello = hello", "07_wiped_disk",
+		"r.frameTo(p).Hello = hello\n\tr.syncApplied()", "r.frameTo(p).Hello = hello", "07_wiped_disk",
 	},
 	{
 		"what is relayed is not synced", "branch/replica/propagate.go",

@@ -1,0 +1,73 @@
+package replica
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// The sets against maps, also where a word of theirs ends.
+func TestIndexes(t *testing.T) {
+	for _, n := range []int{1, 63, 64, 65, 200} {
+		random := rand.New(rand.NewPCG(1, uint64(n)))
+		s, want := newIndexes(n), map[int]bool{}
+		for range 1000 {
+			i := random.IntN(n)
+			switch random.IntN(8) {
+			case 0:
+				o := newIndexes(n)
+				o.add(i)
+				s.merge(o)
+				want[i] = true
+			case 1, 2, 3:
+				s.add(i)
+				want[i] = true
+			default:
+				s.remove(i)
+				delete(want, i)
+			}
+			var got []int
+			for i := s.next(0); i >= 0; i = s.next(i + 1) {
+				got = append(got, i)
+			}
+			if !slices.IsSorted(got) || len(got) != len(want) || slices.ContainsFunc(got, func(i int) bool { return !want[i] }) || s.empty() != (len(want) == 0) {
+				t.Fatalf("of %d: %v, want %v", n, got, want)
+			}
+		}
+		s.addAll(n)
+		if s.next(n-1) != n-1 || s.next(n) != -1 {
+			t.Errorf("of %d: the last is %d, and after that %d", n, s.next(n-1), s.next(n))
+		}
+	}
+}
+
+// What is kept of the least is what a look at all peers finds, whatever moves:
+// also back, as when a peer has lost its disk.
+func TestLeastIsThatOfAllPeers(t *testing.T) {
+	const n = 5
+	random := rand.New(rand.NewPCG(1, 2))
+	r := &Replica{n: n}
+	for i := range n {
+		r.peers = append(r.peers, &peer{index: i, reachable: true})
+	}
+	for step := range 10_000 {
+		p := r.peers[1+random.IntN(n-1)]
+		if random.IntN(10) == 0 {
+			r.setReachable(p, !p.reachable)
+		} else {
+			r.confirm(p, max(0, p.acked+uint64(random.IntN(5)))-min(p.acked, uint64(random.IntN(3))))
+		}
+		for name, l := range map[string]struct {
+			kept   *least
+			counts func(*peer) bool
+		}{
+			"everyone": {&r.everyone, func(*peer) bool { return true }},
+			"reached":  {&r.reached, func(p *peer) bool { return p.reachable }},
+		} {
+			var anew least
+			if got, want := l.kept.of(r, l.counts), anew.of(r, l.counts); got != want || l.kept.holders != anew.holders {
+				t.Fatalf("step %d: of %s %d is the least, of %d peers, want %d of %d", step, name, got, l.kept.holders, want, anew.holders)
+			}
+		}
+	}
+}
