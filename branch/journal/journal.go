@@ -52,6 +52,8 @@ type Journal struct {
 	disk *disk
 	lock *pebble.Lock
 	db   *pebble.DB
+	// scheduler is that of db.
+	scheduler *scheduler
 	// branches are those of the bank, ascending.
 	branches []ledger.BranchID
 	// readOnly is whether nothing may change, for [Verify].

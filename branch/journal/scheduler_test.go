@@ -3,6 +3,8 @@ package journal
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -36,5 +38,130 @@ func TestManyStartsDoNotStopWrites(t *testing.T) {
 			t.Fatal(err)
 		}
 		fs = left
+	}
+}
+
+// waiting is a store that has a compaction waiting, or none, and notes how many
+// were begun.
+type waiting struct {
+	scheduler *scheduler
+	// compactions are those that wait, begun those that were granted.
+	compactions, begun int
+	// asked, unless nil, runs while the store is asked.
+	asked func()
+}
+
+func (w *waiting) GetAllowedWithoutPermission() int { return 1 }
+
+func (w *waiting) GetWaitingCompaction() (bool, pebble.WaitingCompaction) {
+	waits := w.compactions > 0
+	if w.asked != nil {
+		w.asked()
+	}
+	return waits, pebble.WaitingCompaction{}
+}
+
+func (w *waiting) Schedule(pebble.CompactionGrantHandle) bool {
+	w.compactions--
+	w.begun++
+	return true
+}
+
+// try does as the store does: what is refused waits.
+func (w *waiting) try() {
+	if ok, _ := w.scheduler.TrySchedule(); ok {
+		w.begun++
+	} else {
+		w.compactions++
+	}
+}
+
+func newWaiting() *waiting {
+	w := &waiting{scheduler: newScheduler()}
+	w.scheduler.Register(1, w)
+	return w
+}
+
+// While one flush follows the other no compaction begins; after a pause one
+// does.
+func TestCompactionsArePutOffInHaste(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWaiting()
+		for range 5 {
+			w.scheduler.flushed()
+			w.try()
+			w.compactions = 1 // the store has one at most
+			time.Sleep(hasteFor * 9 / 10)
+			synctest.Wait()
+		}
+		if w.begun != 0 {
+			t.Errorf("%d compactions began in haste", w.begun)
+		}
+		time.Sleep(hasteFor)
+		synctest.Wait()
+		if w.begun != 1 {
+			t.Errorf("%d compactions began after a pause, want 1", w.begun)
+		}
+		w.scheduler.Done()
+		w.scheduler.Unregister()
+	})
+}
+
+// However long the haste lasts, a compaction begins once mostPutOff flushes have
+// gathered.
+func TestCompactionsAreNotPutOffForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWaiting()
+		for n := 1; n <= 3*mostPutOff; n++ {
+			w.scheduler.flushed()
+			synctest.Wait()
+			if w.compactions == 0 {
+				w.try()
+			}
+			if w.begun > 0 && n%mostPutOff == 1 {
+				w.scheduler.Done()
+			}
+			if want := n / mostPutOff; w.begun < want || w.begun > want+1 {
+				t.Fatalf("after %d flushes %d compactions began, want %d", n, w.begun, want)
+			}
+			time.Sleep(hasteFor / 10)
+		}
+		w.scheduler.Unregister()
+	})
+}
+
+// One compaction runs at a time, and the end of each lets the next begin.
+func TestOneCompactionAtATime(t *testing.T) {
+	w := newWaiting()
+	w.try()
+	w.try()
+	w.try()
+	if w.begun != 1 {
+		t.Errorf("%d compactions began at once, want 1", w.begun)
+	}
+	w.scheduler.Done()
+	w.scheduler.Done()
+	if w.begun != 3 {
+		t.Errorf("%d compactions began, want 3", w.begun)
+	}
+	w.scheduler.Done()
+	w.scheduler.Unregister()
+	if ok, _ := w.scheduler.TrySchedule(); ok {
+		t.Error("a compaction began after the store was closed")
+	}
+}
+
+// A compaction that is refused while the store is asked what waits is not
+// forgotten.
+func TestARefusedCompactionIsGranted(t *testing.T) {
+	w := newWaiting()
+	w.try()
+	w.asked = func() {
+		w.asked = nil
+		w.try()
+	}
+	w.scheduler.Done()
+	if w.begun != 2 || w.compactions != 0 {
+		t.Errorf("%d compactions began and %d wait, want 2 and none", w.begun, w.compactions)
 	}
 }

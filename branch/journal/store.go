@@ -36,8 +36,10 @@ const (
 	// time much of that level is rewritten, since new request ids lie anywhere
 	// between the old ones: with 4, as Pebble has it, writing costs much more.
 	// What look-ups pay for more tables, the filter spares nearly all of them.
+	// In haste more gather (see scheduler.go), and stopAt leaves room for those
+	// that come while they are compacted.
 	compactAt = 12
-	stopAt    = 2 * compactAt
+	stopAt    = mostPutOff + 2*compactAt
 )
 
 // stores is how many are open in this process.
@@ -86,7 +88,8 @@ func (j *Journal) openStore(logger *slog.Logger) (err error) {
 	opts := j.options(lock, nth, logger)
 	if err = j.look(opts); err == nil {
 		// A scheduler serves one store, once, and looking has had its own.
-		opts.Experimental.CompactionScheduler = newScheduler()
+		j.scheduler = newScheduler()
+		opts.Experimental.CompactionScheduler = j.scheduler
 		j.db, err = openPebble(dir, opts)
 	}
 	if err == nil {
@@ -121,7 +124,10 @@ func (j *Journal) options(lock *pebble.Lock, nth int64, logger *slog.Logger) *pe
 		// A flush or compaction that failed would be tried again without end.
 		EventListener: &pebble.EventListener{
 			BackgroundError: func(err error) { _ = j.disk.fail(err) },
-			FlushEnd:        func(pebble.FlushInfo) { j.flushed.Store(true) },
+			FlushEnd: func(pebble.FlushInfo) {
+				j.flushed.Store(true)
+				j.scheduler.flushed()
+			},
 		},
 	}
 	o.Experimental.CompactionScheduler = newScheduler()

@@ -34,7 +34,7 @@ func TestTheStoreIsGivenItsBounds(t *testing.T) {
 		options += string(text)
 		f.Close()
 	}
-	for _, want := range []string{"cache_size=67108864", "mem_table_size=16777216", "mem_table_stop_writes_threshold=4", "l0_compaction_threshold=12", "l0_stop_writes_threshold=24", "max_open_files=128"} {
+	for _, want := range []string{"cache_size=67108864", "mem_table_size=16777216", "mem_table_stop_writes_threshold=4", "l0_compaction_threshold=12", "l0_stop_writes_threshold=64", "max_open_files=128"} {
 		if !strings.Contains(options, "  "+want+"\n") {
 			t.Errorf("the options don't have %s:\n%s", want, options)
 		}
