@@ -160,6 +160,7 @@ func (c *customer) attempt(ctx context.Context, w *write, a *attempt, limit time
 		}
 	} else {
 		a.Outcome, a.Receipt, a.Balance, a.Unreachable = success, receiptOf(r.GetReceipt()), r.GetBalance(), r.GetUnreachableBranches()
+		a.Replay = r.GetReplay()
 		a.After = c.learn(r.GetSession(), era)
 	}
 	c.bank.history.addAttempt(w, a)
