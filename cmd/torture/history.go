@@ -93,6 +93,8 @@ type attempt struct {
 	Replay bool
 	// Refused is what the answer says of a list's operations.
 	Refused refusals
+	// Stream is how a list is sent.
+	Stream streamUse
 	// Unreachable are the branches that the reply names as such.
 	Unreachable []uint32
 	// Before is the session that the call carried, After the reply's.
