@@ -64,7 +64,7 @@ func (x *trial) span() {
 			}
 			began = max(began, w.began())
 			s := span{began, forever}
-			if at, ok := w.told(e.Receipt); ok {
+			if at, ok := x.told(w, e.Receipt); ok {
 				s = span{w.began(), at}
 			}
 			x.spans[w.ID] = s
@@ -80,6 +80,19 @@ func (x *trial) span() {
 			}
 		}
 	}
+}
+
+// told is the first moment at which a customer had the receipt of what is in
+// that place now. What was told of it before a disk was lost may have been about
+// something that went with the disk; the same place was free again then.
+func (x *trial) told(w *write, r receipt) (time.Duration, bool) {
+	still := &write{}
+	for _, a := range w.Attempts {
+		if !x.history.mayHaveGone(a) {
+			still.Attempts = append(still.Attempts, a)
+		}
+	}
+	return still.told(r)
 }
 
 // checkLinear checks that the writes, the refusals and the strong queries of a
