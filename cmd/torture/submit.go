@@ -19,12 +19,12 @@ import (
 type streamUse int
 
 const (
-	// kept is a stream that stays open for the lists after it.
-	kept streamUse = iota
-	// ended is one of which the customer says that it has no more lists.
-	ended
-	// limited is one that has the customer's patience as its deadline.
-	limited
+	// keepOpen is a stream that stays open for the lists after it.
+	keepOpen streamUse = iota
+	// closeAfter is one of which the customer says that it has no more lists.
+	closeAfter
+	// withDeadline is one that has the customer's patience as its deadline.
+	withDeadline
 	streamUses
 )
 
@@ -44,15 +44,13 @@ type listStream struct {
 
 // take returns a stream to a branch, which the caller gives back or cancels.
 func (c *counter) take(ctx context.Context, branch uint32, use streamUse) (*listStream, error) {
-	c.mu.Lock()
-	s := c.idle[branch]
-	if s != nil && use == kept {
-		delete(c.idle, branch)
-		c.mu.Unlock()
-		return s, nil
+	if s := c.takeIdle(branch); s != nil {
+		if use == keepOpen {
+			return s, nil
+		}
+		c.give(branch, s)
 	}
-	c.mu.Unlock()
-	if use != limited {
+	if use != withDeadline {
 		ctx = context.WithoutCancel(ctx) // it outlives the call
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -62,6 +60,14 @@ func (c *counter) take(ctx context.Context, branch uint32, use streamUse) (*list
 		return nil, err
 	}
 	return &listStream{stream, cancel}, nil
+}
+
+func (c *counter) takeIdle(branch uint32) *listStream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.idle[branch]
+	delete(c.idle, branch)
+	return s
 }
 
 // give takes back a stream on which everything is answered.
@@ -103,7 +109,7 @@ func (c *customer) submit(ctx context.Context, lists []submission, limit time.Du
 	if err == nil {
 		stop := context.AfterFunc(ctx, s.cancel)
 		lists, err = c.converse(s, lists, token, era)
-		if stop() && err == nil && use == kept {
+		if stop() && err == nil && use == keepOpen {
 			c.counter.give(asked, s)
 		} else {
 			s.cancel()
@@ -123,7 +129,7 @@ func (c *customer) converse(s *listStream, lists []submission, token string, era
 			break // why, the stream says when it is read
 		}
 	}
-	if lists[0].attempt.Stream == ended {
+	if lists[0].attempt.Stream == closeAfter {
 		_ = s.CloseRequest() // as above
 	}
 	for i, l := range lists {
@@ -134,7 +140,7 @@ func (c *customer) converse(s *listStream, lists []submission, token string, era
 		l.attempt.Ended = c.bank.now()
 		c.answered(l, res, era)
 	}
-	if lists[0].attempt.Stream != ended {
+	if lists[0].attempt.Stream != closeAfter {
 		return nil, nil
 	}
 	if res, err := s.Receive(); err == nil {
