@@ -29,10 +29,6 @@ const (
 	maxAlarms = 64
 )
 
-// restTimes is how many times as long as it took to take a window of batches a
-// peer that catches up then rests, while customers write.
-const restTimes = 2
-
 // patience is how many peer time-outs a call may take to a peer that is linked
 // and silent.
 const patience = 3

@@ -4,10 +4,10 @@ package replica
 // what it is sent as fast as it can, of the network, of the disks, and of the
 // processors where branches share a machine. So while customers write here, a
 // peer that lacks more than what is in memory is sent one window at a time, and
-// between two of them there is a rest, some times as long as it took to take the
-// last one: a machine that is slower by then gets longer rests. In a quiet bank
-// there is none. Nor is there any once the peer has what there was when it came
-// back: it is reachable then, and everybody waits for it.
+// between two of them there is a rest, as long as it took to take the last one: a
+// machine that is slower by then gets longer rests. In a quiet bank there is
+// none. Nor is there any once the peer has what there was when it came back: it
+// is reachable then, and everybody waits for it.
 type pace struct {
 	// filledAt is when the first batch of the last window was sent, or what the
 	// peer asked for of other journals, if asked is set.
@@ -41,7 +41,7 @@ func (r *Replica) isBusy() bool { return r.own.wrote && r.now-r.own.wroteAt < bu
 
 // rest has a peer rest that has taken what it was sent.
 func (r *Replica) rest(p *peer) {
-	p.pace.restsUntil = max(p.pace.restsUntil, r.now+min(restTimes*(r.now-p.pace.filledAt), maxRest))
+	p.pace.restsUntil = max(p.pace.restsUntil, r.now+min(r.now-p.pace.filledAt, maxRest))
 	p.pace.asked = false
 }
 
