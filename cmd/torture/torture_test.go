@@ -3,10 +3,8 @@ package main
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -54,9 +52,6 @@ func TestShort(t *testing.T) {
 			t.Errorf("no %s struck", k.name)
 		}
 	}
-	if r.lists.done == 0 || r.lists.insufficient == 0 || r.calls[allOrNone][refused] == 0 {
-		t.Errorf("lists were not tried: %+v, calls %v", r.lists, r.calls)
-	}
 	if r.receipts == 0 || r.operations == 0 || r.readsChecked == 0 {
 		t.Errorf("nothing was checked: %+v", r)
 	}
@@ -96,16 +91,6 @@ func TestFlags(t *testing.T) {
 				t.Errorf("got %q, want it to say %q", errOut.String(), c.want)
 			}
 		})
-	}
-}
-
-// TestEndedBy checks that a process which a signal ended is told from one that
-// ended by itself: only the first may end so when it is asked to stop early.
-func TestEndedBy(t *testing.T) {
-	for script, want := range map[string]bool{"kill -TERM $$": true, "kill -KILL $$": false, "exit 1": false, "exit 0": false} {
-		if got := endedBy(exec.Command("sh", "-c", script).Run(), syscall.SIGTERM); got != want {
-			t.Errorf("%s: got %v, want %v", script, got, want)
-		}
 	}
 }
 
