@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -21,6 +22,8 @@ type node struct {
 
 	mu      sync.Mutex
 	process *process
+	// started is when the process was.
+	started time.Time
 	// fullDisk says that the process is meant to end by itself.
 	fullDisk bool
 	// copies counts the copies of the data directory; older is the newest one
@@ -56,7 +59,7 @@ func (n *node) start(limit uint64) error {
 	if err != nil {
 		return fmt.Errorf("start branch %d: %w", n.id, err)
 	}
-	n.process, n.fullDisk = p, limit > 0
+	n.process, n.started, n.fullDisk = p, time.Now(), limit > 0
 	return nil
 }
 
@@ -71,7 +74,7 @@ func (n *node) stop() error { return n.end(syscall.SIGTERM, 8*time.Second) }
 
 func (n *node) end(s syscall.Signal, patience time.Duration) error {
 	n.mu.Lock()
-	p := n.process
+	p, age := n.process, time.Since(n.started)
 	n.process = nil
 	n.mu.Unlock()
 	if p == nil {
@@ -86,10 +89,25 @@ func (n *node) end(s syscall.Signal, patience time.Duration) error {
 		<-p.done
 		return fmt.Errorf("branch %d was still there %v after signal %q", n.id, patience, s)
 	}
-	if s == syscall.SIGTERM && p.err != nil {
+	early := age < deafFor && endedBy(p.err, s)
+	if s == syscall.SIGTERM && p.err != nil && !early {
 		return fmt.Errorf("branch %d ended with %w when it was asked to stop", n.id, p.err)
 	}
 	return nil
+}
+
+// deafFor is how long a process may take until it handles signals. One that
+// comes earlier ends it at once, as SIGKILL does.
+const deafFor = time.Second
+
+// endedBy says whether it was a signal that ended a process.
+func endedBy(err error, s syscall.Signal) bool {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == s
 }
 
 // freeze stops the process where it is.

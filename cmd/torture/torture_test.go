@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -91,6 +93,16 @@ func TestFlags(t *testing.T) {
 				t.Errorf("got %q, want it to say %q", errOut.String(), c.want)
 			}
 		})
+	}
+}
+
+// TestEndedBy checks that a process which a signal ended is told from one that
+// ended by itself: only the first may end so when it is asked to stop early.
+func TestEndedBy(t *testing.T) {
+	for script, want := range map[string]bool{"kill -TERM $$": true, "kill -KILL $$": false, "exit 1": false, "exit 0": false} {
+		if got := endedBy(exec.Command("sh", "-c", script).Run(), syscall.SIGTERM); got != want {
+			t.Errorf("%s: got %v, want %v", script, got, want)
+		}
 	}
 }
 
