@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,23 +46,41 @@ func TestManyStartsDoNotStopWrites(t *testing.T) {
 // were begun.
 type waiting struct {
 	scheduler *scheduler
-	// compactions are those that wait, begun those that were granted.
-	compactions, begun int
 	// asked, unless nil, runs while the store is asked.
 	asked func()
+
+	mu sync.Mutex
+	// compactions are those that wait, begun those that were granted.
+	compactions, begun int
+}
+
+// set has so many compactions wait.
+func (w *waiting) set(compactions int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.compactions = compactions
+}
+
+// counts returns how many wait and how many have begun.
+func (w *waiting) counts() (compactions, begun int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.compactions, w.begun
 }
 
 func (w *waiting) GetAllowedWithoutPermission() int { return 1 }
 
 func (w *waiting) GetWaitingCompaction() (bool, pebble.WaitingCompaction) {
-	waits := w.compactions > 0
+	waits, _ := w.counts()
 	if w.asked != nil {
 		w.asked()
 	}
-	return waits, pebble.WaitingCompaction{}
+	return waits > 0, pebble.WaitingCompaction{}
 }
 
 func (w *waiting) Schedule(pebble.CompactionGrantHandle) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.compactions--
 	w.begun++
 	return true
@@ -69,7 +88,10 @@ func (w *waiting) Schedule(pebble.CompactionGrantHandle) bool {
 
 // try does as the store does: what is refused waits.
 func (w *waiting) try() {
-	if ok, _ := w.scheduler.TrySchedule(); ok {
+	ok, _ := w.scheduler.TrySchedule()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if ok {
 		w.begun++
 	} else {
 		w.compactions++
@@ -90,17 +112,17 @@ func TestCompactionsArePutOffInHaste(t *testing.T) {
 		for range 5 {
 			w.scheduler.flushed()
 			w.try()
-			w.compactions = 1 // the store has one at most
+			w.set(1) // the store has one at most
 			time.Sleep(hasteFor * 9 / 10)
 			synctest.Wait()
 		}
-		if w.begun != 0 {
-			t.Errorf("%d compactions began in haste", w.begun)
+		if _, begun := w.counts(); begun != 0 {
+			t.Errorf("%d compactions began in haste", begun)
 		}
 		time.Sleep(hasteFor)
 		synctest.Wait()
-		if w.begun != 1 {
-			t.Errorf("%d compactions began after a pause, want 1", w.begun)
+		if _, begun := w.counts(); begun != 1 {
+			t.Errorf("%d compactions began after a pause, want 1", begun)
 		}
 		w.scheduler.Done()
 		w.scheduler.Unregister()
@@ -115,14 +137,15 @@ func TestCompactionsAreNotPutOffForEver(t *testing.T) {
 		for n := 1; n <= 3*mostPutOff; n++ {
 			w.scheduler.flushed()
 			synctest.Wait()
-			if w.compactions == 0 {
+			waits, begun := w.counts()
+			if waits == 0 {
 				w.try()
 			}
-			if w.begun > 0 && n%mostPutOff == 1 {
+			if begun > 0 && n%mostPutOff == 1 {
 				w.scheduler.Done()
 			}
-			if want := n / mostPutOff; w.begun < want || w.begun > want+1 {
-				t.Fatalf("after %d flushes %d compactions began, want %d", n, w.begun, want)
+			if want := n / mostPutOff; begun < want || begun > want+1 {
+				t.Fatalf("after %d flushes %d compactions began, want %d", n, begun, want)
 			}
 			time.Sleep(hasteFor / 10)
 		}
