@@ -24,13 +24,16 @@ help: ## List the targets
 .PHONY: test
 test: deps tidy-check proto-check gen-check page-check vet lint unit bench-check ## Check everything, as CI does
 
+# go test, and at the end once more what failed and why: with -v that is far up.
+go-test = $(BIN)/gotestsum --format $(if $(filter -v,$(TESTFLAGS)),standard-verbose,standard-quiet) --
+
 .PHONY: build
 build: ## Build ./passbook
 	$(GO) build -o passbook ./cmd/passbook
 
 .PHONY: unit
-unit: deps $(BIN)/grpcurl $(BIN)/buf ## Run the Go tests with the race detector
-	$(GO) test -race $(TESTFLAGS) ./...
+unit: deps $(BIN)/gotestsum $(BIN)/grpcurl $(BIN)/buf ## Run the Go tests with the race detector
+	$(go-test) -race $(TESTFLAGS) ./...
 
 # Rounds of the torture; the Go tests run a short form.
 ROUNDS ?= 200
@@ -49,9 +52,9 @@ bench: $(BIN)/nats-server ## Measure Passbook beside its limits and its peers
 	$(BIN)/bench --passbook $(BIN)/passbook --nats-server $(BIN)/nats-server $(BENCHFLAGS)
 
 .PHONY: bench-check
-bench-check: ## Vet and test what measures
+bench-check: $(BIN)/gotestsum ## Vet and test what measures
 	$(GO) -C tools/bench vet ./...
-	$(GO) -C tools/bench test $(TESTFLAGS) ./...
+	cd tools/bench && $(go-test) $(TESTFLAGS) ./...
 
 .PHONY: vet
 vet: ## Run go vet
@@ -138,6 +141,8 @@ $(BIN)/protoc-gen-go: tools/go.mod tools/go.sum
 	$(call build-tool,google.golang.org/protobuf/cmd/protoc-gen-go)
 $(BIN)/protoc-gen-connect-go: tools/go.mod tools/go.sum
 	$(call build-tool,connectrpc.com/connect/cmd/protoc-gen-connect-go)
+$(BIN)/gotestsum: tools/go.mod tools/go.sum
+	$(call build-tool,gotest.tools/gotestsum)
 $(BIN)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	$(call build-tool,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
 $(BIN)/grpcurl: tools/grpcurl/go.mod tools/grpcurl/go.sum
