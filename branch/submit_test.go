@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -210,33 +211,43 @@ func largeList(id string) *bankv1.SubmitRequest {
 // Lists in hand may take so much together. More are told to wait, and the
 // branch serves others.
 func TestTheBytesOfListsInHandAreBounded(t *testing.T) {
-	t.Parallel() // it waits most of the time
-	const streams, lists, most = 3, 12, 29
+	t.Parallel() // much of it is one goroutine
+	const streams, lists, most = 3, 10, 29
 	b := runBank(t, 2, 0)
-	var mu sync.Mutex
-	codes := map[string]int{}
-	var submitting sync.WaitGroup
+	release := sync.OnceFunc(b.at(2).branch.HoldLoop()) // so that none is answered
+	defer release()
+	answers := make(chan []*bankv1.SubmitResponse)
 	for s := range streams {
-		submitting.Go(func() {
+		go func() {
 			var all []*bankv1.SubmitRequest
-			for i := range lists {
+			for i := range min(lists, most-s*lists) {
 				l := largeList(fmt.Sprintf("%d-%d", s, i))
 				l.Session = "CgQIARBk" // entry 100 of branch 1: they wait for it in vain
 				all = append(all, l)
 			}
-			for _, a := range b.submit(2, all...) {
-				mu.Lock()
-				codes[a.GetErrorCode()]++
-				mu.Unlock()
-			}
-		})
+			answers <- b.submit(2, all...)
+		}()
 	}
+	// One list fewer would take less than this, and one more than there may be.
+	for all := int64(64<<20) * most / (most + 1); b.at(2).branch.ListBytes() < all; {
+		time.Sleep(time.Millisecond)
+	}
+	defer time.AfterFunc(time.Minute, release).Stop() // were there room, the next would wait
+	for i := range 2 {
+		if a := b.submit(2, largeList(fmt.Sprint("one more ", i)))[0]; a.GetErrorCode() != "resource_exhausted" {
+			t.Errorf("list %d: %v, and there is no room", most+1+i, a)
+		}
+	}
+	release()
 	for i := range 10 {
 		b.post(2, branchService+"Deposit", `{"amount":1}`).wantField(t, "balance", fmt.Sprint(i+1))
 	}
-	submitting.Wait()
-	if codes["resource_exhausted"] != streams*lists-most || codes["unavailable"] != most {
-		t.Errorf("%d lists are answered %v, want %d to find room", streams*lists, codes, most)
+	for range streams {
+		for _, a := range <-answers {
+			if a.GetErrorCode() != "unavailable" {
+				t.Errorf("list %s, which found room: %v", a.GetRequestId(), a)
+			}
+		}
 	}
 	if a := b.submit(2, largeList("after"))[0]; a.GetReceipt() == nil {
 		t.Errorf("when the others are answered: %v", a)
