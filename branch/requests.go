@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -124,13 +125,19 @@ func (q *requests) timed(w http.ResponseWriter, req *http.Request) {
 		_ = control.SetWriteDeadline(time.Now().Add(streamTimeout + replyTimeout))
 	}
 	if req.Body != nil && req.Body != http.NoBody {
-		if control.SetReadDeadline(time.Now().Add(timeout)) == nil {
-			req.Body = &timedBody{ReadCloser: req.Body, control: control, slow: func() error {
-				if req.ProtoMajor == 1 {
-					w.Header().Set("Connection", "close") // what comes yet is no new request
-				}
-				return connectError(req.Context(), q.branch.logger, req.URL.Path, late)
-			}}
+		body := &timedBody{ReadCloser: req.Body, control: control, slow: func() error {
+			if req.ProtoMajor == 1 {
+				w.Header().Set("Connection", "close") // what comes yet is no new request
+			}
+			return connectError(req.Context(), q.branch.logger, req.URL.Path, late)
+		}}
+		req.Body = body
+		if req.ProtoMajor == 1 {
+			// It also holds for what is left when the handler has returned.
+			_ = control.SetReadDeadline(time.Now().Add(timeout))
+		} else {
+			body.timer = time.AfterFunc(timeout, body.interrupt)
+			defer body.end()
 		}
 	}
 	q.next.ServeHTTP(w, req)
@@ -168,11 +175,35 @@ func statusOf(err error) int {
 	return http.StatusServiceUnavailable
 }
 
-// timedBody is a request's body that must have been read by a deadline.
+// timedBody is a request's body that must have been read by a deadline. Over
+// HTTP/2 setting one, and taking it back, is each a message to the goroutine
+// of the connection: there a timer does it, which hardly ever fires.
 type timedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
 	slow    func() error
+
+	timer *time.Timer
+	mu    sync.Mutex
+	ended bool
+}
+
+// interrupt fails the reads.
+func (b *timedBody) interrupt() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.ended { // afterwards there is no request to control
+		_ = b.control.SetReadDeadline(time.Now())
+	}
+}
+
+func (b *timedBody) end() {
+	if b.timer.Stop() {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = true
 }
 
 // Read is io.Reader's.
@@ -180,8 +211,12 @@ func (b *timedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	switch {
 	case errors.Is(err, io.EOF):
-		// Over HTTP/1.1 a deadline that passes later would cancel the call.
-		_ = b.control.SetReadDeadline(time.Time{})
+		if b.timer != nil {
+			b.timer.Stop()
+		} else {
+			// A deadline that passes later would cancel the call.
+			_ = b.control.SetReadDeadline(time.Time{})
+		}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = b.slow()
 	}
