@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -34,6 +35,10 @@ var dialects = []dialect{
 	{name: "Connect, binary, HTTP/1.1"},
 	{name: "gRPC", http2: true, options: []connect.ClientOption{connect.WithGRPC()}},
 }
+
+// listDialects are those in which lists can be sent: what streams both ways
+// needs HTTP/2.
+var listDialects = slices.DeleteFunc(slices.Clone(dialects), func(d dialect) bool { return !d.http2 })
 
 // clients are a customer's connections to all branches.
 type clients map[uint32]bankv1connect.BranchServiceClient

@@ -18,6 +18,7 @@ func check(h *history, ev *evidence) error {
 		func() error { return checkAgreement(ev) },
 		func() error { return checkStatements(ev) },
 		func() error { return checkWrites(h, ev.reference()) },
+		func() error { return checkReplays(h) },
 		func() error { return checkSessions(h) },
 		func() error { return checkReach(h) },
 	} {
@@ -82,7 +83,7 @@ func checkAgreement(ev *evidence) error {
 
 func firstDifference(a, b []entry) int {
 	for i := range max(len(a), len(b)) {
-		if i >= len(a) || i >= len(b) || a[i] != b[i] {
+		if i >= len(a) || i >= len(b) || !a[i].same(b[i]) {
 			return i
 		}
 	}
@@ -93,12 +94,12 @@ func at(journal []entry, i int) string {
 	if i >= len(journal) {
 		return "missing"
 	}
-	return fmt.Sprintf("%+v", journal[i])
+	return journal[i].String()
 }
 
 // checkStatements checks that every statement has each entry of the journals
 // that changes its account exactly once, and that the running balance adds up
-// and is never negative.
+// and is never negative, nor is it between the operations of a list.
 func checkStatements(ev *evidence) error {
 	for _, id := range branchIDs {
 		t := ev.branches[id]
@@ -120,7 +121,7 @@ func (t *testimony) checkStatement(account string, lines []line) error {
 	missing := map[receipt]entry{}
 	for _, w := range branchIDs {
 		for _, e := range t.journals[w] {
-			if e.change(account) != 0 {
+			if e.touches(account) {
 				missing[e.Receipt] = e
 			}
 		}
@@ -131,13 +132,18 @@ func (t *testimony) checkStatement(account string, lines []line) error {
 		switch {
 		case !ok:
 			return fmt.Errorf("counted twice: entry %v is there twice, or is in no journal", l.Receipt)
-		case e != l.entry:
-			return fmt.Errorf("entry %v is %+v, and %+v in the journal", l.Receipt, l.entry, e)
+		case !e.same(l.entry):
+			return fmt.Errorf("entry %v is %v, and %v in the journal", l.Receipt, l.entry, e)
 		}
 		delete(missing, l.Receipt)
-		balance += e.change(account)
+		does := effectOf(e.done(), account)
+		low := balance + does.low
+		balance += does.net
 		if balance < 0 || l.Balance < 0 {
 			return fmt.Errorf("negative balance: %d after entry %v (the branch says %d)", balance, l.Receipt, l.Balance)
+		}
+		if low < 0 {
+			return fmt.Errorf("negative balance: %d on the way through entry %v", low, l.Receipt)
 		}
 		if balance != l.Balance {
 			return fmt.Errorf("does not add up: %d after entry %v, and the branch says %d", balance, l.Receipt, l.Balance)
@@ -177,7 +183,8 @@ func openingOf(account string) int64 {
 }
 
 // checkSessions checks that no reply shows less than its session had seen, and
-// that the customer of a write has seen it.
+// that the customer of a write has seen it. A list that was refused has a
+// session as well.
 func checkSessions(h *history) error {
 	for _, r := range h.reads {
 		if r.Outcome == success && !r.After.covers(r.Before) {
@@ -187,10 +194,13 @@ func checkSessions(h *history) error {
 	}
 	for _, w := range h.writes {
 		for _, a := range w.Attempts {
-			if a.Outcome != success {
+			if a.Outcome != success && a.After == nil {
 				continue
 			}
-			own := positions{a.Receipt.Branch: a.Receipt.Sequence}
+			own := positions{}
+			if a.Outcome == success {
+				own[a.Receipt.Branch] = a.Receipt.Sequence
+			}
 			if !a.After.covers(a.Before) || !a.After.covers(own) {
 				return fmt.Errorf("session went back: %s %s at branch %d (%v to %v) carried %v, has receipt %v and came back with %v",
 					w.Kind, w.ID, a.Asked, a.Began, a.Ended, a.Before, a.Receipt, a.After)

@@ -61,6 +61,19 @@ func TestSecondLife(t *testing.T) {
 	}
 }
 
+// TestSecondLifeInTheSamePlace checks that the receipt of what was lost says
+// nothing about when it was recorded anew, in the same place.
+func TestSecondLifeInTheSamePlace(t *testing.T) {
+	x := newTale()
+	first := &attempt{Asked: 2, Began: ms(21), Ended: ms(25), Outcome: recorded, Receipt: receipt{2, 1}}
+	x.history.writes[1].Attempts = append([]*attempt{first}, x.history.writes[1].Attempts...)
+	x.history.addLoss(loss{Branch: 2, From: ms(26), Killed: ms(27), Until: ms(28)})
+	x.history.addRead(&read{Customer: 1, Kind: strong, Asked: 3, Began: ms(29), Ended: ms(30), Outcome: success, Balance: 1050, After: positions{1: 1}})
+	if err := x.check(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestLostTwice checks that what went with one disk does not count as gone
 // with the next.
 func TestLostTwice(t *testing.T) {

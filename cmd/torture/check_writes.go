@@ -20,12 +20,16 @@ func checkWrites(h *history, t *testimony) error {
 			}
 			at, ok := found[w.ID]
 			switch {
-			case ok && at == a.Receipt, h.mayBeLost(w, a):
+			case ok && at == a.Receipt:
+				if err := h.checkAnswer(w, a, t.at(at)); err != nil {
+					return err
+				}
+			case h.mayBeLost(w, a):
 			case ok:
-				return fmt.Errorf("counted twice or moved: %s %s of %d was acknowledged as entry %v and is entry %v", w.Kind, w.ID, w.Amount, a.Receipt, at)
+				return fmt.Errorf("counted twice or moved: %v was acknowledged as entry %v and is entry %v", w, a.Receipt, at)
 			default:
-				return fmt.Errorf("lost receipt: %s %s of %d at account %q, entry %v, acknowledged (%v, %s) by branch %d between %v and %v, is in no journal",
-					w.Kind, w.ID, w.Amount, w.Account, a.Receipt, a.Level, a.Outcome, a.Asked, a.Began, a.Ended)
+				return fmt.Errorf("lost receipt: %v at account %q, entry %v, acknowledged (%v, %s) by branch %d between %v and %v, is in no journal",
+					w, w.Account, a.Receipt, a.Level, a.Outcome, a.Asked, a.Began, a.Ended)
 			}
 		}
 	}
@@ -47,17 +51,17 @@ func recordings(h *history, t *testimony) (map[string]receipt, error) {
 			}
 			w := writes[e.RequestID]
 			if w == nil {
-				return nil, fmt.Errorf("nobody asked for it: entry %+v", e)
+				return nil, fmt.Errorf("nobody asked for it: entry %v", e)
 			}
 			if first, ok := found[e.RequestID]; ok {
 				return nil, fmt.Errorf("counted twice: request id %s is entry %v and entry %v", e.RequestID, first, e.Receipt)
 			}
 			found[e.RequestID] = e.Receipt
-			if e.Kind != w.Kind || e.Account != w.Account || e.To != w.To || e.Amount != w.Amount || e.Customer != w.Customer {
-				return nil, fmt.Errorf("recorded wrong: %s %s of %d at %q (to %q) is entry %+v", w.Kind, w.ID, w.Amount, w.Account, w.To, e)
+			if err := w.checkRecorded(&e); err != nil {
+				return nil, err
 			}
 			if !w.possible() {
-				return nil, fmt.Errorf("recorded though denied: entry %v is %s %s, which was answered: %s", e.Receipt, w.Kind, w.ID, w.answers())
+				return nil, fmt.Errorf("recorded though denied: entry %v is %v, which was answered: %s", e.Receipt, w, w.answers())
 			}
 		}
 	}
@@ -73,6 +77,12 @@ func (h *history) mayBeLost(w *write, a *attempt) bool {
 			return false
 		}
 	}
+	return h.mayHaveGone(a)
+}
+
+// mayHaveGone says whether a disk was lost that may have had all there was of
+// what an attempt was told, whatever was promised.
+func (h *history) mayHaveGone(a *attempt) bool {
 	for i := range h.losses {
 		if l := &h.losses[i]; l.hits(a.Receipt, a.Began) && a.Began < l.Killed {
 			return true
@@ -107,21 +117,26 @@ func sumUp(t *testimony) sums {
 	s := sums{}
 	for _, branch := range branchIDs {
 		for i := range t.journals[branch] {
-			e := &t.journals[branch][i]
-			s.add(branch, e, e.Account)
-			if e.Kind == transfer {
-				s.add(branch, e, e.To)
-			}
+			s.add(branch, &t.journals[branch][i])
 		}
 	}
 	return s
 }
 
-func (s sums) add(branch uint32, e *entry, account string) {
-	change := e.change(account)
-	if change == 0 {
-		return
+func (s sums) add(branch uint32, e *entry) {
+	net := map[string]int64{}
+	for _, o := range e.done() {
+		net[o.Account] += o.change(o.Account)
+		if o.Kind == transfer {
+			net[o.To] += o.change(o.To)
+		}
 	}
+	for account, change := range net {
+		s.pay(branch, account, e.Receipt.Sequence, change)
+	}
+}
+
+func (s sums) pay(branch uint32, account string, sequence uint64, change int64) {
 	if s[account] == nil {
 		s[account] = map[uint32]*column{}
 	}
@@ -133,7 +148,7 @@ func (s sums) add(branch uint32, e *entry, account string) {
 	if n := len(c.total); n > 0 {
 		change += c.total[n-1]
 	}
-	c.sequence, c.total = append(c.sequence, e.Receipt.Sequence), append(c.total, change)
+	c.sequence, c.total = append(c.sequence, sequence), append(c.total, change)
 }
 
 // balance is the balance of an account after the entries up to p.

@@ -39,6 +39,7 @@ type customer struct {
 	home    uint32
 	bank    *bank
 	clients clients
+	counter *counter
 	rng     *rand.Rand
 	// guess is the customer's last known balance of each account.
 	guess map[string]int64
@@ -54,14 +55,17 @@ type customer struct {
 
 func newCustomer(b *bank, id int64, seed uint64) *customer {
 	c, _ := newClients(b.ports, dialects[int(id)%len(dialects)])
+	lists, _ := newClients(b.ports, listDialects[int(id)%len(listDialects)])
 	return &customer{
 		id: id, home: branchIDs[int(id)%len(branchIDs)], bank: b, clients: c,
-		rng: rand.New(rand.NewPCG(seed, uint64(id))), guess: map[string]int64{"": opening},
+		counter: &counter{clients: lists, idle: map[uint32]*listStream{}},
+		rng:     rand.New(rand.NewPCG(seed, uint64(id))), guess: map[string]int64{"": opening},
 	}
 }
 
 // live makes calls until ctx is done.
 func (c *customer) live(ctx context.Context) {
+	defer c.counter.close()
 	for ctx.Err() == nil {
 		c.bank.pause.RLock()
 		c.act(ctx)
@@ -70,7 +74,7 @@ func (c *customer) live(ctx context.Context) {
 	}
 }
 
-// act makes one query, or one write with its retries.
+// act makes one query, or one write with its retries, or hands in some lists.
 func (c *customer) act(ctx context.Context) {
 	where := c.home
 	if c.rng.IntN(4) == 0 {
@@ -84,17 +88,36 @@ func (c *customer) act(ctx context.Context) {
 		c.query(ctx, session, account, where)
 	case n < 35:
 		c.query(ctx, strong, account, where)
+	case n < 40:
+		c.handIn(ctx, account, where)
+	case n < 57:
+		c.write(ctx, c.newList(account, where))
 	default:
-		w := c.newWrite(account, where)
-		c.bank.history.addWrite(w)
-		c.insist(ctx, w)
+		c.write(ctx, c.newWrite(account, where))
 	}
+}
+
+// write asks for a write until it is done.
+func (c *customer) write(ctx context.Context, w *write) {
+	c.bank.history.addWrite(w)
+	c.insist(ctx, w)
+}
+
+// nextWrite gives a write its request id.
+func (c *customer) nextWrite(home uint32) *write {
+	c.made++
+	return &write{ID: fmt.Sprintf("c%d-%d", c.id, c.made), Customer: c.id, Home: home}
+}
+
+// aboutAll is about all that the customer believes an account to have.
+func (c *customer) aboutAll(account string) int64 {
+	return max(1, c.guess[account]+c.rng.Int64N(41)-25)
 }
 
 // newWrite makes up a write: often a withdrawal of about all there is.
 func (c *customer) newWrite(account string, home uint32) *write {
-	c.made++
-	w := &write{ID: fmt.Sprintf("c%d-%d", c.id, c.made), Customer: c.id, Account: account, Home: home}
+	w := c.nextWrite(home)
+	w.Account = account
 	small := 1 + c.rng.Int64N(20)
 	switch n := c.rng.IntN(100); {
 	case n < 35:
@@ -102,13 +125,11 @@ func (c *customer) newWrite(account string, home uint32) *write {
 	case n < 75:
 		w.Kind, w.Amount = withdraw, small
 		if c.rng.IntN(3) == 0 {
-			w.Amount = max(1, c.guess[account]+c.rng.Int64N(41)-25)
+			w.Amount = c.aboutAll(account)
 		}
 	default:
 		w.Kind, w.Amount = transfer, small
-		for w.To = account; w.To == account; {
-			w.To = pick(c.rng, accounts)
-		}
+		w.To = pickOther(c.rng, accounts, account)
 	}
 	return w
 }
@@ -140,11 +161,15 @@ func (c *customer) insist(ctx context.Context, w *write) {
 }
 
 func (c *customer) newAttempt(asked uint32) *attempt {
-	return &attempt{Asked: asked, Level: pick(c.rng, levels)}
+	return &attempt{Asked: asked, Level: pick(c.rng, levels), Stream: streamUse(c.rng.IntN(int(streamUses)))}
 }
 
 // attempt makes one call for a write.
 func (c *customer) attempt(ctx context.Context, w *write, a *attempt, limit time.Duration) outcome {
+	if w.isList() {
+		c.submit(ctx, []submission{{w, a}}, limit)
+		return a.Outcome
+	}
 	token, before, era := c.session()
 	a.Before = before
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -160,6 +185,7 @@ func (c *customer) attempt(ctx context.Context, w *write, a *attempt, limit time
 		}
 	} else {
 		a.Outcome, a.Receipt, a.Balance, a.Unreachable = success, receiptOf(r.GetReceipt()), r.GetBalance(), r.GetUnreachableBranches()
+		a.Replay = r.GetReplay()
 		a.After = c.learn(r.GetSession(), era)
 	}
 	c.bank.history.addAttempt(w, a)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +22,58 @@ type entry struct {
 	Kind        kind
 	Account, To string
 	Amount      int64
+	// List is what a list asked for, in that order; nil for all else.
+	List *list
+}
+
+// list is a list as it is recorded.
+type list struct {
+	Operations []operation
+	Refused    refusals
+}
+
+// same says whether two branches list the same.
+func (e entry) same(f entry) bool {
+	l, m := e.List, f.List
+	e.List, f.List = nil, nil
+	return e == f && (l == nil) == (m == nil) && (l == nil || slices.Equal(l.Operations, m.Operations) && l.Refused.same(&m.Refused))
+}
+
+func (e entry) String() string {
+	l := e.List
+	e.List = nil
+	type plain entry
+	if l == nil {
+		return fmt.Sprintf("%+v", plain(e))
+	}
+	return fmt.Sprintf("%+v with %+v, %v", plain(e), l.Operations, l.Refused)
+}
+
+// done are the operations that the entry carried out.
+func (e *entry) done() []operation {
+	switch {
+	case e.Kind == "":
+		return nil
+	case e.List != nil:
+		return e.List.Refused.done(e.List.Operations)
+	}
+	return []operation{{e.Kind, e.Account, e.To, e.Amount}}
+}
+
+// shortfall returns below which amount an account's balance was, since
+// operations of a list were refused for that.
+func (e *entry) shortfall(account string) (int64, bool) {
+	if e.List == nil {
+		return 0, false
+	}
+	need, ok := e.List.Refused.shortfalls(e.List.Operations)[account]
+	return need, ok
+}
+
+// touches says whether the entry is in an account's statement: it has changed
+// the balance, if only to and fro.
+func (e *entry) touches(account string) bool {
+	return slices.ContainsFunc(e.done(), func(o operation) bool { return o.change(account) != 0 })
 }
 
 // line is an entry of a statement, with the balance after it.
@@ -44,15 +97,6 @@ type testimony struct {
 type evidence struct {
 	at       time.Duration
 	branches map[uint32]*testimony
-}
-
-// change is what the entry adds to an account's balance.
-func (e *entry) change(account string) int64 {
-	w := write{Kind: e.Kind, Account: e.Account, To: e.To, Amount: e.Amount}
-	if e.Kind == "" {
-		return 0
-	}
-	return w.change(account)
 }
 
 // reader asks a branch about everything.
@@ -142,6 +186,8 @@ func entryOf(l *bankv1.ListedEntry) entry {
 	case e.GetTransfer() != nil:
 		t := e.GetTransfer()
 		out.Kind, out.Account, out.To, out.Amount = transfer, t.GetFromAccount(), t.GetToAccount(), t.GetAmount()
+	case e.GetBulk() != nil:
+		out.Kind, out.List = listOf(e.GetBulk())
 	case e.GetGrant() != nil:
 		out.Account, out.Amount = e.GetGrant().GetAccount(), e.GetGrant().GetAmount()
 	}
@@ -149,10 +195,45 @@ func entryOf(l *bankv1.ListedEntry) entry {
 	return out
 }
 
+// listOf reads the columns of a list.
+func listOf(b *bankv1.Bulk) (kind, *list) {
+	l := &list{Refused: refusals{b.GetInsufficient(), b.GetUnavailable()}}
+	name := func(column []uint32, i int) (string, bool) {
+		if i >= len(column) || column[i] == 0 {
+			return "", false
+		}
+		return nameless(b.GetAccounts()[column[i]-1]), true
+	}
+	for i, amount := range b.GetAmounts() {
+		from, pays := name(b.GetFrom(), i)
+		to, paid := name(b.GetTo(), i)
+		o := operation{Kind: transfer, Account: from, To: to, Amount: amount}
+		switch {
+		case !pays:
+			o.Kind, o.Account, o.To = deposit, to, ""
+		case !paid:
+			o.Kind = withdraw
+		}
+		l.Operations = append(l.Operations, o)
+	}
+	if b.GetAllOrNone() {
+		return allOrNone, l
+	}
+	return eachAlone, l
+}
+
 // nameless gives the shared account the empty name that customers use.
 func nameless(account string) string {
 	if account == sharedAccount {
 		return ""
+	}
+	return account
+}
+
+// named gives it the name that the branches use.
+func named(account string) string {
+	if account == "" {
+		return sharedAccount
 	}
 	return account
 }

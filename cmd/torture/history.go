@@ -37,9 +37,12 @@ const (
 	deposit  kind = "deposit"
 	withdraw kind = "withdraw"
 	transfer kind = "transfer"
-	local    kind = "local query"
-	session  kind = "session query"
-	strong   kind = "strong query"
+	// allOrNone and eachAlone are lists.
+	allOrNone kind = "list, all or none"
+	eachAlone kind = "list, each by itself"
+	local     kind = "local query"
+	session   kind = "session query"
+	strong    kind = "strong query"
 )
 
 // outcome is what a customer knows after an attempt.
@@ -60,8 +63,8 @@ const (
 	unknown outcome = "unknown"
 )
 
-// write is one deposit, withdrawal or transfer, with all its attempts. They
-// share its request id.
+// write is one deposit, withdrawal, transfer or list of them, with all its
+// attempts. They share its request id.
 type write struct {
 	ID       string
 	Customer int64
@@ -70,6 +73,8 @@ type write struct {
 	// transfer. Empty names stand for the shared account.
 	Account, To string
 	Amount      int64
+	// List is what a list asks for; then Account, To and Amount are empty.
+	List []operation `json:",omitempty"`
 	// Home is the branch that the first attempt asked.
 	Home     uint32
 	Attempts []*attempt
@@ -84,6 +89,12 @@ type attempt struct {
 	Outcome outcome
 	Receipt receipt
 	Balance int64
+	// Replay is whether it is said to be the answer to an earlier attempt.
+	Replay bool
+	// Refused is what the answer says of a list's operations.
+	Refused refusals
+	// Stream is how a list is sent.
+	Stream streamUse
 	// Unreachable are the branches that the reply names as such.
 	Unreachable []uint32
 	// Before is the session that the call carried, After the reply's.
@@ -259,15 +270,32 @@ func (w *write) possible() bool {
 	return false
 }
 
-// change is what the write adds to an account's balance.
-func (w *write) change(account string) int64 {
-	switch {
-	case w.Kind == deposit && w.Account == account:
-		return w.Amount
-	case w.Kind != deposit && w.Account == account:
-		return -w.Amount
-	case w.Kind == transfer && w.To == account:
-		return w.Amount
+// isList says whether the write is a list of operations.
+func (w *write) isList() bool { return w.Kind == allOrNone || w.Kind == eachAlone }
+
+// operations are what the write asks for.
+func (w *write) operations() []operation {
+	if w.isList() {
+		return w.List
 	}
-	return 0
+	return []operation{{w.Kind, w.Account, w.To, w.Amount}}
+}
+
+// needs returns the accounts that the write takes from when all of it is
+// carried out, with how deep it takes them.
+func (w *write) needs() map[string]int64 {
+	needs := map[string]int64{}
+	for _, o := range w.operations() {
+		if low := effectOf(w.operations(), o.Account).low; low < 0 {
+			needs[o.Account] = -low
+		}
+	}
+	return needs
+}
+
+func (w *write) String() string {
+	if w.isList() {
+		return fmt.Sprintf("%s, %s, of %d operations", w.Kind, w.ID, len(w.List))
+	}
+	return fmt.Sprintf("%s %s of %d", w.Kind, w.ID, w.Amount)
 }

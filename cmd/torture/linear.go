@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -63,7 +64,7 @@ func (x *trial) span() {
 			}
 			began = max(began, w.began())
 			s := span{began, forever}
-			if at, ok := w.told(e.Receipt); ok {
+			if at, ok := x.told(w, e.Receipt); ok {
 				s = span{w.began(), at}
 			}
 			x.spans[w.ID] = s
@@ -79,6 +80,19 @@ func (x *trial) span() {
 			}
 		}
 	}
+}
+
+// told is the first moment at which a customer had the receipt of what is in
+// that place now. What was told of it before a disk was lost may have been about
+// something that went with the disk; the same place was free again then.
+func (x *trial) told(w *write, r receipt) (time.Duration, bool) {
+	still := &write{}
+	for _, a := range w.Attempts {
+		if !x.history.mayHaveGone(a) {
+			still.Attempts = append(still.Attempts, a)
+		}
+	}
+	return still.told(r)
 }
 
 // checkLinear checks that the writes, the refusals and the strong queries of a
@@ -103,11 +117,11 @@ func checkLinear(h *history, t *testimony, w window, dir string) (int, error) {
 
 func (x *trial) check(account, dir string) (int, error) {
 	w := x.window
-	ops, unsure, err := x.operations(account)
+	ops, err := x.operations(account)
 	if err != nil {
 		return 0, err
 	}
-	model := accountModel(w.balances[account], unsure)
+	model := accountModel(w.balances[account])
 	switch porcupine.CheckOperationsTimeout(model, ops, linearTimeout) {
 	case porcupine.Ok:
 		return len(ops), nil
@@ -142,21 +156,15 @@ func (x *trial) operation(client int64, s step, began, ended time.Duration) porc
 	return porcupine.Operation{ClientId: int(client), Input: s, Call: int64(max(began, x.window.from)), Return: int64(ended)}
 }
 
-// operations returns what the window saw of an account, and the amounts of the
-// writes that may have taken effect and gone with a disk.
-func (x *trial) operations(account string) (ops []porcupine.Operation, unsure []int64, err error) {
+// operations returns what the window saw of an account.
+func (x *trial) operations(account string) (ops []porcupine.Operation, err error) {
 	from, until := x.window.from, x.window.until
+	verdicts := 0
 	for _, w := range x.history.writes {
-		change := w.change(account)
-		if change == 0 {
-			continue
-		}
-		if s, ok := x.spans[w.ID]; ok {
-			ops = append(ops, x.operation(w.Customer, step{what: changes, name: w.ID, amount: change}, s.began, s.ended))
-		}
+		ops = append(ops, x.recorded(w, account, &verdicts)...)
 		for _, a := range w.Attempts {
-			if a.Outcome == refused && change < 0 && a.Began >= from && a.Ended <= until {
-				ops = append(ops, x.operation(w.Customer, step{what: refuses, name: w.ID, amount: w.Amount}, a.Began, a.Ended))
+			if amount, ok := x.refusedFor(w, a, account); ok && a.Began >= from && a.Ended <= until {
+				ops = append(ops, x.operation(w.Customer, step{what: refuses, name: w.ID, amount: amount}, a.Began, a.Ended))
 			}
 		}
 	}
@@ -165,42 +173,100 @@ func (x *trial) operations(account string) (ops []porcupine.Operation, unsure []
 			ops = append(ops, x.operation(r.Customer, step{what: reads, name: fmt.Sprintf("customer %d", r.Customer), amount: r.Balance}, r.Began, r.Ended))
 		}
 	}
+	lost := false
 	for i := range x.history.losses {
 		l := &x.history.losses[i]
 		if l.Killed < from || l.Killed > until {
 			continue
 		}
-		if unsure != nil {
-			return nil, nil, fmt.Errorf("two disks were lost between %v and %v: check more often", from, until)
+		if lost {
+			return nil, fmt.Errorf("two disks were lost between %v and %v: check more often", from, until)
 		}
-		more, amounts := x.forgotten(l, account)
-		ops, unsure = append(ops, more...), amounts
+		more := x.forgotten(l, account)
+		ops, lost = append(ops, more...), len(more) > 0
 	}
-	return ops, unsure, nil
+	return ops, nil
+}
+
+// recorded returns what a write that is in the window's journals did to an
+// account. What of a list was refused as insufficient was so at an earlier
+// moment: the list may have waited for other accounts after that. verdicts
+// counts those that were given bits.
+func (x *trial) recorded(w *write, account string, verdicts *int) (ops []porcupine.Operation) {
+	s, ok := x.spans[w.ID]
+	if !ok {
+		return nil
+	}
+	e := x.tale.at(x.found[w.ID])
+	change := step{what: changes, name: w.ID, effects: []effect{effectOf(e.done(), account)}}
+	if need, ok := e.shortfall(account); ok && w.began() >= x.window.from { // no balance before the window is known
+		refusal := step{what: refuses, name: w.ID, amount: need}
+		if change.does() && *verdicts < maxVerdicts {
+			refusal.verdict = 1 << *verdicts
+			change.verdict = refusal.verdict
+			*verdicts++
+		}
+		ops = append(ops, x.operation(w.Customer, refusal, w.began(), s.ended))
+	}
+	if change.does() {
+		ops = append(ops, x.operation(w.Customer, change, s.began, s.ended))
+	}
+	return ops
+}
+
+// refusedFor returns below which amount an account's balance was at a moment of
+// an attempt, since what it asked for was refused for that and not recorded.
+func (x *trial) refusedFor(w *write, a *attempt, account string) (int64, bool) {
+	switch {
+	case w.isList() && a.Refused.count() == len(w.List):
+		need, ok := a.Refused.shortfalls(w.List)[account]
+		return need, ok
+	case a.Outcome != refused:
+		return 0, false
+	}
+	needs := w.needs()
+	need, ok := needs[account]
+	// Which account it was that all or none of a list was refused for, only the
+	// words of the answer say.
+	return need, ok && (len(needs) == 1 || strings.Contains(a.Text, fmt.Sprintf("account %q ", named(account))))
 }
 
 // forgotten returns the writes that are in no journal because they may have
 // gone with a disk, and the moment when that was gone.
-func (x *trial) forgotten(l *loss, account string) (ops []porcupine.Operation, unsure []int64) {
+func (x *trial) forgotten(l *loss, account string) (ops []porcupine.Operation) {
 	for _, w := range x.history.writes {
 		at, found := x.found[w.ID]
 		// What is found may be a second life of what was lost.
 		again := found && at.Branch == l.Branch && at.Sequence > l.Kept
-		change := w.change(account)
-		if change == 0 || found && !again || !w.mayHaveReached(l, x.window.from) || len(unsure) == maxUnsure {
+		maybe := step{what: perhaps, name: w.ID, effects: w.effects(l, account, again)}
+		if !maybe.does() || found && !again || !w.mayHaveReached(l, x.window.from) {
 			continue
 		}
 		ended := forever
 		if at, ok := w.told(receipt{}); ok && !found {
 			ended = at
 		}
-		ops = append(ops, x.operation(w.Customer, step{what: perhaps, name: w.ID, amount: change, bit: len(unsure)}, w.began(), ended))
-		unsure = append(unsure, change)
+		ops = append(ops, x.operation(w.Customer, maybe, w.began(), ended))
 	}
-	if len(unsure) > 0 {
+	if len(ops) > 0 {
 		ops = append(ops, x.operation(0, step{what: forgets}, l.From, l.Until))
 	}
-	return ops, unsure
+	return ops
+}
+
+// effects returns what a write that may have gone with a disk may have done to
+// an account. Of a list whose operations go each by itself, only an answer says
+// which did; again says that the answers may be about its second life.
+func (w *write) effects(l *loss, account string, again bool) []effect {
+	if w.Kind != eachAlone {
+		return []effect{effectOf(w.operations(), account)}
+	}
+	for _, a := range w.Attempts {
+		if !again && a.Outcome == success && a.Receipt.Branch == l.Branch && a.Receipt.Sequence > l.Kept {
+			return []effect{effectOf(a.Refused.done(w.List), account)}
+		}
+	}
+	return effectsOfSome(w.List, account)
 }
 
 // mayHaveReached says whether the write may have been recorded on the disk
@@ -220,9 +286,5 @@ func (w *write) mayHaveReached(l *loss, from time.Duration) bool {
 	return false
 }
 
-const (
-	// longAgo is longer than any branch works on a call.
-	longAgo = 20 * time.Second
-	// maxUnsure bounds the writes that may have gone with a disk.
-	maxUnsure = 64
-)
+// longAgo is longer than any branch works on a call.
+const longAgo = 20 * time.Second

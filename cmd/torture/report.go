@@ -26,10 +26,31 @@ type report struct {
 	// resolved is how many writes of unknown outcome the journals had.
 	unsure, resolved int
 	readsChecked     int
+	// lists is what the journals have of lists.
+	lists listCount
 	// down is the longest time from healing until every branch worked, apart
 	// until every branch also reached every other, and recovery the longest that
 	// a branch whose disk was lost took to serve.
 	down, apart, recovery, took time.Duration
+}
+
+// listCount counts lists, those of which something was not carried out, and
+// their operations by what became of them.
+type listCount struct {
+	lists, inPart, done, insufficient, unavailable int
+}
+
+func (c *listCount) add(e *entry) {
+	if e.List == nil {
+		return
+	}
+	c.lists++
+	if e.List.Refused.count() > 0 {
+		c.inPart++
+	}
+	c.done += len(e.done())
+	c.insufficient += len(e.List.Refused.Insufficient)
+	c.unavailable += len(e.List.Refused.Unavailable)
 }
 
 func newReport(o options) *report { return &report{seed: o.seed, faults: map[string]int{}} }
@@ -40,12 +61,14 @@ func (r *report) checked(h *history, ev *evidence, operations int) {
 	r.operations += operations
 	r.readsChecked = len(h.reads)
 	r.receipts, r.entries, r.lost, r.unsure, r.resolved = 0, 0, 0, 0, 0
+	r.lists = listCount{}
 	tale := ev.reference()
 	ids := map[string]bool{}
 	for _, journal := range tale.journals {
 		r.entries += len(journal)
 		for i := range journal {
 			ids[journal[i].RequestID] = true
+			r.lists.add(&journal[i])
 		}
 	}
 	for _, w := range h.writes {
@@ -87,7 +110,7 @@ func (r *report) print(w io.Writer) {
 		fmt.Fprintf(t, "%s\t", o)
 	}
 	fmt.Fprintln(t)
-	for _, k := range []kind{deposit, withdraw, transfer, local, session, strong} {
+	for _, k := range []kind{deposit, withdraw, transfer, allOrNone, eachAlone, local, session, strong} {
 		fmt.Fprintf(t, "%s\t", k)
 		for _, o := range outcomes {
 			fmt.Fprintf(t, "%d\t", r.calls[k][o])
@@ -105,6 +128,11 @@ func (r *report) print(w io.Writer) {
 		{"receipts lost with the only disk that was promised", r.lost},
 		{"writes of unknown outcome", r.unsure},
 		{"of them recorded", r.resolved},
+		{"lists recorded", r.lists.lists},
+		{"of them carried out in part", r.lists.inPart},
+		{"operations carried out in lists", r.lists.done},
+		{"operations insufficient in recorded lists", r.lists.insufficient},
+		{"operations unavailable in recorded lists", r.lists.unavailable},
 		{"queries checked against their cut or the order", r.readsChecked},
 		{"operations linearized", r.operations},
 		{"longest unavailability after healing", r.down.Round(time.Millisecond)},

@@ -54,6 +54,9 @@ func TestShort(t *testing.T) {
 			t.Errorf("no %s struck", k.name)
 		}
 	}
+	if r.lists.done == 0 || r.lists.insufficient == 0 || r.calls[allOrNone][refused] == 0 {
+		t.Errorf("lists were not tried: %+v, calls %v", r.lists, r.calls)
+	}
 	if r.receipts == 0 || r.operations == 0 || r.readsChecked == 0 {
 		t.Errorf("nothing was checked: %+v", r)
 	}
