@@ -84,7 +84,11 @@ func (d *disk) Create(name string, category vfs.DiskWriteCategory) (vfs.File, er
 			return nil, err
 		}
 	}
-	return d.create(func() (vfs.File, error) { return d.FS.Create(name, category) })
+	f, err := d.create(func() (vfs.File, error) { return d.FS.Create(name, category) })
+	if err != nil || !isLog(name) {
+		return f, err
+	}
+	return newLogFile(f, 0), nil
 }
 
 func (d *disk) syncDir() error {
@@ -100,7 +104,15 @@ func (d *disk) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts .
 }
 
 func (d *disk) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	return d.create(func() (vfs.File, error) { return d.FS.ReuseForWrite(oldname, newname, category) })
+	f, err := d.create(func() (vfs.File, error) { return d.FS.ReuseForWrite(oldname, newname, category) })
+	if err != nil || !isLog(newname) {
+		return f, err
+	}
+	size := int64(0)
+	if info, err := f.Stat(); err == nil {
+		size = info.Size()
+	}
+	return newLogFile(f, size), nil
 }
 
 func (d *disk) OpenDir(name string) (vfs.File, error) {

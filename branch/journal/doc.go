@@ -48,6 +48,9 @@
 // last batch of each journal: it costs as much as the state is large, however
 // long the journals are. Only the filter is read, after that, from all there is.
 //
+// The end of a log is filled with zeros before it is written (log_file.go), so
+// that syncing a small commit changes no metadata of the file.
+//
 // # Failures
 //
 // The first write, sync or other change of the directory that fails stops the

@@ -123,3 +123,6 @@ func (j *Journal) GiveUpFilter() {
 	j.filter.room, j.filter.maxBytes = 0, 0
 	j.filter.grow()
 }
+
+// FillBytes is fillBytes.
+const FillBytes = fillBytes

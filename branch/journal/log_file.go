@@ -1,0 +1,63 @@
+package journal
+
+import (
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+const (
+	// fillBytes is how much of a log is filled with zeros at once.
+	fillBytes = 128 << 10
+	// largeWrite is one that filling makes no cheaper. A log is filled when as
+	// many others as smallWrites came in a row: a large commit ends with a
+	// small one.
+	largeWrite  = 16 << 10
+	smallWrites = 4
+)
+
+var zeros [fillBytes]byte
+
+// logFile is a log of Pebble's that is filled with zeros ahead of what is
+// written to it. To sync what lies within is one write of data; where a file
+// grows, or a block is written for the first time, the file system's own journal
+// has to be written as well. Pebble and survey.go find the end of a log by what
+// is in it, as they must where an old log is used again.
+type logFile struct {
+	*diskFile
+	// written is where the next byte goes, filled where the zeros end.
+	written, filled int64
+	// small counts the writes in a row that are not large.
+	small int
+}
+
+func isLog(name string) bool { return strings.HasSuffix(name, logSuffix) }
+
+// newLogFile returns a log of which size bytes are there.
+func newLogFile(f vfs.File, size int64) vfs.File {
+	return &logFile{diskFile: f.(*diskFile), filled: size}
+}
+
+func (f *logFile) Write(p []byte) (int, error) {
+	f.small++
+	if len(p) >= largeWrite {
+		f.small = 0
+	}
+	if f.small >= smallWrites && f.written+int64(len(p)) > f.filled {
+		f.fill()
+	}
+	n, err := f.diskFile.Write(p)
+	f.written += int64(n)
+	f.filled = max(f.filled, f.written)
+	return n, err
+}
+
+// fill adds zeros. If it can't, the log grows with the write as other files do.
+func (f *logFile) fill() {
+	if f.disk.failure() != nil {
+		return
+	}
+	if n, err := f.File.WriteAt(zeros[:], f.filled); err == nil {
+		f.filled += int64(n)
+	}
+}

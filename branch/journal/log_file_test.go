@@ -1,0 +1,113 @@
+package journal_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"passbook/branch/journal"
+	"passbook/branch/ledger"
+)
+
+// lastLog returns the write-ahead log that is being written.
+func lastLog(t *testing.T, fs vfs.FS) []byte {
+	t.Helper()
+	names, err := fs.List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := ""
+	for _, name := range names {
+		if strings.HasSuffix(name, ".log") {
+			last = max(last, name)
+		}
+	}
+	f, err := fs.Open(fs.PathJoin(dir, last))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// The log does not grow with small commits, but seldom and by much; what is in
+// it survives a crash.
+func TestLogsAreFilledAhead(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	b := open(t, fs)
+	var sizes []int
+	for i := range 400 {
+		b.write(1, withID(fmt.Sprint(strings.Repeat("x", 100), i), deposit("a", 1)))
+		if size := len(lastLog(t, fs)); len(sizes) == 0 || size != sizes[len(sizes)-1] {
+			sizes = append(sizes, size)
+		}
+	}
+	data := lastLog(t, fs)
+	written := len(bytes.TrimRight(data, "\x00"))
+	if len(sizes) > 4+written/journal.FillBytes || len(data)-written > journal.FillBytes || written < 400*100 {
+		t.Errorf("the log of %d bytes has sizes %v", written, sizes)
+	}
+	again := open(t, fs.CrashClone(vfs.CrashCloneCfg{}))
+	if sequence := again.Ledger.Head(0).Sequence; sequence != 400 {
+		t.Errorf("after a crash: %d entries", sequence)
+	}
+}
+
+// Large commits leave nothing to fill.
+func TestLogsAreNotFilledForLargeCommits(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	filled := 0
+	b := open(t, errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpFileWriteAt {
+			filled++
+		}
+		return nil
+	})))
+	for i := range 3 {
+		var batches []ledger.StoredBatch
+		for k := range 400 {
+			batches = append(batches, b.post(1, withID(fmt.Sprint(strings.Repeat("x", 100), i, k), deposit("a", 1))))
+		}
+		b.commit(b.gather(batches...))
+	}
+	if filled > 0 {
+		t.Errorf("filled %d times", filled)
+	}
+	for range 10 {
+		b.write(1, deposit("a", 1))
+	}
+	if filled != 1 {
+		t.Errorf("after small commits: filled %d times", filled)
+	}
+}
+
+// Where a log can't be filled it grows with each commit, and nothing else
+// happens.
+func TestLogsThatCannotBeFilledGrow(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	f := &faults{kind: errorfs.OpFileWriteAt}
+	f.failing.Store(true)
+	b := open(t, f.on(fs))
+	size := 0
+	for i := range 10 {
+		b.write(1, deposit("a", 1))
+		if now := len(lastLog(t, fs)); now <= size {
+			t.Errorf("commit %d: the log of %d bytes has %d then", i, size, now)
+		} else {
+			size = now
+		}
+	}
+	again := open(t, fs.CrashClone(vfs.CrashCloneCfg{}))
+	if sequence := again.Ledger.Head(0).Sequence; sequence != 10 {
+		t.Errorf("after a crash: %d entries", sequence)
+	}
+}
