@@ -7,8 +7,9 @@ import (
 )
 
 const (
-	// fillBytes is how much of a log is filled with zeros at once.
-	fillBytes = 128 << 10
+	// fillBytes is how much of a log is filled with zeros at once: a new store's
+	// first log as a whole, when it is opened.
+	fillBytes = 256 << 10
 	// largeWrite is one that filling makes no cheaper. A log is filled when as
 	// many others as smallWrites came in a row: a large commit ends with a
 	// small one.
@@ -27,7 +28,8 @@ type logFile struct {
 	*diskFile
 	// written is where the next byte goes, filled where the zeros end.
 	written, filled int64
-	// small counts the writes in a row that are not large.
+	// small counts the writes in a row that are not large; a new log is filled
+	// with the first that is not.
 	small int
 }
 
@@ -35,7 +37,7 @@ func isLog(name string) bool { return strings.HasSuffix(name, logSuffix) }
 
 // newLogFile returns a log of which size bytes are there.
 func newLogFile(f vfs.File, size int64) vfs.File {
-	return &logFile{diskFile: f.(*diskFile), filled: size}
+	return &logFile{diskFile: f.(*diskFile), filled: size, small: smallWrites}
 }
 
 func (f *logFile) Write(p []byte) (int, error) {
