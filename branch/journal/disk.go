@@ -85,10 +85,15 @@ func (d *disk) Create(name string, category vfs.DiskWriteCategory) (vfs.File, er
 		}
 	}
 	f, err := d.create(func() (vfs.File, error) { return d.FS.Create(name, category) })
-	if err != nil || !isLog(name) {
-		return f, err
+	switch {
+	case err != nil:
+		return nil, err
+	case isLog(name):
+		return newLogFile(f, 0), nil
+	case strings.HasSuffix(name, tableSuffix):
+		return &tableFile{diskFile: f.(*diskFile)}, nil
 	}
-	return newLogFile(f, 0), nil
+	return f, nil
 }
 
 func (d *disk) syncDir() error {

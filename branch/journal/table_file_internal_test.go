@@ -1,0 +1,32 @@
+package journal
+
+import (
+	"runtime"
+	"sync/atomic"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Whoever wants the processor has it between the blocks of a table.
+func TestTablesGiveWay(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	d := &disk{FS: vfs.NewMem()}
+	f, err := d.Create("1.sst", vfs.WriteCategoryUnspecified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ran atomic.Bool
+	go ran.Store(true)
+	for range 3 { // now and then the scheduler takes who gave way first
+		if _, err := f.Write([]byte("a block")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !ran.Load() { // with one processor, nothing else lets it run
+		t.Error("nobody else has run")
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
