@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -320,7 +321,7 @@ type damage struct {
 func (d directory) truncations(rng *rand.Rand) (out []damage) {
 	for _, name := range d.names() {
 		content := d.files[name]
-		for _, n := range d.places(rng, len(content), 4) {
+		for _, n := range d.places(rng, content, 4) {
 			out = append(out, damage{name, fmt.Sprintf("cut to %d of %d bytes", n, len(content)), func() []byte { return content[:n:n] }, name == d.lastLog()})
 		}
 		if name != "LOCK" && !strings.HasPrefix(name, "marker.format") {
@@ -334,7 +335,7 @@ func (d directory) truncations(rng *rand.Rand) (out []damage) {
 func (d directory) flips(rng *rand.Rand) (out []damage) {
 	for _, name := range d.names() {
 		content := d.files[name]
-		for _, n := range d.places(rng, len(content), 4) {
+		for _, n := range d.places(rng, content, 4) {
 			bit := rng.IntN(8)
 			out = append(out, damage{name, fmt.Sprintf("bit %d of byte %d of %d flipped", bit, n, len(content)), func() []byte {
 				flipped := slices.Clone(content)
@@ -364,9 +365,16 @@ func (d directory) lastLog() (last string) {
 	return last
 }
 
-// places are offsets in a file: all of a small one.
-func (d directory) places(rng *rand.Rand, size, sample int) (out []int) {
+// places are offsets in a file: all of a small one, and a few in the zeros that
+// a log is filled with.
+func (d directory) places(rng *rand.Rand, content []byte, sample int) (out []int) {
 	sample *= *everyDamage
+	size := len(bytes.TrimRight(content, "\x00"))
+	if zeros := len(content) - size; zeros > 0 {
+		for n := range sample {
+			out = append(out, size+min(n, zeros-1), size+rng.IntN(zeros))
+		}
+	}
 	if size <= 3*sample {
 		for n := range size {
 			out = append(out, n)

@@ -3,7 +3,6 @@ package journal_test
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,26 +17,8 @@ import (
 // lastLog returns the write-ahead log that is being written.
 func lastLog(t *testing.T, fs vfs.FS) []byte {
 	t.Helper()
-	names, err := fs.List(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	last := ""
-	for _, name := range names {
-		if strings.HasSuffix(name, ".log") {
-			last = max(last, name)
-		}
-	}
-	f, err := fs.Open(fs.PathJoin(dir, last))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	d := directory{files: filesOf(t, fs)}
+	return d.files[d.lastLog()]
 }
 
 // The log does not grow with small commits, but seldom and by much; what is in
