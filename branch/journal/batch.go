@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -56,11 +57,24 @@ func (s storedBatch) open(key []byte) (*ledger.Sealed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", keyName(key), err)
 	}
-	b := sealed.Batch
-	if name := batchName(b.Branch, b.LastSequence()); name != keyName(key) {
-		return nil, fmt.Errorf("%s: the stored batch is the %s", keyName(key), name)
+	return sealed, checkSpan(key, sealed.Span)
+}
+
+// outline is open for a batch that is only relayed.
+func (s storedBatch) outline(key []byte) (*ledger.Sealed, error) {
+	sealed, err := ledger.Outline(s.bytes, s.hash)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", keyName(key), err)
 	}
-	return sealed, nil
+	return sealed, checkSpan(key, sealed.Span)
+}
+
+// checkSpan reports a batch that is not the one that its key names.
+func checkSpan(key []byte, s ledger.Span) error {
+	if !bytes.Equal(key, appendBatchKey(make([]byte, 0, batchKeyBytes), s.Branch, s.Last)) {
+		return fmt.Errorf("%s: the stored batch is the %s", keyName(key), batchName(s.Branch, s.Last))
+	}
+	return nil
 }
 
 // balances returns what posting the entries led to.

@@ -156,7 +156,11 @@ func (c *comparison) requests() error {
 }
 
 func (c *comparison) requestsAfter(v, other *Verified, b ledger.BranchID, after uint64) error {
-	return v.j.scan(b, after, func(_ storedBatch, s *ledger.Sealed) (bool, error) {
+	return v.j.scan(b, after, func(key []byte, stored storedBatch) (bool, error) {
+		s, err := stored.open(key)
+		if err != nil {
+			return false, err
+		}
 		for i := range s.Batch.Entries {
 			e := &s.Batch.Entries[i]
 			if e.RequestID == "" {

@@ -245,7 +245,7 @@ func (d directory) readAll(j *journal.Journal, s *journal.State) (order int, err
 			order = max(order, n+1)
 			k++
 		}
-		if end := s.Ledger.Head(i).Sequence; k != len(batches) || k > 0 && end != batches[k-1].Batch.LastSequence() {
+		if end := s.Ledger.Head(i).Sequence; k != len(batches) || k > 0 && end != batches[k-1].Span.Last {
 			return 0, mismatch("head of branch %d at %d after %d batches", writer, end, len(batches))
 		}
 	}

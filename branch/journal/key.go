@@ -31,6 +31,8 @@ func appendAccountKey(out []byte, account string) []byte {
 	return append(append(out, accountTable), account...)
 }
 
+const batchKeyBytes = 1 + 4 + 8
+
 // appendBatchKey names the batch of a journal that ends at last.
 func appendBatchKey(out []byte, b ledger.BranchID, last uint64) []byte {
 	return binary.BigEndian.AppendUint64(appendBatchPrefix(out, b), last)

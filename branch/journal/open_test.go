@@ -37,7 +37,9 @@ func TestReopenedJournalHoldsWhatWasCommitted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]*ledger.Sealed{want.Sealed}, batches); diff != "" {
+		outline := *want.Sealed
+		outline.Batch = nil
+		if diff := cmp.Diff([]*ledger.Sealed{&outline}, batches); diff != "" {
 			t.Errorf("batches of branch %d (-want +got):\n%s", want.Batch.Branch, diff)
 		}
 		hash, ok, err := got.HashAt(want.Batch.Branch, want.Batch.LastSequence())

@@ -61,7 +61,11 @@ func (j *Journal) Request(id string) (ledger.Recorded, bool, error) {
 	if err != nil || rec.At.Sequence == 0 {
 		return ledger.Recorded{}, false, err
 	}
-	err = j.scan(rec.At.Branch, rec.At.Sequence-1, func(_ storedBatch, s *ledger.Sealed) (bool, error) {
+	err = j.scan(rec.At.Branch, rec.At.Sequence-1, func(key []byte, stored storedBatch) (bool, error) {
+		s, err := stored.open(key)
+		if err != nil {
+			return false, err
+		}
 		if s.Batch.FirstSequence > rec.At.Sequence {
 			return false, fmt.Errorf("request id %q: entry %d of branch %d is missing", id, rec.At.Sequence, rec.At.Branch)
 		}
@@ -97,10 +101,10 @@ func (j *Journal) HashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, 
 	return hash, found, err
 }
 
-// Batches returns batches of a branch, in order, from the one on that holds
-// the entry after the given sequence: at least one if there is any, and about
-// maxBytes of them at most. Each is checked against its hash; an error names
-// the branch and the sequence where the batch that does not fit ends.
+// Batches returns outlines of the batches of a branch, in order, from the one on
+// that holds the entry after the given sequence: at least one if there is any,
+// and about maxBytes of them at most. Each is checked against its hash; an error
+// names the branch and the sequence where the batch that does not fit ends.
 func (j *Journal) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Sealed, error) {
 	if err := j.enter(); err != nil {
 		return nil, err
@@ -111,11 +115,15 @@ func (j *Journal) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([
 	}
 	var batches []*ledger.Sealed
 	total := 0
-	err := j.scan(branch, after, func(_ storedBatch, s *ledger.Sealed) (bool, error) {
-		if total += len(s.Bytes); total > maxBytes && len(batches) > 0 {
+	err := j.scan(branch, after, func(key []byte, stored storedBatch) (bool, error) {
+		if total += len(stored.bytes); total > maxBytes && len(batches) > 0 {
 			return false, nil
 		}
-		s.Bytes = slices.Clone(s.Bytes)
+		stored.bytes = slices.Clone(stored.bytes)
+		s, err := stored.outline(key)
+		if err != nil {
+			return false, err
+		}
 		batches = append(batches, s)
 		return total < maxBytes, nil
 	})
@@ -127,8 +135,9 @@ func (j *Journal) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([
 
 // scan visits the committed batches of a journal in order, from the one on
 // that holds the entry after the given sequence, until visit returns false.
-// What visit gets lasts until it returns.
-func (j *Journal) scan(branch ledger.BranchID, after uint64, visit func(storedBatch, *ledger.Sealed) (bool, error)) (err error) {
+// What visit gets, the key of a batch and its value taken apart, lasts until it
+// returns.
+func (j *Journal) scan(branch ledger.BranchID, after uint64, visit func(key []byte, stored storedBatch) (bool, error)) (err error) {
 	end := j.visible.end(branch)
 	if after >= end {
 		return nil
@@ -139,11 +148,15 @@ func (j *Journal) scan(branch ledger.BranchID, after uint64, visit func(storedBa
 	}
 	defer func() { err = errors.Join(err, iter.Close()) }()
 	for more := iter.First(); more; more = more && iter.Next() {
-		stored, sealed, err := current(iter)
+		value, err := valueOf(iter)
 		if err != nil {
 			return err
 		}
-		if more, err = visit(stored, sealed); err != nil {
+		stored, err := decodeBatch(iter.Key(), value)
+		if err != nil {
+			return err
+		}
+		if more, err = visit(iter.Key(), stored); err != nil {
 			return err
 		}
 	}
@@ -160,11 +173,16 @@ func (j *Journal) batches(branch ledger.BranchID, first, last uint64) (*pebble.I
 
 // current takes the batch apart that an iterator is at.
 func current(iter *pebble.Iterator) (storedBatch, *ledger.Sealed, error) {
-	value, err := iter.ValueAndErr()
+	value, err := valueOf(iter)
 	if err != nil {
-		return storedBatch{}, nil, fmt.Errorf("%s: %w", keyName(iter.Key()), err)
+		return storedBatch{}, nil, err
 	}
 	return openBatch(iter.Key(), value)
+}
+
+func valueOf(iter *pebble.Iterator) ([]byte, error) {
+	value, err := iter.ValueAndErr()
+	return value, named(iter.Key(), err)
 }
 
 func openBatch(key, value []byte) (storedBatch, *ledger.Sealed, error) {

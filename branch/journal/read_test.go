@@ -43,7 +43,7 @@ func TestBatches(t *testing.T) {
 			}
 			var got []uint64
 			for _, s := range batches {
-				got = append(got, s.Batch.LastSequence())
+				got = append(got, s.Span.Last)
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("ends (-want +got):\n%s", diff)

@@ -10,6 +10,9 @@ import (
 // parts are in few large pieces of memory.
 type accounts struct {
 	byName map[string]*account
+	// found is the account that was looked for last: a batch mostly goes on with
+	// the same.
+	found *account
 	// pieces hold the accounts in the order in which they were opened, each
 	// piece full but for the last.
 	pieces [][]account
@@ -27,11 +30,20 @@ const (
 func newAccounts() *accounts { return &accounts{byName: map[string]*account{}} }
 
 // find returns the account of a name, or nil.
-func (t *accounts) find(name string) *account { return t.byName[name] }
+func (t *accounts) find(name string) *account {
+	if t.found != nil && t.found.name == name {
+		return t.found
+	}
+	a := t.byName[name]
+	if a != nil {
+		t.found = a
+	}
+	return a
+}
 
 // open returns the account of a name, and whether it is new.
 func (t *accounts) open(name string) (a *account, isNew bool) {
-	if a := t.byName[name]; a != nil {
+	if a := t.find(name); a != nil {
 		return a, false
 	}
 	a = t.add(name)
@@ -62,6 +74,7 @@ func (t *accounts) add(name string) *account {
 // remove takes an account away that was opened in error. Its place stays empty.
 func (t *accounts) remove(name string) {
 	a := t.byName[name]
+	t.found = nil
 	delete(t.byName, name)
 	t.parts.free(a.shares)
 	*a = account{}

@@ -136,4 +136,18 @@ func TestOpenSealedRefuses(t *testing.T) {
 	if _, err := ledger.OpenSealed(many.Bytes, many.Hash); !errors.Is(err, ledger.ErrBatchSize) {
 		t.Errorf("too many entries: got %v, want %v", err, ledger.ErrBatchSize)
 	}
+	for _, tt := range []struct {
+		bytes []byte
+		hash  ledger.Hash
+		want  error
+	}{
+		{s.Bytes, ledger.Hash{}, ledger.ErrBatchHash},
+		{large, sha256.Sum256(large), ledger.ErrBatchSize},
+		{many.Bytes, many.Hash, ledger.ErrBatchSize},
+		{s.Bytes[:len(s.Bytes)-1], sha256.Sum256(s.Bytes[:len(s.Bytes)-1]), ledger.ErrBatchFormat},
+	} {
+		if _, err := ledger.Outline(tt.bytes, tt.hash); !errors.Is(err, tt.want) {
+			t.Errorf("outline of %d bytes: got %v, want %v", len(tt.bytes), err, tt.want)
+		}
+	}
 }

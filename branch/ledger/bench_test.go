@@ -34,3 +34,21 @@ func BenchmarkOpenSealed(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkOutline measures what a branch spends on a batch that it relays.
+func BenchmarkOutline(b *testing.B) {
+	batch := &ledger.Batch{Branch: 1, Epoch: 3, FirstSequence: 1_000_000, PrevHash: ledger.Hash{1}}
+	for i := range 1000 {
+		batch.Entries = append(batch.Entries, ledger.Entry{
+			Sequence: batch.FirstSequence + uint64(i), Clock: uint64(i + 1), RequestID: fmt.Sprintf("request-%014d", i),
+			Kind: ledger.Deposit, Account: "hot", Amount: 1,
+		})
+	}
+	sealed := ledger.NewSealed(batch)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ledger.Outline(sealed.Bytes, sealed.Hash); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -114,11 +114,56 @@ func appendBytes(out []byte, field protowire.Number, b []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(out, field, protowire.BytesType), b)
 }
 
+func batchReader(in string) reader {
+	return reader{in: in, repeated: 1<<batchEntries | 1<<batchAfter}
+}
+
+// countEntries returns how many entries an encoded batch has, without a look at
+// them.
+func countEntries(in string) (n int, err error) {
+	r := batchReader(in)
+	for r.next() && r.number <= batchEntries {
+		if r.number == batchEntries {
+			n++
+		}
+	}
+	if n > MaxBatchEntries {
+		return 0, ErrBatchSize
+	}
+	return n, r.err
+}
+
+// readSpan returns the span of an encoded batch, without a look at its entries.
+func readSpan(in string) (Span, error) {
+	var s Span
+	r := batchReader(in)
+	for r.next() && r.number <= batchFirstSequence {
+		switch r.number {
+		case batchBranch:
+			r.branch(&s.Branch)
+		case batchFirstSequence:
+			r.uint(&s.First)
+		}
+	}
+	if r.err != nil {
+		return s, r.err
+	}
+	n, err := countEntries(in)
+	s.Last = s.First + uint64(n) - 1
+	return s, err
+}
+
 // decodeBatch takes the canonical form only, so that no two runs of bytes are
-// one batch.
+// one batch. All texts of the batch share one copy of its bytes.
 func decodeBatch(in []byte) (*Batch, error) {
-	b := &Batch{}
-	r := reader{in: in, repeated: 1<<batchEntries | 1<<batchAfter}
+	text := string(in)
+	n, err := countEntries(text)
+	if err != nil {
+		return nil, err
+	}
+	b := &Batch{Entries: make([]Entry, 0, n)}
+	room := columns{left: n}
+	r := batchReader(text)
 	for r.next() {
 		switch r.number {
 		case batchBranch:
@@ -128,11 +173,9 @@ func decodeBatch(in []byte) (*Batch, error) {
 		case batchFirstSequence:
 			r.uint(&b.FirstSequence)
 		case batchEntries:
-			if len(b.Entries) == MaxBatchEntries {
-				return nil, ErrBatchSize
-			}
 			b.Entries = append(b.Entries, Entry{})
-			r.decoded(decodeEntry(r.message(), &b.Entries[len(b.Entries)-1]))
+			r.decoded(decodeEntry(r.message(), &b.Entries[len(b.Entries)-1], &room))
+			room.left--
 		case batchAfter:
 			if b.After == nil { // with memory for as many of this length as there may be
 				b.After = make([]Position, 0, 1+(len(r.in)-r.at)/(2+len(r.bytes())))
@@ -148,7 +191,7 @@ func decodeBatch(in []byte) (*Batch, error) {
 	return b, r.err
 }
 
-func decodeEntry(in []byte, e *Entry) error {
+func decodeEntry(in string, e *Entry, room *columns) error {
 	r := reader{in: in}
 	for r.next() {
 		switch {
@@ -165,8 +208,8 @@ func decodeEntry(in []byte, e *Entry) error {
 		case r.number >= entryDeposit && r.number <= entryBulk && e.Kind == 0:
 			e.Kind = Deposit + Kind(r.number-entryDeposit)
 			if e.Kind == Bulk {
-				e.Operations = &Operations{}
-				r.decoded(e.Operations.decode(r.message()))
+				e.Operations = &take(&room.operations, 1, room.left)[0]
+				r.decoded(e.Operations.decode(r.message(), room))
 			} else {
 				r.decoded(decodeFact(r.message(), e))
 			}
@@ -177,7 +220,7 @@ func decodeEntry(in []byte, e *Entry) error {
 	return r.err
 }
 
-func decodeFact(in []byte, e *Entry) error {
+func decodeFact(in string, e *Entry) error {
 	third := e.Kind == Transfer || e.Kind == Grant
 	r := reader{in: in}
 	for r.next() {
@@ -197,7 +240,7 @@ func decodeFact(in []byte, e *Entry) error {
 	return r.err
 }
 
-func decodePosition(in []byte, p *Position) error {
+func decodePosition(in string, p *Position) error {
 	r := reader{in: in}
 	for r.next() {
 		switch r.number {

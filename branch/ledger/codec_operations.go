@@ -47,7 +47,7 @@ func appendColumn[T uint32 | Amount](out []byte, field protowire.Number, column 
 }
 
 // decode takes the canonical form of bank.v1.Bulk only.
-func (o *Operations) decode(in []byte) error {
+func (o *Operations) decode(in string, room *columns) error {
 	r := reader{in: in, repeated: 1 << bulkAccounts}
 	for r.next() {
 		switch r.number {
@@ -55,14 +55,17 @@ func (o *Operations) decode(in []byte) error {
 			if len(o.Accounts) == 2*MaxOperations {
 				return fmt.Errorf("%w: %w", ErrBatchFormat, badOperations("it names too many accounts"))
 			}
+			if o.Accounts == nil {
+				o.Accounts = take(&room.names, 1, room.left)[:0]
+			}
 			o.Accounts = append(o.Accounts, "")
 			r.text(&o.Accounts[len(o.Accounts)-1])
 		case bulkFrom:
-			decodeColumn(&r, &o.From, math.MaxUint32)
+			decodeColumn(&r, &o.From, room, &room.numbers, math.MaxUint32)
 		case bulkTo:
-			decodeColumn(&r, &o.To, math.MaxUint32)
+			decodeColumn(&r, &o.To, room, &room.numbers, math.MaxUint32)
 		case bulkAmounts:
-			decodeColumn(&r, &o.Amounts, math.MaxInt64)
+			decodeColumn(&r, &o.Amounts, room, &room.amounts, math.MaxInt64)
 		case bulkAllOrNone:
 			var one uint64
 			r.uint(&one)
@@ -71,9 +74,9 @@ func (o *Operations) decode(in []byte) error {
 				r.fail("%d is neither true nor false", one)
 			}
 		case bulkInsufficient:
-			decodeColumn(&r, &o.Insufficient, math.MaxUint32)
+			decodeColumn(&r, &o.Insufficient, room, &room.numbers, math.MaxUint32)
 		case bulkUnavailable:
-			decodeColumn(&r, &o.Unavailable, math.MaxUint32)
+			decodeColumn(&r, &o.Unavailable, room, &room.numbers, math.MaxUint32)
 		default:
 			r.unknown("bulk")
 		}
@@ -83,7 +86,7 @@ func (o *Operations) decode(in []byte) error {
 	}
 	for _, column := range []*[]uint32{&o.From, &o.To} {
 		if *column == nil {
-			*column = make([]uint32, len(o.Amounts))
+			*column = take(&room.numbers, len(o.Amounts), room.left)
 		} else if allZero(*column) {
 			return fmt.Errorf("%w: a column of zeros is not left out", ErrBatchFormat)
 		}
@@ -102,15 +105,15 @@ func allZero(column []uint32) bool {
 
 // decodeColumn reads a packed field of numbers up to most, each in as few
 // bytes as it needs.
-func decodeColumn[T uint32 | Amount](r *reader, to *[]T, most uint64) {
+func decodeColumn[T uint32 | Amount](r *reader, to *[]T, room *columns, from *[]T, most uint64) {
 	if r.wire != protowire.BytesType || r.from == r.at {
 		r.fail("field %d is no list of numbers", r.number)
 		return
 	}
 	// Each number ends with a byte below 0x80.
 	n := 0
-	for _, c := range r.bytes() {
-		if c < 0x80 {
+	for i := range len(r.bytes()) {
+		if r.bytes()[i] < 0x80 {
 			n++
 		}
 	}
@@ -118,13 +121,13 @@ func decodeColumn[T uint32 | Amount](r *reader, to *[]T, most uint64) {
 		r.decoded(fmt.Errorf("%w: %w", ErrBatchFormat, badOperations("it has more than %d", MaxOperations)))
 		return
 	}
-	column := make([]T, 0, n)
+	column := take(from, n, room.left)[:0]
 	for in := r.bytes(); len(in) > 0; {
 		if c := in[0]; c < 0x80 {
 			column, in = append(column, T(c)), in[1:]
 			continue
 		}
-		v, size := binary.Uvarint(in)
+		v, size := uvarint(in)
 		if size <= 0 || size != protowire.SizeVarint(v) || v > most {
 			r.fail("field %d has a number that is malformed", r.number)
 			return
@@ -132,4 +135,34 @@ func decodeColumn[T uint32 | Amount](r *reader, to *[]T, most uint64) {
 		column, in = append(column, T(v)), in[size:]
 	}
 	*to = column
+}
+
+// columns is memory for the operations of a batch's bulks. A bulk of one deposit
+// has a handful of columns, each of one number: they share larger pieces.
+type columns struct {
+	// left is how many entries of the batch are not decoded yet, this one
+	// included.
+	left       int
+	operations []Operations
+	names      []string
+	numbers    []uint32
+	amounts    []Amount
+}
+
+// maxPiece bounds a piece that columns share.
+const maxPiece = 64
+
+// take returns memory for n items, of a piece that has as many as there are
+// entries left at most.
+func take[T any](piece *[]T, n, left int) []T {
+	if n > len(*piece) {
+		size := min(left, maxPiece)
+		if n >= size {
+			return make([]T, n)
+		}
+		*piece = make([]T, size)
+	}
+	taken := (*piece)[:n:n]
+	*piece = (*piece)[n:]
+	return taken
 }

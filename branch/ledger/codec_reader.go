@@ -14,7 +14,9 @@ import (
 // varint and bytes, and numbers in more bytes than they need. The first error
 // ends it.
 type reader struct {
-	in []byte
+	// in is a part of the text of the whole message: what a reader returns of it
+	// needs no memory of its own, and lasts as long as the whole.
+	in string
 	// at is how much of in was read.
 	at int
 	// repeated has the bits of the fields that may come more than once.
@@ -67,7 +69,7 @@ func (r *reader) readNumber() (uint64, bool) {
 		r.at++
 		return uint64(r.in[r.at-1]), true
 	}
-	v, n := binary.Uvarint(r.in[r.at:])
+	v, n := uvarint(r.in[r.at:])
 	switch {
 	case n <= 0:
 		return 0, r.fail("a number after field %d is cut short or too large", r.number)
@@ -78,8 +80,24 @@ func (r *reader) readNumber() (uint64, bool) {
 	return v, true
 }
 
+// uvarint is [binary.Uvarint] of a text.
+func uvarint(in string) (v uint64, n int) {
+	for shift := 0; n < len(in) && n < binary.MaxVarintLen64; shift += 7 {
+		c := in[n]
+		n++
+		switch {
+		case n == binary.MaxVarintLen64 && c > 1:
+			return 0, -n // it overflows
+		case c < 0x80:
+			return v | uint64(c)<<shift, n
+		}
+		v |= uint64(c&0x7f) << shift
+	}
+	return 0, 0
+}
+
 // bytes is the run of bytes that next has read.
-func (r *reader) bytes() []byte { return r.in[r.from:r.at:r.at] }
+func (r *reader) bytes() string { return r.in[r.from:r.at] }
 
 // fail keeps the first error, and returns false for those who return it.
 func (r *reader) fail(format string, args ...any) bool {
@@ -123,11 +141,11 @@ func (r *reader) branch(to *BranchID) {
 }
 
 func (r *reader) text(to *string) {
-	if r.wire != protowire.BytesType || r.from == r.at || !utf8.Valid(r.bytes()) {
+	if r.wire != protowire.BytesType || r.from == r.at || !utf8.ValidString(r.bytes()) {
 		r.fail("field %d is no text in UTF-8", r.number)
 		return
 	}
-	*to = string(r.bytes())
+	*to = r.bytes()
 }
 
 func (r *reader) hash(to *Hash) {
@@ -143,10 +161,10 @@ func (r *reader) hash(to *Hash) {
 
 // message returns the bytes of a message inside this one, and none when the
 // field is no message.
-func (r *reader) message() []byte {
+func (r *reader) message() string {
 	if r.wire != protowire.BytesType {
 		r.fail("field %d is no message", r.number)
-		return nil
+		return ""
 	}
 	return r.bytes()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -117,6 +118,14 @@ func TestBatchBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(s, opened); diff != "" {
+			t.Fatal(diff)
+		}
+		outline, err := ledger.Outline(s.Bytes, s.Hash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened.Batch = nil
+		if diff := cmp.Diff(opened, outline); diff != "" {
 			t.Fatal(diff)
 		}
 	})
@@ -273,6 +282,44 @@ func TestEntriesTakeNoMoreThanTheySay(t *testing.T) {
 	})
 }
 
+// What is decoded lasts, whatever becomes of the bytes: those of a batch on disk
+// are the store's.
+func TestBatchesLastLongerThanTheirBytes(t *testing.T) {
+	want := sampleBatch()
+	want.Entries[4].Clock = 100
+	s, err := open(ledger.NewSealed(want).Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(s.Bytes)
+	if diff := cmp.Diff(want, s.Batch); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Columns that share memory do not grow into each other.
+func TestColumnsAreApart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := &ledger.Batch{Branch: 1, FirstSequence: 1}
+		for i := range rapid.IntRange(1, 200).Draw(t, "entries") {
+			text := strings.Repeat("+a:1 b>c:2 -d:3 ", rapid.IntRange(1, 3).Draw(t, "operations"))
+			b.Entries = append(b.Entries, bulk(uint64(i+1), strings.TrimSpace(text)))
+		}
+		s, err := open(ledger.NewSealed(b).Bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range s.Batch.Entries {
+			o := e.Operations
+			_, _ = append(o.Accounts, "?"), append(o.Amounts, -1)
+			_, _, _, _ = append(o.From, 77), append(o.To, 77), append(o.Insufficient, 77), append(o.Unavailable, 77)
+		}
+		if diff := cmp.Diff(b, s.Batch); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
 // Whatever bytes come in, they are refused or they are the only form of the
 // batch that comes out.
 func FuzzOpenSealed(f *testing.F) {
@@ -294,6 +341,10 @@ func FuzzOpenSealed(f *testing.F) {
 		}
 		if diff := cmp.Diff(toMessage(s.Batch).String(), m.String()); diff != "" {
 			t.Error(diff)
+		}
+		outline, err := ledger.Outline(in, s.Hash)
+		if err != nil || outline.Span != s.Span {
+			t.Errorf("the outline of %x: %+v, %v, want %+v", in, outline, err, s.Span)
 		}
 	})
 }

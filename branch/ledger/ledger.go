@@ -26,8 +26,12 @@ type Ledger struct {
 	// clock is the largest Lamport time of any entry posted.
 	clock uint64
 	undo  []undo
+	// changed is memory for undo.
+	changed []before
 	// tallied is memory for tallies.
 	tallied []tally
+	// balances is memory for those of bulks.
+	balances []Amount
 }
 
 // Head is how far a journal is applied.
@@ -102,19 +106,18 @@ func (l *Ledger) part(a *account, i int) *share {
 // undo takes back one posted entry.
 type undo struct {
 	entry             *Entry
-	lastFrom, lastTo  uint64
 	head, clockBefore uint64
-	// opened and openedTo say that the entry opened its accounts.
-	opened, openedTo bool
-	// changed is what a bulk changed, by its accounts.
-	changed []changed
+	// from and to are its accounts, changed those of a bulk.
+	from, to before
+	changed  []before
 }
 
-// changed is what a bulk did to an account.
-type changed struct {
-	touched, opened bool
-	before          Amount
-	last            uint64
+// before is an account as it was before an entry.
+type before struct {
+	balance Amount
+	last    uint64
+	// opened says that it was not there.
+	opened bool
 }
 
 // New returns the ledger before any entry: opening, spread over the branches

@@ -388,7 +388,7 @@ func (l *Ledger) postOperations(i int, e *Entry) ([]Amount, error) {
 			return nil, &EscrowError{Branch: l.branches[i], Account: name, Escrow: t.own(i), Amount: -t.low}
 		}
 	}
-	balances := make([]Amount, len(o.Accounts))
+	balances := take(&l.balances, len(o.Accounts), maxPiece)
 	for k, name := range o.Accounts {
 		t := &t[k+1]
 		if !t.touched {

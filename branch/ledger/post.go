@@ -156,7 +156,7 @@ func (l *Ledger) PostBatch(s *Sealed) ([]Posted, error) {
 		return nil, fmt.Errorf("batch of branch %d, which this bank does not have", s.Batch.Branch)
 	}
 	posted := make([]Posted, 0, len(s.Batch.Entries))
-	l.undo = l.undo[:0]
+	l.undo, l.changed = l.undo[:0], l.changed[:0]
 	touched := len(l.touched)
 	for k := range s.Batch.Entries {
 		e := &s.Batch.Entries[k]
@@ -164,12 +164,15 @@ func (l *Ledger) PostBatch(s *Sealed) ([]Posted, error) {
 			l.takeBack(i, touched)
 			return nil, fmt.Errorf("entry %d of branch %d: %w", e.Sequence, s.Batch.Branch, err)
 		}
-		u := undo{
-			entry: e, lastFrom: l.Last(e.Account, i), lastTo: l.Last(e.ToAccount, i), head: l.heads[i].Sequence, clockBefore: l.clock,
-			opened: l.accounts.find(e.Account) == nil, openedTo: l.accounts.find(e.ToAccount) == nil,
-		}
-		if e.Kind == Bulk {
-			u.changed = l.before(i, e.Operations)
+		u := undo{entry: e, head: l.heads[i].Sequence, clockBefore: l.clock}
+		switch e.Kind {
+		case Bulk:
+			u.changed = l.before(i, e.Operations.Accounts)
+		case Transfer:
+			u.to = l.beforeOf(i, e.ToAccount)
+			fallthrough
+		default:
+			u.from = l.beforeOf(i, e.Account)
 		}
 		p, err := l.post(i, e)
 		if err != nil {
@@ -194,14 +197,14 @@ func (l *Ledger) takeBack(i, touched int) {
 			continue
 		}
 		l.add(i, u.entry, -u.entry.Amount)
-		l.part(l.accounts.find(u.entry.Account), i).last = u.lastFrom
+		l.part(l.accounts.find(u.entry.Account), i).last = u.from.last
 		if u.entry.Kind == Transfer {
-			l.part(l.accounts.find(u.entry.ToAccount), i).last = u.lastTo
+			l.part(l.accounts.find(u.entry.ToAccount), i).last = u.to.last
 		}
-		if u.opened {
+		if u.from.opened {
 			l.close(u.entry.Account)
 		}
-		if u.entry.Kind == Transfer && u.openedTo {
+		if u.entry.Kind == Transfer && u.to.opened {
 			l.close(u.entry.ToAccount)
 		}
 	}
@@ -211,25 +214,32 @@ func (l *Ledger) takeBack(i, touched int) {
 	l.touched = l.touched[:touched]
 }
 
-// before returns what a bulk that is about to be posted will change.
-func (l *Ledger) before(i int, o *Operations) []changed {
-	touched := o.Touched()
-	out := make([]changed, len(o.Accounts))
-	for k, name := range o.Accounts {
-		a := l.accounts.find(name)
-		out[k] = changed{touched: touched[k], opened: a == nil, before: l.Balance(name), last: l.Last(name, i)}
+// before returns the accounts that a bulk may change as they are, until the next
+// PostBatch.
+func (l *Ledger) before(i int, accounts []string) []before {
+	from := len(l.changed)
+	for _, name := range accounts {
+		l.changed = append(l.changed, l.beforeOf(i, name))
 	}
-	return out
+	return l.changed[from:]
+}
+
+func (l *Ledger) beforeOf(i int, name string) before {
+	a := l.accounts.find(name)
+	if a == nil {
+		return before{opened: true}
+	}
+	return before{balance: a.balance, last: a.share(i).last}
 }
 
 func (l *Ledger) takeBackOperations(i int, u undo) {
-	for k, name := range u.entry.Operations.Accounts {
-		c := u.changed[k]
-		if !c.touched {
+	for k, touched := range u.entry.Operations.Touched() {
+		if !touched {
 			continue
 		}
+		name, c := u.entry.Operations.Accounts[k], u.changed[k]
 		a := l.accounts.find(name)
-		l.pay(a, i, c.before-a.balance)
+		l.pay(a, i, c.balance-a.balance)
 		l.part(a, i).last = c.last
 		if c.opened {
 			l.close(name)

@@ -88,8 +88,9 @@ func (r *Replica) apply(i int, s *ledger.Sealed) {
 	recorded := r.positions(s.Batch)
 	for k := range s.Batch.Entries {
 		e := &s.Batch.Entries[k]
-		r.checkRequest(s.Batch.Branch, e, recorded[k])
-		r.remember(s.Batch.Branch, e, posted[k])
+		at := ledger.Position{Branch: s.Batch.Branch, Sequence: e.Sequence}
+		r.checkRequest(at, e.RequestID, recorded[k])
+		r.remember(at, e, posted[k].Balance)
 		r.followSpent(i, e)
 		e.EachAccount(r.touchAccount)
 	}
@@ -126,16 +127,16 @@ func (r *Replica) positions(b *ledger.Batch) []ledger.Position {
 
 // checkRequest raises an alarm when two journals hold one request id: the
 // customer was served twice. recorded is where the disk has it.
-func (r *Replica) checkRequest(b ledger.BranchID, e *ledger.Entry, recorded ledger.Position) {
-	if e.RequestID == "" {
+func (r *Replica) checkRequest(at ledger.Position, id string, recorded ledger.Position) {
+	if id == "" {
 		return
 	}
-	if rec, ok := r.fresh[e.RequestID]; ok {
-		recorded = rec.At
+	if rec, ok := r.fresh[id]; ok {
+		recorded = rec.at
 	}
-	if recorded.Sequence != 0 && recorded != (ledger.Position{Branch: b, Sequence: e.Sequence}) {
+	if recorded.Sequence != 0 && recorded != at {
 		r.alarm(fmt.Sprintf("request id %q is recorded twice: by branch %d as entry %d and by branch %d as entry %d",
-			e.RequestID, recorded.Branch, recorded.Sequence, b, e.Sequence))
+			id, recorded.Branch, recorded.Sequence, at.Branch, at.Sequence))
 	}
 }
 

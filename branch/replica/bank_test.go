@@ -205,6 +205,10 @@ func (b *bank) turn(n *node) {
 	}
 	r.Advance()
 	for _, m := range ready.Messages {
+		m, err := simulation.Transmit(m)
+		if err != nil {
+			b.t.Fatal(err)
+		}
 		b.detail("%d -> %d: %s", m.From, m.To, messageText(&m))
 		if b.severed[pair(n, b.node(m.To))] || b.node(m.To).replica == nil {
 			b.lose(n, &m)

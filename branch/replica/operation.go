@@ -213,7 +213,7 @@ const maxFollowers = 64
 // recorded finds a request id among what this branch has applied.
 func (r *Replica) recorded(id string) (ledger.Recorded, bool) {
 	if rec, ok := r.fresh[id]; ok {
-		return rec, true
+		return ledger.Recorded{At: rec.at, Entry: *rec.entry, Balance: rec.balance}, true
 	}
 	rec, ok, err := r.cfg.Storage.Request(id)
 	if err != nil {

@@ -33,7 +33,7 @@ func (r *Replica) isPaced(p *peer) bool { return !p.reachable && r.isBusy() }
 // inMemory reports whether an own batch is there without a look at the disk.
 func (r *Replica) inMemory(sequence uint64) bool {
 	recent := r.own.recent
-	return len(recent) > 0 && recent[0].Batch.FirstSequence <= sequence
+	return len(recent) > 0 && recent[0].Span.First <= sequence
 }
 
 // isBusy reports whether this branch has written lately.

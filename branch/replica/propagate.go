@@ -354,9 +354,9 @@ func (r *Replica) sendOwn(p *peer) {
 			if len(p.inflight) == 0 {
 				p.progressAt, p.pace.filledAt = r.now, r.now
 			}
-			p.inflight = append(p.inflight, sentBatch{last: s.Batch.LastSequence(), bytes: len(s.Bytes)})
+			p.inflight = append(p.inflight, sentBatch{last: s.Span.Last, bytes: len(s.Bytes)})
 			p.inflightBytes += len(s.Bytes)
-			p.next = s.Batch.LastSequence() + 1
+			p.next = s.Span.Last + 1
 			f := r.frameTo(p)
 			f.Batches = append(f.Batches, s)
 		}
@@ -384,10 +384,10 @@ func (r *Replica) windowOpen(p *peer) bool {
 // ownBatches returns own batches after sequence, from memory when they are
 // there.
 func (r *Replica) ownBatches(after uint64) []*ledger.Sealed {
-	if recent := r.own.recent; len(recent) > 0 && recent[0].Batch.FirstSequence <= after+1 {
+	if recent := r.own.recent; len(recent) > 0 && recent[0].Span.First <= after+1 {
 		lo, hi := 0, len(recent)
 		for lo < hi {
-			if mid := (lo + hi) / 2; recent[mid].Batch.FirstSequence <= after {
+			if mid := (lo + hi) / 2; recent[mid].Span.First <= after {
 				lo = mid + 1
 			} else {
 				hi = mid

@@ -77,11 +77,11 @@ type Replica struct {
 	everyone   least  // of what the peers have confirmed of it
 	reached    least  // of what those have that are reachable
 	commit     ledger.Commit
-	fresh      map[string]ledger.Recorded // request ids not committed yet
-	early      []earlyBatches             // by index
-	gapped     indexes                    // the journals with early batches
-	fetches    []fetch                    // by index
-	fetching   indexes                    // the journals that may have to be fetched, and all that are
+	fresh      map[string]recorded // request ids not committed yet
+	early      []earlyBatches      // by index
+	gapped     indexes             // the journals with early batches
+	fetches    []fetch             // by index
+	fetching   indexes             // the journals that may have to be fetched, and all that are
 	submitted  []*pending
 	asked      []*asking
 	held       []waiter // until the branch serves, or their session is seen
@@ -129,7 +129,7 @@ func New(cfg Config) (*Replica, error) {
 		clock: cfg.Ledger.Clock(), bank: BankHash(cfg.Ledger.Branches(), cfg.Opening),
 		stopped: make([]bool, n), forked: make([]bool, n), synced: make([]uint64, n), early: make([]earlyBatches, n), fetches: make([]fetch, n),
 		due: newIndexes(n), awaited: newIndexes(n), checkAt: never, gapped: newIndexes(n), fetching: newIndexes(n),
-		fresh: map[string]ledger.Recorded{}, queues: map[string]*queue{}, byRequest: map[string]*pending{},
+		fresh: map[string]recorded{}, queues: map[string]*queue{}, byRequest: map[string]*pending{},
 		demands: demands{of: map[string]*demand{}, began: cfg.Now}, collects: map[string]*collect{}, watches: map[string][]*watch{}, calls: map[uint64]*call{},
 		nextCall: cfg.Epoch << 32,
 	}
@@ -241,17 +241,25 @@ func (r *Replica) post(e ledger.Entry) (*ledger.Entry, ledger.Posted) {
 	}
 	r.own.entries = append(r.own.entries, e)
 	r.own.posted = append(r.own.posted, posted)
-	r.remember(r.cfg.ID, &e, posted)
-	r.watchPaid(&e)
-	r.followSpent(r.self, &e)
-	e.EachAccount(r.touchAccount)
-	return &r.own.entries[len(r.own.entries)-1], posted
+	own := &r.own.entries[len(r.own.entries)-1]
+	r.remember(ledger.Position{Branch: r.cfg.ID, Sequence: e.Sequence}, own, posted.Balance)
+	r.watchPaid(own)
+	r.followSpent(r.self, own)
+	own.EachAccount(r.touchAccount)
+	return own, posted
+}
+
+// recorded is a [ledger.Recorded] that lasts as long as its batch.
+type recorded struct {
+	at      ledger.Position
+	entry   *ledger.Entry
+	balance ledger.Amount
 }
 
 // remember makes a request id known until the commit that holds it is done.
-func (r *Replica) remember(b ledger.BranchID, e *ledger.Entry, posted ledger.Posted) {
+func (r *Replica) remember(at ledger.Position, e *ledger.Entry, balance ledger.Amount) {
 	if e.RequestID != "" {
-		r.fresh[e.RequestID] = ledger.Recorded{At: ledger.Position{Branch: b, Sequence: e.Sequence}, Entry: *e, Balance: posted.Balance}
+		r.fresh[e.RequestID] = recorded{at, e, balance}
 	}
 }
 

@@ -97,7 +97,8 @@ type Frame struct {
 	// Hello opens a link: the first frame of a side has it. It is said again
 	// while the other side's has not come.
 	Hello *Hello
-	// Batches are of any journal, each journal's in order.
+	// Batches are of any journal, each journal's in order. In a frame to be sent
+	// they may be outlines, in one that is received they are not.
 	Batches []*ledger.Sealed
 	// Ack is how far the sender has applied the receiver's journal.
 	Ack *Ack
@@ -197,7 +198,8 @@ type Storage interface {
 	// HashAt returns the hash of the batch of a branch that ends at sequence.
 	HashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, bool, error)
 	// Batches returns batches of a branch that come after sequence, in order,
-	// at least one if there is any and about maxBytes of them at most.
+	// at least one if there is any and about maxBytes of them at most. They may be
+	// outlines: they are only relayed.
 	Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Sealed, error)
 }
 

@@ -287,8 +287,17 @@ func (d *Disk) hashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, boo
 	return d.journals[i][k].Hash, true
 }
 
-// Batches is replica.Storage's.
+// Batches is replica.Storage's: it returns outlines, as the journal does.
 func (d *Disk) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Sealed, error) {
+	batches, err := d.batches(branch, after, maxBytes)
+	outlines := make([]*ledger.Sealed, len(batches))
+	for k, s := range batches {
+		outlines[k] = &ledger.Sealed{Span: s.Span, Bytes: s.Bytes, Hash: s.Hash}
+	}
+	return outlines, err
+}
+
+func (d *Disk) batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Sealed, error) {
 	i, ok := slices.BinarySearch(d.branches, branch)
 	if !ok {
 		return nil, nil

@@ -1,6 +1,9 @@
 package simulation
 
 import (
+	"slices"
+
+	"passbook/branch/ledger"
 	"passbook/branch/replica"
 )
 
@@ -147,8 +150,34 @@ func (w *world) delay() int64 {
 	return f.latency/2 + w.rng.Int64N(f.latency)
 }
 
+// Transmit returns a message as the wire would hand it to its receiver: the
+// outlines in a frame are opened.
+func Transmit(m replica.Message) (replica.Message, error) {
+	if m.Frame == nil {
+		return m, nil
+	}
+	f := *m.Frame
+	f.Batches = slices.Clone(f.Batches)
+	for k, s := range f.Batches {
+		if s.Batch != nil {
+			continue
+		}
+		var err error
+		if f.Batches[k], err = ledger.OpenSealed(s.Bytes, s.Hash); err != nil {
+			return m, err
+		}
+	}
+	m.Frame = &f
+	return m, nil
+}
+
 // send takes a message that a branch lets out.
 func (w *world) send(p *process, m replica.Message) {
+	m, err := Transmit(m)
+	if err != nil {
+		w.fail("a branch sends what can be opened", "branch %d to %d: %v", m.From, m.To, err)
+		return
+	}
 	to := w.net.links[p.index][w.processOf(m.To).index].end(w.processOf(m.To).index)
 	w.countMessage(&m)
 	if m.Frame != nil {

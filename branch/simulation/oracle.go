@@ -204,7 +204,7 @@ func (o *oracle) booted(p *process) {
 		o.w.fail("nothing synced is lost", "branch %d starts with %d entries of its own, %d were promised and %d synced", p.id, head, o.local[i], after)
 		return
 	}
-	batches, _ := p.disk.Batches(p.id, after, math.MaxInt)
+	batches, _ := p.disk.batches(p.id, after, math.MaxInt)
 	for _, b := range batches { // the commit that was under way has survived
 		o.hold(p, i, b)
 	}

@@ -81,13 +81,13 @@ func (p *process) countSent(m *replica.Message) {
 		*s = sentOn{incarnation: p.links[to]}
 	}
 	for _, b := range m.Frame.Batches {
-		if b.Batch.Branch != p.id {
+		if b.Span.Branch != p.id {
 			continue
 		}
-		if b.Batch.LastSequence() <= s.last {
+		if b.Span.Last <= s.last {
 			p.w.report.Paths["own batch sent again"]++
 		}
-		s.last = max(s.last, b.Batch.LastSequence())
+		s.last = max(s.last, b.Span.Last)
 	}
 }
 
