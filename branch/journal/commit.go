@@ -165,7 +165,7 @@ func (j *Journal) catchUpOn(ids ...string) error {
 		return nil
 	}
 	j.writing.Lock()
-	there := j.writer.out != nil && slices.ContainsFunc(ids, func(id string) bool { return j.writer.requests[id] })
+	there := j.writer.out != nil && slices.ContainsFunc(ids, func(id string) bool { return j.writer.requests[j.filter.hash(id)] })
 	j.writing.Unlock()
 	if there {
 		return j.writePending()
@@ -188,8 +188,8 @@ type writer struct {
 	heads     []ledger.BranchHead
 	accounts  []ledger.AccountState
 	accountAt map[string]int
-	// requests are the request ids in out.
-	requests map[string]bool
+	// requests are the hashes of the request ids in out.
+	requests map[uint64]bool
 
 	key, value, posted []byte
 	touches            []touch
@@ -207,7 +207,7 @@ func (w *writer) begin(j *Journal) {
 		w.accounts = nil
 	}
 	if w.requests == nil {
-		w.requests, w.accountAt = map[string]bool{}, map[string]int{}
+		w.requests, w.accountAt = map[uint64]bool{}, map[string]int{}
 	}
 	clear(w.requests)
 	clear(w.accountAt)
@@ -267,10 +267,11 @@ func (w *writer) addRequests(j *Journal, b *ledger.StoredBatch) {
 		if e.RequestID == "" {
 			continue
 		}
-		w.requests[e.RequestID] = true
 		key := appendRequestKey(w.key[:0], e.RequestID)
 		value := appendRequest(w.value[:0], ledger.Position{Branch: b.Batch.Branch, Sequence: e.Sequence}, b.Posted[i].Balance)
-		if j.filter.addNew(key[1:]) {
+		hash, isNew := j.filter.addNew(e.RequestID)
+		w.requests[hash] = true
+		if isNew {
 			w.set(key, value)
 		} else {
 			w.keep(key, value, w.out.Merge(key, value, nil))

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"fmt"
 	"sync"
 	"testing"
@@ -126,3 +127,22 @@ func (j *Journal) GiveUpFilter() {
 
 // FillBytes is fillBytes.
 const FillBytes = fillBytes
+
+// EmptyFilter has the filter forget what it has.
+func (j *Journal) EmptyFilter() {
+	j.filter.mu.Lock()
+	defer j.filter.mu.Unlock()
+	j.filter.generations, j.filter.bytes, j.filter.room = nil, 0, 0
+}
+
+// LoadFilter loads a filter from a file, whatever the heads are that it names, and
+// returns what it takes.
+func LoadFilter(file []byte) (int, error) {
+	f := newFilter()
+	var mark ledger.Hash
+	if len(file) > len(mark) {
+		copy(mark[:], file[1:])
+	}
+	err := f.load(bytes.NewReader(file), mark)
+	return f.bytes, err
+}

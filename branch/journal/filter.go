@@ -2,12 +2,14 @@ package journal
 
 import (
 	"errors"
-	"hash/maphash"
 	"math/bits"
 	"sync"
 	"unsafe"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/cockroachdb/pebble/v2"
+
+	"passbook/branch/ledger"
 )
 
 const (
@@ -27,8 +29,9 @@ const (
 // Space-Efficient Bloom Filters, 2007), in generations, each of twice the size
 // of the one before. The zero value excludes nothing.
 type filter struct {
-	// seed is of this boot: nobody can choose ids that look recorded.
-	seed maphash.Seed
+	// seed is of this directory, so that nobody can choose ids that crowd a line
+	// and make others look recorded.
+	seed uint64
 	// done is closed to end the filling, which filling waits for.
 	done    chan struct{}
 	filling sync.WaitGroup
@@ -45,6 +48,8 @@ type filter struct {
 	// generations are what was added, the last of which takes room more ids.
 	generations [][]line
 	room        int
+	// mark is that of the file that the filter was loaded from, if it was.
+	mark ledger.Hash
 }
 
 // line is what one id has its bits in, one in each word: as much memory as the
@@ -54,7 +59,7 @@ type line [8]uint64
 const lineBytes = int(unsafe.Sizeof(line{}))
 
 func newFilter() filter {
-	return filter{seed: maphash.MakeSeed(), done: make(chan struct{}), maxBytes: maxFilterBytes}
+	return filter{seed: newSeed(), done: make(chan struct{}), maxBytes: maxFilterBytes}
 }
 
 // pattern returns the bits of a hash.
@@ -73,16 +78,34 @@ func place(generation []line, hash uint64) *line {
 	return &generation[i]
 }
 
+// hash returns the hash of an id, which names its line and, mixed again, its bits.
+// Ids of one hash before the seed comes in can be made; one of them makes the
+// others cost a look at the store, and nothing else.
+func (f *filter) hash(id string) uint64 {
+	high, low := bits.Mul64(xxhash.Sum64String(id)^f.seed, 0x9e3779b97f4a7c15)
+	return high ^ low
+}
+
 // excludes is whether an id is certainly not recorded.
 func (f *filter) excludes(id string) bool {
+	return len(f.unsure(nil, id)) == 0
+}
+
+// unsure adds the places of those ids to out that may be recorded.
+func (f *filter) unsure(out []int, ids ...string) []int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.complete {
-		return false
+	for i, id := range ids {
+		if !f.complete {
+			out = append(out, i)
+			continue
+		}
+		hash := f.hash(id)
+		if p := pattern(hash); f.has(hash, &p) {
+			out = append(out, i)
+		}
 	}
-	hash := maphash.String(f.seed, id)
-	p := pattern(hash)
-	return !f.has(hash, &p)
+	return out
 }
 
 // has is whether an id with this hash may have been added.
@@ -108,20 +131,21 @@ func (l *line) has(p *line) bool {
 func (f *filter) add(id []byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	hash := maphash.Bytes(f.seed, id)
+	hash := f.hash(string(id))
 	p := pattern(hash)
 	return f.put(hash, &p)
 }
 
-// addNew adds an id, and reports whether it was certainly not recorded.
-func (f *filter) addNew(id []byte) bool {
+// addNew adds an id, and returns its hash and whether it was certainly not
+// recorded.
+func (f *filter) addNew(id string) (hash uint64, isNew bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	hash := maphash.Bytes(f.seed, id)
+	hash = f.hash(id)
 	p := pattern(hash)
-	isNew := f.complete && !f.has(hash, &p)
+	isNew = f.complete && !f.has(hash, &p)
 	f.put(hash, &p)
-	return isNew
+	return hash, isNew
 }
 
 func (f *filter) put(hash uint64, p *line) bool {
@@ -172,12 +196,13 @@ func (f *filter) stop() {
 var filterTurn = make(chan struct{}, 1)
 
 // fillFilter has the request ids put into the filter that are on disk. There
-// may be millions, which opening must not wait for: they are read beside it,
-// while others are committed and added.
+// may be millions, which opening must not wait for: unless the filter was saved,
+// they are read beside it, while others are committed and added.
 func (j *Journal) fillFilter() {
 	switch {
 	case j.state.order == 0:
 		j.filter.finish()
+	case j.loadFilter(&j.filter) == nil:
 	case j.patient:
 		_ = j.readRequestIDs() // what can't be read is not excluded
 	default:

@@ -105,6 +105,7 @@ func TestRequestsAreFoundWhileTheFilterIsFilled(t *testing.T) {
 		b.write(1, entries...)
 	}
 	b.close()
+	forgetFilter(t, fs)
 	release := journal.HoldFilters(t)
 	b = open(t, fs)
 	if b.Excludes("new") {
@@ -158,10 +159,12 @@ func TestCloseEndsTheFillingOfTheFilter(t *testing.T) {
 	}
 	b.write(1, entries...)
 	b.close()
+	forgetFilter(t, fs)
 	release := journal.HoldFilters(t)
 	open(t, fs).close()
 	release()
 	for range 20 {
+		_ = fs.Remove(fs.PathJoin(dir, "filter")) // there if the filling was done
 		open(t, fs).close()
 	}
 }
@@ -172,6 +175,7 @@ func TestThePatientFilterIsFilledAtOnce(t *testing.T) {
 	b := openWith(t, opts)
 	b.write(1, withID("old", deposit("x", 1)))
 	b.close()
+	forgetFilter(t, opts.FS)
 	b = openWith(t, opts)
 	if !b.Excludes("new") || b.Excludes("old") {
 		t.Errorf("got new %t and old %t, want only the new id excluded", b.Excludes("new"), b.Excludes("old"))
@@ -205,6 +209,9 @@ func TestRequestsAgainstAMap(t *testing.T) {
 			},
 			"reopen": func(rt *rapid.T) {
 				b.close()
+				if rapid.Bool().Draw(rt, "forget") {
+					_ = fs.Remove(fs.PathJoin(dir, "filter")) // which may not be there
+				}
 				b = openWith(t, journal.Options{FS: fs, Patient: rapid.Bool().Draw(rt, "patient")})
 			},
 			"fill":  func(*rapid.T) { b.AwaitFilter() },

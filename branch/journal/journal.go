@@ -155,6 +155,9 @@ func (j *Journal) Close() error {
 	j.filter.stop()
 	err := j.writePending()
 	j.stopLater()
+	if j.booted && err == nil {
+		j.saveFilter()
+	}
 	err = errors.Join(err, j.db.Close())
 	stores.Add(-1)
 	if j.booted && err == nil {

@@ -20,12 +20,7 @@ func (j *Journal) Positions(ids []string) (at []ledger.Position, err error) {
 	}
 	defer j.leave()
 	at = make([]ledger.Position, len(ids))
-	var order []int
-	for i, id := range ids {
-		if !j.filter.excludes(id) {
-			order = append(order, i)
-		}
-	}
+	order := j.filter.unsure(nil, ids...)
 	if len(order) == 0 {
 		return at, nil
 	}

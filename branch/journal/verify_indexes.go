@@ -18,7 +18,31 @@ func (v *verification) indexesComplete() error {
 	if err := v.extra(statementTable, v.mentions, &mentions, v.ofBatch); err != nil {
 		return err
 	}
+	if err := v.filterComplete(); err != nil {
+		return err
+	}
 	return v.unknownKeys()
+}
+
+// filterComplete looks for request ids that the saved filter would say are new,
+// if it is the one that the next opening would take.
+func (v *verification) filterComplete() (err error) {
+	saved := newFilter()
+	if v.j.loadFilter(&saved) != nil {
+		return nil // then it is made anew
+	}
+	iter, err := v.table(requestTable)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, iter.Close()) }()
+	for iter.First(); iter.Valid(); iter.Next() {
+		if saved.excludes(string(iter.Key()[1:])) {
+			v.found("file "+filterFile, "it lacks %s; the file can be removed", keyName(iter.Key()))
+			return nil
+		}
+	}
+	return iter.Error()
 }
 
 // extra counts the keys of a table, and looks for those that belong to nothing
