@@ -132,7 +132,7 @@ const FillBytes = fillBytes
 func (j *Journal) EmptyFilter() {
 	j.filter.mu.Lock()
 	defer j.filter.mu.Unlock()
-	j.filter.generations, j.filter.bytes, j.filter.room = nil, 0, 0
+	j.filter.generations, j.filter.excluded, j.filter.bytes, j.filter.room = nil, nil, 0, 0
 }
 
 // LoadFilter loads a filter from a file, whatever the heads are that it names, and

@@ -22,6 +22,9 @@ const (
 	// one in two thousand new ids for recorded, and the fourteen of the largest
 	// filter together less than one in a hundred.
 	idsPerLine = 28
+	// A generation of leastWithSlots has so many of its bytes for each hash that is
+	// kept since it is excluded, up to maxSlots, half a megabyte.
+	leastWithSlots, bytesPerSlot, maxSlots = 1 << 20, 256, 64 << 10
 )
 
 // filter tells at once of nearly every new request id that it is not recorded.
@@ -48,6 +51,10 @@ type filter struct {
 	// generations are what was added, the last of which takes room more ids.
 	generations [][]line
 	room        int
+	// excluded has, each in the place that its lowest bits say, hashes that were
+	// looked for and not there, and that nothing was added with since: an id is
+	// looked for before it is added. nil in a small filter.
+	excluded []uint64
 	// mark is that of the file that the filter was loaded from, if it was.
 	mark ledger.Hash
 }
@@ -103,9 +110,19 @@ func (f *filter) unsure(out []int, ids ...string) []int {
 		hash := f.hash(id)
 		if p := pattern(hash); f.has(hash, &p) {
 			out = append(out, i)
+		} else if slot := f.slot(hash); slot != nil {
+			*slot = hash
 		}
 	}
 	return out
+}
+
+// slot is where a hash is kept that is excluded, if any is.
+func (f *filter) slot(hash uint64) *uint64 {
+	if len(f.excluded) == 0 {
+		return nil
+	}
+	return &f.excluded[hash&uint64(len(f.excluded)-1)] // of which there is a power of two
 }
 
 // has is whether an id with this hash may have been added.
@@ -118,12 +135,11 @@ func (f *filter) has(hash uint64, p *line) bool {
 	return false
 }
 
+// has is whether a line has all bits of a pattern. One that does not mostly lacks
+// one of the first four.
 func (l *line) has(p *line) bool {
-	var missing uint64
-	for i := range l {
-		missing |= p[i] &^ l[i]
-	}
-	return missing == 0
+	missing := p[0]&^l[0] | p[1]&^l[1] | p[2]&^l[2] | p[3]&^l[3]
+	return missing == 0 && p[4]&^l[4]|p[5]&^l[5]|p[6]&^l[6]|p[7]&^l[7] == 0
 }
 
 // add adds an id. It reports false when the filter was given up, because of
@@ -143,7 +159,8 @@ func (f *filter) addNew(id string) (hash uint64, isNew bool) {
 	defer f.mu.Unlock()
 	hash = f.hash(id)
 	p := pattern(hash)
-	isNew = f.complete && !f.has(hash, &p)
+	slot := f.slot(hash)
+	isNew = f.complete && (slot != nil && *slot == hash || !f.has(hash, &p))
 	f.put(hash, &p)
 	return hash, isNew
 }
@@ -156,6 +173,9 @@ func (f *filter) put(hash uint64, p *line) bool {
 		return false
 	}
 	f.room--
+	if slot := f.slot(hash); slot != nil && *slot == hash {
+		*slot = 0
+	}
 	l := place(f.generations[len(f.generations)-1], hash)
 	for i := range l {
 		l[i] |= p[i]
@@ -168,8 +188,11 @@ func (f *filter) put(hash uint64, p *line) bool {
 func (f *filter) grow() {
 	size := firstFilterBytes << len(f.generations)
 	if f.full || f.bytes+size > f.maxBytes {
-		f.full, f.complete, f.generations, f.bytes = true, false, nil, 0
+		f.full, f.complete, f.generations, f.excluded, f.bytes = true, false, nil, nil, 0
 		return
+	}
+	if slots := min(size/bytesPerSlot, maxSlots); size >= leastWithSlots && slots > len(f.excluded) {
+		f.excluded = make([]uint64, slots)
 	}
 	f.generations = append(f.generations, make([]line, size/lineBytes))
 	f.bytes += size

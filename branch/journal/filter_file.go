@@ -154,7 +154,7 @@ func (f *filter) load(from io.Reader, mark ledger.Hash) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.seed, f.generations, f.bytes, f.room, f.complete = saved.seed, saved.generations, saved.bytes, room, true
+	f.seed, f.generations, f.excluded, f.bytes, f.room, f.complete = saved.seed, saved.generations, saved.excluded, saved.bytes, room, true
 	f.mark = mark
 	return nil
 }

@@ -189,17 +189,22 @@ func applied(ctx context.Context, client bankv1connect.BranchServiceClient) (int
 // entries that only one of them has synced.
 const settleTimeout = 10 * time.Minute
 
-// settled waits until all branches have applied the same, and returns how many
-// entries that is.
-func (k *bank) settled(ctx context.Context) (int, error) {
+// settled waits until all branches have applied the same, or those named, and
+// returns how many entries that is.
+func (k *bank) settled(ctx context.Context, ids ...int) (int, error) {
+	if len(ids) == 0 {
+		for id := 1; id <= k.branches; id++ {
+			ids = append(ids, id)
+		}
+	}
 	var sum int
 	err := untilWithin(ctx, fmt.Sprintf("wait until the branches of bank %q agree", k.name), settleTimeout, k.processes, func(ctx context.Context) error {
-		for id := 1; id <= k.branches; id++ {
+		for i, id := range ids {
 			n, err := applied(ctx, k.client(id))
 			switch {
 			case err != nil:
 				return fmt.Errorf("branch %d: %w", id, err)
-			case id > 1 && n != sum:
+			case i > 0 && n != sum:
 				return fmt.Errorf("branch %d has applied %d entries, those before it %d", id, n, sum)
 			}
 			sum = n

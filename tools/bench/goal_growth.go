@@ -154,37 +154,52 @@ func (b *bench) restart(ctx context.Context, k *bank, goal, size string) error {
 }
 
 // comeBack stops the third branch, has the others take what it will miss, and
-// measures how fast it catches up while they go on taking deposits.
+// measures how fast it catches up, while nobody else wants anything and while the
+// others go on taking deposits.
 func (b *bench) comeBack(ctx context.Context, k *bank) error {
-	const name, caughtUp, before, during = "Passbook, 3 branches", "entries/s", "before", "meanwhile"
+	const name, quiet, caughtUp, before, during = "Passbook, 3 branches", "entries/s, quiet", "entries/s", "before", "meanwhile"
 	t := customerTransport(true)
 	defer t.CloseIdleConnections()
 	loaded := deposits{addresses: k.addresses(1, 2), transport: t, callers: callers, acknowledge: bankv1.Acknowledge_ACKNOWLEDGE_LOCAL}.calls()
 	m, err := b.alternate(ctx, "return of a branch", contender{name, func(ctx context.Context, _ int) (reading, error) {
+		alone, _, err := b.comeBackOnce(ctx, k, nil)
+		if err != nil {
+			return nil, err
+		}
 		calm, err := closedLoop(ctx, loaded, b.options.warm(), b.options.duration)
 		if err != nil {
 			return nil, err
 		}
-		missed, err := b.leave(ctx, k)
-		if err != nil {
-			return nil, err
-		}
-		elapsed, load, err := b.catchUp(ctx, k, loaded)
-		if err != nil {
-			return nil, err
-		}
-		return reading{caughtUp: float64(missed) / elapsed.Seconds(), before: calm.rate(), during: load}, k.ready(ctx)
+		rate, load, err := b.comeBackOnce(ctx, k, loaded)
+		return reading{quiet: alone, caughtUp: rate, before: calm.rate(), during: load}, err
 	}})
 	if err != nil {
 		return err
 	}
-	b.tell(row{Goal: "growth", What: fmt.Sprintf("entries/s of a branch that was away for %s entries (lists of one deposit), from its start", grouped(int64(b.options.away))), Subject: name, Figure: m[name][caughtUp], Bound: atLeast(200_000)})
+	away := fmt.Sprintf("entries/s of a branch that was away for %s entries (lists of one deposit), from its start", grouped(int64(b.options.away)))
+	b.tell(row{Goal: "growth", What: away + ", without customers", Subject: name, Figure: m[name][quiet], Bound: atLeast(200_000)})
+	b.tell(row{Goal: "growth", What: away + ", while the others take deposits", Subject: name, Figure: m[name][caughtUp], Bound: atLeast(200_000)})
 	b.tell(row{Goal: "growth", What: "deposits/s of the others meanwhile", Subject: name, Figure: m[name][during], Reference: "before", ReferenceFigure: m[name][before], Bound: atLeast(0.8)})
 	return nil
 }
 
-// leave stops the third branch and has the others take entries. It returns how
-// many the third lacks.
+// comeBackOnce has the third branch leave and come back, and returns how many entries a
+// second it catches up with, and how many operations a second those make meanwhile
+// who load the others.
+func (b *bench) comeBackOnce(ctx context.Context, k *bank, loaded []call) (entries, load float64, err error) {
+	missed, err := b.leave(ctx, k)
+	if err != nil {
+		return 0, 0, err
+	}
+	elapsed, load, err := b.catchUp(ctx, k, loaded)
+	if err != nil {
+		return 0, 0, err
+	}
+	return float64(missed) / elapsed.Seconds(), load, k.ready(ctx)
+}
+
+// leave stops the third branch and has the others take entries, until both have
+// the same. It returns how many the third lacks.
 func (b *bench) leave(ctx context.Context, k *bank) (int, error) {
 	has, err := k.settled(ctx)
 	if err != nil {
@@ -200,7 +215,7 @@ func (b *bench) leave(ctx context.Context, k *bank) (int, error) {
 	if err := fill(ctx, calls, b.options.away); err != nil {
 		return 0, fmt.Errorf("while a branch is away: %w", err)
 	}
-	now, err := applied(ctx, k.client(1))
+	now, err := k.settled(ctx, 1, 2)
 	return now - has, err
 }
 
