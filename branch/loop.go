@@ -74,6 +74,9 @@ type loop struct {
 	isServed bool
 	onState  func(replica.State)
 	state    replica.State
+	// behind is what onBehind was told last.
+	behind   bool
+	onBehind func(bool)
 	// pulse remembers the last minutes, everywhere how far every branch had
 	// applied this branch's journal and sharedBalance what the shared account
 	// had after the last step that it noted.
@@ -205,6 +208,7 @@ func (l *loop) step() error {
 	}
 	l.after = nil
 	l.noteState()
+	l.noteBehind(l.replica.Behind())
 	l.note(ready.Commit)
 	return nil
 }
@@ -276,8 +280,16 @@ func (l *loop) noteState() {
 	}
 }
 
+func (l *loop) noteBehind(behind bool) {
+	if behind != l.behind && l.onBehind != nil {
+		l.onBehind(behind)
+	}
+	l.behind = behind
+}
+
 // close lets every caller go.
 func (l *loop) close() {
+	l.noteBehind(false)
 	l.mu.Lock()
 	l.closed = true
 	l.queue, l.writes = nil, nil

@@ -264,6 +264,7 @@ func (r *Replica) receiveHello(p *peer, h *Hello) {
 			continue
 		}
 		p.advertised[i] = max(p.advertised[i], m.Sequence)
+		r.behind.hear(i, m.Sequence, r.head(i))
 		if m.Sequence > 0 && m.Sequence <= r.head(i) {
 			r.compareHash(p, i, m)
 		}

@@ -72,6 +72,7 @@ type Replica struct {
 	applied      bool     // a batch was applied, or a recovery finished, since Ready
 
 	recovery   recovery
+	behind     behind
 	own        ownBatch
 	everywhere uint64 // of this branch's journal, applied at every branch
 	everyone   least  // of what the peers have confirmed of it
@@ -133,7 +134,7 @@ func New(cfg Config) (*Replica, error) {
 		demands: demands{of: map[string]*demand{}, began: cfg.Now}, collects: map[string]*collect{}, watches: map[string][]*watch{}, calls: map[uint64]*call{},
 		nextCall: cfg.Epoch << 32,
 	}
-	r.own.after = make([]uint64, n)
+	r.own.after, r.behind.ends = make([]uint64, n), make([]uint64, n)
 	for i, b := range cfg.Ledger.Branches() {
 		r.peers = append(r.peers, &peer{branch: b, index: i, reachable: true, since: cfg.Now})
 		r.synced[i] = cfg.Ledger.Head(i).Sequence

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"time"
 
@@ -78,20 +77,6 @@ type runningBranch struct {
 	ended  chan struct{}
 }
 
-// processors is this process's share of the machine's processors, rounded up,
-// by how many of the branches of this machine it has. Processes that each count
-// on all of them wake and wait for one another.
-func (o *bankOptions) processors(all int) int {
-	here := 0
-	for _, e := range o.input.Branches {
-		if o.network.isHere(e.ID) {
-			here++
-		}
-	}
-	here = max(here, len(o.ids))
-	return (all*len(o.ids) + here - 1) / here
-}
-
 // ballast is there to be counted as in use.
 var ballast = sync.OnceValue(func() []byte { return make([]byte, ballastBytes) })
 
@@ -104,13 +89,9 @@ func openBank(o bankOptions) (*bank, error) {
 	if os.Getenv("GOGC") == "" && len(o.ids) <= fewBranches {
 		_ = ballast()
 	}
-	// Set only if it is less: from then on Go follows no change of the machine.
-	all := runtime.GOMAXPROCS(0)
-	if share := o.processors(all); share < all && os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(share)
-	}
 	b := &bank{network: o.network, configs: map[uint32]branch.Config{}, running: map[uint32]*runningBranch{}, ended: make(chan struct{})}
 	configs := o.configs(listeners)
+	o.shareProcessors(configs)
 	for i := range configs {
 		if o.faults != nil {
 			configs[i].Faults = o.faults(b, configs[i].ID)
