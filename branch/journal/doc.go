@@ -38,15 +38,18 @@
 // Nearly every request id that is looked for is new. A Bloom filter in memory
 // says so without a look at the store (see filter.go): it has every id that was
 // committed, at 18 bits each, or 37 when it has just grown; less than one new
-// id in a hundred passes it and is looked for in vain. A directory that was used
-// before has its ids read into the filter after the opening, in the background,
-// and until then every id is looked for in the store. So it is, too, once the
-// filter would have to grow over its bound, and is given up.
+// id in a hundred passes it and is looked for in vain. A journal that is closed
+// leaves it in the file "filter" (see filter_file.go), and the next opening takes
+// it from there if it is that of the heads that the directory has. Otherwise, as
+// after a crash, the ids are read into the filter after the opening, in the
+// background, and until then every id is looked for in the store. So it is, too,
+// once the filter would have to grow over its bound, and is given up.
 //
 // Every value begins with a version byte; the rest is varints and bytes. No
 // key is ever deleted, and opening reads only meta, heads, accounts and the
 // last batch of each journal: it costs as much as the state is large, however
-// long the journals are. Only the filter is read, after that, from all there is.
+// long the journals are. Only the filter is read, after that, from all there is,
+// if it was not saved.
 //
 // The end of a log is filled with zeros before it is written (log_file.go), so
 // that syncing a small commit changes no metadata of the file.
@@ -73,6 +76,8 @@
 //     be at least: all, if the journal was closed; otherwise what there was at
 //     the last opening, closing or flush.
 //   - Heads, orders and accounts must fit the ends of the journals.
+//   - A saved filter has a checksum, and a hash of the heads; without them it is
+//     made anew. [Verify] looks for ids that it lacks.
 //
 // So no flipped bit goes unnoticed, anywhere, and no loss of any kind in a
 // directory that was closed, or in what was written before the last flush. One

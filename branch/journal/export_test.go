@@ -92,6 +92,13 @@ func (j *Journal) Excludes(id string) bool { return j.filter.excludes(id) }
 // AddToFilter adds a request id to the filter only.
 func (j *Journal) AddToFilter(id string) { j.filter.add([]byte(id)) }
 
+// AddNewToFilter adds a request id to the filter only, and reports whether the
+// filter says that it is new.
+func (j *Journal) AddNewToFilter(id string) bool {
+	_, isNew := j.filter.addNew(id)
+	return isNew
+}
+
 // FilterBytes is what the filter takes.
 func (j *Journal) FilterBytes() int {
 	j.filter.mu.Lock()

@@ -43,6 +43,29 @@ func TestTheFilterExcludesNewIDs(t *testing.T) {
 	}
 }
 
+// An id that was looked for in vain, and then added, is found, however the filter
+// keeps in mind what it has excluded; of two that are added, the second is known.
+func TestWhatIsExcludedAndThenAddedIsFound(t *testing.T) {
+	j := open(t, vfs.NewMem())
+	for i := range 500_000 { // so that it keeps them in mind
+		j.AddToFilter(fmt.Sprint("old ", i))
+	}
+	for i := range 100_000 {
+		id := fmt.Sprint("new ", i)
+		j.Excludes(id)
+		if i%2 == 0 {
+			j.Excludes(fmt.Sprint("never ", i)) // which may take its place
+		}
+		first := j.AddNewToFilter(id)
+		if j.Excludes(id) || j.AddNewToFilter(id) {
+			t.Fatalf("%q is excluded, or new twice, after it was added", id)
+		}
+		if again := fmt.Sprint("new ", i/2); j.AddNewToFilter(again) {
+			t.Fatalf("%q is new, and was added before; %q: %t", again, id, first)
+		}
+	}
+}
+
 // A filter that would have to grow over its bound is given up. Request ids are
 // then looked for on disk.
 func TestTheFilterIsBounded(t *testing.T) {
