@@ -33,7 +33,7 @@ build: ## Build ./passbook
 
 .PHONY: unit
 unit: deps $(BIN)/gotestsum $(BIN)/grpcurl $(BIN)/buf ## Run the Go tests with the race detector
-	$(go-test) -race $(TESTFLAGS) ./...
+	$(go-test) -race -timeout 20m $(TESTFLAGS) ./...
 
 # Rounds of the torture; the Go tests run a short form.
 ROUNDS ?= 200

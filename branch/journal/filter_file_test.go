@@ -117,7 +117,7 @@ func TestASavedFilterOfOtherHeadsIsNotTaken(t *testing.T) {
 
 // Nothing is lost with a filter that is damaged or gone: the ids are read.
 func TestADamagedFilterIsNotTaken(t *testing.T) {
-	const n = 2000
+	const n = 500
 	fs := vfs.NewMem()
 	b := open(t, fs)
 	b.record(0, n)
@@ -128,7 +128,7 @@ func TestADamagedFilterIsNotTaken(t *testing.T) {
 	for _, size := range []int{1, 45, 46, 47, len(saved) / 2, len(saved) - 1} {
 		damaged[fmt.Sprint("cut after ", size)] = saved[:size]
 	}
-	for at := 0; at < len(saved); at += 1 + at/20 {
+	for at := 0; at < len(saved); at += 1 + at/10 {
 		flipped := bytes.Clone(saved)
 		flipped[at] ^= 1 << (at % 8)
 		damaged[fmt.Sprint("bit flipped at ", at)] = flipped
