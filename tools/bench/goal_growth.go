@@ -69,7 +69,38 @@ func (b *bench) fillTo(ctx context.Context, k *bank, goal int) (int, error) {
 	if err := fill(ctx, calls, goal-have); err != nil {
 		return 0, fmt.Errorf("fill %s: %w", k.name, err)
 	}
-	return k.settled(ctx)
+	if have, err = k.settled(ctx); err != nil {
+		return 0, err
+	}
+	return have, b.calm(ctx, k.processes)
+}
+
+// calmFor is how long servers must have had next to nothing to do: some put off
+// for a few seconds what they do in the background, as compactions.
+const calmFor = 3 * time.Second
+
+// calm waits until servers have done what they do in the background.
+func (b *bench) calm(ctx context.Context, processes []*process) error {
+	window := min(calmFor, b.options.idle)
+	for began := time.Now(); time.Since(began) < settleTimeout; {
+		before, err := cpuTimes(processes)
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(window):
+		}
+		after, err := cpuTimes(processes)
+		if err != nil {
+			return err
+		}
+		if after-before < window/20 {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: still busy after %s", processes[0].name, settleTimeout)
 }
 
 // growEntries has one bank grow, and measures at each length its throughput,
@@ -199,9 +230,12 @@ func (b *bench) comeBackOnce(ctx context.Context, k *bank, loaded []call) (entri
 }
 
 // leave stops the third branch and has the others take entries, until both have
-// the same. It returns how many the third lacks.
+// the same and nothing left to do. It returns how many the third lacks.
 func (b *bench) leave(ctx context.Context, k *bank) (int, error) {
 	has, err := k.settled(ctx)
+	if err == nil {
+		err = b.calm(ctx, k.processes)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -216,7 +250,10 @@ func (b *bench) leave(ctx context.Context, k *bank) (int, error) {
 		return 0, fmt.Errorf("while a branch is away: %w", err)
 	}
 	now, err := k.settled(ctx, 1, 2)
-	return now - has, err
+	if err != nil {
+		return 0, err
+	}
+	return now - has, b.calm(ctx, k.processes[:2])
 }
 
 // catchUp starts the third branch under load and waits until it has what the
