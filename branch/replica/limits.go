@@ -63,10 +63,6 @@ const (
 	// lookRetry is how long a look of a double collect waits for an answer
 	// before it asks again; a lost message is all it costs.
 	lookRetry Millis = 250
-	// busyFor is how long after an own write a branch counts as busy.
-	busyFor Millis = 100
-	// maxRest bounds the rest between two windows of a peer that catches up.
-	maxRest Millis = 250
 	// lookPause is how long a double collect rests that has refused several
 	// withdrawals at once.
 	lookPause Millis = 10

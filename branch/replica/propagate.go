@@ -32,8 +32,6 @@ type peer struct {
 	// inflight are the own batches sent and not acked.
 	inflight      []sentBatch
 	inflightBytes int
-	// pace is how fast it is sent what it has missed.
-	pace pace
 	// probing says that it has not acked in time: one batch at a time, then.
 	probing bool
 	// target is what it must ack to count as reachable again.
@@ -167,7 +165,7 @@ const never Millis = math.MaxInt64
 // await has a peer looked at again when its deadline passes. That only moves
 // while the peer is due.
 func (r *Replica) await(p *peer) {
-	at := r.deadline(p)
+	at := p.deadline(r.cfg.PeerTimeout)
 	if p.syncAsked > p.synced {
 		at = min(at, p.syncAskedAt+r.cfg.PeerTimeout)
 	}
@@ -180,10 +178,9 @@ func (r *Replica) await(p *peer) {
 }
 
 // deadline is when checkPeer finds something that time alone has changed, but
-// for a sync that was asked for: the writes that need it have deadlines. Or it is
-// when the peer has rested.
-func (r *Replica) deadline(p *peer) Millis {
-	at, timeout := never, r.cfg.PeerTimeout
+// for a sync that was asked for: the writes that need it have deadlines.
+func (p *peer) deadline(timeout Millis) Millis {
+	at := never
 	switch {
 	case p.heard && len(p.inflight) > 0:
 		at = p.progressAt + timeout
@@ -192,9 +189,6 @@ func (r *Replica) deadline(p *peer) Millis {
 	}
 	if p.linked && !p.heard {
 		at = min(at, p.helloAt+timeout)
-	}
-	if r.rests(p) {
-		at = min(at, r.wake(p))
 	}
 	return at
 }
@@ -239,9 +233,6 @@ func (r *Replica) receiveFrame(p *peer, f *Frame) {
 	}
 	if len(f.Wants) > 0 && len(f.Wants) <= r.n {
 		p.wants = f.Wants
-		if p.pace.asked {
-			r.rest(p)
-		}
 		r.syncApplied() // what is relayed must not be lost here
 	}
 }
@@ -308,9 +299,7 @@ func (r *Replica) receiveAck(p *peer, a *Ack) {
 		p.inflightBytes -= p.inflight[k].bytes
 		k++
 	}
-	if p.inflight = p.inflight[k:]; k > 0 && len(p.inflight) == 0 {
-		r.rest(p)
-	}
+	p.inflight = p.inflight[k:]
 }
 
 // propagate hands every linked peer what it lacks of this branch's journal,
@@ -323,7 +312,7 @@ func (r *Replica) propagate() {
 			r.propagateTo(p)
 			r.await(p)
 		}
-		if i == r.self || !r.lacksOwn(p) || !r.mayFill(p) {
+		if i == r.self || !r.lacksOwn(p) {
 			r.due.remove(i)
 		}
 	}
@@ -343,7 +332,7 @@ func (r *Replica) propagateTo(p *peer) {
 
 // sendOwn sends own batches as far as the window allows.
 func (r *Replica) sendOwn(p *peer) {
-	for fills := r.mayFill(p); fills && r.lacksOwn(p); {
+	for r.lacksOwn(p) {
 		batches := r.ownBatches(p.next - 1)
 		if len(batches) == 0 {
 			break
@@ -353,7 +342,7 @@ func (r *Replica) sendOwn(p *peer) {
 				break
 			}
 			if len(p.inflight) == 0 {
-				p.progressAt, p.pace.filledAt = r.now, r.now
+				p.progressAt = r.now
 			}
 			p.inflight = append(p.inflight, sentBatch{last: s.Span.Last, bytes: len(s.Bytes)})
 			p.inflightBytes += len(s.Bytes)
@@ -414,10 +403,6 @@ func (r *Replica) trimRecent() {
 
 // serveWants sends batches of other journals to a peer that lacks them.
 func (r *Replica) serveWants(p *peer) {
-	if len(p.wants) == 0 || !r.mayServe(p) {
-		return
-	}
-	p.pace.filledAt, p.pace.asked = r.now, true
 	left := maxFetchBytes
 	for _, w := range p.wants {
 		if _, ok := r.ledger.Index(w.Branch); !ok || left <= 0 {

@@ -104,9 +104,6 @@ type Replica struct {
 type ownBatch struct {
 	entries []ledger.Entry
 	posted  []ledger.Posted
-	// wroteAt is when the last batch of them was sealed, if wrote.
-	wroteAt Millis
-	wrote   bool
 	// after are the positions named in own batches so far.
 	after []uint64
 	// wantSync is the last own entry that a customer waits for to be synced
@@ -276,7 +273,6 @@ func (r *Replica) sealOwn() {
 		s := ledger.NewSealed(b)
 		r.ledger.Seal(r.self, s.Hash, r.epoch)
 		r.commit.Batches = append(r.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: r.own.posted[:k:k]})
-		r.own.wroteAt, r.own.wrote = r.now, true
 		r.commit.Sync = true
 		r.own.recent = append(r.own.recent, s)
 		r.own.recentBytes += len(s.Bytes)

@@ -71,7 +71,7 @@ func (r *Replica) NextTick() (Millis, bool) {
 		}
 	}
 	for i := r.awaited.next(0); i >= 0; i = r.awaited.next(i + 1) {
-		if at := r.deadline(r.peers[i]); at != never {
+		if at := r.peers[i].deadline(r.cfg.PeerTimeout); at != never {
 			want(at)
 		}
 	}
