@@ -47,9 +47,9 @@
 //
 // Every value begins with a version byte; the rest is varints and bytes. No
 // key is ever deleted, and opening reads only meta, heads, accounts and the
-// last batch of each journal: it costs as much as the state is large, however
-// long the journals are. Only the filter is read, after that, from all there is,
-// if it was not saved.
+// last batch of each journal, and the saved filter, of 64 MiB at most: it costs as
+// much as the state is large, however long the journals are. Only a filter that
+// was not saved is read, after that, from all there is.
 //
 // The end of a log is filled with zeros before it is written (log_file.go), so
 // that syncing a small commit changes no metadata of the file.

@@ -67,7 +67,9 @@ func (j *Journal) saveFilter() {
 	if err != nil {
 		return
 	}
-	_ = errors.Join(f.save(file, mark), file.Close())
+	if errors.Join(f.save(file, mark), file.Close()) != nil {
+		_ = j.disk.FS.Remove(j.filterPath()) // a full disk is to have the room back
+	}
 }
 
 func (f *filter) save(to io.Writer, mark ledger.Hash) error {

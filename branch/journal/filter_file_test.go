@@ -164,6 +164,9 @@ func TestAFilterThatCannotBeSaved(t *testing.T) {
 			if failed.Load() == 0 {
 				t.Error("nothing has failed")
 			}
+			if _, err := mem.Stat(mem.PathJoin(dir, "filter")); err == nil {
+				t.Error("a part of it is left")
+			}
 			b = open(t, mem)
 			b.AwaitFilter()
 			b.checkFilter(100, true)

@@ -107,7 +107,7 @@ func OpenSealed(bytes []byte, hash Hash) (*Sealed, error) {
 }
 
 // Outline is OpenSealed for a batch that is only relayed: what is checked is its
-// hash, and what is read of it is its span, at a tenth of the cost. Nothing is
+// hash, and what is read of it is its span, at a fifth of the cost. Nothing is
 // known of its entries; who it is relayed to opens it.
 func Outline(bytes []byte, hash Hash) (*Sealed, error) {
 	if err := checkBytes(bytes, hash); err != nil {

@@ -24,7 +24,7 @@ func (o *bankOptions) processors(all int) int {
 
 // shareProcessors has this process keep to its share, unless GOMAXPROCS says what
 // it may take. While a branch of it catches up with the others it may take all:
-// they rest in between if they have customers.
+// decoding, applying and flushing then need not take turns.
 func (o *bankOptions) shareProcessors(configs []branch.Config) {
 	all := runtime.GOMAXPROCS(0)
 	share := o.processors(all)
