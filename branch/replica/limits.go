@@ -65,5 +65,5 @@ const (
 	lookRetry Millis = 250
 	// lookPause is how long a double collect rests that has refused several
 	// withdrawals at once.
-	lookPause Millis = 10
+	lookPause Millis = 20
 )

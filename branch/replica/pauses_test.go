@@ -118,7 +118,7 @@ func TestASilentPeerIsGivenUpInTime(t *testing.T) {
 
 // A collect that has refused several rests before its next look.
 func TestTheRestOfACollectIsBounded(t *testing.T) {
-	const lookPause = 10
+	const lookPause = 20
 	b := quietBank(t, 2, 20)
 	first := b.nodes[0]
 	refuse := func() {
