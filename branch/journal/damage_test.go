@@ -174,14 +174,15 @@ func flushingDirectory(t *testing.T) directory {
 	}))
 	b := open(t, fs)
 	blocking.Store(true)
-	after := 0
-	h := livelyBranch(b, func(int) bool {
-		select {
-		case <-reached:
-			after++
-		default:
+	const before, during = 150, 40
+	h := livelyBranch(b, func(commits int) bool {
+		if commits == before {
+			if err := b.StartFlush(); err != nil {
+				t.Fatal(err)
+			}
+			<-reached
 		}
-		return after < 40
+		return commits < before+during
 	})
 	crashed := filesOf(t, mem.CrashClone(vfs.CrashCloneCfg{}))
 	close(release)

@@ -135,6 +135,12 @@ func (j *Journal) GiveUpFilter() {
 // FillBytes is fillBytes.
 const FillBytes = fillBytes
 
+// StartFlush has the memtable written to a table in the background.
+func (j *Journal) StartFlush() error {
+	_, err := j.db.AsyncFlush()
+	return err
+}
+
 // EmptyFilter has the filter forget what it has.
 func (j *Journal) EmptyFilter() {
 	j.filter.mu.Lock()
