@@ -16,6 +16,9 @@ const (
 	// answered: as many times what the last batch took to be applied at the
 	// peers.
 	crowdPatience = 4
+	// crowdTrials times in a row as many as are waited for have come before more
+	// are waited for.
+	crowdTrials = 4
 )
 
 // mustHold reports whether writes wait for the batch before them, as small
@@ -23,8 +26,8 @@ const (
 // same however many writes are in it, so under load it is worth having few.
 // When that batch has arrived they wait a while longer for the customers that
 // were just answered, who mostly ask for more: else the first of them would
-// have a batch of its own, which all others then wait for. A single customer
-// never waits, and nobody for longer than maxHold.
+// have a batch of its own, which all others then wait for. How many do come is
+// learned. A single customer never waits, and nobody for longer than maxHold.
 func (l *loop) mustHold() bool {
 	switch {
 	case time.Since(l.committedAt) >= maxHold:
@@ -33,9 +36,25 @@ func (l *loop) mustHold() bool {
 		l.arrivedAt, l.fullAt = time.Time{}, maxHeldWrites
 		return true
 	case l.arrivedAt.IsZero():
-		l.arrivedAt, l.fullAt = time.Now(), min(l.crowd+len(l.writes), maxHeldWrites)
+		l.arrivedAt, l.fullAt = time.Now(), min(l.crowd+len(l.writes), l.returning)
 	}
 	return len(l.writes) > 0 && len(l.writes) < l.fullAt && time.Now().Before(l.heldUntil())
+}
+
+// noteReleased learns, from the writes that have waited for a crowd, how many to
+// wait for the next time: no more than came now, where time ran out, since others
+// may wait for something else; and now and then for more, where all came.
+func (l *loop) noteReleased(writes int) {
+	switch {
+	case writes == 0 || l.arrivedAt.IsZero():
+	case writes >= l.fullAt:
+		if l.filled++; l.filled == crowdTrials {
+			l.returning, l.filled = l.returning+l.returning/4+1, 0
+		}
+		l.returning = min(max(l.returning, writes), maxHeldWrites)
+	case !time.Now().Before(l.heldUntil()):
+		l.returning, l.filled = writes, 0
+	}
 }
 
 // noteSent remembers a synced commit, whose own batch goes to the peers now. If

@@ -115,6 +115,61 @@ func TestAWriteWaitsForTheOthersOfTheCrowd(t *testing.T) {
 	}
 }
 
+// Who did not come again is not waited for the next time, but after a while it is
+// tried again.
+func TestACrowdThatDoesNotComeIsNotWaitedFor(t *testing.T) {
+	const took = maxHold / 20
+	synctest.Test(t, func(t *testing.T) {
+		h := newHolding(t)
+		recorded := uint64(2)
+		// next has the last batch arrive and a customer write.
+		next := func() {
+			time.Sleep(took)
+			h.ack(recorded)
+			h.write()
+			h.step()
+			recorded++
+		}
+		next() // two are expected
+		h.wantEntries(recorded - 1)
+		time.Sleep(crowdPatience * took)
+		h.step()
+		h.wantEntries(recorded)
+		for range crowdTrials {
+			next() // one is
+			h.wantEntries(recorded)
+		}
+		next() // two are again
+		h.wantEntries(recorded - 1)
+	})
+}
+
+// A crowd that grows is waited for as a whole at once.
+func TestACrowdThatGrowsIsWaitedFor(t *testing.T) {
+	const took = maxHold / 20
+	synctest.Test(t, func(t *testing.T) {
+		h := newHolding(t)
+		h.loop.returning = 1
+		for range 3 {
+			h.write()
+		}
+		time.Sleep(took)
+		h.ack(2)
+		h.step()
+		h.wantEntries(5)
+		time.Sleep(took)
+		h.ack(5)
+		for range 2 {
+			h.write()
+		}
+		h.step()
+		h.wantEntries(5)
+		h.write()
+		h.step()
+		h.wantEntries(8)
+	})
+}
+
 // However long the batch took.
 func TestTheCrowdIsNotWaitedForForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

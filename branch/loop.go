@@ -65,8 +65,11 @@ type loop struct {
 	// was applied at the peers; crowd is how many customers' writes are in it.
 	committedAt, arrivedAt time.Time
 	crowd                  int
-	waiting                map[uint64]chan<- replica.Reply
-	served                 map[uint64]chan<- replica.Message
+	// returning is how many writes are expected of a crowd at most; filled counts
+	// the times in a row that as many came.
+	returning, filled int
+	waiting           map[uint64]chan<- replica.Reply
+	served            map[uint64]chan<- replica.Message
 	// after runs once the commit has succeeded.
 	after []func()
 	// serving is closed when the branch first takes writes.
@@ -93,7 +96,7 @@ func newLoop(r *replica.Replica, j *journal.Journal, started time.Time) *loop {
 		replica: r, journal: j, started: started, wake: make(chan struct{}, 1), ended: make(chan struct{}), serving: make(chan struct{}),
 		waiting: map[uint64]chan<- replica.Reply{}, served: map[uint64]chan<- replica.Message{},
 		calls: bound{most: maxQueuedCalls}, claims: bound{most: maxServedClaims}, looks: bound{most: maxLooks},
-		watches: &watches{},
+		watches: &watches{}, returning: maxHeldWrites,
 	}
 }
 
@@ -227,6 +230,7 @@ func (l *loop) drain() {
 	var writes []func()
 	if l.holding = len(l.writes) < maxHeldWrites && !l.replica.Due() && l.mustHold(); !l.holding {
 		writes = l.take(&l.writes, maxDrained)
+		l.noteReleased(len(writes))
 	}
 	l.mu.Unlock()
 	for _, f := range writes {
