@@ -39,26 +39,44 @@ func echoMain(args []string) error {
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	b, err := base64.StdEncoding.DecodeString(*encoded)
+	reply, err := decodeReply(*encoded)
 	if err != nil {
-		return fmt.Errorf("--reply: %w", err)
-	}
-	reply := new(bankv1.DepositResponse)
-	if err := proto.Unmarshal(b, reply); err != nil {
-		return fmt.Errorf("--reply: %w", err)
+		return err
 	}
 	mux := http.NewServeMux()
 	mux.Handle(bankv1connect.NewBranchServiceHandler(echoService{reply: reply}, connect.WithCompressMinBytes(4<<10)))
 	return serveBare(mux, f.Args())
 }
 
+// decodeReply decodes the flag --reply.
+func decodeReply(encoded string) (*bankv1.DepositResponse, error) {
+	b, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return nil, fmt.Errorf("--reply: %w", err)
+	}
+	reply := new(bankv1.DepositResponse)
+	if err := proto.Unmarshal(b, reply); err != nil {
+		return nil, fmt.Errorf("--reply: %w", err)
+	}
+	return reply, nil
+}
+
+// encodeReply is the flag --reply.
+func encodeReply(reply *bankv1.DepositResponse) (string, error) {
+	b, err := proto.Marshal(reply)
+	if err != nil {
+		return "", fmt.Errorf("encode the reply: %w", err)
+	}
+	return base64.StdEncoding.EncodeToString(b), nil
+}
+
 // startEcho starts one echo process that listens on all of these ports.
 func (b *bench) startEcho(ctx context.Context, name string, reply *bankv1.DepositResponse, ports ...int) (*process, []string, error) {
-	encoded, err := proto.Marshal(reply)
+	encoded, err := encodeReply(reply)
 	if err != nil {
-		return nil, nil, fmt.Errorf("encode the reply of %s: %w", name, err)
+		return nil, nil, err
 	}
-	args := []string{"echo", "--reply", base64.StdEncoding.EncodeToString(encoded)}
+	args := []string{"echo", "--reply", encoded}
 	var addresses []string
 	for _, port := range ports {
 		addresses = append(addresses, hostPort(port))
@@ -67,19 +85,24 @@ func (b *bench) startEcho(ctx context.Context, name string, reply *bankv1.Deposi
 	if err != nil {
 		return nil, nil, err
 	}
+	return p, addresses, awaitReply(ctx, name, []*process{p}, addresses, reply)
+}
+
+// awaitReply waits until each address answers a deposit with the reply.
+func awaitReply(ctx context.Context, name string, processes []*process, addresses []string, reply *bankv1.DepositResponse) error {
 	t := customerTransport(true)
 	defer t.CloseIdleConnections()
 	for _, address := range addresses {
 		client := bankv1connect.NewBranchServiceClient(&http.Client{Transport: t}, baseURL(address))
-		if err := until(ctx, "wait for "+name+" at "+address, []*process{p}, func(ctx context.Context) error {
+		if err := until(ctx, "wait for "+name+" at "+address, processes, func(ctx context.Context) error {
 			got, err := client.Deposit(ctx, &bankv1.DepositRequest{Account: hotAccount, Amount: 1})
 			if err == nil && got.GetSession() != reply.GetSession() {
 				return fmt.Errorf("it answers with session %q, not %q", got.GetSession(), reply.GetSession())
 			}
 			return err
 		}); err != nil {
-			return nil, nil, err
+			return err
 		}
 	}
-	return p, addresses, nil
+	return nil
 }

@@ -156,27 +156,28 @@ func (b *bench) contest(name string, c *contest) contender {
 	return withdraw
 }
 
-// bankTill has withdrawer i at branch i, in turn, and all depositors at the
-// first branch.
+// bankTill is an account, with withdrawer i at branch i, in turn, and all
+// depositors at the first branch.
 type bankTill struct {
+	account string
 	clients []bankv1connect.BranchServiceClient
 }
 
-func newBankTill(k *bank, t *http.Transport) bankTill {
+func newBankTill(k *bank, account string, t *http.Transport) bankTill {
 	var clients []bankv1connect.BranchServiceClient
 	for _, address := range k.addresses() {
 		clients = append(clients, bankv1connect.NewBranchServiceClient(&http.Client{Transport: t}, baseURL(address)))
 	}
-	return bankTill{clients}
+	return bankTill{account, clients}
 }
 
 func (t bankTill) withdraw(ctx context.Context, i int, id string, amount int64) error {
-	_, err := t.clients[i%len(t.clients)].Withdraw(ctx, &bankv1.WithdrawRequest{Account: hotAccount, Amount: amount, RequestId: id})
+	_, err := t.clients[i%len(t.clients)].Withdraw(ctx, &bankv1.WithdrawRequest{Account: t.account, Amount: amount, RequestId: id})
 	return err
 }
 
 func (t bankTill) deposit(ctx context.Context, _ int, id string, amount int64) error {
-	_, err := t.clients[0].Deposit(ctx, &bankv1.DepositRequest{Account: hotAccount, Amount: amount, RequestId: id})
+	_, err := t.clients[0].Deposit(ctx, &bankv1.DepositRequest{Account: t.account, Amount: amount, RequestId: id})
 	return err
 }
 
@@ -199,25 +200,35 @@ func (t rowTill) pay(ctx context.Context, id string, amount int64) error {
 	return err
 }
 
+const (
+	contestedH2 = "Passbook, 3 branches, h2c"
+	contestedH1 = "Passbook, 3 branches, HTTP/1.1"
+	contestedDB = "PostgreSQL, row lock"
+)
+
 func (b *bench) contested(ctx context.Context) error {
 	k, err := b.openBank(ctx, bankSpec{name: "contested bank", branches: 3})
 	if err != nil {
 		return err
 	}
-	t := customerTransport(true)
-	defer t.CloseIdleConnections()
-	atBank := newContest(newBankTill(k, t))
+	h2, h1 := customerTransport(true), customerTransport(false)
+	defer h2.CloseIdleConnections()
+	defer h1.CloseIdleConnections()
+	// An account each, so that what covers one does not cover the other.
+	contests := []namedContest{
+		{contestedH2, newContest(newBankTill(k, hotAccount, h2))},
+		{contestedH1, newContest(newBankTill(k, hotAccount+"-too", h1))},
+	}
 	database, err := b.startPostgres(ctx, callers)
-	var atRow *contest
 	switch {
 	case b.absent(err):
 	case err != nil:
 		return err
 	default:
-		atRow = newContest(rowTill{database})
+		contests = append(contests, namedContest{contestedDB, newContest(rowTill{database})})
 	}
 	for _, n := range floats {
-		if err := b.contestedAt(ctx, k, n, atBank, atRow); err != nil {
+		if err := b.contestedAt(ctx, k, n, contests); err != nil {
 			return err
 		}
 	}
@@ -229,25 +240,32 @@ func (b *bench) contested(ctx context.Context) error {
 	return k.close()
 }
 
-// contestedAt measures with a float for each withdrawer. atRow is nil when there
-// is no PostgreSQL.
-func (b *bench) contestedAt(ctx context.Context, k *bank, float int, atBank, atRow *contest) error {
-	const passbook, rows = "Passbook, 3 branches", "PostgreSQL, row lock"
-	if err := atBank.cover(ctx, float*withdrawers); err != nil {
-		return err
-	}
-	contenders := []contender{b.contest(passbook, atBank)}
-	if atRow != nil {
-		if err := atRow.cover(ctx, float*withdrawers); err != nil {
+type namedContest struct {
+	name string
+	*contest
+}
+
+// contestedAt measures with a float for each withdrawer.
+func (b *bench) contestedAt(ctx context.Context, k *bank, float int, contests []namedContest) error {
+	var contenders []contender
+	for _, c := range contests {
+		if err := c.cover(ctx, float*withdrawers); err != nil {
 			return err
 		}
-		contenders = append(contenders, b.contest(rows, atRow))
+		contenders = append(contenders, b.contest(c.name, c.contest))
+	}
+	atBank := contests[:2]
+	written := func() (n int64) {
+		for _, c := range atBank {
+			n += c.writes.Load()
+		}
+		return n
 	}
 	before, err := k.settled(ctx)
 	if err != nil {
 		return err
 	}
-	written := atBank.writes.Load()
+	writtenBefore := written()
 	m, err := b.alternate(ctx, fmt.Sprintf("contested, %d covered for each", float), contenders...)
 	if err != nil {
 		return err
@@ -257,10 +275,13 @@ func (b *bench) contestedAt(ctx context.Context, k *bank, float int, atBank, atR
 		return err
 	}
 	what := fmt.Sprintf("withdrawals/s, 24 callers, paid in by 8, %d covered for each caller", float)
-	b.tell(row{Goal: "contested", What: what, Subject: passbook, Figure: m[passbook][perSecond], Bound: atLeast(5000)})
-	b.tell(row{Goal: "contested", What: what, Subject: passbook, Figure: m[passbook][perSecond],
-		Reference: rows, ReferenceFigure: m[rows][perSecond], Bound: atLeast(3)})
-	writes := float64(atBank.writes.Load() - written)
-	b.tell(row{Goal: "contested", What: fmt.Sprintf("grants per 100 writes, %d covered for each caller", float), Subject: passbook, Figure: figure{100 * (float64(after-before) - writes) / writes}})
+	for _, c := range atBank {
+		b.tell(row{Goal: "contested", What: what, Subject: c.name, Figure: m[c.name][perSecond], Bound: atLeast(5000)})
+		b.tell(row{Goal: "contested", What: what, Subject: c.name, Figure: m[c.name][perSecond],
+			Reference: contestedDB, ReferenceFigure: m[contestedDB][perSecond], Bound: atLeast(3)})
+	}
+	writes := float64(written() - writtenBefore)
+	b.tell(row{Goal: "contested", What: fmt.Sprintf("grants per 100 writes, %d covered for each caller", float), Subject: "Passbook, both",
+		Figure: figure{100 * (float64(after-before) - writes) / writes}})
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 
 // limits are the limits that run in processes of their own: they are this
 // binary too, and the first argument says which.
-var limits = map[string]func([]string) error{"echo": echoMain, "pong": pongMain, "fan": fanMain}
+var limits = map[string]func([]string) error{"echo": echoMain, "group": groupMain, "pong": pongMain, "fan": fanMain}
 
 func main() {
 	if len(os.Args) > 1 && limits[os.Args[1]] != nil {
