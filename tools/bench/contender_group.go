@@ -21,12 +21,13 @@ import (
 	"passbook/gen/bank/v1/bankv1connect"
 )
 
-// The bare group commit is the least that three processes do for a write which
-// is synced at one of them and has reached all three before the answer: the bare
-// echo, with calls that wait for a batch, one sync and one message to each peer
-// for a batch, and an ack from each. It has no ledger, decides and checks
-// nothing, and its links are plain TCP. Each process knows how many calls to
-// wait for, so that no batch is smaller than it has to be.
+// The bare group commit is about the least that three processes can do for a
+// write which is synced at one of them and has reached all three before the
+// answer: the bare echo, with calls that wait for a batch, one sync and one
+// message to each peer for a batch, and an ack from each. It has no ledger,
+// decides and checks nothing, and its links are plain TCP. Each process knows how
+// many calls to wait for, so that no batch is smaller than it has to be. It is no
+// strict bound: its timers are not relaxed as those of `passbook serve` are.
 
 const (
 	// groupBytes is a batch, in the log and on the wire.
