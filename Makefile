@@ -22,7 +22,7 @@ help: ## List the targets
 
 # The cheap checks come first: a typo fails in seconds.
 .PHONY: test
-test: deps tidy-check proto-check gen-check page-check vet lint unit bench-check ## Check everything, as CI does
+test: deps tidy-check proto-check gen-check page-check vet lint unit bench-check rename-check ## Check everything, as CI does
 
 # go test, and at the end once more what failed and why: with -v that is far up.
 go-test = $(BIN)/gotestsum --format $(if $(filter -v,$(TESTFLAGS)),standard-verbose,standard-quiet) --
@@ -68,6 +68,27 @@ lint: $(BIN)/golangci-lint ## Run golangci-lint: defects, layers, format
 fmt: $(BIN)/golangci-lint $(BIN)/buf ## Format Go and proto files
 	$(BIN)/golangci-lint fmt ./...
 	$(BIN)/buf format -w
+
+# The path under which Go finds the module, replaced wherever it stands: imports,
+# go.mod files, generated code, the linter's layers, the docs.
+MODULE ?=
+.PHONY: rename
+rename: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-connect-go ## Give the Go module another path: make rename MODULE=example.org/bank
+	@[[ "$(MODULE)" =~ ^[a-z0-9-]+(\.[a-z0-9-]+)+(/[A-Za-z0-9._~-]+)+$$ ]] || { echo "usage: make rename MODULE=example.org/path, the host with a dot" >&2; exit 2; }; \
+	old=$$($(GO) list -m); \
+	grep -rlIF --exclude-dir=.git --exclude-dir=.bin --exclude-dir=node_modules --exclude-dir=gen "$$old" . | \
+	  while read -r file; do sed -i "s|$${old//./\\.}|$(MODULE)|g" "$$file"; done; \
+	$(BIN)/buf generate; \
+	echo "the module is $(MODULE) now, and was $$old"
+
+.PHONY: rename-check
+rename-check: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-connect-go ## Check that make rename leaves a copy of the tree that builds
+	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	tar -c --exclude=./.git --exclude=./.bin --exclude=./web/node_modules --exclude=./passbook . | tar -x -C "$$tmp"; \
+	ln -s "$(BIN)" "$$tmp/.bin"; \
+	$(MAKE) -s -C "$$tmp" rename MODULE=bank.example.org/renamed BIN="$(BIN)"; \
+	! grep -rIF --exclude-dir=.bin "$$($(GO) list -m)" "$$tmp" || { echo "the old path is left over" >&2; exit 1; }; \
+	cd "$$tmp"; $(GO) vet ./...; $(GO) -C tools/bench vet ./...; $(GO) list -m
 
 .PHONY: gen
 gen: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-connect-go ## Generate gen/ from proto/

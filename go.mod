@@ -1,4 +1,4 @@
-module passbook
+module passbook.example/passbook
 
 go 1.26.0
 

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"passbook/branch"
-	bankv1 "passbook/gen/bank/v1"
-	"passbook/gen/bank/v1/bankv1connect"
+	"passbook.example/passbook/branch"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // branchOptions are what tests vary of branch.Config.

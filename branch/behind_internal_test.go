@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // Who opens a branch is told once when it begins to catch up, and once when it is

@@ -14,10 +14,10 @@ import (
 	"connectrpc.com/connect"
 	"connectrpc.com/grpchealth"
 
-	"passbook/branch/journal"
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
-	"passbook/gen/bank/v1/bankv1connect"
+	"passbook.example/passbook/branch/journal"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // Branch is one replica server: its journal, its loop, its links to the other

@@ -13,7 +13,7 @@ import (
 	connectcors "connectrpc.com/cors"
 	"github.com/rs/cors"
 
-	"passbook/gen/bank/v1/bankv1connect"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // preflightMaxAge is how long a browser may remember what a page of an allowed

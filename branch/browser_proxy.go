@@ -11,9 +11,9 @@ import (
 	"strconv"
 	"strings"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
-	"passbook/gen/bank/v1/bankv1connect"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 const (

@@ -11,8 +11,8 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
-	bankv1 "passbook/gen/bank/v1"
-	"passbook/gen/bank/v1/bankv1connect"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // wantJSON checks fields of a JSON object that a program wrote.

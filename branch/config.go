@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // Config is what a branch is told when it is opened.

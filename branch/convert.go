@@ -3,9 +3,9 @@ package branch
 import (
 	"fmt"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
-	bankv1 "passbook/gen/bank/v1"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // frameToProto encodes a frame for the wire. The batches keep the bytes of

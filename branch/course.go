@@ -5,8 +5,8 @@ import (
 
 	"connectrpc.com/connect"
 
-	"passbook/gen/bank"
-	bankv1 "passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // course serves the contract of the course, bank.Bank, by that of the bank.

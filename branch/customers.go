@@ -10,9 +10,9 @@ import (
 
 	"connectrpc.com/connect"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
-	bankv1 "passbook/gen/bank/v1"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // callTimeout is how long a call waits when it names no deadline.

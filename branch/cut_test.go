@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // cut closes the roads between two branches; heal opens them.

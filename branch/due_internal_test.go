@@ -4,8 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // A grant is as much work as a write, so a claim goes with those that are held.

@@ -9,9 +9,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
-	"passbook/branch/journal"
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/journal"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // oneStep is a loop whose next step records a deposit and a grant, and has

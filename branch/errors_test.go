@@ -14,9 +14,9 @@ import (
 
 	"connectrpc.com/connect"
 
-	"passbook/branch"
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // mapped are all errors that a call can end with, by their names.

@@ -1,6 +1,6 @@
 package branch
 
-import bankv1 "passbook/gen/bank/v1"
+import bankv1 "passbook.example/passbook/gen/bank/v1"
 
 // What the fuzzing of decoders needs to see.
 var (

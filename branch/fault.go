@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
-	bankv1 "passbook/gen/bank/v1"
-	"passbook/gen/bank/v1/bankv1connect"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // Faults breaks the branches of a bank on purpose and mends them, for the

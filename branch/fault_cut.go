@@ -12,7 +12,7 @@ import (
 
 	"connectrpc.com/connect"
 
-	"passbook/gen/bank/v1/bankv1connect"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // errCut is why a branch that is cut off reaches nobody.

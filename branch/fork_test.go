@@ -6,7 +6,7 @@ import (
 
 	"connectrpc.com/connect"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // wantForked checks that branch 1 writes no more, that branch 2 has raised an

@@ -8,10 +8,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
 
-	"passbook/branch"
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
-	bankv1 "passbook/gen/bank/v1"
+	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // Whatever a customer sends as a session, it is refused with an InputError, or

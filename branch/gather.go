@@ -1,6 +1,6 @@
 package branch
 
-import "passbook/branch/replica"
+import "passbook.example/passbook/branch/replica"
 
 // maxGathered bounds the batches of frames that are sent as one. One frame may
 // have more.

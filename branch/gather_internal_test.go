@@ -4,8 +4,8 @@ import (
 	"reflect"
 	"testing"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 func sealedOf(bytes int) *ledger.Sealed { return &ledger.Sealed{Bytes: make([]byte, bytes)} }

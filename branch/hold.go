@@ -3,7 +3,7 @@ package branch
 import (
 	"time"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // Bounds of what writes wait for before they are decided.

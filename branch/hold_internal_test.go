@@ -5,8 +5,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // holding is a loop whose first batch, a grant and a customer's deposit, is on

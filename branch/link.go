@@ -11,9 +11,9 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
-	bankv1 "passbook/gen/bank/v1"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // Bounds of a link.

@@ -6,9 +6,9 @@ import (
 
 	"connectrpc.com/connect"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
-	bankv1 "passbook/gen/bank/v1"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // hello is what branch 1 of a bank of three says to branch 2.

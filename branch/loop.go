@@ -7,9 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"passbook/branch/journal"
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/journal"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // Bounds of what waits for the loop.

@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"passbook/branch"
+	"passbook.example/passbook/branch"
 )
 
 // processEnv makes this binary one branch instead of the tests: what it holds

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 const peerServiceName = "/bank.v1.PeerService/"

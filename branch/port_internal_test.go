@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
-	"passbook/branch/simulation"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/simulation"
 )
 
 // port is the port of branch 2 of three, in memory, so that it can be served

@@ -5,7 +5,7 @@ import (
 
 	"connectrpc.com/connect"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 func TestARequestIsCarriedOutOnceWhenItIsRetried(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // together runs f for 0 to n-1 at once and returns the errors.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 func TestAnAcknowledgedWriteShowsAtEveryReachableBranch(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"connectrpc.com/connect"
 	"connectrpc.com/grpchealth"
 
-	"passbook/gen/bank/bankconnect"
-	"passbook/gen/bank/v1/bankv1connect"
+	"passbook.example/passbook/gen/bank/bankconnect"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // Bounds of the requests in hand: being read, carried out, or answered.

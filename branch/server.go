@@ -9,8 +9,8 @@ import (
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/grpcreflect"
 
-	"passbook/gen/bank/bankconnect"
-	"passbook/gen/bank/v1/bankv1connect"
+	"passbook.example/passbook/gen/bank/bankconnect"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // Bounds of what comes in on a branch's port.

@@ -5,8 +5,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"passbook/branch/ledger"
-	bankv1 "passbook/gen/bank/v1"
+	"passbook.example/passbook/branch/ledger"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // encodeSession writes what a customer has seen as a token: base64url of the

@@ -7,10 +7,10 @@ import (
 	"encoding/binary"
 	"time"
 
-	"passbook/branch/journal"
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
-	bankv1 "passbook/gen/bank/v1"
+	"passbook.example/passbook/branch/journal"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // maxStatusAccounts bounds the accounts that one status lists.

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // A customer who has the answer to all lists may count on the stream's being

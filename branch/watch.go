@@ -9,8 +9,8 @@ import (
 
 	"connectrpc.com/connect"
 
-	"passbook/branch/ledger"
-	bankv1 "passbook/gen/bank/v1"
+	"passbook.example/passbook/branch/ledger"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // Bounds of watching.

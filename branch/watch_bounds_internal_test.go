@@ -10,9 +10,9 @@ import (
 
 	"connectrpc.com/connect"
 
-	"passbook/branch/ledger"
-	bankv1 "passbook/gen/bank/v1"
-	"passbook/gen/bank/v1/bankv1connect"
+	"passbook.example/passbook/branch/ledger"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // watchPort is a branch whose watches say nothing: nothing runs its loop.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // briskRate is from how many entries a second on a bank counts as busy: then

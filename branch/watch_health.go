@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // observed is what is known of a branch when its health is judged. All slices

@@ -3,7 +3,7 @@ package branch
 import (
 	"math/bits"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // spreadBuckets is how many buckets there are: four for each doubling, up to

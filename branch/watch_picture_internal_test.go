@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // wrote is an entry as a picture shows it.

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 func TestAHistogramKeepsTimesApart(t *testing.T) {

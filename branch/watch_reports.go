@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // What a bankWatch makes of what the branches report.

@@ -9,9 +9,9 @@ import (
 	"runtime"
 	"testing"
 
-	"passbook/branch"
-	bankv1 "passbook/gen/bank/v1"
-	"passbook/gen/bank/v1/bankv1connect"
+	"passbook.example/passbook/branch"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // A bank in one process costs so much a branch, and so much a pair of branches,

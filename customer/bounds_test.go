@@ -10,9 +10,9 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"passbook/customer"
-	bankv1 "passbook/gen/bank/v1"
-	"passbook/gen/bank/v1/bankv1connect"
+	"passbook.example/passbook/customer"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // Of more customers than the bound, exactly so many are at work at once.

@@ -11,7 +11,7 @@ import (
 
 	"connectrpc.com/connect"
 
-	"passbook/gen/bank/v1/bankv1connect"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // Customer is one customer element: a client that is bound to its home branch

@@ -11,9 +11,9 @@ import (
 
 	"connectrpc.com/connect"
 
-	"passbook/customer"
-	bankv1 "passbook/gen/bank/v1"
-	"passbook/gen/bank/v1/bankv1connect"
+	"passbook.example/passbook/customer"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // fakeBank is a bank whose branches all work on one small ledger, so that each

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"passbook/customer"
+	"passbook.example/passbook/customer"
 )
 
 // Whatever is in the file, ReadInput does not panic, and what it takes holds

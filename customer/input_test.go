@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"passbook/customer"
+	"passbook.example/passbook/customer"
 )
 
 // readFile reads a valid input file.

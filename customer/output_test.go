@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"passbook/customer"
+	"passbook.example/passbook/customer"
 )
 
 // report is a small report with every outcome.

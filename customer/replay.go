@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 const (

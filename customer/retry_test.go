@@ -11,7 +11,7 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 const oneDeposit = `[{"id":1,"type":"customer","events":[{"interface":"deposit","money":9},{"interface":"query"}]},

@@ -1,4 +1,4 @@
-module passbook/tools
+module passbook.example/passbook/tools
 
 go 1.26.7
 

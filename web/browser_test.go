@@ -11,7 +11,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"google.golang.org/protobuf/encoding/protojson"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 func TestThePageLoadsUnderItsPolicy(t *testing.T) {

@@ -41,7 +41,7 @@ func run(m *testing.M) (code int, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	passbook = filepath.Join(dir, "passbook")
-	if out, err := exec.Command("go", "build", "-o", passbook, "passbook/cmd/passbook").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", passbook, "passbook.example/passbook/cmd/passbook").CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("build passbook: %w\n%s", err, out)
 	}
 	stop, err := startChromium(filepath.Join(dir, "profile"))

@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // storedBatch is a batch value, taken apart but not yet checked. Its slices

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"passbook/branch/journal"
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/journal"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // BenchmarkCommit measures one commit of own entries on the machine's disk:

@@ -9,8 +9,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 
-	"passbook/branch/journal"
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/journal"
+	"passbook.example/passbook/branch/ledger"
 )
 
 func bulk(o ledger.Operations) ledger.Entry {

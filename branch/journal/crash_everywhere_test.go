@@ -9,7 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
-	"passbook/branch/journal"
+	"passbook.example/passbook/branch/journal"
 )
 
 // crasher is a file system that is copied as a crash would leave it, before

@@ -10,8 +10,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
-	"passbook/branch/journal"
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/journal"
+	"passbook.example/passbook/branch/ledger"
 )
 
 func TestCrashKeepsWhatWasSynced(t *testing.T) {

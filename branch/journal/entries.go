@@ -3,7 +3,7 @@ package journal
 import (
 	"github.com/cockroachdb/pebble/v2"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // Entries lists the journal of a branch, grants included. It returns the page

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // DecodeValue decodes the value of a key, as the journal of a bank with three

@@ -9,8 +9,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"pgregory.net/rapid"
 
-	"passbook/branch/journal"
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/journal"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // The filter excludes nothing that was added, nearly all else, and takes a few

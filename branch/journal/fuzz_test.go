@@ -8,8 +8,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"passbook/branch/journal"
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/journal"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // Whatever is stored under a key is refused, or it is a value that gives the

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // formatVersion is that of the key layout and of what it means. A directory of

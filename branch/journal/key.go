@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // The tables, each the first byte of its keys.

@@ -8,8 +8,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 
-	"passbook/branch/journal"
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/journal"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // line is a Listed in short: the journal and sequence, what happened, and the

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // touch is an account whose balance an entry of a batch changed.

@@ -10,7 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // Every start leaves a table. A store with many of them, where Pebble lets

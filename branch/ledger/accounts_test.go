@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // first returns at most n of names.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 func seal(branch ledger.BranchID, entries ...ledger.Entry) *ledger.Sealed {

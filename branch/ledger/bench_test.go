@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // BenchmarkOpenSealed measures what a branch spends on a peer's batch before it

@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
-	"passbook/branch/ledger"
-	bankv1 "passbook/gen/bank/v1"
+	"passbook.example/passbook/branch/ledger"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // drawBatch makes up a batch that is well formed, with values of all sizes.

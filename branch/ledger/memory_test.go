@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"testing"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // accountsWeighed is enough that a map that has just grown, or is about to,

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // dumb is a ledger that keeps every entry and adds them all up each time.

@@ -4,7 +4,7 @@ import (
 	"container/heap"
 	"slices"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // ackWait is a recorded write whose customer waits for other branches.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // earlyBatches are batches of one journal that wait for what comes before

@@ -9,9 +9,9 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
-	"passbook/branch/simulation"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/simulation"
 )
 
 // bank is a whole bank whose messages are delivered by hand.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // look has a branch asked for one look by its peer, and returns the answer.

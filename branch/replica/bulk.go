@@ -4,7 +4,7 @@ import (
 	"errors"
 	"slices"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // A bulk is decided as a whole, in its place among the other writes: what it

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"slices"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // queue holds what waits for escrow of one account at this branch: its own

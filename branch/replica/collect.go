@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // A double collect finds out the balance of an account over all branches at

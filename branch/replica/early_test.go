@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // depositBatches returns the start of a branch's journal: batches that chain,

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // InsufficientError refuses a withdrawal: at one moment during the call the

@@ -1,7 +1,7 @@
 package replica
 
 import (
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // fetch is how a journal, or a part of one, is asked for from a branch that

@@ -3,7 +3,7 @@ package replica
 import (
 	"slices"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // This is the side of a claim that is asked.

@@ -1,6 +1,6 @@
 package replica
 
-import "passbook/branch/ledger"
+import "passbook.example/passbook/branch/ledger"
 
 // This is the side of a double collect that is looked at.
 

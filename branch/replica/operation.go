@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // pending is a write that is not answered yet.

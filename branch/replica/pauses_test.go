@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // when lets time go on by single milliseconds until a branch sends a message

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // peer is another branch, seen from this one.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // recovery is how a branch that has just started finds out whether its disk

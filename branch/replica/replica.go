@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // Config is what a replica is told when it starts.

@@ -5,7 +5,7 @@ import (
 	"math/bits"
 	"slices"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // demands follow where accounts are spent that peers claim. From an account's

@@ -3,7 +3,7 @@ package replica
 import (
 	"slices"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // Status is how a branch sees itself and its peers.

@@ -1,7 +1,7 @@
 package replica
 
 import (
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // Millis is a moment or a span on the owner's monotonic clock, in

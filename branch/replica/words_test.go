@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // What the transcripts say.

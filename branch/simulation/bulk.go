@@ -3,8 +3,8 @@ package simulation
 import (
 	"slices"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // maxAccounts bounds the accounts of a simulated bank.

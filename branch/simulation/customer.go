@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // customer does one thing after the other, each at some branch, until it is

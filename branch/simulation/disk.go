@@ -7,7 +7,7 @@ import (
 	"slices"
 	"sort"
 
-	"passbook/branch/ledger"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // Disk is a branch's disk in memory. What is committed can be read at once;

@@ -1,7 +1,7 @@
 // Package simulation runs a whole bank in one goroutine, out of one seed.
 //
-// The branches are the production code of passbook/branch/replica and
-// passbook/branch/ledger. Everything around them is simulated: the clock, the
+// The branches are the production code of branch/replica and
+// branch/ledger. Everything around them is simulated: the clock, the
 // links and calls between branches, the disks, and customers who retry. A seed
 // decides how many branches there are, which faults happen and how often, and
 // the order of everything; the same seed and number of steps repeat a run

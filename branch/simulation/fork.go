@@ -1,8 +1,8 @@
 package simulation
 
 import (
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // runFork runs a bank in which two processes have the same branch id: one is

@@ -3,8 +3,8 @@ package simulation
 import (
 	"math"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // oracle sees all disks at once, in the order of real time: what the branches

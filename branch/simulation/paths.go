@@ -1,8 +1,8 @@
 package simulation
 
 import (
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // The rarer paths of the protocol are counted from outside, by what the

@@ -3,7 +3,7 @@ package simulation_test
 import (
 	"testing"
 
-	"passbook/branch/simulation"
+	"passbook.example/passbook/branch/simulation"
 )
 
 // What a run over some seeds must have reached: a fault that never happens, and

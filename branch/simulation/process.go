@@ -4,8 +4,8 @@ import (
 	"maps"
 	"slices"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // process is one branch: the replica, its disk, and the loop around them.

@@ -3,7 +3,7 @@ package simulation_test
 import (
 	"testing"
 
-	"passbook/branch/simulation"
+	"passbook.example/passbook/branch/simulation"
 )
 
 // Runs that have failed once, each with what was wrong.

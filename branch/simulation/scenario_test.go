@@ -3,8 +3,8 @@ package simulation
 import (
 	"testing"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // quietBank returns a bank without faults and customers, once all branches

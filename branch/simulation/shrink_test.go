@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"passbook/branch/simulation"
+	"passbook.example/passbook/branch/simulation"
 )
 
 var errDeposit = errors.New("somebody has deposited")

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"passbook/branch/simulation"
+	"passbook.example/passbook/branch/simulation"
 )
 
 // More is `go test ./branch/simulation -args -seeds 100000 -steps 20000`.

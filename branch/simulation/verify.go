@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 var errLost = errors.New("connection lost")

@@ -5,8 +5,8 @@ import (
 	"runtime/debug"
 	"slices"
 
-	"passbook/branch/ledger"
-	"passbook/branch/replica"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // Options choose a run.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // agreementTimeout is how long the branches may take to agree after a replay.

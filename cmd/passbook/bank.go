@@ -12,10 +12,10 @@ import (
 	"sync"
 	"time"
 
-	"passbook/branch"
-	"passbook/customer"
-	bankv1 "passbook/gen/bank/v1"
-	"passbook/web"
+	"passbook.example/passbook/branch"
+	"passbook.example/passbook/customer"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/web"
 )
 
 const (

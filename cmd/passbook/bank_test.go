@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"passbook/branch"
+	"passbook.example/passbook/branch"
 )
 
 func TestBranchesOpenedAtOnceAreBounded(t *testing.T) {

@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"passbook/branch"
+	"passbook.example/passbook/branch"
 )
 
 // browserOptions say from where browsers may call the branches, besides from

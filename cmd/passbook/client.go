@@ -12,8 +12,8 @@ import (
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 
-	"passbook/customer"
-	"passbook/gen/bank/v1/bankv1connect"
+	"passbook.example/passbook/customer"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // target is the one branch that a command talks to.

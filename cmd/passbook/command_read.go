@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	bankv1 "passbook/gen/bank/v1"
-	"passbook/gen/bank/v1/bankv1connect"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 func (a *app) queryCommand() *cobra.Command {

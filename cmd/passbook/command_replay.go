@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"passbook/customer"
+	"passbook.example/passbook/customer"
 )
 
 // waitingNotice is how long replay waits for branches before it says so.

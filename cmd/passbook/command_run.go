@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"passbook/customer"
+	"passbook.example/passbook/customer"
 )
 
 // readyTimeout is how long the branches of run may take until all of them

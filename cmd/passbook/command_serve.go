@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"passbook/customer"
+	"passbook.example/passbook/customer"
 )
 
 // waitingLog is how long serve waits for a branch to take writes before it

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"passbook/branch/simulation"
+	"passbook.example/passbook/branch/simulation"
 )
 
 // simulateOptions are the flags of simulate.

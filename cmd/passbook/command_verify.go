@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"passbook/branch/journal"
+	"passbook.example/passbook/branch/journal"
 )
 
 // maxFindings is how many of the findings of one directory are shown.

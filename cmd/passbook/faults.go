@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"passbook/branch"
+	"passbook.example/passbook/branch"
 )
 
 const (

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 
-	"passbook/branch"
+	"passbook.example/passbook/branch"
 )
 
 // faultsHere is how the branches of this process are broken on purpose.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"passbook/branch"
+	"passbook.example/passbook/branch"
 )
 
 // fakeBreaker breaks nothing, and notes what it was told.

@@ -9,7 +9,7 @@ import (
 	"log/slog"
 	"sync"
 
-	"passbook/branch"
+	"passbook.example/passbook/branch"
 )
 
 // Bounds of a wire.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"passbook/branch"
+	"passbook.example/passbook/branch"
 )
 
 // wires are two wires that hear each other.

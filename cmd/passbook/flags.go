@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"passbook/customer"
-	bankv1 "passbook/gen/bank/v1"
+	"passbook.example/passbook/customer"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // choice is a flag that takes one of a few words, each of which stands for a

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"passbook/customer"
+	"passbook.example/passbook/customer"
 )
 
 // readInput reads an input file. All its errors are the user's to mend.

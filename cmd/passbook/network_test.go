@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"passbook/customer"
-	bankv1 "passbook/gen/bank/v1"
+	"passbook.example/passbook/customer"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 func TestAddress(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"os/signal"
 	"time"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // readyWord is the line by which a child tells its parent that it is ready.

@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"sync"
 
-	"passbook/branch"
+	"passbook.example/passbook/branch"
 )
 
 // processors is this process's share of the machine's processors, rounded up,

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"passbook/customer"
-	bankv1 "passbook/gen/bank/v1"
+	"passbook.example/passbook/customer"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // replayOptions say how the customers of a file are replayed.

@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"passbook/branch"
-	bankv1 "passbook/gen/bank/v1"
+	"passbook.example/passbook/branch"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // servingOptions say how branches serve.

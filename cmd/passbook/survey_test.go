@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	bankv1 "passbook/gen/bank/v1"
-	"passbook/gen/bank/v1/bankv1connect"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // heldClient is a branch that answers when it is released.

@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/term"
 
-	"passbook/customer"
-	bankv1 "passbook/gen/bank/v1"
+	"passbook.example/passbook/customer"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // maxLines is how many lines of one kind are shown.

@@ -11,8 +11,8 @@ import (
 
 	"connectrpc.com/connect"
 
-	"passbook/customer"
-	bankv1 "passbook/gen/bank/v1"
+	"passbook.example/passbook/customer"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // status returns what a branch that has applied n entries says.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // check compares what the customers saw with what the branches tell, when the

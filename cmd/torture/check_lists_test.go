@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // newListTale is newTale with three lists of customer 3 after it, at branch 3:

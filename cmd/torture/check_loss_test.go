@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // TestLostDisk checks that a receipt may go with the only disk that was

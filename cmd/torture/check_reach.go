@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // happening is what checkReach goes through in order of time; one of its

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // receipt is a place in a branch's journal.

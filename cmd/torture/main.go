@@ -145,7 +145,7 @@ func tortureOnce(ctx context.Context, o options, errOut io.Writer) (*report, err
 func build(ctx context.Context, to string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", to, "passbook/cmd/passbook").CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", to, "passbook.example/passbook/cmd/passbook").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build passbook: %w\n%s", err, out)
 	}

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // TestListColumns checks that a list is asked for as it is read from a journal.

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // healTimeout is how long the bank may take to be whole again when nothing

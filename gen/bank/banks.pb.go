@@ -157,9 +157,9 @@ const file_bank_banks_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x18\n" +
 	"\abalance\x18\x02 \x01(\x05R\abalance2J\n" +
 	"\x04Bank\x12B\n" +
-	"\vMsgDelivery\x12\x18.bank.TransactionRequest\x1a\x19.bank.TransactionResponseBY\n" +
+	"\vMsgDelivery\x12\x18.bank.TransactionRequest\x1a\x19.bank.TransactionResponseBj\n" +
 	"\bcom.bankB\n" +
-	"BanksProtoP\x01Z\x11passbook/gen/bank\xa2\x02\x03BXX\xaa\x02\x04Bank\xca\x02\x04Bank\xe2\x02\x10Bank\\GPBMetadata\xea\x02\x04Bankb\x06proto3"
+	"BanksProtoP\x01Z\"passbook.example/passbook/gen/bank\xa2\x02\x03BXX\xaa\x02\x04Bank\xca\x02\x04Bank\xe2\x02\x10Bank\\GPBMetadata\xea\x02\x04Bankb\x06proto3"
 
 var (
 	file_bank_banks_proto_rawDescOnce sync.Once

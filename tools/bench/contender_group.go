@@ -17,8 +17,8 @@ import (
 
 	"connectrpc.com/connect"
 
-	bankv1 "passbook/gen/bank/v1"
-	"passbook/gen/bank/v1/bankv1connect"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // The bare group commit is about the least that three processes can do for a

@@ -1,8 +1,8 @@
-module passbook/tools/bench
+module passbook.example/passbook/tools/bench
 
 go 1.26.0
 
-replace passbook => ../..
+replace passbook.example/passbook => ../..
 
 require (
 	connectrpc.com/connect v1.21.1
@@ -12,7 +12,7 @@ require (
 	go.etcd.io/etcd/client/v3 v3.6.16
 	go.uber.org/zap v1.27.0
 	google.golang.org/protobuf v1.36.12
-	passbook v0.0.0-00010101000000-000000000000
+	passbook.example/passbook v0.0.0-00010101000000-000000000000
 )
 
 require (

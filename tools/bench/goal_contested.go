@@ -8,8 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	bankv1 "passbook/gen/bank/v1"
-	"passbook/gen/bank/v1/bankv1connect"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // Contested: withdrawals at three branches at once from one account, into which

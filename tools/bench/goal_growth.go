@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // Growth: what the length of the journals and the number of accounts change.

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"path/filepath"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // One by one: unary deposits with a request id on one hot account, synced where

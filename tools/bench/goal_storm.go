@@ -8,8 +8,8 @@ import (
 
 	"connectrpc.com/connect"
 
-	bankv1 "passbook/gen/bank/v1"
-	"passbook/gen/bank/v1/bankv1connect"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // Storm: at one branch, customers ask without a pause for far more than there

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	bankv1 "passbook/gen/bank/v1"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // TestMain lets the test binary be the servers that the bench starts.

@@ -1,4 +1,4 @@
-module passbook/tools/grpcurl
+module passbook.example/passbook/tools/grpcurl
 
 go 1.26
 

@@ -1,4 +1,4 @@
-module passbook/tools/lint
+module passbook.example/passbook/tools/lint
 
 go 1.26.0
 

@@ -12,7 +12,7 @@ import (
 	context "context"
 	errors "errors"
 	http "net/http"
-	bank "passbook/gen/bank"
+	bank "passbook.example/passbook/gen/bank"
 	strings "strings"
 )
 

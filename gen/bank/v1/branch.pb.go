@@ -3068,8 +3068,8 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x05Query\x12\x15.bank.v1.QueryRequest\x1a\x16.bank.v1.QueryResponse\"\x03\x90\x02\x01\x12G\n" +
 	"\tGetStatus\x12\x19.bank.v1.GetStatusRequest\x1a\x1a.bank.v1.GetStatusResponse\"\x03\x90\x02\x01\x12M\n" +
 	"\vListEntries\x12\x1b.bank.v1.ListEntriesRequest\x1a\x1c.bank.v1.ListEntriesResponse\"\x03\x90\x02\x01\x12=\n" +
-	"\x05Watch\x12\x15.bank.v1.WatchRequest\x1a\x16.bank.v1.WatchResponse\"\x03\x90\x02\x010\x01Bt\n" +
-	"\vcom.bank.v1B\vBranchProtoP\x01Z\x1bpassbook/gen/bank/v1;bankv1\xa2\x02\x03BXX\xaa\x02\aBank.V1\xca\x02\aBank\\V1\xe2\x02\x13Bank\\V1\\GPBMetadata\xea\x02\bBank::V1b\x06proto3"
+	"\x05Watch\x12\x15.bank.v1.WatchRequest\x1a\x16.bank.v1.WatchResponse\"\x03\x90\x02\x010\x01B\x85\x01\n" +
+	"\vcom.bank.v1B\vBranchProtoP\x01Z,passbook.example/passbook/gen/bank/v1;bankv1\xa2\x02\x03BXX\xaa\x02\aBank.V1\xca\x02\aBank\\V1\xe2\x02\x13Bank\\V1\\GPBMetadata\xea\x02\bBank::V1b\x06proto3"
 
 var (
 	file_bank_v1_branch_proto_rawDescOnce sync.Once

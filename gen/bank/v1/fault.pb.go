@@ -717,9 +717,9 @@ const file_bank_v1_fault_proto_rawDesc = "" +
 	"\x05Pause\x12\x15.bank.v1.PauseRequest\x1a\x16.bank.v1.PauseResponse\x129\n" +
 	"\x06Resume\x12\x16.bank.v1.ResumeRequest\x1a\x17.bank.v1.ResumeResponse\x123\n" +
 	"\x04Kill\x12\x14.bank.v1.KillRequest\x1a\x15.bank.v1.KillResponse\x12<\n" +
-	"\aRestart\x12\x17.bank.v1.RestartRequest\x1a\x18.bank.v1.RestartResponseBs\n" +
+	"\aRestart\x12\x17.bank.v1.RestartRequest\x1a\x18.bank.v1.RestartResponseB\x84\x01\n" +
 	"\vcom.bank.v1B\n" +
-	"FaultProtoP\x01Z\x1bpassbook/gen/bank/v1;bankv1\xa2\x02\x03BXX\xaa\x02\aBank.V1\xca\x02\aBank\\V1\xe2\x02\x13Bank\\V1\\GPBMetadata\xea\x02\bBank::V1b\x06proto3"
+	"FaultProtoP\x01Z,passbook.example/passbook/gen/bank/v1;bankv1\xa2\x02\x03BXX\xaa\x02\aBank.V1\xca\x02\aBank\\V1\xe2\x02\x13Bank\\V1\\GPBMetadata\xea\x02\bBank::V1b\x06proto3"
 
 var (
 	file_bank_v1_fault_proto_rawDescOnce sync.Once

@@ -874,8 +874,8 @@ const file_bank_v1_journal_proto_rawDesc = "" +
 	"\x05batch\x18\x01 \x01(\fR\x05batch\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\":\n" +
 	"\aSession\x12/\n" +
-	"\tpositions\x18\x01 \x03(\v2\x11.bank.v1.PositionR\tpositionsBu\n" +
-	"\vcom.bank.v1B\fJournalProtoP\x01Z\x1bpassbook/gen/bank/v1;bankv1\xa2\x02\x03BXX\xaa\x02\aBank.V1\xca\x02\aBank\\V1\xe2\x02\x13Bank\\V1\\GPBMetadata\xea\x02\bBank::V1b\x06proto3"
+	"\tpositions\x18\x01 \x03(\v2\x11.bank.v1.PositionR\tpositionsB\x86\x01\n" +
+	"\vcom.bank.v1B\fJournalProtoP\x01Z,passbook.example/passbook/gen/bank/v1;bankv1\xa2\x02\x03BXX\xaa\x02\aBank.V1\xca\x02\aBank\\V1\xe2\x02\x13Bank\\V1\\GPBMetadata\xea\x02\bBank::V1b\x06proto3"
 
 var (
 	file_bank_v1_journal_proto_rawDescOnce sync.Once

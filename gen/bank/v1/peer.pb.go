@@ -1234,8 +1234,8 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"\x10PropagateDeposit\x12 .bank.v1.PropagateDepositRequest\x1a!.bank.v1.PropagateDepositResponse\x12Z\n" +
 	"\x11PropagateWithdraw\x12!.bank.v1.PropagateWithdrawRequest\x1a\".bank.v1.PropagateWithdrawResponse\x126\n" +
 	"\x05Claim\x12\x15.bank.v1.ClaimRequest\x1a\x16.bank.v1.ClaimResponse\x12<\n" +
-	"\aCollect\x12\x17.bank.v1.CollectRequest\x1a\x18.bank.v1.CollectResponseBr\n" +
-	"\vcom.bank.v1B\tPeerProtoP\x01Z\x1bpassbook/gen/bank/v1;bankv1\xa2\x02\x03BXX\xaa\x02\aBank.V1\xca\x02\aBank\\V1\xe2\x02\x13Bank\\V1\\GPBMetadata\xea\x02\bBank::V1b\x06proto3"
+	"\aCollect\x12\x17.bank.v1.CollectRequest\x1a\x18.bank.v1.CollectResponseB\x83\x01\n" +
+	"\vcom.bank.v1B\tPeerProtoP\x01Z,passbook.example/passbook/gen/bank/v1;bankv1\xa2\x02\x03BXX\xaa\x02\aBank.V1\xca\x02\aBank\\V1\xe2\x02\x13Bank\\V1\\GPBMetadata\xea\x02\bBank::V1b\x06proto3"
 
 var (
 	file_bank_v1_peer_proto_rawDescOnce sync.Once

@@ -11,7 +11,7 @@ import (
 	context "context"
 	errors "errors"
 	http "net/http"
-	v1 "passbook/gen/bank/v1"
+	v1 "passbook.example/passbook/gen/bank/v1"
 	strings "strings"
 )
 
