@@ -45,11 +45,19 @@ torture: ## Break real branches, in processes of their own, for ROUNDS rounds
 # More flags for the benchmark, as in `make bench BENCHFLAGS='--quick --json bench.json'`.
 BENCHFLAGS ?=
 
+# A git revision whose Passbook takes turns with this one, as in
+# `make bench BEFORE=HEAD~20 BENCHFLAGS='--only before'`.
+BEFORE ?=
+
 .PHONY: bench
-bench: $(BIN)/nats-server ## Measure Passbook beside its limits and its peers
+bench: $(BIN)/nats-server ## Measure Passbook beside its limits and its peers, and beside revision BEFORE
 	$(GO) build -o $(BIN)/passbook ./cmd/passbook
 	$(GO) -C tools/bench build -o $(BIN)/bench .
-	$(BIN)/bench --passbook $(BIN)/passbook --nats-server $(BIN)/nats-server $(BENCHFLAGS)
+	@[ -z "$(BEFORE)" ] || { \
+	  tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	  git archive "$(BEFORE)" | tar -x -C "$$tmp"; \
+	  $(GO) -C "$$tmp" build -o $(BIN)/passbook-before ./cmd/passbook; }
+	$(BIN)/bench --passbook $(BIN)/passbook --nats-server $(BIN)/nats-server $(if $(BEFORE),--before $(BIN)/passbook-before) $(BENCHFLAGS)
 
 .PHONY: bench-check
 bench-check: $(BIN)/gotestsum ## Vet and test what measures

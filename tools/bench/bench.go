@@ -39,6 +39,11 @@ func newBench(o options, errOut io.Writer) (*bench, error) {
 	if o.passbook, err = find(filepath.Base(o.passbook), pathOf(o.passbook), "make build, or --passbook"); err != nil {
 		return nil, err
 	}
+	if o.before != "" {
+		if o.before, err = find(filepath.Base(o.before), pathOf(o.before), "make bench BEFORE=REVISION builds it"); err != nil {
+			return nil, err
+		}
+	}
 	if o.examples, err = filepath.Abs(o.examples); err != nil {
 		return nil, err
 	}

@@ -29,6 +29,8 @@ type bankSpec struct {
 	oneProcess bool
 	// file is the input file; empty for one with the branches alone.
 	file string
+	// binary is the passbook that serves it; empty for that of --passbook.
+	binary string
 }
 
 // bank is a Passbook that this program has started: branch i on port base+i,
@@ -106,7 +108,11 @@ func (k *bank) startBranch(id int) error {
 
 func (k *bank) command(name string, more ...string) command {
 	args := append([]string{"serve", k.file, "--base-port", fmt.Sprint(k.base), "--data", filepath.Join(k.dir, "data"), "--log-level", "warn"}, more...)
-	return command{name: name, path: k.b.options.passbook, args: args, dir: k.dir}
+	binary := k.binary
+	if binary == "" {
+		binary = k.b.options.passbook
+	}
+	return command{name: name, path: binary, args: args, dir: k.dir}
 }
 
 // close stops the bank and removes its data.

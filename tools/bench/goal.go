@@ -24,6 +24,7 @@ func init() {
 		{"growth-accounts", (*bench).growAccounts},
 		{"idle", (*bench).idle},
 		{"peers", (*bench).peers},
+		{beforeGoal, (*bench).pair},
 	}
 }
 

@@ -27,6 +27,7 @@ func TestFlags(t *testing.T) {
 		{"--runs 0", "--runs must be at least 1, is 0"},
 		{"--entries 10,5", "in increasing order"},
 		{"--branches 1,3", "fan-out needs a peer"},
+		{"--only before", "--only before needs --before"},
 		{"extra", `unexpected argument "extra"`},
 	} {
 		var errOut bytes.Buffer
@@ -37,6 +38,12 @@ func TestFlags(t *testing.T) {
 	o, err := parse(strings.Fields("--only bulk,idle --runs 7"), os.Stderr)
 	if err != nil || !o.wants("bulk") || o.wants("growth") || o.runs != 7 {
 		t.Errorf("got %+v, %v", o, err)
+	}
+	if o, err := parse(nil, os.Stderr); err != nil || o.wants("before") {
+		t.Errorf("without --before: got %+v, %v", o, err)
+	}
+	if o, err := parse([]string{"--before", "old"}, os.Stderr); err != nil || !o.wants("before") {
+		t.Errorf("with --before: got %+v, %v", o, err)
 	}
 }
 

@@ -13,8 +13,9 @@ import (
 
 // options are the flags.
 type options struct {
-	// passbook is the binary; examples the folder with the course's file.
-	passbook, examples string
+	// passbook is the binary; examples the folder with the course's file. before is
+	// another passbook to pair it with; empty for none.
+	passbook, before, examples string
 	// dir is where the servers keep their data, each in a directory below.
 	dir  string
 	json string
@@ -48,6 +49,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(errOut)
 	f.StringVar(&o.passbook, "passbook", "passbook", "the passbook `binary`")
+	f.StringVar(&o.before, "before", "", "an older passbook `binary`, which takes turns with that of --passbook")
 	f.StringVar(&o.examples, "examples", "examples", "the `folder` with course-50.json")
 	f.StringVar(&o.dir, "dir", "", "the `directory` below which the servers keep their data (default a temporary one); its disk is what is measured")
 	f.BoolVar(&o.keep, "keep", false, "keep data and logs")
@@ -112,6 +114,9 @@ func (o *options) check(rest []string) error {
 	case o.fanOut[0] < 2:
 		return errors.New("--branches must be at least 2: fan-out needs a peer")
 	}
+	if o.before == "" && slices.Contains(o.only, beforeGoal) {
+		return errors.New("--only " + beforeGoal + " needs --before: the binary to pair with")
+	}
 	for _, name := range o.only {
 		if !slices.Contains(goalNames(), name) {
 			return fmt.Errorf("--only %q is no goal; there are %s", name, strings.Join(goalNames(), ", "))
@@ -121,7 +126,12 @@ func (o *options) check(rest []string) error {
 }
 
 // wants says whether a goal is to be measured.
-func (o *options) wants(goal string) bool { return len(o.only) == 0 || slices.Contains(o.only, goal) }
+func (o *options) wants(goal string) bool {
+	if goal == beforeGoal && o.before == "" {
+		return false
+	}
+	return len(o.only) == 0 || slices.Contains(o.only, goal)
+}
 
 // warm is how long a run warms up before it counts.
 func (o *options) warm() time.Duration { return o.duration / 5 }
