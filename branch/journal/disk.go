@@ -26,7 +26,10 @@ type disk struct {
 	// armed says that changes freeze the disk; until then their errors go to
 	// Pebble, whose Open returns them.
 	armed atomic.Bool
-	first atomic.Pointer[error]
+	// onMachine is whether FS is the machine's own file system, where files have
+	// rights.
+	onMachine bool
+	first     atomic.Pointer[error]
 }
 
 // failure returns the error that froze the disk, or nil.
@@ -84,7 +87,7 @@ func (d *disk) Create(name string, category vfs.DiskWriteCategory) (vfs.File, er
 			return nil, err
 		}
 	}
-	f, err := d.create(func() (vfs.File, error) { return d.FS.Create(name, category) })
+	f, err := d.create(func() (vfs.File, error) { return d.make(name, category) })
 	switch {
 	case err != nil:
 		return nil, err
@@ -105,7 +108,10 @@ func (d *disk) syncDir() error {
 }
 
 func (d *disk) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
-	return d.create(func() (vfs.File, error) { return d.FS.OpenReadWrite(name, category, opts...) })
+	return d.create(func() (vfs.File, error) {
+		f, err := d.FS.OpenReadWrite(name, category, opts...)
+		return d.private(f, err)
+	})
 }
 
 func (d *disk) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {

@@ -52,7 +52,11 @@
 // was not saved is read, after that, from all there is.
 //
 // The end of a log is filled with zeros before it is written (log_file.go), so
-// that syncing a small commit changes no metadata of the file.
+// that syncing a small commit changes no metadata of the file. Room on disk is
+// reserved as a log grows, not for a whole memtable at its first byte.
+//
+// The directory and all files in it are for their owner alone, whatever the
+// umask; opening one whose rights were widened narrows them (private.go).
 //
 // # Failures
 //

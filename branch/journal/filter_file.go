@@ -63,7 +63,7 @@ func (j *Journal) saveFilter() {
 	if err != nil || mark == f.mark {
 		return
 	}
-	file, err := j.disk.FS.Create(j.filterPath(), vfs.WriteCategoryUnspecified)
+	file, err := j.disk.make(j.filterPath(), vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return
 	}

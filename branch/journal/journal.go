@@ -99,13 +99,14 @@ func Open(dir string, id Identity, opts Options) (*Journal, *State, error) {
 	if _, ok := fresh.Index(id.Branch); !ok {
 		return nil, nil, fmt.Errorf("branch %d is not one of the branches %v", id.Branch, id.Branches)
 	}
-	if opts.FS == nil {
+	onMachine := opts.FS == nil
+	if onMachine {
 		opts.FS = vfs.Default
 		if dir, err = filepath.Abs(dir); err != nil {
 			return nil, nil, err
 		}
 	}
-	j := &Journal{disk: &disk{FS: opts.FS, dir: dir, onFailure: opts.OnFailure}, branches: id.Branches, patient: opts.Patient, visible: newVisible(id.Branches), filter: newFilter()}
+	j := &Journal{disk: &disk{FS: opts.FS, dir: dir, onFailure: opts.OnFailure, onMachine: onMachine}, branches: id.Branches, patient: opts.Patient, visible: newVisible(id.Branches), filter: newFilter()}
 	if err := j.openStore(opts.Logger); err != nil {
 		return nil, nil, err
 	}
@@ -113,6 +114,7 @@ func Open(dir string, id Identity, opts Options) (*Journal, *State, error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, j.Close())
 	}
+	j.disk.narrow(loggerOr(opts.Logger))
 	return j, s, nil
 }
 

@@ -74,7 +74,7 @@ func (j *Journal) openStore(logger *slog.Logger) (err error) {
 	}()
 	dir := j.disk.dir
 	if !j.readOnly {
-		if err := j.disk.MkdirAll(dir, 0o755); err != nil {
+		if err := j.disk.MkdirAll(dir, privateDir); err != nil {
 			return err
 		}
 	}
@@ -104,9 +104,7 @@ func (j *Journal) openStore(logger *slog.Logger) (err error) {
 }
 
 func (j *Journal) options(lock *pebble.Lock, nth int64, logger *slog.Logger) *pebble.Options {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
+	logger = loggerOr(logger)
 	o := &pebble.Options{
 		FS:                          j.disk,
 		Lock:                        lock,
@@ -136,6 +134,14 @@ func (j *Journal) options(lock *pebble.Lock, nth int64, logger *slog.Logger) *pe
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
 	}
 	return o
+}
+
+// loggerOr returns a logger in any case.
+func loggerOr(logger *slog.Logger) *slog.Logger {
+	if logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return logger
 }
 
 // storeLogger passes on what Pebble logs. Pebble expects Fatalf to end the

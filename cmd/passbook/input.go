@@ -62,7 +62,7 @@ func prepareData(dir string) error {
 	if dir == "" {
 		return usagef("--data must be a directory")
 	}
-	err := os.MkdirAll(dir, 0o755)
+	err := os.MkdirAll(dir, 0o700)
 	if err == nil {
 		err = checkWritable(dir)
 	}

@@ -1,0 +1,86 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// The rights to a data directory and its files: they say who has how much.
+const (
+	privateDir  = 0o700
+	privateFile = 0o600
+)
+
+// make makes a file that its owner alone may read and write.
+func (d *disk) make(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := d.FS.Create(name, category)
+	return d.private(f, err)
+}
+
+// private keeps a file private that was opened without an error.
+func (d *disk) private(f vfs.File, err error) (vfs.File, error) {
+	if err == nil && d.onMachine {
+		keepPrivate(f)
+	}
+	return f, err
+}
+
+// Lock makes the lock's file beforehand, since others would make it for all to
+// read.
+func (d *disk) Lock(name string) (io.Closer, error) {
+	if d.onMachine {
+		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, privateFile)
+		if err != nil {
+			return nil, err
+		}
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return d.FS.Lock(name)
+}
+
+// narrow takes the rights to the directory and to what is in it from everybody
+// but the owner, where somebody has widened them. A directory whose rights can't
+// be changed, as when it belongs to another user, is warned of and served.
+func (d *disk) narrow(logger *slog.Logger) {
+	if !d.onMachine {
+		return
+	}
+	info, err := os.Stat(d.dir)
+	if err != nil || !openTo(info) {
+		return
+	}
+	if err := narrowAll(d.dir); err != nil {
+		logger.Warn("Other users may read the data directory: its rights can't be narrowed", "directory", d.dir, "error", err)
+		return
+	}
+	logger.Warn(fmt.Sprintf("The data directory was open to other users (%v); it is yours alone now", info.Mode().Perm()), "directory", d.dir)
+}
+
+func narrowAll(dir string) error {
+	if err := os.Chmod(dir, privateDir); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() {
+			continue
+		}
+		// A compaction may have removed it since.
+		if err := os.Chmod(filepath.Join(dir, e.Name()), privateFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,22 @@
+//go:build unix
+
+package journal
+
+import (
+	"os"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// keepPrivate takes the rights to a file that was just created from everybody
+// else, whatever the umask gave them. A file system that knows no rights keeps
+// its own: narrow warns of that.
+func keepPrivate(f vfs.File) {
+	if fd := f.Fd(); fd != vfs.InvalidFd {
+		_ = syscall.Fchmod(int(fd), privateFile)
+	}
+}
+
+// openTo reports whether others than the owner have rights to a file.
+func openTo(info os.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
