@@ -47,7 +47,8 @@ file's customers are left to 'passbook replay'. It is what the course calls
 server.py. All branches run in this process; with --processes each has one of
 its own, and with --branch only one runs, as on a machine of its own.
 
-A branch goes on from the data of its last run. One whose data directory is
+The data of bank.json is kept in ./passbook-data/bank, unless --data says
+where, and a branch goes on from the data of its last run. One whose data directory is
 empty first hears from every other branch, so as not to forget what it
 acknowledged; --bootstrap starts it without.`,
 		Example: `  passbook serve examples/course-50.json
@@ -60,7 +61,7 @@ acknowledged; --bootstrap starts it without.`,
 	o.network.placeFlags(c)
 	o.serving.servingFlags(c)
 	f := c.Flags()
-	f.StringVar(&o.serving.data, "data", "./passbook-data", "the `directory` of the data, one below it for each branch")
+	f.StringVar(&o.serving.data, "data", "", "the `directory` of the data, one below it for each branch (default ./"+dataRoot+"/ and the name of FILE)")
 	f.Uint32Var(&o.branch, "branch", 0, "serve only the branch with this `id`")
 	f.BoolVar(&o.processes, "processes", false, "serve each branch in a process of its own")
 	f.BoolVar(&o.bootstrap, "bootstrap", false, "let branches with empty data write without having heard from all others")
@@ -73,6 +74,9 @@ acknowledged; --bootstrap starts it without.`,
 	logLevelFlag(c, &o.logLevel, "info")
 	c.MarkFlagsMutuallyExclusive("branch", "processes")
 	return a.does(c, func(ctx context.Context, args []string) error {
+		if !c.Flags().Changed("data") {
+			o.serving.data = defaultData(args[0])
+		}
 		return a.serve(ctx, args[0], &o, c.Flags().Changed("branch"))
 	})
 }
@@ -117,6 +121,9 @@ func (a *app) serveHere(ctx context.Context, in *customer.Input, ids []uint32, o
 		faults: broken.of,
 	})
 	if err != nil {
+		if !o.child { // whose parent's command is the one to give again
+			err = occupied(err, in, o.serving.data, program()+" serve")
+		}
 		return err
 	}
 	// The announcement ends with the serving, whichever way that ends.

@@ -30,10 +30,11 @@ Several directories must be of one bank, hold the same journals, as far as
 each goes, and have each request id once; who is behind is said, and is no
 fault: a branch that runs again catches up.
 
-DIR is the directory of a branch or of a whole bank, with one for each branch.
+DIR is the directory of a branch, of a whole bank, with one for each branch, or
+one with a single bank in it.
 A branch that runs holds its directory: stop it first. The exit code is 0 when
 all is as it must be, 1 when it is not, and 2 when DIR can't be checked.`,
-		Example: "  passbook verify ./passbook-data\n  passbook verify /var/lib/passbook/branch-1 /mnt/backup/branch-1 --json",
+		Example: "  passbook verify ./passbook-data/three\n  passbook verify /var/lib/passbook/branch-1 /mnt/backup/branch-1 --json",
 		GroupID: bankGroup,
 		Args:    dataDirArguments,
 	}
@@ -62,7 +63,7 @@ all is as it must be, 1 when it is not, and 2 when DIR can't be checked.`,
 // dataDirArguments takes at least one argument.
 func dataDirArguments(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("%s needs a data directory, such as ./passbook-data", c.CommandPath())
+		return fmt.Errorf("%s needs a data directory, such as ./passbook-data/three", c.CommandPath())
 	}
 	return nil
 }
@@ -71,20 +72,9 @@ func dataDirArguments(c *cobra.Command, args []string) error {
 func dataDirs(args []string) ([]string, error) {
 	var dirs []string
 	for _, arg := range args {
-		entries, err := os.ReadDir(arg)
+		below, err := branchDirs(arg)
 		if err != nil {
-			return nil, usagef("%s can't be verified: %w", arg, err)
-		}
-		var below []string
-		for _, e := range entries {
-			if e.IsDir() && strings.HasPrefix(e.Name(), "branch-") {
-				below = append(below, filepath.Join(arg, e.Name()))
-			}
-		}
-		// By their numbers: branch-2 before branch-10.
-		slices.SortStableFunc(below, func(a, b string) int { return len(a) - len(b) })
-		if below == nil {
-			below = []string{arg}
+			return nil, err
 		}
 		dirs = append(dirs, below...)
 	}
@@ -94,6 +84,51 @@ func dataDirs(args []string) ([]string, error) {
 		}
 	}
 	return dirs, nil
+}
+
+// branchDirs returns the directories of branches that one argument stands for:
+// those in it, those in the only bank in it, or itself.
+func branchDirs(arg string) ([]string, error) {
+	entries, err := os.ReadDir(arg)
+	if err != nil {
+		return nil, usagef("%s can't be verified: %w", arg, err)
+	}
+	if own := branchesIn(arg, entries); own != nil {
+		return own, nil
+	}
+	var banks []string
+	below := []string{arg}
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		dir := filepath.Join(arg, e.Name())
+		inside, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, usagef("%s can't be verified: %w", arg, err)
+		}
+		if found := branchesIn(dir, inside); found != nil {
+			banks, below = append(banks, dir), found
+		}
+	}
+	if len(banks) > 1 {
+		return nil, usagef("%s has the data of %s, name one: %s", arg, count(len(banks), "bank"), strings.Join(banks, ", "))
+	}
+	return below, nil
+}
+
+// branchesIn returns the directories of branches among the entries of dir, by
+// their numbers.
+func branchesIn(dir string, entries []os.DirEntry) []string {
+	var found []string
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), "branch-") {
+			found = append(found, filepath.Join(dir, e.Name()))
+		}
+	}
+	// branch-2 comes before branch-10.
+	slices.SortStableFunc(found, func(a, b string) int { return len(a) - len(b) })
+	return found
 }
 
 // verification is what verify has to tell.

@@ -54,6 +54,7 @@ overdrawn, nothing acknowledged is lost, and all branches agree.
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	a.does(root, a.start)
 	root.AddGroup(
 		&cobra.Group{ID: bankGroup, Title: "A whole bank:"},
 		&cobra.Group{ID: branchGroup, Title: "One branch that runs:"},

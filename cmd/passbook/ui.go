@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -41,9 +42,18 @@ func (u *ui) logger(level slog.Level) *slog.Logger {
 // failure tells why the command failed.
 func (u *ui) failure(err error) {
 	fmt.Fprintf(u.err, "passbook: %v\n", err)
-	for _, line := range detailLines(err) {
+	for _, line := range hintLines(err) {
 		fmt.Fprintf(u.err, "  %s\n", line)
 	}
+}
+
+// hintLines says what else is known of a failure, and what to do about it.
+func hintLines(err error) []string {
+	var other *occupiedError
+	if errors.As(err, &other) {
+		return other.lines
+	}
+	return detailLines(err)
 }
 
 // ignored warns of keys of an input that mean nothing.

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"passbook.example/passbook/branch/journal"
+	"passbook.example/passbook/customer"
+)
+
+const (
+	// dataRoot holds the data of banks that were given no --data, each in a
+	// directory named for its file: two files must not share one.
+	dataRoot = "passbook-data"
+	// maxSuggested bounds the search for a directory that isn't there yet.
+	maxSuggested = 1000
+)
+
+// defaultData returns the data directory of a file for which no --data is given:
+// passbook-data/three for examples/three.json.
+func defaultData(file string) string {
+	name := filepath.Base(file)
+	if stem := strings.TrimSuffix(name, filepath.Ext(name)); strings.Trim(stem, ".") != "" {
+		name = stem
+	}
+	return "." + string(filepath.Separator) + filepath.Join(dataRoot, name)
+}
+
+// occupiedError says that a data directory holds another bank than the file's,
+// and how to go on.
+type occupiedError struct {
+	error
+	// lines are what the directory holds, what the file says, and the commands
+	// that go on.
+	lines []string
+}
+
+func (e *occupiedError) Unwrap() error { return e.error }
+
+// occupied adds to an error about the identity of a data directory what the
+// directory holds, what the file says, and the two ways on. Other errors stay as
+// they are. command begins the command that was given: "passbook serve".
+func occupied(err error, in *customer.Input, data, command string) error {
+	var (
+		identity *journal.IdentityError
+		format   *journal.FormatError
+		holds    string
+	)
+	switch {
+	case errors.As(err, &identity):
+		holds = bankText(identity.Found)
+	case errors.As(err, &format):
+		holds = fmt.Sprintf("a bank in format %d, which this program can't read", format.Found)
+	default:
+		return err
+	}
+	return &occupiedError{
+		error: fmt.Errorf("%s holds another bank than that of %s; nothing was started", data, in.Name),
+		lines: []string{
+			fmt.Sprintf("%s holds %s", data, holds),
+			fmt.Sprintf("%s has %s", in.Name, fileText(in)),
+			"To keep both, give this bank a directory of its own:",
+			fmt.Sprintf("  %s %s --data %s", command, quote(in.Name), quote(freeName(data))),
+			"Or move the other one away, and give the command again:",
+			fmt.Sprintf("  mv %s %s", quote(data), quote(freeName(data+"-old"))),
+		},
+	}
+}
+
+// bankText says what a data directory holds.
+func bankText(id journal.Identity) string {
+	ids := make([]uint32, len(id.Branches))
+	for i, b := range id.Branches {
+		ids[i] = uint32(b)
+	}
+	return fmt.Sprintf("%s of a bank with %s, opening balance %d", branches([]uint32{uint32(id.Branch)}), branches(ids), id.Opening)
+}
+
+// fileText says which bank a file describes.
+func fileText(in *customer.Input) string {
+	return fmt.Sprintf("%s, opening balance %d", branches(in.BranchIDs()), in.Opening())
+}
+
+// freeName returns the name if there is no such file yet, and otherwise the name
+// with a number.
+func freeName(name string) string {
+	name = strings.TrimRight(name, "/")
+	free := name
+	for n := 2; n < maxSuggested; n++ {
+		if _, err := os.Lstat(free); errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		free = fmt.Sprintf("%s-%d", name, n)
+	}
+	return free
+}
+
+// quote returns a word as a shell takes it.
+func quote(word string) string {
+	plain := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./+,:@%=", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// program returns how the user calls this program.
+func program() string {
+	name := os.Args[0]
+	if strings.Contains(name, "/go-build") { // of `go run`, which removes it
+		return "go run ./cmd/passbook"
+	}
+	if strings.ContainsRune(name, filepath.Separator) {
+		return quote(name)
+	}
+	return name
+}

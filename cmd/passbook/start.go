@@ -1,0 +1,18 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+// startLines is what `passbook` alone says: what to try first.
+const startLines = `%[1]s run FILE      starts all branches of an input file, replays its customers, writes output.json
+%[1]s serve FILE    leaves the branches running, with a dashboard at http://127.0.0.1:50051/, until Ctrl-C
+%[1]s --help        lists all commands; FILE is one like examples/three.json
+`
+
+// start tells somebody who gave no command three that are worth it.
+func (a *app) start(context.Context, []string) error {
+	_, err := fmt.Fprintf(a.ui.out, startLines, program())
+	return err
+}
