@@ -24,13 +24,13 @@ func TestErrorCodesAndHTTPStatuses(t *testing.T) {
 		code, text      string
 		detail          string
 	}{
-		"malformed": {"Deposit", `{"amount":0}`, http.StatusBadRequest, "invalid_argument", "amount", ""},
+		"malformed": {"Deposit", `{"amount":0}`, http.StatusBadRequest, "invalid_argument", "amount", "google.rpc.BadRequest"},
 		"overflow": {
 			"Deposit", `{"amount":"9223372036854775807"}`, http.StatusBadRequest, "invalid_argument",
-			"over the limit of 3074457345618258602", "",
+			"over the limit of 3074457345618258602", "google.rpc.BadRequest",
 		},
 		"unavailable":     {"Withdraw", `{"amount":250}`, http.StatusServiceUnavailable, "unavailable", "branch 3 holds 100", "bank.v1.EscrowUnavailable"},
-		"id of another":   {"Deposit", `{"amount":2,"requestId":"used"}`, http.StatusConflict, "already_exists", "branch 1 as entry 2", ""},
+		"id of another":   {"Deposit", `{"amount":2,"requestId":"used"}`, http.StatusConflict, "already_exists", "branch 1 as entry 2", "bank.v1.RequestIdUsed"},
 		"id, elsewhere":   {"Deposit", `{"amount":2,"requestId":"new","homeBranch":3}`, http.StatusServiceUnavailable, "unavailable", "branch 3", ""},
 		"not replicated":  {"Deposit", `{"amount":1,"acknowledge":"ACKNOWLEDGE_ALL"}`, http.StatusGatewayTimeout, "deadline_exceeded", "not yet replicated", "bank.v1.NotReplicated"},
 		"strong, cut off": {"Query", `{"consistency":"CONSISTENCY_STRONG"}`, http.StatusServiceUnavailable, "unavailable", "can't be reached", "bank.v1.EscrowUnavailable"},
@@ -82,7 +82,7 @@ func TestAnErrorOfTheHomeArrivesWhole(t *testing.T) {
 		body, code, detail string
 		status             int
 	}{
-		"used":         {`{"amount":1,"requestId":"used","homeBranch":2}`, "already_exists", "", http.StatusConflict},
+		"used":         {`{"amount":1,"requestId":"used","homeBranch":2}`, "already_exists", "bank.v1.RequestIdUsed", http.StatusConflict},
 		"insufficient": {`{"amount":1000,"requestId":"new","homeBranch":2}`, "failed_precondition", "bank.v1.InsufficientFunds", http.StatusBadRequest},
 	}
 	b.post(2, branchService+"Withdraw", `{"amount":5,"requestId":"used"}`).wantField(t, "balance", "95")

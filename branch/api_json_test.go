@@ -85,7 +85,7 @@ func TestBadFieldsAreRefused(t *testing.T) {
 		"to itself, by absent": {"Transfer", `{"amount":1}`, "two different accounts"},
 		"level number":         {"Deposit", `{"amount":1,"acknowledge":9}`, "acknowledge: 9"},
 		"level name":           {"Deposit", `{"amount":1,"acknowledge":"SOON"}`, "SOON"},
-		"consistency number":   {"Query", `{"consistency":9}`, "consistency 9"},
+		"consistency number":   {"Query", `{"consistency":9}`, "consistency: 9"},
 		"order number":         {"ListEntries", `{"order":9}`, "order: 9"},
 	}
 	for name, test := range tests {

@@ -22,18 +22,20 @@ type branchOptions struct {
 	PeerTimeout    time.Duration
 	MaxConnections int
 	Bootstrap      bool
-	Acknowledge    bankv1.Acknowledge
-	AllowedOrigins []string
-	AllowedHosts   []string
-	Page           http.Handler  `json:"-"`
-	Faults         branch.Faults `json:"-"`
-	Logger         *slog.Logger  `json:"-"`
+	// RequireHomeBranch is that of branch.Config.
+	RequireHomeBranch bool
+	Acknowledge       bankv1.Acknowledge
+	AllowedOrigins    []string
+	AllowedHosts      []string
+	Page              http.Handler  `json:"-"`
+	Faults            branch.Faults `json:"-"`
+	Logger            *slog.Logger  `json:"-"`
 }
 
 func (o branchOptions) config(c processConfig, l net.Listener) branch.Config {
 	return branch.Config{
 		ID: c.ID, Addresses: c.Addresses, Opening: c.Opening, Dir: c.Dir, Listener: l,
-		PeerTimeout: o.PeerTimeout, MaxConnections: o.MaxConnections, Bootstrap: o.Bootstrap, Acknowledge: o.Acknowledge, Logger: o.Logger,
+		PeerTimeout: o.PeerTimeout, MaxConnections: o.MaxConnections, Bootstrap: o.Bootstrap, RequireHomeBranch: o.RequireHomeBranch, Acknowledge: o.Acknowledge, Logger: o.Logger,
 		AllowedOrigins: o.AllowedOrigins, AllowedHosts: o.AllowedHosts, Page: o.Page,
 		Faults: o.Faults,
 	}

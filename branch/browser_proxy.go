@@ -123,7 +123,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	to := b.peers[id]
 	if to == nil {
-		p.requests.refuse(w, req, inputErrorf("branch: this bank has no branch %d", id))
+		p.requests.refuse(w, req, fieldErrorf("branch", "this bank has no branch %d", id))
 		return
 	}
 	if !b.gate.enter() {

@@ -27,6 +27,10 @@ type Config struct {
 	// Bootstrap lets a branch with an empty disk write without having heard
 	// from every peer.
 	Bootstrap bool
+	// RequireHomeBranch refuses a request id that comes without the branch that
+	// it belongs to: behind a load balancer, a retry that lands at another branch
+	// would be carried out again.
+	RequireHomeBranch bool
 	// Acknowledge is the level of writes that name none; unspecified stands
 	// for REACHABLE.
 	Acknowledge bankv1.Acknowledge

@@ -31,16 +31,12 @@ type write struct {
 
 // Deposit is BranchServiceHandler's.
 func (c customers) Deposit(ctx context.Context, req *bankv1.DepositRequest) (*bankv1.DepositResponse, error) {
-	reply, err := c.branch.write(ctx, write{
+	reply, forwarded, err := carryOut(ctx, c.branch, write{
 		entry: ledger.Entry{Kind: ledger.Deposit, Account: account(req.GetAccount()), Amount: ledger.Amount(req.GetAmount()), RequestID: req.GetRequestId(), CustomerID: req.GetCustomerId()},
 		home:  req.GetHomeBranch(), acknowledge: req.GetAcknowledge(), session: req.GetSession(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	if reply.Forward != 0 {
-		req.HomeBranch = uint32(reply.Forward)
-		return forward(ctx, c.branch, reply.Forward, req, (customerClient).Deposit)
+	}, req, &req.HomeBranch, (customerClient).Deposit)
+	if err != nil || forwarded != nil {
+		return forwarded, err
 	}
 	session, err := encodeSession(reply.Session)
 	return &bankv1.DepositResponse{
@@ -51,16 +47,12 @@ func (c customers) Deposit(ctx context.Context, req *bankv1.DepositRequest) (*ba
 
 // Withdraw is BranchServiceHandler's.
 func (c customers) Withdraw(ctx context.Context, req *bankv1.WithdrawRequest) (*bankv1.WithdrawResponse, error) {
-	reply, err := c.branch.write(ctx, write{
+	reply, forwarded, err := carryOut(ctx, c.branch, write{
 		entry: ledger.Entry{Kind: ledger.Withdrawal, Account: account(req.GetAccount()), Amount: ledger.Amount(req.GetAmount()), RequestID: req.GetRequestId(), CustomerID: req.GetCustomerId()},
 		home:  req.GetHomeBranch(), acknowledge: req.GetAcknowledge(), session: req.GetSession(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	if reply.Forward != 0 {
-		req.HomeBranch = uint32(reply.Forward)
-		return forward(ctx, c.branch, reply.Forward, req, (customerClient).Withdraw)
+	}, req, &req.HomeBranch, (customerClient).Withdraw)
+	if err != nil || forwarded != nil {
+		return forwarded, err
 	}
 	session, err := encodeSession(reply.Session)
 	return &bankv1.WithdrawResponse{
@@ -71,19 +63,15 @@ func (c customers) Withdraw(ctx context.Context, req *bankv1.WithdrawRequest) (*
 
 // Transfer is BranchServiceHandler's.
 func (c customers) Transfer(ctx context.Context, req *bankv1.TransferRequest) (*bankv1.TransferResponse, error) {
-	reply, err := c.branch.write(ctx, write{
+	reply, forwarded, err := carryOut(ctx, c.branch, write{
 		entry: ledger.Entry{
 			Kind: ledger.Transfer, Account: account(req.GetFromAccount()), ToAccount: account(req.GetToAccount()),
 			Amount: ledger.Amount(req.GetAmount()), RequestID: req.GetRequestId(), CustomerID: req.GetCustomerId(),
 		},
 		home: req.GetHomeBranch(), acknowledge: req.GetAcknowledge(), session: req.GetSession(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	if reply.Forward != 0 {
-		req.HomeBranch = uint32(reply.Forward)
-		return forward(ctx, c.branch, reply.Forward, req, (customerClient).Transfer)
+	}, req, &req.HomeBranch, (customerClient).Transfer)
+	if err != nil || forwarded != nil {
+		return forwarded, err
 	}
 	session, err := encodeSession(reply.Session)
 	return &bankv1.TransferResponse{
@@ -96,7 +84,7 @@ func (c customers) Transfer(ctx context.Context, req *bankv1.TransferRequest) (*
 func (c customers) Query(ctx context.Context, req *bankv1.QueryRequest) (*bankv1.QueryResponse, error) {
 	b := c.branch
 	if _, ok := bankv1.Consistency_name[int32(req.GetConsistency())]; !ok {
-		return nil, inputErrorf("consistency %d is not one", req.GetConsistency())
+		return nil, fieldErrorf("consistency", "%d is not one", req.GetConsistency())
 	}
 	name := account(req.GetAccount())
 	if err := checkName("account", name); err != nil {
@@ -117,6 +105,32 @@ func (c customers) Query(ctx context.Context, req *bankv1.QueryRequest) (*bankv1
 	}
 	token, err := encodeSession(reply.Session)
 	return &bankv1.QueryResponse{Balance: int64(reply.Balance), Available: int64(reply.Available), Session: token}, err
+}
+
+// carryOut has a write carried out here, or at its home, which home points at in
+// the request: then it returns what that answered.
+func carryOut[Req, Res any](ctx context.Context, b *Branch, w write, req *Req, home *uint32, call func(customerClient, context.Context, *Req) (*Res, error)) (replica.Reply, *Res, error) {
+	reply, err := b.write(ctx, w)
+	if err != nil || reply.Forward == 0 {
+		return reply, nil, err
+	}
+	*home = uint32(reply.Forward)
+	res, err := forward(ctx, b, reply.Forward, req, call)
+	if err == nil {
+		return reply, res, nil
+	}
+	reply, err = otherwise(reply, err)
+	return reply, nil, err
+}
+
+// otherwise returns the reply to a request whose home has not told what became
+// of it: what this branch knows, if it knows anything.
+func otherwise(reply replica.Reply, err error) (replica.Reply, error) {
+	var forwarded *forwardedError
+	if reply.Otherwise == nil || errors.As(err, &forwarded) && forwarded.settles() {
+		return reply, err
+	}
+	return *reply.Otherwise, reply.Otherwise.Err
 }
 
 // write checks a write and has the loop carry it out.
@@ -141,18 +155,48 @@ func (b *Branch) tryWrite(ctx context.Context, w write) (replica.Reply, error) {
 	if err != nil {
 		return replica.Reply{}, err
 	}
-	if w.home != 0 && w.entry.RequestID == "" {
-		return replica.Reply{}, inputErrorf("home_branch: it goes with a request_id, and there is none")
+	if err := b.checkHome(w.home, w.entry.RequestID); err != nil {
+		return replica.Reply{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return replica.Reply{}, notBegun(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	reply, err := b.loop.submit(ctx, replica.Operation{
 		Entry: w.entry, Home: ledger.BranchID(w.home), Acknowledge: level, Session: session, Deadline: b.deadline(ctx),
 	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		return reply, fmt.Errorf("%w: it is not known whether the call was carried out, ask again with the same request id", err)
+	return reply, unknownOutcome(err, w.entry.RequestID)
+}
+
+// notBegun says of a call that its time was up before anything was done.
+func notBegun(err error) error {
+	return fmt.Errorf("%w: the time-out of the call had passed before it began, and nothing was recorded", err)
+}
+
+// unknownOutcome says of a write that got no answer what its customer can do.
+func unknownOutcome(err error, requestID string) error {
+	switch {
+	case !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) && !errors.Is(err, errStopped):
+		return err
+	case requestID == "":
+		return fmt.Errorf("%w: it is not known whether the write was recorded, and as it had no request id, the statement of the account tells", err)
 	}
-	return reply, err
+	return fmt.Errorf("%w: it is not known whether the write was recorded; asking again with the same request id tells", err)
+}
+
+// checkHome checks the home of a request id.
+func (b *Branch) checkHome(home uint32, requestID string) error {
+	_, ok := b.cfg.Addresses[home]
+	switch {
+	case home != 0 && requestID == "":
+		return fieldErrorf("home_branch", "it goes with a request_id, and there is none")
+	case home != 0 && !ok:
+		return fieldErrorf("home_branch", "this bank has no branch %d", home)
+	case home == 0 && requestID != "" && b.cfg.RequireHomeBranch:
+		return fieldErrorf("home_branch", "this bank wants each request id to come with the branch that it belongs to: name the branch that you call first, in that call and in every retry")
+	}
+	return nil
 }
 
 // account gives an empty account its name.
@@ -165,9 +209,13 @@ func account(name string) string {
 
 func checkEntry(e *ledger.Entry) error {
 	if e.Amount <= 0 {
-		return inputErrorf("amount: must be greater than 0, is %d (amounts are integers in the smallest unit)", e.Amount)
+		return fieldErrorf("amount", "must be greater than 0, is %d (amounts are integers in the smallest unit)", e.Amount)
 	}
-	if err := checkName("account", e.Account); err != nil {
+	payer := "account"
+	if e.Kind == ledger.Transfer {
+		payer = "from_account"
+	}
+	if err := checkName(payer, e.Account); err != nil {
 		return err
 	}
 	if err := checkName("request_id", e.RequestID); err != nil {
@@ -180,7 +228,7 @@ func checkEntry(e *ledger.Entry) error {
 		return err
 	}
 	if e.Account == e.ToAccount {
-		return inputErrorf("to_account: a transfer needs two different accounts, both are %q", e.Account)
+		return fieldErrorf("to_account", "a transfer needs two different accounts, both are %q", e.Account)
 	}
 	return nil
 }
@@ -188,10 +236,10 @@ func checkEntry(e *ledger.Entry) error {
 // checkName bounds what customers name: accounts and request ids.
 func checkName(field, name string) error {
 	if len(name) > ledger.MaxNameBytes {
-		return inputErrorf("%s: has %d bytes, at most %d are allowed", field, len(name), ledger.MaxNameBytes)
+		return fieldErrorf(field, "has %d bytes, at most %d are allowed", len(name), ledger.MaxNameBytes)
 	}
 	if strings.ContainsFunc(name, unicode.IsControl) {
-		return inputErrorf("%s: must not contain control characters", field)
+		return fieldErrorf(field, "must not contain control characters")
 	}
 	return nil
 }
@@ -210,7 +258,7 @@ func (b *Branch) level(a bankv1.Acknowledge) (replica.Level, error) {
 	case bankv1.Acknowledge_ACKNOWLEDGE_ALL:
 		return replica.All, nil
 	}
-	return 0, inputErrorf("acknowledge: %d is not a level", a)
+	return 0, fieldErrorf("acknowledge", "%d is not a level", a)
 }
 
 // deadline is when the replica gives up, a little before the caller does, so
@@ -229,20 +277,21 @@ func (b *Branch) deadline(ctx context.Context) replica.Millis {
 func forward[Req, Res any](ctx context.Context, b *Branch, home ledger.BranchID, req *Req, call func(customerClient, context.Context, *Req) (*Res, error)) (*Res, error) {
 	p := b.peers[home]
 	if p == nil {
-		return nil, inputErrorf("home_branch: this bank has no branch %d", home)
+		return nil, fieldErrorf("home_branch", "this bank has no branch %d", home)
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	limited, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	res, err := call(b.customers, p.call(ctx), req)
-	if err != nil && isTransport(err) {
-		return nil, &replica.UnavailableError{Reason: fmt.Sprintf("the request belongs to branch %d, which can't be reached; it is not known whether it was carried out", home)}
-	}
-	return res, err
-}
-
-// isTransport reports whether a call failed on its way, so that the error says
-// nothing about what the other side thinks.
-func isTransport(err error) bool {
+	res, err := call(b.customers, p.call(limited), req)
 	var known *connect.Error
-	return errors.As(err, &known) && !connect.IsWireError(err)
+	switch {
+	case err == nil || !errors.As(err, &known):
+		return res, err
+	case connect.IsWireError(err):
+		return nil, &forwardedError{home: home, err: known}
+	}
+	const unknown = "it is not known whether the request was carried out; asking again with the same request id tells"
+	if gone := ctx.Err(); gone != nil {
+		return nil, fmt.Errorf("branch %d, the home of the request id, has not answered branch %d in time (%w): %s", home, b.id, gone, unknown)
+	}
+	return nil, &replica.UnavailableError{Reason: fmt.Sprintf("branch %d, the home of the request id, can't be reached from branch %d: %s", home, b.id, unknown)}
 }

@@ -15,12 +15,26 @@ import (
 )
 
 // InputError refuses a call for what it says. The customer mends and resends.
-type InputError struct{ Problem string }
+type InputError struct {
+	// Field is the field of the request that is at fault; empty when it is not
+	// one of them.
+	Field   string
+	Problem string
+}
 
-func (e *InputError) Error() string { return e.Problem }
+func (e *InputError) Error() string {
+	if e.Field == "" {
+		return e.Problem
+	}
+	return e.Field + ": " + e.Problem
+}
 
 func inputErrorf(format string, args ...any) error {
 	return &InputError{Problem: fmt.Sprintf(format, args...)}
+}
+
+func fieldErrorf(field, format string, args ...any) error {
+	return &InputError{Field: field, Problem: fmt.Sprintf(format, args...)}
 }
 
 // ForbiddenError refuses what a browser asks for a page that may not have it.
@@ -47,6 +61,7 @@ var (
 	errTooManyOpenings        = errors.New("more links wait to say hello than this branch lets wait, and this one had waited longest")
 	errTooManySubmits         = errors.New("this branch has as many streams of Submit as it takes at once; close some, or try another branch")
 	errTooManyLists           = errors.New("this branch has as many lists in hand as it takes at once; back off and try again")
+	errTimeout                = fmt.Errorf("the time-out of the call passed before this branch had the answer: %w", context.DeadlineExceeded)
 	errSlowRequest            = fmt.Errorf("the request did not arrive within %s; send it again", requestTimeout)
 	errLongStream             = fmt.Errorf("a stream like this one lasts %s at most; open another", streamTimeout)
 )
@@ -86,14 +101,21 @@ func (e *RangeError) Error() string { return e.Problem }
 // connectError is the one place where errors become Connect errors. What it
 // does not know becomes internal, with a fixed text: the cause is only logged.
 func connectError(ctx context.Context, logger *slog.Logger, procedure string, err error) error {
+	var forwarded *forwardedError
+	if errors.As(err, &forwarded) {
+		return forwarded.connectError()
+	}
 	var known *connect.Error
 	if errors.As(err, &known) {
-		return known // made by the library, or by another branch
+		return known // made by the library
 	}
 	code, detail := codeOf(err)
-	if code == connect.CodeInternal {
+	switch {
+	case code == connect.CodeInternal:
 		logger.ErrorContext(ctx, "call failed", "procedure", procedure, "error", err)
 		return connect.NewError(code, errors.New("internal error; the branch's log has the cause"))
+	case err == context.DeadlineExceeded: //nolint:errorlint // what is wrapped says more already
+		err = errTimeout
 	}
 	out := connect.NewError(code, err)
 	if detail != nil {
@@ -124,11 +146,11 @@ func codeOf(err error) (connect.Code, proto.Message) {
 	case errors.As(err, &unavailable):
 		return connect.CodeUnavailable, unavailableDetail(unavailable)
 	case errors.As(err, &notReplicated):
-		return connect.CodeDeadlineExceeded, &bankv1.NotReplicated{Receipt: receiptToProto(notReplicated.Receipt), MissingBranches: branchesToProto(notReplicated.Missing)}
+		return connect.CodeDeadlineExceeded, notReplicatedDetail(notReplicated)
 	case errors.As(err, &request):
-		return connect.CodeAlreadyExists, nil
+		return connect.CodeAlreadyExists, requestDetail(request)
 	case errors.As(err, &input), errors.As(err, &limit), errors.Is(err, replica.ErrUnknownBranch), malformed(err):
-		return connect.CodeInvalidArgument, nil
+		return connect.CodeInvalidArgument, fieldDetail(err)
 	case errors.As(err, &forbidden):
 		return connect.CodePermissionDenied, nil
 	case errors.As(err, &escrow), errors.As(err, &fault), errors.Is(err, errForked):
@@ -160,17 +182,6 @@ func refusalOf(err error) (code string, ok bool) {
 	default:
 		return c.String(), true
 	}
-}
-
-func unavailableDetail(e *replica.UnavailableError) proto.Message {
-	if e.Account == "" {
-		return nil
-	}
-	d := &bankv1.EscrowUnavailable{Account: e.Account, Amount: int64(e.Amount), Available: int64(e.Available)}
-	for _, h := range e.Held {
-		d.Held = append(d.Held, &bankv1.BranchEscrow{Branch: uint32(h.Branch), Amount: int64(h.Escrow)})
-	}
-	return d
 }
 
 func malformed(err error) bool {

@@ -114,7 +114,7 @@ func (s faultService) Restart(ctx context.Context, req *bankv1.RestartRequest) (
 func (s faultService) change(ctx context.Context, id uint32, change func(Faults, context.Context, uint32) error) error {
 	b := s.branch
 	if _, ok := b.cfg.Addresses[id]; !ok {
-		return inputErrorf("branch: this bank has no branch %d", id)
+		return fieldErrorf("branch", "this bank has no branch %d", id)
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

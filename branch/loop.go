@@ -26,7 +26,7 @@ const (
 )
 
 // errStopped tells a caller that the branch went away under the call.
-var errStopped = errors.New("the branch has stopped; it is not known whether the call was carried out, ask again with the same request id")
+var errStopped = errors.New("this branch has stopped before it had the answer")
 
 // loop owns the replica. It drains what has queued up, has the replica decide,
 // writes one commit, and only then lets messages and replies out: the
@@ -339,7 +339,7 @@ func (l *loop) begin(post func(func()) bool, start func(id uint64)) (<-chan repl
 		start(l.nextID)
 	})
 	if !ok {
-		return nil, errStopped
+		return nil, errStopping
 	}
 	return ch, nil
 }

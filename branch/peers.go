@@ -160,7 +160,7 @@ func (s peerService) Claim(ctx context.Context, req *bankv1.ClaimRequest) (*bank
 		return nil, err
 	}
 	if req.GetAmount() <= 0 {
-		return nil, inputErrorf("amount: must be greater than 0, is %d", req.GetAmount())
+		return nil, fieldErrorf("amount", "must be greater than 0, is %d", req.GetAmount())
 	}
 	name := account(req.GetAccount())
 	if err := checkName("account", name); err != nil {
@@ -207,7 +207,7 @@ func (s peerService) Collect(ctx context.Context, req *bankv1.CollectRequest) (*
 
 func (b *Branch) fromPeer(id uint32) (ledger.BranchID, error) {
 	if b.peers[ledger.BranchID(id)] == nil {
-		return 0, inputErrorf("branch: %d is no peer of branch %d in this bank", id, b.id)
+		return 0, fieldErrorf("branch", "%d is no peer of branch %d in this bank", id, b.id)
 	}
 	return ledger.BranchID(id), nil
 }
@@ -249,14 +249,14 @@ func (b *Branch) applyOne(ctx context.Context, kind ledger.Kind, req oneEntry) (
 	}
 	prev, err := hashFromProto(req.GetPrevHash())
 	if err != nil {
-		return nil, false, inputErrorf("prev_hash: %v", err)
+		return nil, false, fieldErrorf("prev_hash", "%v", err)
 	}
 	e := ledger.Entry{
 		Sequence: req.GetSequence(), Clock: req.GetClock(), RecordedAt: req.GetRecordedAtUnixMs(), CustomerID: req.GetCustomerId(),
 		RequestID: req.GetRequestId(), Kind: kind, Account: account(req.GetAccount()), Amount: ledger.Amount(req.GetAmount()),
 	}
 	if e.Sequence == 0 {
-		return nil, false, inputErrorf("sequence: must be at least 1")
+		return nil, false, fieldErrorf("sequence", "must be at least 1")
 	}
 	if err := checkEntry(&e); err != nil {
 		return nil, false, err
@@ -287,7 +287,7 @@ func (b *Branch) checkDuplicate(from ledger.BranchID, e *ledger.Entry) error {
 		return err
 	}
 	if len(here) == 0 || !here[0].Entry.SameRequest(e) || here[0].Entry.RequestID != e.RequestID {
-		return inputErrorf("sequence: entry %d of branch %d is another one here", e.Sequence, from)
+		return fieldErrorf("sequence", "entry %d of branch %d is another one here", e.Sequence, from)
 	}
 	return nil
 }
@@ -314,7 +314,7 @@ func receiveOne(r *replica.Replica, self ledger.BranchID, batch *ledger.Batch) o
 	for _, a := range batch.After {
 		k, ok := view.Index(a.Branch)
 		if !ok {
-			return oneResult{err: inputErrorf("after: this bank has no branch %d", a.Branch)}
+			return oneResult{err: fieldErrorf("after", "this bank has no branch %d", a.Branch)}
 		}
 		if at := view.Head(k).Sequence; at < a.Sequence {
 			return oneResult{err: fmt.Errorf("the entry comes after entry %d of branch %d, which is applied here up to %d: %w", a.Sequence, a.Branch, at, errGap)}
@@ -324,7 +324,7 @@ func receiveOne(r *replica.Replica, self ledger.BranchID, batch *ledger.Batch) o
 		batch.PrevHash = head.Hash
 	}
 	if batch.PrevHash != head.Hash {
-		return oneResult{err: inputErrorf("prev_hash: is not the hash of entry %d of branch %d", head.Sequence, batch.Branch)}
+		return oneResult{err: fieldErrorf("prev_hash", "is not the hash of entry %d of branch %d", head.Sequence, batch.Branch)}
 	}
 	batch.Epoch = max(batch.Epoch, head.Epoch)
 	if e.Clock == 0 {

@@ -34,11 +34,11 @@ func decodeSession(token string, branches int) ([]ledger.Position, error) {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil {
-		return nil, inputErrorf("session: not a token that a branch has given out")
+		return nil, fieldErrorf("session", "not a token that a branch has given out")
 	}
 	s := &bankv1.Session{}
 	if err := proto.Unmarshal(b, s); err != nil || len(s.GetPositions()) > branches {
-		return nil, inputErrorf("session: not a token that a branch of this bank has given out")
+		return nil, fieldErrorf("session", "not a token that a branch of this bank has given out")
 	}
 	return positionsFromProto(s.GetPositions()), nil
 }

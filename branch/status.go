@@ -61,16 +61,16 @@ const (
 func (c customers) ListEntries(_ context.Context, req *bankv1.ListEntriesRequest) (*bankv1.ListEntriesResponse, error) {
 	b := c.branch
 	if req.GetBranch() != 0 && req.GetAccount() != "" {
-		return nil, inputErrorf("account: a listing is of an account or of a branch's journal, not of both")
+		return nil, fieldErrorf("account", "a listing is of an account or of a branch's journal, not of both")
 	}
 	if _, ok := b.cfg.Addresses[req.GetBranch()]; !ok && req.GetBranch() != 0 {
-		return nil, inputErrorf("branch: this bank has no branch %d", req.GetBranch())
+		return nil, fieldErrorf("branch", "this bank has no branch %d", req.GetBranch())
 	}
 	if _, ok := bankv1.Order_name[int32(req.GetOrder())]; !ok {
-		return nil, inputErrorf("order: %d is not one", req.GetOrder())
+		return nil, fieldErrorf("order", "%d is not one", req.GetOrder())
 	}
 	if n := req.GetPageSize(); n < 0 || n > maxPageSize {
-		return nil, inputErrorf("page_size: must be 1 to %d, or 0 for %d, is %d", maxPageSize, defaultPageSize, n)
+		return nil, fieldErrorf("page_size", "must be 1 to %d, or 0 for %d, is %d", maxPageSize, defaultPageSize, n)
 	}
 	name := account(req.GetAccount())
 	if err := checkName("account", name); err != nil {
@@ -128,7 +128,7 @@ func (m listing) cursor(token string) (uint64, error) {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(b) != 16 || listing(b[:8]) != m {
-		return 0, inputErrorf("page_token: not one of this listing")
+		return 0, fieldErrorf("page_token", "not one of this listing")
 	}
 	return binary.BigEndian.Uint64(b[8:]), nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -223,14 +221,27 @@ func (b *Branch) answerList(ctx context.Context, l *submission) *bankv1.SubmitRe
 		if ferr == nil {
 			return forwarded
 		}
-		err = ferr
+		reply, err = otherwise(reply, ferr)
+		if forwarded != nil && reply.Forward != 0 {
+			return forwarded // it says best why it failed
+		}
 	}
-	if err == nil {
-		res.Session, err = encodeSession(reply.Session)
+	// What became of the list is said also when it has not reached its level.
+	var late *replica.NotReplicatedError
+	if err == nil || errors.As(err, &late) {
+		outcome(res, &reply)
 	}
 	if err != nil {
-		b.failList(ctx, res, err)
-		return res
+		b.failList(ctx, res, unknownOutcome(err, res.GetRequestId()))
+	}
+	return res
+}
+
+// outcome fills in what became of a list.
+func outcome(res *bankv1.SubmitResponse, reply *replica.Reply) {
+	session, err := encodeSession(reply.Session)
+	if err == nil { // positions are always encoded
+		res.Session = session
 	}
 	if o := reply.Operations; o != nil {
 		res.Insufficient, res.Unavailable = o.Insufficient, o.Unavailable
@@ -239,37 +250,42 @@ func (b *Branch) answerList(ctx context.Context, l *submission) *bankv1.SubmitRe
 		res.Receipt = receiptToProto(reply.Receipt)
 	}
 	res.UnreachableBranches, res.Replay = branchesToProto(reply.Unreachable), reply.Replay
-	return res
 }
 
-// forwardList asks the home of a list to carry it out.
+// forwardList asks the home of a list to carry it out. An answer that says that
+// the list as a whole has failed comes with an error that says so by name.
 func (b *Branch) forwardList(ctx context.Context, home ledger.BranchID, req *bankv1.SubmitRequest) (*bankv1.SubmitResponse, error) {
 	req.HomeBranch = uint32(home)
-	return forward(ctx, b, home, req, func(c customerClient, ctx context.Context, req *bankv1.SubmitRequest) (*bankv1.SubmitResponse, error) {
-		stream, err := c.Submit(ctx)
-		if err != nil {
-			return nil, err
-		}
-		defer stream.CloseResponse() //nolint:errcheck // the answer is there by then, or why it is not
-		if err := stream.Send(req); err != nil && !errors.Is(err, io.EOF) {
-			return nil, err
-		}
-		if err := stream.CloseRequest(); err != nil {
-			return nil, err
-		}
-		return stream.Receive()
-	})
+	res, err := forward(ctx, b, home, req, submitOne)
+	if err != nil || res.GetErrorCode() == "" {
+		return res, err
+	}
+	failed := &forwardedError{home: home, err: errorOfList(res)}
+	res.Error = failed.Error()
+	return res, failed
+}
+
+// submitOne asks a branch to carry out one list.
+func submitOne(c customerClient, ctx context.Context, req *bankv1.SubmitRequest) (*bankv1.SubmitResponse, error) {
+	stream, err := c.Submit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer stream.CloseResponse() //nolint:errcheck // the answer is there by then, or why it is not
+	if err := stream.Send(req); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if err := stream.CloseRequest(); err != nil {
+		return nil, err
+	}
+	return stream.Receive()
 }
 
 // failList says why a list as a whole failed.
 func (b *Branch) failList(ctx context.Context, res *bankv1.SubmitResponse, err error) {
 	var known *connect.Error
 	errors.As(connectError(ctx, b.logger, "Submit", err), &known)
-	res.ErrorCode, res.Error = known.Code().String(), known.Message()
-	var late *replica.NotReplicatedError
-	if errors.As(err, &late) {
-		res.Receipt, res.UnreachableBranches = receiptToProto(late.Receipt), branchesToProto(late.Missing)
-	}
+	res.ErrorCode, res.Error, res.ErrorDetails = known.Code().String(), known.Message(), detailsToProto(known)
 }
 
 // bulk checks a list and makes it a write for the loop.
@@ -284,9 +300,12 @@ func (b *Branch) bulk(ctx context.Context, req *bankv1.SubmitRequest) (replica.O
 		return op, err
 	}
 	if req.GetRequestId() == "" {
-		return op, inputErrorf("request_id: a list needs one, so that it is counted once however often it is sent")
+		return op, fieldErrorf("request_id", "a list needs one, so that it is counted once however often it is sent")
 	}
 	if err := checkName("request_id", req.GetRequestId()); err != nil {
+		return op, err
+	}
+	if err := b.checkHome(req.GetHomeBranch(), req.GetRequestId()); err != nil {
 		return op, err
 	}
 	operations, err := operationsFromProto(req)
@@ -300,93 +319,4 @@ func (b *Branch) bulk(ctx context.Context, req *bankv1.SubmitRequest) (replica.O
 		// The deadline of a stream is not that of a list.
 		Home: ledger.BranchID(req.GetHomeBranch()), Acknowledge: level, Session: session, Deadline: min(b.deadline(ctx), b.loop.now()+replica.Millis(callTimeout.Milliseconds())),
 	}, nil
-}
-
-// operationsFromProto takes the columns of a list, and puts its accounts in
-// order.
-func operationsFromProto(req *bankv1.SubmitRequest) (*ledger.Operations, error) {
-	n := len(req.GetAmounts())
-	if n == 0 || n > ledger.MaxOperations {
-		return nil, inputErrorf("amounts: a list has 1 to %d operations, this one has %d", ledger.MaxOperations, n)
-	}
-	o := &ledger.Operations{Amounts: make([]ledger.Amount, n), AllOrNone: req.GetAllOrNone()}
-	for i, a := range req.GetAmounts() {
-		o.Amounts[i] = ledger.Amount(a)
-	}
-	names, place, err := placeAccounts(req.GetAccounts())
-	if err != nil {
-		return nil, err
-	}
-	o.Accounts = names
-	if o.From, err = placeColumn("from", req.GetFrom(), n, place); err != nil {
-		return nil, err
-	}
-	if o.To, err = placeColumn("to", req.GetTo(), n, place); err != nil {
-		return nil, err
-	}
-	if err := o.Check(); err != nil {
-		return nil, &InputError{Problem: err.Error()}
-	}
-	return o, nil
-}
-
-// placeAccounts returns the names of the accounts in order, and where each of
-// the given ones is, from index 1 on; no places where they are in order.
-func placeAccounts(given []string) (names []string, place []uint32, err error) {
-	if len(given) == 0 {
-		return []string{account("")}, nil, nil
-	}
-	if len(given) > 2*ledger.MaxOperations {
-		return nil, nil, inputErrorf("accounts: a list names at most %d, this one %d", 2*ledger.MaxOperations, len(given))
-	}
-	names = make([]string, len(given))
-	for i, name := range given {
-		if names[i] = account(name); checkName("accounts", name) != nil {
-			return nil, nil, checkName("accounts", name)
-		}
-	}
-	if slices.IsSorted(names) {
-		return names, nil, checkOnce(names)
-	}
-	order := make([]uint32, len(names))
-	for i := range order {
-		order[i] = uint32(i)
-	}
-	slices.SortFunc(order, func(a, b uint32) int { return strings.Compare(names[a], names[b]) })
-	sorted := make([]string, len(names))
-	place = make([]uint32, len(names)+1)
-	for at, i := range order {
-		sorted[at], place[i+1] = names[i], uint32(at+1)
-	}
-	return sorted, place, checkOnce(sorted)
-}
-
-func checkOnce(sorted []string) error {
-	for i := 1; i < len(sorted); i++ {
-		if sorted[i] == sorted[i-1] {
-			return inputErrorf("accounts: %q is there twice", sorted[i])
-		}
-	}
-	return nil
-}
-
-// placeColumn returns a column of n places, put where the accounts are now.
-func placeColumn(field string, given []uint32, n int, place []uint32) ([]uint32, error) {
-	if len(given) == 0 {
-		return make([]uint32, n), nil
-	}
-	if len(given) != n {
-		return nil, inputErrorf("%s: has %d places, and there are %d amounts", field, len(given), n)
-	}
-	if place == nil {
-		return given, nil
-	}
-	column := make([]uint32, n)
-	for i, at := range given {
-		if int(at) >= len(place) {
-			return nil, inputErrorf("%s: operation %d names account %d of %d", field, i, at, len(place)-1)
-		}
-		column[i] = place[at]
-	}
-	return column, nil
 }

@@ -48,7 +48,7 @@ func (c customers) Watch(ctx context.Context, req *bankv1.WatchRequest, stream *
 	case bankv1.WatchScope_WATCH_SCOPE_BRANCH:
 		watched, err = b.loop.watches.joinBranch(b, name)
 	default:
-		return inputErrorf("scope: %d is not one", req.GetScope())
+		return fieldErrorf("scope", "%d is not one", req.GetScope())
 	}
 	if err != nil {
 		return err

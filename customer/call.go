@@ -70,23 +70,24 @@ func (c *Customer) attempt(ctx context.Context, attempt int, s stub, i int) (rep
 	return c.send(ctx, s.client, c.input.Events[i], fmt.Sprintf("%s-%d", c.requests, i+1))
 }
 
-// send makes the call that an event asks for.
+// send makes the call that an event asks for. Its request id belongs to the branch
+// that is called, which stub has checked.
 func (c *Customer) send(ctx context.Context, client bankv1connect.BranchServiceClient, e Event, requestID string) (reply, error) {
 	acknowledge := c.run.options.Acknowledge
 	switch e.Interface {
 	case Deposit:
 		return newReply(client.Deposit(ctx, &bankv1.DepositRequest{
-			Account: e.Account, Amount: e.Amount, RequestId: requestID,
+			Account: e.Account, Amount: e.Amount, RequestId: requestID, HomeBranch: uint32(e.Branch),
 			Acknowledge: acknowledge, Session: *c.session, CustomerId: c.input.ID,
 		}))
 	case Withdraw:
 		return newReply(client.Withdraw(ctx, &bankv1.WithdrawRequest{
-			Account: e.Account, Amount: e.Amount, RequestId: requestID,
+			Account: e.Account, Amount: e.Amount, RequestId: requestID, HomeBranch: uint32(e.Branch),
 			Acknowledge: acknowledge, Session: *c.session, CustomerId: c.input.ID,
 		}))
 	case Transfer:
 		return newReply(client.Transfer(ctx, &bankv1.TransferRequest{
-			FromAccount: e.Account, ToAccount: e.To, Amount: e.Amount, RequestId: requestID,
+			FromAccount: e.Account, ToAccount: e.To, Amount: e.Amount, RequestId: requestID, HomeBranch: uint32(e.Branch),
 			Acknowledge: acknowledge, Session: *c.session, CustomerId: c.input.ID,
 		}))
 	case Query:

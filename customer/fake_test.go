@@ -75,9 +75,13 @@ func (b *fakeBranch) Query(ctx context.Context, r *bankv1.QueryRequest) (*bankv1
 // write executes a write once for each request id.
 func (b *fakeBranch) write(ctx context.Context, r interface {
 	GetRequestId() string
+	GetHomeBranch() uint32
 	GetSession() string
 	GetAcknowledge() bankv1.Acknowledge
 }, from, to string, amount int64) (int64, string, error) {
+	if r.GetHomeBranch() != b.id {
+		return 0, "", connect.NewError(connect.CodeInvalidArgument, fmt.Errorf("the home is %d, and branch %d was called", r.GetHomeBranch(), b.id))
+	}
 	_, deposit := r.(*bankv1.DepositRequest)
 	_, withdraw := r.(*bankv1.WithdrawRequest)
 	b.bank.mu.Lock()

@@ -9,10 +9,8 @@ import (
 
 // ackWait is a recorded write whose customer waits for other branches.
 type ackWait struct {
-	reply    Reply
-	level    Level
-	session  []ledger.Position
-	deadline Millis
+	reply Reply
+	op    *Operation
 }
 
 // ackHeap has the lowest sequence first.
@@ -42,12 +40,11 @@ type ackQueues [All + 1]ackHeap
 // acknowledge has a write of this branch's journal answered as soon as its
 // level is reached: with this Ready, or a later one.
 func (r *Replica) acknowledge(op *Operation, reply Reply) {
-	w := ackWait{reply: reply, level: op.Acknowledge, session: op.Session, deadline: op.Deadline}
-	if w.level >= Majority {
+	if op.Acknowledge >= Majority {
 		r.own.wantSync = max(r.own.wantSync, reply.Receipt.Sequence)
 		r.due.addAll(r.n)
 	}
-	heap.Push(&r.acks[w.level], w)
+	heap.Push(&r.acks[op.Acknowledge], ackWait{reply, op})
 }
 
 // releaseAcks answers the writes that are acknowledged by now, and those that
@@ -115,7 +112,7 @@ func (r *Replica) releaseUpTo(level Level, sequence uint64) {
 	for q.Len() > 0 && (*q)[0].reply.Receipt.Sequence <= sequence {
 		w := heap.Pop(q).(ackWait)
 		w.reply.Unreachable = r.unconfirmed(w.reply.Receipt.Sequence)
-		w.reply.Session = r.seen(w.session)
+		w.reply.Session = r.seen(w.op.Session)
 		r.reply(w.reply)
 	}
 }
@@ -148,15 +145,28 @@ func (r *Replica) failBetween(level Level, after, upTo uint64) {
 	*q = kept
 }
 
+// failAck answers a write that is recorded and has not reached its level, with
+// all that it led to.
 func (r *Replica) failAck(w ackWait) {
 	at := w.reply.Receipt
 	missing := []ledger.BranchID{}
 	for i, p := range r.peers {
-		if i != r.self && (p.confirmed() < at.Sequence || w.level >= Majority && p.synced < at.Sequence) {
+		if i != r.self && (p.confirmed() < at.Sequence || w.op.Acknowledge >= Majority && p.synced < at.Sequence) {
 			missing = append(missing, p.branch)
 		}
 	}
-	r.reply(Reply{ID: w.reply.ID, Err: &NotReplicatedError{Receipt: at, Missing: missing}})
+	w.reply.Session = r.seen(w.op.Session)
+	w.reply.Unreachable = missing
+	w.reply.Err = notReplicated(w.op, &w.reply, missing, false)
+	r.reply(w.reply)
+}
+
+// notReplicated is the error of a reply whose write has not reached its level.
+func notReplicated(op *Operation, reply *Reply, missing []ledger.BranchID, unasked bool) error {
+	return &NotReplicatedError{
+		Receipt: reply.Receipt, Missing: missing, Unasked: unasked, RequestID: op.Entry.RequestID,
+		Balance: reply.Balance, Session: reply.Session, Replay: reply.Replay,
+	}
 }
 
 // unconfirmed returns the unreachable branches that have not confirmed an own
@@ -175,7 +185,7 @@ func (r *Replica) unconfirmed(sequence uint64) []ledger.BranchID {
 func (r *Replica) expireAcks() {
 	for level := Local; level <= All; level++ {
 		q := &r.acks[level]
-		expired := func(w ackWait) bool { return r.now >= w.deadline }
+		expired := func(w ackWait) bool { return r.now >= w.op.Deadline }
 		if !slices.ContainsFunc(*q, expired) {
 			continue
 		}

@@ -425,7 +425,7 @@ func (r *Replica) expireWaiting() {
 // unavailable describes what an answer lacks: the unreachable branches, and
 // what they hold in this view.
 func (r *Replica) unavailable(account string, amount ledger.Amount, reason string) error {
-	err := &UnavailableError{Account: account, Amount: amount, Available: r.ledger.Escrow(account, r.self), Reason: reason}
+	err := &UnavailableError{Branch: r.cfg.ID, Account: account, Amount: amount, Available: r.ledger.Escrow(account, r.self), Reason: reason}
 	for i, p := range r.peers {
 		if i != r.self && !r.callable(p) {
 			err.Held = append(err.Held, Held{Branch: p.branch, Escrow: r.ledger.Escrow(account, i)})

@@ -1,8 +1,10 @@
 package replica
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"passbook.example/passbook/branch/ledger"
 )
@@ -27,10 +29,12 @@ type Held struct {
 // UnavailableError says that an answer needs branches that can't be reached,
 // or more time than the call had. Nothing was recorded.
 type UnavailableError struct {
+	// Branch is the one that says so; 0 when Account is empty.
+	Branch  ledger.BranchID
 	Account string
 	// Amount is what was asked for; 0 for a query.
 	Amount ledger.Amount
-	// Available is what this branch can pay right now.
+	// Available is what that branch can pay right now.
 	Available ledger.Amount
 	// Held is what the unreachable branches hold, as far as this branch knows.
 	Held []Held
@@ -41,12 +45,35 @@ type UnavailableError struct {
 func (e *UnavailableError) Error() string {
 	s := e.Reason
 	if e.Account != "" {
-		s += fmt.Sprintf("; this branch can pay %d of account %q", e.Available, e.Account)
+		s += fmt.Sprintf("; branch %d can pay %d of account %q", e.Branch, e.Available, e.Account)
 	}
-	for _, h := range e.Held {
+	most, all, _ := e.Holdings()
+	named := ledger.Amount(0)
+	for _, h := range most {
 		s += fmt.Sprintf(", branch %d holds %d", h.Branch, h.Escrow)
+		named += h.Escrow
+	}
+	if rest := len(e.Held) - len(most); rest > 0 {
+		s += fmt.Sprintf(", and %d more hold %d together", rest, all-named)
 	}
 	return s
+}
+
+// maxHoldings bounds the unreachable branches whose holdings an error names.
+const maxHoldings = 5
+
+// Holdings returns the unreachable branches that hold most, the largest first,
+// what all of them hold together, and how many hold something.
+func (e *UnavailableError) Holdings() (most []Held, all ledger.Amount, holding int) {
+	most = slices.Clone(e.Held)
+	slices.SortStableFunc(most, func(a, b Held) int { return cmp.Compare(b.Escrow, a.Escrow) })
+	for _, h := range most {
+		all += h.Escrow
+		if h.Escrow > 0 {
+			holding++
+		}
+	}
+	return most[:min(len(most), maxHoldings)], all, holding
 }
 
 // RequestError refuses a request id that was used with other content.
@@ -63,14 +90,34 @@ func (e *RequestError) Error() string {
 }
 
 // NotReplicatedError says that a write is recorded and will spread, but that
-// fewer branches have confirmed it than the customer asked for.
+// fewer branches have confirmed it than the customer asked for. The reply that
+// carries it says what the write led to, as that of a success does.
 type NotReplicatedError struct {
 	Receipt ledger.Position
 	Missing []ledger.BranchID
+	// Unasked says that the branch which recorded it can't be asked, and that
+	// only it knows who else has it: Missing are those who may not.
+	Unasked bool
+	// RequestID is that of the write; empty when it had none.
+	RequestID string
+	// Balance, Session and Replay are those of the reply.
+	Balance ledger.Amount
+	Session []ledger.Position
+	Replay  bool
 }
 
 func (e *NotReplicatedError) Error() string {
-	return fmt.Sprintf("recorded by branch %d as entry %d, not yet replicated to branches %v; ask again with the same request id", e.Receipt.Branch, e.Receipt.Sequence, e.Missing)
+	s := fmt.Sprintf("recorded by branch %d as entry %d, not yet replicated to %s", e.Receipt.Branch, e.Receipt.Sequence, list(e.Missing))
+	switch {
+	case len(e.Missing) == 0:
+		s = fmt.Sprintf("recorded by branch %d as entry %d, not yet synced on as many branches as asked for", e.Receipt.Branch, e.Receipt.Sequence)
+	case e.Unasked:
+		s = fmt.Sprintf("recorded by branch %d as entry %d; that branch can't be asked whether it is replicated to %s", e.Receipt.Branch, e.Receipt.Sequence, list(e.Missing))
+	}
+	if e.RequestID == "" {
+		return s + "; it spreads by itself, and as it had no request id, it would count again if it were sent again"
+	}
+	return s + "; it spreads by itself, and asking again with the same request id tells when it has"
 }
 
 // ErrUnknownBranch refuses a session or a home that names a branch which this

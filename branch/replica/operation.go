@@ -229,30 +229,42 @@ func (r *Replica) replay(p *pending, rec ledger.Recorded) {
 		r.reply(Reply{ID: p.op.ID, Err: &RequestError{RequestID: rec.Entry.RequestID, At: rec.At}})
 	case rec.At.Branch == r.cfg.ID:
 		r.acknowledge(&p.op, Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true})
-	case p.op.Acknowledge >= Majority, p.op.Acknowledge == Reachable && r.callable(r.peerOf(rec.At.Branch)):
-		// Only the writer knows who has applied and synced it.
-		r.reply(Reply{ID: p.op.ID, Forward: rec.At.Branch})
-	case p.op.Acknowledge == Reachable:
-		r.reply(Reply{
-			ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true, Session: r.seen(p.op.Session),
-			Unreachable: r.allBut(rec.At.Branch),
-		})
 	default:
-		r.reply(Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true, Session: r.seen(p.op.Session)})
+		r.replayElsewhere(p, rec)
 	}
 }
 
-func (r *Replica) peerOf(b ledger.BranchID) *peer {
-	i, _ := r.ledger.Index(b)
-	return r.peers[i]
+// replayElsewhere answers a request that another branch has recorded. Only the
+// writer knows who has applied and synced it; without the writer the answer says
+// what is known here.
+func (r *Replica) replayElsewhere(p *pending, rec ledger.Recorded) {
+	reply := Reply{
+		ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true, Session: r.seen(p.op.Session),
+	}
+	level := p.op.Acknowledge
+	if level == Local {
+		r.reply(reply)
+		return
+	}
+	i, _ := r.ledger.Index(rec.At.Branch)
+	reply.Unreachable = r.unknowing(i, rec.At.Sequence, level)
+	if level >= Majority {
+		reply.Err = notReplicated(&p.op, &reply, reply.Unreachable, true)
+	}
+	if r.callable(r.peers[i]) {
+		r.reply(Reply{ID: p.op.ID, Forward: rec.At.Branch, Otherwise: &reply})
+		return
+	}
+	r.reply(reply)
 }
 
-// allBut returns the branches that are not known to have applied an entry of
-// another branch: all but that one and this.
-func (r *Replica) allBut(writer ledger.BranchID) []ledger.BranchID {
+// unknowing returns the branches that are not known to have an entry of the i-th
+// journal as a level asks for it: all but its writer, and this one where it has.
+func (r *Replica) unknowing(i int, sequence uint64, level Level) []ledger.BranchID {
 	var out []ledger.BranchID
-	for i, p := range r.peers {
-		if i != r.self && p.branch != writer {
+	for k, p := range r.peers {
+		here := k == r.self && (level < Majority || r.synced[i] >= sequence)
+		if k != i && !here {
 			out = append(out, p.branch)
 		}
 	}

@@ -59,7 +59,8 @@ type Query struct {
 type Reply struct {
 	// ID is that of the operation or query.
 	ID uint64
-	// Err is nil for a success, or one of this package's errors.
+	// Err is nil for a success, or one of this package's errors. With a
+	// NotReplicatedError all else is as with a success.
 	Err error
 	// Balance is that of the account: right after the write, or as asked.
 	Balance ledger.Amount
@@ -80,6 +81,9 @@ type Reply struct {
 	// Forward, when not 0, says that nothing was done: this branch must not
 	// carry the request out, and that one is to be asked.
 	Forward ledger.BranchID
+	// Otherwise is the reply when that one can't be asked; nil when this branch
+	// does not know what became of the request.
+	Otherwise *Reply
 }
 
 // Message goes from one branch to another. Exactly one of the pointers is set.

@@ -46,6 +46,7 @@ type bankOptions struct {
 	bootstrap   bool
 	acknowledge bankv1.Acknowledge
 	peerTimeout time.Duration
+	requireHome bool
 	browsers    browserOptions
 	logger      *slog.Logger
 	// faults returns what breaks the bank on purpose at the word of one of its
@@ -161,6 +162,8 @@ func (o bankOptions) configs(listeners []net.Listener) []branch.Config {
 			Bootstrap:   o.bootstrap,
 			Acknowledge: o.acknowledge,
 			PeerTimeout: o.peerTimeout,
+
+			RequireHomeBranch: o.requireHome,
 			// One for all: so they reach each other through memory.
 			PeerTransport:  transport,
 			MaxConnections: connectionsEach(openFiles(), len(o.ids)),

@@ -16,9 +16,10 @@ import (
 type callError struct {
 	// where names the branch that was called.
 	where string
-	// requestID is that of a write whose outcome may not be known; else empty.
-	requestID string
-	err       error
+	// again are the flags with which a write whose outcome may not be known is
+	// the same one; else empty.
+	again string
+	err   error
 }
 
 func (e *callError) Unwrap() error { return e.err }
@@ -97,24 +98,27 @@ func detailLines(err error) []string {
 			lines = append(lines, fmt.Sprintf("the %s account had at most %d over all branches; %d was asked for", d.GetAccount(), d.GetBalance(), d.GetAmount()))
 		case *bankv1.EscrowUnavailable:
 			if d.GetAmount() > 0 { // else it was a query
-				lines = append(lines, fmt.Sprintf("%d was asked for, and this branch can pay %d%s; nothing was recorded", d.GetAmount(), d.GetAvailable(), heldText(d.GetHeld())))
+				lines = append(lines, fmt.Sprintf("%d was asked for, and branch %d can pay %d%s; nothing was recorded", d.GetAmount(), d.GetBranch(), d.GetAvailable(), heldText(d)))
 			}
 		case *bankv1.NotReplicated:
 			lines = append(lines, fmt.Sprintf("recorded as entry %s; not confirmed by %s yet", receiptText(d.GetReceipt()), branches(d.GetMissingBranches())))
 		}
 	}
 	var call *callError
-	if errors.As(err, &call) && call.requestID != "" && unknownOutcome(call.err) {
-		lines = append(lines, fmt.Sprintf("it is not known whether it was recorded: the same command with --request-id %s tells, and counts once", call.requestID))
+	if errors.As(err, &call) && call.again != "" && unknownOutcome(call.err) {
+		lines = append(lines, fmt.Sprintf("it is not known whether it was recorded: the same command with %s tells, at any branch, and counts once", call.again))
 	}
 	return lines
 }
 
-// heldText says what unreachable branches hold.
-func heldText(held []*bankv1.BranchEscrow) string {
+// heldText says what unreachable branches hold: those that hold most, and all.
+func heldText(d *bankv1.EscrowUnavailable) string {
 	var b strings.Builder
-	for _, h := range held {
+	for _, h := range d.GetHeld() {
 		fmt.Fprintf(&b, ", branch %d holds %d", h.GetBranch(), h.GetAmount())
+	}
+	if n := d.GetHeldBranches(); int(n) > len(d.GetHeld()) {
+		fmt.Fprintf(&b, ", and all %d that can't be reached hold %d", n, d.GetHeldTotal())
 	}
 	return b.String()
 }

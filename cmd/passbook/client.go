@@ -59,9 +59,9 @@ func (t *target) where() (address, name string, err error) {
 	return address, fmt.Sprintf("branch %d at %s", t.branch, address), nil
 }
 
-// call makes calls to the branch within the time there is. requestID is that of
-// a write, else empty.
-func (t *target) call(ctx context.Context, requestID string, f func(context.Context, bankv1connect.BranchServiceClient) error) error {
+// call makes calls to the branch within the time there is. again are the flags
+// with which a write is the same one, else empty.
+func (t *target) call(ctx context.Context, again string, f func(context.Context, bankv1connect.BranchServiceClient) error) error {
 	address, name, err := t.where()
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func (t *target) call(ctx context.Context, requestID string, f func(context.Cont
 	if !errors.As(err, &call) {
 		return err
 	}
-	err = &callError{where: name, requestID: requestID, err: err}
+	err = &callError{where: name, again: again, err: err}
 	if ctx.Err() != nil {
 		return errors.Join(context.Cause(ctx), err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
@@ -34,8 +35,8 @@ type writeReply interface {
 func (o *writeOptions) writeFlags(c *cobra.Command) {
 	o.target.targetFlags(c)
 	f := c.Flags()
-	f.StringVar(&o.requestID, "request-id", "", "the idempotency key: the same id again counts once (default a new one)")
-	f.Uint32Var(&o.home, "home", 0, "the `id` of the branch where the request id was first used, if it was another")
+	f.StringVar(&o.requestID, "request-id", "", "the idempotency key: the same id again, with the same --home, counts once at whatever branch (default a new one)")
+	f.Uint32Var(&o.home, "home", 0, "the `id` of the branch that the request id belongs to: that of the first try (default the branch that is called)")
 	f.StringVar(&o.session, "session", "", sessionUsage)
 	f.Int64Var(&o.customer, "customer", 0, "the `id` of the customer, for statements")
 	acknowledgeFlag(c, &o.acknowledge, "when the write counts as done (default what the bank was started with)")
@@ -106,6 +107,22 @@ account to another in one step. The balance shown is that of the one that pays.`
 	})
 }
 
+// findHome has the request id belong to the branch that is called, unless it was
+// told another. Where that branch is known by its address only, it is asked.
+func (o *writeOptions) findHome(ctx context.Context) error {
+	if o.home == 0 {
+		o.home = o.target.branch
+	}
+	if o.home != 0 {
+		return nil
+	}
+	return o.target.call(ctx, "", func(ctx context.Context, client bankv1connect.BranchServiceClient) error {
+		status, err := client.GetStatus(ctx, &bankv1.GetStatusRequest{})
+		o.home = status.GetBranch()
+		return err
+	})
+}
+
 // write makes a command of a call that writes.
 func (a *app) write(c *cobra.Command, o *writeOptions, done string, call func(context.Context, bankv1connect.BranchServiceClient, int64) (writeReply, error)) *cobra.Command {
 	c.GroupID = branchGroup
@@ -118,7 +135,11 @@ func (a *app) write(c *cobra.Command, o *writeOptions, done string, call func(co
 		if o.requestID == "" {
 			o.requestID = newRequestID()
 		}
-		return o.target.call(ctx, o.requestID, func(ctx context.Context, client bankv1connect.BranchServiceClient) error {
+		if err := o.findHome(ctx); err != nil {
+			return err
+		}
+		again := fmt.Sprintf("--request-id %s --home %d", o.requestID, o.home)
+		return o.target.call(ctx, again, func(ctx context.Context, client bankv1connect.BranchServiceClient) error {
 			reply, err := call(ctx, client, amount)
 			switch {
 			case err != nil:

@@ -122,6 +122,9 @@ func (o *serveOptions) childArguments(file string, id uint32) []string {
 	if level := o.serving.acknowledge; level != bankv1.Acknowledge_ACKNOWLEDGE_UNSPECIFIED {
 		args = append(args, "--acknowledge="+acknowledgeWord(level))
 	}
+	if o.serving.requireHome {
+		args = append(args, "--require-home-branch")
+	}
 	if o.faults {
 		args = append(args, "--faults")
 	}

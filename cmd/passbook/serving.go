@@ -14,6 +14,7 @@ type servingOptions struct {
 	data        string
 	acknowledge bankv1.Acknowledge
 	peerTimeout time.Duration
+	requireHome bool
 	browsers    browserOptions
 }
 
@@ -21,6 +22,7 @@ type servingOptions struct {
 func (o *servingOptions) servingFlags(c *cobra.Command) {
 	acknowledgeFlag(c, &o.acknowledge, "when a write counts as done that does not say so itself (default reachable)")
 	o.browsers.browserFlags(c)
+	c.Flags().BoolVar(&o.requireHome, "require-home-branch", false, "refuse a request id that does not come with its home_branch: for a bank behind a load balancer, where a retry may land at another branch")
 	c.Flags().DurationVar(&o.peerTimeout, "peer-timeout", branch.DefaultPeerTimeout, "how long a peer may leave entries unconfirmed before it counts as unreachable")
 }
 

@@ -11,6 +11,7 @@ package bankv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	anypb "google.golang.org/protobuf/types/known/anypb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -435,11 +436,17 @@ type DepositRequest struct {
 	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
 	// The amount, greater than 0.
 	Amount int64 `protobuf:"varint,2,opt,name=amount,proto3" json:"amount,omitempty"`
-	// The idempotency key: sending the same request again under it is safe.
-	// Without one, a retry is a second deposit.
+	// The idempotency key. An id counts once at the branch that takes it. Sent to
+	// several branches it counts once if each call names the same home_branch;
+	// without that, a branch that has not heard of the first call yet carries
+	// the request out again, and the two journals raise an alarm when they meet
+	// (ListAlarms). Empty for none: then a retry is a second deposit.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// The branch where the request id was first used, when the request is
-	// retried at another one; 0 for this branch.
+	// The branch that the request id belongs to: the only one that carries the
+	// request out. Name the branch that you call first, in that call and in every
+	// retry, wherever it is sent. 0 for the branch that is called, unless this
+	// bank requires a home (--require-home-branch): then a request id without
+	// one is refused (invalid_argument).
 	HomeBranch uint32 `protobuf:"varint,4,opt,name=home_branch,json=homeBranch,proto3" json:"home_branch,omitempty"`
 	// When the deposit counts as done.
 	Acknowledge Acknowledge `protobuf:"varint,5,opt,name=acknowledge,proto3,enum=bank.v1.Acknowledge" json:"acknowledge,omitempty"`
@@ -623,7 +630,7 @@ type WithdrawRequest struct {
 	Amount int64 `protobuf:"varint,2,opt,name=amount,proto3" json:"amount,omitempty"`
 	// The idempotency key, as in DepositRequest.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// The branch where the request id was first used, as in DepositRequest.
+	// The branch that the request id belongs to, as in DepositRequest.
 	HomeBranch uint32 `protobuf:"varint,4,opt,name=home_branch,json=homeBranch,proto3" json:"home_branch,omitempty"`
 	// When the withdrawal counts as done.
 	Acknowledge Acknowledge `protobuf:"varint,5,opt,name=acknowledge,proto3,enum=bank.v1.Acknowledge" json:"acknowledge,omitempty"`
@@ -808,7 +815,7 @@ type TransferRequest struct {
 	Amount int64 `protobuf:"varint,3,opt,name=amount,proto3" json:"amount,omitempty"`
 	// The idempotency key, as in DepositRequest.
 	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// The branch where the request id was first used, as in DepositRequest.
+	// The branch that the request id belongs to, as in DepositRequest.
 	HomeBranch uint32 `protobuf:"varint,5,opt,name=home_branch,json=homeBranch,proto3" json:"home_branch,omitempty"`
 	// When the transfer counts as done.
 	Acknowledge Acknowledge `protobuf:"varint,6,opt,name=acknowledge,proto3,enum=bank.v1.Acknowledge" json:"acknowledge,omitempty"`
@@ -998,7 +1005,8 @@ type SubmitRequest struct {
 	// empty.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The accounts that from and to point at, each once; an empty name is that
-	// of the bank's shared account. Empty for the shared account alone.
+	// of the bank's shared account. At most two for each operation. Empty for the
+	// shared account alone.
 	Accounts []string `protobuf:"bytes,2,rep,name=accounts,proto3" json:"accounts,omitempty"`
 	// For each operation the account that pays, as its place in accounts counted
 	// from 1; 0 is outside the bank: a deposit. Empty when all are 0.
@@ -1010,7 +1018,7 @@ type SubmitRequest struct {
 	Amounts []int64 `protobuf:"varint,5,rep,packed,name=amounts,proto3" json:"amounts,omitempty"`
 	// Whether all are to be carried out, or none. Otherwise each by itself.
 	AllOrNone bool `protobuf:"varint,6,opt,name=all_or_none,json=allOrNone,proto3" json:"all_or_none,omitempty"`
-	// The branch where the request id was first used, as in DepositRequest.
+	// The branch that the request id belongs to, as in DepositRequest.
 	HomeBranch uint32 `protobuf:"varint,7,opt,name=home_branch,json=homeBranch,proto3" json:"home_branch,omitempty"`
 	// When the list counts as done.
 	Acknowledge Acknowledge `protobuf:"varint,8,opt,name=acknowledge,proto3,enum=bank.v1.Acknowledge" json:"acknowledge,omitempty"`
@@ -1145,10 +1153,14 @@ type SubmitResponse struct {
 	Replay bool `protobuf:"varint,7,opt,name=replay,proto3" json:"replay,omitempty"`
 	// Why the list as a whole failed, as in the other calls: the code, such as
 	// "invalid_argument"; empty when it did not. With deadline_exceeded and a
-	// receipt it is recorded, and unreachable_branches have not confirmed it.
+	// receipt it is recorded: then all fields above say what became of it, as if
+	// there were no error, and unreachable_branches are those that have not
+	// confirmed it.
 	ErrorCode string `protobuf:"bytes,8,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
 	// And the words.
-	Error         string `protobuf:"bytes,9,opt,name=error,proto3" json:"error,omitempty"`
+	Error string `protobuf:"bytes,9,opt,name=error,proto3" json:"error,omitempty"`
+	// And the typed details, as in the other calls.
+	ErrorDetails  []*anypb.Any `protobuf:"bytes,10,rep,name=error_details,json=errorDetails,proto3" json:"error_details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1244,6 +1256,13 @@ func (x *SubmitResponse) GetError() string {
 		return x.Error
 	}
 	return ""
+}
+
+func (x *SubmitResponse) GetErrorDetails() []*anypb.Any {
+	if x != nil {
+		return x.ErrorDetails
+	}
+	return nil
 }
 
 // QueryRequest asks for a balance.
@@ -2044,10 +2063,17 @@ type EscrowUnavailable struct {
 	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
 	// The amount asked for.
 	Amount int64 `protobuf:"varint,2,opt,name=amount,proto3" json:"amount,omitempty"`
-	// What this branch can pay right now.
+	// What the branch that answers can pay right now.
 	Available int64 `protobuf:"varint,3,opt,name=available,proto3" json:"available,omitempty"`
-	// What each unreachable branch holds, as far as this branch knows.
-	Held          []*BranchEscrow `protobuf:"bytes,4,rep,name=held,proto3" json:"held,omitempty"`
+	// What unreachable branches hold, as far as the branch that answers knows: at
+	// most five of them, those that hold most, the largest first.
+	Held []*BranchEscrow `protobuf:"bytes,4,rep,name=held,proto3" json:"held,omitempty"`
+	// The branch that answers: the home of the request id, if it was forwarded.
+	Branch uint32 `protobuf:"varint,5,opt,name=branch,proto3" json:"branch,omitempty"`
+	// What all unreachable branches hold together, those in held included.
+	HeldTotal int64 `protobuf:"varint,6,opt,name=held_total,json=heldTotal,proto3" json:"held_total,omitempty"`
+	// How many unreachable branches hold something.
+	HeldBranches  uint32 `protobuf:"varint,7,opt,name=held_branches,json=heldBranches,proto3" json:"held_branches,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2110,16 +2136,46 @@ func (x *EscrowUnavailable) GetHeld() []*BranchEscrow {
 	return nil
 }
 
+func (x *EscrowUnavailable) GetBranch() uint32 {
+	if x != nil {
+		return x.Branch
+	}
+	return 0
+}
+
+func (x *EscrowUnavailable) GetHeldTotal() int64 {
+	if x != nil {
+		return x.HeldTotal
+	}
+	return 0
+}
+
+func (x *EscrowUnavailable) GetHeldBranches() uint32 {
+	if x != nil {
+		return x.HeldBranches
+	}
+	return 0
+}
+
 // NotReplicated is the detail of deadline_exceeded: the write is recorded and
-// will spread, but has not reached as many branches as asked for.
+// will spread, but has not reached as many branches as asked for. All but
+// missing_branches is what the answer would have said.
 type NotReplicated struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where it was recorded.
 	Receipt *Receipt `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
-	// The branches that have not confirmed it.
+	// The branches that have not confirmed it, or, when its home could not be
+	// asked, are not known to have.
 	MissingBranches []uint32 `protobuf:"varint,2,rep,packed,name=missing_branches,json=missingBranches,proto3" json:"missing_branches,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The balance right after it, in the view of the branch that recorded it. 0
+	// for a list.
+	Balance int64 `protobuf:"varint,3,opt,name=balance,proto3" json:"balance,omitempty"`
+	// What the customer has seen by now; send it with the next call.
+	Session string `protobuf:"bytes,4,opt,name=session,proto3" json:"session,omitempty"`
+	// Whether it was recorded by an earlier request with the same id.
+	Replay        bool `protobuf:"varint,5,opt,name=replay,proto3" json:"replay,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NotReplicated) Reset() {
@@ -2166,6 +2222,83 @@ func (x *NotReplicated) GetMissingBranches() []uint32 {
 	return nil
 }
 
+func (x *NotReplicated) GetBalance() int64 {
+	if x != nil {
+		return x.Balance
+	}
+	return 0
+}
+
+func (x *NotReplicated) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *NotReplicated) GetReplay() bool {
+	if x != nil {
+		return x.Replay
+	}
+	return false
+}
+
+// RequestIdUsed is the detail of already_exists: the request id stands for
+// another request.
+type RequestIdUsed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The request id.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Where the other request was recorded; absent while it is carried out.
+	Receipt       *Receipt `protobuf:"bytes,2,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestIdUsed) Reset() {
+	*x = RequestIdUsed{}
+	mi := &file_bank_v1_branch_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestIdUsed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestIdUsed) ProtoMessage() {}
+
+func (x *RequestIdUsed) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestIdUsed.ProtoReflect.Descriptor instead.
+func (*RequestIdUsed) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *RequestIdUsed) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RequestIdUsed) GetReceipt() *Receipt {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
 // WatchRequest asks to watch the bank with one of its accounts.
 type WatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2179,7 +2312,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[22]
+	mi := &file_bank_v1_branch_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2191,7 +2324,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[22]
+	mi := &file_bank_v1_branch_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2204,7 +2337,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{22}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WatchRequest) GetAccount() string {
@@ -2252,7 +2385,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[23]
+	mi := &file_bank_v1_branch_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2264,7 +2397,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[23]
+	mi := &file_bank_v1_branch_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2277,7 +2410,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{23}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WatchResponse) GetComplete() bool {
@@ -2349,7 +2482,7 @@ type Headline struct {
 
 func (x *Headline) Reset() {
 	*x = Headline{}
-	mi := &file_bank_v1_branch_proto_msgTypes[24]
+	mi := &file_bank_v1_branch_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2361,7 +2494,7 @@ func (x *Headline) String() string {
 func (*Headline) ProtoMessage() {}
 
 func (x *Headline) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[24]
+	mi := &file_bank_v1_branch_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2374,7 +2507,7 @@ func (x *Headline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Headline.ProtoReflect.Descriptor instead.
 func (*Headline) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{24}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Headline) GetText() string {
@@ -2435,7 +2568,7 @@ type BranchReport struct {
 
 func (x *BranchReport) Reset() {
 	*x = BranchReport{}
-	mi := &file_bank_v1_branch_proto_msgTypes[25]
+	mi := &file_bank_v1_branch_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2447,7 +2580,7 @@ func (x *BranchReport) String() string {
 func (*BranchReport) ProtoMessage() {}
 
 func (x *BranchReport) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[25]
+	mi := &file_bank_v1_branch_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2460,7 +2593,7 @@ func (x *BranchReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BranchReport.ProtoReflect.Descriptor instead.
 func (*BranchReport) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{25}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *BranchReport) GetBranch() uint32 {
@@ -2600,7 +2733,7 @@ type WatchedEntry struct {
 
 func (x *WatchedEntry) Reset() {
 	*x = WatchedEntry{}
-	mi := &file_bank_v1_branch_proto_msgTypes[26]
+	mi := &file_bank_v1_branch_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2612,7 +2745,7 @@ func (x *WatchedEntry) String() string {
 func (*WatchedEntry) ProtoMessage() {}
 
 func (x *WatchedEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[26]
+	mi := &file_bank_v1_branch_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2625,7 +2758,7 @@ func (x *WatchedEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchedEntry.ProtoReflect.Descriptor instead.
 func (*WatchedEntry) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{26}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WatchedEntry) GetBranch() uint32 {
@@ -2699,7 +2832,7 @@ type Sample struct {
 
 func (x *Sample) Reset() {
 	*x = Sample{}
-	mi := &file_bank_v1_branch_proto_msgTypes[27]
+	mi := &file_bank_v1_branch_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2711,7 +2844,7 @@ func (x *Sample) String() string {
 func (*Sample) ProtoMessage() {}
 
 func (x *Sample) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[27]
+	mi := &file_bank_v1_branch_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2724,7 +2857,7 @@ func (x *Sample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sample.ProtoReflect.Descriptor instead.
 func (*Sample) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{27}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Sample) GetUnixMs() int64 {
@@ -2782,7 +2915,7 @@ type SpreadBucket struct {
 
 func (x *SpreadBucket) Reset() {
 	*x = SpreadBucket{}
-	mi := &file_bank_v1_branch_proto_msgTypes[28]
+	mi := &file_bank_v1_branch_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2794,7 +2927,7 @@ func (x *SpreadBucket) String() string {
 func (*SpreadBucket) ProtoMessage() {}
 
 func (x *SpreadBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[28]
+	mi := &file_bank_v1_branch_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2807,7 +2940,7 @@ func (x *SpreadBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpreadBucket.ProtoReflect.Descriptor instead.
 func (*SpreadBucket) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{28}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SpreadBucket) GetMostUs() int64 {
@@ -2828,7 +2961,7 @@ var File_bank_v1_branch_proto protoreflect.FileDescriptor
 
 const file_bank_v1_branch_proto_rawDesc = "" +
 	"\n" +
-	"\x14bank/v1/branch.proto\x12\abank.v1\x1a\x15bank/v1/journal.proto\"=\n" +
+	"\x14bank/v1/branch.proto\x12\abank.v1\x1a\x15bank/v1/journal.proto\x1a\x19google/protobuf/any.proto\"=\n" +
 	"\aReceipt\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\"\xf5\x01\n" +
@@ -2899,7 +3032,7 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\asession\x18\t \x01(\tR\asession\x12\x1f\n" +
 	"\vcustomer_id\x18\n" +
 	" \x01(\x03R\n" +
-	"customerId\"\xbb\x02\n" +
+	"customerId\"\xf6\x02\n" +
 	"\x0eSubmitResponse\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12*\n" +
@@ -2911,7 +3044,9 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x06replay\x18\a \x01(\bR\x06replay\x12\x1d\n" +
 	"\n" +
 	"error_code\x18\b \x01(\tR\terrorCode\x12\x14\n" +
-	"\x05error\x18\t \x01(\tR\x05error\"\x9b\x01\n" +
+	"\x05error\x18\t \x01(\tR\x05error\x129\n" +
+	"\rerror_details\x18\n" +
+	" \x03(\v2\x14.google.protobuf.AnyR\ferrorDetails\"\x9b\x01\n" +
 	"\fQueryRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x126\n" +
 	"\vconsistency\x18\x02 \x01(\x0e2\x14.bank.v1.ConsistencyR\vconsistency\x12\x18\n" +
@@ -2968,15 +3103,26 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x11InsufficientFunds\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x18\n" +
 	"\abalance\x18\x02 \x01(\x03R\abalance\x12\x16\n" +
-	"\x06amount\x18\x03 \x01(\x03R\x06amount\"\x8e\x01\n" +
+	"\x06amount\x18\x03 \x01(\x03R\x06amount\"\xea\x01\n" +
 	"\x11EscrowUnavailable\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x16\n" +
 	"\x06amount\x18\x02 \x01(\x03R\x06amount\x12\x1c\n" +
 	"\tavailable\x18\x03 \x01(\x03R\tavailable\x12)\n" +
-	"\x04held\x18\x04 \x03(\v2\x15.bank.v1.BranchEscrowR\x04held\"f\n" +
+	"\x04held\x18\x04 \x03(\v2\x15.bank.v1.BranchEscrowR\x04held\x12\x16\n" +
+	"\x06branch\x18\x05 \x01(\rR\x06branch\x12\x1d\n" +
+	"\n" +
+	"held_total\x18\x06 \x01(\x03R\theldTotal\x12#\n" +
+	"\rheld_branches\x18\a \x01(\rR\fheldBranches\"\xb2\x01\n" +
 	"\rNotReplicated\x12*\n" +
 	"\areceipt\x18\x01 \x01(\v2\x10.bank.v1.ReceiptR\areceipt\x12)\n" +
-	"\x10missing_branches\x18\x02 \x03(\rR\x0fmissingBranches\"S\n" +
+	"\x10missing_branches\x18\x02 \x03(\rR\x0fmissingBranches\x12\x18\n" +
+	"\abalance\x18\x03 \x01(\x03R\abalance\x12\x18\n" +
+	"\asession\x18\x04 \x01(\tR\asession\x12\x16\n" +
+	"\x06replay\x18\x05 \x01(\bR\x06replay\"Z\n" +
+	"\rRequestIdUsed\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12*\n" +
+	"\areceipt\x18\x02 \x01(\v2\x10.bank.v1.ReceiptR\areceipt\"S\n" +
 	"\fWatchRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12)\n" +
 	"\x05scope\x18\x02 \x01(\x0e2\x13.bank.v1.WatchScopeR\x05scope\"\xc0\x02\n" +
@@ -3084,7 +3230,7 @@ func file_bank_v1_branch_proto_rawDescGZIP() []byte {
 }
 
 var file_bank_v1_branch_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_bank_v1_branch_proto_goTypes = []any{
 	(Acknowledge)(0),            // 0: bank.v1.Acknowledge
 	(Consistency)(0),            // 1: bank.v1.Consistency
@@ -3114,15 +3260,17 @@ var file_bank_v1_branch_proto_goTypes = []any{
 	(*InsufficientFunds)(nil),   // 25: bank.v1.InsufficientFunds
 	(*EscrowUnavailable)(nil),   // 26: bank.v1.EscrowUnavailable
 	(*NotReplicated)(nil),       // 27: bank.v1.NotReplicated
-	(*WatchRequest)(nil),        // 28: bank.v1.WatchRequest
-	(*WatchResponse)(nil),       // 29: bank.v1.WatchResponse
-	(*Headline)(nil),            // 30: bank.v1.Headline
-	(*BranchReport)(nil),        // 31: bank.v1.BranchReport
-	(*WatchedEntry)(nil),        // 32: bank.v1.WatchedEntry
-	(*Sample)(nil),              // 33: bank.v1.Sample
-	(*SpreadBucket)(nil),        // 34: bank.v1.SpreadBucket
-	(*Position)(nil),            // 35: bank.v1.Position
-	(*Entry)(nil),               // 36: bank.v1.Entry
+	(*RequestIdUsed)(nil),       // 28: bank.v1.RequestIdUsed
+	(*WatchRequest)(nil),        // 29: bank.v1.WatchRequest
+	(*WatchResponse)(nil),       // 30: bank.v1.WatchResponse
+	(*Headline)(nil),            // 31: bank.v1.Headline
+	(*BranchReport)(nil),        // 32: bank.v1.BranchReport
+	(*WatchedEntry)(nil),        // 33: bank.v1.WatchedEntry
+	(*Sample)(nil),              // 34: bank.v1.Sample
+	(*SpreadBucket)(nil),        // 35: bank.v1.SpreadBucket
+	(*anypb.Any)(nil),           // 36: google.protobuf.Any
+	(*Position)(nil),            // 37: bank.v1.Position
+	(*Entry)(nil),               // 38: bank.v1.Entry
 }
 var file_bank_v1_branch_proto_depIdxs = []int32{
 	0,  // 0: bank.v1.DepositRequest.acknowledge:type_name -> bank.v1.Acknowledge
@@ -3133,50 +3281,52 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	6,  // 5: bank.v1.TransferResponse.receipt:type_name -> bank.v1.Receipt
 	0,  // 6: bank.v1.SubmitRequest.acknowledge:type_name -> bank.v1.Acknowledge
 	6,  // 7: bank.v1.SubmitResponse.receipt:type_name -> bank.v1.Receipt
-	1,  // 8: bank.v1.QueryRequest.consistency:type_name -> bank.v1.Consistency
-	2,  // 9: bank.v1.GetStatusResponse.state:type_name -> bank.v1.BranchState
-	35, // 10: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
-	19, // 11: bank.v1.GetStatusResponse.peers:type_name -> bank.v1.PeerStatus
-	20, // 12: bank.v1.GetStatusResponse.accounts:type_name -> bank.v1.AccountStatus
-	21, // 13: bank.v1.AccountStatus.escrow:type_name -> bank.v1.BranchEscrow
-	3,  // 14: bank.v1.ListEntriesRequest.order:type_name -> bank.v1.Order
-	24, // 15: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
-	6,  // 16: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
-	36, // 17: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
-	21, // 18: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
-	6,  // 19: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
-	4,  // 20: bank.v1.WatchRequest.scope:type_name -> bank.v1.WatchScope
-	30, // 21: bank.v1.WatchResponse.headline:type_name -> bank.v1.Headline
-	31, // 22: bank.v1.WatchResponse.reports:type_name -> bank.v1.BranchReport
-	32, // 23: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
-	33, // 24: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
-	5,  // 25: bank.v1.BranchReport.health:type_name -> bank.v1.BranchHealth
-	35, // 26: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
-	2,  // 27: bank.v1.BranchReport.state:type_name -> bank.v1.BranchState
-	6,  // 28: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
-	36, // 29: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
-	34, // 30: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
-	7,  // 31: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
-	9,  // 32: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
-	11, // 33: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
-	13, // 34: bank.v1.BranchService.Submit:input_type -> bank.v1.SubmitRequest
-	15, // 35: bank.v1.BranchService.Query:input_type -> bank.v1.QueryRequest
-	17, // 36: bank.v1.BranchService.GetStatus:input_type -> bank.v1.GetStatusRequest
-	22, // 37: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
-	28, // 38: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
-	8,  // 39: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
-	10, // 40: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
-	12, // 41: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
-	14, // 42: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
-	16, // 43: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
-	18, // 44: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
-	23, // 45: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
-	29, // 46: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
-	39, // [39:47] is the sub-list for method output_type
-	31, // [31:39] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	36, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
+	1,  // 9: bank.v1.QueryRequest.consistency:type_name -> bank.v1.Consistency
+	2,  // 10: bank.v1.GetStatusResponse.state:type_name -> bank.v1.BranchState
+	37, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
+	19, // 12: bank.v1.GetStatusResponse.peers:type_name -> bank.v1.PeerStatus
+	20, // 13: bank.v1.GetStatusResponse.accounts:type_name -> bank.v1.AccountStatus
+	21, // 14: bank.v1.AccountStatus.escrow:type_name -> bank.v1.BranchEscrow
+	3,  // 15: bank.v1.ListEntriesRequest.order:type_name -> bank.v1.Order
+	24, // 16: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
+	6,  // 17: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
+	38, // 18: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
+	21, // 19: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
+	6,  // 20: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
+	6,  // 21: bank.v1.RequestIdUsed.receipt:type_name -> bank.v1.Receipt
+	4,  // 22: bank.v1.WatchRequest.scope:type_name -> bank.v1.WatchScope
+	31, // 23: bank.v1.WatchResponse.headline:type_name -> bank.v1.Headline
+	32, // 24: bank.v1.WatchResponse.reports:type_name -> bank.v1.BranchReport
+	33, // 25: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
+	34, // 26: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
+	5,  // 27: bank.v1.BranchReport.health:type_name -> bank.v1.BranchHealth
+	37, // 28: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
+	2,  // 29: bank.v1.BranchReport.state:type_name -> bank.v1.BranchState
+	6,  // 30: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
+	38, // 31: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
+	35, // 32: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
+	7,  // 33: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
+	9,  // 34: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
+	11, // 35: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
+	13, // 36: bank.v1.BranchService.Submit:input_type -> bank.v1.SubmitRequest
+	15, // 37: bank.v1.BranchService.Query:input_type -> bank.v1.QueryRequest
+	17, // 38: bank.v1.BranchService.GetStatus:input_type -> bank.v1.GetStatusRequest
+	22, // 39: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
+	29, // 40: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
+	8,  // 41: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
+	10, // 42: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
+	12, // 43: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
+	14, // 44: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
+	16, // 45: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
+	18, // 46: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
+	23, // 47: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
+	30, // 48: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
+	41, // [41:49] is the sub-list for method output_type
+	33, // [33:41] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_branch_proto_init() }
@@ -3191,7 +3341,7 @@ func file_bank_v1_branch_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_branch_proto_rawDesc), len(file_bank_v1_branch_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

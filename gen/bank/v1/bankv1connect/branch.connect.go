@@ -58,10 +58,12 @@ const (
 type BranchServiceClient interface {
 	// Deposit adds an amount to an account.
 	//
-	// Errors: invalid_argument, already_exists (the request id was used with
-	// other content), unavailable (nothing was recorded), deadline_exceeded
-	// (recorded, but not on as many branches as asked for; the receipt is in
-	// the details), resource_exhausted (back off).
+	// Errors: invalid_argument (the field is in the details), already_exists (the
+	// request id was used with other content; the receipt of that is in the
+	// details), unavailable (nothing was recorded, unless the text says that it
+	// is not known), deadline_exceeded (recorded, but not on as many branches as
+	// asked for: NotReplicated is in the details; without it the text says
+	// whether anything was recorded), resource_exhausted (back off).
 	Deposit(context.Context, *v1.DepositRequest) (*v1.DepositResponse, error)
 	// Withdraw takes an amount from an account, at any branch, as long as the
 	// balance over all branches covers it.
@@ -256,10 +258,12 @@ func (c *branchServiceClient) Watch(ctx context.Context, req *v1.WatchRequest) (
 type BranchServiceHandler interface {
 	// Deposit adds an amount to an account.
 	//
-	// Errors: invalid_argument, already_exists (the request id was used with
-	// other content), unavailable (nothing was recorded), deadline_exceeded
-	// (recorded, but not on as many branches as asked for; the receipt is in
-	// the details), resource_exhausted (back off).
+	// Errors: invalid_argument (the field is in the details), already_exists (the
+	// request id was used with other content; the receipt of that is in the
+	// details), unavailable (nothing was recorded, unless the text says that it
+	// is not known), deadline_exceeded (recorded, but not on as many branches as
+	// asked for: NotReplicated is in the details; without it the text says
+	// whether anything was recorded), resource_exhausted (back off).
 	Deposit(context.Context, *v1.DepositRequest) (*v1.DepositResponse, error)
 	// Withdraw takes an amount from an account, at any branch, as long as the
 	// balance over all branches covers it.

@@ -8,13 +8,15 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Entry, Position } from "./journal_pb";
 import { file_bank_v1_journal } from "./journal_pb";
+import type { Any } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file bank/v1/branch.proto.
  */
 export const file_bank_v1_branch: GenFile = /*@__PURE__*/
-  fileDesc("ChRiYW5rL3YxL2JyYW5jaC5wcm90bxIHYmFuay52MSIrCgdSZWNlaXB0Eg4KBmJyYW5jaBgBIAEoDRIQCghzZXF1ZW5jZRgCIAEoBCKrAQoORGVwb3NpdFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIOCgZhbW91bnQYAiABKAMSEgoKcmVxdWVzdF9pZBgDIAEoCRITCgtob21lX2JyYW5jaBgEIAEoDRIpCgthY2tub3dsZWRnZRgFIAEoDjIULmJhbmsudjEuQWNrbm93bGVkZ2USDwoHc2Vzc2lvbhgGIAEoCRITCgtjdXN0b21lcl9pZBgHIAEoAyKEAQoPRGVwb3NpdFJlc3BvbnNlEg8KB2JhbGFuY2UYASABKAMSIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIPCgdzZXNzaW9uGAMgASgJEhwKFHVucmVhY2hhYmxlX2JyYW5jaGVzGAQgAygNEg4KBnJlcGxheRgFIAEoCCKsAQoPV2l0aGRyYXdSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSDgoGYW1vdW50GAIgASgDEhIKCnJlcXVlc3RfaWQYAyABKAkSEwoLaG9tZV9icmFuY2gYBCABKA0SKQoLYWNrbm93bGVkZ2UYBSABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YBiABKAkSEwoLY3VzdG9tZXJfaWQYByABKAMihQEKEFdpdGhkcmF3UmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIIsUBCg9UcmFuc2ZlclJlcXVlc3QSFAoMZnJvbV9hY2NvdW50GAEgASgJEhIKCnRvX2FjY291bnQYAiABKAkSDgoGYW1vdW50GAMgASgDEhIKCnJlcXVlc3RfaWQYBCABKAkSEwoLaG9tZV9icmFuY2gYBSABKA0SKQoLYWNrbm93bGVkZ2UYBiABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YByABKAkSEwoLY3VzdG9tZXJfaWQYCCABKAMihQEKEFRyYW5zZmVyUmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIItsBCg1TdWJtaXRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEAoIYWNjb3VudHMYAiADKAkSDAoEZnJvbRgDIAMoDRIKCgJ0bxgEIAMoDRIPCgdhbW91bnRzGAUgAygDEhMKC2FsbF9vcl9ub25lGAYgASgIEhMKC2hvbWVfYnJhbmNoGAcgASgNEikKC2Fja25vd2xlZGdlGAggASgOMhQuYmFuay52MS5BY2tub3dsZWRnZRIPCgdzZXNzaW9uGAkgASgJEhMKC2N1c3RvbWVyX2lkGAogASgDItQBCg5TdWJtaXRSZXNwb25zZRISCgpyZXF1ZXN0X2lkGAEgASgJEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQSFAoMaW5zdWZmaWNpZW50GAMgAygNEhMKC3VuYXZhaWxhYmxlGAQgAygNEg8KB3Nlc3Npb24YBSABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBiADKA0SDgoGcmVwbGF5GAcgASgIEhIKCmVycm9yX2NvZGUYCCABKAkSDQoFZXJyb3IYCSABKAkicAoMUXVlcnlSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSKQoLY29uc2lzdGVuY3kYAiABKA4yFC5iYW5rLnYxLkNvbnNpc3RlbmN5Eg8KB3Nlc3Npb24YAyABKAkSEwoLY3VzdG9tZXJfaWQYBCABKAMiRAoNUXVlcnlSZXNwb25zZRIPCgdiYWxhbmNlGAEgASgDEhEKCWF2YWlsYWJsZRgCIAEoAxIPCgdzZXNzaW9uGAMgASgJIhIKEEdldFN0YXR1c1JlcXVlc3QirwIKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEhEKCXVwdGltZV9tcxgDIAEoAxINCgVlcG9jaBgEIAEoBBIjCgVzdGF0ZRgFIAEoDjIULmJhbmsudjEuQnJhbmNoU3RhdGUSFAoMc3RhdGVfcmVhc29uGAYgASgJEiIKB2FwcGxpZWQYByADKAsyES5iYW5rLnYxLlBvc2l0aW9uEiIKBXBlZXJzGAggAygLMhMuYmFuay52MS5QZWVyU3RhdHVzEigKCGFjY291bnRzGAkgAygLMhYuYmFuay52MS5BY2NvdW50U3RhdHVzEhoKEmFjY291bnRzX3RydW5jYXRlZBgKIAEoCBIOCgZhbGFybXMYCyADKAkiZQoKUGVlclN0YXR1cxIOCgZicmFuY2gYASABKA0SDwoHYWRkcmVzcxgCIAEoCRIRCglyZWFjaGFibGUYAyABKAgSFgoOYWNrZWRfc2VxdWVuY2UYBCABKAQSCwoDbGFnGAUgASgEImsKDUFjY291bnRTdGF0dXMSDwoHYWNjb3VudBgBIAEoCRIPCgdiYWxhbmNlGAIgASgDEhEKCWF2YWlsYWJsZRgDIAEoAxIlCgZlc2Nyb3cYBCADKAsyFS5iYW5rLnYxLkJyYW5jaEVzY3JvdyIuCgxCcmFuY2hFc2Nyb3cSDgoGYnJhbmNoGAEgASgNEg4KBmFtb3VudBgCIAEoAyJ7ChJMaXN0RW50cmllc1JlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIOCgZicmFuY2gYAiABKA0SHQoFb3JkZXIYAyABKA4yDi5iYW5rLnYxLk9yZGVyEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJIlUKE0xpc3RFbnRyaWVzUmVzcG9uc2USJQoHZW50cmllcxgBIAMoCzIULmJhbmsudjEuTGlzdGVkRW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImAKC0xpc3RlZEVudHJ5EiEKB3JlY2VpcHQYASABKAsyEC5iYW5rLnYxLlJlY2VpcHQSHQoFZW50cnkYAiABKAsyDi5iYW5rLnYxLkVudHJ5Eg8KB2JhbGFuY2UYAyABKAMiRQoRSW5zdWZmaWNpZW50RnVuZHMSDwoHYWNjb3VudBgBIAEoCRIPCgdiYWxhbmNlGAIgASgDEg4KBmFtb3VudBgDIAEoAyJsChFFc2Nyb3dVbmF2YWlsYWJsZRIPCgdhY2NvdW50GAEgASgJEg4KBmFtb3VudBgCIAEoAxIRCglhdmFpbGFibGUYAyABKAMSIwoEaGVsZBgEIAMoCzIVLmJhbmsudjEuQnJhbmNoRXNjcm93IkwKDU5vdFJlcGxpY2F0ZWQSIQoHcmVjZWlwdBgBIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIYChBtaXNzaW5nX2JyYW5jaGVzGAIgAygNIkMKDFdhdGNoUmVxdWVzdBIPCgdhY2NvdW50GAEgASgJEiIKBXNjb3BlGAIgASgOMhMuYmFuay52MS5XYXRjaFNjb3BlIvEBCg1XYXRjaFJlc3BvbnNlEhAKCGNvbXBsZXRlGAEgASgIEg4KBmJyYW5jaBgCIAEoDRIOCgZmYXVsdHMYAyABKAgSIwoIaGVhZGxpbmUYBCABKAsyES5iYW5rLnYxLkhlYWRsaW5lEiYKB3JlcG9ydHMYBSADKAsyFS5iYW5rLnYxLkJyYW5jaFJlcG9ydBImCgdlbnRyaWVzGAYgAygLMhUuYmFuay52MS5XYXRjaGVkRW50cnkSFwoPc2tpcHBlZF9lbnRyaWVzGAcgASgEEiAKB3NhbXBsZXMYCCADKAsyDy5iYW5rLnYxLlNhbXBsZSInCghIZWFkbGluZRIMCgR0ZXh0GAEgASgJEg0KBWFncmVlGAIgASgIIvUCCgxCcmFuY2hSZXBvcnQSDgoGYnJhbmNoGAEgASgNEg8KB2FkZHJlc3MYAiABKAkSJQoGaGVhbHRoGAMgASgOMhUuYmFuay52MS5CcmFuY2hIZWFsdGgSFQoNaGVhbHRoX2Zvcl9tcxgEIAEoAxIOCgZyZWFzb24YBSABKAkSDgoGYmVoaW5kGAYgASgEEg8KB2JhbGFuY2UYByABKAMSEQoJYXZhaWxhYmxlGAggASgDEiIKB2FwcGxpZWQYCSADKAsyES5iYW5rLnYxLlBvc2l0aW9uEhkKEXVucmVhY2hhYmxlX3BlZXJzGAogAygNEiMKBXN0YXRlGAsgASgOMhQuYmFuay52MS5CcmFuY2hTdGF0ZRINCgVlcG9jaBgMIAEoBBIRCgl1cHRpbWVfbXMYDSABKAMSDgoGYWxhcm1zGA4gAygJEhUKDXNwcmVhZF9wNTBfdXMYDyABKAMSFQoNc3ByZWFkX3A5OV91cxgQIAEoAyKrAQoMV2F0Y2hlZEVudHJ5Eg4KBmJyYW5jaBgBIAEoDRIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eh0KBWVudHJ5GAMgASgLMg4uYmFuay52MS5FbnRyeRIPCgdiYWxhbmNlGAQgASgDEhEKCXNwcmVhZF91cxgFIAEoAxIUCgxyZWZ1c2FsX2NvZGUYBiABKAkSDwoHcmVmdXNhbBgHIAEoCSKQAQoGU2FtcGxlEg8KB3VuaXhfbXMYASABKAMSDwoHYmFsYW5jZRgCIAEoAxIPCgdlbnRyaWVzGAMgASgEEhUKDXNwcmVhZF9wNTBfdXMYBCABKAMSFQoNc3ByZWFkX3A5OV91cxgFIAEoAxIlCgZzcHJlYWQYBiADKAsyFS5iYW5rLnYxLlNwcmVhZEJ1Y2tldCIuCgxTcHJlYWRCdWNrZXQSDwoHbW9zdF91cxgBIAEoAxINCgVjb3VudBgCIAEoBCqLAQoLQWNrbm93bGVkZ2USGwoXQUNLTk9XTEVER0VfVU5TUEVDSUZJRUQQABIVChFBQ0tOT1dMRURHRV9MT0NBTBABEhkKFUFDS05PV0xFREdFX1JFQUNIQUJMRRACEhgKFEFDS05PV0xFREdFX01BSk9SSVRZEAMSEwoPQUNLTk9XTEVER0VfQUxMEAQqWQoLQ29uc2lzdGVuY3kSGwoXQ09OU0lTVEVOQ1lfVU5TUEVDSUZJRUQQABIVChFDT05TSVNURU5DWV9MT0NBTBABEhYKEkNPTlNJU1RFTkNZX1NUUk9ORxACKnsKC0JyYW5jaFN0YXRlEhwKGEJSQU5DSF9TVEFURV9VTlNQRUNJRklFRBAAEhsKF0JSQU5DSF9TVEFURV9SRUNPVkVSSU5HEAESGAoUQlJBTkNIX1NUQVRFX1NFUlZJTkcQAhIXChNCUkFOQ0hfU1RBVEVfSEFMVEVEEAMqTgoFT3JkZXISFQoRT1JERVJfVU5TUEVDSUZJRUQQABIWChJPUkRFUl9PTERFU1RfRklSU1QQARIWChJPUkRFUl9ORVdFU1RfRklSU1QQAipXCgpXYXRjaFNjb3BlEhsKF1dBVENIX1NDT1BFX1VOU1BFQ0lGSUVEEAASFAoQV0FUQ0hfU0NPUEVfQkFOSxABEhYKEldBVENIX1NDT1BFX0JSQU5DSBACKtMBCgxCcmFuY2hIZWFsdGgSHQoZQlJBTkNIX0hFQUxUSF9VTlNQRUNJRklFRBAAEhgKFEJSQU5DSF9IRUFMVEhfQUdSRUVTEAESGAoUQlJBTkNIX0hFQUxUSF9CRUhJTkQQAhIZChVCUkFOQ0hfSEVBTFRIX0NVVF9PRkYQAxIdChlCUkFOQ0hfSEVBTFRIX1VOUkVBQ0hBQkxFEAQSHAoYQlJBTkNIX0hFQUxUSF9SRUNPVkVSSU5HEAUSGAoUQlJBTkNIX0hFQUxUSF9IQUxURUQQBjKiBAoNQnJhbmNoU2VydmljZRI8CgdEZXBvc2l0EhcuYmFuay52MS5EZXBvc2l0UmVxdWVzdBoYLmJhbmsudjEuRGVwb3NpdFJlc3BvbnNlEj8KCFdpdGhkcmF3EhguYmFuay52MS5XaXRoZHJhd1JlcXVlc3QaGS5iYW5rLnYxLldpdGhkcmF3UmVzcG9uc2USPwoIVHJhbnNmZXISGC5iYW5rLnYxLlRyYW5zZmVyUmVxdWVzdBoZLmJhbmsudjEuVHJhbnNmZXJSZXNwb25zZRI9CgZTdWJtaXQSFi5iYW5rLnYxLlN1Ym1pdFJlcXVlc3QaFy5iYW5rLnYxLlN1Ym1pdFJlc3BvbnNlKAEwARI7CgVRdWVyeRIVLmJhbmsudjEuUXVlcnlSZXF1ZXN0GhYuYmFuay52MS5RdWVyeVJlc3BvbnNlIgOQAgESRwoJR2V0U3RhdHVzEhkuYmFuay52MS5HZXRTdGF0dXNSZXF1ZXN0GhouYmFuay52MS5HZXRTdGF0dXNSZXNwb25zZSIDkAIBEk0KC0xpc3RFbnRyaWVzEhsuYmFuay52MS5MaXN0RW50cmllc1JlcXVlc3QaHC5iYW5rLnYxLkxpc3RFbnRyaWVzUmVzcG9uc2UiA5ACARI9CgVXYXRjaBIVLmJhbmsudjEuV2F0Y2hSZXF1ZXN0GhYuYmFuay52MS5XYXRjaFJlc3BvbnNlIgOQAgEwAWIGcHJvdG8z", [file_bank_v1_journal]);
+  fileDesc("ChRiYW5rL3YxL2JyYW5jaC5wcm90bxIHYmFuay52MSIrCgdSZWNlaXB0Eg4KBmJyYW5jaBgBIAEoDRIQCghzZXF1ZW5jZRgCIAEoBCKrAQoORGVwb3NpdFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIOCgZhbW91bnQYAiABKAMSEgoKcmVxdWVzdF9pZBgDIAEoCRITCgtob21lX2JyYW5jaBgEIAEoDRIpCgthY2tub3dsZWRnZRgFIAEoDjIULmJhbmsudjEuQWNrbm93bGVkZ2USDwoHc2Vzc2lvbhgGIAEoCRITCgtjdXN0b21lcl9pZBgHIAEoAyKEAQoPRGVwb3NpdFJlc3BvbnNlEg8KB2JhbGFuY2UYASABKAMSIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIPCgdzZXNzaW9uGAMgASgJEhwKFHVucmVhY2hhYmxlX2JyYW5jaGVzGAQgAygNEg4KBnJlcGxheRgFIAEoCCKsAQoPV2l0aGRyYXdSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSDgoGYW1vdW50GAIgASgDEhIKCnJlcXVlc3RfaWQYAyABKAkSEwoLaG9tZV9icmFuY2gYBCABKA0SKQoLYWNrbm93bGVkZ2UYBSABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YBiABKAkSEwoLY3VzdG9tZXJfaWQYByABKAMihQEKEFdpdGhkcmF3UmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIIsUBCg9UcmFuc2ZlclJlcXVlc3QSFAoMZnJvbV9hY2NvdW50GAEgASgJEhIKCnRvX2FjY291bnQYAiABKAkSDgoGYW1vdW50GAMgASgDEhIKCnJlcXVlc3RfaWQYBCABKAkSEwoLaG9tZV9icmFuY2gYBSABKA0SKQoLYWNrbm93bGVkZ2UYBiABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YByABKAkSEwoLY3VzdG9tZXJfaWQYCCABKAMihQEKEFRyYW5zZmVyUmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIItsBCg1TdWJtaXRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEAoIYWNjb3VudHMYAiADKAkSDAoEZnJvbRgDIAMoDRIKCgJ0bxgEIAMoDRIPCgdhbW91bnRzGAUgAygDEhMKC2FsbF9vcl9ub25lGAYgASgIEhMKC2hvbWVfYnJhbmNoGAcgASgNEikKC2Fja25vd2xlZGdlGAggASgOMhQuYmFuay52MS5BY2tub3dsZWRnZRIPCgdzZXNzaW9uGAkgASgJEhMKC2N1c3RvbWVyX2lkGAogASgDIoECCg5TdWJtaXRSZXNwb25zZRISCgpyZXF1ZXN0X2lkGAEgASgJEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQSFAoMaW5zdWZmaWNpZW50GAMgAygNEhMKC3VuYXZhaWxhYmxlGAQgAygNEg8KB3Nlc3Npb24YBSABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBiADKA0SDgoGcmVwbGF5GAcgASgIEhIKCmVycm9yX2NvZGUYCCABKAkSDQoFZXJyb3IYCSABKAkSKwoNZXJyb3JfZGV0YWlscxgKIAMoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkicAoMUXVlcnlSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSKQoLY29uc2lzdGVuY3kYAiABKA4yFC5iYW5rLnYxLkNvbnNpc3RlbmN5Eg8KB3Nlc3Npb24YAyABKAkSEwoLY3VzdG9tZXJfaWQYBCABKAMiRAoNUXVlcnlSZXNwb25zZRIPCgdiYWxhbmNlGAEgASgDEhEKCWF2YWlsYWJsZRgCIAEoAxIPCgdzZXNzaW9uGAMgASgJIhIKEEdldFN0YXR1c1JlcXVlc3QirwIKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEhEKCXVwdGltZV9tcxgDIAEoAxINCgVlcG9jaBgEIAEoBBIjCgVzdGF0ZRgFIAEoDjIULmJhbmsudjEuQnJhbmNoU3RhdGUSFAoMc3RhdGVfcmVhc29uGAYgASgJEiIKB2FwcGxpZWQYByADKAsyES5iYW5rLnYxLlBvc2l0aW9uEiIKBXBlZXJzGAggAygLMhMuYmFuay52MS5QZWVyU3RhdHVzEigKCGFjY291bnRzGAkgAygLMhYuYmFuay52MS5BY2NvdW50U3RhdHVzEhoKEmFjY291bnRzX3RydW5jYXRlZBgKIAEoCBIOCgZhbGFybXMYCyADKAkiZQoKUGVlclN0YXR1cxIOCgZicmFuY2gYASABKA0SDwoHYWRkcmVzcxgCIAEoCRIRCglyZWFjaGFibGUYAyABKAgSFgoOYWNrZWRfc2VxdWVuY2UYBCABKAQSCwoDbGFnGAUgASgEImsKDUFjY291bnRTdGF0dXMSDwoHYWNjb3VudBgBIAEoCRIPCgdiYWxhbmNlGAIgASgDEhEKCWF2YWlsYWJsZRgDIAEoAxIlCgZlc2Nyb3cYBCADKAsyFS5iYW5rLnYxLkJyYW5jaEVzY3JvdyIuCgxCcmFuY2hFc2Nyb3cSDgoGYnJhbmNoGAEgASgNEg4KBmFtb3VudBgCIAEoAyJ7ChJMaXN0RW50cmllc1JlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIOCgZicmFuY2gYAiABKA0SHQoFb3JkZXIYAyABKA4yDi5iYW5rLnYxLk9yZGVyEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJIlUKE0xpc3RFbnRyaWVzUmVzcG9uc2USJQoHZW50cmllcxgBIAMoCzIULmJhbmsudjEuTGlzdGVkRW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImAKC0xpc3RlZEVudHJ5EiEKB3JlY2VpcHQYASABKAsyEC5iYW5rLnYxLlJlY2VpcHQSHQoFZW50cnkYAiABKAsyDi5iYW5rLnYxLkVudHJ5Eg8KB2JhbGFuY2UYAyABKAMiRQoRSW5zdWZmaWNpZW50RnVuZHMSDwoHYWNjb3VudBgBIAEoCRIPCgdiYWxhbmNlGAIgASgDEg4KBmFtb3VudBgDIAEoAyKnAQoRRXNjcm93VW5hdmFpbGFibGUSDwoHYWNjb3VudBgBIAEoCRIOCgZhbW91bnQYAiABKAMSEQoJYXZhaWxhYmxlGAMgASgDEiMKBGhlbGQYBCADKAsyFS5iYW5rLnYxLkJyYW5jaEVzY3JvdxIOCgZicmFuY2gYBSABKA0SEgoKaGVsZF90b3RhbBgGIAEoAxIVCg1oZWxkX2JyYW5jaGVzGAcgASgNIn4KDU5vdFJlcGxpY2F0ZWQSIQoHcmVjZWlwdBgBIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIYChBtaXNzaW5nX2JyYW5jaGVzGAIgAygNEg8KB2JhbGFuY2UYAyABKAMSDwoHc2Vzc2lvbhgEIAEoCRIOCgZyZXBsYXkYBSABKAgiRgoNUmVxdWVzdElkVXNlZBISCgpyZXF1ZXN0X2lkGAEgASgJEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQiQwoMV2F0Y2hSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSIgoFc2NvcGUYAiABKA4yEy5iYW5rLnYxLldhdGNoU2NvcGUi8QEKDVdhdGNoUmVzcG9uc2USEAoIY29tcGxldGUYASABKAgSDgoGYnJhbmNoGAIgASgNEg4KBmZhdWx0cxgDIAEoCBIjCghoZWFkbGluZRgEIAEoCzIRLmJhbmsudjEuSGVhZGxpbmUSJgoHcmVwb3J0cxgFIAMoCzIVLmJhbmsudjEuQnJhbmNoUmVwb3J0EiYKB2VudHJpZXMYBiADKAsyFS5iYW5rLnYxLldhdGNoZWRFbnRyeRIXCg9za2lwcGVkX2VudHJpZXMYByABKAQSIAoHc2FtcGxlcxgIIAMoCzIPLmJhbmsudjEuU2FtcGxlIicKCEhlYWRsaW5lEgwKBHRleHQYASABKAkSDQoFYWdyZWUYAiABKAgi9QIKDEJyYW5jaFJlcG9ydBIOCgZicmFuY2gYASABKA0SDwoHYWRkcmVzcxgCIAEoCRIlCgZoZWFsdGgYAyABKA4yFS5iYW5rLnYxLkJyYW5jaEhlYWx0aBIVCg1oZWFsdGhfZm9yX21zGAQgASgDEg4KBnJlYXNvbhgFIAEoCRIOCgZiZWhpbmQYBiABKAQSDwoHYmFsYW5jZRgHIAEoAxIRCglhdmFpbGFibGUYCCABKAMSIgoHYXBwbGllZBgJIAMoCzIRLmJhbmsudjEuUG9zaXRpb24SGQoRdW5yZWFjaGFibGVfcGVlcnMYCiADKA0SIwoFc3RhdGUYCyABKA4yFC5iYW5rLnYxLkJyYW5jaFN0YXRlEg0KBWVwb2NoGAwgASgEEhEKCXVwdGltZV9tcxgNIAEoAxIOCgZhbGFybXMYDiADKAkSFQoNc3ByZWFkX3A1MF91cxgPIAEoAxIVCg1zcHJlYWRfcDk5X3VzGBAgASgDIqsBCgxXYXRjaGVkRW50cnkSDgoGYnJhbmNoGAEgASgNEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQSHQoFZW50cnkYAyABKAsyDi5iYW5rLnYxLkVudHJ5Eg8KB2JhbGFuY2UYBCABKAMSEQoJc3ByZWFkX3VzGAUgASgDEhQKDHJlZnVzYWxfY29kZRgGIAEoCRIPCgdyZWZ1c2FsGAcgASgJIpABCgZTYW1wbGUSDwoHdW5peF9tcxgBIAEoAxIPCgdiYWxhbmNlGAIgASgDEg8KB2VudHJpZXMYAyABKAQSFQoNc3ByZWFkX3A1MF91cxgEIAEoAxIVCg1zcHJlYWRfcDk5X3VzGAUgASgDEiUKBnNwcmVhZBgGIAMoCzIVLmJhbmsudjEuU3ByZWFkQnVja2V0Ii4KDFNwcmVhZEJ1Y2tldBIPCgdtb3N0X3VzGAEgASgDEg0KBWNvdW50GAIgASgEKosBCgtBY2tub3dsZWRnZRIbChdBQ0tOT1dMRURHRV9VTlNQRUNJRklFRBAAEhUKEUFDS05PV0xFREdFX0xPQ0FMEAESGQoVQUNLTk9XTEVER0VfUkVBQ0hBQkxFEAISGAoUQUNLTk9XTEVER0VfTUFKT1JJVFkQAxITCg9BQ0tOT1dMRURHRV9BTEwQBCpZCgtDb25zaXN0ZW5jeRIbChdDT05TSVNURU5DWV9VTlNQRUNJRklFRBAAEhUKEUNPTlNJU1RFTkNZX0xPQ0FMEAESFgoSQ09OU0lTVEVOQ1lfU1RST05HEAIqewoLQnJhbmNoU3RhdGUSHAoYQlJBTkNIX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXQlJBTkNIX1NUQVRFX1JFQ09WRVJJTkcQARIYChRCUkFOQ0hfU1RBVEVfU0VSVklORxACEhcKE0JSQU5DSF9TVEFURV9IQUxURUQQAypOCgVPcmRlchIVChFPUkRFUl9VTlNQRUNJRklFRBAAEhYKEk9SREVSX09MREVTVF9GSVJTVBABEhYKEk9SREVSX05FV0VTVF9GSVJTVBACKlcKCldhdGNoU2NvcGUSGwoXV0FUQ0hfU0NPUEVfVU5TUEVDSUZJRUQQABIUChBXQVRDSF9TQ09QRV9CQU5LEAESFgoSV0FUQ0hfU0NPUEVfQlJBTkNIEAIq0wEKDEJyYW5jaEhlYWx0aBIdChlCUkFOQ0hfSEVBTFRIX1VOU1BFQ0lGSUVEEAASGAoUQlJBTkNIX0hFQUxUSF9BR1JFRVMQARIYChRCUkFOQ0hfSEVBTFRIX0JFSElORBACEhkKFUJSQU5DSF9IRUFMVEhfQ1VUX09GRhADEh0KGUJSQU5DSF9IRUFMVEhfVU5SRUFDSEFCTEUQBBIcChhCUkFOQ0hfSEVBTFRIX1JFQ09WRVJJTkcQBRIYChRCUkFOQ0hfSEVBTFRIX0hBTFRFRBAGMqIECg1CcmFuY2hTZXJ2aWNlEjwKB0RlcG9zaXQSFy5iYW5rLnYxLkRlcG9zaXRSZXF1ZXN0GhguYmFuay52MS5EZXBvc2l0UmVzcG9uc2USPwoIV2l0aGRyYXcSGC5iYW5rLnYxLldpdGhkcmF3UmVxdWVzdBoZLmJhbmsudjEuV2l0aGRyYXdSZXNwb25zZRI/CghUcmFuc2ZlchIYLmJhbmsudjEuVHJhbnNmZXJSZXF1ZXN0GhkuYmFuay52MS5UcmFuc2ZlclJlc3BvbnNlEj0KBlN1Ym1pdBIWLmJhbmsudjEuU3VibWl0UmVxdWVzdBoXLmJhbmsudjEuU3VibWl0UmVzcG9uc2UoATABEjsKBVF1ZXJ5EhUuYmFuay52MS5RdWVyeVJlcXVlc3QaFi5iYW5rLnYxLlF1ZXJ5UmVzcG9uc2UiA5ACARJHCglHZXRTdGF0dXMSGS5iYW5rLnYxLkdldFN0YXR1c1JlcXVlc3QaGi5iYW5rLnYxLkdldFN0YXR1c1Jlc3BvbnNlIgOQAgESTQoLTGlzdEVudHJpZXMSGy5iYW5rLnYxLkxpc3RFbnRyaWVzUmVxdWVzdBocLmJhbmsudjEuTGlzdEVudHJpZXNSZXNwb25zZSIDkAIBEj0KBVdhdGNoEhUuYmFuay52MS5XYXRjaFJlcXVlc3QaFi5iYW5rLnYxLldhdGNoUmVzcG9uc2UiA5ACATABYgZwcm90bzM", [file_bank_v1_journal, file_google_protobuf_any]);
 
 /**
  * Receipt is where a write was recorded.
@@ -65,16 +67,22 @@ export type DepositRequest = Message<"bank.v1.DepositRequest"> & {
   amount: bigint;
 
   /**
-   * The idempotency key: sending the same request again under it is safe.
-   * Without one, a retry is a second deposit.
+   * The idempotency key. An id counts once at the branch that takes it. Sent to
+   * several branches it counts once if each call names the same home_branch;
+   * without that, a branch that has not heard of the first call yet carries
+   * the request out again, and the two journals raise an alarm when they meet
+   * (ListAlarms). Empty for none: then a retry is a second deposit.
    *
    * @generated from field: string request_id = 3;
    */
   requestId: string;
 
   /**
-   * The branch where the request id was first used, when the request is
-   * retried at another one; 0 for this branch.
+   * The branch that the request id belongs to: the only one that carries the
+   * request out. Name the branch that you call first, in that call and in every
+   * retry, wherever it is sent. 0 for the branch that is called, unless this
+   * bank requires a home (--require-home-branch): then a request id without
+   * one is refused (invalid_argument).
    *
    * @generated from field: uint32 home_branch = 4;
    */
@@ -188,7 +196,7 @@ export type WithdrawRequest = Message<"bank.v1.WithdrawRequest"> & {
   requestId: string;
 
   /**
-   * The branch where the request id was first used, as in DepositRequest.
+   * The branch that the request id belongs to, as in DepositRequest.
    *
    * @generated from field: uint32 home_branch = 4;
    */
@@ -308,7 +316,7 @@ export type TransferRequest = Message<"bank.v1.TransferRequest"> & {
   requestId: string;
 
   /**
-   * The branch where the request id was first used, as in DepositRequest.
+   * The branch that the request id belongs to, as in DepositRequest.
    *
    * @generated from field: uint32 home_branch = 5;
    */
@@ -411,7 +419,8 @@ export type SubmitRequest = Message<"bank.v1.SubmitRequest"> & {
 
   /**
    * The accounts that from and to point at, each once; an empty name is that
-   * of the bank's shared account. Empty for the shared account alone.
+   * of the bank's shared account. At most two for each operation. Empty for the
+   * shared account alone.
    *
    * @generated from field: repeated string accounts = 2;
    */
@@ -448,7 +457,7 @@ export type SubmitRequest = Message<"bank.v1.SubmitRequest"> & {
   allOrNone: boolean;
 
   /**
-   * The branch where the request id was first used, as in DepositRequest.
+   * The branch that the request id belongs to, as in DepositRequest.
    *
    * @generated from field: uint32 home_branch = 7;
    */
@@ -545,7 +554,9 @@ export type SubmitResponse = Message<"bank.v1.SubmitResponse"> & {
   /**
    * Why the list as a whole failed, as in the other calls: the code, such as
    * "invalid_argument"; empty when it did not. With deadline_exceeded and a
-   * receipt it is recorded, and unreachable_branches have not confirmed it.
+   * receipt it is recorded: then all fields above say what became of it, as if
+   * there were no error, and unreachable_branches are those that have not
+   * confirmed it.
    *
    * @generated from field: string error_code = 8;
    */
@@ -557,6 +568,13 @@ export type SubmitResponse = Message<"bank.v1.SubmitResponse"> & {
    * @generated from field: string error = 9;
    */
   error: string;
+
+  /**
+   * And the typed details, as in the other calls.
+   *
+   * @generated from field: repeated google.protobuf.Any error_details = 10;
+   */
+  errorDetails: Any[];
 };
 
 /**
@@ -1042,18 +1060,40 @@ export type EscrowUnavailable = Message<"bank.v1.EscrowUnavailable"> & {
   amount: bigint;
 
   /**
-   * What this branch can pay right now.
+   * What the branch that answers can pay right now.
    *
    * @generated from field: int64 available = 3;
    */
   available: bigint;
 
   /**
-   * What each unreachable branch holds, as far as this branch knows.
+   * What unreachable branches hold, as far as the branch that answers knows: at
+   * most five of them, those that hold most, the largest first.
    *
    * @generated from field: repeated bank.v1.BranchEscrow held = 4;
    */
   held: BranchEscrow[];
+
+  /**
+   * The branch that answers: the home of the request id, if it was forwarded.
+   *
+   * @generated from field: uint32 branch = 5;
+   */
+  branch: number;
+
+  /**
+   * What all unreachable branches hold together, those in held included.
+   *
+   * @generated from field: int64 held_total = 6;
+   */
+  heldTotal: bigint;
+
+  /**
+   * How many unreachable branches hold something.
+   *
+   * @generated from field: uint32 held_branches = 7;
+   */
+  heldBranches: number;
 };
 
 /**
@@ -1065,7 +1105,8 @@ export const EscrowUnavailableSchema: GenMessage<EscrowUnavailable> = /*@__PURE_
 
 /**
  * NotReplicated is the detail of deadline_exceeded: the write is recorded and
- * will spread, but has not reached as many branches as asked for.
+ * will spread, but has not reached as many branches as asked for. All but
+ * missing_branches is what the answer would have said.
  *
  * @generated from message bank.v1.NotReplicated
  */
@@ -1078,11 +1119,34 @@ export type NotReplicated = Message<"bank.v1.NotReplicated"> & {
   receipt?: Receipt | undefined;
 
   /**
-   * The branches that have not confirmed it.
+   * The branches that have not confirmed it, or, when its home could not be
+   * asked, are not known to have.
    *
    * @generated from field: repeated uint32 missing_branches = 2;
    */
   missingBranches: number[];
+
+  /**
+   * The balance right after it, in the view of the branch that recorded it. 0
+   * for a list.
+   *
+   * @generated from field: int64 balance = 3;
+   */
+  balance: bigint;
+
+  /**
+   * What the customer has seen by now; send it with the next call.
+   *
+   * @generated from field: string session = 4;
+   */
+  session: string;
+
+  /**
+   * Whether it was recorded by an earlier request with the same id.
+   *
+   * @generated from field: bool replay = 5;
+   */
+  replay: boolean;
 };
 
 /**
@@ -1091,6 +1155,35 @@ export type NotReplicated = Message<"bank.v1.NotReplicated"> & {
  */
 export const NotReplicatedSchema: GenMessage<NotReplicated> = /*@__PURE__*/
   messageDesc(file_bank_v1_branch, 21);
+
+/**
+ * RequestIdUsed is the detail of already_exists: the request id stands for
+ * another request.
+ *
+ * @generated from message bank.v1.RequestIdUsed
+ */
+export type RequestIdUsed = Message<"bank.v1.RequestIdUsed"> & {
+  /**
+   * The request id.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Where the other request was recorded; absent while it is carried out.
+   *
+   * @generated from field: bank.v1.Receipt receipt = 2;
+   */
+  receipt?: Receipt | undefined;
+};
+
+/**
+ * Describes the message bank.v1.RequestIdUsed.
+ * Use `create(RequestIdUsedSchema)` to create a new message.
+ */
+export const RequestIdUsedSchema: GenMessage<RequestIdUsed> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 22);
 
 /**
  * WatchRequest asks to watch the bank with one of its accounts.
@@ -1118,7 +1211,7 @@ export type WatchRequest = Message<"bank.v1.WatchRequest"> & {
  * Use `create(WatchRequestSchema)` to create a new message.
  */
 export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 22);
+  messageDesc(file_bank_v1_branch, 23);
 
 /**
  * WatchResponse is the picture, or what changed of it. At least one comes in
@@ -1194,7 +1287,7 @@ export type WatchResponse = Message<"bank.v1.WatchResponse"> & {
  * Use `create(WatchResponseSchema)` to create a new message.
  */
 export const WatchResponseSchema: GenMessage<WatchResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 23);
+  messageDesc(file_bank_v1_branch, 24);
 
 /**
  * Headline is what is true of the bank, in words.
@@ -1222,7 +1315,7 @@ export type Headline = Message<"bank.v1.Headline"> & {
  * Use `create(HeadlineSchema)` to create a new message.
  */
 export const HeadlineSchema: GenMessage<Headline> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 24);
+  messageDesc(file_bank_v1_branch, 25);
 
 /**
  * BranchReport is what a branch reports of itself.
@@ -1351,7 +1444,7 @@ export type BranchReport = Message<"bank.v1.BranchReport"> & {
  * Use `create(BranchReportSchema)` to create a new message.
  */
 export const BranchReportSchema: GenMessage<BranchReport> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 25);
+  messageDesc(file_bank_v1_branch, 26);
 
 /**
  * WatchedEntry is a write, recorded or refused.
@@ -1416,7 +1509,7 @@ export type WatchedEntry = Message<"bank.v1.WatchedEntry"> & {
  * Use `create(WatchedEntrySchema)` to create a new message.
  */
 export const WatchedEntrySchema: GenMessage<WatchedEntry> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 26);
+  messageDesc(file_bank_v1_branch, 27);
 
 /**
  * Sample is one second of the bank.
@@ -1473,7 +1566,7 @@ export type Sample = Message<"bank.v1.Sample"> & {
  * Use `create(SampleSchema)` to create a new message.
  */
 export const SampleSchema: GenMessage<Sample> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 27);
+  messageDesc(file_bank_v1_branch, 28);
 
 /**
  * SpreadBucket counts entries that took about as long.
@@ -1501,7 +1594,7 @@ export type SpreadBucket = Message<"bank.v1.SpreadBucket"> & {
  * Use `create(SpreadBucketSchema)` to create a new message.
  */
 export const SpreadBucketSchema: GenMessage<SpreadBucket> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 28);
+  messageDesc(file_bank_v1_branch, 29);
 
 /**
  * Acknowledge says when a write counts as done.
@@ -1764,16 +1857,29 @@ export const BranchHealthSchema: GenEnum<BranchHealth> = /*@__PURE__*/
  * BranchService is the bank as one branch shows it. Every branch takes every
  * call. Amounts are integers in the smallest unit of the account's currency.
  *
+ * Errors carry typed details: invalid_argument a google.rpc.BadRequest that
+ * names the field, already_exists a RequestIdUsed, failed_precondition an
+ * InsufficientFunds, unavailable an EscrowUnavailable, and deadline_exceeded a
+ * NotReplicated when the write is recorded. Where a code can mean something
+ * else as well, an error without the detail does; the text says what. A request
+ * that can't be decoded at all is invalid_argument without a detail.
+ *
+ * A request that a branch forwards to the home of its request id is answered
+ * as that one answers; the text of an error then begins with the name of the
+ * branch that says it.
+ *
  * @generated from service bank.v1.BranchService
  */
 export const BranchService: GenService<{
   /**
    * Deposit adds an amount to an account.
    *
-   * Errors: invalid_argument, already_exists (the request id was used with
-   * other content), unavailable (nothing was recorded), deadline_exceeded
-   * (recorded, but not on as many branches as asked for; the receipt is in
-   * the details), resource_exhausted (back off).
+   * Errors: invalid_argument (the field is in the details), already_exists (the
+   * request id was used with other content; the receipt of that is in the
+   * details), unavailable (nothing was recorded, unless the text says that it
+   * is not known), deadline_exceeded (recorded, but not on as many branches as
+   * asked for: NotReplicated is in the details; without it the text says
+   * whether anything was recorded), resource_exhausted (back off).
    *
    * @generated from rpc bank.v1.BranchService.Deposit
    */
