@@ -19,8 +19,9 @@ const (
 	// maxAttempts is how often one event is sent, all under one request id.
 	maxAttempts = 4
 	// retryDelay is about how long to wait before the second attempt; it
-	// doubles each time.
-	retryDelay = 50 * time.Millisecond
+	// doubles each time, up to retryDelayMax.
+	retryDelay    = 50 * time.Millisecond
+	retryDelayMax = time.Second
 	// maxReplyBytes is the largest reply that is read: 1 MiB.
 	maxReplyBytes = 1 << 20
 )
@@ -34,28 +35,47 @@ type reply struct {
 
 // call executes event i and returns the branch's reply, or an error that names
 // the branch. It sends the event again, under the same request id, when an
-// attempt ends without a verdict: so it counts once however often it is sent.
+// attempt ends without a verdict: so it counts once however often it is sent. A
+// branch that can't be connected to is tried for as long as the event may take.
+// One that gave no answer in all that is given up: its later events fail at once.
 func (c *Customer) call(ctx context.Context, i int) (reply, error) {
 	e := c.input.Events[i]
 	s, err := c.run.stub(e.Branch)
 	if err != nil {
 		return reply{}, err
 	}
+	if err := c.run.givenUp(e); err != nil {
+		return reply{}, err
+	}
 	timeout := c.run.options.EventTimeout
+	replaying := ctx
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	wait := c.run.wait(e.Branch, s.address, timeout)
+	defer wait.end()
 
 	unknown := false // whether an attempt may have recorded the write
-	for attempt := 1; ; attempt++ {
+	for attempt, failures := 1, 1; ; failures++ {
 		r, err := c.attempt(ctx, attempt, s, i)
 		if err == nil {
 			return r, nil
 		}
+		wait.failed(err)
 		again := retryable(err)
 		unknown = again && (unknown || maybeRecorded(err))
-		if !again || attempt == maxAttempts || !pause(ctx, attempt) {
-			return reply{}, describe(err, e, s.address, timeout, unknown && e.Interface != Query)
+		if !isDial(err) || c.run.options.FailFast {
+			attempt++
 		}
+		if again && attempt <= maxAttempts && pause(ctx, failures) {
+			continue
+		}
+		if replaying.Err() != nil && unknown && e.Interface != Query {
+			return reply{}, fmt.Errorf("branch %d at %s: %w", e.Branch, s.address, errStopped)
+		}
+		if again && replaying.Err() == nil && (!connect.IsWireError(err) || isTimeout(err)) {
+			c.run.giveUp(e.Branch, describe(err, e, s.address, timeout, false))
+		}
+		return reply{}, describe(err, e, s.address, timeout, unknown && e.Interface != Query)
 	}
 }
 
@@ -197,11 +217,14 @@ func describe(err error, e Event, address string, timeout time.Duration, unknown
 	return fmt.Errorf("branch %d at %s %s: %w%s", e.Branch, address, what, inner, note)
 }
 
-// pause waits before the attempt after this one, longer each time, and at
-// random so that customers that failed together don't come back together. It
+// pause waits before the attempt after some that failed, longer each time, and
+// at random so that customers that failed together don't come back together. It
 // returns false if ctx ends first.
-func pause(ctx context.Context, attempt int) bool {
-	delay := retryDelay << (attempt - 1)
+func pause(ctx context.Context, failures int) bool {
+	delay := retryDelayMax
+	if failures < 5 {
+		delay = retryDelay << (failures - 1)
+	}
 	timer := time.NewTimer(delay/2 + rand.N(delay))
 	defer timer.Stop()
 	select {

@@ -33,7 +33,8 @@ type Outcome int
 
 const (
 	// NotExecuted is an event that was not called, or had no answer yet when
-	// the replay was stopped.
+	// the replay was stopped: Received.Err is set if the bank may have recorded
+	// it all the same.
 	NotExecuted Outcome = iota
 	// Succeeded is a write that was acknowledged, or a query that was answered.
 	Succeeded
@@ -56,9 +57,16 @@ type Received struct {
 	// Unreachable is the branches that had not confirmed a write when it was
 	// acknowledged.
 	Unreachable []uint32
-	// Err is set when the event was refused or failed.
+	// Err is set when the event was refused or failed, or when it is not known
+	// what became of it.
 	Err error
 }
+
+// ErrFailFast says that a replay was stopped because Options.FailFast is set.
+var ErrFailFast = errors.New("an event got no answer")
+
+// errStopped says that a replay was stopped while a write was under way.
+var errStopped = errors.New("it had no answer yet when the replay was stopped; it is not known whether it was recorded")
 
 // ErrUnknownBranch says that an event's branch does not exist.
 var ErrUnknownBranch = errors.New("does not exist")
@@ -101,10 +109,16 @@ func (c *Customer) execute(ctx context.Context, wanted func(Event) bool) error {
 		}
 		reply, err := c.call(ctx, i)
 		if err != nil && ctx.Err() != nil {
+			if errors.Is(err, errStopped) {
+				c.received[i].Err = err
+			}
 			return ctx.Err()
 		}
 		c.receive(i, reply, err)
 		c.run.progress()
+		if c.run.options.FailFast && c.received[i].Outcome == Failed {
+			c.run.stop(ErrFailFast)
+		}
 	}
 	return nil
 }
@@ -138,6 +152,10 @@ type run struct {
 	sessions map[int64]*string // by customer id
 	done     int               // events
 	total    int
+
+	reach reach
+	// stop stops the replay.
+	stop context.CancelCauseFunc
 }
 
 // stub is a client for one branch.
@@ -153,6 +171,7 @@ func newRun(options Options, total int) *run {
 		stubs:    make(map[int64]stub),
 		sessions: make(map[int64]*string),
 		total:    total,
+		stop:     func(error) {},
 	}
 }
 

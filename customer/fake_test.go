@@ -128,8 +128,16 @@ func session(call int) string { return fmt.Sprintf("seen %d", call) }
 // network connects HTTP clients to branches over pipes. A host it doesn't know
 // refuses the connection.
 type network struct {
+	mu        sync.Mutex
 	listeners map[string]*pipeListener
 	client    *http.Client
+}
+
+// set puts a branch at an address, or nobody.
+func (n *network) set(address string, l *pipeListener) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.listeners[address] = l
 }
 
 // serve starts a branch for each id of the input but the dead ones.
@@ -144,7 +152,9 @@ func serve(t *testing.T, bank *fakeBank, in *customer.Input, dead ...uint32) *ne
 	}
 	transport := n.client.Transport.(*http.Transport)
 	transport.DialContext = func(_ context.Context, _, address string) (net.Conn, error) {
+		n.mu.Lock()
 		l := n.listeners[address]
+		n.mu.Unlock()
 		if l == nil {
 			return nil, &net.OpError{Op: "dial", Net: "pipe", Err: errors.New("connection refused")}
 		}

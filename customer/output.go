@@ -3,7 +3,6 @@ package customer
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 )
 
@@ -33,10 +32,6 @@ func ParseOutputForm(name string) (OutputForm, error) {
 // String returns the form's name.
 func (f OutputForm) String() string { return string(f) }
 
-// ErrIncomplete says that a report has events that were not executed, because
-// the replay was stopped.
-var ErrIncomplete = errors.New("the replay was stopped before all events were executed")
-
 // The elements of output.json. The order of the fields is that of the course's
 // files, and a key that has no meaning in a place is not there at all.
 type (
@@ -62,16 +57,11 @@ type (
 )
 
 // Encode returns the output.json of a report, indented as the course's files
-// are. The elements are in the order of the input and never merged. It returns
-// [ErrIncomplete] if an event was not executed.
+// are. The elements are in the order of the input and never merged. Of a replay
+// that was stopped it has what was answered: events that were not executed, and
+// customer elements of which none was, are left out.
 func Encode(report *Report, form OutputForm) ([]byte, error) {
-	for _, c := range report.Customers {
-		for _, r := range c.Received {
-			if r.Outcome == NotExecuted {
-				return nil, ErrIncomplete
-			}
-		}
-	}
+	report = report.answered()
 	var elements any
 	switch form {
 	case Basic:
@@ -91,6 +81,25 @@ func Encode(report *Report, form OutputForm) ([]byte, error) {
 		return nil, fmt.Errorf("encode output: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// answered returns the report without the events that were not executed, and
+// without the customer elements of which none was.
+func (r *Report) answered() *Report {
+	left := &Report{}
+	for _, c := range r.Customers {
+		kept := Results{ID: c.ID}
+		for _, received := range c.Received {
+			if received.Outcome != NotExecuted {
+				kept.Received = append(kept.Received, received)
+			}
+		}
+		left.Events += len(kept.Received)
+		if len(kept.Received) > 0 || len(c.Received) == 0 {
+			left.Customers = append(left.Customers, kept)
+		}
+	}
+	return left
 }
 
 func basicElements(report *Report) []outputElement {

@@ -30,6 +30,16 @@ type Options struct {
 	// Progress, if not nil, is told after each event how many are done. It is
 	// called by one goroutine at a time.
 	Progress func(done, total int)
+	// Waiting, if not nil, is told of a branch for which an event has been waiting
+	// for 1.5 seconds, at most once a minute for each branch. It is called by one
+	// goroutine at a time, and not while Progress is.
+	Waiting func(Waiting)
+	// GivenUp, if not nil, returns why an event at a branch is to fail without
+	// being sent: somebody has waited for that branch already. nil has it sent.
+	GivenUp func(branch uint32, event Interface) error
+	// FailFast stops the replay at the first event that fails, and has an event
+	// not wait for a branch that refuses connections.
+	FailFast bool
 	// Acknowledge says when a write counts as done.
 	Acknowledge bankv1.Acknowledge
 	// EventTimeout is how long one event may take, all attempts included; 0
@@ -78,6 +88,9 @@ type Report struct {
 	Succeeded, Refused, Failed int
 	// Failures is the events that failed by name, in file order.
 	Failures []Failure
+	// Stopped is the writes that had no answer yet when the replay was stopped,
+	// and may have been recorded, in file order.
+	Stopped []Failure
 	// Duration is how long the replay took.
 	Duration time.Duration
 }
@@ -89,7 +102,8 @@ type Results struct {
 	Received []Received
 }
 
-// Failure is an event that failed by name.
+// Failure is an event that failed by name, or of which it is not known what
+// became of it.
 type Failure struct {
 	// File and Line are the event's place in the input.
 	File string
@@ -109,11 +123,14 @@ func (f Failure) String() string {
 
 // Replay executes all events of an input: by default one customer after the
 // other, in file order. An event that is refused or fails does not stop the
-// others. When ctx ends first, Replay returns the report of what was done so
-// far together with an error.
+// others. When ctx ends first, or with Options.FailFast, Replay returns the report
+// of what was done so far together with an error.
 func Replay(ctx context.Context, input *Input, options Options) (*Report, error) {
 	started := time.Now()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	r := newRun(options, input.Events())
+	r.stop = stop
 	if options.HTTPClient == nil {
 		defer r.options.HTTPClient.CloseIdleConnections()
 	}
@@ -180,17 +197,20 @@ func newReport(input *Input, customers []*Customer) *Report {
 	for i, c := range customers {
 		report.Customers[i] = Results{ID: c.input.ID, Received: c.Received()}
 		for j, r := range c.received {
-			switch r.Outcome {
-			case Succeeded:
+			failure := Failure{
+				File: input.Name, Line: c.input.Events[j].Line,
+				Customer: c.input.ID, Event: j + 1, Interface: r.Interface, Err: r.Err,
+			}
+			switch {
+			case r.Outcome == Succeeded:
 				report.Succeeded++
-			case Refused:
+			case r.Outcome == Refused:
 				report.Refused++
-			case Failed:
+			case r.Outcome == Failed:
 				report.Failed++
-				report.Failures = append(report.Failures, Failure{
-					File: input.Name, Line: c.input.Events[j].Line,
-					Customer: c.input.ID, Event: j + 1, Interface: r.Interface, Err: r.Err,
-				})
+				report.Failures = append(report.Failures, failure)
+			case r.Err != nil:
+				report.Stopped = append(report.Stopped, failure)
 			}
 		}
 	}

@@ -3,16 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/customer"
 )
-
-// waitingNotice is how long replay waits for branches before it says so.
-const waitingNotice = 2 * time.Second
 
 // replayCommandOptions are the flags of replay.
 type replayCommandOptions struct {
@@ -31,8 +27,11 @@ already, such as those of 'passbook serve', and writes what the customers
 received to output.json. It is what the course calls client.py.
 
 It first waits until every branch of the file takes writes and reaches the
-others. The events of a branch that can't be reached by then fail by name, and
-the rest goes on.`,
+others; when that takes long, a line says which it waits for and until when. The
+events of a branch that can't be reached by then fail by name at once, and the
+rest goes on; --fail-fast gives up instead.
+
+Ctrl-C stops the replay: what was answered by then is written.`,
 		Example: `  passbook replay examples/course-50.json
   passbook replay input.json --output result.json --output-form consistency
   passbook replay input.json --address 2=10.0.0.2:50052 --wait 1m`,
@@ -48,6 +47,9 @@ the rest goes on.`,
 	return a.does(c, func(ctx context.Context, args []string) error {
 		ctx, release := interruptible(ctx, stopSignals...)
 		defer release()
+		if o.replay.failFast && !c.Flags().Changed("wait") {
+			o.wait = 0
+		}
 		return a.replayFile(ctx, args[0], &o)
 	})
 }
@@ -68,32 +70,9 @@ func (a *app) replayFile(ctx context.Context, file string, o *replayCommandOptio
 	a.ui.ignored(in.Ignored)
 	client := customer.NewHTTPClient()
 	defer client.CloseIdleConnections()
-	if err := a.await(ctx, newSurvey(client, &o.network, ids), o.wait); err != nil {
+	answers, err := a.await(ctx, newSurvey(client, &o.network, ids), o.wait, o.replay.failFast)
+	if err != nil {
 		return err
 	}
-	return a.replay(ctx, in, &o.network, client, o.replay)
-}
-
-// await waits until all branches are ready, and warns of those that aren't
-// when time runs out. It returns an error if none can be reached at all.
-func (a *app) await(ctx context.Context, s *survey, wait time.Duration) error {
-	started, noticed := time.Now(), false
-	answers, ready := s.until(ctx, wait, func(answers []answer) bool {
-		if !noticed && !allReady(answers) && time.Since(started) > waitingNotice {
-			noticed = true
-			a.ui.waiting(answers, wait)
-		}
-		return allReady(answers)
-	})
-	switch {
-	case ready:
-		return nil
-	case ctx.Err() != nil:
-		return fmt.Errorf("stopped before the replay: %w", context.Cause(ctx))
-	case !anyReached(answers):
-		return unreachableError{fmt.Errorf("none of the %s can be reached; the first: %s; 'passbook serve FILE' starts them",
-			count(len(answers), "branch"), unreadyLine(answers[0]))}
-	}
-	a.ui.unready(answers)
-	return nil
+	return a.replay(ctx, in, &o.network, client, o.replay, answers)
 }

@@ -94,14 +94,16 @@ func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err erro
 func (a *app) replayReady(ctx context.Context, bank *bank, in *customer.Input, o *runOptions) error {
 	client := customer.NewHTTPClient()
 	defer client.CloseIdleConnections()
-	if err := bank.reachable(ctx, newSurvey(client, &o.network, in.BranchIDs())); err != nil {
+	answers, err := bank.reachable(ctx, newSurvey(client, &o.network, in.BranchIDs()))
+	if err != nil {
 		return err
 	}
-	return a.replay(ctx, in, &o.network, client, o.replay)
+	return a.replay(ctx, in, &o.network, client, o.replay, answers)
 }
 
-// reachable waits until all branches take writes and reach each other.
-func (b *bank) reachable(ctx context.Context, s *survey) error {
+// reachable waits until all branches take writes and reach each other, and
+// returns what they say.
+func (b *bank) reachable(ctx context.Context, s *survey) ([]answer, error) {
 	soon, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	wait := readyTimeout
@@ -111,11 +113,11 @@ func (b *bank) reachable(ctx context.Context, s *survey) error {
 	answers, ok := s.until(ctx, wait, allReady)
 	switch {
 	case ok:
-		return nil
+		return answers, nil
 	case ctx.Err() != nil:
-		return fmt.Errorf("stopped before the replay: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("stopped before the replay: %w", context.Cause(ctx))
 	}
-	return fmt.Errorf("the branches were not ready within %v:\n%s", readyTimeout, strings.Join(unreadyLines(answers), "\n"))
+	return nil, fmt.Errorf("the branches were not ready within %v:\n%s", readyTimeout, strings.Join(unreadyLines(answers), "\n"))
 }
 
 // during serves while f runs, and stops the branches after it. A branch that

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -12,18 +13,36 @@ import (
 	"testing"
 )
 
-const oneCustomer = `[
-	{"id": 1, "type": "customer", "events": [{"interface": "deposit", "money": 5}, {"interface": "query"}]},
-	{"id": 1, "type": "branch", "balance": 10}
-]`
-
-// TestInterruptedReplayWritesNothing stops a replay in the middle of an event.
-func TestInterruptedReplayWritesNothing(t *testing.T) {
+// TestInterruptedReplay stops a replay in the middle of a deposit: what was
+// answered before is written, and the deposit is named. With no answers the output
+// stays as it was.
+func TestInterruptedReplay(t *testing.T) {
+	const branches = `{"id": 1, "type": "branch", "balance": 10}`
+	const deposit = `{"interface": "deposit", "money": 5}`
 	for _, tt := range []struct {
-		signal syscall.Signal
-		code   int
-	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}} {
-		t.Run(tt.signal.String(), func(t *testing.T) {
+		name, events string
+		signal       syscall.Signal
+		code         int
+		// want is the output, said what stderr has.
+		want string
+		said []string
+	}{
+		{
+			"nothing was answered", deposit, syscall.SIGINT, 130, "as before",
+			[]string{"stopped after 0 of 1 events: interrupt; ", "output.json is not written", "not known: "},
+		},
+		{
+			"Ctrl-C", `{"interface": "query"}, ` + deposit + `, {"interface": "query"}`, syscall.SIGINT, 130,
+			`[{"id":1,"recv":[{"interface":"query","balance":10}]}]`,
+			[]string{"stopped after 1 of 3 events: interrupt", "customer 1, event 2 (deposit): branch 1 at ", "it is not known whether it was recorded"},
+		},
+		{
+			"SIGTERM", `{"interface": "query"}, ` + deposit, syscall.SIGTERM, 143,
+			`[{"id":1,"recv":[{"interface":"query","balance":10}]}]`,
+			[]string{"stopped after 1 of 2 events: terminated"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			base := freePorts()
 			branch := newStuckBranch(strconv.Itoa(base + 1))
@@ -33,7 +52,7 @@ func TestInterruptedReplayWritesNothing(t *testing.T) {
 			defer branch.close()
 			dir := t.TempDir()
 			input, output := filepath.Join(dir, "input.json"), filepath.Join(dir, "output.json")
-			writeFile(t, input, oneCustomer)
+			writeFile(t, input, `[{"id": 1, "type": "customer", "events": [`+tt.events+`]}, `+branches+`]`)
 			writeFile(t, output, "as before")
 
 			var stderr bytes.Buffer
@@ -50,11 +69,21 @@ func TestInterruptedReplayWritesNothing(t *testing.T) {
 			if err := c.Wait(); !errors.As(err, &exit) || exit.ExitCode() != tt.code {
 				t.Errorf("ended with %v, want exit code %d", err, tt.code)
 			}
-			if !strings.Contains(stderr.String(), "stopped after 0 of 2 events") {
-				t.Errorf("stderr does not say how far it got:\n%s", stderr.String())
+			for _, want := range tt.said {
+				if !strings.Contains(stderr.String(), want) {
+					t.Errorf("stderr does not say %q:\n%s", want, stderr.String())
+				}
 			}
-			if got, err := os.ReadFile(output); err != nil || string(got) != "as before" {
-				t.Errorf("the output is %q, %v; want it untouched", got, err)
+			got, err := os.ReadFile(output)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var compact bytes.Buffer
+			if json.Compact(&compact, got) == nil {
+				got = bytes.TrimSpace(compact.Bytes())
+			}
+			if string(got) != tt.want {
+				t.Errorf("the output is %q; want %q", got, tt.want)
 			}
 			entries, err := os.ReadDir(dir)
 			if err != nil || len(entries) != 2 {

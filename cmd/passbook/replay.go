@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ type replayOptions struct {
 	concurrent   bool
 	eventTimeout time.Duration
 	acknowledge  bankv1.Acknowledge
+	failFast     bool
 }
 
 // replayFlags adds the flags that run and replay have in common.
@@ -27,6 +29,7 @@ func (o *replayOptions) replayFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVarP(&o.output, "output", "o", "output.json", "the `file` to write; - for standard output, with the summary on stderr")
 	f.BoolVar(&o.concurrent, "concurrent", false, "run the customers at once, all queries after all writes")
+	f.BoolVar(&o.failFast, "fail-fast", false, "stop at the first event that gets no answer, and don't wait for a branch that refuses connections")
 	f.DurationVar(&o.eventTimeout, "timeout", 15*time.Second, "how long one event may take, all attempts included")
 	outputFormFlag(c, &o.form)
 }
@@ -40,10 +43,11 @@ func (o *replayOptions) check() error {
 }
 
 // replay replays an input against branches that run, writes the output, and
-// tells what became of it. It returns nil only if every event got an answer
-// and all branches agree.
-func (a *app) replay(ctx context.Context, in *customer.Input, n *network, client *http.Client, o replayOptions) error {
+// tells what became of it; answers are what the branches said before. It returns
+// nil only if every event got an answer and all branches agree.
+func (a *app) replay(ctx context.Context, in *customer.Input, n *network, client *http.Client, o replayOptions, answers []answer) error {
 	addresses := n.addressesOf(in.BranchIDs())
+	a.ui.held(answers)
 	bar := a.ui.progress(in.Events())
 	report, err := customer.Replay(ctx, in, customer.Options{
 		Address: func(id uint32) string {
@@ -52,21 +56,29 @@ func (a *app) replay(ctx context.Context, in *customer.Input, n *network, client
 			}
 			return ""
 		},
-		Concurrent:   o.concurrent,
-		Progress:     bar.show,
+		Concurrent: o.concurrent,
+		Progress:   bar.show,
+		Waiting: func(w customer.Waiting) {
+			bar.finish() // until the next event
+			a.ui.waitingFor(w)
+		},
+		GivenUp:      givenUp(answers),
+		FailFast:     o.failFast,
 		Acknowledge:  o.acknowledge,
 		EventTimeout: o.eventTimeout,
 		HTTPClient:   client,
 	})
 	bar.finish()
-	if err != nil {
+	if err != nil && report.Succeeded+report.Refused+report.Failed == 0 {
+		a.ui.stopped(report)
 		return fmt.Errorf("%w; %s is not written", err, outputName(o.output))
 	}
-	form := o.form
-	if form == "" {
-		form = in.Form
+	if writing := a.writeOutput(o.output, report, cmp.Or(o.form, in.Form)); writing != nil {
+		return errors.Join(err, writing)
 	}
-	if err := a.writeOutput(o.output, report, form); err != nil {
+	if err != nil {
+		a.ui.stopped(report)
+		a.ui.summary(report, nil, len(in.Branches), o.output)
 		return err
 	}
 	agreement := newSurvey(client, n, in.BranchIDs()).agree(ctx)

@@ -44,6 +44,7 @@ func TestScript(t *testing.T) {
 			base := freePorts()
 			e.Setenv("EXAMPLES", examples)
 			e.Setenv("BASE", strconv.Itoa(base))
+			e.Setenv("BASE2", strconv.Itoa(base+portRange/2))
 			for i := 1; i <= 3; i++ {
 				e.Setenv(fmt.Sprintf("PORT%d", i), strconv.Itoa(base+i))
 			}
@@ -263,6 +264,11 @@ func (s *stuckBranch) close() {
 
 func (s *stuckBranch) GetStatus(context.Context, *bankv1.GetStatusRequest) (*bankv1.GetStatusResponse, error) {
 	return &bankv1.GetStatusResponse{Branch: 1, State: bankv1.BranchState_BRANCH_STATE_SERVING}, nil
+}
+
+// Query answers at once.
+func (s *stuckBranch) Query(context.Context, *bankv1.QueryRequest) (*bankv1.QueryResponse, error) {
+	return &bankv1.QueryResponse{Balance: 10}, nil
 }
 
 // Deposit does not answer when the caller's time is up either: that would race

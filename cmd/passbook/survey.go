@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -29,6 +30,10 @@ const (
 type survey struct {
 	ids     []uint32
 	clients []bankv1connect.BranchServiceClient
+
+	mu sync.Mutex
+	// last has the last answer of each branch.
+	last []answer
 }
 
 // answer is what one branch said of itself.
@@ -65,6 +70,7 @@ func (s *survey) ask(ctx context.Context) []answer {
 			defer cancel()
 			status, err := s.clients[i].GetStatus(ctx, &bankv1.GetStatusRequest{})
 			answers[i] = answer{branch: id, status: status, err: err}
+			s.note(i, answers[i])
 		})
 	}
 	running.Wait()
@@ -72,11 +78,19 @@ func (s *survey) ask(ctx context.Context) []answer {
 }
 
 // until asks all branches, again and again, until the answers satisfy done,
-// wait is over, or ctx ends. It returns the last answers, and whether they do.
+// wait is over, or ctx ends; they are asked once at least. It returns the last
+// answers, and whether they do.
 func (s *survey) until(ctx context.Context, wait time.Duration, done func([]answer) bool) ([]answer, bool) {
 	deadline := time.Now().Add(wait)
+	asking, cancel := context.WithTimeout(ctx, max(wait, statusTimeout))
+	defer cancel()
+	var answers []answer
 	for delay := surveyDelayMin; ; delay = min(2*delay, surveyDelayMax) {
-		answers := s.ask(ctx)
+		before := answers
+		answers = s.ask(asking)
+		if asking.Err() != nil && ctx.Err() == nil {
+			keepCauses(answers, before)
+		}
 		left := time.Until(deadline)
 		switch {
 		case done(answers):
@@ -92,13 +106,30 @@ func (s *survey) until(ctx context.Context, wait time.Duration, done func([]answ
 	}
 }
 
+// keepCauses puts the errors of the round before in place of those that only say
+// that the time was over.
+func keepCauses(answers, before []answer) {
+	for i := range before {
+		if errors.Is(answers[i].err, context.DeadlineExceeded) && before[i].err != nil {
+			answers[i] = before[i]
+		}
+	}
+}
+
+// serves says whether the branch takes writes.
+func (a answer) serves() bool {
+	return a.status.GetState() == bankv1.BranchState_BRANCH_STATE_SERVING
+}
+
 // unready says what keeps a branch from being ready to be replayed against;
 // empty if nothing does.
 func (a answer) unready() string {
 	switch {
+	case errors.Is(a.err, errNoAnswer):
+		return "has not answered yet"
 	case a.err != nil:
 		return "can't be reached: " + reason(a.err)
-	case a.status.GetState() != bankv1.BranchState_BRANCH_STATE_SERVING:
+	case !a.serves():
 		return "takes no writes: " + a.status.GetStateReason()
 	}
 	var lost []uint32

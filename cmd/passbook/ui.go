@@ -72,13 +72,6 @@ func (u *ui) lines(prefix string, lines []string) {
 	}
 }
 
-// waiting tells what is waited for.
-func (u *ui) waiting(answers []answer, most time.Duration) {
-	lines := unreadyLines(answers)
-	fmt.Fprintf(u.err, "waiting up to %v for %d of %s to be ready; the first: %s\n",
-		most, len(lines), count(len(answers), "branch"), lines[0])
-}
-
 // unready warns of branches that are not ready though time has run out.
 func (u *ui) unready(answers []answer) {
 	u.lines("warning: ", unreadyLines(answers))
@@ -99,7 +92,8 @@ func unreadyLine(a answer) string {
 	return fmt.Sprintf("branch %d %s", a.branch, a.unready())
 }
 
-// summary tells what became of a replay.
+// summary tells what became of a replay; of one that was stopped, without an
+// agreement.
 func (u *ui) summary(report *customer.Report, a *agreement, total int, output string) {
 	out := u.out
 	if output == stdoutName {
@@ -111,10 +105,12 @@ func (u *ui) summary(report *customer.Report, a *agreement, total int, output st
 	}
 	u.lines("failed: ", failures)
 	fmt.Fprintf(out, "Replayed %s at %s in %s: %d succeeded, %d refused, %d failed.\n",
-		count(report.Events, "event"), count(total, "branch"), duration(report.Duration),
+		replayedText(report), count(total, "branch"), duration(report.Duration),
 		report.Succeeded, report.Refused, report.Failed)
-	fmt.Fprintln(out, agreementLine(a, total))
-	u.lines("  ", differences(a))
+	if a != nil {
+		fmt.Fprintln(out, agreementLine(a, total))
+		u.lines("  ", differences(a))
+	}
 	if output != stdoutName {
 		fmt.Fprintf(out, "Wrote %s.\n", output)
 	}

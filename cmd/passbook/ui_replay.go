@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"passbook.example/passbook/customer"
+)
+
+// waiting tells which branches a command waits for, and until when.
+func (u *ui) waiting(answers []answer, until time.Time) {
+	lines := unreadyLines(answers)
+	if len(lines) == 0 {
+		return
+	}
+	which := lines[0]
+	if len(lines) > 1 {
+		which = fmt.Sprintf("%d of %s are not ready; the first: %s", len(lines), count(len(answers), "branch"), lines[0])
+	}
+	u.notice(fmt.Sprintf("waiting until %s: %s (--fail-fast doesn't wait)", until.Format(clock), which))
+}
+
+// waitingFor tells that an event of a replay waits for a branch.
+func (u *ui) waitingFor(w customer.Waiting) {
+	why := "has not answered yet"
+	if w.Err != nil {
+		why = "gave no answer: " + reason(w.Err)
+	}
+	u.notice(fmt.Sprintf("waiting until %s: branch %d at %s %s", w.Until.Format(clock), w.Branch, w.Address, why))
+}
+
+// held tells that a bank is not new: the answers to a replay depend on what it
+// holds.
+func (u *ui) held(answers []answer) {
+	if n := held(answers); n > 0 {
+		them := "them"
+		if n == 1 {
+			them = "it"
+		}
+		u.notice(fmt.Sprintf("the bank already holds %s: the answers go on from %s, and differ from those of a new bank", count(int(n), "entry"), them))
+	}
+}
+
+// stopped tells of the writes of a replay that was stopped of which it is not
+// known what became of them.
+func (u *ui) stopped(report *customer.Report) {
+	lines := make([]string, len(report.Stopped))
+	for i, f := range report.Stopped {
+		lines[i] = f.String()
+	}
+	u.lines("not known: ", lines)
+}
+
+// replayedText says how many events of a replay came to an end.
+func replayedText(r *customer.Report) string {
+	if done := r.Succeeded + r.Refused + r.Failed; done < r.Events {
+		return fmt.Sprintf("%d of %s", done, count(r.Events, "event"))
+	}
+	return count(r.Events, "event")
+}
+
+// notice tells something that is no result.
+func (u *ui) notice(text string) {
+	fmt.Fprintln(u.err, text)
+}
