@@ -66,6 +66,10 @@ func fieldOf(err error) (field, problem string) {
 	if errors.As(err, &input) {
 		return input.Field, input.Problem
 	}
+	var lead *ledger.LeadError
+	if errors.As(err, &lead) {
+		return lead.What, lead.Error()
+	}
 	var limit *ledger.LimitError
 	fields := []struct {
 		field string

@@ -129,6 +129,7 @@ func connectError(ctx context.Context, logger *slog.Logger, procedure string, er
 func codeOf(err error) (connect.Code, proto.Message) {
 	var (
 		input         *InputError
+		lead          *ledger.LeadError
 		forbidden     *ForbiddenError
 		limit         *ledger.LimitError
 		escrow        *ledger.EscrowError
@@ -149,7 +150,7 @@ func codeOf(err error) (connect.Code, proto.Message) {
 		return connect.CodeDeadlineExceeded, notReplicatedDetail(notReplicated)
 	case errors.As(err, &request):
 		return connect.CodeAlreadyExists, requestDetail(request)
-	case errors.As(err, &input), errors.As(err, &limit), errors.Is(err, replica.ErrUnknownBranch), malformed(err):
+	case errors.As(err, &input), errors.As(err, &limit), errors.As(err, &lead), errors.Is(err, replica.ErrUnknownBranch), malformed(err):
 		return connect.CodeInvalidArgument, fieldDetail(err)
 	case errors.As(err, &forbidden):
 		return connect.CodePermissionDenied, nil

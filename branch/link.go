@@ -179,11 +179,11 @@ func (k *link) pumpIn(l *loop, receive func() (*bankv1.Frame, error)) error {
 
 func (k *link) take(l *loop, in *bankv1.Frame) error {
 	if n := len(in.GetWants()); n > maxWants {
-		return inputErrorf("frame from branch %d: it asks for %d journals, at most %d are allowed", k.peer.id, n, maxWants)
+		return k.lied(inputErrorf("frame from branch %d: it asks for %d journals, at most %d are allowed", k.peer.id, n, maxWants))
 	}
 	f, err := frameFromProto(in)
 	if err != nil {
-		return inputErrorf("frame from branch %d: %v", k.peer.id, err)
+		return k.lied(inputErrorf("frame from branch %d: %v", k.peer.id, err))
 	}
 	places := min(1+proto.Size(in)/unreadBytes, maxUnread)
 	for range places {
@@ -206,6 +206,9 @@ func (k *link) take(l *loop, in *bankv1.Frame) error {
 	}
 	return nil
 }
+
+// lied counts a frame that is refused for what it says.
+func (k *link) lied(err error) error { return k.peer.branch.lied(k.peer.id, err) }
 
 // up makes the link the peer's only one.
 func (k *link) up(l *loop) bool {

@@ -38,6 +38,8 @@ type loop struct {
 	started time.Time
 	// send takes a message for a peer. It must not block.
 	send func(replica.Message)
+	// refuse is told of messages of peers that were refused.
+	refuse func(replica.Refusal)
 	// freeze holds the loop before a step while the branch is paused.
 	freeze freeze
 
@@ -96,7 +98,7 @@ func newLoop(r *replica.Replica, j *journal.Journal, started time.Time) *loop {
 		replica: r, journal: j, started: started, wake: make(chan struct{}, 1), ended: make(chan struct{}), serving: make(chan struct{}),
 		waiting: map[uint64]chan<- replica.Reply{}, served: map[uint64]chan<- replica.Message{},
 		calls: bound{most: maxQueuedCalls}, claims: bound{most: maxServedClaims}, looks: bound{most: maxLooks},
-		watches: &watches{}, returning: maxHeldWrites,
+		watches: &watches{}, returning: maxHeldWrites, refuse: func(replica.Refusal) {},
 	}
 }
 
@@ -198,6 +200,9 @@ func (l *loop) step() error {
 	l.replica.Advance()
 	for _, m := range ready.Messages {
 		l.letOut(m)
+	}
+	for _, f := range ready.Refusals {
+		l.refuse(f)
 	}
 	for i := range ready.Replies {
 		if ch, ok := l.waiting[ready.Replies[i].ID]; ok {

@@ -3,6 +3,7 @@ package branch_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -87,6 +88,12 @@ func TestPropagatingByHandRefuses(t *testing.T) {
 		"another hash":            {`{"branch":2,"sequence":1,"amount":1,"prevHash":` + other + `}`, "invalid_argument", "prev_hash"},
 		"what is not there yet":   {`{"branch":2,"sequence":1,"amount":1,"after":[{"branch":1,"sequence":"9"}]}`, "out_of_range", "entry 9 of branch 1"},
 		"after a branch not here": {`{"branch":2,"sequence":1,"amount":1,"after":[{"branch":7,"sequence":"9"}]}`, "invalid_argument", "no branch 7"},
+		"an epoch too far ahead":  {`{"branch":2,"sequence":1,"amount":1,"epoch":"4294967297"}`, "invalid_argument", "epoch"},
+		"the largest epoch":       {`{"branch":2,"sequence":1,"amount":1,"epoch":"18446744073709551615"}`, "invalid_argument", "epoch"},
+		"a clock too far ahead":   {`{"branch":2,"sequence":1,"amount":1,"clock":"4294967297"}`, "invalid_argument", "clock"},
+		"the largest clock":       {`{"branch":2,"sequence":1,"amount":1,"clock":"18446744073709551615"}`, "invalid_argument", "clock"},
+		"after its own branch":    {`{"branch":2,"sequence":1,"amount":1,"after":[{"branch":2,"sequence":"9"}]}`, "out_of_range", "entry 9 of branch 2"},
+		"after too many journals": {`{"branch":2,"sequence":1,"amount":1,"after":[{"branch":1,"sequence":"9"},{"branch":1,"sequence":"9"}]}`, "invalid_argument", "2 journals"},
 		"an unknown field":        {`{"branch":2,"sequence":1,"amuont":1}`, "invalid_argument", "amuont"},
 	}
 	for name, test := range tests {
@@ -96,8 +103,45 @@ func TestPropagatingByHandRefuses(t *testing.T) {
 			}
 		})
 	}
-	if s := b.status(1); len(s.GetAlarms()) > 0 || len(b.list(1, &bankv1.ListEntriesRequest{Branch: 2})) > 0 {
-		t.Errorf("something was applied, or an alarm raised: %v", s)
+	s := b.status(1)
+	if len(b.list(1, &bankv1.ListEntriesRequest{Branch: 2})) > 0 {
+		t.Errorf("something was applied: %v", s)
+	}
+	// Those that branch 2 itself could not have sent are counted, and told once.
+	if n := s.GetPeers()[0].GetRefusedMessages(); n < 2*8 || len(s.GetAlarms()) != 2 {
+		t.Errorf("%d messages are counted, with alarms %q, want one about a clock and one about an epoch", n, s.GetAlarms())
+	}
+	b.wantBalance(1, 100)
+}
+
+// Clocks and tickets that run ahead as far as they may, or further, keep nobody
+// from writing, also not after a restart.
+func TestClocksThatRunAheadStopNobody(t *testing.T) {
+	const lead = 1 << 32
+	b := runBank(t, 3, 300)
+	for _, clock := range []uint64{1 << 62, 1<<62 - 1, 1<<64 - 1, lead + 3} {
+		a := b.post(1, peerServiceName+"Claim", fmt.Sprintf(`{"branch":2,"amount":1,"ticket":{"clock":"%d","branch":2}}`, clock))
+		a.wantError(t, http.StatusBadRequest, "invalid_argument", "clock")
+	}
+	for range 3 { // and it does not creep up
+		b.post(1, peerServiceName+"Claim", fmt.Sprintf(`{"branch":2,"amount":1,"account":"none","ticket":{"clock":"%d","branch":2}}`, lead)).wantField(t, "granted", "0")
+		b.post(1, peerServiceName+"Claim", fmt.Sprintf(`{"branch":2,"amount":1,"account":"none","ticket":{"clock":"%d","branch":2}}`, lead+lead/2)).wantError(t, http.StatusBadRequest, "invalid_argument", "clock")
+	}
+	b.post(1, peerServiceName+"Claim", `{"branch":2,"amount":1,"ticket":{"clock":"1","branch":3}}`).wantError(t, http.StatusBadRequest, "invalid_argument", "ticket")
+	for _, id := range b.ids {
+		b.stop(id)
+		b.restart(id)
+		b.deposit(id, 10)
+	}
+	// A branch that claims has its tickets believed, too.
+	b.mustWithdraw(1, &bankv1.WithdrawRequest{Amount: 200})
+	for _, e := range b.list(1, &bankv1.ListEntriesRequest{Branch: 1}) {
+		if c := e.GetEntry().GetClock(); c > 100 {
+			t.Errorf("entry %d has clock %d", e.GetReceipt().GetSequence(), c)
+		}
+	}
+	if n := b.status(1).GetPeers()[0].GetRefusedMessages(); n != 0 { // since it started again
+		t.Errorf("%d messages of branch 2 are refused", n)
 	}
 }
 

@@ -1,11 +1,13 @@
 package branch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"connectrpc.com/connect"
@@ -160,22 +162,28 @@ func (s peerService) Claim(ctx context.Context, req *bankv1.ClaimRequest) (*bank
 		return nil, err
 	}
 	if req.GetAmount() <= 0 {
-		return nil, fieldErrorf("amount", "must be greater than 0, is %d", req.GetAmount())
+		return nil, b.lied(from, fieldErrorf("amount", "must be greater than 0, is %d", req.GetAmount()))
 	}
 	name := account(req.GetAccount())
 	if err := checkName("account", name); err != nil {
-		return nil, err
+		return nil, b.lied(from, err)
+	}
+	ticket := replica.Ticket{Clock: req.GetTicket().GetClock(), Branch: from}
+	if t := req.GetTicket(); t != nil {
+		ticket.Branch = ledger.BranchID(t.GetBranch())
 	}
 	m, err := b.loop.serve(ctx, b.loop.postWrite, func(id uint64) replica.Message {
 		return replica.Message{From: from, To: b.id, Claim: &replica.Claim{
-			ID: id, Account: name, Amount: ledger.Amount(req.GetAmount()),
-			Ticket: replica.Ticket{Clock: req.GetTicket().GetClock(), Branch: ledger.BranchID(req.GetTicket().GetBranch())},
+			ID: id, Account: name, Amount: ledger.Amount(req.GetAmount()), Ticket: ticket,
 		}}
 	})
 	if err != nil {
 		return nil, err
 	}
 	a := m.ClaimAnswer
+	if a.Refused != "" {
+		return nil, &InputError{Field: "ticket", Problem: a.Refused}
+	}
 	return &bankv1.ClaimResponse{Granted: int64(a.Granted), Sequence: a.Sequence, Escrow: int64(a.Escrow)}, nil
 }
 
@@ -188,7 +196,7 @@ func (s peerService) Collect(ctx context.Context, req *bankv1.CollectRequest) (*
 	}
 	name := account(req.GetAccount())
 	if err := checkName("account", name); err != nil {
-		return nil, err
+		return nil, b.lied(from, err)
 	}
 	m, err := b.loop.serve(ctx, b.loop.post, func(id uint64) replica.Message {
 		return replica.Message{From: from, To: b.id, Collect: &replica.Collect{
@@ -199,7 +207,10 @@ func (s peerService) Collect(ctx context.Context, req *bankv1.CollectRequest) (*
 		return nil, err
 	}
 	a := m.CollectAnswer
-	if a.Failed {
+	switch {
+	case a.Refused != "":
+		return nil, &InputError{Field: "look", Problem: a.Refused}
+	case a.Failed:
 		return nil, &replica.UnavailableError{Reason: "this branch does not take part yet, or no longer"}
 	}
 	return &bankv1.CollectResponse{LastSequence: a.Last, Paid: int64(a.Paid), MostPaid: int64(a.Most), Watched: a.Watched}, nil
@@ -231,13 +242,13 @@ type oneEntry interface {
 // PropagateDeposit is PeerServiceHandler's.
 func (s peerService) PropagateDeposit(ctx context.Context, req *bankv1.PropagateDepositRequest) (*bankv1.PropagateDepositResponse, error) {
 	at, duplicate, err := s.branch.applyOne(ctx, ledger.Deposit, req)
-	return &bankv1.PropagateDepositResponse{Applied: at, Duplicate: duplicate}, err
+	return &bankv1.PropagateDepositResponse{Applied: at, Duplicate: duplicate}, s.branch.lied(ledger.BranchID(req.GetBranch()), err)
 }
 
 // PropagateWithdraw is PeerServiceHandler's.
 func (s peerService) PropagateWithdraw(ctx context.Context, req *bankv1.PropagateWithdrawRequest) (*bankv1.PropagateWithdrawResponse, error) {
 	at, duplicate, err := s.branch.applyOne(ctx, ledger.Withdrawal, req)
-	return &bankv1.PropagateWithdrawResponse{Applied: at, Duplicate: duplicate}, err
+	return &bankv1.PropagateWithdrawResponse{Applied: at, Duplicate: duplicate}, s.branch.lied(ledger.BranchID(req.GetBranch()), err)
 }
 
 // applyOne rebuilds the batch that the peer wrote and applies it under the
@@ -255,8 +266,11 @@ func (b *Branch) applyOne(ctx context.Context, kind ledger.Kind, req oneEntry) (
 		Sequence: req.GetSequence(), Clock: req.GetClock(), RecordedAt: req.GetRecordedAtUnixMs(), CustomerID: req.GetCustomerId(),
 		RequestID: req.GetRequestId(), Kind: kind, Account: account(req.GetAccount()), Amount: ledger.Amount(req.GetAmount()),
 	}
-	if e.Sequence == 0 {
-		return nil, false, fieldErrorf("sequence", "must be at least 1")
+	if e.Sequence == 0 || e.Sequence > ledger.MaxSequence {
+		return nil, false, fieldErrorf("sequence", "must be 1 to %d, is %d", uint64(ledger.MaxSequence), e.Sequence)
+	}
+	if n := len(req.GetAfter()); n >= len(b.cfg.Addresses) {
+		return nil, false, fieldErrorf("after", "it names %d journals, the writer sees %d others", n, len(b.cfg.Addresses)-1)
 	}
 	if err := checkEntry(&e); err != nil {
 		return nil, false, err
@@ -266,7 +280,7 @@ func (b *Branch) applyOne(ctx context.Context, kind ledger.Kind, req oneEntry) (
 		After: positionsFromProto(req.GetAfter()), PrevHash: prev,
 	}
 	var result oneResult
-	if err := b.loop.look(ctx, func(r *replica.Replica) { result = receiveOne(r, b.id, batch) }); err != nil {
+	if err := b.loop.look(ctx, func(r *replica.Replica) { result = receiveOne(r, batch) }); err != nil {
 		return nil, false, err
 	}
 	if result.err != nil {
@@ -300,7 +314,7 @@ type oneResult struct {
 
 // receiveOne gives the batch to the replica, unless it can be told beforehand
 // why it does not fit: here the sender is told, where a link would wait.
-func receiveOne(r *replica.Replica, self ledger.BranchID, batch *ledger.Batch) oneResult {
+func receiveOne(r *replica.Replica, batch *ledger.Batch) oneResult {
 	view := r.Ledger()
 	i, _ := view.Index(batch.Branch)
 	head := view.Head(i)
@@ -311,6 +325,7 @@ func receiveOne(r *replica.Replica, self ledger.BranchID, batch *ledger.Batch) o
 	case e.Sequence > head.Sequence+1:
 		return oneResult{err: &GapError{Branch: batch.Branch, Want: head.Sequence + 1, Got: e.Sequence}}
 	}
+	slices.SortFunc(batch.After, func(a, b ledger.Position) int { return cmp.Compare(a.Branch, b.Branch) })
 	for _, a := range batch.After {
 		k, ok := view.Index(a.Branch)
 		if !ok {
@@ -330,14 +345,18 @@ func receiveOne(r *replica.Replica, self ledger.BranchID, batch *ledger.Batch) o
 	if e.Clock == 0 {
 		e.Clock = view.Clock() + 1
 	}
+	if err := view.CheckLead(i, batch); err != nil {
+		return oneResult{err: err}
+	}
 	if err := view.CanPay(i, e); err != nil {
 		return oneResult{err: err}
 	}
-	sealed, err := ledger.OpenSealed(ledger.NewSealed(batch).Bytes, ledger.NewSealed(batch).Hash)
+	made := ledger.NewSealed(batch)
+	sealed, err := ledger.OpenSealed(made.Bytes, made.Hash)
 	if err != nil {
 		return oneResult{err: inputErrorf("%v", err)}
 	}
-	r.Receive(replica.Message{From: batch.Branch, To: self, Frame: &replica.Frame{Batches: []*ledger.Sealed{sealed}}})
+	r.Take(batch.Branch, sealed)
 	if head = view.Head(i); head.Sequence != e.Sequence {
 		return oneResult{err: errForked}
 	}

@@ -28,7 +28,7 @@ func (c customers) GetStatus(ctx context.Context, _ *bankv1.GetStatusRequest) (*
 		for _, p := range s.Peers {
 			out.Peers = append(out.Peers, &bankv1.PeerStatus{
 				Branch: uint32(p.Branch), Address: "http://" + b.peers[p.Branch].address,
-				Reachable: p.Reachable, AckedSequence: p.Acked, Lag: p.Lag,
+				Reachable: p.Reachable, AckedSequence: p.Acked, Lag: p.Lag, RefusedMessages: p.Refused,
 			})
 		}
 		addAccounts(out, r.Ledger(), b.id)

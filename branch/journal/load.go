@@ -91,7 +91,13 @@ func (j *Journal) load(id Identity, l *ledger.Ledger) (*State, error) {
 		return nil, err
 	}
 	j.visible.order.Store(j.state.order)
+	if err := j.checkLeads(heads, j.state.clock); err != nil {
+		return nil, err
+	}
 	own, _ := l.Index(id.Branch)
+	if err := checkBoot(max(epoch, heads[own].Epoch), heads[own].Epoch); err != nil {
+		return nil, j.damaged(keyName(epochKey), "%v", err)
+	}
 	return &State{Ledger: l, Epoch: max(epoch, heads[own].Epoch) + 1, Settled: j.state.settled}, nil
 }
 

@@ -150,65 +150,9 @@ func (v *verification) identity() error {
 	return nil
 }
 
-// cursor is at the next batch of one journal.
-type cursor struct {
-	iter   *pebble.Iterator
-	branch ledger.BranchID
-	index  int
-	stored storedBatch
-	sealed *ledger.Sealed
-	done   bool
-}
-
-// read takes the batch apart that the iterator was moved to, if there is one.
-func (c *cursor) read(ok bool) (err error) {
-	if !ok {
-		c.done = true
-		return c.iter.Error()
-	}
-	c.stored, c.sealed, err = current(c.iter)
-	return err
-}
-
 // journals applies all batches of all journals in the order in which the
 // branch did.
-func (v *verification) journals() (err error) {
-	cursors := make([]*cursor, len(v.j.branches))
-	defer func() {
-		for _, c := range cursors {
-			if c != nil {
-				err = errors.Join(err, c.iter.Close())
-			}
-		}
-	}()
-	for i, b := range v.j.branches {
-		iter, err := v.j.batches(b, 0, 1<<64-1)
-		if err != nil {
-			return err
-		}
-		cursors[i] = &cursor{iter: iter, branch: b, index: i}
-		if err := cursors[i].read(iter.First()); err != nil {
-			return v.unreadable(cursors[i], err)
-		}
-	}
-	for {
-		var first *cursor
-		for _, c := range cursors {
-			if !c.done && (first == nil || c.stored.order < first.stored.order) {
-				first = c
-			}
-		}
-		if first == nil {
-			return nil
-		}
-		if err := v.batch(first); err != nil {
-			return err
-		}
-		if err := first.read(first.iter.Next()); err != nil {
-			return v.unreadable(first, err)
-		}
-	}
-}
+func (v *verification) journals() error { return v.j.inOrder(v.batch, v.unreadable) }
 
 func (v *verification) unreadable(c *cursor, err error) error {
 	after := v.ledger.Head(c.index).Sequence
@@ -240,6 +184,9 @@ func (v *verification) batch(c *cursor) error {
 		if !ok || v.ledger.Head(i).Sequence < p.Sequence {
 			v.found(name, "it was applied before entry %d of branch %d, which its writer had seen", p.Sequence, p.Branch)
 		}
+	}
+	if err := v.ledger.CheckLead(c.index, b); err != nil {
+		v.found(name, "%v", err)
 	}
 	posted, err := v.ledger.PostBatch(c.sealed)
 	if err != nil {
@@ -414,6 +361,11 @@ func (v *verification) state() error {
 	var epoch uint64
 	if err := get(v.j, epochKey, &epoch, decodeEpoch); err != nil {
 		v.found(keyName(epochKey), "%v", err)
+	}
+	if own, ok := v.ledger.Index(v.Identity.Branch); ok {
+		if err := checkBoot(epoch, v.ledger.Head(own).Epoch); err != nil {
+			v.found(keyName(epochKey), "%v", err)
+		}
 	}
 	if err := v.j.checkMark(); err != nil {
 		v.failed(err)

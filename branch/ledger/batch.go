@@ -138,8 +138,9 @@ func (b *Batch) check() error {
 		return errors.New("its first sequence is 0")
 	case len(b.Entries) == 0:
 		return errors.New("it has no entries")
-	case b.FirstSequence > b.LastSequence():
-		return errors.New("its sequences overflow")
+	}
+	if err := b.checkNumbers(); err != nil {
+		return err
 	}
 	var clock uint64
 	for i := range b.Entries {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,8 +22,8 @@ func drawBatch(t *rapid.T) *ledger.Batch {
 	name := rapid.StringMatching(`[a-zé€😀 ]{1,20}`)
 	b := &ledger.Batch{
 		Branch:        ledger.BranchID(rapid.Uint32Min(1).Draw(t, "branch")),
-		Epoch:         rapid.Uint64().Draw(t, "epoch"),
-		FirstSequence: rapid.Uint64Range(1, 1<<63).Draw(t, "first"),
+		Epoch:         rapid.Uint64Max(ledger.MaxEpoch).Draw(t, "epoch"),
+		FirstSequence: rapid.Uint64Range(1, ledger.MaxSequence).Draw(t, "first"),
 	}
 	clock := rapid.Uint64Range(1, 1<<61).Draw(t, "clock")
 	for i := range rapid.IntRange(1, 5).Draw(t, "entries") {
@@ -47,10 +48,9 @@ func drawBatch(t *rapid.T) *ledger.Batch {
 		}
 		b.Entries = append(b.Entries, e)
 	}
-	for range rapid.IntRange(0, 3).Draw(t, "after") {
-		b.After = append(b.After, ledger.Position{
-			Branch: ledger.BranchID(rapid.Uint32Min(1).Draw(t, "after branch")), Sequence: rapid.Uint64Min(1).Draw(t, "after sequence"),
-		})
+	others := rapid.Uint32Min(1).Filter(func(id uint32) bool { return id != uint32(b.Branch) })
+	for _, id := range slices.Sorted(slices.Values(rapid.SliceOfNDistinct(others, 0, 3, rapid.ID).Draw(t, "after branches"))) {
+		b.After = append(b.After, ledger.Position{Branch: ledger.BranchID(id), Sequence: rapid.Uint64Range(1, ledger.MaxSequence).Draw(t, "after sequence")})
 	}
 	copy(b.PrevHash[:], rapid.SliceOfN(rapid.Byte(), 0, 32).Draw(t, "hash"))
 	return b

@@ -20,9 +20,6 @@ const MaxAmount Amount = math.MaxInt64
 // account name stands for.
 const SharedAccount = "shared"
 
-// MaxClock bounds Lamport times, so that a hostile one can't make them wrap.
-const MaxClock = 1 << 62
-
 // MaxNameBytes bounds account names and request ids.
 const MaxNameBytes = 128
 

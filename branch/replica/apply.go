@@ -10,11 +10,17 @@ import (
 // earlyBatches are batches of one journal that wait for what comes before
 // them, or for what they depend on. They are ascending.
 type earlyBatches struct {
-	batches []*ledger.Sealed
+	batches []earlyBatch
 	bytes   int
 	// from is the peer that sent the first of them, since when it waits.
 	from  *peer
 	since Millis
+}
+
+// earlyBatch is one of them, and who sent it.
+type earlyBatch struct {
+	*ledger.Sealed
+	from *peer
 }
 
 // receiveBatch applies a batch that is next in its journal and whose
@@ -22,7 +28,11 @@ type earlyBatches struct {
 // One that does not chain, or breaks a rule, stops its journal here.
 func (r *Replica) receiveBatch(from *peer, s *ledger.Sealed) {
 	i, ok := r.ledger.Index(s.Batch.Branch)
-	if !ok || r.stopped[i] {
+	if problem := r.checkBatch(s.Batch); !ok || problem != "" {
+		r.reject(from, BadForm, true, "entry %d of branch %d: %s", s.Batch.LastSequence(), s.Batch.Branch, problem)
+		return
+	}
+	if r.stopped[i] {
 		return
 	}
 	origin := r.peers[i]
@@ -38,7 +48,7 @@ func (r *Replica) receiveBatch(from *peer, s *ledger.Sealed) {
 	case s.Batch.LastSequence() <= head:
 		r.compareHash(from, i, ledger.MarkedPosition{Position: ledger.Position{Branch: origin.branch, Sequence: s.Batch.LastSequence()}, Hash: s.Hash})
 	case s.Batch.FirstSequence == head+1 && r.missing(s).Branch == 0:
-		r.apply(i, s)
+		r.apply(from, i, s)
 		r.applyEarly()
 	case s.Batch.FirstSequence > head:
 		r.keepEarly(from, i, s)
@@ -60,7 +70,7 @@ func (r *Replica) missing(s *ledger.Sealed) ledger.Position {
 }
 
 // apply posts a batch that fits, or stops its journal.
-func (r *Replica) apply(i int, s *ledger.Sealed) {
+func (r *Replica) apply(from *peer, i int, s *ledger.Sealed) {
 	head := r.ledger.Head(i)
 	if s.Batch.PrevHash != head.Hash {
 		r.fork(i, fmt.Sprintf("its entry %d does not follow the one before it: the hashes differ", s.Batch.FirstSequence))
@@ -68,6 +78,10 @@ func (r *Replica) apply(i int, s *ledger.Sealed) {
 	}
 	if s.Batch.Epoch < head.Epoch {
 		r.fork(i, fmt.Sprintf("its entry %d is of boot %d, the one before it of boot %d", s.Batch.FirstSequence, s.Batch.Epoch, head.Epoch))
+		return
+	}
+	if err := r.ledger.CheckLead(i, s.Batch); err != nil {
+		r.reject(from, LeadLie(err), true, "%v", err)
 		return
 	}
 	posted, err := r.ledger.PostBatch(s)
@@ -79,7 +93,6 @@ func (r *Replica) apply(i int, s *ledger.Sealed) {
 	r.commit.Sync = r.commit.Sync || i == r.self || s.Batch.FirstSequence <= r.peers[i].syncUpTo
 	r.applied = true
 	r.oweAck(r.peers[i])
-	r.clock = max(r.clock, r.ledger.Clock())
 	r.fetches[i].appliedAt = r.now
 	if r.fetches[i].from != nil {
 		r.fetches[i].again = true
@@ -144,7 +157,7 @@ func (r *Replica) checkRequest(at ledger.Position, id string, recorded ledger.Po
 // dropped and comes again, since it is not acked.
 func (r *Replica) keepEarly(from *peer, i int, s *ledger.Sealed) {
 	q := &r.early[i]
-	k, found := slices.BinarySearchFunc(q.batches, s.Batch.FirstSequence, func(b *ledger.Sealed, first uint64) int {
+	k, found := slices.BinarySearchFunc(q.batches, s.Batch.FirstSequence, func(b earlyBatch, first uint64) int {
 		switch {
 		case b.Batch.FirstSequence < first:
 			return -1
@@ -169,7 +182,7 @@ func (r *Replica) keepEarly(from *peer, i int, s *ledger.Sealed) {
 	if k == 0 {
 		q.from = from
 	}
-	q.batches = slices.Insert(q.batches, k, s)
+	q.batches = slices.Insert(q.batches, k, earlyBatch{s, from})
 	q.bytes += len(s.Bytes)
 	r.gapped.add(i)
 }
@@ -199,7 +212,7 @@ func (r *Replica) applyFirstEarly(i int) bool {
 	}
 	s := q.batches[0]
 	head := r.head(i)
-	fits := s.Batch.FirstSequence == head+1 && r.missing(s).Branch == 0
+	fits := s.Batch.FirstSequence == head+1 && r.missing(s.Sealed).Branch == 0
 	if !fits && s.Batch.FirstSequence > head && !r.stopped[i] {
 		return false
 	}
@@ -210,7 +223,7 @@ func (r *Replica) applyFirstEarly(i int) bool {
 	q.bytes -= len(s.Bytes)
 	q.since = r.now
 	if fits && !r.stopped[i] {
-		r.apply(i, s)
+		r.apply(s.from, i, s.Sealed)
 	}
 	return true
 }

@@ -216,6 +216,9 @@ func (b *bank) turn(n *node) {
 		}
 		b.transit = append(b.transit, m)
 	}
+	for _, f := range ready.Refusals {
+		b.say("%d: REFUSED from %d (%s): %s", n.id, f.Peer, f.Lie, f.Text)
+	}
 	for i := range ready.Replies {
 		b.sayReply(n, &ready.Replies[i])
 	}
@@ -228,6 +231,11 @@ func (b *bank) turn(n *node) {
 		n.state = s
 		if s == replica.Serving {
 			b.detail("%d: serves", n.id)
+		}
+	}
+	for _, f := range ready.Refusals {
+		if m := b.node(f.Peer); f.Close && !b.severed[pair(n, m)] {
+			b.cut(n, m) // until the transcript heals it
 		}
 	}
 }

@@ -95,8 +95,8 @@ func (r *Replica) wait(p *pending) bool {
 		return false
 	}
 	if p.ticket == (Ticket{}) { // a bulk may have waited before
-		r.clock = max(r.clock, r.ledger.Clock()) + 1
-		p.ticket = Ticket{Clock: r.clock, Branch: r.cfg.ID}
+		r.tickets = max(r.tickets, r.ledger.Clock()) + 1
+		p.ticket = Ticket{Clock: r.tickets, Branch: r.cfg.ID}
 	}
 	if id := p.op.Entry.RequestID; id != "" {
 		r.byRequest[id] = p

@@ -11,11 +11,17 @@ import (
 // receiveClaim queues a peer's claim. A new claim of a peer replaces its old
 // one for the account, which is answered with nothing.
 func (r *Replica) receiveClaim(p *peer, c *Claim) {
-	if c.Amount <= 0 || r.recovery.state != Serving || c.Account == "" || c.Ticket.Clock > ledger.MaxClock {
+	if lie, problem := r.checkClaim(p, c); lie != 0 {
+		r.reject(p, lie, false, "a claim: %s", problem)
+		r.send(p, Message{ClaimAnswer: &ClaimAnswer{ID: c.ID, Refused: problem}})
+		return
+	}
+	if r.recovery.state != Serving {
 		r.send(p, Message{ClaimAnswer: &ClaimAnswer{ID: c.ID, Sequence: r.head(r.self)}})
 		return
 	}
-	r.clock = max(r.clock, c.Ticket.Clock)
+	// Own tickets follow it, but never so far that the peers would refuse them.
+	r.tickets = max(r.tickets, min(c.Ticket.Clock, r.ledger.Clock()+ledger.MaxClockLead/2))
 	r.claimed(p, c.Account, c.Amount)
 	q := r.queueOf(c.Account)
 	for k := range q.claims {

@@ -25,8 +25,12 @@ const (
 	maxWatches = 4096
 	// maxDemands bounds the accounts whose spending is followed.
 	maxDemands = 1024
-	// maxAlarms bounds the alarms kept.
-	maxAlarms = 64
+	// maxAlarms bounds the alarms kept, maxRefusalAlarms those about messages that
+	// were refused, so that whoever lies hides no other.
+	maxAlarms        = 64
+	maxRefusalAlarms = 24
+	// maxLook bounds the looks of one double collect.
+	maxLook = 1 << 32
 )
 
 // patience is how many peer time-outs a call may take to a peer that is linked

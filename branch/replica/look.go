@@ -1,6 +1,10 @@
 package replica
 
-import "passbook.example/passbook/branch/ledger"
+import (
+	"fmt"
+
+	"passbook.example/passbook/branch/ledger"
+)
 
 // This is the side of a double collect that is looked at.
 
@@ -20,7 +24,13 @@ type watch struct {
 // receiveCollect answers one look of a peer. A branch that does not know its
 // own journal yet can't.
 func (r *Replica) receiveCollect(p *peer, c *Collect) {
-	if r.recovery.state != Serving || c.Account == "" {
+	if c.Account == "" || c.Look == 0 || c.Look > maxLook {
+		problem := fmt.Sprintf("look %d: must be 1 to %d", c.Look, uint64(maxLook))
+		r.reject(p, BadForm, false, "a look: %s", problem)
+		r.send(p, Message{CollectAnswer: &CollectAnswer{ID: c.ID, Failed: true, Refused: problem}})
+		return
+	}
+	if r.recovery.state != Serving {
 		r.send(p, Message{CollectAnswer: &CollectAnswer{ID: c.ID, Failed: true}})
 		return
 	}

@@ -13,6 +13,8 @@ type peer struct {
 	index  int
 	// linked says that there is a link, heard that its hello has come.
 	linked, heard bool
+	// closing says that this link is to be ended: nothing more of it is taken.
+	closing bool
 	// reachable says that the peer counts for [Reachable]: it was never tried,
 	// or is linked, has caught up and acks in time. since is when that changed.
 	reachable bool
@@ -215,11 +217,20 @@ func (r *Replica) checkPeer(p *peer) {
 }
 
 func (r *Replica) receiveFrame(p *peer, f *Frame) {
+	if p.closing {
+		return
+	}
+	if lie, problem := r.checkFrame(p, f); lie != 0 {
+		r.reject(p, lie, true, "%s", problem)
+		return
+	}
 	if f.Hello != nil {
 		r.receiveHello(p, f.Hello)
 	}
 	for _, s := range f.Batches {
-		r.receiveBatch(p, s)
+		if r.receiveBatch(p, s); p.closing {
+			return
+		}
 	}
 	if f.Sync {
 		r.commit.Sync = true
@@ -231,7 +242,7 @@ func (r *Replica) receiveFrame(p *peer, f *Frame) {
 	if f.Ack != nil {
 		r.receiveAck(p, f.Ack)
 	}
-	if len(f.Wants) > 0 && len(f.Wants) <= r.n {
+	if len(f.Wants) > 0 {
 		p.wants = f.Wants
 		r.syncApplied() // what is relayed must not be lost here
 	}

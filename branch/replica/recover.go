@@ -54,7 +54,6 @@ func (r *Replica) recover() {
 	if e := r.ledger.Head(r.self).Epoch; r.epoch <= e {
 		r.epoch = e + 1
 	}
-	r.clock = max(r.clock, r.ledger.Clock())
 	r.commit.Settled, r.commit.Sync = true, true
 }
 

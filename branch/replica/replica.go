@@ -55,7 +55,7 @@ type Replica struct {
 	bank    ledger.Hash
 	now     Millis
 	epoch   uint64
-	clock   uint64 // Lamport time, tickets included
+	tickets uint64 // the Lamport time of tickets, which no entry ever has
 	booted  Millis
 	expired Millis // when deadlines were looked at last
 	err     error  // a read from disk that did not work: the branch must stop
@@ -66,10 +66,13 @@ type Replica struct {
 	due, awaited indexes
 	checkAt      Millis
 	alarms       []string
-	stopped      []bool   // by index: the journal is no longer applied
-	forked       []bool   // by index: it is stopped since it has forked
-	synced       []uint64 // by index: how far the journal is synced on this disk
-	applied      bool     // a batch was applied, or a recovery finished, since Ready
+	// refused counts the messages refused, by index; refusalAlarms the alarms about them.
+	refused       []refusals
+	refusalAlarms int
+	stopped       []bool   // by index: the journal is no longer applied
+	forked        []bool   // by index: it is stopped since it has forked
+	synced        []uint64 // by index: how far the journal is synced on this disk
+	applied       bool     // a batch was applied, or a recovery finished, since Ready
 
 	recovery   recovery
 	behind     behind
@@ -124,12 +127,12 @@ func New(cfg Config) (*Replica, error) {
 	n := len(cfg.Ledger.Branches())
 	r := &Replica{
 		cfg: cfg, ledger: cfg.Ledger, self: self, n: n, now: cfg.Now, booted: cfg.Now, epoch: cfg.Epoch,
-		clock: cfg.Ledger.Clock(), bank: BankHash(cfg.Ledger.Branches(), cfg.Opening),
+		bank:    BankHash(cfg.Ledger.Branches(), cfg.Opening),
 		stopped: make([]bool, n), forked: make([]bool, n), synced: make([]uint64, n), early: make([]earlyBatches, n), fetches: make([]fetch, n),
 		due: newIndexes(n), awaited: newIndexes(n), checkAt: never, gapped: newIndexes(n), fetching: newIndexes(n),
 		fresh: map[string]recorded{}, queues: map[string]*queue{}, byRequest: map[string]*pending{},
 		demands: demands{of: map[string]*demand{}, began: cfg.Now}, collects: map[string]*collect{}, watches: map[string][]*watch{}, calls: map[uint64]*call{},
-		nextCall: cfg.Epoch << 32,
+		refused: make([]refusals, n), nextCall: cfg.Epoch % (1 << 32) << 32,
 	}
 	r.own.after, r.behind.ends = make([]uint64, n), make([]uint64, n)
 	for i, b := range cfg.Ledger.Branches() {
@@ -188,6 +191,13 @@ func (r *Replica) Receive(m Message) {
 	}
 }
 
+// Take takes a batch that a peer has sent alone, by hand.
+func (r *Replica) Take(from ledger.BranchID, s *ledger.Sealed) {
+	if i, ok := r.ledger.Index(from); ok && i != r.self {
+		r.receiveBatch(r.peers[i], s)
+	}
+}
+
 // Ready decides what has queued up and returns what has to happen. The owner
 // commits first; only when that has succeeded may the rest leave, and Advance
 // be called. Until then it must call nothing else. When Err is not nil the
@@ -231,8 +241,7 @@ func (r *Replica) Err() error { return r.err }
 // ledger allows it.
 func (r *Replica) post(e ledger.Entry) (*ledger.Entry, ledger.Posted) {
 	r.session = nil
-	r.clock = max(r.clock, r.ledger.Clock()) + 1
-	e.Sequence, e.Clock = r.head(r.self)+1, r.clock
+	e.Sequence, e.Clock = r.head(r.self)+1, r.ledger.Clock()+1
 	posted, err := r.ledger.Post(r.self, &e)
 	if err != nil {
 		panic(fmt.Sprintf("branch %d posts an entry that its ledger refuses: %v", r.cfg.ID, err))

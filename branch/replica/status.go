@@ -25,6 +25,8 @@ type PeerStatus struct {
 	Exchanging bool
 	// Since is when the peer became reachable or unreachable.
 	Since Millis
+	// Refused counts the messages in its name that were refused.
+	Refused uint64
 	// Acked is the last own entry that the peer has confirmed, Lag how many it
 	// has not.
 	Acked, Lag uint64
@@ -38,7 +40,7 @@ func (r *Replica) Status() Status {
 		s.Applied = append(s.Applied, ledger.MarkedPosition{Position: ledger.Position{Branch: p.branch, Sequence: h.Sequence}, Hash: h.Hash})
 		if i != r.self {
 			s.Peers = append(s.Peers, PeerStatus{
-				Branch: p.branch, Reachable: p.reachable && p.heard, Exchanging: p.linked && p.heard && !p.probing, Since: p.since, Acked: p.acked, Lag: r.head(r.self) - min(p.acked, r.head(r.self)),
+				Branch: p.branch, Reachable: p.reachable && p.heard, Exchanging: p.linked && p.heard && !p.probing, Since: p.since, Refused: r.refused[i].sum(), Acked: p.acked, Lag: r.head(r.self) - min(p.acked, r.head(r.self)),
 			})
 		}
 	}

@@ -160,6 +160,8 @@ type ClaimAnswer struct {
 	Escrow ledger.Amount
 	// Failed says that the call could not be made, and nothing else is known.
 	Failed bool
+	// Refused, when not empty, says why the claim was refused: it lied.
+	Refused string
 }
 
 // Collect asks for one look of a double collect.
@@ -189,6 +191,8 @@ type CollectAnswer struct {
 	// Failed says that the call could not be made, or that the branch does not
 	// know its own journal yet.
 	Failed bool
+	// Refused, when not empty, says why the look was refused: it lied.
+	Refused string
 }
 
 // Storage is what a replica reads back from its journal: what was committed.
@@ -213,4 +217,7 @@ type Ready struct {
 	Commit   *ledger.Commit
 	Messages []Message
 	Replies  []Reply
+	// Refusals are messages that were refused: those to be told of, and those
+	// whose links are to be ended.
+	Refusals []Refusal
 }

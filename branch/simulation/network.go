@@ -140,6 +140,17 @@ func (w *world) breakLink(l *link, within int64) {
 	w.connectSoon(l, 1_000, 100_000)
 }
 
+// refused ends the links on which something came that a branch refuses.
+func (w *world) refused(p *process, refusals []replica.Refusal) {
+	for _, f := range refusals {
+		w.note("branch %d refuses %+v", p.id, f)
+		w.oracle.refused(p, f)
+		if l := w.net.links[p.index][w.processOf(f.Peer).index]; f.Close && l.joins(p) {
+			w.breakLink(l, 1_000)
+		}
+	}
+}
+
 // delay is how long a message takes.
 func (w *world) delay() int64 {
 	f := &w.faults

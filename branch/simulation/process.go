@@ -248,6 +248,7 @@ func (p *process) release() {
 		w.send(p, m)
 	}
 	p.countDeferred()
+	w.refused(p, ready.Refusals)
 	for i := range ready.Replies {
 		w.answered(p, ready.Replies[i])
 	}

@@ -1588,9 +1588,13 @@ type PeerStatus struct {
 	// The last entry of this branch's journal that the peer has confirmed.
 	AckedSequence uint64 `protobuf:"varint,4,opt,name=acked_sequence,json=ackedSequence,proto3" json:"acked_sequence,omitempty"`
 	// How many entries of this branch's journal it has not confirmed.
-	Lag           uint64 `protobuf:"varint,5,opt,name=lag,proto3" json:"lag,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Lag uint64 `protobuf:"varint,5,opt,name=lag,proto3" json:"lag,omitempty"`
+	// How many messages in its name were refused since this branch started,
+	// since they said what can't be: the log and the alarms tell the first of
+	// each kind.
+	RefusedMessages uint64 `protobuf:"varint,6,opt,name=refused_messages,json=refusedMessages,proto3" json:"refused_messages,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *PeerStatus) Reset() {
@@ -1654,6 +1658,13 @@ func (x *PeerStatus) GetAckedSequence() uint64 {
 func (x *PeerStatus) GetLag() uint64 {
 	if x != nil {
 		return x.Lag
+	}
+	return 0
+}
+
+func (x *PeerStatus) GetRefusedMessages() uint64 {
+	if x != nil {
+		return x.RefusedMessages
 	}
 	return 0
 }
@@ -3070,14 +3081,15 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\baccounts\x18\t \x03(\v2\x16.bank.v1.AccountStatusR\baccounts\x12-\n" +
 	"\x12accounts_truncated\x18\n" +
 	" \x01(\bR\x11accountsTruncated\x12\x16\n" +
-	"\x06alarms\x18\v \x03(\tR\x06alarms\"\x95\x01\n" +
+	"\x06alarms\x18\v \x03(\tR\x06alarms\"\xc0\x01\n" +
 	"\n" +
 	"PeerStatus\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x1c\n" +
 	"\treachable\x18\x03 \x01(\bR\treachable\x12%\n" +
 	"\x0eacked_sequence\x18\x04 \x01(\x04R\rackedSequence\x12\x10\n" +
-	"\x03lag\x18\x05 \x01(\x04R\x03lag\"\x90\x01\n" +
+	"\x03lag\x18\x05 \x01(\x04R\x03lag\x12)\n" +
+	"\x10refused_messages\x18\x06 \x01(\x04R\x0frefusedMessages\"\x90\x01\n" +
 	"\rAccountStatus\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x18\n" +
 	"\abalance\x18\x02 \x01(\x03R\abalance\x12\x1c\n" +

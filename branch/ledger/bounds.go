@@ -1,0 +1,78 @@
+package ledger
+
+import "fmt"
+
+// How far the numbers in a batch may go. A branch that took any number from a
+// peer could be talked into one after which its own journal can't go on.
+const (
+	// MaxClock bounds Lamport times.
+	MaxClock = 1 << 62
+	// MaxEpoch bounds the numbers of boots.
+	MaxEpoch = 1 << 62
+	// MaxSequence bounds the sequences of entries.
+	MaxSequence = 1 << 62
+	// MaxClockLead is how far the clock of a batch may run ahead of all that was
+	// applied before it. A writer counts on by one, so an honest one never does.
+	MaxClockLead = 1 << 32
+	// MaxEpochLead is how far the boot of a batch may be from that of the batch
+	// before it: how often a branch may have started without writing.
+	MaxEpochLead = 1 << 32
+)
+
+// LeadError says that a batch runs ahead of the entries before it by more than
+// a writer can.
+type LeadError struct {
+	// Branch and Sequence name the batch by its last entry.
+	Branch   BranchID
+	Sequence uint64
+	// What is "clock" or "epoch": Got is that of the batch, Before what it comes
+	// after, and Lead by how much it may be ahead.
+	What              string
+	Got, Before, Lead uint64
+}
+
+func (e *LeadError) Error() string {
+	return fmt.Sprintf("the %s of entry %d of branch %d is %d, after %d: it may be at most %d ahead", e.What, e.Sequence, e.Branch, e.Got, e.Before, e.Lead)
+}
+
+// CheckLead reports, by a *LeadError, whether a batch that is next in the i-th
+// journal runs ahead of what is applied by more than a writer can.
+func (l *Ledger) CheckLead(i int, b *Batch) *LeadError {
+	return CheckLead(b, l.heads[i].Epoch, l.clock)
+}
+
+// CheckLead is [Ledger.CheckLead] for a batch before which the journal was at an
+// epoch, and all entries applied at a clock.
+func CheckLead(b *Batch, epoch, clock uint64) *LeadError {
+	last := b.Entries[len(b.Entries)-1].Clock
+	switch {
+	case last > clock && last-clock > MaxClockLead:
+		return &LeadError{Branch: b.Branch, Sequence: b.LastSequence(), What: "clock", Got: last, Before: clock, Lead: MaxClockLead}
+	case b.Epoch > epoch && b.Epoch-epoch > MaxEpochLead:
+		return &LeadError{Branch: b.Branch, Sequence: b.LastSequence(), What: "epoch", Got: b.Epoch, Before: epoch, Lead: MaxEpochLead}
+	}
+	return nil
+}
+
+// checkNumbers reports numbers that no batch has, whatever came before it.
+func (b *Batch) checkNumbers() error {
+	switch {
+	case b.Epoch > MaxEpoch:
+		return fmt.Errorf("its epoch %d is over %d", b.Epoch, uint64(MaxEpoch))
+	case b.FirstSequence > MaxSequence:
+		return fmt.Errorf("its first sequence %d is over %d", b.FirstSequence, uint64(MaxSequence))
+	}
+	var before BranchID
+	for _, a := range b.After {
+		switch {
+		case a.Branch <= before:
+			return fmt.Errorf("it comes after branch %d behind branch %d: they must ascend", a.Branch, before)
+		case a.Branch == b.Branch:
+			return fmt.Errorf("it comes after its own branch %d", a.Branch)
+		case a.Sequence == 0 || a.Sequence > MaxSequence:
+			return fmt.Errorf("it comes after entry %d of branch %d: there is none", a.Sequence, a.Branch)
+		}
+		before = a.Branch
+	}
+	return nil
+}

@@ -1,0 +1,37 @@
+package branch
+
+import (
+	"errors"
+
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+)
+
+// noteRefusal tells of the first message of a kind that was refused, and ends
+// the link on which one came that no peer of this bank would send.
+func (b *Branch) noteRefusal(f replica.Refusal) {
+	if f.First {
+		b.logger.Warn("a message in a peer's name was refused; more of this kind are counted, not logged", "peer", f.Peer, "kind", f.Lie.String(), "problem", f.Text)
+	}
+	if k := b.peers[f.Peer].link; f.Close && k != nil {
+		k.end(&InputError{Problem: f.Text})
+	}
+}
+
+// lied counts a call or frame in a peer's name that is refused for what it
+// says, and returns the error.
+func (b *Branch) lied(peer ledger.BranchID, err error) error {
+	var (
+		input *InputError
+		lead  *ledger.LeadError
+	)
+	lie := replica.BadForm
+	switch {
+	case errors.As(err, &lead):
+		lie = replica.LeadLie(lead)
+	case !errors.As(err, &input) && !malformed(err):
+		return err
+	}
+	b.loop.post(func() { b.loop.replica.Refuse(peer, lie, err.Error()) })
+	return err
+}

@@ -1,0 +1,134 @@
+package replica_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+)
+
+// refusalsOf gives a branch a message and returns what it refuses.
+func (b *bank) refusalsOf(n *node, m replica.Message) []replica.Refusal {
+	b.t.Helper()
+	m.To = n.id
+	n.replica.Receive(m)
+	ready := n.replica.Ready()
+	if ready.Commit != nil {
+		n.disk.Commit(ready.Commit)
+	}
+	n.replica.Advance()
+	return ready.Refusals
+}
+
+// Whoever lies in many names and ways fills no more than its part of the alarms.
+func TestAlarmsAboutRefusalsAreBounded(t *testing.T) {
+	const branches, bound = 60, 24
+	b := quietBank(t, branches, 0)
+	first := b.nodes[0]
+	told := 0
+	for i := range branches - 1 {
+		from := ledger.BranchID(i + 2)
+		for range 3 {
+			told += len(b.refusalsOf(first, replica.Message{From: from, Claim: &replica.Claim{Account: "a", Amount: 1, Ticket: replica.Ticket{Clock: 1 << 62, Branch: from}}}))
+		}
+	}
+	if told != branches-1 {
+		t.Errorf("%d refusals are told, want one for each peer", told)
+	}
+	status := first.replica.Status()
+	if len(status.Alarms) != bound {
+		t.Errorf("%d alarms, want %d", len(status.Alarms), bound)
+	}
+	if i := slices.IndexFunc(status.Peers, func(p replica.PeerStatus) bool { return p.Refused != 3 }); i >= 0 {
+		t.Errorf("%+v, want 3 messages refused", status.Peers[i])
+	}
+}
+
+// A look has a number from 1 up to a bound.
+func TestALookHasABound(t *testing.T) {
+	b := quietBank(t, 2, 0)
+	first := b.nodes[0]
+	for _, test := range []struct {
+		look    uint64
+		refused bool
+	}{{0, true}, {1, false}, {1 << 32, false}, {1<<32 + 1, true}, {1<<64 - 1, true}} {
+		first.replica.Receive(replica.Message{From: 2, To: 1, Collect: &replica.Collect{ID: 1, Account: "a", Collect: 1, Look: test.look}})
+		ready := first.replica.Ready()
+		first.replica.Advance()
+		if a := ready.Messages[0].CollectAnswer; (a.Refused != "") != test.refused || a.Failed != test.refused {
+			t.Errorf("look %d: %+v, want refused: %t", test.look, a, test.refused)
+		}
+	}
+}
+
+// What a frame may not say ends its link, and changes nothing.
+func TestFramesThatAreRefused(t *testing.T) {
+	bankOf := func(n *node) ledger.Hash { return replica.BankHash(n.replica.Ledger().Branches(), 0) }
+	at := func(branch ledger.BranchID, sequence uint64) ledger.MarkedPosition {
+		return ledger.MarkedPosition{Position: ledger.Position{Branch: branch, Sequence: sequence}}
+	}
+	hello := func(change func(*replica.Hello)) func(*node) *replica.Frame {
+		return func(n *node) *replica.Frame {
+			h := &replica.Hello{Branch: 2, To: 1, Epoch: 1, Bank: bankOf(n)}
+			change(h)
+			return &replica.Frame{Hello: h}
+		}
+	}
+	frame := func(f replica.Frame) func(*node) *replica.Frame { return func(*node) *replica.Frame { return &f } }
+	deposits := func(change func(*ledger.Batch)) func(*node) *replica.Frame {
+		batch := depositBatches(2, 1, 1)[0].Batch
+		change(batch)
+		return frame(replica.Frame{Batches: []*ledger.Sealed{ledger.NewSealed(batch)}})
+	}
+	for name, test := range map[string]struct {
+		frame func(*node) *replica.Frame
+		want  replica.Lie
+	}{
+		"a hello in another's name":    {hello(func(h *replica.Hello) { h.Branch = 3 }), replica.BadForm},
+		"a hello to another":           {hello(func(h *replica.Hello) { h.To = 3 }), replica.BadForm},
+		"an epoch too far ahead":       {hello(func(h *replica.Hello) { h.Epoch = 1<<32 + 1 }), replica.BadEpoch},
+		"the largest epoch":            {hello(func(h *replica.Hello) { h.Epoch = 1<<64 - 1 }), replica.BadEpoch},
+		"a position of no branch":      {hello(func(h *replica.Hello) { h.Applied = append(h.Applied, at(9, 1)) }), replica.BadForm},
+		"a position over the bound":    {hello(func(h *replica.Hello) { h.Applied = append(h.Applied, at(2, 1<<62+1)) }), replica.BadPosition},
+		"more positions than journals": {hello(func(h *replica.Hello) { h.Applied = slices.Repeat([]ledger.MarkedPosition{at(2, 1)}, 4) }), replica.BadForm},
+		"an ack over the bound":        {frame(replica.Frame{Ack: &replica.Ack{Applied: 1<<62 + 1}}), replica.BadPosition},
+		"more synced than applied":     {frame(replica.Frame{Ack: &replica.Ack{Applied: 1, Synced: 2}}), replica.BadPosition},
+		"a want over the bound":        {frame(replica.Frame{Wants: []ledger.Position{{Branch: 2, Sequence: 1<<62 + 1}}}), replica.BadPosition},
+		"a want of no branch":          {frame(replica.Frame{Wants: []ledger.Position{{Branch: 9}}}), replica.BadForm},
+		"more wants than journals":     {frame(replica.Frame{Wants: slices.Repeat([]ledger.Position{{Branch: 2}}, 4)}), replica.BadForm},
+		"a batch of no branch":         {deposits(func(b *ledger.Batch) { b.Branch = 9 }), replica.BadForm},
+		"a batch after no branch":      {deposits(func(b *ledger.Batch) { b.After = []ledger.Position{{Branch: 9, Sequence: 1}} }), replica.BadForm},
+		"a batch of a clock too far":   {deposits(func(b *ledger.Batch) { b.Entries[0].Clock = 1<<32 + 1 }), replica.BadClock},
+		"a batch of the largest clock": {deposits(func(b *ledger.Batch) { b.Entries[0].Clock = ledger.MaxClock }), replica.BadClock},
+		"a batch of a boot too far":    {deposits(func(b *ledger.Batch) { b.Epoch = 1<<32 + 1 }), replica.BadEpoch},
+		"a batch of the largest boot":  {deposits(func(b *ledger.Batch) { b.Epoch = ledger.MaxEpoch }), replica.BadEpoch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := quietBank(t, 3, 0)
+			first := b.nodes[0]
+			got := b.refusalsOf(first, replica.Message{From: 2, Frame: test.frame(first)})
+			if len(got) != 1 || got[0].Peer != 2 || got[0].Lie != test.want || !got[0].Close || !got[0].First {
+				t.Errorf("got %+v, want the link ended for a %s", got, test.want)
+			}
+			// Until the link has ended, nothing more of it is taken.
+			if more := b.refusalsOf(first, replica.Message{From: 2, Frame: test.frame(first)}); len(more) > 0 {
+				t.Errorf("and %+v", more)
+			}
+			first.replica.LinkDown(2)
+			first.replica.LinkUp(2)
+			if again := b.refusalsOf(first, replica.Message{From: 2, Frame: test.frame(first)}); len(again) != 1 || !again[0].Close || again[0].First {
+				t.Errorf("on the next link %+v, want it ended and nothing told", again)
+			}
+			s := first.replica.Status()
+			if s.State != replica.Serving || s.Applied[1].Sequence != 0 || s.Peers[0].Refused != 2 {
+				t.Errorf("%+v", s)
+			}
+			if told := fmt.Sprint(s.Alarms); strings.Contains(told, "forked") || len(s.Alarms) > 1 {
+				t.Errorf("alarms %q", s.Alarms)
+			}
+		})
+	}
+}
