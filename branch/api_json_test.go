@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/name"
 )
 
 func TestJSONShowsAZeroBalance(t *testing.T) {
@@ -77,9 +80,17 @@ func TestBadFieldsAreRefused(t *testing.T) {
 		"long account, list":   {"ListEntries", `{"account":"` + long + `"}`, "account: has 129 bytes"},
 		"long to_account":      {"Transfer", `{"amount":1,"toAccount":"` + long + `"}`, "to_account: has 129 bytes"},
 		"long request id":      {"Withdraw", `{"amount":1,"requestId":"` + long + `"}`, "request_id: has 129 bytes"},
-		"control character":    {"Deposit", `{"amount":1,"account":"a\nb"}`, "account: must not contain control characters"},
-		"control, query":       {"Query", `{"account":"\u0000"}`, "control characters"},
-		"control, request id":  {"Deposit", `{"amount":1,"requestId":"\u001b[2J"}`, "request_id: must not contain control characters"},
+		"control character":    {"Deposit", `{"amount":1,"account":"a\nb"}`, "account: must have only characters that can be seen, and plain blanks between them; it has U+000A"},
+		"control, query":       {"Query", `{"account":"\u0000"}`, "it has U+0000"},
+		"control, request id":  {"Deposit", `{"amount":1,"requestId":"\u001b[2J"}`, "request_id: must have only characters that can be seen, and plain blanks between them; it has U+001B"},
+		"blank in front":       {"Deposit", `{"amount":1,"account":" rent"}`, "account: must not begin or end with a blank"},
+		"blank at the end":     {"Query", `{"account":"rent "}`, "account: must not begin or end with a blank"},
+		"blank request id":     {"Deposit", `{"amount":1,"requestId":" "}`, "request_id: must not begin or end with a blank"},
+		"zero width":           {"Withdraw", `{"amount":1,"account":"re\u200bnt"}`, "account: must have only characters that can be seen"},
+		"right to left":        {"Transfer", `{"amount":1,"toAccount":"a\u202eb"}`, "to_account: must have only characters that can be seen"},
+		"no-break blank":       {"ListEntries", `{"account":"a\u00a0b"}`, "it has U+00A0"},
+		"decomposed":           {"Deposit", `{"amount":1,"account":"cafe\u0301"}`, "composed form (NFC)"},
+		"unpaired surrogate":   {"Deposit", `{"amount":1,"account":"\ud800"}`, ""},
 		"not UTF-8":            {"Deposit", "{\"amount\":1,\"account\":\"\xff\"}", "UTF-8"},
 		"to itself":            {"Transfer", `{"amount":1,"toAccount":"shared"}`, "two different accounts"},
 		"to itself, by absent": {"Transfer", `{"amount":1}`, "two different accounts"},
@@ -94,6 +105,12 @@ func TestBadFieldsAreRefused(t *testing.T) {
 		})
 	}
 	b.wantBalance(1, 100)
+}
+
+func TestNamesOfTheLedgerAndOfCustomersAreAsLong(t *testing.T) {
+	if ledger.MaxNameBytes != name.MaxBytes {
+		t.Errorf("a name has %d bytes at most in the ledger, and %d from customers", ledger.MaxNameBytes, name.MaxBytes)
+	}
 }
 
 func TestNamesMayBeAsLongAsAllowedAndInAnyScript(t *testing.T) {

@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	"connectrpc.com/connect"
 
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/name"
 )
 
 // callTimeout is how long a call waits when it names no deadline.
@@ -233,13 +232,10 @@ func checkEntry(e *ledger.Entry) error {
 	return nil
 }
 
-// checkName bounds what customers name: accounts and request ids.
-func checkName(field, name string) error {
-	if len(name) > ledger.MaxNameBytes {
-		return fieldErrorf(field, "has %d bytes, at most %d are allowed", len(name), ledger.MaxNameBytes)
-	}
-	if strings.ContainsFunc(name, unicode.IsControl) {
-		return fieldErrorf(field, "must not contain control characters")
+// checkName checks what customers and peers name: accounts and request ids.
+func checkName(field, text string) error {
+	if err := name.Check(text); err != nil {
+		return fieldErrorf(field, "%v", err)
 	}
 	return nil
 }

@@ -6,61 +6,98 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"passbook.example/passbook/name"
 )
 
 // object is a JSON object under its place in the array.
 type object struct {
 	reader *inputReader
-	path   string // "element 3 (customer 3), event 2"
+	path   path
 	offset int
-	values map[string]value
+	// keys are those that mean something, each of them once, and values theirs.
+	keys   []string
+	values []value
 }
 
 // object reads an object whose keys may be only the known ones; others are
-// noted and ignored. The second result is false if v is no object.
-func (r *inputReader) object(v value, path string, known ...string) (object, bool) {
+// noted and ignored. The second result is false if v is no object. An object can
+// be used until the next one at its depth is read.
+func (r *inputReader) object(v value, at path, known ...string) (object, bool) {
 	if v.kind() != '{' {
-		r.problems.add(v.offset, path, "must be an object, got %s", v)
+		r.problems.add(v.offset, at.String(), "must be an object, got %s", v)
 		return object{}, false
 	}
-	o := object{reader: r, path: path, offset: v.offset, values: make(map[string]value)}
-	for m := range v.members() {
-		if _, twice := o.values[m.key]; twice {
-			r.problems.add(m.at, path, "key %q occurs twice", m.key)
-		}
-		if !slices.Contains(known, m.key) {
-			r.ignore(m)
-		}
-		o.values[m.key] = m.value
+	room := &r.elementRoom
+	if at.event > 0 {
+		room = &r.eventRoom
 	}
+	o := object{reader: r, path: at, offset: v.offset, keys: room.keys[:0], values: room.values[:0]}
+	for m := range v.members() {
+		i := slices.IndexFunc(known, m.is)
+		if i < 0 {
+			r.ignore(m)
+			continue
+		}
+		if o.has(known[i]) {
+			r.problems.add(m.key.offset, at.String(), "key %q occurs twice", known[i])
+			continue
+		}
+		o.keys, o.values = append(o.keys, known[i]), append(o.values, m.value)
+	}
+	room.keys, room.values = o.keys, o.values
 	return o, true
+}
+
+// room is where the keys and values of an object are.
+type room struct {
+	keys   []string
+	values []value
+}
+
+// value returns the value of a key, and whether there is one.
+func (o *object) value(key string) (value, bool) {
+	if i := slices.Index(o.keys, key); i >= 0 {
+		return o.values[i], true
+	}
+	return value{}, false
+}
+
+// has reports whether there is a key.
+func (o *object) has(key string) bool {
+	_, ok := o.value(key)
+	return ok
 }
 
 // ignore notes the first occurrence of a key that means nothing here.
 func (r *inputReader) ignore(m member) {
-	if r.ignored[m.key] || len(r.ignored) == maxProblems {
+	if len(r.ignored) == maxProblems {
 		return
 	}
-	r.ignored[m.key] = true
-	line, column := r.problems.place(m.at)
+	key := m.word()
+	if r.ignored[key] {
+		return
+	}
+	r.ignored[key] = true
+	line, column := r.problems.place(m.key.offset)
 	r.input.Ignored = append(r.input.Ignored,
-		fmt.Sprintf("%s:%d:%d: key %q means nothing here", r.input.Name, line, column, m.key))
+		fmt.Sprintf("%s:%d:%d: key %q means nothing here", r.input.Name, line, column, key))
 }
 
 // problem notes a problem of a key: at its value, or at the object if the key
 // is missing.
-func (o object) problem(key, format string, args ...any) {
+func (o *object) problem(key, format string, args ...any) {
 	offset := o.offset
-	if v, ok := o.values[key]; ok {
+	if v, ok := o.value(key); ok {
 		offset = v.offset
 	}
-	o.reader.problems.add(offset, o.path+": "+key, format, args...)
+	o.reader.problems.add(offset, o.path.String()+": "+key, format, args...)
 }
 
 // integer returns the integer of a key. It reports a problem that ends in
 // needs if there is none from least to most.
-func (o object) integer(key string, least, most int64, needs string) (int64, bool) {
-	v, ok := o.values[key]
+func (o *object) integer(key string, least, most int64, needs string) (int64, bool) {
+	v, ok := o.value(key)
 	if !ok {
 		o.problem(key, "missing; must be %s", needs)
 		return 0, false
@@ -74,8 +111,8 @@ func (o object) integer(key string, least, most int64, needs string) (int64, boo
 }
 
 // text returns the text of an optional key; "" if it is absent.
-func (o object) text(key string) (text string, present bool) {
-	v, ok := o.values[key]
+func (o *object) text(key string) (text string, present bool) {
+	v, ok := o.value(key)
 	if !ok {
 		return "", false
 	}
@@ -86,16 +123,27 @@ func (o object) text(key string) (text string, present bool) {
 	return text, ok
 }
 
+// name returns the name of an account in an optional key; "" if it is absent,
+// or can't be a name.
+func (o *object) name(key string) (text string, present bool) {
+	text, present = o.text(key)
+	if err := name.Check(text); err != nil {
+		o.problem(key, "%v", err)
+		return "", false
+	}
+	return o.reader.shared(text), present
+}
+
 // word returns the text of a key that must be one of a few words.
-func (o object) word(key string, words ...string) (string, bool) {
-	v, ok := o.values[key]
+func (o *object) word(key string, words ...string) (string, bool) {
+	v, ok := o.value(key)
 	if !ok {
 		o.problem(key, "missing; must be %s", choice(words))
 		return "", false
 	}
 	text, _ := v.text()
-	if word := strings.TrimSpace(text); slices.Contains(words, word) {
-		return word, true
+	if i := slices.Index(words, strings.TrimSpace(text)); i >= 0 {
+		return words[i], true
 	}
 	o.problem(key, "must be %s, got %s", choice(words), v)
 	return "", false
@@ -117,12 +165,11 @@ const anInteger = "an integer"
 // element reads one element of the array. It returns true if the file is of
 // the Lamport dialect, which ends the reading.
 func (r *inputReader) element(v value) (lamport bool) {
-	path := fmt.Sprintf("element %d", r.elements.total)
-	o, ok := r.object(v, path, "id", "type", "events", "balance", "customer-requests")
+	o, ok := r.object(v, path{element: r.elements.total}, "id", "type", "events", "balance", "customer-requests")
 	if !ok {
 		return false
 	}
-	if _, ok := o.values["customer-requests"]; ok {
+	if o.has("customer-requests") {
 		o.problem("customer-requests", `this is the dialect with logical clocks, which can't be replayed; customers need "events"`)
 		return true
 	}
@@ -130,19 +177,19 @@ func (r *inputReader) element(v value) (lamport bool) {
 	switch {
 	case !ok:
 	case kind == "branch" || kind == "bank":
-		r.branch(o)
+		r.branch(&o)
 	default:
-		r.customer(o)
+		r.customer(&o)
 	}
 	return false
 }
 
 // branch reads a branch element.
-func (r *inputReader) branch(o object) {
+func (r *inputReader) branch(o *object) {
 	r.elements.branches++
 	id, idOK := o.integer("id", 1, maxBranchID, fmt.Sprintf("an integer from 1 to %d", maxBranchID))
 	if idOK {
-		o.path += fmt.Sprintf(" (branch %d)", id)
+		o.path.kind, o.path.id = "branch", id
 		if r.branches[uint32(id)] {
 			o.problem("id", "another branch has this id already")
 		}
@@ -152,26 +199,35 @@ func (r *inputReader) branch(o object) {
 	if !idOK || !ok {
 		return
 	}
-	r.balances = append(r.balances, branchBalance{id: id, balance: balance, offset: o.values["balance"].offset})
+	place, _ := o.value("balance")
+	r.balances = append(r.balances, branchBalance{id: id, balance: balance, offset: place.offset})
 	r.input.Branches = append(r.input.Branches, Branch{ID: uint32(id), Balance: balance})
 }
 
 // customer reads a customer element with its events.
-func (r *inputReader) customer(o object) {
+func (r *inputReader) customer(o *object) {
 	id, ok := o.integer("id", math.MinInt64, math.MaxInt64, anInteger)
 	if ok {
-		o.path += fmt.Sprintf(" (customer %d)", id)
+		o.path.kind, o.path.id = "customer", id
 	}
 	c := Element{ID: id}
-	events, ok := o.values["events"]
+	events, ok := o.value("events")
 	if !ok || events.kind() != '[' {
 		o.problem("events", "%s", missingOr(events, ok, "an array"))
 		return
 	}
+	at := o.path
 	for v := range events.items() {
-		path := fmt.Sprintf("%s, event %d", o.path, len(c.Events)+1)
-		c.Events = append(c.Events, r.event(v, path, id))
+		at.event++
+		if r.events++; r.events > r.maxEvents {
+			r.problems.add(v.offset, at.String(), "the file has more than %d events, which is as many as are read", r.maxEvents)
+			return
+		}
+		if e := r.event(v, at, id); len(r.problems.found) == 0 { // else the file is refused
+			c.Events = append(c.Events, e)
+		}
 	}
+	c.Events = slices.Clip(c.Events)
 	r.input.Customers = append(r.input.Customers, c)
 }
 

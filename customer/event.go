@@ -5,15 +5,14 @@ import "math"
 // event reads one event. home is the branch it goes to if it names none. An
 // event with problems is returned as far as it could be read; the whole file
 // is refused then.
-func (r *inputReader) event(v value, path string, home int64) Event {
-	e := Event{Branch: home}
-	e.Line, _ = r.problems.place(v.offset)
-	o, ok := r.object(v, path,
+func (r *inputReader) event(v value, at path, home int64) Event {
+	e := Event{Branch: home, Line: r.lines.of(v.offset)}
+	o, ok := r.object(v, at,
 		"id", "interface", "money", "branch", "dest", "account", "from", "to", "consistency")
 	if !ok {
 		return e
 	}
-	r.destination(o, &e)
+	r.destination(&o, &e)
 	word, ok := o.word("interface", string(Deposit), string(Withdraw), string(Query), string(Transfer))
 	if !ok {
 		return e
@@ -23,16 +22,15 @@ func (r *inputReader) event(v value, path string, home int64) Event {
 	if e.Interface != Query {
 		e.Amount, _ = o.integer("money", 1, math.MaxInt64, "a positive integer")
 	}
-	e.accounts(o)
-	e.consistency(o)
+	e.accounts(&o)
+	e.consistency(&o)
 	return e
 }
 
 // destination reads which branch an event goes to: "branch" since 2023, "dest"
 // before. A file in which any event names one is of the consistency dialects.
-func (r *inputReader) destination(o object, e *Event) {
-	_, branch := o.values["branch"]
-	_, dest := o.values["dest"]
+func (r *inputReader) destination(o *object, e *Event) {
+	branch, dest := o.has("branch"), o.has("dest")
 	key := "branch"
 	switch {
 	case branch && dest:
@@ -50,37 +48,38 @@ func (r *inputReader) destination(o object, e *Event) {
 
 // accounts reads the accounts of an event, all of them optional but the one
 // that a transfer pays.
-func (e *Event) accounts(o object) {
-	account, named := o.text("account")
+func (e *Event) accounts(o *object) {
+	account, named := o.name("account")
 	e.Account = account
 	if e.Interface != Transfer {
 		for _, key := range []string{"from", "to"} {
-			if _, ok := o.values[key]; ok {
+			if o.has(key) {
 				o.problem(key, `only a transfer has this key; a %s names its "account"`, e.Interface)
 			}
 		}
 		return
 	}
-	if from, ok := o.text("from"); ok {
+	if from, ok := o.name("from"); ok {
 		if named {
 			o.problem("from", `a transfer names the account that pays once, as "from" or as "account"`)
 		}
 		e.Account = from
 	}
-	if _, ok := o.values["to"]; !ok {
+	if !o.has("to") {
 		o.problem("to", `missing; must be the account that is paid ("" for the shared one)`)
 		return
 	}
-	to, ok := o.text("to")
+	to, ok := o.name("to")
 	e.To = to
 	if ok && e.To == e.Account {
-		o.problem("to", "must be another account than the one that pays, got %s", o.values["to"])
+		v, _ := o.value("to")
+		o.problem("to", "must be another account than the one that pays, got %s", v)
 	}
 }
 
 // consistency reads how a query is to be answered.
-func (e *Event) consistency(o object) {
-	if _, ok := o.values["consistency"]; !ok {
+func (e *Event) consistency(o *object) {
+	if !o.has("consistency") {
 		return
 	}
 	if e.Interface != Query {

@@ -2,18 +2,21 @@ package customer
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"slices"
 	"strings"
 )
 
-// MaxInputBytes is the size of the largest input that is read: 64 MiB, about
-// half a million events.
-const MaxInputBytes = 64 << 20
+// MaxInputBytes is the size of the largest input that is read: 256 MiB, which a
+// million events take when they are indented as the course's are.
+const MaxInputBytes = 256 << 20
+
+// maxInputEvents is how many events a file may have at most. The shortest have 22
+// bytes, and each takes 80 in memory, and as much again when it is executed.
+const maxInputEvents = 4 << 20
 
 // Input is a whole input.json.
 type Input struct {
@@ -111,7 +114,7 @@ func (in *Input) Events() int {
 // or an event whose branch does not exist is no error here: that event fails
 // when it is executed.
 func ReadInput(name string, r io.Reader) (*Input, error) {
-	data, err := io.ReadAll(io.LimitReader(r, MaxInputBytes+1))
+	data, err := readAll(r)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
@@ -121,12 +124,7 @@ func ReadInput(name string, r io.Reader) (*Input, error) {
 	// Editors on Windows put a byte order mark in front, which isn't JSON.
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 
-	in := inputReader{
-		problems: newProblems(name, data),
-		input:    &Input{Name: name, Form: Basic},
-		branches: make(map[uint32]bool),
-		ignored:  make(map[string]bool),
-	}
+	in := newInputReader(name, data)
 	in.file(data)
 	if err := in.problems.err(); err != nil {
 		return nil, err
@@ -134,14 +132,56 @@ func ReadInput(name string, r io.Reader) (*Input, error) {
 	return in.input, nil
 }
 
+// readAll reads a file up to one byte more than it may have. Where its size is
+// known, nothing is copied.
+func readAll(r io.Reader) ([]byte, error) {
+	var b bytes.Buffer
+	if f, ok := r.(interface{ Stat() (fs.FileInfo, error) }); ok {
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			b.Grow(int(min(info.Size(), MaxInputBytes)) + bytes.MinRead)
+		}
+	}
+	_, err := b.ReadFrom(io.LimitReader(r, MaxInputBytes+1))
+	return b.Bytes(), err
+}
+
 // inputReader gathers an Input and what is wrong with it.
 type inputReader struct {
 	problems *problems
+	lines    lines
 	input    *Input
 	branches map[uint32]bool // the ids so far
 	balances []branchBalance // one for each branch element with a valid balance
 	ignored  map[string]bool // the keys so far that mean nothing here
 	elements elementCount
+	// events counts those in all elements so far, valid or not.
+	events, maxEvents int
+	// elementRoom and eventRoom are used again for each of them.
+	elementRoom, eventRoom room
+	// names are those of the accounts so far: of each there is one text.
+	names map[string]string
+}
+
+func newInputReader(name string, data []byte) *inputReader {
+	return &inputReader{
+		problems: &problems{name: name, data: data},
+		lines:    lines{data: data},
+		input:    &Input{Name: name, Form: Basic},
+		branches: make(map[uint32]bool),
+		ignored:  make(map[string]bool),
+		names:    make(map[string]string),
+
+		maxEvents: maxInputEvents,
+	}
+}
+
+// shared returns the same text each time that it is given an equal one.
+func (r *inputReader) shared(text string) string {
+	if known, ok := r.names[text]; ok {
+		return known
+	}
+	r.names[text] = text
+	return text
 }
 
 // elementCount counts what was seen, valid or not.
@@ -160,11 +200,13 @@ func (r *inputReader) file(data []byte) {
 		r.problems.add(0, "", "the file is empty; expected a JSON array of customers and branches")
 		return
 	}
-	// Once the syntax of the whole file is known to be right, none of the
-	// decoders below can fail.
-	if err := json.Unmarshal(data, new(syntaxOnly)); err != nil {
-		r.syntaxProblem(data, err)
-		return
+	// Once the syntax of the whole file is known to be right, nothing that takes
+	// it apart can fail.
+	for _, check := range []func([]byte) (int, string){checkEncoding, checkSyntax, checkSurrogates} {
+		if offset, problem := check(data); problem != "" {
+			r.problems.add(offset, "", "%s", problem)
+			return
+		}
 	}
 	top := newValue(data, 0)
 	if top.kind() != '[' {
@@ -178,30 +220,6 @@ func (r *inputReader) file(data []byte) {
 		}
 	}
 	r.checkBranches(top)
-}
-
-// syntaxOnly takes any JSON value and keeps nothing of it.
-type syntaxOnly struct{}
-
-// UnmarshalJSON does nothing: the caller's syntax check is all that is wanted.
-func (*syntaxOnly) UnmarshalJSON([]byte) error { return nil }
-
-// syntaxProblem reports that the file is not JSON.
-func (r *inputReader) syntaxProblem(data []byte, err error) {
-	offset := len(data)
-	text := err.Error()
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) && text != "unexpected end of JSON input" {
-		// Offset counts the bytes read, the offending one included.
-		offset = max(0, int(syntax.Offset)-1)
-	}
-	switch {
-	case strings.Contains(text, "after array element"), strings.Contains(text, "after object key:value pair"):
-		text += " (is a comma missing?)"
-	case strings.Contains(text, "after top-level value"):
-		text += " (the file goes on after its array)"
-	}
-	r.problems.add(offset, "", "not JSON: %s", text)
 }
 
 // checkBranches checks what only shows once all branches are known.

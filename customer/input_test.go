@@ -230,7 +230,7 @@ func (blanks) Read(p []byte) (int, error) {
 
 func TestReadInputRefusesLargeFile(t *testing.T) {
 	_, err := customer.ReadInput("input.json", blanks{})
-	if got, want := errorText(err), "read input.json: larger than 64 MiB"; got != want {
+	if got, want := errorText(err), "read input.json: larger than 256 MiB"; got != want {
 		t.Errorf("error %q, want %q", got, want)
 	}
 }

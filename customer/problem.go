@@ -1,10 +1,10 @@
 package customer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
 	"unicode/utf8"
 )
 
@@ -37,36 +37,30 @@ func (e *InputError) Error() string {
 type problems struct {
 	name  string
 	data  []byte
-	lines []int // the offset of each line's first byte
 	found []error
 	more  int // how many came after the first maxProblems
 }
 
-func newProblems(name string, data []byte) *problems {
-	p := &problems{name: name, data: data, lines: []int{0}}
-	for i, b := range data {
-		if b == '\n' {
-			p.lines = append(p.lines, i+1)
-		}
-	}
-	return p
+// place returns the line and column of an offset in the file. It looks at all
+// that is before it, for the few places that are told of.
+func (p *problems) place(offset int) (line, column int) {
+	before := p.data[:offset]
+	start := bytes.LastIndexByte(before, '\n') + 1
+	return countLines(before) + 1, utf8.RuneCount(before[start:]) + 1
 }
 
-// place returns the line and column of an offset in the file.
-func (p *problems) place(offset int) (line, column int) {
-	line = sort.SearchInts(p.lines, offset+1)
-	return line, utf8.RuneCount(p.data[p.lines[line-1]:offset]) + 1
-}
+// countLines returns how many lines end in data.
+func countLines(data []byte) int { return bytes.Count(data, []byte{'\n'}) }
 
 // add notes a problem at an offset in the file.
-func (p *problems) add(offset int, path, format string, args ...any) {
+func (p *problems) add(offset int, at, format string, args ...any) {
 	if len(p.found) == maxProblems {
 		p.more++
 		return
 	}
 	line, column := p.place(offset)
 	p.found = append(p.found, &InputError{
-		Name: p.name, Line: line, Column: column, Path: path, Problem: fmt.Sprintf(format, args...),
+		Name: p.name, Line: line, Column: column, Path: at, Problem: fmt.Sprintf(format, args...),
 	})
 }
 

@@ -3,14 +3,13 @@ package customer
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"iter"
 	"strings"
 	"unicode/utf8"
 )
 
 // value is a JSON value that knows where in the file it stands. Its syntax has
-// been checked.
+// been checked. What is read of a file are slices of it: nothing is copied.
 type value struct {
 	raw    []byte // without blanks around it
 	offset int
@@ -18,16 +17,33 @@ type value struct {
 
 // member is one key of an object and its value.
 type member struct {
-	key   string // without the blanks that some files have around it
-	at    int    // the key's offset in the file
+	key   value
 	value value
 }
 
+// is reports whether the key is a word, apart from the blanks that some files
+// have around it.
+func (m *member) is(word string) bool {
+	inner := m.key.raw[1 : len(m.key.raw)-1]
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return string(bytes.TrimSpace(inner)) == word
+	}
+	return m.word() == word
+}
+
+// word returns the key without the blanks around it.
+func (m *member) word() string {
+	text, _ := m.key.text()
+	return strings.TrimSpace(text)
+}
+
+const jsonBlanks = " \t\r\n"
+
 // newValue returns the value in raw, which starts at an offset in the file.
 func newValue(raw []byte, offset int) value {
-	trimmed := bytes.TrimLeft(raw, " \t\r\n")
+	trimmed := bytes.TrimLeft(raw, jsonBlanks)
 	offset += len(raw) - len(trimmed)
-	return value{raw: bytes.TrimRight(trimmed, " \t\r\n"), offset: offset}
+	return value{raw: bytes.TrimRight(trimmed, jsonBlanks), offset: offset}
 }
 
 // kind returns the value's first byte, which tells an object ({) from an array
@@ -37,11 +53,12 @@ func (v value) kind() byte { return v.raw[0] }
 // items iterates over the values of an array.
 func (v value) items() iter.Seq[value] {
 	return func(yield func(value) bool) {
-		w := v.walk()
-		for w.decoder.More() {
-			if !yield(w.value()) {
+		for at := v.next(1); v.raw[at] != ']'; {
+			item := v.at(at)
+			if !yield(item) {
 				return
 			}
+			at = v.next(at + len(item.raw))
 		}
 	}
 }
@@ -49,24 +66,85 @@ func (v value) items() iter.Seq[value] {
 // members iterates over the keys of an object, in the file's order.
 func (v value) members() iter.Seq[member] {
 	return func(yield func(member) bool) {
-		w := v.walk()
-		for w.decoder.More() {
-			at := w.next()
-			key, _ := w.token().(string)
-			if !yield(member{key: strings.TrimSpace(key), at: at, value: w.value()}) {
+		for at := v.next(1); v.raw[at] != '}'; {
+			key := v.at(at)
+			item := v.at(v.next(at + len(key.raw)))
+			if !yield(member{key: key, value: item}) {
 				return
 			}
+			at = v.next(item.offset - v.offset + len(item.raw))
+		}
+	}
+}
+
+// next returns where the next item of an array or object begins, or where its
+// closing bracket is, from an index on that is between two items.
+func (v value) next(at int) int {
+	for strings.IndexByte(jsonBlanks+",:", v.raw[at]) >= 0 {
+		at++
+	}
+	return at
+}
+
+// at returns the value that begins at an index.
+func (v value) at(at int) value {
+	return value{raw: v.raw[at:endOfValue(v.raw, at)], offset: v.offset + at}
+}
+
+// endOfValue returns where the value ends that begins at an index.
+func endOfValue(data []byte, at int) int {
+	switch data[at] {
+	case '"':
+		return endOfString(data, at)
+	case '{', '[':
+		return endOfBrackets(data, at)
+	}
+	for at < len(data) && strings.IndexByte(jsonBlanks+",]}", data[at]) < 0 {
+		at++
+	}
+	return at
+}
+
+// endOfString returns where the string ends that begins at an index.
+func endOfString(data []byte, at int) int {
+	for at++; data[at] != '"'; at++ {
+		if data[at] == '\\' {
+			at++
+		}
+	}
+	return at + 1
+}
+
+// endOfBrackets returns where the array or object ends that begins at an index.
+func endOfBrackets(data []byte, at int) int {
+	for depth := 0; ; {
+		switch data[at] {
+		case '"':
+			at = endOfString(data, at)
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		}
+		at++
+		if depth == 0 {
+			return at
 		}
 	}
 }
 
 // text returns the text of a string.
 func (v value) text() (string, bool) {
-	var s string
-	if v.kind() != '"' || json.Unmarshal(v.raw, &s) != nil {
+	if v.kind() != '"' {
 		return "", false
 	}
-	return s, true
+	if inner := v.raw[1 : len(v.raw)-1]; bytes.IndexByte(inner, '\\') < 0 {
+		return string(inner), true
+	}
+	var s string
+	err := json.Unmarshal(v.raw, &s)
+	return s, err == nil
 }
 
 // String describes the value for a message: itself if it is short.
@@ -85,46 +163,4 @@ func (v value) String() string {
 		end--
 	}
 	return string(v.raw[:end]) + "…"
-}
-
-// walk goes through an array or object from its first item on.
-type walk struct {
-	of      value
-	decoder *json.Decoder
-	raw     json.RawMessage // reused
-}
-
-func (v value) walk() *walk {
-	w := &walk{of: v, decoder: json.NewDecoder(bytes.NewReader(v.raw))}
-	w.token() // the opening bracket
-	return w
-}
-
-// next returns the offset in the file at which the next token starts.
-func (w *walk) next() int {
-	end := int(w.decoder.InputOffset())
-	rest := w.of.raw[end:]
-	return w.of.offset + end + len(rest) - len(bytes.TrimLeft(rest, " \t\r\n,"))
-}
-
-func (w *walk) token() json.Token {
-	token, err := w.decoder.Token()
-	w.check(err)
-	return token
-}
-
-// value decodes the next value.
-func (w *walk) value() value {
-	w.check(w.decoder.Decode(&w.raw))
-	end := int(w.decoder.InputOffset())
-	start := end - len(w.raw)
-	return newValue(w.of.raw[start:end], w.of.offset+start)
-}
-
-// check panics on an error: the syntax of the whole file was found right
-// before the first walk.
-func (w *walk) check(err error) {
-	if err != nil {
-		panic(fmt.Sprintf("customer: decode checked JSON at offset %d: %v", w.of.offset, err))
-	}
 }

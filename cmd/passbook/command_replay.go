@@ -64,10 +64,10 @@ func (a *app) replayFile(ctx context.Context, file string, o *replayCommandOptio
 	if o.wait < 0 {
 		return usagef("--wait must be at least 0, got %v", o.wait)
 	}
-	if err := errors.Join(o.network.check(ids...), o.network.elsewhere.check("address", ids), o.replay.check()); err != nil {
+	if err := errors.Join(o.network.check(ids...), o.network.elsewhere.check("address", ids), o.replay.check(in)); err != nil {
 		return err
 	}
-	a.ui.ignored(in.Ignored)
+	a.ui.doubts(in)
 	client := customer.NewHTTPClient()
 	defer client.CloseIdleConnections()
 	answers, err := a.await(ctx, newSurvey(client, &o.network, ids), o.wait, o.replay.failFast)

@@ -61,10 +61,10 @@ func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err erro
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(o.network.check(in.BranchIDs()...), o.replay.check(), o.serving.check()); err != nil {
+	if err := errors.Join(o.network.check(in.BranchIDs()...), o.replay.check(in), o.serving.check()); err != nil {
 		return err
 	}
-	a.ui.ignored(in.Ignored)
+	a.ui.doubts(in)
 	data := o.serving.data
 	if data == "" {
 		temporary, remove, err2 := temporaryData()

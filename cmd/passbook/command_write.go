@@ -9,6 +9,7 @@ import (
 
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
+	"passbook.example/passbook/name"
 )
 
 // writeOptions are the flags that deposit, withdraw and transfer have in
@@ -35,9 +36,9 @@ type writeReply interface {
 func (o *writeOptions) writeFlags(c *cobra.Command) {
 	o.target.targetFlags(c)
 	f := c.Flags()
-	f.StringVar(&o.requestID, "request-id", "", "the idempotency key: the same id again, with the same --home, counts once at whatever branch (default a new one)")
+	nameFlag(c, &o.requestID, "request-id", "the idempotency key: the same id again, with the same --home, counts once at whatever branch (default a new one)")
 	f.Uint32Var(&o.home, "home", 0, "the `id` of the branch that the request id belongs to: that of the first try (default the branch that is called)")
-	f.StringVar(&o.session, "session", "", sessionUsage)
+	tokenFlag(c, &o.session, "session", sessionUsage)
 	f.Int64Var(&o.customer, "customer", 0, "the `id` of the customer, for statements")
 	acknowledgeFlag(c, &o.acknowledge, "when the write counts as done (default what the bank was started with)")
 }
@@ -45,7 +46,8 @@ func (o *writeOptions) writeFlags(c *cobra.Command) {
 // Usage texts of flags that several commands have.
 const (
 	sessionUsage = "the session `token` of an earlier reply's JSON: the branch first catches up with it"
-	accountUsage = "the account (default the bank's shared account)"
+	accountUsage = "the account: " + name.Rule + sharedUsage
+	sharedUsage  = " (default the bank's shared account)"
 )
 
 func (a *app) depositCommand() *cobra.Command {
@@ -57,7 +59,7 @@ func (a *app) depositCommand() *cobra.Command {
 		Example: "  passbook deposit 10 --branch 7\n  passbook deposit 10 --branch 7 --account savings --request-id rent-2026-05",
 		Args:    amountArgument,
 	}
-	c.Flags().StringVar(&o.account, "account", "", accountUsage)
+	nameFlag(c, &o.account, "account", accountUsage)
 	return a.write(c, o, "Deposited", func(ctx context.Context, client bankv1connect.BranchServiceClient, amount int64) (writeReply, error) {
 		return client.Deposit(ctx, &bankv1.DepositRequest{
 			Account: o.account, Amount: amount, RequestId: o.requestID, HomeBranch: o.home,
@@ -76,7 +78,7 @@ account. Any branch does, as long as the balance over all branches covers it.`,
 		Example: "  passbook withdraw 300 --branch 7\n  passbook withdraw 5 --branch 7 --account savings --acknowledge majority",
 		Args:    amountArgument,
 	}
-	c.Flags().StringVar(&o.account, "account", "", accountUsage)
+	nameFlag(c, &o.account, "account", accountUsage)
 	return a.write(c, o, "Withdrew", func(ctx context.Context, client bankv1connect.BranchServiceClient, amount int64) (writeReply, error) {
 		return client.Withdraw(ctx, &bankv1.WithdrawRequest{
 			Account: o.account, Amount: amount, RequestId: o.requestID, HomeBranch: o.home,
@@ -96,8 +98,8 @@ account to another in one step. The balance shown is that of the one that pays.`
 		Example: "  passbook transfer 150 --to savings --branch 7\n  passbook transfer 50 --from savings --to rent --branch 2",
 		Args:    amountArgument,
 	}
-	c.Flags().StringVar(&o.account, "from", "", "the account that pays (default the bank's shared account)")
-	c.Flags().StringVar(&to, "to", "", "the account that is paid (default the bank's shared account)")
+	nameFlag(c, &o.account, "from", "the account that pays: "+name.Rule+sharedUsage)
+	nameFlag(c, &to, "to", "the account that is paid: "+name.Rule+sharedUsage)
 	c.MarkFlagsOneRequired("from", "to")
 	return a.write(c, o, "Transferred", func(ctx context.Context, client bankv1connect.BranchServiceClient, amount int64) (writeReply, error) {
 		return client.Transfer(ctx, &bankv1.TransferRequest{

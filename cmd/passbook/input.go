@@ -34,10 +34,11 @@ func checkBranch(in *customer.Input, id uint32) error {
 // stdoutName is the --output that stands for standard output.
 const stdoutName = "-"
 
-// checkOutput says whether the output can be written, before anything starts.
-func checkOutput(path string) error {
-	if path == stdoutName {
-		return nil
+// checkOutput says whether the output of a replay of that file can be written,
+// before anything starts.
+func checkOutput(path, file string) error {
+	if err := checkApart(path, file); err != nil || path == stdoutName {
+		return err
 	}
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
@@ -55,6 +56,42 @@ func checkOutput(path string) error {
 		return usagef("--output %s can't be written: %w", path, err)
 	}
 	return nil
+}
+
+// checkApart says whether the output is another file than the input, whatever the
+// two are called: a link, another way to it, or what standard input or output is.
+func checkApart(path, file string) error {
+	input, err := os.Stat(file)
+	if err != nil || !input.Mode().IsRegular() {
+		return nil // whoever reads it says so; a pipe can't be overwritten
+	}
+	var output fs.FileInfo
+	if path == stdoutName {
+		output, err = os.Stdout.Stat()
+	} else {
+		output, err = os.Stat(path)
+	}
+	if err == nil && os.SameFile(input, output) {
+		return usagef("--output %s is the input, %s, which it would overwrite: choose another", path, file)
+	}
+	return nil
+}
+
+// checkStrictly refuses an input that there is anything to warn of.
+func checkStrictly(in *customer.Input) error {
+	doubts := doubtsAbout(in)
+	switch len(doubts) {
+	case 0:
+		return nil
+	case 1:
+		return usagef("%s; --strict refuses that", doubts[0])
+	}
+	return usagef("%s; --strict refuses that, and %s", doubts[0], count(len(doubts)-1, "more doubt"))
+}
+
+// doubtsAbout are what is most likely a mistake in an input.
+func doubtsAbout(in *customer.Input) []string {
+	return slices.Concat(in.Ignored, in.UnknownBranches())
 }
 
 // prepareData makes the data directory and says whether it can be written to.

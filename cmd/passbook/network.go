@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"passbook.example/passbook/name"
 )
 
 const (
@@ -150,7 +152,7 @@ func (a addresses) check(flag string, ids []uint32) error {
 // checkAddress says whether text is host:port.
 func checkAddress(text string) error {
 	host, port, err := net.SplitHostPort(text)
-	if err == nil && host != "" {
+	if err == nil && host != "" && name.Printable(host) == host && !strings.ContainsAny(host, " /?#@") {
 		if n, err := strconv.ParseUint(port, 10, 16); err == nil && n > 0 {
 			return nil
 		}

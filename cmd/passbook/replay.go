@@ -22,6 +22,8 @@ type replayOptions struct {
 	eventTimeout time.Duration
 	acknowledge  bankv1.Acknowledge
 	failFast     bool
+	// strict refuses an input that there is anything to warn of.
+	strict bool
 }
 
 // replayFlags adds the flags that run and replay have in common.
@@ -31,15 +33,21 @@ func (o *replayOptions) replayFlags(c *cobra.Command) {
 	f.BoolVar(&o.concurrent, "concurrent", false, "run the customers at once, all queries after all writes")
 	f.BoolVar(&o.failFast, "fail-fast", false, "stop at the first event that gets no answer, and don't wait for a branch that refuses connections")
 	f.DurationVar(&o.eventTimeout, "timeout", 15*time.Second, "how long one event may take, all attempts included")
+	f.BoolVar(&o.strict, "strict", false, "refuse a file that there is a warning of: keys that mean nothing, branches that it doesn't have")
 	outputFormFlag(c, &o.form)
 }
 
-// check says whether a replay can start.
-func (o *replayOptions) check() error {
+// check says whether a replay of an input can start.
+func (o *replayOptions) check(in *customer.Input) error {
 	if err := positive("timeout", o.eventTimeout); err != nil {
 		return err
 	}
-	return checkOutput(o.output)
+	if o.strict {
+		if err := checkStrictly(in); err != nil {
+			return err
+		}
+	}
+	return checkOutput(o.output, in.Name)
 }
 
 // replay replays an input against branches that run, writes the output, and

@@ -43,6 +43,9 @@ func TestScript(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			base := freePorts()
 			e.Setenv("EXAMPLES", examples)
+			e.Setenv("ODD", filepath.Join(examples, "../customer/testdata/odd"))
+			e.Setenv("LATIN1", "caf\xe9")
+			e.Setenv("HIDDEN", "rent\u202e")
 			e.Setenv("BASE", strconv.Itoa(base))
 			e.Setenv("BASE2", strconv.Itoa(base+portRange/2))
 			for i := 1; i <= 3; i++ {

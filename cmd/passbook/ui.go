@@ -56,9 +56,9 @@ func hintLines(err error) []string {
 	return detailLines(err)
 }
 
-// ignored warns of keys of an input that mean nothing.
-func (u *ui) ignored(lines []string) {
-	u.lines("warning: ", lines)
+// doubts warns of what is most likely a mistake in an input.
+func (u *ui) doubts(in *customer.Input) {
+	u.lines("warning: ", doubtsAbout(in))
 }
 
 // lines writes the first few of many lines to err.

@@ -432,11 +432,16 @@ func (x *Receipt) GetSequence() uint64 {
 // DepositRequest asks for a deposit.
 type DepositRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account; empty for the bank's shared account.
+	// The account; empty for the bank's shared account. Names of accounts, and
+	// request ids, have up to 128 bytes of UTF-8: letters, digits, signs, and
+	// plain blanks between them. Blanks at the ends, characters that can't be
+	// seen (controls, zero-width ones, those that turn the direction of writing,
+	// other blanks than U+0020) and text that is not in Unicode's composed form
+	// (NFC) are refused with invalid_argument: so no two names look the same.
 	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
 	// The amount, greater than 0.
 	Amount int64 `protobuf:"varint,2,opt,name=amount,proto3" json:"amount,omitempty"`
-	// The idempotency key. An id counts once at the branch that takes it. Sent to
+	// The idempotency key, a name as an account's. An id counts once at the branch that takes it. Sent to
 	// several branches it counts once if each call names the same home_branch;
 	// without that, a branch that has not heard of the first call yet carries
 	// the request out again, and the two journals raise an alarm when they meet

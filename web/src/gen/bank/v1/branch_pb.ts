@@ -53,7 +53,12 @@ export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
  */
 export type DepositRequest = Message<"bank.v1.DepositRequest"> & {
   /**
-   * The account; empty for the bank's shared account.
+   * The account; empty for the bank's shared account. Names of accounts, and
+   * request ids, have up to 128 bytes of UTF-8: letters, digits, signs, and
+   * plain blanks between them. Blanks at the ends, characters that can't be
+   * seen (controls, zero-width ones, those that turn the direction of writing,
+   * other blanks than U+0020) and text that is not in Unicode's composed form
+   * (NFC) are refused with invalid_argument: so no two names look the same.
    *
    * @generated from field: string account = 1;
    */
@@ -67,7 +72,7 @@ export type DepositRequest = Message<"bank.v1.DepositRequest"> & {
   amount: bigint;
 
   /**
-   * The idempotency key. An id counts once at the branch that takes it. Sent to
+   * The idempotency key, a name as an account's. An id counts once at the branch that takes it. Sent to
    * several branches it counts once if each call names the same home_branch;
    * without that, a branch that has not heard of the first call yet carries
    * the request out again, and the two journals raise an alarm when they meet

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"errors"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"passbook.example/passbook/name"
+)
+
+// nameValue is a flag that takes the name of an account or a request id.
+type nameValue string
+
+func (n *nameValue) String() string { return string(*n) }
+func (n *nameValue) Type() string   { return "name" }
+
+// Set takes a name that a branch would take, too.
+func (n *nameValue) Set(text string) error {
+	if err := name.Check(text); err != nil {
+		return err
+	}
+	*n = nameValue(text)
+	return nil
+}
+
+// nameFlag adds a flag that takes a name.
+func nameFlag(c *cobra.Command, to *string, flag, usage string) {
+	c.Flags().Var((*nameValue)(to), flag, usage)
+}
+
+// tokenValue is a flag that takes what a branch said earlier.
+type tokenValue string
+
+func (v *tokenValue) String() string { return string(*v) }
+func (v *tokenValue) Type() string   { return "token" }
+
+// Set takes any text, since only the branch knows what it means.
+func (v *tokenValue) Set(text string) error {
+	if !utf8.ValidString(text) {
+		return errors.New("is not UTF-8")
+	}
+	*v = tokenValue(text)
+	return nil
+}
+
+// tokenFlag adds a flag that takes a token.
+func tokenFlag(c *cobra.Command, to *string, flag, usage string) {
+	c.Flags().Var((*tokenValue)(to), flag, usage)
+}
