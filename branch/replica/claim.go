@@ -143,13 +143,17 @@ func (r *Replica) settleQueues() {
 }
 
 // settleQueue serves one account's waiting writes and claims, oldest ticket
-// first, and claims what is still lacking.
+// first but for those that are covered, and claims what is still lacking.
 func (r *Replica) settleQueue(name string, q *queue) {
 	if r.recovery.state != Serving {
 		r.dropQueue(q)
 		return
 	}
 	for {
+		// What covers a write came for it: not even an older claim takes that.
+		if len(q.waiting) > 0 && r.now >= q.heldUntil && r.serveWaiting(q) {
+			continue
+		}
 		if len(q.claims) > 0 && (len(q.waiting) == 0 || q.claims[0].claim.Ticket.Older(q.waiting[0].ticket)) {
 			c := q.claims[0]
 			if r.promisedAway(name, 1, c.claim.Ticket) && r.ledger.Escrow(name, r.self) > 0 {
@@ -159,7 +163,7 @@ func (r *Replica) settleQueue(name string, q *queue) {
 			r.grant(c.peer, &c.claim)
 			continue
 		}
-		if len(q.waiting) == 0 || r.now < q.heldUntil || !r.serveWaiting(q) && !r.serveDeposit(q) {
+		if len(q.waiting) == 0 || r.now < q.heldUntil || !r.serveDeposit(q) {
 			break
 		}
 	}
@@ -400,8 +404,7 @@ func (r *Replica) expireWaiting() {
 	for _, name := range sortedKeys(r.queues) {
 		q := r.queues[name]
 		if q.heldUntil > 0 && r.now >= q.heldUntil {
-			q.heldUntil = 0
-			r.applied = true // transfers into it may wait in any queue
+			r.release(q)
 		}
 		if q.pausedUntil > 0 && r.now >= q.pausedUntil {
 			q.pausedUntil = 0

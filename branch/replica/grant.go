@@ -9,7 +9,10 @@ import (
 // This is the side of a claim that is asked.
 
 // receiveClaim queues a peer's claim. A new claim of a peer replaces its old
-// one for the account, which is answered with nothing.
+// one for the account, which is answered with nothing. Nothing proves whose claim
+// it is: it takes no escrow to where that would be out of reach, and from no write
+// that is covered (settleQueue). A branch that did not claim it and does not spend
+// it grants it back to the first claim of one that does.
 func (r *Replica) receiveClaim(p *peer, c *Claim) {
 	if lie, problem := r.checkClaim(p, c); lie != 0 {
 		r.reject(p, lie, false, "a claim: %s", problem)
@@ -20,9 +23,14 @@ func (r *Replica) receiveClaim(p *peer, c *Claim) {
 		r.send(p, Message{ClaimAnswer: &ClaimAnswer{ID: c.ID, Sequence: r.head(r.self)}})
 		return
 	}
+	if !p.linked || !p.heard {
+		// Whoever this is, what is granted to a branch that is away is locked there.
+		r.answerClaim(p, c, 0)
+		return
+	}
 	// Own tickets follow it, but never so far that the peers would refuse them.
 	r.tickets = max(r.tickets, min(c.Ticket.Clock, r.ledger.Clock()+ledger.MaxClockLead/2))
-	r.claimed(p, c.Account, c.Amount)
+	r.claimed(p, c.Account, min(c.Amount, max(1, r.ledger.Balance(c.Account))))
 	q := r.queueOf(c.Account)
 	for k := range q.claims {
 		if old := q.claims[k]; old.peer == p {
@@ -72,8 +80,8 @@ func (r *Replica) dropClaims(b ledger.BranchID) {
 			}
 			return c.peer.branch == b
 		})
-		if q.heldBy == b && q.heldUntil > 0 {
-			q.heldUntil = r.now
+		if q.heldBy == b {
+			r.release(q)
 		}
 		r.touchAccount(name)
 	}

@@ -65,20 +65,20 @@ func (r *Replica) look(by ledger.BranchID, c *Collect) CollectAnswer {
 }
 
 // hold keeps this branch from changing the account's balance until the next
-// look of the branch that asked, for half the peer time-out at most. Only one
-// branch at a time can ask for that.
+// look of the branch that asked, as far as still.go allows. Only one branch at
+// a time can hold an account.
 func (r *Replica) hold(by ledger.BranchID, c *Collect) {
 	q := r.queues[c.Account]
-	held := q != nil && r.now < q.heldUntil
+	if q != nil && r.now >= q.heldUntil {
+		r.release(q) // its time has passed since the last Ready
+	}
+	held := q != nil && q.heldUntil > 0
 	switch {
 	case held && q.heldBy != by:
 	case held:
-		// The look after a held one ends the hold.
-		q.heldUntil = 0
-		r.applied = true // transfers into the account may wait in any queue
+		r.release(q) // the look after a held one ends the hold
 	case c.Hold:
-		q = r.queueOf(c.Account)
-		q.heldBy, q.heldUntil = by, r.now+r.cfg.PeerTimeout/2
+		r.holdStill(c.Account, by)
 	}
 }
 

@@ -96,6 +96,7 @@ type Replica struct {
 	collects   map[string]*collect
 	watches    map[string][]*watch
 	watching   int              // how many watches there are
+	still      still            // how long accounts were held lately
 	nextCall   uint64           // begins with the epoch: no call is taken for one of another boot
 	calls      map[uint64]*call // claims and looks under way
 	acks       ackQueues
@@ -132,7 +133,7 @@ func New(cfg Config) (*Replica, error) {
 		due: newIndexes(n), awaited: newIndexes(n), checkAt: never, gapped: newIndexes(n), fetching: newIndexes(n),
 		fresh: map[string]recorded{}, queues: map[string]*queue{}, byRequest: map[string]*pending{},
 		demands: demands{of: map[string]*demand{}, began: cfg.Now}, collects: map[string]*collect{}, watches: map[string][]*watch{}, calls: map[uint64]*call{},
-		refused: make([]refusals, n), nextCall: cfg.Epoch % (1 << 32) << 32,
+		refused: make([]refusals, n), nextCall: cfg.Epoch % (1 << 32) << 32, still: still{at: cfg.Now},
 	}
 	r.own.after, r.behind.ends = make([]uint64, n), make([]uint64, n)
 	for i, b := range cfg.Ledger.Branches() {
@@ -165,7 +166,10 @@ func (r *Replica) Submit(op Operation) {
 func (r *Replica) Ask(q Query) { r.asked = append(r.asked, &asking{query: q}) }
 
 // Tick tells the time, which never goes back.
-func (r *Replica) Tick(now Millis) { r.now = max(r.now, now) }
+func (r *Replica) Tick(now Millis) {
+	r.now = max(r.now, now)
+	r.still.pass(r.now)
+}
 
 // Receive takes a message from a peer. Messages may be lost, repeated and out
 // of order.

@@ -47,6 +47,8 @@ func (b *bank) command(d *datadriven.TestData) {
 		b.write(d)
 	case "query":
 		b.query(d)
+	case "forge":
+		b.forge(d)
 	case "deliver":
 		b.deliver(d)
 	case "drop", "duplicate":

@@ -30,7 +30,7 @@ func (w *world) pickFaults() {
 	f.every = w.between(20_000, 800_000)
 	for _, action := range []func(*world){
 		crashOne, crashOne, crashAll, wipeOne, restoreOne, flipBit, flipBit, failCommit, fillDisk, slowDisk, slowBranch, jumpClock,
-		linkFlap, linkFlap, partition, partition, partitionOneWay, flood,
+		linkFlap, linkFlap, partition, partition, partitionOneWay, flood, holdAll,
 	} {
 		if w.chance(0.4) {
 			f.actions = append(f.actions, action)

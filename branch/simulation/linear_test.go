@@ -32,6 +32,8 @@ type history struct {
 type deed struct {
 	kind   string
 	amount ledger.Amount
+	// turn is its place among the writes of a flood, from 1; 0 for all others.
+	turn int
 }
 
 const (
@@ -63,7 +65,7 @@ func (h *history) recorded(e *ledger.Entry) {
 		if h.w.accounts[account] == h.account {
 			id := uint64(e.RecordedAt)
 			h.writes[id] = len(h.ops)
-			h.add(h.began[id], deed{changes, amount})
+			h.add(h.began[id], deed{kind: changes, amount: amount})
 		}
 	})
 }
@@ -75,9 +77,9 @@ func (h *history) answered(c *call, reply *replica.Reply) {
 	var insufficient *replica.InsufficientError
 	switch {
 	case errors.As(reply.Err, &insufficient) && insufficient.Account == h.account:
-		h.add(h.began[c.id], deed{isBelow, insufficient.Amount})
+		h.add(h.began[c.id], deed{kind: isBelow, amount: insufficient.Amount})
 	case reply.Err == nil && c.req.strong && c.req.entry.Account == h.account:
-		h.add(h.began[c.id], deed{finds, reply.Balance})
+		h.add(h.began[c.id], deed{kind: finds, amount: reply.Balance})
 	case reply.Err == nil && reply.Operations != nil && !reply.Replay:
 		h.refusedPart(c, reply.Operations)
 	}
@@ -95,26 +97,63 @@ func (h *history) refusedPart(c *call, o *ledger.Operations) {
 	if !any {
 		return
 	}
-	h.add(h.began[c.id], deed{isBelow, least})
+	h.add(h.began[c.id], deed{kind: isBelow, amount: least})
 	if at, ok := h.recordedAt[c.id]; ok {
 		h.ops[len(h.ops)-1].Return = at
 	}
 }
 
+// known is a balance, and how many writes of the flood are in it.
+type known struct {
+	balance ledger.Amount
+	turn    int
+}
+
 // accountModel is one balance that is never negative.
 func accountModel(opening ledger.Amount) porcupine.Model {
 	return porcupine.Model{
-		Init: func() any { return opening },
+		Init: func() any { return known{balance: opening} },
 		Step: func(state, input, _ any) (bool, any) {
-			balance, d := state.(ledger.Amount), input.(deed)
+			s, d := state.(known), input.(deed)
 			switch d.kind {
 			case changes:
-				return balance+d.amount >= 0, balance + d.amount
+				if d.turn > 0 && d.turn != s.turn+1 {
+					return false, s
+				}
+				next := known{s.balance + d.amount, max(s.turn, d.turn)}
+				return next.balance >= 0, next
 			case isBelow:
-				return balance < d.amount, balance
+				return s.balance < d.amount, s
 			}
-			return balance == d.amount, balance
+			return s.balance == d.amount, s
 		},
+	}
+}
+
+// inTurn gives the writes of a flood turns: the most that begin together and do the
+// same. Where there is an order of all, there is one in which they go by their ends,
+// and the search need not try them in all orders.
+func inTurn(ops []porcupine.Operation) {
+	type group struct {
+		call int64
+		deed deed
+	}
+	groups := map[group][]int{}
+	var flood []int
+	for i, o := range ops {
+		if d := o.Input.(deed); d.kind == changes {
+			g := group{o.Call, d}
+			groups[g] = append(groups[g], i)
+			if len(groups[g]) > len(flood) {
+				flood = groups[g]
+			}
+		}
+	}
+	slices.SortStableFunc(flood, func(a, b int) int { return cmp.Compare(ops[a].Return, ops[b].Return) })
+	for turn, i := range flood {
+		d := ops[i].Input.(deed)
+		d.turn = turn + 1
+		ops[i].Input = d
 	}
 }
 
@@ -125,7 +164,9 @@ func (h *history) check() porcupine.CheckResult {
 	if h.account == ledger.SharedAccount {
 		opening = h.w.opening
 	}
-	return porcupine.CheckOperationsTimeout(accountModel(opening), essential(h.ops), time.Minute)
+	ops := essential(h.ops)
+	inTurn(ops)
+	return porcupine.CheckOperationsTimeout(accountModel(opening), ops, time.Minute)
 }
 
 // essential leaves out refusals that follow from another one, of no larger an

@@ -105,7 +105,7 @@ var mutations = []mutation{
 	},
 	{
 		"a deposit waits for older writes", "branch/replica/claim.go",
-		"!r.serveWaiting(q) && !r.serveDeposit(q)", "!r.serveWaiting(q)", "24_deposit_passes",
+		"len(q.waiting) == 0 || r.now < q.heldUntil || !r.serveDeposit(q)", "true", "24_deposit_passes",
 	},
 	{
 		"a single collect", "branch/replica/collect.go",
@@ -144,8 +144,24 @@ var mutations = []mutation{
 		"(len(q.waiting) > 0 || r.now < q.heldUntil)", "len(q.waiting) > 0", "14_hold",
 	},
 	{
-		"a hold is never released", "branch/replica/look.go",
-		"r.now+r.cfg.PeerTimeout/2", "r.now+1_000_000_000", "faults",
+		"a hold is never released", "branch/replica/still.go",
+		"by, r.now+min(r.cfg.PeerTimeout/2, left)", "by, r.now+1_000_000_000", "faults",
+	},
+	{
+		"accounts are held for as long as looks ask", "branch/replica/still.go",
+		"left := r.still.left()", "left := maxStill", "faults",
+	},
+	{
+		"what one account was held does not count for another", "branch/replica/still.go",
+		"left := r.still.left()", "left := r.still.left()\n\tif r.queues[account] == nil {\n\t\tleft = maxStill\n\t}", "25_still",
+	},
+	{
+		"an older claim takes what covers a write", "branch/replica/claim.go",
+		"if len(q.waiting) > 0 && r.now >= q.heldUntil && r.serveWaiting(q) {\n\t\t\tcontinue\n\t\t}", "", "26_forged_claim",
+	},
+	{
+		"a branch that is away is granted what is claimed in its name", "branch/replica/grant.go",
+		"if !p.linked || !p.heard {", "if r.now < 0 {", "26_forged_claim",
 	},
 	{
 		"the younger ticket wins", "branch/replica/claim.go",

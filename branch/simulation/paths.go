@@ -26,6 +26,7 @@ func (w *world) countMessage(m *replica.Message) {
 		paths["look answer"]++
 	case m.Collect != nil:
 		paths["look"]++
+		w.asked = *m.Collect
 		if m.Collect.Look > 2 {
 			paths["double collect retried"]++
 		}

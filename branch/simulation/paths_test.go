@@ -22,7 +22,7 @@ var (
 		"frame lost", "frame duplicated", "frame out of order", "message delayed", "call lost", "call duplicated",
 		"link broken", "partition", "partition one way", "partition healed by and by",
 		"crash", "crash of all at once", "commit failed", "torn write", "disk full", "disk wiped", "old copy restored",
-		"flipped bit", "flipped bit found by verifying", "flipped bit read", "slow disk", "slow branch", "clock jumped", "flood of withdrawals",
+		"flipped bit", "flipped bit found by verifying", "flipped bit read", "slow disk", "slow branch", "clock jumped", "flood of withdrawals", "holds in others' names",
 	}
 	rarePaths = []string{
 		"claim", "claim answered with nothing", "claim deferred by an older ticket",

@@ -56,7 +56,8 @@ type process struct {
 	// that is counted as deferred.
 	claims map[callKey]bool
 	// sent are the last own entries sent on each link.
-	sent []sentOn
+	sent  []sentOn
+	still still
 }
 
 // sentOn is the last own entry sent on one incarnation of a link.
@@ -98,6 +99,7 @@ func (p *process) start() {
 	p.boot++
 	p.replica, p.links, p.inbox = r, make([]int, len(w.processes)), nil
 	p.served, p.calls = map[callKey]caller{}, map[uint64]*call{}
+	p.still = still{}
 	p.claims, p.sent, p.found = map[callKey]bool{}, make([]sentOn, len(w.processes)), l.Head(p.index).Sequence
 	p.committing, p.turning, p.wakeAt, p.idleTurns = nil, false, 0, 0
 	w.oracle.booted(p)
@@ -160,6 +162,7 @@ func (p *process) feed(f func(*replica.Replica)) {
 	}
 	p.replica.Tick(p.now())
 	f(p.replica)
+	p.checkStill()
 	p.turnSoon()
 }
 
@@ -187,6 +190,7 @@ func (p *process) turn() {
 	w := p.w
 	p.replica.Tick(p.now())
 	ready := p.replica.Ready()
+	p.checkStill()
 	if err := p.replica.Err(); err != nil {
 		if p.damaged {
 			w.report.Faults["flipped bit read"]++

@@ -60,6 +60,8 @@ type world struct {
 	customers []*customer
 	greed     float64 // how often customers want about all there is
 	accounts  []string
+	// asked is the last look that a branch has asked for.
+	asked replica.Collect
 	// claimed are the accounts that were claimed first under each ticket.
 	claimed map[replica.Ticket]string
 	// onCall, onRecord and onAnswer, when set, are told of each call, of each

@@ -1,0 +1,69 @@
+package simulation
+
+import (
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+)
+
+// mostStill is how long the accounts of a branch may be held in any second,
+// whoever asks for it.
+const mostStill replica.Millis = 250
+
+// still is how long accounts of a branch were held, on its own clock.
+type still struct {
+	// spans are those of the last second, oldest first.
+	spans []span
+	// since is when the branch was last looked at, until is until when something
+	// was held then.
+	since, until replica.Millis
+}
+
+type span struct{ from, to replica.Millis }
+
+// checkStill notes what is held, after everything that may change that.
+func (p *process) checkStill() {
+	s, now := &p.still, p.now()
+	if to := min(now, s.until); to > s.since {
+		s.spans = append(s.spans, span{s.since, to})
+	}
+	for len(s.spans) > 0 && s.spans[0].to <= now-1000 {
+		s.spans = s.spans[1:]
+	}
+	s.since, s.until = now, p.replica.StillUntil()
+	var sum replica.Millis
+	for _, h := range s.spans {
+		sum += h.to - max(h.from, now-1000)
+	}
+	if sum > mostStill {
+		p.w.fail("writes stand still for a quarter of a second at most", "accounts of branch %d were held for %d ms of the last 1000", p.id, sum)
+	}
+}
+
+// holdAll is somebody who asks a branch for looks with holds, in the names of its
+// peers and in the midst of theirs, for a second or two.
+func holdAll(w *world) {
+	p := w.anyProcess()
+	w.report.Faults["holds in others' names"]++
+	w.holdOn(p, w.now+w.between(500_000, 2_000_000), w.between(500, 50_000))
+}
+
+// holdOn asks again and again until a moment.
+func (w *world) holdOn(p *process, until, every int64) {
+	if w.now > until || w.calm || w.sheltered != nil {
+		return
+	}
+	if from := w.anyProcess(); from.index != p.index && p.up() {
+		c := w.asked
+		if w.chance(0.5) {
+			c = replica.Collect{Account: w.accounts[w.rng.IntN(len(w.accounts))], Collect: w.rng.Uint64()}
+		}
+		if c.Account == "" {
+			c.Account = ledger.SharedAccount
+		}
+		c.ID, c.Look, c.Hold = w.rng.Uint64()|1<<63, c.Look+uint64(w.rng.IntN(3)), true
+		m := replica.Message{From: from.id, To: p.id, Collect: &c}
+		w.note("branch %d gets, from nobody, %v", p.id, messageText{&m})
+		w.deliverCall(p, p.boot, m)
+	}
+	w.after(w.between(1, 2*every), func() { w.holdOn(p, until, every) })
+}
