@@ -60,7 +60,7 @@ func (w *world) holdOn(p *process, until, every int64) {
 		if c.Account == "" {
 			c.Account = ledger.SharedAccount
 		}
-		c.ID, c.Look, c.Hold = w.rng.Uint64()|1<<63, c.Look+uint64(w.rng.IntN(3)), true
+		c.ID, c.Look, c.Hold = w.rng.Uint64()|1<<63, max(1, c.Look+uint64(w.rng.IntN(3))), true
 		m := replica.Message{From: from.id, To: p.id, Collect: &c}
 		w.note("branch %d gets, from nobody, %v", p.id, messageText{&m})
 		w.deliverCall(p, p.boot, m)
