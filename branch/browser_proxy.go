@@ -152,6 +152,7 @@ func rewrite(r *httputil.ProxyRequest) {
 
 // forgetHeaders drops what this branch says itself.
 func forgetHeaders(res *http.Response) error {
+	res.Header.Del("Cache-Control")
 	res.Header.Del("X-Content-Type-Options")
 	res.Header.Del("Cross-Origin-Resource-Policy")
 	return nil

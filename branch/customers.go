@@ -158,7 +158,7 @@ func (b *Branch) tryWrite(ctx context.Context, w write) (replica.Reply, error) {
 		return replica.Reply{}, err
 	}
 	if err := ctx.Err(); err != nil {
-		return replica.Reply{}, notBegun(err)
+		return replica.Reply{}, err // nothing was recorded, as errors.go says of it
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -168,17 +168,16 @@ func (b *Branch) tryWrite(ctx context.Context, w write) (replica.Reply, error) {
 	return reply, unknownOutcome(err, w.entry.RequestID)
 }
 
-// notBegun says of a call that its time was up before anything was done.
-func notBegun(err error) error {
-	return fmt.Errorf("%w: the time-out of the call had passed before it began, and nothing was recorded", err)
-}
-
 // unknownOutcome says of a write that got no answer what its customer can do.
 func unknownOutcome(err error, requestID string) error {
 	switch {
-	case !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) && !errors.Is(err, errStopped):
+	case errors.Is(err, context.DeadlineExceeded):
+		err = fmt.Errorf("the time-out of the call has passed (%w)", err)
+	case errors.Is(err, context.Canceled), errors.Is(err, errStopped):
+	default:
 		return err
-	case requestID == "":
+	}
+	if requestID == "" {
 		return fmt.Errorf("%w: it is not known whether the write was recorded, and as it had no request id, the statement of the account tells", err)
 	}
 	return fmt.Errorf("%w: it is not known whether the write was recorded; asking again with the same request id tells", err)

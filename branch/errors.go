@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/gen/bank/bankconnect"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // InputError refuses a call for what it says. The customer mends and resends.
@@ -61,10 +64,22 @@ var (
 	errTooManyOpenings        = errors.New("more links wait to say hello than this branch lets wait, and this one had waited longest")
 	errTooManySubmits         = errors.New("this branch has as many streams of Submit as it takes at once; close some, or try another branch")
 	errTooManyLists           = errors.New("this branch has as many lists in hand as it takes at once; back off and try again")
-	errTimeout                = fmt.Errorf("the time-out of the call passed before this branch had the answer: %w", context.DeadlineExceeded)
+	errTimeout                = errors.New("the time-out of the call passed before this branch had the answer, and nothing was recorded")
+	errAnyTimeout             = errors.New("the time-out of the call passed before this branch had the answer")
 	errSlowRequest            = fmt.Errorf("the request did not arrive within %s; send it again", requestTimeout)
 	errLongStream             = fmt.Errorf("a stream like this one lasts %s at most; open another", streamTimeout)
 )
+
+// timedOut is the error of a call whose time was up and that says no more itself:
+// a write that may have been recorded does.
+func timedOut(procedure string) error {
+	for _, name := range []string{bankv1connect.BranchServiceName, bankconnect.BankName} {
+		if strings.HasPrefix(procedure, "/"+name+"/") {
+			return errTimeout
+		}
+	}
+	return errAnyTimeout
+}
 
 func overloaded(err error) bool {
 	for _, e := range []error{replica.ErrQueueFull, errTooManyConnections, errTooManyRequests, errTooManyListings, errTooManyWatchers, errTooManyWatchedAccounts, errTooManyLinks, errTooManyOpenings, errTooManySubmits, errTooManyLists} {
@@ -115,7 +130,7 @@ func connectError(ctx context.Context, logger *slog.Logger, procedure string, er
 		logger.ErrorContext(ctx, "call failed", "procedure", procedure, "error", err)
 		return connect.NewError(code, errors.New("internal error; the branch's log has the cause"))
 	case err == context.DeadlineExceeded: //nolint:errorlint // what is wrapped says more already
-		err = errTimeout
+		err = timedOut(procedure)
 	}
 	out := connect.NewError(code, err)
 	if detail != nil {

@@ -13,6 +13,7 @@ import (
 // answer is what a raw HTTP call got.
 type answer struct {
 	status      int
+	header      http.Header
 	contentType string
 	body        string
 	json        map[string]any
@@ -65,7 +66,7 @@ func doBy(t testing.TB, transport http.RoundTripper, req *http.Request) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := answer{status: res.StatusCode, contentType: res.Header.Get("Content-Type"), body: string(body)}
+	a := answer{status: res.StatusCode, header: res.Header, contentType: res.Header.Get("Content-Type"), body: string(body)}
 	if strings.HasPrefix(a.contentType, "application/json") {
 		if err := json.Unmarshal(body, &a.json); err != nil {
 			t.Fatalf("%s: %v", body, err)

@@ -78,6 +78,9 @@ func isUnary(path string) bool {
 
 // ServeHTTP is http.Handler's.
 func (q *requests) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if isCall(req.URL.Path) {
+		forbidStoring(w)
+	}
 	if req.URL.Path == bankv1connect.PeerServicePropagateProcedure {
 		q.next.ServeHTTP(w, withOpening(w, req))
 		return
@@ -156,6 +159,7 @@ func (q *requests) awaitLarge(ctx context.Context) bool {
 
 // refuse answers without reading the request.
 func (q *requests) refuse(w http.ResponseWriter, req *http.Request, why error) {
+	forbidStoring(w)
 	err := connectError(req.Context(), q.branch.logger, req.URL.Path, why)
 	if !q.errors.IsSupported(req) {
 		http.Error(w, why.Error(), statusOf(err))
@@ -163,6 +167,12 @@ func (q *requests) refuse(w http.ResponseWriter, req *http.Request, why error) {
 	}
 	_ = q.errors.Write(w, req, err)
 }
+
+// forbidStoring keeps what lies between from answering the next call with this
+// answer, also if it was asked for by GET.
+func forbidStoring(w http.ResponseWriter) { w.Header()["Cache-Control"] = noStore }
+
+var noStore = []string{"no-store"}
 
 // statusOf is for those who speak none of the protocols.
 func statusOf(err error) int {

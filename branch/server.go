@@ -66,7 +66,8 @@ func (b *Branch) newServer() {
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
 
 	b.connections = newConnections(b.listener, b.cfg.MaxConnections)
-	q := newRequests(b, mux)
+	q := newRequests(b, nil)
+	q.next = explaining{next: mux, requests: q, procedures: proceduresOf(append(names, grpchealth.HealthV1ServiceName))}
 	b.proxy = newProxy(q)
 	mux.Handle(proxyPattern, b.proxy)
 	if b.cfg.Page != nil {

@@ -1,0 +1,205 @@
+package branch
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+)
+
+// procedure is what the schema says of one.
+type procedure struct {
+	// unary says that it takes one message and returns one.
+	unary bool
+	// get says that it answers GET.
+	get bool
+}
+
+// proceduresOf returns those of services, by their paths.
+func proceduresOf(services []string) map[string]procedure {
+	all := map[string]procedure{}
+	for _, name := range services {
+		found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+		service, ok := found.(protoreflect.ServiceDescriptor)
+		if err != nil || !ok {
+			continue // it has no schema here, and is served as it is
+		}
+		for i := range service.Methods().Len() {
+			m := service.Methods().Get(i)
+			options, _ := m.Options().(*descriptorpb.MethodOptions)
+			unary := !m.IsStreamingClient() && !m.IsStreamingServer()
+			all["/"+name+"/"+string(m.Name())] = procedure{
+				unary: unary,
+				get:   unary && options.GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS,
+			}
+		}
+	}
+	return all
+}
+
+// contentTypes are those that calls mostly have.
+var (
+	unaryTypes  = map[string]bool{"application/proto": true, "application/json": true, "application/grpc": true, "application/grpc+proto": true, "application/grpc-web": true, "application/grpc-web+proto": true}
+	streamTypes = map[string]bool{"application/connect+proto": true, "application/connect+json": true, "application/grpc": true, "application/grpc+proto": true, "application/grpc-web": true, "application/grpc-web+proto": true}
+)
+
+// explaining tells those whom the library answers with a bare HTTP status what
+// to send instead. Calls that can't end so pass at once.
+type explaining struct {
+	next       http.Handler
+	requests   *requests
+	procedures map[string]procedure
+}
+
+// ServeHTTP implements http.Handler.
+func (e explaining) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	p, known := e.procedures[req.URL.Path]
+	switch types := req.Header["Content-Type"]; {
+	case !known && !isCall(req.URL.Path):
+		e.next.ServeHTTP(w, req)
+		return
+	case known && req.Method == http.MethodPost && len(types) == 1 && (p.unary && unaryTypes[types[0]] || !p.unary && req.ProtoMajor > 1 && streamTypes[types[0]]):
+		e.next.ServeHTTP(w, req)
+		return
+	case req.Method == http.MethodGet && p.get:
+		if err := checkGet(req.URL.RawQuery); err != nil {
+			e.requests.refuse(w, req, err)
+			return
+		}
+	}
+	e.next.ServeHTTP(&explainer{ResponseWriter: w, req: req, procedure: p, requests: e.requests}, req)
+}
+
+// isCall reports whether a path is that of a call, of whatever service.
+func isCall(path string) bool {
+	if strings.HasPrefix(path, proxyPrefix) {
+		return true
+	}
+	service, method, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return ok && strings.Contains(service, ".") && method != "" && !strings.Contains(method, "/")
+}
+
+// checkGet refuses a query that holds no message. The library says some of that
+// as well, and some as if this branch had failed.
+func checkGet(raw string) error {
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return inputErrorf("the query of the URL is malformed: %v; percent-encode what it holds", err)
+	}
+	switch encoding := query.Get("encoding"); {
+	case encoding == "":
+		return inputErrorf("the query lacks encoding: add encoding=json, or encoding=proto")
+	case encoding != "json" && encoding != "proto":
+		return inputErrorf("encoding=%.200q is none: there are encoding=json and encoding=proto", encoding)
+	case !query.Has("message"):
+		return inputErrorf("the query lacks message: add message={}, percent-encoded, with the fields of the request")
+	}
+	switch query.Get("base64") {
+	case "":
+	case "1":
+		// Padded or not, as the library reads it.
+		decoding, message := base64.RawURLEncoding, query.Get("message")
+		if len(message)%4 == 0 {
+			decoding = base64.URLEncoding
+		}
+		if _, err := decoding.DecodeString(message); err != nil {
+			return inputErrorf("the message is no base64 of the alphabet for URLs: %v", err)
+		}
+	default:
+		return inputErrorf("base64=%.200q is neither 1 nor absent", query.Get("base64"))
+	}
+	return nil
+}
+
+// explainer gives a refusal without a body one that says what to send: as the
+// protocol of the call has it, or else as the JSON of an error of Connect.
+type explainer struct {
+	http.ResponseWriter
+	req       *http.Request
+	procedure procedure
+	requests  *requests
+	explained bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (e *explainer) WriteHeader(status int) {
+	header := e.Header()
+	if strings.HasPrefix(header.Get("Content-Type"), "application/") { // it says itself
+		e.ResponseWriter.WriteHeader(status)
+		return
+	}
+	err := e.why(status)
+	if err == nil {
+		e.ResponseWriter.WriteHeader(status)
+		return
+	}
+	e.explained = true
+	header.Del("Content-Length")
+	e.requests.explain(e.ResponseWriter, e.req, status, err)
+}
+
+// why says what is wrong with a call that is answered with a status; nil for
+// other statuses.
+func (e *explainer) why(status int) error {
+	req, header := e.req, e.Header()
+	switch status {
+	case http.StatusNotFound:
+		return &UnimplementedError{Problem: fmt.Sprintf("this branch has no call %.200s; gRPC reflection lists those that it has (grpcurl -plaintext %s list)", req.URL.Path, req.Host)}
+	case http.StatusMethodNotAllowed:
+		return inputErrorf("%.200s is not called by %.200s but by %s: send POST with Content-Type: application/json and the request as JSON, at least {}", req.URL.Path, req.Method, header.Get("Allow"))
+	case http.StatusHTTPVersionNotSupported:
+		return inputErrorf("%.200s is a stream in both directions, which takes HTTP/2; curl speaks it with --http2-prior-knowledge", req.URL.Path)
+	case http.StatusUnsupportedMediaType:
+		return inputErrorf("%s", e.types())
+	}
+	return nil
+}
+
+// types says which content types a call takes.
+func (e *explainer) types() string {
+	switch got := e.req.Header.Get("Content-Type"); {
+	case e.req.Method == http.MethodGet:
+		return "a GET has its message in the query of the URL, and no body"
+	case e.procedure.unary:
+		return fmt.Sprintf("Content-Type: %.200s is none of this call: send application/json (in UTF-8) or application/proto, or speak gRPC or gRPC-Web with +proto or +json", got)
+	default:
+		return fmt.Sprintf("Content-Type: %.200s is none of this call, which is a stream: send application/connect+json or application/connect+proto with enveloped messages, or speak gRPC or gRPC-Web with +proto or +json", got)
+	}
+}
+
+// Write implements io.Writer.
+func (e *explainer) Write(p []byte) (int, error) {
+	if e.explained {
+		return len(p), nil // it says less
+	}
+	return e.ResponseWriter.Write(p)
+}
+
+// Flush implements http.Flusher.
+func (e *explainer) Flush() { _ = http.NewResponseController(e.ResponseWriter).Flush() }
+
+// Unwrap is for http.ResponseController.
+func (e *explainer) Unwrap() http.ResponseWriter { return e.ResponseWriter }
+
+// explain answers with an HTTP status and an error. Who speaks a protocol in
+// which the status says nothing gets the error alone.
+func (q *requests) explain(w http.ResponseWriter, req *http.Request, status int, why error) {
+	err := connectError(req.Context(), q.branch.logger, req.URL.Path, why)
+	inEnvelopes := strings.HasPrefix(req.Header.Get("Content-Type"), "application/grpc") || strings.HasPrefix(req.Header.Get("Content-Type"), "application/connect+")
+	if inEnvelopes && status != http.StatusHTTPVersionNotSupported && q.errors.IsSupported(req) {
+		_ = q.errors.Write(w, req, err)
+		return
+	}
+	// The form that an error has in Connect.
+	body, _ := json.Marshal(map[string]string{"code": connect.CodeOf(err).String(), "message": why.Error()}) // strings always have a form in JSON
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
