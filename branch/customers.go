@@ -284,7 +284,7 @@ func forward[Req, Res any](ctx context.Context, b *Branch, home ledger.BranchID,
 	case connect.IsWireError(err):
 		return nil, &forwardedError{home: home, err: known}
 	}
-	const unknown = "it is not known whether the request was carried out; asking again with the same request id tells"
+	const unknown = "it is not known whether the write was recorded; asking again with the same request id tells"
 	if gone := ctx.Err(); gone != nil {
 		return nil, fmt.Errorf("branch %d, the home of the request id, has not answered branch %d in time (%w): %s", home, b.id, gone, unknown)
 	}

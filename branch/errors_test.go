@@ -60,7 +60,7 @@ func TestEveryErrorHasItsCode(t *testing.T) {
 			if connect.CodeOf(got) != m.want {
 				t.Errorf("%s is %v, want %v", name, connect.CodeOf(got), m.want)
 			}
-			if !strings.Contains(got.Error(), err.Error()) {
+			if !strings.Contains(got.Error(), err.Error()) && err != context.DeadlineExceeded { // which says too little
 				t.Errorf("%s loses its text: %v", name, got)
 			}
 		}

@@ -138,7 +138,7 @@ func TestACutFailsTheCallsUnderWay(t *testing.T) {
 			b.at(cut).branch.Cut()
 			err := <-done
 			wantCode(t, err, connect.CodeUnavailable)
-			if !strings.Contains(err.Error(), "it is not known whether it was carried out") {
+			if !strings.Contains(err.Error(), "it is not known whether the write was recorded") {
 				t.Errorf("the text is %v", err)
 			}
 			b.at(cut).branch.Heal()

@@ -58,7 +58,7 @@ func TestCallsEndInTime(t *testing.T) {
 		},
 		"deposit": func(ctx context.Context, b *Branch) error {
 			_, err := customers{b}.Deposit(ctx, &bankv1.DepositRequest{Amount: 1})
-			if err == nil || !strings.Contains(err.Error(), "not known whether the call was carried out") {
+			if err == nil || !strings.Contains(err.Error(), "not known whether the write was recorded") {
 				t.Errorf("a write that was not answered: %v", err)
 			}
 			return err
