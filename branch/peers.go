@@ -17,6 +17,7 @@ import (
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
+	"passbook.example/passbook/port"
 )
 
 // peer is another branch: where it is, and the link to it.
@@ -83,7 +84,7 @@ func (t *PeerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 // pings so that a frozen peer is found, and windows that bound what it can make
 // this branch buffer.
 func newTransport() *http.Transport {
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: -1, Control: shareLocalPort}
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: -1, Control: port.Share}
 	t := &http.Transport{
 		DialContext: dialer.DialContext,
 		Protocols:   new(http.Protocols),

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/port"
 )
 
 const (
@@ -65,7 +66,7 @@ func NewHTTPClient() *http.Client {
 	var protocols http.Protocols
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	dialer := net.Dialer{Timeout: 3 * time.Second}
+	dialer := net.Dialer{Timeout: 3 * time.Second, Control: port.Share}
 	return &http.Client{Transport: &http.Transport{
 		Protocols:       &protocols,
 		DialContext:     dialer.DialContext,

@@ -82,8 +82,8 @@ type runningBranch struct {
 var ballast = sync.OnceValue(func() []byte { return make([]byte, ballastBytes) })
 
 // openBank opens branches. On an error none stays open. The caller calls serve.
-func openBank(o bankOptions) (*bank, error) {
-	listeners, err := listenForAll(o.network, o.ids)
+func openBank(ctx context.Context, o bankOptions) (*bank, error) {
+	listeners, err := listenForAll(ctx, o.network, o.ids, o.logger)
 	if err != nil {
 		return nil, err
 	}
@@ -192,10 +192,10 @@ func branchDir(data string, id uint32) string {
 }
 
 // listenForAll opens the ports of all branches, or none.
-func listenForAll(n *network, ids []uint32) ([]net.Listener, error) {
+func listenForAll(ctx context.Context, n *network, ids []uint32, logger *slog.Logger) ([]net.Listener, error) {
 	listeners := make([]net.Listener, 0, len(ids))
 	for _, id := range ids {
-		l, err := n.listenFor(id)
+		l, err := n.listenFor(ctx, id, logger)
 		if err != nil {
 			for _, open := range listeners {
 				_ = open.Close()

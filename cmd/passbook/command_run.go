@@ -77,7 +77,7 @@ func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err erro
 	if err := prepareData(data); err != nil {
 		return err
 	}
-	bank, err := openBank(bankOptions{
+	bank, err := openBank(ctx, bankOptions{
 		input: in, ids: in.BranchIDs(), network: &o.network, data: data,
 		acknowledge: o.serving.acknowledge, peerTimeout: o.serving.peerTimeout, requireHome: o.serving.requireHome, browsers: o.serving.browsers,
 		logger: a.ui.logger(o.logLevel),

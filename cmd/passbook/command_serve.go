@@ -115,7 +115,7 @@ func (a *app) serveHere(ctx context.Context, in *customer.Input, ids []uint32, o
 	broken := a.faultsHere(ids, o, logger)
 	ctx, release := o.untilStopped(ctx, broken.listen)
 	defer release()
-	bank, err := openBank(bankOptions{
+	bank, err := openBank(ctx, bankOptions{
 		input: in, ids: ids, network: &o.network, data: o.serving.data, bootstrap: o.bootstrap,
 		acknowledge: o.serving.acknowledge, peerTimeout: o.serving.peerTimeout, requireHome: o.serving.requireHome, browsers: o.serving.browsers, logger: logger,
 		faults: broken.of,

@@ -114,7 +114,9 @@ func (b *bank) kill(ctx context.Context, id uint32) error {
 // restart is breaker's.
 func (b *bank) restart(id uint32) (ready func(context.Context) error, err error) {
 	c := b.configs[id]
-	if c.Listener, err = b.network.listenFor(id); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), restartTimeout/2)
+	defer cancel()
+	if c.Listener, err = b.network.listenFor(ctx, id, c.Logger); err != nil {
 		return nil, faultErrorf("%v", err)
 	}
 	open, err := branch.Open(c)

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"net"
 	"net/netip"
@@ -13,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/name"
+	"passbook.example/passbook/port"
 )
 
 const (
@@ -53,11 +56,6 @@ func (n *network) check(ids ...uint32) error {
 // port returns the port of a branch.
 func (n *network) port(id uint32) int { return n.basePort + int(id) }
 
-// listenAddress returns the host:port that a branch listens on.
-func (n *network) listenAddress(id uint32) string {
-	return net.JoinHostPort(n.listen, strconv.Itoa(n.port(id)))
-}
-
 // address returns the host:port at which others reach a branch.
 func (n *network) address(id uint32) string {
 	if a, ok := n.elsewhere[id]; ok {
@@ -95,21 +93,37 @@ func (n *network) addressesOf(ids []uint32) map[uint32]string {
 	return m
 }
 
-// listenFor opens the port of a branch. Its errors name the flag that helps.
-func (n *network) listenFor(id uint32) (net.Listener, error) {
-	l, err := net.Listen("tcp", n.listenAddress(id))
-	var resolve *net.DNSError
+// listenFor opens the port of a branch; one that will be free soon it waits for,
+// and logs that. Its errors name the flag that helps.
+func (n *network) listenFor(ctx context.Context, id uint32, logger *slog.Logger) (net.Listener, error) {
+	l, err := port.Listen(ctx, n.listen, n.port(id), func(why string) {
+		logger.Warn(fmt.Sprintf("Branch %d: %s", id, why))
+	})
+	var (
+		taken   *port.TakenError
+		resolve *net.DNSError
+	)
 	switch {
 	case err == nil:
 		return l, nil
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("branch %d: port %d is taken: choose another range with --base-port, or stop what listens there", id, n.port(id))
+	case errors.As(err, &taken):
+		return nil, fmt.Errorf("branch %d: %w: choose another range with --base-port, or stop what has it", id, err)
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("branch %d: port %d needs privileges: choose another range with --base-port", id, n.port(id))
 	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.As(err, &resolve):
 		return nil, usagef("branch %d: %q is no address of this machine: choose another with --listen", id, n.listen)
 	}
 	return nil, fmt.Errorf("branch %d: %w", id, err)
+}
+
+// checkPorts says whether the ports of branches are free, for others to listen
+// on: so that none of them starts if not all can.
+func (n *network) checkPorts(ctx context.Context, ids []uint32, logger *slog.Logger) error {
+	listeners, err := listenForAll(ctx, n, ids, logger)
+	for _, l := range listeners {
+		err = errors.Join(err, l.Close())
+	}
+	return err
 }
 
 // addresses is a flag that says where branches are: ID=HOST:PORT, repeated.

@@ -86,8 +86,12 @@ func (a *app) serveProcesses(ctx context.Context, file string, ids []uint32, o *
 	if err != nil {
 		return err
 	}
+	logger := a.ui.logger(o.logLevel)
+	if err := o.network.checkPorts(ctx, ids, logger); err != nil {
+		return err
+	}
 	s := &supervisor{
-		logger: a.ui.logger(o.logLevel),
+		logger: logger,
 		ids:    ids,
 		// A process has at most two things to tell.
 		news:      make(chan news, 2*len(ids)),
