@@ -15,9 +15,9 @@ import (
 	"passbook.example/passbook/branch/simulation"
 )
 
-// port is the port of branch 2 of three, in memory, so that it can be served
+// servedBranch is the port of branch 2 of three, in memory, so that it can be served
 // in a bubble of package synctest. Nothing runs the branch's loop.
-type port struct {
+type servedBranch struct {
 	*Branch
 	t       *testing.T
 	network *pipes
@@ -27,7 +27,7 @@ type port struct {
 }
 
 // servePort serves a port until the test ends.
-func servePort(t *testing.T) *port {
+func servePort(t *testing.T) *servedBranch {
 	t.Helper()
 	ids := []ledger.BranchID{1, 2, 3}
 	disk := simulation.NewDisk(ids, 0)
@@ -39,7 +39,7 @@ func servePort(t *testing.T) *port {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &port{t: t, network: &pipes{accept: make(chan net.Conn), closed: make(chan struct{})}, took: make(chan time.Duration, 100)}
+	p := &servedBranch{t: t, network: &pipes{accept: make(chan net.Conn), closed: make(chan struct{})}, took: make(chan time.Duration, 100)}
 	p.Branch = &Branch{
 		cfg: Config{Addresses: map[uint32]string{1: "", 2: "", 3: ""}}.withDefaults(), id: 2, bank: replica.BankHash(ids, 0), logger: slog.New(slog.DiscardHandler),
 		listener: p.network, gate: newGate(), peers: map[ledger.BranchID]*peer{}, loop: newLoop(r, nil, time.Now()),
@@ -74,7 +74,7 @@ func servePort(t *testing.T) *port {
 }
 
 // turn does what waits for the loop.
-func (p *port) turn() { p.loop.drain() }
+func (p *servedBranch) turn() { p.loop.drain() }
 
 // pipes is a listener in memory.
 type pipes struct {

@@ -16,7 +16,7 @@ import (
 )
 
 // watchPort is a branch whose watches say nothing: nothing runs its loop.
-func watchPort(t *testing.T) *port {
+func watchPort(t *testing.T) *servedBranch {
 	t.Helper()
 	p := servePort(t)
 	p.customers = silentWatch{}
