@@ -353,7 +353,7 @@ func (u *unreachable) Propagate(context.Context) (*connect.BidiStreamForClientSi
 func TestThePauseBeforeALinkIsDialedAgainIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := &unreachable{}
-		p := &peer{branch: &Branch{service: u, logger: slog.New(slog.DiscardHandler)}}
+		p := &peer{branch: &Branch{service: u, links: NewLinkLog(slog.New(slog.DiscardHandler))}}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		p.dial(ctx)

@@ -42,6 +42,7 @@ type Branch struct {
 	// services are the names of what the server offers for calls.
 	services []string
 	peers    map[ledger.BranchID]*peer
+	links    *LinkLog
 	// copies belongs to the loop's goroutine.
 	copies  copies
 	started time.Time
@@ -128,6 +129,7 @@ func open(cfg Config) (*Branch, error) {
 	b.loop = newLoop(r, j, b.started)
 	b.loop.send, b.loop.refuse, b.loop.onState, b.loop.onBehind, b.loop.pulse.self = b.letOut, b.noteRefusal, b.noteState, cfg.OnBehind, b.id
 	b.loop.watches.last = b.lastEntries
+	b.links = cfg.LinkLog
 	b.linksCtx, b.cutLinks = context.WithCancel(context.Background())
 	b.addPeers(branches)
 	b.newServer()
@@ -201,6 +203,8 @@ func (b *Branch) Serve(ctx context.Context) error {
 	})
 	b.near.open(b.server, b.connections.freeze)
 	b.logger.Info(fmt.Sprintf("Branch %d listens on http://%s", b.id, b.Address()), "address", b.Address())
+	b.links.join(b.id, b.peers)
+	defer b.links.leave(b.id)
 	for _, p := range b.peers {
 		if p.id > b.id {
 			b.spawn(func() { p.dial(b.linksCtx) })
@@ -209,6 +213,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 	var err error
 	select {
 	case <-ctx.Done():
+		b.links.leave(b.id) // from here on its links are to be down
 		b.loop.freeze.lift()
 		b.finishCalls()
 		stopLoop() // which answers the calls that have not finished: the end of the links must not
@@ -304,6 +309,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.LinkLog == nil {
+		c.LinkLog = NewLinkLog(c.Logger)
 	}
 	return c
 }

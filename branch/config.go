@@ -61,6 +61,10 @@ type Config struct {
 	// AllowedHosts are names by which browsers may call the branch, besides
 	// localhost, IP addresses, and the hosts of Addresses.
 	AllowedHosts []string
+	// LinkLog, when not nil, logs links that are down for long. Branches of one
+	// process may share one, and then a branch that is gone is one line for all of
+	// them; nil stands for one of the branch's own.
+	LinkLog *LinkLog
 	// Logger is where the branch logs; nil for nowhere.
 	Logger *slog.Logger
 }

@@ -90,6 +90,12 @@ func overloaded(err error) bool {
 	return false
 }
 
+// saysStopping reports whether a peer ended a call because it stops.
+func saysStopping(err error) bool {
+	var said *connect.Error
+	return errors.As(err, &said) && connect.IsWireError(err) && said.Code() == connect.CodeUnavailable && said.Message() == errStopping.Error()
+}
+
 // GapError refuses an entry that is not the next one of its journal.
 type GapError struct {
 	Branch ledger.BranchID

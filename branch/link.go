@@ -217,6 +217,7 @@ func (k *link) up(l *loop) bool {
 			old.end(errReplaced)
 		}
 		k.peer.link = k
+		k.peer.noteUp()
 		l.replica.LinkUp(k.peer.id)
 	})
 }
@@ -226,6 +227,7 @@ func (k *link) down(l *loop) {
 	l.post(func() {
 		if k.peer.link == k {
 			k.peer.link = nil
+			k.peer.noteDown(context.Cause(k.ctx))
 			l.replica.LinkDown(k.peer.id)
 		}
 		if k.accepted {
@@ -249,7 +251,7 @@ func (p *peer) dial(ctx context.Context) {
 		if time.Since(began) > redialMax {
 			pause = redialMin
 		}
-		p.noteBroken(err)
+		p.noteDown(err)
 		select {
 		case <-ctx.Done():
 			return
@@ -259,14 +261,10 @@ func (p *peer) dial(ctx context.Context) {
 	}
 }
 
-// noteBroken logs why a link broke, once for each cause in a row.
-func (p *peer) noteBroken(err error) {
-	if err == nil || err.Error() == p.broken {
-		return
-	}
-	p.broken = err.Error()
-	p.branch.logger.Info("link is down, dialing again", "peer", p.id, "address", p.address, "cause", err)
-}
+// noteDown has it logged that there is no link to the peer, if that lasts, and
+// noteUp that there is one again.
+func (p *peer) noteDown(why error) { p.branch.links.noteDown(linkEnd{p.branch.id, p.id}, why) }
+func (p *peer) noteUp()            { p.branch.links.noteUp(linkEnd{p.branch.id, p.id}) }
 
 // runLink opens a link to the peer and runs it until it breaks.
 func (p *peer) runLink(ctx context.Context) error {

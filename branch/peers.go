@@ -27,8 +27,6 @@ type peer struct {
 	address string
 	// link is the one that is up; it belongs to the loop's goroutine.
 	link *link
-	// broken is why the last link broke; it belongs to the dialing goroutine.
-	broken string
 	// links counts the accepted ones, calls runs the claims and looks.
 	links bound
 	calls peerCalls

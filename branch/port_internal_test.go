@@ -44,6 +44,7 @@ func servePort(t *testing.T) *servedBranch {
 		cfg: Config{Addresses: map[uint32]string{1: "", 2: "", 3: ""}}.withDefaults(), id: 2, bank: replica.BankHash(ids, 0), logger: slog.New(slog.DiscardHandler),
 		listener: p.network, gate: newGate(), peers: map[ledger.BranchID]*peer{}, loop: newLoop(r, nil, time.Now()),
 	}
+	p.links = NewLinkLog(p.logger)
 	p.linksCtx, p.cutLinks = context.WithCancel(context.Background())
 	p.addPeers(ids)
 	p.newServer()

@@ -151,6 +151,7 @@ func (o bankOptions) configs(listeners []net.Listener) []branch.Config {
 	configs := make([]branch.Config, len(o.ids))
 	transport := branch.NewPeerTransport()
 	page := web.Handler()
+	links := branch.NewLinkLog(o.logger)
 	for i, id := range o.ids {
 		all := o.network.addressesOf(o.input.BranchIDs())
 		configs[i] = branch.Config{
@@ -170,6 +171,7 @@ func (o bankOptions) configs(listeners []net.Listener) []branch.Config {
 			Page:           page,
 			AllowedOrigins: o.browsers.origins.values,
 			AllowedHosts:   append([]string{o.network.listen}, o.browsers.hosts.values...),
+			LinkLog:        links,
 			Logger:         o.logger,
 		}
 	}

@@ -1,0 +1,338 @@
+package branch
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"passbook.example/passbook/branch/ledger"
+)
+
+const (
+	// linkPatience is how long a link must have been down before that is logged:
+	// one that breaks is dialed again within a second, and a branch that restarts
+	// is back within a few.
+	linkPatience = 3 * time.Second
+	// linkAgain is how long a link that was logged as down is then not logged as
+	// down again.
+	linkAgain = time.Minute
+	// linkGather is how long the first link that comes back waits for others, so
+	// that one line tells of them all.
+	linkGather = time.Second
+	// maxLinkLines bounds the lines that one look at the links logs, and
+	// maxListedBranches the branches that one of them names.
+	maxLinkLines      = 8
+	maxListedBranches = 10
+)
+
+// LinkLog logs which links between branches are down, once that has lasted, and
+// when they are up again. The branches of one process share one, so that a branch
+// that is gone is one line, and not one from each of the others.
+type LinkLog struct {
+	logger *slog.Logger
+
+	mu    sync.Mutex
+	links map[linkEnd]*linkState
+	timer *time.Timer
+	// due is when timer fires; zero when it does not.
+	due time.Time
+}
+
+// linkEnd is a link as one of its branches sees it.
+type linkEnd struct{ branch, peer ledger.BranchID }
+
+// linkState is what is known of a link.
+type linkState struct {
+	// down is since when it has been down; zero when it is up.
+	down time.Time
+	// cause is why, as far as is known.
+	cause string
+	// parted says that the peer has said that it stops.
+	parted bool
+	// told says that it was logged as down, toldAt when that last was.
+	told   bool
+	toldAt time.Time
+	// up is since when it is up again, which is to be logged, and lasted how long
+	// it had been down; zero otherwise.
+	up     time.Time
+	lasted time.Duration
+}
+
+// NewLinkLog returns a log in which no branch has links.
+func NewLinkLog(logger *slog.Logger) *LinkLog {
+	return &LinkLog{logger: logger, links: map[linkEnd]*linkState{}}
+}
+
+// join adds the links of a branch, which are down until noteUp.
+func (l *LinkLog) join(branch ledger.BranchID, peers map[ledger.BranchID]*peer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	for id := range peers {
+		s := &linkState{down: now}
+		if id < branch {
+			s.cause = fmt.Sprintf("branch %d, which dials it, has not done so", id)
+		}
+		l.links[linkEnd{branch, id}] = s
+		l.arm(now, s.dueAt())
+	}
+}
+
+// noteDown notes that a link is down, or why it still is.
+func (l *LinkLog) noteDown(at linkEnd, cause error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	s := l.links[at]
+	if s == nil {
+		return // the branch has left
+	}
+	if s.down.IsZero() {
+		s.down, s.cause, s.parted = now, "", false
+		if !s.up.IsZero() { // which nobody has been told: it has been down all the time
+			s.down, s.up = s.up.Add(-s.lasted), time.Time{}
+		}
+	}
+	if cause != nil {
+		s.cause = cause.Error()
+		s.parted = s.parted || saysStopping(cause)
+	}
+	l.arm(now, s.dueAt())
+}
+
+// noteUp notes that a link is up.
+func (l *LinkLog) noteUp(at linkEnd) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.links[at]
+	if s == nil || s.down.IsZero() {
+		return
+	}
+	now := time.Now()
+	if s.told {
+		s.up, s.lasted = now, now.Sub(s.down)
+		l.arm(now, s.dueAt())
+	}
+	s.down = time.Time{}
+}
+
+// leave forgets the links of a branch that stops: they are to be down.
+func (l *LinkLog) leave(branch ledger.BranchID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for at := range l.links {
+		if at.branch == branch {
+			delete(l.links, at)
+		}
+	}
+	if len(l.links) == 0 && l.timer != nil {
+		l.timer.Stop()
+		l.due = time.Time{}
+	}
+}
+
+// dueAt returns when there is something to log; zero for never.
+func (s *linkState) dueAt() time.Time {
+	switch {
+	case !s.up.IsZero():
+		return s.up.Add(linkGather)
+	case s.down.IsZero() || s.told:
+		return time.Time{}
+	}
+	due := s.down.Add(linkPatience)
+	if again := s.toldAt.Add(linkAgain); !s.toldAt.IsZero() && again.After(due) {
+		return again
+	}
+	return due
+}
+
+// arm has look run when something is due. The caller holds mu.
+func (l *LinkLog) arm(now, due time.Time) {
+	switch {
+	case due.IsZero(), !l.due.IsZero() && !due.Before(l.due):
+		return
+	case l.timer == nil:
+		l.timer = time.AfterFunc(due.Sub(now), l.look)
+	default:
+		l.timer.Reset(due.Sub(now))
+	}
+	l.due = due
+}
+
+// look logs what is due.
+func (l *LinkLog) look() {
+	for _, line := range l.take(time.Now()) {
+		line.log(l.logger)
+	}
+}
+
+// take returns what is due, and sees to it that the rest is looked at in time.
+func (l *LinkLog) take(now time.Time) []linkLine {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var down, up []linkTold
+	for at, s := range l.links {
+		due := s.dueAt()
+		switch {
+		case due.IsZero() || due.After(now):
+		case s.up.IsZero():
+			s.told, s.toldAt = true, now
+			down = append(down, linkTold{at, now.Sub(s.down), s.cause, s.parted})
+		default:
+			up = append(up, linkTold{at, s.lasted, "", false})
+			s.told, s.up, s.lasted = false, time.Time{}, 0
+		}
+	}
+	l.due = time.Time{}
+	for _, s := range l.links {
+		l.arm(now, s.dueAt())
+	}
+	return append(linkLines(down, true), linkLines(up, false)...)
+}
+
+// linkTold is a link that is to be logged.
+type linkTold struct {
+	linkEnd
+	lasted time.Duration
+	cause  string
+	parted bool
+}
+
+// linkLine is one line about the links between a branch and some others.
+type linkLine struct {
+	branch ledger.BranchID
+	peers  []ledger.BranchID
+	// down says whether they are down, or up again; lasted how long they have been
+	// or were down, the longest of them.
+	down   bool
+	lasted time.Duration
+	cause  string
+	// stopped are the branches that have said that they stop, if that is why each
+	// of the links is down.
+	stopped []ledger.BranchID
+	// more is how many links there are besides; the line is about nothing else then.
+	more int
+}
+
+// linkLines gathers links into lines: the branch that most of them have in common
+// comes first.
+func linkLines(told []linkTold, down bool) []linkLine {
+	// Both ends of a link may be in this process.
+	slices.SortFunc(told, func(a, b linkTold) int {
+		return cmp.Or(
+			cmp.Compare(a.low(), b.low()), cmp.Compare(a.high(), b.high()),
+			cmp.Compare(len(b.cause), len(a.cause)), // the end that knows why comes first
+			cmp.Compare(a.branch, b.branch),
+		)
+	})
+	told = slices.CompactFunc(told, func(a, b linkTold) bool { return a.low() == b.low() && a.high() == b.high() })
+	var lines []linkLine
+	for len(told) > 0 {
+		if len(lines) == maxLinkLines {
+			return append(lines, linkLine{down: down, more: len(told)})
+		}
+		line := linkLine{branch: commonest(told), down: down}
+		told = slices.DeleteFunc(told, func(t linkTold) bool {
+			other := t.peer
+			switch line.branch {
+			case t.branch:
+			case t.peer:
+				other = t.branch
+			default:
+				return false
+			}
+			line.peers = append(line.peers, other)
+			line.lasted = max(line.lasted, t.lasted)
+			if t.parted {
+				line.stopped = append(line.stopped, t.peer)
+			}
+			if line.cause == "" {
+				line.cause = t.cause
+			}
+			return true
+		})
+		slices.Sort(line.peers)
+		if len(line.stopped) < len(line.peers) {
+			line.stopped = nil
+		}
+		slices.Sort(line.stopped)
+		line.stopped = slices.Compact(line.stopped)
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func (t linkTold) low() ledger.BranchID  { return min(t.branch, t.peer) }
+func (t linkTold) high() ledger.BranchID { return max(t.branch, t.peer) }
+
+// commonest returns the branch that most links have in common; where there are
+// several, one that tells of a link.
+func commonest(told []linkTold) ledger.BranchID {
+	counts := map[ledger.BranchID]int{}
+	best := told[0].branch
+	for _, t := range told {
+		counts[t.branch]++
+		counts[t.peer]++
+	}
+	for _, t := range told {
+		for _, id := range []ledger.BranchID{t.branch, t.peer} {
+			if counts[id] > counts[best] {
+				best = id
+			}
+		}
+	}
+	return best
+}
+
+// log writes the line.
+func (l linkLine) log(logger *slog.Logger) {
+	if l.more > 0 {
+		state := "up again"
+		if l.down {
+			state = "down"
+		}
+		logger.Info(fmt.Sprintf("%d more links are %s", l.more, state))
+		return
+	}
+	links, are := "link to "+branchesText(l.peers), "is"
+	if len(l.peers) > 1 {
+		links, are = "links to "+branchesText(l.peers), "are"
+	}
+	lasted := l.lasted.Round(time.Second)
+	attrs := []any{slog.Uint64("branch", uint64(l.branch)), slog.Any("peers", l.peers)}
+	if !l.down {
+		logger.Info(fmt.Sprintf("Branch %d: %s %s up again after %v", l.branch, links, are, lasted), attrs...)
+		return
+	}
+	if l.cause != "" {
+		attrs = append(attrs, slog.String("cause", l.cause))
+	}
+	text := fmt.Sprintf("Branch %d: %s %s down for %v", l.branch, links, are, lasted)
+	if l.stopped != nil {
+		logger.Info(text+", as "+branchesText(l.stopped)+" said before stopping", attrs...)
+		return
+	}
+	logger.Warn(text, attrs...)
+}
+
+// branchesText returns "branch 7" or "branches 1, 2 and 4", with the first few of
+// many.
+func branchesText(ids []ledger.BranchID) string {
+	if len(ids) == 1 {
+		return fmt.Sprintf("branch %d", ids[0])
+	}
+	var words []string
+	for i, id := range ids {
+		if i == maxListedBranches && len(ids) > maxListedBranches+1 {
+			words = append(words, fmt.Sprintf("%d more", len(ids)-i))
+			break
+		}
+		words = append(words, fmt.Sprint(id))
+	}
+	last := len(words) - 1
+	return "branches " + strings.Join(words[:last], ", ") + " and " + words[last]
+}
