@@ -35,25 +35,43 @@ func (r *Replica) receiveBatch(from *peer, s *ledger.Sealed) {
 	if r.stopped[i] {
 		return
 	}
-	origin := r.peers[i]
-	r.oweAck(origin)
-	if i == r.self && r.recovery.state != Recovering && s.Batch.LastSequence() > r.head(i) {
-		r.halt(fmt.Sprintf("branch %d has entry %d of this branch's journal, which ends at %d here", from.branch, s.Batch.LastSequence(), r.head(i)))
-		return
+	r.oweAck(r.peers[i])
+	if len(from.doubts) > 0 {
+		r.judge(from, i, s)
 	}
-	if i == r.self {
-		r.recovery.learn(r, s.Batch.LastSequence())
-	}
-	switch head := r.head(i); {
-	case s.Batch.LastSequence() <= head:
-		r.compareHash(from, i, ledger.MarkedPosition{Position: ledger.Position{Branch: origin.branch, Sequence: s.Batch.LastSequence()}, Hash: s.Hash})
-	case s.Batch.FirstSequence == head+1 && r.missing(s).Branch == 0:
-		r.apply(from, i, s)
-		r.applyEarly()
-	case s.Batch.FirstSequence > head:
+	switch first, head := s.Batch.FirstSequence, r.head(i); {
+	case i == r.self && r.recovery.state == Halted:
+	case r.holds(i, s):
+	case first <= head && r.follows(i, s):
+		r.prove(from, i, s)
+	case first <= head:
+		r.doubt(from, i, max(1, first-1), BadBatch, "entry %d of branch %d follows another batch than is here", first, s.Batch.Branch)
+	case i == r.self:
+		r.receiveOwn(from, s)
+	case first > head+1 || r.missing(s).Branch != 0:
 		r.keepEarly(from, i, s)
 	default:
-		r.fork(i, fmt.Sprintf("branch %d sent entries %d to %d where %d is next", from.branch, s.Batch.FirstSequence, s.Batch.LastSequence(), head+1))
+		r.apply(from, i, s)
+		r.applyEarly()
+	}
+}
+
+// receiveOwn takes a batch of this branch's own journal that is not here. A branch
+// that recovers fetches it back. One that serves has lost it, and did not know, if
+// it follows what is here; else the peer has to show where they part.
+func (r *Replica) receiveOwn(from *peer, s *ledger.Sealed) {
+	head, last := r.ledger.Head(r.self), s.Batch.LastSequence()
+	next := s.Batch.FirstSequence == head.Sequence+1
+	ready := next && r.missing(s).Branch == 0
+	switch recovering := r.recovery.state == Recovering; {
+	case recovering && !ready:
+		r.recovery.learn(r, from, last)
+		r.keepEarly(from, r.self, s)
+	case recovering, ready && s.Batch.PrevHash == head.Hash:
+		r.apply(from, r.self, s)
+		r.applyEarly()
+	default:
+		r.doubtEnd(from, last)
 	}
 }
 
@@ -72,12 +90,15 @@ func (r *Replica) missing(s *ledger.Sealed) ledger.Position {
 // apply posts a batch that fits, or stops its journal.
 func (r *Replica) apply(from *peer, i int, s *ledger.Sealed) {
 	head := r.ledger.Head(i)
+	if s.Hash == r.misfits[i] {
+		return
+	}
 	if s.Batch.PrevHash != head.Hash {
-		r.fork(i, fmt.Sprintf("its entry %d does not follow the one before it: the hashes differ", s.Batch.FirstSequence))
+		r.doubt(from, i, max(1, head.Sequence), BadBatch, "entry %d of branch %d does not follow the one before it", s.Batch.FirstSequence, s.Batch.Branch)
 		return
 	}
 	if s.Batch.Epoch < head.Epoch {
-		r.fork(i, fmt.Sprintf("its entry %d is of boot %d, the one before it of boot %d", s.Batch.FirstSequence, s.Batch.Epoch, head.Epoch))
+		r.reject(from, BadEpoch, true, "entry %d of branch %d is of boot %d, the one before it of boot %d", s.Batch.FirstSequence, s.Batch.Branch, s.Batch.Epoch, head.Epoch)
 		return
 	}
 	if err := r.ledger.CheckLead(i, s.Batch); err != nil {
@@ -86,9 +107,10 @@ func (r *Replica) apply(from *peer, i int, s *ledger.Sealed) {
 	}
 	posted, err := r.ledger.PostBatch(s)
 	if err != nil {
-		r.misfit(i, err)
+		r.misfit(from, i, s, err)
 		return
 	}
+	r.misfits[i] = ledger.Hash{}
 	r.commit.Batches = append(r.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: posted})
 	r.commit.Sync = r.commit.Sync || i == r.self || s.Batch.FirstSequence <= r.peers[i].syncUpTo
 	r.applied = true
@@ -110,6 +132,7 @@ func (r *Replica) apply(from *peer, i int, s *ledger.Sealed) {
 	if i == r.self {
 		clear(r.own.after) // the next own batch names them all again
 		r.due.addAll(r.n)
+		r.recovery.applied(r, from)
 	}
 }
 
@@ -166,8 +189,12 @@ func (r *Replica) keepEarly(from *peer, i int, s *ledger.Sealed) {
 		}
 		return 0
 	})
-	if found {
+	if found && (q.batches[k].Hash == s.Hash || from != r.peers[i]) {
 		return
+	}
+	if found { // the writer knows better than who relays
+		q.bytes -= len(q.batches[k].Bytes)
+		q.batches = slices.Delete(q.batches, k, k+1)
 	}
 	for n := len(q.batches); n > 0 && (n >= maxEarlyBatches || q.bytes+len(s.Bytes) > maxEarlyBytes); n-- {
 		if k == n {
@@ -185,6 +212,24 @@ func (r *Replica) keepEarly(from *peer, i int, s *ledger.Sealed) {
 	q.batches = slices.Insert(q.batches, k, earlyBatch{s, from})
 	q.bytes += len(s.Bytes)
 	r.gapped.add(i)
+}
+
+// dropEarlyOf forgets the early batches that a peer has sent of any journal.
+func (r *Replica) dropEarlyOf(p *peer) {
+	for i := r.gapped.next(0); i >= 0; i = r.gapped.next(i + 1) {
+		q := &r.early[i]
+		q.batches = slices.DeleteFunc(q.batches, func(b earlyBatch) bool {
+			if b.from == p {
+				q.bytes -= len(b.Bytes)
+			}
+			return b.from == p
+		})
+		if q.since = r.now; len(q.batches) == 0 {
+			r.dropEarly(i)
+		} else {
+			q.from = q.batches[0].from
+		}
+	}
 }
 
 // dropEarly forgets the batches of a journal that came early.
@@ -221,22 +266,13 @@ func (r *Replica) applyFirstEarly(i int) bool {
 		r.gapped.remove(i)
 	}
 	q.bytes -= len(s.Bytes)
-	q.since = r.now
+	if q.since = r.now; len(q.batches) > 0 {
+		q.from = q.batches[0].from
+	}
 	if fits && !r.stopped[i] {
 		r.apply(s.from, i, s.Sealed)
 	}
 	return true
-}
-
-// compareHash raises the fork alarm when a batch that another branch holds is
-// not the one that is applied here.
-func (r *Replica) compareHash(from *peer, i int, m ledger.MarkedPosition) {
-	hash, ok := r.hashAt(i, m.Sequence)
-	if ok && hash == m.Hash {
-		return
-	}
-	text := fmt.Sprintf("its entry %d is another one at branch %d than here", m.Sequence, from.branch)
-	r.fork(i, text)
 }
 
 // hashAt returns the hash of the batch of the i-th journal that ends at
@@ -258,34 +294,20 @@ func (r *Replica) hashAt(i int, sequence uint64) (ledger.Hash, bool) {
 	return hash, ok && err == nil
 }
 
-// fork stops a journal that has forked: a restored backup, or two processes
-// with one branch id. Nothing more of it is applied until an operator has
-// looked.
-func (r *Replica) fork(i int, text string) {
-	if i == r.self {
-		r.halt(text)
+// misfit keeps a batch from being applied that follows the one before it and yet
+// breaks a rule in this view. That is no proof of a fork: the writer may have seen
+// another side of a third journal, or it is not the writer's. So nobody is told
+// that its journal has forked, or one fork would halt the whole bank; and another
+// batch that comes in its place is applied if it fits.
+func (r *Replica) misfit(from *peer, i int, s *ledger.Sealed, err error) {
+	if r.misfits[i] = s.Hash; i == r.self {
+		r.reject(from, BadBatch, true, "a batch of this branch's own journal breaks a rule: %v", err)
 		return
 	}
-	if r.err != nil {
-		return // the disk failed, which says nothing about the journal
+	r.reject(from, BadBatch, false, "a batch of branch %d breaks a rule here: %v", r.peers[i].branch, err)
+	if !r.misfitTold[i] && r.refusalAlarms < maxRefusalAlarms {
+		r.misfitTold[i] = true
+		r.refusalAlarms++
+		r.alarm(fmt.Sprintf("the journal of branch %d is applied no further with what was sent: it breaks a rule here, so it has forked or one that it depends on has, or its sender lies: %v", r.peers[i].branch, err))
 	}
-	r.stopped[i] = true
-	r.dropEarly(i)
-	r.forked[i], r.peers[i].forkedDue = true, true
-	r.due.add(i)
-	r.alarm(fmt.Sprintf("the journal of branch %d has forked: %s", r.peers[i].branch, text))
-}
-
-// misfit stops a journal whose next batch follows the one before it and yet
-// breaks a rule in this view. That is no proof of a fork: the writer may have
-// seen another branch of a third journal. So it is not told that its own has
-// forked, or one fork would halt the whole bank.
-func (r *Replica) misfit(i int, err error) {
-	if i == r.self {
-		r.halt(fmt.Sprintf("it breaks a rule: %v", err))
-		return
-	}
-	r.stopped[i] = true
-	r.dropEarly(i)
-	r.alarm(fmt.Sprintf("the journal of branch %d is applied no further: it breaks a rule here, so it has forked or one that it depends on has: %v", r.peers[i].branch, err))
 }

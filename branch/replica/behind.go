@@ -15,6 +15,19 @@ func (b *behind) hear(i int, sequence, head uint64) {
 	b.far = b.far || sequence >= head+behindFrom
 }
 
+// forget learns anew what the peers that are linked have said.
+func (b *behind) forget(r *Replica) {
+	if !b.far {
+		return
+	}
+	clear(b.ends)
+	for _, p := range r.peers {
+		for i, end := range p.advertised {
+			b.ends[i] = max(b.ends[i], end)
+		}
+	}
+}
+
 // Behind reports whether this branch catches up with what its peers have written
 // while it was away, and has so much of it to apply that this is most of what it
 // does.

@@ -92,3 +92,27 @@ func LeadLie(err *ledger.LeadError) Lie {
 	}
 	return BadClock
 }
+
+// checkClaimAnswer reports what the answer to a claim may not say.
+func (r *Replica) checkClaimAnswer(a *ClaimAnswer) string {
+	switch {
+	case a.Granted < 0 || a.Escrow < 0:
+		return fmt.Sprintf("granted %d, %d left", a.Granted, a.Escrow)
+	case a.Sequence > ledger.MaxSequence:
+		return fmt.Sprintf("entry %d", a.Sequence)
+	}
+	return ""
+}
+
+// checkCollectAnswer reports what the answer to a look may not say: no branch pays
+// in more than its limit, or takes out more than the others together may pay in.
+func (r *Replica) checkCollectAnswer(a *CollectAnswer) string {
+	most := r.ledger.Limit() + 1 // the remainder of the opening balance
+	switch least := -most * ledger.Amount(r.n-1); {
+	case a.Last > ledger.MaxSequence:
+		return fmt.Sprintf("last entry %d", a.Last)
+	case a.Paid > most || a.Most > most || a.Paid < least || a.Most < least:
+		return fmt.Sprintf("paid %d, at most %d since: a branch pays in %d at most", a.Paid, a.Most, most)
+	}
+	return ""
+}

@@ -239,7 +239,9 @@ func (r *Replica) callDone(q *queue, c *call) bool {
 	if c.failed {
 		return true
 	}
-	done := c.answered && r.head(c.peer.index) >= c.sequence
+	// An answer that names an entry which does not come is not waited for for ever.
+	shown := r.head(c.peer.index) >= c.sequence || r.now-c.sentAt >= patience*r.cfg.PeerTimeout
+	done := c.answered && shown
 	if done && c.granted == 0 {
 		// What the view promised had already moved on: let it arrive.
 		q.pause = min(max(2*q.pause, claimPauseMin), claimPauseMax)
@@ -356,6 +358,10 @@ func (r *Replica) receiveClaimAnswer(p *peer, a *ClaimAnswer) {
 	c := r.calls[a.ID]
 	if c == nil || c.peer != p || c.collect != nil {
 		return
+	}
+	if problem := r.checkClaimAnswer(a); problem != "" {
+		r.reject(p, BadAnswer, false, "an answer to a claim: %s", problem)
+		a = &ClaimAnswer{ID: a.ID, Failed: true}
 	}
 	delete(r.calls, c.id)
 	c.answered, c.failed, c.granted, c.sequence = !a.Failed, a.Failed, a.Granted, a.Sequence

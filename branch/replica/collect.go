@@ -150,6 +150,10 @@ func (r *Replica) receiveCollectAnswer(p *peer, a *CollectAnswer) {
 	if call == nil || call.peer != p || call.collect == nil {
 		return
 	}
+	if problem := r.checkCollectAnswer(a); problem != "" {
+		r.reject(p, BadAnswer, false, "an answer to a look: %s", problem)
+		a = &CollectAnswer{ID: a.ID, Failed: true}
+	}
 	if a.Failed {
 		r.suspect(p)
 		r.failCall(call)

@@ -15,6 +15,8 @@ type fetch struct {
 	asked bool
 	// again says that what was asked for has come: there may be more.
 	again bool
+	// need is the wait for what early batches of a peer depend on.
+	need needWait
 	// next is where the search for a peer goes on.
 	next int
 	// appliedAt is when a batch of the journal was last applied.
@@ -39,11 +41,51 @@ func (r *Replica) fetchMissing() {
 		if needs != nil {
 			need = needs[i].from
 		}
+		if need != nil && !r.unappliable(i) && f.need.of(need, r.now, r.head(i)) {
+			r.reject(need, BadPosition, true, "it has sent a batch that waits for more of the journal of branch %d than entry %d, and shows none", r.peers[i].branch, r.head(i))
+			r.dropEarlyOf(need)
+			continue
+		}
 		if from := r.fetchFrom(i, need); from != nil {
 			f.from, f.at, f.asked = from, r.now, true
-			frame := r.frameTo(from)
-			frame.Wants = append(frame.Wants, ledger.Position{Branch: r.peers[i].branch, Sequence: r.head(i)})
+			if from.doubts[i] == nil { // which asks for other batches of it
+				r.want(from, i, r.head(i))
+			}
+			r.noteAsked(from, i)
 		}
+	}
+}
+
+// needWait is a wait for what a peer's early batches depend on.
+type needWait struct {
+	from *peer
+	wait
+}
+
+func (w *needWait) of(from *peer, now Millis, head uint64) bool {
+	if from != w.from {
+		*w = needWait{from: from, wait: wait{at: now, head: head}}
+	}
+	return w.inVain(now, head)
+}
+
+// unappliable reports whether more of the i-th journal may have come and not be
+// applied.
+func (r *Replica) unappliable(i int) bool { return r.stopped[i] || r.misfits[i] != (ledger.Hash{}) }
+
+// noteAsked waits for a peer to show something of a journal of which it has named
+// more than is here.
+func (r *Replica) noteAsked(p *peer, i int) {
+	switch w := p.asked[i]; {
+	case p.advertised[i] <= r.head(i):
+		delete(p.asked, i)
+	case w == nil:
+		if p.asked == nil {
+			p.asked = map[int]*wait{}
+		}
+		p.asked[i] = &wait{at: r.now, head: r.head(i)}
+	case w.inVain(r.now, r.head(i)) && i != r.self && !r.unappliable(i):
+		r.reject(p, BadPosition, true, "it has entry %d of the journal of branch %d, which ends at %d here: it shows no batch that proves it", p.advertised[i], r.peers[i].branch, r.head(i))
 	}
 }
 
@@ -60,8 +102,10 @@ func (r *Replica) fetchFrom(i int, need *peer) *peer {
 	if f.asked && r.now-f.at < fetchRetry {
 		return nil
 	}
-	for _, p := range r.peers {
-		if p.usable() && p.advertised[i] > r.head(i) {
+	for k := range r.peers { // by turns: one that shows nothing keeps nobody else from it
+		k = (f.next + 1 + k) % r.n
+		if p := r.peers[k]; p.usable() && p.advertised[i] > r.head(i) {
+			f.next = k
 			return p
 		}
 	}
@@ -120,7 +164,7 @@ func (r *Replica) earlyNeeds() []earlyNeed {
 // writesHere reports whether the writer of the i-th journal sends it itself.
 func (r *Replica) writesHere(i int) bool { return i != r.self && r.peers[i].usable() }
 
-func (p *peer) usable() bool { return p != nil && p.linked && p.heard }
+func (p *peer) usable() bool { return p != nil && p.linked && p.heard && !p.closing }
 
 // nextUsable returns the linked peers in turn.
 func (r *Replica) nextUsable(f *fetch) *peer {

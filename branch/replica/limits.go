@@ -33,6 +33,17 @@ const (
 	maxLook = 1 << 32
 )
 
+// How often a peer is asked, at the pace of fetchRetry, for what it has named, until
+// its word counts no longer. That is counted, since a clock may jump.
+const (
+	// doubtTries is how often for the batch in which its copy of a journal differs
+	// from the one here, and doubtSteps in how many steps it may be looked for.
+	doubtTries = 6
+	doubtSteps = 128
+	// showTries is how often for batches of a journal, while nothing of it comes.
+	showTries = 30
+)
+
 // patience is how many peer time-outs a call may take to a peer that is linked
 // and silent.
 const patience = 3

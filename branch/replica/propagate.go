@@ -52,6 +52,11 @@ type peer struct {
 	// ackDue says that it should hear how far its journal is applied here,
 	// forkedDue that it has forked.
 	ackDue, forkedDue bool
+	// doubts are searches in what it has of journals, by their index.
+	doubts map[int]*doubt
+	// asked are the waits for journals that it has been asked for since it named more
+	// of them than is here, by their index.
+	asked map[int]*wait
 	// wants are the journals it has asked for, to be served by this Ready.
 	wants []ledger.Position
 	// frame gathers what this Ready sends it.
@@ -141,7 +146,10 @@ func (r *Replica) LinkDown(b ledger.BranchID) {
 	*p = peer{branch: p.branch, index: p.index, reachable: p.reachable, since: p.since, acked: p.acked, synced: p.synced}
 	r.due.add(i)
 	r.fetching.add(i)
+	r.doubting.remove(i)
 	r.dropEarly(i)
+	r.dropEarlyOf(p)
+	r.behind.forget(r)
 	r.applied = true // what waits for it may be decided now
 	r.dropClaims(b)
 	r.failCalls(p)
@@ -242,6 +250,9 @@ func (r *Replica) receiveFrame(p *peer, f *Frame) {
 	if f.Ack != nil {
 		r.receiveAck(p, f.Ack)
 	}
+	if len(p.doubts) > 0 && len(f.Batches) > 0 {
+		r.askFurther(p)
+	}
 	if len(f.Wants) > 0 {
 		p.wants = f.Wants
 		r.syncApplied() // what is relayed must not be lost here
@@ -267,24 +278,45 @@ func (r *Replica) receiveHello(p *peer, h *Hello) {
 		}
 		p.advertised[i] = max(p.advertised[i], m.Sequence)
 		r.behind.hear(i, m.Sequence, r.head(i))
-		if m.Sequence > 0 && m.Sequence <= r.head(i) {
-			r.compareHash(p, i, m)
-		}
 	}
-	p.forkedDue = r.forked[p.index]
+	p.forkedDue = r.proofs[p.index] != nil
 	own := p.advertised[r.self]
 	r.recovery.hear(r, p, own)
+	defer r.compare(p, h.Applied)
 	if p.heard {
 		if r.now-p.helloAt >= r.cfg.PeerTimeout {
 			r.sayHello(p) // it may not have heard the first
 		}
 		return
 	}
-	r.confirm(p, own)
-	p.heard, p.synced = true, own
-	p.next, p.target, p.inflight, p.inflightBytes = p.acked+1, r.head(r.self), nil, 0
+	r.confirm(p, min(own, r.head(r.self)))
+	p.heard, p.synced = true, p.acked
+	p.next, p.target, p.inflight, p.inflightBytes = own+1, r.head(r.self), nil, 0
 	p.progressAt, p.probing, p.syncAsked = r.now, false, 0
 	r.applied = true
+}
+
+// compare holds the hashes of a hello against what is here.
+func (r *Replica) compare(p *peer, applied []ledger.MarkedPosition) {
+	for _, m := range applied {
+		i, _ := r.ledger.Index(m.Branch)
+		if m.Sequence == 0 || m.Sequence > r.head(i) || r.stopped[i] || i == r.self && r.recovery.state == Halted {
+			continue
+		}
+		if !r.has(i, m.Sequence, m.Hash) {
+			r.doubt(p, i, m.Sequence, BadPosition, "it has another entry %d of branch %d than is here", m.Sequence, m.Branch)
+		}
+	}
+	if own := p.advertised[r.self]; own > r.head(r.self) && r.recovery.state == Serving {
+		r.doubtEnd(p, own)
+	}
+}
+
+// doubtEnd has a peer show the entries of this branch's own journal that it names
+// and that are not here.
+func (r *Replica) doubtEnd(p *peer, end uint64) {
+	head := r.head(r.self)
+	r.doubt(p, r.self, head+1, BadPosition, "it has entry %d of this branch's journal, which ends at %d here", end, head)
 }
 
 func (r *Replica) receiveAck(p *peer, a *Ack) {
@@ -292,11 +324,14 @@ func (r *Replica) receiveAck(p *peer, a *Ack) {
 		return
 	}
 	if a.Forked {
-		r.halt(fmt.Sprintf("branch %d holds another entry in the place of one of this branch's own", p.branch))
+		r.receiveAccusation(p)
 		return
 	}
 	if a.Applied > r.head(r.self) {
-		return // from before this branch lost entries
+		if r.recovery.state == Serving {
+			r.doubtEnd(p, a.Applied)
+		}
+		return
 	}
 	p.synced = max(p.synced, min(a.Synced, a.Applied))
 	if a.Applied <= p.acked {
@@ -446,6 +481,10 @@ func (r *Replica) sendAck(p *peer) {
 	if !p.ackDue && !p.forkedDue {
 		return
 	}
-	r.frameTo(p).Ack = &Ack{Applied: r.head(p.index), Synced: r.synced[p.index], Forked: p.forkedDue}
+	f := r.frameTo(p)
+	if p.forkedDue {
+		r.accuse(p, f)
+	}
+	f.Ack = &Ack{Applied: r.head(p.index), Synced: r.synced[p.index], Forked: p.forkedDue}
 	p.ackDue, p.forkedDue = false, false
 }

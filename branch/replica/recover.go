@@ -13,43 +13,109 @@ import (
 // something (it was wiped, or an old copy was restored): the branch fetches
 // its own journal back from them, and hears from everybody before it writes.
 // An empty disk must hear from everybody too.
+//
+// A peer's word counts only as far as it shows batches: one that names entries
+// and shows none in time has said nothing yet.
 type recovery struct {
 	state State
 	// reason is why the branch has halted.
 	reason string
-	// needAll says that every peer must have been heard.
-	needAll bool
-	// heard says which peers were, since the start.
+	// needAll says that every peer must have been heard, lost that some of this
+	// branch's journal has come from peers.
+	needAll, lost bool
+	// heard says which peers were, since the start: those that have said how much
+	// they hold, and shown it where this branch had less.
 	heard []bool
-	// most is the most that any holds of this branch's journal.
+	// claims are what peers say that they hold of this branch's journal, where that
+	// is more than is here.
+	claims []claim
+}
+
+// claim is how much of this branch's journal a peer says that it holds.
+type claim struct {
 	most uint64
+	// wait is for it to show that. broken says that it has failed to once.
+	wait   wait
+	broken bool
 }
 
-// hear notes how much of this branch's journal a peer holds.
+// hear notes how much of this branch's journal a peer says that it holds.
 func (v *recovery) hear(r *Replica, p *peer, own uint64) {
-	if own > r.head(r.self) && v.state == Serving {
-		r.halt(fmt.Sprintf("branch %d has entry %d of this branch's journal, which ends at %d here", p.branch, own, r.head(r.self)))
-		return
+	c := &v.claims[p.index]
+	switch {
+	case own <= r.head(r.self):
+		v.heard[p.index], c.most = true, 0
+	case v.state == Recovering && !c.broken:
+		c.most, c.wait = own, wait{at: r.now, head: r.head(r.self)}
 	}
-	v.heard[p.index] = true
-	v.learn(r, own)
 }
 
-// learn notes that this branch's journal goes up to own, at least.
-func (v *recovery) learn(r *Replica, own uint64) {
-	v.most = max(v.most, own)
-	if own > r.head(r.self) {
-		v.needAll = true
+// learn notes that a peer has shown a batch of this branch's journal.
+func (v *recovery) learn(r *Replica, p *peer, own uint64) {
+	c := &v.claims[p.index]
+	if own > max(c.most, r.head(r.self)) {
+		c.most, c.wait = own, wait{at: r.now, head: r.head(r.self)}
+	}
+}
+
+// most is the most that any peer holds of this branch's journal, as far as that
+// is known.
+func (v *recovery) most() (most uint64) {
+	for i := range v.claims {
+		most = max(most, v.claims[i].most)
+	}
+	return most
+}
+
+// all reports whether every peer must have been heard.
+func (v *recovery) all(r *Replica) bool {
+	return v.needAll || v.lost || v.most() > r.head(r.self)
+}
+
+// applied notes that a batch of this branch's journal that a peer has shown is
+// applied. A branch that served has lost it, and did not know.
+func (v *recovery) applied(r *Replica, from *peer) {
+	v.lost = true
+	v.claims[from.index].broken = false
+	if v.state == Serving {
+		v.state = Recovering
+		r.fetching.add(r.self)
+	}
+	if from.advertised != nil {
+		v.learn(r, from, from.advertised[r.self])
+	}
+	for _, p := range r.peers {
+		r.confirmHello(p)
+	}
+}
+
+// review counts the claims that are met, and gives up those that nothing has been
+// shown for in time.
+func (v *recovery) review(r *Replica) {
+	for i := range v.claims {
+		c := &v.claims[i]
+		switch {
+		case c.most == 0:
+		case c.most <= r.head(r.self):
+			v.heard[i], c.most = true, 0
+		case c.wait.inVain(r.now, r.head(r.self)):
+			r.reject(r.peers[i], BadPosition, true, "it has entry %d of this branch's journal, which ends at %d here: it shows no batch that proves it", c.most, r.head(r.self))
+			c.most, c.broken = 0, true
+		}
 	}
 }
 
 // recover begins to serve once the peers have told enough.
 func (r *Replica) recover() {
 	v := &r.recovery
-	if v.state != Recovering || r.head(r.self) < v.most || len(r.unheard()) > 0 {
+	if v.state != Recovering {
 		return
 	}
-	v.state = Serving
+	v.review(r)
+	if r.head(r.self) < v.most() || len(r.unheard()) > 0 {
+		return
+	}
+	v.state, v.lost = Serving, false
 	r.applied = true
 	if e := r.ledger.Head(r.self).Epoch; r.epoch <= e {
 		r.epoch = e + 1
@@ -57,11 +123,24 @@ func (r *Replica) recover() {
 	r.commit.Settled, r.commit.Sync = true, true
 }
 
+// confirmHello counts what a peer has said in its hello that it has, now that it
+// is here, too.
+func (r *Replica) confirmHello(p *peer) {
+	if !p.heard || p.index == r.self {
+		return
+	}
+	own := min(p.advertised[r.self], r.head(r.self))
+	p.synced = max(p.synced, own)
+	r.confirm(p, max(p.acked, own))
+	p.next = min(max(p.next, p.acked+1), r.head(r.self)+1)
+}
+
 // unheard returns the peers that must be heard before this branch writes.
 func (r *Replica) unheard() []ledger.BranchID {
 	var out []ledger.BranchID
+	all := r.recovery.all(r)
 	for i, p := range r.peers {
-		if i != r.self && !r.recovery.heard[i] && (r.recovery.needAll || p.reachable) {
+		if i != r.self && !r.recovery.heard[i] && (all || p.reachable) {
 			out = append(out, p.branch)
 		}
 	}
@@ -87,12 +166,12 @@ func (r *Replica) stateReason() string {
 		return "the journal of this branch has forked: " + v.reason
 	case v.state == Serving:
 		return ""
-	case len(r.unheard()) > 0 && v.needAll && v.most <= r.head(r.self):
+	case len(r.unheard()) > 0 && v.needAll && v.most() <= r.head(r.self):
 		return "this branch's disk is empty, and it has to hear from every branch before it writes; it waits for " + list(r.unheard())
 	case len(r.unheard()) > 0:
 		return "this branch asks what the others hold of its journal; it waits for " + list(r.unheard())
 	}
-	return fmt.Sprintf("this branch fetches its own journal back: it has entry %d of %d", r.head(r.self), v.most)
+	return fmt.Sprintf("this branch fetches its own journal back: it has entry %d of %d", r.head(r.self), v.most())
 }
 
 func list(branches []ledger.BranchID) string {

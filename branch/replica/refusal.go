@@ -87,8 +87,8 @@ func (r *Replica) Refuse(b ledger.BranchID, lie Lie, text string) {
 }
 
 // reject counts a message that is refused, and tells the operator of the first of
-// its kind: by an alarm, unless it is only malformed, as a call by hand may be. The
-// alarms have room for other things, too.
+// its kind: by an alarm, unless it is only malformed, as a call by hand may be, or
+// its link stays and misfit tells of it. The alarms have room for other things, too.
 func (r *Replica) reject(p *peer, lie Lie, end bool, format string, args ...any) {
 	count := &r.refused[p.index][lie]
 	*count++
@@ -97,7 +97,7 @@ func (r *Replica) reject(p *peer, lie Lie, end bool, format string, args ...any)
 		return
 	}
 	f := Refusal{Peer: p.branch, Lie: lie, Text: fmt.Sprintf(format, args...), Close: end && p.linked && !p.closing, First: first}
-	if first && lie != BadForm && r.refusalAlarms < maxRefusalAlarms {
+	if first && lie != BadForm && (end || lie != BadBatch) && r.refusalAlarms < maxRefusalAlarms {
 		r.refusalAlarms++
 		r.alarm(fmt.Sprintf("a message in the name of branch %d was refused (%s): %s; GetStatus counts them, and more are not told", p.branch, lie, f.Text))
 	}

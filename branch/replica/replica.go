@@ -69,8 +69,11 @@ type Replica struct {
 	// refused counts the messages refused, by index; refusalAlarms the alarms about them.
 	refused       []refusals
 	refusalAlarms int
-	stopped       []bool   // by index: the journal is no longer applied
-	forked        []bool   // by index: it is stopped since it has forked
+	stopped       []bool        // by index: the journal is no longer applied
+	proofs        []*proof      // by index: it is stopped since it has forked
+	misfits       []ledger.Hash // by index: the last batch that broke a rule here
+	misfitTold    []bool
+	doubting      indexes  // the peers that have to show something
 	synced        []uint64 // by index: how far the journal is synced on this disk
 	applied       bool     // a batch was applied, or a recovery finished, since Ready
 
@@ -129,7 +132,7 @@ func New(cfg Config) (*Replica, error) {
 	r := &Replica{
 		cfg: cfg, ledger: cfg.Ledger, self: self, n: n, now: cfg.Now, booted: cfg.Now, epoch: cfg.Epoch,
 		bank:    BankHash(cfg.Ledger.Branches(), cfg.Opening),
-		stopped: make([]bool, n), forked: make([]bool, n), synced: make([]uint64, n), early: make([]earlyBatches, n), fetches: make([]fetch, n),
+		stopped: make([]bool, n), proofs: make([]*proof, n), misfits: make([]ledger.Hash, n), misfitTold: make([]bool, n), doubting: newIndexes(n), synced: make([]uint64, n), early: make([]earlyBatches, n), fetches: make([]fetch, n),
 		due: newIndexes(n), awaited: newIndexes(n), checkAt: never, gapped: newIndexes(n), fetching: newIndexes(n),
 		fresh: map[string]recorded{}, queues: map[string]*queue{}, byRequest: map[string]*pending{},
 		demands: demands{of: map[string]*demand{}, began: cfg.Now}, collects: map[string]*collect{}, watches: map[string][]*watch{}, calls: map[uint64]*call{},
@@ -142,7 +145,7 @@ func New(cfg Config) (*Replica, error) {
 	}
 	r.fetching.addAll(n)
 	r.due.addAll(n)
-	r.recovery = recovery{state: Recovering, heard: make([]bool, n), needAll: !cfg.Settled && !cfg.Bootstrap}
+	r.recovery = recovery{state: Recovering, heard: make([]bool, n), claims: make([]claim, n), needAll: !cfg.Settled && !cfg.Bootstrap}
 	return r, nil
 }
 
@@ -209,6 +212,7 @@ func (r *Replica) Take(from ledger.BranchID, s *ledger.Sealed) {
 func (r *Replica) Ready() Ready {
 	r.session = nil
 	r.checkPeers()
+	r.checkDoubts()
 	r.recover()
 	r.decideHeld()
 	r.decideSubmitted()

@@ -85,6 +85,7 @@ func (r *Replica) NextTick() (Millis, bool) {
 			want(f.at + fetchRetry)
 		}
 	}
+	r.wantShown(want)
 	if len(r.submitted) > 0 {
 		want(r.now)
 	}

@@ -201,11 +201,11 @@ var mutations = []mutation{
 	},
 	{
 		"no amnesia check: peers are not asked", "branch/replica/recover.go",
-		"r.head(r.self) < v.most || len(r.unheard()) > 0", "r.head(r.self) < v.most", "faults",
+		"r.head(r.self) < v.most() || len(r.unheard()) > 0", "r.head(r.self) < v.most()", "faults",
 	},
 	{
 		"the own journal is not fetched back", "branch/replica/recover.go",
-		"v.state != Recovering || r.head(r.self) < v.most ||", "v.state != Recovering ||", "faults",
+		"case own <= r.head(r.self):", "case own <= r.head(r.self) || own > 0:", "faults",
 	},
 	{
 		"nothing is sent again", "branch/replica/propagate.go",
@@ -216,12 +216,12 @@ var mutations = []mutation{
 		"if s.Batch.PrevHash != head.Hash {", "if s.Batch.PrevHash != head.Hash && r.n == 1 {", "fork",
 	},
 	{
-		"two batches in one place are not compared", "branch/replica/apply.go",
-		"if ok && hash == m.Hash {", "if ok && hash == m.Hash || r.n > 1 {", "fork",
+		"two batches in one place are not compared", "branch/replica/doubt.go",
+		"return ok && here == hash", "return ok && (here == hash || r.n > 1)", "fork",
 	},
 	{
 		"a journal that does not fit is told to its writer as forked", "branch/replica/apply.go",
-		"r.misfit(i, err)", "r.fork(i, err.Error())", "fork",
+		"r.misfit(from, i, s, err)", "r.prove(from, i, s)", "fork",
 	},
 	{
 		"a branch goes on when its journal has forked", "branch/replica/recover.go",

@@ -1,0 +1,191 @@
+package replica
+
+import (
+	"fmt"
+
+	"passbook.example/passbook/branch/ledger"
+)
+
+// A peer that says something of a journal which does not agree with what is here
+// may lie. So this branch believes nothing yet: it asks that peer for its batches
+// of the journal, and looks for the first that differs. What it finds is a proof,
+// or nothing: then the link is ended. Meanwhile the bank goes on.
+
+// doubt is the search for the place where a peer's copy of a journal differs.
+type doubt struct {
+	// lo is up to where the peer's batches are those that are here, hi where they
+	// are not. Invariant: lo < hi, or the peer contradicts itself.
+	lo, hi uint64
+	// askedAt is when batches were last asked for; heard says that some have come
+	// since. tries counts the times in which none had, steps those in which some had.
+	askedAt      Millis
+	heard        bool
+	tries, steps int
+	// lie and text are what the peer is told when it shows nothing.
+	lie  Lie
+	text string
+}
+
+// doubt has a peer show its batches of the i-th journal, in which something
+// differs at the sequence hi or before.
+func (r *Replica) doubt(p *peer, i int, hi uint64, lie Lie, format string, args ...any) {
+	if p.closing || p.doubts[i] != nil {
+		return
+	}
+	if !p.usable() { // a call by hand, or a frame that overtook its link's hello
+		r.reject(p, lie, true, format, args...)
+		return
+	}
+	if p.doubts == nil {
+		p.doubts = map[int]*doubt{}
+	}
+	d := &doubt{hi: hi, lie: lie, text: fmt.Sprintf(format, args...)}
+	p.doubts[i] = d
+	r.doubting.add(p.index)
+	r.askOf(p, i, d, hi-1)
+}
+
+// askOf asks for the batches of a doubted journal from the one on that holds the
+// entry after a sequence.
+func (r *Replica) askOf(p *peer, i int, d *doubt, after uint64) {
+	d.askedAt, d.heard = r.now, false
+	r.want(p, i, after)
+}
+
+// want has this Ready ask a peer for a journal: once, since the peer serves the
+// wants of a frame together.
+func (r *Replica) want(p *peer, i int, after uint64) {
+	f := r.frameTo(p)
+	at := ledger.Position{Branch: r.peers[i].branch, Sequence: after}
+	for k := range f.Wants {
+		if f.Wants[k].Branch == at.Branch {
+			f.Wants[k] = at
+			return
+		}
+	}
+	f.Wants = append(f.Wants, at)
+}
+
+// judge holds a batch that a doubted peer shows against what is here.
+func (r *Replica) judge(p *peer, i int, s *ledger.Sealed) {
+	d := p.doubts[i]
+	first, last := s.Batch.FirstSequence, s.Batch.LastSequence()
+	if d == nil || first > d.hi {
+		return
+	}
+	d.heard = true
+	switch {
+	case !r.follows(i, s):
+		d.hi = min(d.hi, first-1)
+	case first > r.head(i):
+		d.lo = max(d.lo, first-1)
+	case r.holds(i, s):
+		d.lo = max(d.lo, last)
+	default:
+		r.prove(p, i, s)
+	}
+}
+
+// askFurther goes on with the searches in which batches have come.
+func (r *Replica) askFurther(p *peer) {
+	for i, d := range p.doubts { // in any order: each is about its own journal
+		switch {
+		case p.closing || !d.heard:
+		case d.hi <= d.lo || d.steps >= doubtSteps:
+			r.reject(p, d.lie, true, "%s: what it shows does not differ from what is here", d.text)
+		default:
+			d.steps++
+			r.askOf(p, i, d, (d.lo+d.hi)/2)
+		}
+	}
+}
+
+// checkDoubts gives up the searches that have come to nothing in time, and asks
+// again where no answer has come.
+func (r *Replica) checkDoubts() {
+	for k := r.doubting.next(0); k >= 0; k = r.doubting.next(k + 1) {
+		p := r.peers[k]
+		for i, d := range p.doubts {
+			switch {
+			case p.closing:
+			case i == r.self && r.recovery.state != Serving:
+				delete(p.doubts, i) // it is a claim now, or settled
+			case r.now-d.askedAt < fetchRetry:
+			case d.tries >= doubtTries:
+				r.reject(p, d.lie, true, "%s: it shows no batch that proves it", d.text)
+			default:
+				d.tries++
+				r.askOf(p, i, d, (d.lo+d.hi)/2)
+			}
+		}
+		if len(p.doubts) == 0 {
+			r.doubting.remove(k)
+		}
+	}
+}
+
+// wantShown wants the times at which a search goes on, or a claim lapses.
+func (r *Replica) wantShown(want func(Millis)) {
+	for k := r.doubting.next(0); k >= 0; k = r.doubting.next(k + 1) {
+		for _, d := range r.peers[k].doubts {
+			want(d.askedAt + fetchRetry)
+		}
+	}
+	if v := &r.recovery; v.state == Recovering {
+		for i := range v.claims {
+			if c := &v.claims[i]; c.most > r.head(r.self) {
+				want(c.wait.at + fetchRetry)
+			}
+		}
+	}
+}
+
+// wait is a wait for more of a journal, during which none may come.
+type wait struct {
+	at   Millis
+	head uint64
+	// tries counts the spans of fetchRetry that have passed.
+	tries int
+}
+
+// inVain reports whether nothing has come of a journal, which is at head, for as
+// long as anybody may take who has it.
+func (w *wait) inVain(now Millis, head uint64) bool {
+	switch {
+	case head != w.head:
+		*w = wait{at: now, head: head}
+	case now-w.at >= fetchRetry:
+		w.at, w.tries = now, w.tries+1
+	}
+	return w.tries >= showTries
+}
+
+// hashUpTo returns the hash that a batch of the i-th journal must name as the one
+// before it, if it begins after sequence.
+func (r *Replica) hashUpTo(i int, sequence uint64) (ledger.Hash, bool) {
+	switch {
+	case sequence == 0:
+		return ledger.Hash{}, true
+	case sequence > r.head(i):
+		return ledger.Hash{}, false
+	}
+	return r.hashAt(i, sequence)
+}
+
+// has reports whether the batch of the i-th journal that ends at a sequence here
+// has a hash.
+func (r *Replica) has(i int, sequence uint64, hash ledger.Hash) bool {
+	here, ok := r.hashUpTo(i, sequence)
+	return ok && here == hash
+}
+
+// holds reports whether a batch is the one that is applied here in its place.
+func (r *Replica) holds(i int, s *ledger.Sealed) bool {
+	return r.has(i, s.Batch.LastSequence(), s.Hash)
+}
+
+// follows reports whether a batch follows what is applied here of its journal,
+// at the end or before it.
+func (r *Replica) follows(i int, s *ledger.Sealed) bool {
+	return r.has(i, s.Batch.FirstSequence-1, s.Batch.PrevHash)
+}
