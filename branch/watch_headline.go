@@ -91,11 +91,11 @@ func (n *news) wellText() string {
 	}
 	switch {
 	case n.rate >= briskRate:
-		return fmt.Sprintf("%s %s up: %d (%d entries a second)", branches, keep, n.balance, n.rate)
+		return fmt.Sprintf("%s %s up: %s (%s entries a second)", branches, keep, grouped(n.balance), grouped(n.rate))
 	case n.alike:
-		return fmt.Sprintf("%s %s: %d", branches, agree, n.balance)
+		return fmt.Sprintf("%s %s: %s", branches, agree, grouped(n.balance))
 	}
-	return fmt.Sprintf("%s %s up: %d", branches, keep, n.balance)
+	return fmt.Sprintf("%s %s up: %s", branches, keep, grouped(n.balance))
 }
 
 // tell says what is the matter with some branches.
@@ -129,9 +129,22 @@ func tell(in []newsBranch, what string, health bankv1.BranchHealth, locks bool) 
 		text += fmt.Sprintf("; %s%s behind", each, countOf(behind, "entry", "entries"))
 	}
 	if locks && escrow > 0 {
-		text += fmt.Sprintf("; %d of escrow locked there", escrow)
+		text += fmt.Sprintf("; %s of escrow locked there", grouped(escrow))
 	}
 	return text
+}
+
+// grouped writes a number with a comma between its thousands, as the page does.
+func grouped[N int64 | uint64](n N) string {
+	digits := fmt.Sprint(n)
+	first := 0
+	if n < 0 {
+		first = 1
+	}
+	for at := len(digits) - 3; at > first; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return digits
 }
 
 // lasting rounds a time so that it changes once a second at most.

@@ -1,6 +1,7 @@
 package branch
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -82,6 +83,20 @@ func TestHealthIsJudged(t *testing.T) {
 	}
 }
 
+func TestNumbersAreGroupedByThousands(t *testing.T) {
+	for n, want := range map[int64]string{
+		0: "0", 999: "999", 1_000: "1,000", 12_345: "12,345", 999_999: "999,999", 1_000_000: "1,000,000",
+		-1: "-1", -999: "-999", -1_000: "-1,000", math.MinInt64: "-9,223,372,036,854,775,808",
+	} {
+		if got := grouped(n); got != want {
+			t.Errorf("grouped(%d) = %q, want %q", n, got, want)
+		}
+	}
+	if got, want := grouped(uint64(math.MaxUint64)), "18,446,744,073,709,551,615"; got != want {
+		t.Errorf("grouped(MaxUint64) = %q, want %q", got, want)
+	}
+}
+
 func TestTheHeadlineSaysWhatIsTrue(t *testing.T) {
 	well := func(n int) []newsBranch {
 		out := make([]newsBranch, n)
@@ -111,15 +126,20 @@ func TestTheHeadlineSaysWhatIsTrue(t *testing.T) {
 	}{
 		"agreement": {news{branches: well(3), balance: 400, alike: true}, "3 branches agree: 400"},
 		"alone":     {news{branches: well(1), balance: 400, alike: true}, "1 branch agrees: 400"},
+		"a fortune": {news{branches: well(3), balance: math.MaxInt64, alike: true}, "3 branches agree: 9,223,372,036,854,775,807"},
 		"a little":  {news{branches: well(3), balance: 400, rate: 2}, "3 branches keep up: 400"},
 		"a few":     {news{branches: well(3), balance: 400, alike: true, rate: 2}, "3 branches agree: 400"},
-		"load":      {news{branches: well(50), balance: 12345, rate: 2310}, "50 branches keep up: 12345 (2310 entries a second)"},
+		"load":      {news{branches: well(50), balance: 12345, rate: 2310}, "50 branches keep up: 12,345 (2,310 entries a second)"},
 		"load and by chance all alike": {
-			news{branches: well(50), balance: 12345, alike: true, rate: 2310}, "50 branches keep up: 12345 (2310 entries a second)",
+			news{branches: well(50), balance: 12345, alike: true, rate: 2310}, "50 branches keep up: 12,345 (2,310 entries a second)",
 		},
 		"cut off": {
 			news{branches: ill(9, map[uint32]newsBranch{7: locked(seconds(wCutOff, 12), 3, 8)})},
 			"branch 7 is cut off, for 12 s now; 3 entries behind; 8 of escrow locked there",
+		},
+		"much is locked": {
+			news{branches: ill(3, map[uint32]newsBranch{2: locked(seconds(wCutOff, 3), 1_000, math.MaxInt64)})},
+			"branch 2 is cut off, for 3 s now; 1,000 entries behind; 9,223,372,036,854,775,807 of escrow locked there",
 		},
 		"just now": {news{branches: ill(3, map[uint32]newsBranch{2: seconds(wUnreachable, 0)})}, "branch 2 is unreachable"},
 		"nobody knows what an unreachable one lacks": {

@@ -11,8 +11,8 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -25,11 +25,11 @@ type bank struct {
 	process *os.Process
 }
 
-// startBank serves an example until the test ends.
-func startBank(t *testing.T, example string, flags ...string) *bank {
+// startBank serves an input file until the test ends.
+func startBank(t *testing.T, file string, flags ...string) *bank {
 	t.Helper()
 	b := &bank{base: freePorts(t)}
-	args := append([]string{"serve", "../examples/" + example, "--base-port", strconv.Itoa(b.base), "--data", t.TempDir()}, flags...)
+	args := append([]string{"serve", file, "--base-port", strconv.Itoa(b.base), "--data", t.TempDir()}, flags...)
 	cmd := exec.Command(passbook, args...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -64,11 +64,14 @@ func startBank(t *testing.T, example string, flags ...string) *bank {
 	return b
 }
 
+// readiness is what a bank logs as soon as it takes writes.
+var readiness = regexp.MustCompile(`(All \d+ branches are|Branch \d+ is) ready`)
+
 // readLog reads what a bank logs to its end, and tells when it is ready.
 func readLog(r io.Reader, ready chan<- struct{}) {
 	told := false
 	for lines := bufio.NewScanner(r); lines.Scan(); {
-		if !told && strings.Contains(lines.Text(), "are ready") {
+		if !told && readiness.MatchString(lines.Text()) {
 			told = true
 			close(ready)
 		}

@@ -15,7 +15,7 @@ import (
 )
 
 func TestThePageLoadsUnderItsPolicy(t *testing.T) {
-	b := startBank(t, "three.json")
+	b := startBank(t, "../examples/three.json")
 	p := open(t, b.url(1))
 	p.awaitBalance(t, "400")
 	p.await(t, `document.querySelector("#headline").textContent.includes("3 branches")`)
@@ -29,7 +29,7 @@ func TestThePageLoadsUnderItsPolicy(t *testing.T) {
 }
 
 func TestADepositByAnyoneAppearsInAllTiles(t *testing.T) {
-	b := startBank(t, "three.json")
+	b := startBank(t, "../examples/three.json")
 	p := open(t, b.url(1))
 	p.awaitBalance(t, "400")
 	b.call(t, 3, "Deposit", map[string]any{"amount": 75, "customerId": 9})
@@ -39,7 +39,7 @@ func TestADepositByAnyoneAppearsInAllTiles(t *testing.T) {
 }
 
 func TestADepositByTheForm(t *testing.T) {
-	b := startBank(t, "three.json")
+	b := startBank(t, "../examples/three.json")
 	p := open(t, b.url(1))
 	p.choose(t, 2)
 	p.set(t, "#call-amount", "30")
@@ -56,7 +56,7 @@ func TestADepositByTheForm(t *testing.T) {
 }
 
 func TestTheCurlCommandMakesTheSameCall(t *testing.T) {
-	b := startBank(t, "three.json")
+	b := startBank(t, "../examples/three.json")
 	p := open(t, b.url(1))
 	p.choose(t, 3)
 	p.set(t, "#call-account", `it's $HOME "and" `+"`more`")
@@ -76,7 +76,7 @@ func TestTheCurlCommandMakesTheSameCall(t *testing.T) {
 }
 
 func TestARefusedWithdrawalShowsWhy(t *testing.T) {
-	b := startBank(t, "three.json")
+	b := startBank(t, "../examples/three.json")
 	p := open(t, b.url(1))
 	p.click(t, ".choice label:nth-of-type(2)")
 	p.set(t, "#call-amount", "9999")
@@ -92,7 +92,7 @@ func TestARefusedWithdrawalShowsWhy(t *testing.T) {
 }
 
 func TestAnotherAccountCanBeWatched(t *testing.T) {
-	b := startBank(t, "three.json")
+	b := startBank(t, "../examples/three.json")
 	p := open(t, b.url(1))
 	p.awaitBalance(t, "400")
 	b.call(t, 1, "Transfer", map[string]any{"toAccount": "it's savings", "amount": 50})
@@ -107,7 +107,7 @@ func TestAnotherAccountCanBeWatched(t *testing.T) {
 }
 
 func TestAKilledBranchTurnsAndComesBack(t *testing.T) {
-	b := startBank(t, "three.json", "--faults")
+	b := startBank(t, "../examples/three.json", "--faults")
 	p := open(t, b.url(1))
 	p.choose(t, 2)
 	p.click(t, "#faults-kill")
@@ -121,7 +121,7 @@ func TestAKilledBranchTurnsAndComesBack(t *testing.T) {
 }
 
 func TestACutOffBranchGoesOnAndComesBack(t *testing.T) {
-	b := startBank(t, "three.json", "--faults")
+	b := startBank(t, "../examples/three.json", "--faults")
 	p := open(t, b.url(1))
 	p.choose(t, 3)
 	p.click(t, "#faults-cut")
@@ -137,7 +137,7 @@ func TestACutOffBranchGoesOnAndComesBack(t *testing.T) {
 }
 
 func TestTheServingBranchIsNotStoppedByThePage(t *testing.T) {
-	b := startBank(t, "three.json", "--faults")
+	b := startBank(t, "../examples/three.json", "--faults")
 	p := open(t, b.url(2))
 	p.choose(t, 2)
 	for _, method := range []string{"pause", "kill"} {
@@ -149,7 +149,7 @@ func TestTheServingBranchIsNotStoppedByThePage(t *testing.T) {
 }
 
 func TestAStuckBankIsToldFromALiveOne(t *testing.T) {
-	b := startBank(t, "three.json")
+	b := startBank(t, "../examples/three.json")
 	p := open(t, b.url(1))
 	b.signal(t, syscall.SIGSTOP)
 	p.await(t, `document.querySelector("#connection").textContent.includes("Not responding")`)
@@ -162,7 +162,7 @@ func TestAStuckBankIsToldFromALiveOne(t *testing.T) {
 }
 
 func TestAHiddenPageLetsGoOfItsStream(t *testing.T) {
-	b := startBank(t, "three.json")
+	b := startBank(t, "../examples/three.json")
 	p := open(t, b.url(1))
 	hide := `(() => {
 		Object.defineProperty(document, "visibilityState", {value: %q, configurable: true});
@@ -177,7 +177,7 @@ func TestAHiddenPageLetsGoOfItsStream(t *testing.T) {
 }
 
 func TestSixTabsLeaveRoomForCalls(t *testing.T) {
-	b := startBank(t, "three.json")
+	b := startBank(t, "../examples/three.json")
 	tabs := []*page{open(t, b.url(1))}
 	for len(tabs) < 6 {
 		tabs = append(tabs, openBeside(t, tabs[0], b.url(1)))
@@ -196,7 +196,7 @@ func TestSixTabsLeaveRoomForCalls(t *testing.T) {
 }
 
 func TestTheKeyboardIsEnough(t *testing.T) {
-	b := startBank(t, "three.json", "--faults")
+	b := startBank(t, "../examples/three.json", "--faults")
 	p := open(t, b.url(1))
 	p.press(t, kb.Tab, ".tile-button")
 	p.keys(t, kb.ArrowRight)
@@ -219,7 +219,7 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 }
 
 func TestNothingIsWiderThanAPhone(t *testing.T) {
-	b := startBank(t, "course-50.json", "--faults")
+	b := startBank(t, "../examples/course-50.json", "--faults")
 	p := open(t, b.url(1))
 	p.do(t, chromedp.EmulateViewport(360, 800, chromedp.EmulateMobile))
 	p.await(t, `innerWidth === 360`)

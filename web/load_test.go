@@ -45,7 +45,7 @@ func loadTime(t *testing.T) time.Duration {
 }
 
 func TestABusyBankKeepsThePageResponsive(t *testing.T) {
-	b := startBank(t, "course-50.json")
+	b := startBank(t, "../examples/course-50.json")
 	p := open(t, b.url(1))
 	writes := load(t, b)
 	// The table of entries fills, and the charts have begun.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/log"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -54,8 +55,41 @@ func (p *page) load(t *testing.T, url string) {
 	if err := chromedp.Listen(p.ctx, p.note); err != nil {
 		t.Fatal(err)
 	}
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	if _, err := chromedp.Call(ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: listenToCharts}); err != nil {
+		t.Fatal(err)
+	}
 	p.do(t, chromedp.Navigate(url))
 	p.await(t, `document.documentElement.dataset.connection === "live" && document.querySelectorAll(".tile").length > 0`)
+}
+
+// listenToCharts keeps the last texts that each chart has drawn, since its
+// canvas can't be read: drawn["#chart-balance"].
+const listenToCharts = `
+	const drawn = {};
+	const fillText = CanvasRenderingContext2D.prototype.fillText;
+	CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+		const chart = "#" + this.canvas.closest(".chart").id;
+		drawn[chart] = [...(drawn[chart] ?? []), text].slice(-40);
+		return fillText.call(this, text, ...place);
+	};
+`
+
+// awaitDrawn waits until a chart has drawn a label, in one line or two.
+func (p *page) awaitDrawn(t *testing.T, chart, label string) {
+	t.Helper()
+	p.await(t, fmt.Sprintf(`drawn[%q]?.join("").includes(%q)`, chart, label))
+}
+
+// wellAndQuiet checks that the page goes on drawing, and that its console has
+// nothing to complain of.
+func (p *page) wellAndQuiet(t *testing.T) {
+	t.Helper()
+	eval[bool](t, p, `new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(() => resolve(true)))))`)
+	if complaints := p.console(); len(complaints) > 0 {
+		t.Errorf("the console has %q, want nothing", complaints)
+	}
 }
 
 func (p *page) note(event any) {
@@ -63,7 +97,7 @@ func (p *page) note(event any) {
 	defer p.mu.Unlock()
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
-		p.complaints = append(p.complaints, e.ExceptionDetails.Text)
+		p.complaints = append(p.complaints, fmt.Sprintf("%s %+v", e.ExceptionDetails.Text, e.ExceptionDetails.Exception))
 	case *runtime.EventConsoleAPICalled:
 		p.complaints = append(p.complaints, fmt.Sprintf("console.%s", e.Type))
 	case *log.EventEntryAdded:

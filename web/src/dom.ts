@@ -1,4 +1,7 @@
-// The few things that every controller does with elements.
+// The few things that every controller does with elements. All texts get into
+// the page here: what can't be seen in them is written out.
+
+import { visible, visibleLines } from "./text";
 
 // byId returns the element that index.html gives this id.
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
@@ -13,14 +16,30 @@ export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
 export function make<K extends keyof HTMLElementTagNameMap>(tag: K, className = "", text = ""): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
   element.className = className;
-  element.textContent = text;
+  element.textContent = visible(text);
   return element;
 }
 
 // setText changes the text of an element, if it is another one.
 export function setText(element: Element, text: string): void {
-  if (element.textContent !== text) {
-    element.textContent = text;
+  const shown = visible(text);
+  if (element.textContent !== shown) {
+    element.textContent = shown;
+  }
+}
+
+// makeLines returns a new element with a text of several lines.
+export function makeLines<K extends keyof HTMLElementTagNameMap>(tag: K, className: string, text: string): HTMLElementTagNameMap[K] {
+  const element = make(tag, className);
+  element.textContent = visibleLines(text);
+  return element;
+}
+
+// setTitle changes what is shown when the pointer rests on an element.
+export function setTitle(element: HTMLElement, text: string): void {
+  const shown = visible(text);
+  if (element.title !== shown) {
+    element.title = shown;
   }
 }
 

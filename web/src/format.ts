@@ -41,7 +41,11 @@ function digits(value: number): string {
   return value < 10 ? value.toFixed(1) : value.toFixed(0);
 }
 
+// A time is what a branch claims: no calendar reaches further than this, in
+// milliseconds from 1970.
+const latestTime = 8.64e15;
+
 // time is the time of day, by this browser's clock.
 export function time(ms: number): string {
-  return clock.format(ms);
+  return Math.abs(ms) <= latestTime ? clock.format(ms) : "–";
 }

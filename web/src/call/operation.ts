@@ -1,6 +1,7 @@
 // What a customer can ask for, as the form says it.
 
 import { create, toJsonString, type MessageInitShape } from "@bufbuild/protobuf";
+import { visible } from "../text";
 import { Acknowledge, BranchService, Consistency } from "../gen/bank/v1/branch_pb";
 
 export type Operation = "deposit" | "withdraw" | "transfer" | "query";
@@ -42,8 +43,8 @@ export function call(asked: Asked): Call {
   }
 }
 
-// json is the request as it travels.
+// json is the request in JSON, in which all that can't be seen is written out.
 export function json({ operation, request }: Call): string {
   const schema = BranchService.method[operation].input;
-  return toJsonString(schema, create(schema, request as never));
+  return visible(toJsonString(schema, create(schema, request as never)));
 }

@@ -3,24 +3,24 @@
 
 import uPlot from "uplot";
 import { byId, setText } from "../dom";
-import { amount, count, spread } from "../format";
+import { amount, count, spread, time } from "../format";
 import { samplesMax, type Picture } from "../watch/picture";
 import type { Sample } from "../watch/update";
 import type { Change, View } from "./frame";
 import { color, Plot } from "./plot";
+import { WholeScale } from "./ticks";
 
 export class ChartsView implements View {
+  private readonly balances = new WholeScale();
+  private readonly counts = new WholeScale();
   private readonly balance = new Plot(
     byId("chart-balance"),
     [
       { scale: "entries", stroke: () => color("chart-2"), fill: () => color("chart-2-fill"), width: 0, paths: uPlot.paths.bars!({ size: [1, 12] }), points: { show: false } },
       { scale: "balance", stroke: () => color("chart-1"), width: 2, paths: uPlot.paths.stepped!({ align: -1 }), points: { show: false } },
     ],
-    { x: fiveMinutes, balance: { range: roomy }, entries: { range: (_, __, most) => [0, Math.max(most, 1) * 2] } },
-    [
-      { scale: "balance", size: widthOf, values: (_, values) => values.map(whole) },
-      { scale: "entries", side: 1, size: widthOf, grid: { show: false }, values: (_, values) => values.map(whole) },
-    ],
+    { balance: { range: (_, least, most) => this.balances.range(least, most) }, entries: { range: (_, __, most) => [0, Math.max(most, 1) * 2] } },
+    [this.balances.axis({ scale: "balance" }), this.counts.axis({ scale: "entries", side: 1, grid: { show: false } })],
     (place) => this.readBalance(place),
   );
   private readonly spread = new Plot(
@@ -29,12 +29,11 @@ export class ChartsView implements View {
       { scale: "us", stroke: () => color("chart-3"), width: 2, points: { size: 4 } },
       { scale: "us", stroke: () => color("chart-4"), width: 2, dash: [5, 3], points: { size: 4 } },
     ],
-    { x: fiveMinutes, us: { distr: 3, range: decades } },
+    { us: { distr: 3, range: decades } },
     [{ scale: "us", size: widthOf, values: (_, values) => values.map((value) => (isDecade(value) ? spread(value) : "")) }],
     (place) => this.readSpread(place),
   );
   private seconds: Sample[] = [];
-
   private picture: Picture | undefined;
 
   show(picture: Picture, change: Change): void {
@@ -52,14 +51,15 @@ export class ChartsView implements View {
   }
 
   private draw(picture: Picture, now: number): void {
-    this.seconds = everySecond(picture, now);
+    const end = lastSecond(picture, now);
+    this.seconds = everySecond(picture, end);
     const xs = this.seconds.map((second) => second.at / 1000);
     // A chart draws pixels: here, and only here, amounts become floats.
-    const entries = this.seconds.map((second) => Number(second.entries));
-    const balances = this.seconds.map((second) => Number(second.balance));
-    this.balance.show([xs, entries, balances]);
+    const entries = this.counts.offsets(this.seconds.map((second) => second.entries), 0n);
+    const balances = this.balances.offsets(this.seconds.map((second) => second.balance));
+    this.balance.show(end, [xs, entries, balances]);
     const positive = (us: bigint) => (us > 0n ? Number(us) : null);
-    this.spread.show([
+    this.spread.show(end, [
       xs,
       this.seconds.map((second) => positive(second.spreadP50Us)),
       this.seconds.map((second) => positive(second.spreadP99Us)),
@@ -91,20 +91,26 @@ function hasSpread(second: Sample): boolean {
 }
 
 function when(place: number | null, second: Sample): string {
-  return place === null ? "" : `${new Date(second.at).toLocaleTimeString("en-GB")}: `;
+  return place === null ? "" : `${time(second.at)}: `;
 }
 
-// everySecond fills in the seconds in which nothing happened, up to now.
-function everySecond(picture: Picture, now: number): Sample[] {
+// lastSecond is the second that the charts go up to, by the clock of the
+// serving branch as soon as that is known.
+function lastSecond(picture: Picture, now: number): number {
   const last = picture.samples.at(-1);
-  if (!last) {
-    return [];
-  }
-  const end = last.at + Math.floor((now - picture.sampledAt) / 1000) * 1000;
+  const ms = last ? last.at + Math.max(0, now - picture.sampledAt) : now;
+  return Math.floor(ms / 1000);
+}
+
+// everySecond fills in the seconds in which nothing happened: the balance was
+// what it had been before.
+function everySecond(picture: Picture, end: number): Sample[] {
+  const begin = end - samplesMax + 1;
   const byTime = new Map(picture.samples.map((sample) => [Math.round(sample.at / 1000), sample]));
   const seconds: Sample[] = [];
-  let balance: bigint | undefined;
-  for (let second = Math.round(end / 1000) - samplesMax + 1; second <= Math.round(end / 1000); second++) {
+  let balance = picture.samples.findLast((sample) => sample.at / 1000 < begin)?.balance;
+  for (let place = 0; place < samplesMax; place++) {
+    const second = begin + place;
     const sample = byTime.get(second);
     balance = sample?.balance ?? balance;
     if (sample) {
@@ -116,15 +122,6 @@ function everySecond(picture: Picture, now: number): Sample[] {
   return seconds;
 }
 
-// fiveMinutes is the scale of the time, however little of it is known yet.
-const fiveMinutes: uPlot.Scale = { time: false, range: (_, __, last) => [last - samplesMax + 1, last] };
-
-// roomy keeps the line of a balance off the edges, and below zero out of sight.
-function roomy(_: uPlot, least: number, most: number): [number, number] {
-  const room = Math.max((most - least) * 0.15, 1);
-  return [Math.max(0, least - room), most + room];
-}
-
 // decades shows at least one power of ten, whole ones.
 function decades(_: uPlot, least: number | null, most: number | null): [number, number] {
   const from = 10 ** Math.floor(Math.log10(least || 1_000));
@@ -133,13 +130,6 @@ function decades(_: uPlot, least: number | null, most: number | null): [number, 
 
 function isDecade(value: number): boolean {
   return value > 0 && Number.isInteger(Math.round(Math.log10(value) * 1e6) / 1e6);
-}
-
-const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 3 });
-
-// whole labels an axis of whole numbers.
-function whole(value: number): string {
-  return Number.isInteger(value) ? compact.format(value) : "";
 }
 
 // widthOf leaves room for the longest label.

@@ -1,6 +1,6 @@
 // The state of the stream, in the bar at the top.
 
-import { byId, setData, setText } from "../dom";
+import { byId, setData, setText, setTitle } from "../dom";
 import { duration } from "../format";
 import type { Connection, Phase } from "../watch/connection";
 import type { Picture } from "../watch/picture";
@@ -44,6 +44,6 @@ export class ConnectionView implements View {
     const from = phase === "live" && this.serving > 0 ? ` from branch ${this.serving}` : "";
     setData(this.output, "phase", phase);
     setText(this.output.lastElementChild!, words[phase] + from + (lost ? ` for ${duration(now - since)}` : ""));
-    this.output.title = reason;
+    setTitle(this.output, reason);
   }
 }

@@ -1,7 +1,8 @@
 // The latest entries as they come.
 
-import { byId, make, setData, setText } from "../dom";
+import { byId, make, setData, setText, setTitle } from "../dom";
 import { amount, spread, time } from "../format";
+import { named, short } from "../text";
 import type { Picture } from "../watch/picture";
 import type { Entry } from "../watch/update";
 import type { Change, View } from "./frame";
@@ -9,6 +10,12 @@ import type { Change, View } from "./frame";
 // Under load the table is drawn less often than entries come: nobody reads
 // ten tables a second.
 const drawEveryMs = 250;
+
+// The place of the cell that says what an entry is.
+const whatPlace = 3;
+
+// A refusal may name every branch: the row shows its beginning.
+const refusalLetters = 160;
 
 export class EntriesView implements View {
   private readonly section = byId("entries");
@@ -55,6 +62,7 @@ export class EntriesView implements View {
       this.rows.pop()!.row.remove();
     }
     newest.forEach((entry, place) => this.rows[place]!.show(entry));
+    this.section.style.setProperty("--digits", String(Math.max(1, ...newest.map((entry) => amount(entry.amount).length))));
     byId("entries-empty").hidden = newest.length > 0;
     const skipped = picture.skippedEntries;
     setText(byId("entries-skipped"), skipped > 0n ? `${amount(skipped)} more came too fast to be shown` : "");
@@ -73,6 +81,7 @@ export class EntriesView implements View {
 // in the first row.
 class EntryRow {
   readonly row = make("tr", "entry");
+  private said = "";
   private readonly cells = ["time", "customer", "where", "what", "amount", "result", "spread"].map((name) => {
     const cell = make("td", `entry-${name}`);
     cell.setAttribute("role", "cell");
@@ -90,33 +99,40 @@ class EntryRow {
     setData(this.row, "key", entry.key);
     const texts = [
       time(entry.at),
-      entry.customer > 0n ? `customer ${entry.customer}` : "–",
+      entry.customer !== 0n ? `customer ${entry.customer}` : "–",
       recorded ? `branch ${entry.journal} #${entry.sequence}` : `branch ${entry.branch}`,
-      what(entry),
+      "",
       entry.kind === "list" ? "–" : amount(entry.amount),
-      recorded ? `recorded, balance ${amount(entry.balance)}` : `refused: ${short(entry.refusal || entry.refusalCode)}`,
+      recorded ? `recorded, balance ${amount(entry.balance)}` : `refused: ${short(entry.refusal || entry.refusalCode, refusalLetters)}`,
       recorded ? everywhere(entry) : "–",
     ];
-    texts.forEach((text, place) => setText(this.cells[place]!, text));
-    this.cells[5]!.title = recorded ? "" : `${entry.refusalCode}: ${entry.refusal}`;
+    texts.forEach((text, place) => place !== whatPlace && setText(this.cells[place]!, text));
+    this.showWhat(what(entry));
+    setTitle(this.cells[5]!, recorded ? "" : `${entry.refusalCode}: ${entry.refusal}`);
+  }
+
+  // showWhat gives each name an element of its own: one that is written from
+  // right to left turns nothing but itself.
+  private showWhat(words: string[]): void {
+    const said = JSON.stringify(words);
+    if (this.said !== said) {
+      this.said = said;
+      this.cells[whatPlace]!.replaceChildren(...words.map((word, place) => (place % 2 === 0 ? word : make("bdi", "name", named(word)))));
+    }
   }
 }
 
-// short is the beginning of a refusal, which may name every branch.
-function short(text: string): string {
-  return text.length <= 160 ? text : `${text.slice(0, 150)} …`;
-}
-
-function what(entry: Entry): string {
+// what returns words and names in turn.
+function what(entry: Entry): string[] {
   switch (entry.kind) {
     case "transfer":
-      return `transfer, ${entry.from} → ${entry.to}`;
+      return ["transfer, ", entry.from, " → ", entry.to];
     case "grant":
-      return `grant to ${entry.to}`;
+      return [`grant to ${entry.to}`];
     case "list":
-      return "list of operations";
+      return ["list of operations"];
     default:
-      return entry.kind;
+      return [entry.kind];
   }
 }
 

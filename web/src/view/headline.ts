@@ -3,6 +3,7 @@
 import { byId, setData, setIcon, setText } from "../dom";
 import { amount, duration, spread } from "../format";
 import { name, order } from "../health";
+import { visible } from "../text";
 import type { Connection } from "../watch/connection";
 import type { Picture } from "../watch/picture";
 import { BranchHealth } from "../watch/update";
@@ -69,7 +70,8 @@ export class HeadlineView implements View {
     }
   }
 
-  private say(text: string, health: string, now: number): void {
+  private say(words: string, health: string, now: number): void {
+    const text = visible(words);
     setData(this.section, "health", health);
     setIcon(this.symbol, health);
     if (this.output.textContent === text) {

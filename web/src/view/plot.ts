@@ -1,6 +1,8 @@
-// A chart that follows the theme and the width it is given.
+// A chart of the last minutes that follows the theme and the width it is given.
 
 import uPlot from "uplot";
+import { time } from "../format";
+import { samplesMax } from "../watch/picture";
 
 // color reads a colour of the theme.
 export function color(name: string): string {
@@ -9,26 +11,35 @@ export function color(name: string): string {
 
 const height = 156;
 
+// Ticks of the time, in seconds: whole minutes where there is room for few.
+const timeSteps = [1, 5, 10, 15, 30, 60, 120, 300];
+
 export class Plot {
   private readonly plot: uPlot;
+  // The last second that is shown.
+  private end = Date.now() / 1000;
 
   constructor(host: HTMLElement, series: uPlot.Series[], scales: uPlot.Scales, axes: uPlot.Axis[], hover: (place: number | null) => void) {
     const options: uPlot.Options = {
       width: host.clientWidth || 300,
       height,
       series: [{}, ...series],
-      scales,
-      axes: [axis({ scale: "x", space: 70, size: 30, values: (_, seconds) => seconds.map(clock) }), ...axes.map(axis)],
+      // However little is known yet, the time goes back as far as it will.
+      scales: { x: { time: false, range: () => [this.end - samplesMax + 1, this.end] }, ...scales },
+      axes: [axis({ scale: "x", space: 70, size: 30, incrs: timeSteps, values: (_, seconds) => seconds.map((second) => time(second * 1000)) }), ...axes.map(axis)],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
       hooks: { setCursor: [(plot) => hover(plot.cursor.idx ?? null)] },
     };
-    this.plot = new uPlot(options, [[]], host);
+    this.plot = new uPlot(options, [[], ...series.map(() => [])], host);
     new ResizeObserver(() => this.resize(host)).observe(host);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.plot.redraw(false, true));
   }
 
-  show(data: uPlot.AlignedData): void {
+  // show draws the seconds up to the last one. The first row of the data are
+  // the seconds.
+  show(end: number, data: uPlot.AlignedData): void {
+    this.end = end;
     this.plot.setData(data);
   }
 
@@ -43,10 +54,4 @@ export class Plot {
 function axis(options: uPlot.Axis): uPlot.Axis {
   const line = { stroke: () => color("grid"), width: 1 };
   return { stroke: () => color("text-soft"), font: "11px system-ui, sans-serif", grid: line, ticks: { ...line, size: 4 }, ...options };
-}
-
-const minutes = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-
-function clock(seconds: number): string {
-  return minutes.format(seconds * 1000);
 }

@@ -1,6 +1,6 @@
 // The tile of a branch: a row of the table, drawn as a card.
 
-import { icon, make, setData, setIcon, setText } from "../dom";
+import { icon, make, setData, setIcon, setText, setTitle } from "../dom";
 import { amount } from "../format";
 import { brief, name, since } from "../health";
 import type { Branch } from "../watch/update";
@@ -46,10 +46,7 @@ export class Tile {
     setIcon(this.symbol, name(this.branch.health));
     setText(this.health, brief(this.branch));
     setText(this.since, since(this.branch, now));
-    const title = this.branch.reason || this.branch.alarms[0] || "";
-    if (this.row.title !== title) {
-      this.row.title = title;
-    }
+    setTitle(this.row, this.branch.reason || this.branch.alarms[0] || "");
   }
 
   // took shows that the branch took an entry: "+25".
