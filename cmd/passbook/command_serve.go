@@ -133,6 +133,9 @@ func (a *app) serveHere(ctx context.Context, in *customer.Input, ids []uint32, o
 	err = bank.serve(ctx)
 	done()
 	announced.Wait()
+	if err == nil && !o.child { // a child that was told to stop has done its work
+		err = stoppedBy(ctx)
+	}
 	return err
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -29,7 +30,7 @@ const exitCodes = `Exit codes:
      another request
   4  no answer that counts: a branch can't be reached, or it is not known, or
      not yet on as many branches as asked for; the same --request-id tells
-  130, 143  stopped by Ctrl-C or SIGTERM`
+  130, 143  stopped by Ctrl-C or SIGTERM, which is how serve ends`
 
 // usageError is an error that the user mends in the command line or in a file.
 type usageError struct{ error }
@@ -45,6 +46,21 @@ func (e usageError) Unwrap() error { return e.error }
 type signalError struct{ signal os.Signal }
 
 func (e signalError) Error() string { return e.signal.String() }
+
+// orderlyStop says that a signal stopped a command in the way that it usually
+// ends, of which nobody needs to be told.
+type orderlyStop struct{ error }
+
+func (e orderlyStop) Unwrap() error { return e.error }
+
+// stoppedBy returns an orderlyStop if a signal ended ctx, and else nil.
+func stoppedBy(ctx context.Context) error {
+	var stopped signalError
+	if !errors.As(context.Cause(ctx), &stopped) {
+		return nil
+	}
+	return orderlyStop{stopped}
+}
 
 // unreachableError says that branches that the command needs can't be reached.
 type unreachableError struct{ error }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -97,5 +99,46 @@ func writeFile(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestStoppedServe stops branches that serve, in every way in which they do: the
+// exit code says which signal it was, and nothing is wrong.
+func TestStoppedServe(t *testing.T) {
+	for name, flags := range map[string][]string{
+		"in one process": nil, "processes": {"--processes"}, "one branch": {"--branch", "1", "--bootstrap"},
+	} {
+		for signal, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
+			t.Run(fmt.Sprintf("%s, %v", name, signal), func(t *testing.T) {
+				t.Parallel()
+				dir := t.TempDir()
+				input := filepath.Join(dir, "input.json")
+				writeFile(t, input, `[{"id": 1, "type": "branch", "balance": 10}]`)
+				args := append([]string{"serve", input, "--base-port", strconv.Itoa(freePorts()), "--data", filepath.Join(dir, "data")}, flags...)
+				c := exec.Command("passbook", args...)
+				stderr, err := c.StderrPipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := c.Start(); err != nil {
+					t.Fatal(err)
+				}
+				said := bufio.NewScanner(stderr)
+				for said.Scan() && !strings.Contains(said.Text(), "Branch 1 is ready") {
+				}
+				if err := c.Process.Signal(signal); err != nil {
+					t.Fatal(err)
+				}
+				for said.Scan() {
+					if strings.HasPrefix(said.Text(), "passbook: ") {
+						t.Errorf("it says %q", said.Text())
+					}
+				}
+				var exit *exec.ExitError
+				if err := c.Wait(); !errors.As(err, &exit) || exit.ExitCode() != code {
+					t.Errorf("ended with %v, want exit code %d", err, code)
+				}
+			})
+		}
 	}
 }

@@ -111,6 +111,9 @@ func (a *app) serveProcesses(ctx context.Context, file string, ids []uint32, o *
 		}
 	}
 	s.supervise(ctx)
+	if len(s.failures) == 0 {
+		return stoppedBy(ctx)
+	}
 	return errors.Join(s.failures...)
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,8 @@ func run(args []string, u *ui) int {
 	if err != nil && !a.running {
 		err = usagef("%w\nSee '%s --help'.", err, c.CommandPath())
 	}
-	if err != nil {
+	var quiet orderlyStop
+	if err != nil && !errors.As(err, &quiet) {
 		u.failure(err)
 	}
 	return exitCode(err)

@@ -90,10 +90,16 @@ func (n *node) end(s syscall.Signal, patience time.Duration) error {
 		return fmt.Errorf("branch %d was still there %v after signal %q", n.id, patience, s)
 	}
 	early := age < deafFor && endedBy(p.err, s)
-	if s == syscall.SIGTERM && p.err != nil && !early {
-		return fmt.Errorf("branch %d ended with %w when it was asked to stop", n.id, p.err)
+	if s == syscall.SIGTERM && !stoppedBy(p.err, s) && !early {
+		return fmt.Errorf("branch %d ended with %v when it was asked to stop, want exit code %d", n.id, p.err, 128+int(s))
 	}
 	return nil
+}
+
+// stoppedBy says whether a process has ended as one does that a signal asked to.
+func stoppedBy(err error, s syscall.Signal) bool {
+	var exit *exec.ExitError
+	return errors.As(err, &exit) && exit.ExitCode() == 128+int(s)
 }
 
 // deafFor is how long a process may take until it handles signals. One that

@@ -109,6 +109,15 @@ func TestEndedBy(t *testing.T) {
 	}
 }
 
+// TestStoppedBy checks that only who has obeyed a signal counts as stopped by it.
+func TestStoppedBy(t *testing.T) {
+	for script, want := range map[string]bool{"exit 143": true, "exit 130": false, "kill -TERM $$": false, "exit 1": false, "exit 0": false} {
+		if got := stoppedBy(exec.Command("sh", "-c", script).Run(), syscall.SIGTERM); got != want {
+			t.Errorf("%s: got %v, want %v", script, got, want)
+		}
+	}
+}
+
 // TestPlanRepeats checks that a seed gives the same faults again, and that all
 // kinds come up.
 func TestPlanRepeats(t *testing.T) {
