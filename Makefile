@@ -27,9 +27,16 @@ test: deps tidy-check proto-check gen-check page-check vet lint unit bench-check
 # go test, and at the end once more what failed and why: with -v that is far up.
 go-test = $(BIN)/gotestsum --format $(if $(filter -v,$(TESTFLAGS)),standard-verbose,standard-quiet) --
 
+# What a build calls itself; outside of a clone, what Go knows of the module.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+# No build has paths of the machine in it, and each says its version.
+build-passbook = $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(1) ./cmd/passbook
+# Where `make build` puts the binary.
+PASSBOOK ?= passbook
+
 .PHONY: build
 build: ## Build ./passbook
-	$(GO) build -o passbook ./cmd/passbook
+	$(call build-passbook,$(PASSBOOK))
 
 .PHONY: unit
 unit: deps $(BIN)/gotestsum $(BIN)/grpcurl $(BIN)/buf ## Run the Go tests with the race detector
@@ -51,7 +58,7 @@ BEFORE ?=
 
 .PHONY: bench
 bench: $(BIN)/nats-server ## Measure Passbook beside its limits and its peers, and beside revision BEFORE
-	$(GO) build -o $(BIN)/passbook ./cmd/passbook
+	$(call build-passbook,$(BIN)/passbook)
 	$(GO) -C tools/bench build -o $(BIN)/bench .
 	@[ -z "$(BEFORE)" ] || { \
 	  tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -12,7 +13,7 @@ import (
 func (a *app) versionCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "version",
-		Short:   "Show the version",
+		Short:   "Show the version, as --version does",
 		Example: "  passbook version",
 		Args:    cobra.NoArgs,
 	}
@@ -22,19 +23,32 @@ func (a *app) versionCommand() *cobra.Command {
 	})
 }
 
-// versionLine returns the version that the binary was built as: that of the
-// module, and the revision where that is known.
+// version is what `make build` calls the binary: the output of git describe.
+var version string
+
+// versionLine says which build the binary is: what it was built as, or else the
+// version of the module, as for `go install`, and the revision where known.
 func versionLine() string {
-	version, revision := "(devel)", ""
-	if info, ok := debug.ReadBuildInfo(); ok {
-		if info.Main.Version != "" {
-			version = info.Main.Version
-		}
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				revision = ", revision " + s.Value
-			}
+	info, _ := debug.ReadBuildInfo() // nil if there is none
+	return fmt.Sprintf("passbook %s, %s %s/%s", versionOf(version, info), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// versionOf names a build.
+func versionOf(given string, info *debug.BuildInfo) string {
+	name, revision := cmp.Or(given, "(devel)"), ""
+	if info == nil {
+		return name
+	}
+	if given == "" {
+		name = cmp.Or(info.Main.Version, name)
+	}
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = ", revision " + s.Value + revision
+		case s.Key == "vcs.modified" && s.Value == "true":
+			revision += ", changed since"
 		}
 	}
-	return fmt.Sprintf("passbook %s%s, %s %s/%s", version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return name + revision
 }

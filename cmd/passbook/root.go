@@ -53,10 +53,13 @@ overdrawn, nothing acknowledged is lost, and all branches agree.
   # By hand, while the branches run
   passbook deposit 10 --branch 7
   passbook status --branch 7`,
+		Version:       versionLine(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	a.does(root, a.start)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "show the version") // without cobra's -v
 	root.AddGroup(
 		&cobra.Group{ID: bankGroup, Title: "A whole bank:"},
 		&cobra.Group{ID: branchGroup, Title: "One branch that runs:"},

@@ -104,6 +104,9 @@ func (u *ui) peers(s *bankv1.GetStatusResponse) error {
 	return t.write(u.out, u.outTerminal, true)
 }
 
+// moment is how a time that has passed is told, with its zone.
+const moment = time.DateTime + " MST"
+
 // entries tells of a page of entries, of an account's statement or, without
 // one, of a journal; the first page has the heading.
 func (u *ui) entries(page *bankv1.ListEntriesResponse, account string, first bool) error {
@@ -115,7 +118,7 @@ func (u *ui) entries(page *bankv1.ListEntriesResponse, account string, first boo
 			balance = "" // it is about many accounts
 		}
 		t.add(receiptText(e.GetReceipt()),
-			time.UnixMilli(e.GetEntry().GetRecordedAtUnixMs()).UTC().Format(time.DateTime),
+			time.UnixMilli(e.GetEntry().GetRecordedAtUnixMs()).UTC().Format(moment),
 			what, amount, balance, e.GetEntry().GetCustomerId(), e.GetEntry().GetRequestId())
 	}
 	return t.write(u.out, u.outTerminal, first)

@@ -91,7 +91,11 @@ func (n *node) end(s syscall.Signal, patience time.Duration) error {
 	}
 	early := age < deafFor && endedBy(p.err, s)
 	if s == syscall.SIGTERM && !stoppedBy(p.err, s) && !early {
-		return fmt.Errorf("branch %d ended with %v when it was asked to stop, want exit code %d", n.id, p.err, 128+int(s))
+		how := "exit status 0"
+		if p.err != nil {
+			how = p.err.Error()
+		}
+		return fmt.Errorf("branch %d ended with %s when it was asked to stop, want exit code %d", n.id, how, 128+int(s))
 	}
 	return nil
 }
