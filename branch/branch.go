@@ -43,6 +43,7 @@ type Branch struct {
 	services []string
 	peers    map[ledger.BranchID]*peer
 	links    *LinkLog
+	story    *story
 	// copies belongs to the loop's goroutine.
 	copies  copies
 	started time.Time
@@ -94,6 +95,7 @@ func open(cfg Config) (*Branch, error) {
 	b := &Branch{cfg: cfg.withDefaults(), id: ledger.BranchID(cfg.ID), started: time.Now(), listener: cfg.Listener, gate: newGate(), listBytes: weight{most: maxListBytes}, failed: make(chan error, 1), peers: map[ledger.BranchID]*peer{}}
 	cfg = b.cfg
 	b.logger = cfg.Logger.With("branch", cfg.ID)
+	b.story = newStory(b.logger, b.id)
 	if _, ok := cfg.Addresses[cfg.ID]; !ok {
 		return b, fmt.Errorf("branch %d is not among the branches of the bank", cfg.ID)
 	}
@@ -128,7 +130,7 @@ func open(cfg Config) (*Branch, error) {
 	}
 	b.loop = newLoop(r, j, b.started)
 	b.loop.send, b.loop.refuse, b.loop.onState, b.loop.onBehind, b.loop.pulse.self = b.letOut, b.noteRefusal, b.noteState, cfg.OnBehind, b.id
-	b.loop.watches.last = b.lastEntries
+	b.loop.watches.last, b.loop.story = b.lastEntries, b.story
 	b.links = cfg.LinkLog
 	b.linksCtx, b.cutLinks = context.WithCancel(context.Background())
 	b.addPeers(branches)
@@ -202,7 +204,6 @@ func (b *Branch) Serve(ctx context.Context) error {
 		}
 	})
 	b.near.open(b.server, b.connections.freeze)
-	b.logger.Info(fmt.Sprintf("Branch %d listens on http://%s", b.id, b.Address()), "address", b.Address())
 	b.links.join(b.id, b.peers)
 	defer b.links.leave(b.id)
 	for _, p := range b.peers {

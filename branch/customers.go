@@ -81,7 +81,13 @@ func (c customers) Transfer(ctx context.Context, req *bankv1.TransferRequest) (*
 
 // Query is BranchServiceHandler's.
 func (c customers) Query(ctx context.Context, req *bankv1.QueryRequest) (*bankv1.QueryResponse, error) {
-	b := c.branch
+	c.branch.story.askedQuery(req)
+	res, err := c.branch.query(ctx, req)
+	c.branch.story.answeredQuery(req, res, err)
+	return res, err
+}
+
+func (b *Branch) query(ctx context.Context, req *bankv1.QueryRequest) (*bankv1.QueryResponse, error) {
 	if _, ok := bankv1.Consistency_name[int32(req.GetConsistency())]; !ok {
 		return nil, fieldErrorf("consistency", "%d is not one", req.GetConsistency())
 	}
@@ -135,10 +141,12 @@ func otherwise(reply replica.Reply, err error) (replica.Reply, error) {
 // write checks a write and has the loop carry it out.
 func (b *Branch) write(ctx context.Context, w write) (replica.Reply, error) {
 	w.entry.RecordedAt = time.Now().UnixMilli()
+	b.story.asked(&w.entry)
 	reply, err := b.tryWrite(ctx, w)
 	if err != nil {
 		b.refused(&w.entry, err)
 	}
+	b.story.answered(&w.entry, &reply, err)
 	return reply, err
 }
 

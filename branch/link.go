@@ -218,6 +218,7 @@ func (k *link) up(l *loop) bool {
 		}
 		k.peer.link = k
 		k.peer.noteUp()
+		k.peer.branch.logger.Log(context.Background(), LevelCalls, "link is up", "peer", k.peer.id, "address", k.peer.address, "accepted", k.accepted)
 		l.replica.LinkUp(k.peer.id)
 	})
 }
@@ -227,7 +228,9 @@ func (k *link) down(l *loop) {
 	l.post(func() {
 		if k.peer.link == k {
 			k.peer.link = nil
-			k.peer.noteDown(context.Cause(k.ctx))
+			cause := context.Cause(k.ctx)
+			k.peer.noteDown(cause)
+			k.peer.branch.logger.Log(context.Background(), LevelCalls, "link is down", "peer", k.peer.id, "address", k.peer.address, "cause", cause)
 			l.replica.LinkDown(k.peer.id)
 		}
 		if k.accepted {

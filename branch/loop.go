@@ -91,6 +91,7 @@ type loop struct {
 
 	// watches are told what is committed.
 	watches *watches
+	story   *story
 }
 
 func newLoop(r *replica.Replica, j *journal.Journal, started time.Time) *loop {
@@ -196,6 +197,9 @@ func (l *loop) step() error {
 		if ready.Commit.Sync {
 			l.noteSent(ready.Commit)
 		}
+	}
+	if ready.Commit != nil {
+		l.story.applied(ready.Commit)
 	}
 	l.replica.Advance()
 	for _, m := range ready.Messages {

@@ -106,6 +106,7 @@ func (b *Branch) letOut(m replica.Message) {
 	switch {
 	case m.Frame != nil:
 		if p.link != nil {
+			b.story.sent(m.To, m.Frame)
 			p.link.send(b.copies.of(m.Frame))
 		}
 	case m.Claim != nil:

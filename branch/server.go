@@ -1,7 +1,8 @@
 package branch
 
 import (
-	"log/slog"
+	"context"
+	"log"
 	"net/http"
 	"time"
 
@@ -36,7 +37,11 @@ const (
 // newServer puts all services on one handler: Connect, gRPC and gRPC-Web, in
 // JSON and binary, over HTTP/1.1 and HTTP/2 in clear text.
 func (b *Branch) newServer() {
-	options := []connect.HandlerOption{connect.WithInterceptors(errorInterceptor{logger: b.logger})}
+	var options []connect.HandlerOption
+	if b.logger.Enabled(context.Background(), LevelCalls) {
+		options = append(options, connect.WithInterceptors(callLog{logger: b.logger}))
+	}
+	options = append(options, connect.WithInterceptors(errorInterceptor{logger: b.logger}))
 	for _, name := range jsonCodecNames {
 		options = append(options, connect.WithCodec(jsonCodec{name: name}))
 	}
@@ -82,7 +87,7 @@ func (b *Branch) newServer() {
 		ConnState:         b.connections.note,
 		ConnContext:       b.connections.remember,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(b.logger.Handler(), slog.LevelWarn),
+		ErrorLog:          log.New(serverErrors{logger: b.logger}, "", 0),
 		Protocols:         new(http.Protocols),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,

@@ -117,6 +117,7 @@ func (s *submitStream) begin(ctx context.Context, req *bankv1.SubmitRequest) sub
 		l.err = err
 		return l
 	}
+	b.story.asked(&op.Entry)
 	if bytes := op.Entry.MaxBytes(); b.listBytes.take(bytes) {
 		l.bytes = bytes
 	} else {
@@ -234,6 +235,7 @@ func (b *Branch) answerList(ctx context.Context, l *submission) *bankv1.SubmitRe
 	if err != nil {
 		b.failList(ctx, res, unknownOutcome(err, res.GetRequestId()))
 	}
+	b.story.answeredList(l.req, res, err)
 	return res
 }
 

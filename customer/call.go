@@ -79,6 +79,20 @@ func (c *Customer) call(ctx context.Context, i int) (reply, error) {
 	}
 }
 
+// Attempt is one attempt to have a branch execute an event.
+type Attempt struct {
+	Customer int64
+	Event    Event
+	Address  string
+	// Number counts the attempts of an event from 1; those that could not connect
+	// do not count.
+	Number int
+	Took   time.Duration
+	// Err is why it ended without an answer, or what the branch refused; nil for
+	// success.
+	Err error
+}
+
 // attempt sends event i once. All attempts but the last get half of the time
 // that is left, so that one lost reply doesn't take it all.
 func (c *Customer) attempt(ctx context.Context, attempt int, s stub, i int) (reply, error) {
@@ -87,7 +101,14 @@ func (c *Customer) attempt(ctx context.Context, attempt int, s stub, i int) (rep
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
 		defer cancel()
 	}
-	return c.send(ctx, s.client, c.input.Events[i], fmt.Sprintf("%s-%d", c.requests, i+1))
+	attempted := c.run.options.Attempted
+	if attempted == nil {
+		return c.send(ctx, s.client, c.input.Events[i], fmt.Sprintf("%s-%d", c.requests, i+1))
+	}
+	began := time.Now()
+	r, err := c.send(ctx, s.client, c.input.Events[i], fmt.Sprintf("%s-%d", c.requests, i+1))
+	attempted(Attempt{Customer: c.input.ID, Event: c.input.Events[i], Address: s.address, Number: attempt, Took: time.Since(began), Err: err})
+	return r, err
 }
 
 // send makes the call that an event asks for. Its request id belongs to the branch

@@ -107,6 +107,9 @@ func (c *Customer) execute(ctx context.Context, wanted func(Event) bool) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if sends := c.run.options.Sends; sends != nil {
+			sends(c.input.ID, e)
+		}
 		reply, err := c.call(ctx, i)
 		if err != nil && ctx.Err() != nil {
 			if errors.Is(err, errStopped) {
@@ -115,6 +118,9 @@ func (c *Customer) execute(ctx context.Context, wanted func(Event) bool) error {
 			return ctx.Err()
 		}
 		c.receive(i, reply, err)
+		if receives := c.run.options.Receives; receives != nil {
+			receives(c.input.ID, e, c.received[i])
+		}
 		c.run.progress()
 		if c.run.options.FailFast && c.received[i].Outcome == Failed {
 			c.run.stop(ErrFailFast)

@@ -35,6 +35,12 @@ type Options struct {
 	// for 1.5 seconds, at most once a minute for each branch. It is called by one
 	// goroutine at a time, and not while Progress is.
 	Waiting func(Waiting)
+	// Sends, Receives and Attempted, if not nil, are told of each event that a
+	// customer sends and what it receives, and of each attempt to call a branch.
+	// They are called by many goroutines at once.
+	Sends     func(customer int64, e Event)
+	Receives  func(customer int64, e Event, r Received)
+	Attempted func(Attempt)
 	// GivenUp, if not nil, returns why an event at a branch is to fail without
 	// being sent: somebody has waited for that branch already. nil has it sent.
 	GivenUp func(branch uint32, event Interface) error

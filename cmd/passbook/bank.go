@@ -57,6 +57,7 @@ type bankOptions struct {
 // bank is the branches that run in this process.
 type bank struct {
 	network *network
+	logger  *slog.Logger
 	// configs are what the branches were opened with, branches those that were.
 	configs  map[uint32]branch.Config
 	branches []*branch.Branch
@@ -90,7 +91,7 @@ func openBank(ctx context.Context, o bankOptions) (*bank, error) {
 	if os.Getenv("GOGC") == "" && len(o.ids) <= fewBranches {
 		_ = ballast()
 	}
-	b := &bank{network: o.network, configs: map[uint32]branch.Config{}, running: map[uint32]*runningBranch{}, ended: make(chan struct{})}
+	b := &bank{network: o.network, logger: o.logger, configs: map[uint32]branch.Config{}, running: map[uint32]*runningBranch{}, ended: make(chan struct{})}
 	configs := o.configs(listeners)
 	o.shareProcessors(configs)
 	for i := range configs {
@@ -219,6 +220,7 @@ func (b *bank) serve(ctx context.Context) error {
 		b.start(open)
 	}
 	b.mu.Unlock()
+	tellListening(b.logger, b.branches)
 	select {
 	case <-b.ended:
 	case <-ctx.Done():

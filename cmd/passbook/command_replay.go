@@ -15,6 +15,7 @@ type replayCommandOptions struct {
 	network network
 	replay  replayOptions
 	wait    time.Duration
+	console consoleOptions
 }
 
 func (a *app) replayCommand() *cobra.Command {
@@ -43,6 +44,7 @@ Ctrl-C stops the replay: what was answered by then is written.`,
 	o.replay.replayFlags(c)
 	c.Flags().Var(&o.network.elsewhere, "address", "where a branch is reached instead, as `ID=HOST:PORT`; may be repeated")
 	c.Flags().DurationVar(&o.wait, "wait", 10*time.Second, "how long to wait for branches that aren't ready yet")
+	o.console.consoleFlags(c)
 	acknowledgeFlag(c, &o.replay.acknowledge, "when a write counts as done (default what the bank was started with)")
 	return a.does(c, func(ctx context.Context, args []string) error {
 		ctx, release := interruptible(ctx, stopSignals...)
@@ -56,6 +58,7 @@ Ctrl-C stops the replay: what was answered by then is written.`,
 
 // replayFile is replay.
 func (a *app) replayFile(ctx context.Context, file string, o *replayCommandOptions) error {
+	a.ui.console(o.console)
 	in, err := readInput(file)
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -19,10 +18,10 @@ const readyTimeout = 30 * time.Second
 
 // runOptions are the flags of run.
 type runOptions struct {
-	network  network
-	replay   replayOptions
-	serving  servingOptions
-	logLevel slog.Level
+	network network
+	replay  replayOptions
+	serving servingOptions
+	console consoleOptions
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -47,7 +46,7 @@ end. With --data it stays, and the next run goes on from its balances.`,
 	o.replay.replayFlags(c)
 	o.serving.servingFlags(c)
 	c.Flags().StringVar(&o.serving.data, "data", "", "the `directory` of the data, one below it for each branch (default a temporary one)")
-	logLevelFlag(c, &o.logLevel, "info")
+	o.console.consoleFlags(c)
 	return a.does(c, func(ctx context.Context, args []string) error {
 		ctx, release := interruptible(ctx, stopSignals...)
 		defer release()
@@ -57,6 +56,7 @@ end. With --data it stays, and the next run goes on from its balances.`,
 
 // runBank is run: it opens the branches of a file, replays, and closes them.
 func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err error) {
+	a.ui.console(o.console)
 	in, err := readInput(file)
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err erro
 	bank, err := openBank(ctx, bankOptions{
 		input: in, ids: in.BranchIDs(), network: &o.network, data: data,
 		acknowledge: o.serving.acknowledge, peerTimeout: o.serving.peerTimeout, requireHome: o.serving.requireHome, browsers: o.serving.browsers,
-		logger: a.ui.logger(o.logLevel),
+		logger: a.ui.log,
 	})
 	if err != nil {
 		return occupied(err, in, data, program()+" run")

@@ -28,7 +28,7 @@ type serveOptions struct {
 	branch    uint32
 	processes bool
 	bootstrap bool
-	logLevel  slog.Level
+	console   consoleOptions
 	// child is set where this process is a branch of serve --processes: it
 	// writes a line to standard output when it is ready, and stops when its
 	// standard input ends, which also happens when its parent is killed.
@@ -71,7 +71,7 @@ acknowledged; --bootstrap starts it without.`,
 	if err := f.MarkHidden("child"); err != nil {
 		panic(err)
 	}
-	logLevelFlag(c, &o.logLevel, "info")
+	o.console.consoleFlags(c)
 	c.MarkFlagsMutuallyExclusive("branch", "processes")
 	return a.does(c, func(ctx context.Context, args []string) error {
 		if !c.Flags().Changed("data") {
@@ -83,6 +83,7 @@ acknowledged; --bootstrap starts it without.`,
 
 // serve is serve: it checks what it is told, and goes one of two ways.
 func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone bool) error {
+	a.ui.console(o.console)
 	in, err := readInput(file)
 	if err != nil {
 		return err
@@ -111,8 +112,8 @@ func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone boo
 
 // serveHere serves branches in this process. A signal is its usual end.
 func (a *app) serveHere(ctx context.Context, in *customer.Input, ids []uint32, o *serveOptions) error {
-	logger := a.ui.logger(o.logLevel)
-	broken := a.faultsHere(ids, o, logger)
+	logger := a.ui.log
+	broken := a.faultsHere(ids, o, a.ui.deeds)
 	ctx, release := o.untilStopped(ctx, broken.listen)
 	defer release()
 	bank, err := openBank(ctx, bankOptions{

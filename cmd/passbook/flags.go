@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"passbook.example/passbook/branch"
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
@@ -71,17 +72,25 @@ func outputFormFlag(c *cobra.Command, form *customer.OutputForm) {
 // logLevelFlag adds --log-level.
 func logLevelFlag(c *cobra.Command, level *slog.Level, usual string) {
 	f := &choice[slog.Level]{value: level}
-	for _, l := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
+	for _, l := range []slog.Level{slog.LevelDebug, branch.LevelCalls, branch.LevelEvents, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
 		f.words, f.mean = append(f.words, levelWord(l)), append(f.mean, l)
 	}
 	if err := f.Set(usual); err != nil {
 		panic(err)
 	}
-	f.add(c, "log-level", "the least level that is logged to stderr")
+	f.add(c, "log-level", "the least level that is logged to stderr; -v stands for events, -vv for calls, -q for error")
 }
 
 // levelWord returns the word for a level: "info".
-func levelWord(level slog.Level) string { return strings.ToLower(level.String()) }
+func levelWord(level slog.Level) string {
+	switch level {
+	case branch.LevelEvents:
+		return "events"
+	case branch.LevelCalls:
+		return "calls"
+	}
+	return strings.ToLower(level.String())
+}
 
 // positive says whether the duration of a flag is greater than zero.
 func positive(flag string, d time.Duration) error {

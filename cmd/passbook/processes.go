@@ -86,7 +86,7 @@ func (a *app) serveProcesses(ctx context.Context, file string, ids []uint32, o *
 	if err != nil {
 		return err
 	}
-	logger := a.ui.logger(o.logLevel)
+	logger := a.ui.deeds
 	if err := o.network.checkPorts(ctx, ids, logger); err != nil {
 		return err
 	}
@@ -124,8 +124,8 @@ func (o *serveOptions) childArguments(file string, id uint32) []string {
 		"--listen=" + o.network.listen, fmt.Sprintf("--base-port=%d", o.network.basePort),
 		"--data=" + o.serving.data, fmt.Sprintf("--bootstrap=%t", o.bootstrap),
 		fmt.Sprintf("--peer-timeout=%v", o.serving.peerTimeout),
-		"--log-level=" + levelWord(o.logLevel),
 	}
+	args = append(args, o.console.arguments()...)
 	if level := o.serving.acknowledge; level != bankv1.Acknowledge_ACKNOWLEDGE_UNSPECIFIED {
 		args = append(args, "--acknowledge="+acknowledgeWord(level))
 	}

@@ -11,7 +11,7 @@ type bar struct{ shown *progressbar.ProgressBar }
 
 // progress returns a bar for a number of events: on a terminal only.
 func (u *ui) progress(events int) bar {
-	if !u.errTerminal {
+	if !u.errTerminal || u.barless {
 		return bar{}
 	}
 	return bar{progressbar.NewOptions(events,

@@ -57,7 +57,7 @@ func (a *app) replay(ctx context.Context, in *customer.Input, n *network, client
 	addresses := n.addressesOf(in.BranchIDs())
 	a.ui.held(answers)
 	bar := a.ui.progress(in.Events())
-	report, err := customer.Replay(ctx, in, customer.Options{
+	options := customer.Options{
 		Address: func(id uint32) string {
 			if address, ok := addresses[id]; ok {
 				return baseURL(address)
@@ -75,7 +75,9 @@ func (a *app) replay(ctx context.Context, in *customer.Input, n *network, client
 		Acknowledge:  o.acknowledge,
 		EventTimeout: o.eventTimeout,
 		HTTPClient:   client,
-	})
+	}
+	tellEvents(a.ui.log, &options)
+	report, err := customer.Replay(ctx, in, options)
 	bar.finish()
 	if err != nil && report.Succeeded+report.Refused+report.Failed == 0 {
 		a.ui.stopped(report)

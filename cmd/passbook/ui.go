@@ -24,23 +24,31 @@ type ui struct {
 	out, err io.Writer
 	// outTerminal and errTerminal are whether a person is reading.
 	outTerminal, errTerminal bool
+
+	// What console sets. quiet leaves out all but results and errors, jsonLines makes
+	// log lines of what goes to err, and barless leaves out the progress bar.
+	quiet, jsonLines, barless bool
+	// log is where branches log, each line once a minute; deeds is for what
+	// somebody did, which is logged each time.
+	log, deeds *slog.Logger
 }
 
 func newUI(out, err *os.File) *ui {
-	return &ui{
+	u := &ui{
 		out: out, err: err,
 		outTerminal: term.IsTerminal(int(out.Fd())),
 		errTerminal: term.IsTerminal(int(err.Fd())),
 	}
-}
-
-// logger returns where branches log.
-func (u *ui) logger(level slog.Level) *slog.Logger {
-	return slog.New(slog.NewTextHandler(u.err, &slog.HandlerOptions{Level: level}))
+	u.console(consoleOptions{})
+	return u
 }
 
 // failure tells why the command failed.
 func (u *ui) failure(err error) {
+	if u.jsonLines {
+		u.deeds.Error("passbook: "+err.Error(), "details", hintLines(err))
+		return
+	}
 	fmt.Fprintf(u.err, "passbook: %v\n", err)
 	for _, line := range hintLines(err) {
 		fmt.Fprintf(u.err, "  %s\n", line)
@@ -58,7 +66,7 @@ func hintLines(err error) []string {
 
 // doubts warns of what is most likely a mistake in an input.
 func (u *ui) doubts(in *customer.Input) {
-	u.lines("warning: ", doubtsAbout(in))
+	u.warnings(doubtsAbout(in))
 }
 
 // lines writes the first few of many lines to err.
@@ -74,7 +82,7 @@ func (u *ui) lines(prefix string, lines []string) {
 
 // unready warns of branches that are not ready though time has run out.
 func (u *ui) unready(answers []answer) {
-	u.lines("warning: ", unreadyLines(answers))
+	u.warnings(unreadyLines(answers))
 }
 
 // unreadyLines says which branches are not ready, and why.

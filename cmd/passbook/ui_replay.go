@@ -61,5 +61,24 @@ func replayedText(r *customer.Report) string {
 
 // notice tells something that is no result.
 func (u *ui) notice(text string) {
-	fmt.Fprintln(u.err, text)
+	switch {
+	case u.quiet:
+	case u.jsonLines:
+		u.deeds.Info(text)
+	default:
+		fmt.Fprintln(u.err, text)
+	}
+}
+
+// warnings tells what may be a mistake.
+func (u *ui) warnings(lines []string) {
+	switch {
+	case u.quiet:
+	case u.jsonLines:
+		for _, line := range lines {
+			u.deeds.Warn(line)
+		}
+	default:
+		u.lines("warning: ", lines)
+	}
 }

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"passbook.example/passbook/branch"
+)
+
+// listedListeners is of how many branches each is told where it listens. Of more,
+// the first and the last one are.
+const listedListeners = 9
+
+// tellListening logs where branches listen.
+func tellListening(log *slog.Logger, branches []*branch.Branch) {
+	sorted := slices.SortedFunc(slices.Values(branches), func(a, b *branch.Branch) int { return cmp.Compare(a.ID(), b.ID()) })
+	if len(sorted) > listedListeners {
+		first, last := sorted[0], sorted[len(sorted)-1]
+		log.Info(fmt.Sprintf("%s listen, from branch %d on http://%s to branch %d on http://%s",
+			count(len(sorted), "branch"), first.ID(), first.Address(), last.ID(), last.Address()))
+		return
+	}
+	for _, b := range sorted {
+		log.Info(fmt.Sprintf("Branch %d listens on http://%s", b.ID(), b.Address()), "branch", b.ID(), "address", b.Address())
+	}
+}
