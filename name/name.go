@@ -81,37 +81,3 @@ func visible(r rune) bool {
 	const brailleBlank = '\u2800'
 	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.Is(unicode.Zs, r) && r != brailleBlank && !unicode.In(r, unseen...)
 }
-
-// Printable returns a text of anybody's as it may be shown: what can't be seen
-// is replaced by the way that Go writes it, such as \x1b or \u202e, so that no
-// terminal obeys it and no line ends early or turns around. Plain blanks stay.
-func Printable(text string) string {
-	if isShown(text) {
-		return text
-	}
-	out := make([]byte, 0, len(text)+8)
-	for len(text) > 0 {
-		r, n := utf8.DecodeRuneInString(text)
-		switch {
-		case r == utf8.RuneError && n == 1:
-			out = fmt.Appendf(out, `\x%02x`, text[0])
-		case r == ' ' || visible(r):
-			out = append(out, text[:n]...)
-		default:
-			quoted := fmt.Sprintf("%+q", r) // in single quotes
-			out = append(out, quoted[1:len(quoted)-1]...)
-		}
-		text = text[n:]
-	}
-	return string(out)
-}
-
-// isShown says whether Printable has nothing to replace.
-func isShown(text string) bool {
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] > '~' {
-			return false
-		}
-	}
-	return true
-}

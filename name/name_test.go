@@ -1,6 +1,8 @@
 package name_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -65,20 +67,39 @@ func TestPrintable(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"", ""},
 		{"rent 2026: café 東京", "rent 2026: café 東京"},
-		{"a\x1b[31mb\x07", `a\x1b[31mb\a`},
+		{"a\x1b[31mb\x07", `a\u001b[31mb\u0007`},
 		{"one\ntwo\r", `one\ntwo\r`},
 		{"csi\u009b2J", `csi\u009b2J`},
 		{"\u202eabc\u2069", `\u202eabc\u2069`},
 		{"zero\u200bwidth", `zero\u200bwidth`},
 		{"\xff\xfe", `\xff\xfe`},
 		{"\u2028", `\u2028`},
-		{"del\x7f", `del\x7f`},
-		{"\U000e0041", `\U000e0041`},
+		{"del\x7f", `del\u007f`},
+		{"\U000e0041", `\udb40\udc41`},
 		{"\ufffd", "\ufffd"},
 	} {
 		if got := name.Printable(test.text); got != test.want {
 			t.Errorf("%+q: got %q, want %q", test.text, got, test.want)
 		}
+	}
+}
+
+// A writer keeps the layout of what is written, and nothing else that is not seen;
+// a program that reads JSON reads the same.
+func TestWriter(t *testing.T) {
+	var out bytes.Buffer
+	w := name.NewWriter(&out)
+	for _, text := range []string{"plain\ttable\n", `{"account": "` + "a\x7f\u202e\u009b\U000e0041" + `"}` + "\n", "bell\a\r\n"} {
+		if n, err := w.Write([]byte(text)); n != len(text) || err != nil {
+			t.Errorf("%+q: %d, %v", text, n, err)
+		}
+	}
+	if want := "plain\ttable\n" + `{"account": "a\u007f\u202e\u009b\udb40\udc41"}` + "\n" + `bell\u0007\r` + "\n"; out.String() != want {
+		t.Errorf("got %+q, want %+q", out.String(), want)
+	}
+	var read struct{ Account string }
+	if err := json.Unmarshal([]byte(strings.Split(out.String(), "\n")[1]), &read); err != nil || read.Account != "a\x7f\u202e\u009b\U000e0041" {
+		t.Errorf("read as JSON: %+q, %v", read.Account, err)
 	}
 }
 

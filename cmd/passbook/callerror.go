@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/name"
 )
 
 // callError is a call that did not succeed.
@@ -35,8 +36,10 @@ func (e *callError) Error() string {
 // could not be heard.
 func answered(err error) bool { return connect.IsWireError(err) }
 
-// reason returns the text of an error without the code and the URL.
-func reason(err error) string {
+// reason returns the text of an error, in one line, without the code and the URL.
+func reason(err error) string { return name.Printable(wholeReason(err)) }
+
+func wholeReason(err error) string {
 	var call *connect.Error
 	if !errors.As(err, &call) {
 		return err.Error()

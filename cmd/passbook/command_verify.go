@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/branch/journal"
+	"passbook.example/passbook/name"
 )
 
 // maxFindings is how many of the findings of one directory are shown.
@@ -197,7 +198,7 @@ func (u *ui) verified(r *verification) error {
 		return err
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintln(u.out, printable(f.String()))
+		fmt.Fprintln(u.out, name.Printable(f.String()))
 	}
 	if more := r.found - len(r.Findings); more > 0 {
 		fmt.Fprintf(u.out, "and %s\n", count(more, "more fault"))

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/name"
 )
 
 // consoleOptions say how much a command tells while it works, and in which form.
@@ -102,7 +103,7 @@ func (e *eventLines) Handle(ctx context.Context, r slog.Record) error {
 	if r.Level != branch.LevelEvents {
 		return e.Handler.Handle(ctx, r)
 	}
-	_, err := io.WriteString(e.out, printable(r.Message)+"\n")
+	_, err := io.WriteString(e.out, name.Printable(r.Message)+"\n")
 	return err
 }
 
@@ -112,6 +113,6 @@ func (e *eventLines) WithAttrs(attrs []slog.Attr) slog.Handler {
 }
 
 // WithGroup implements slog.Handler.
-func (e *eventLines) WithGroup(name string) slog.Handler {
-	return &eventLines{Handler: e.Handler.WithGroup(name), out: e.out}
+func (e *eventLines) WithGroup(group string) slog.Handler {
+	return &eventLines{Handler: e.Handler.WithGroup(group), out: e.out}
 }

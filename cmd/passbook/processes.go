@@ -99,7 +99,7 @@ func (a *app) serveProcesses(ctx context.Context, file string, ids []uint32, o *
 		over:      make(chan struct{}),
 		processes: make(map[uint32]*process),
 	}
-	s.launch = func(id uint32) error { return s.start(program, id, o.childArguments(file, id), a.ui.err) }
+	s.launch = func(id uint32) error { return s.start(program, id, o.childArguments(file, id), a.ui.terminal) }
 	if o.faults {
 		s.faults = newFaults(s, ids, s.logger)
 	}

@@ -15,7 +15,7 @@ func (u *ui) progress(events int) bar {
 		return bar{}
 	}
 	return bar{progressbar.NewOptions(events,
-		progressbar.OptionSetWriter(u.err),
+		progressbar.OptionSetWriter(u.terminal),
 		progressbar.OptionSetDescription("Replaying"),
 		progressbar.OptionShowCount(),
 		progressbar.OptionSetPredictTime(false),

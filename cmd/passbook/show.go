@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/name"
 )
 
 // json writes a reply as the API's JSON, zeros included: indented for a person,
@@ -62,12 +63,12 @@ func (u *ui) balance(account string, r *bankv1.QueryResponse) error {
 func (u *ui) status(s *bankv1.GetStatusResponse) error {
 	state := strings.ToLower(strings.TrimPrefix(s.GetState().String(), "BRANCH_STATE_"))
 	if s.GetStateReason() != "" {
-		state += " (" + s.GetStateReason() + ")"
+		state += " (" + name.Printable(s.GetStateReason()) + ")"
 	}
 	up := duration(time.Duration(s.GetUptimeMs()) * time.Millisecond)
-	fmt.Fprintf(u.out, "Branch %d at %s: %s, epoch %d, up %v\n", s.GetBranch(), s.GetAddress(), state, s.GetEpoch(), up)
+	fmt.Fprintf(u.out, "Branch %d at %s: %s, epoch %d, up %v\n", s.GetBranch(), name.Printable(s.GetAddress()), state, s.GetEpoch(), up)
 	for _, alarm := range s.GetAlarms() {
-		fmt.Fprintf(u.out, "Alarm: %s\n", alarm)
+		fmt.Fprintf(u.out, "Alarm: %s\n", name.Printable(alarm))
 	}
 	accounts := table{header: []string{"ACCOUNT", ">BALANCE", ">AVAILABLE HERE"}}
 	for _, a := range s.GetAccounts() {
@@ -176,5 +177,5 @@ func bulkAmount(b *bankv1.Bulk, account string) string {
 
 // nextPage tells how to go on, to those who read and not to those who count.
 func (u *ui) nextPage(token string) {
-	fmt.Fprintf(u.err, "There are more entries: --page-token %s, or --all\n", token)
+	fmt.Fprintf(u.err, "There are more entries: --page-token %s, or --all\n", name.Printable(token))
 }

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"passbook.example/passbook/name"
 )
 
 // table is rows of cells under a heading.
@@ -19,19 +20,9 @@ type table struct {
 func (t *table) add(cells ...any) {
 	row := make([]string, len(cells))
 	for i, c := range cells {
-		row[i] = printable(fmt.Sprint(c))
+		row[i] = name.Printable(fmt.Sprint(c))
 	}
 	t.rows = append(t.rows, row)
-}
-
-// printable returns a text that moves no cursor: names come from anybody.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return utf8.RuneError
-		}
-		return r
-	}, text)
 }
 
 // write writes the table: in columns for a person, with tabs for a pipe. The

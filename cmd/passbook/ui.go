@@ -14,14 +14,19 @@ import (
 
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/name"
 )
 
 // maxLines is how many lines of one kind are shown.
 const maxLines = 10
 
-// ui owns what a user sees: results go to out, all else to err.
+// ui owns what a user sees: results go to out, all else to err. Both let through
+// what can be seen and nothing else: names, errors and addresses may be anybody's.
 type ui struct {
 	out, err io.Writer
+	// terminal is where err leads to, for what draws there and for children, who
+	// write as this process does.
+	terminal io.Writer
 	// outTerminal and errTerminal are whether a person is reading.
 	outTerminal, errTerminal bool
 
@@ -35,7 +40,7 @@ type ui struct {
 
 func newUI(out, err *os.File) *ui {
 	u := &ui{
-		out: out, err: err,
+		out: name.NewWriter(out), err: name.NewWriter(err), terminal: err,
 		outTerminal: term.IsTerminal(int(out.Fd())),
 		errTerminal: term.IsTerminal(int(err.Fd())),
 	}
@@ -51,7 +56,7 @@ func (u *ui) failure(err error) {
 	}
 	fmt.Fprintf(u.err, "passbook: %v\n", err)
 	for _, line := range hintLines(err) {
-		fmt.Fprintf(u.err, "  %s\n", line)
+		fmt.Fprintf(u.err, "  %s\n", name.Printable(line))
 	}
 }
 
@@ -76,7 +81,7 @@ func (u *ui) lines(prefix string, lines []string) {
 			fmt.Fprintf(u.err, "%sand %d more\n", prefix, len(lines)-maxLines)
 			return
 		}
-		fmt.Fprintf(u.err, "%s%s\n", prefix, line)
+		fmt.Fprintf(u.err, "%s%s\n", prefix, name.Printable(line))
 	}
 }
 
@@ -170,7 +175,7 @@ func viewText(v view) string {
 }
 
 func accountText(a *bankv1.AccountStatus) string {
-	return fmt.Sprintf("%s account %d", a.GetAccount(), a.GetBalance())
+	return fmt.Sprintf("%s account %d", name.Printable(a.GetAccount()), a.GetBalance())
 }
 
 // outputName is how messages call the output.

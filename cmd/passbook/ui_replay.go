@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"passbook.example/passbook/customer"
+	"passbook.example/passbook/name"
 )
 
 // waiting tells which branches a command waits for, and until when.
@@ -66,7 +67,7 @@ func (u *ui) notice(text string) {
 	case u.jsonLines:
 		u.deeds.Info(text)
 	default:
-		fmt.Fprintln(u.err, text)
+		fmt.Fprintln(u.err, name.Printable(text))
 	}
 }
 

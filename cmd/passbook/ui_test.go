@@ -105,9 +105,9 @@ func TestTable(t *testing.T) {
 		aligned, heading bool
 		want             string
 	}{
-		{false, true, "NAME\tSUM\na\t5\nŁódź\ufffd[2J\t1000\n"},
-		{false, false, "a\t5\nŁódź\ufffd[2J\t1000\n"},
-		{true, true, "NAME       SUM\na            5\nŁódź\ufffd[2J  1000\n"},
+		{false, true, "NAME\tSUM\na\t5\nŁódź\\u001b[2J\t1000\n"},
+		{false, false, "a\t5\nŁódź\\u001b[2J\t1000\n"},
+		{true, true, "NAME            SUM\na                 5\nŁódź\\u001b[2J  1000\n"},
 	} {
 		var got bytes.Buffer
 		if err := table.write(&got, tt.aligned, tt.heading); err != nil || got.String() != tt.want {
