@@ -192,6 +192,8 @@ func (b *Branch) Ready() <-chan struct{} { return b.loop.serving }
 func (b *Branch) Serve(ctx context.Context) error {
 	loopCtx, stopLoop := context.WithCancel(context.Background())
 	defer stopLoop()
+	b.links.join(b.id, b.peers) // before any of them can come up
+	defer b.links.leave(b.id)
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := b.loop.run(loopCtx); err != nil {
@@ -204,8 +206,6 @@ func (b *Branch) Serve(ctx context.Context) error {
 		}
 	})
 	b.near.open(b.server, b.connections.freeze)
-	b.links.join(b.id, b.peers)
-	defer b.links.leave(b.id)
 	for _, p := range b.peers {
 		if p.id > b.id {
 			b.spawn(func() { p.dial(b.linksCtx) })

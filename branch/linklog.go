@@ -21,8 +21,11 @@ const (
 	// down again.
 	linkAgain = time.Minute
 	// linkGather is how long the first link that comes back waits for others, so
-	// that one line tells of them all.
-	linkGather = time.Second
+	// that one line tells of them all: they are dialed again within about 1.5 s.
+	linkGather = 2 * time.Second
+	// linkSlack is by how much links that broke a little later are logged early,
+	// for the same reason.
+	linkSlack = 500 * time.Millisecond
 	// maxLinkLines bounds the lines that one look at the links logs, and
 	// maxListedBranches the branches that one of them names.
 	maxLinkLines      = 8
@@ -175,16 +178,19 @@ func (l *LinkLog) take(now time.Time) []linkLine {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var down, up []linkTold
+	back := false // whether one that is up is due, which takes all others along
+	for _, s := range l.links {
+		back = back || !s.up.IsZero() && !s.dueAt().After(now)
+	}
 	for at, s := range l.links {
-		due := s.dueAt()
-		switch {
-		case due.IsZero() || due.After(now):
-		case s.up.IsZero():
-			s.told, s.toldAt = true, now
-			down = append(down, linkTold{at, now.Sub(s.down), s.cause, s.parted})
-		default:
+		switch due := s.dueAt(); {
+		case due.IsZero():
+		case !s.up.IsZero() && back:
 			up = append(up, linkTold{at, s.lasted, "", false})
 			s.told, s.up, s.lasted = false, time.Time{}, 0
+		case s.up.IsZero() && !due.After(now.Add(linkSlack)):
+			s.told, s.toldAt = true, now
+			down = append(down, linkTold{at, now.Sub(s.down), s.cause, s.parted})
 		}
 	}
 	l.due = time.Time{}
