@@ -122,7 +122,7 @@ func open(cfg Config) (*Branch, error) {
 	}
 	b.journal = j
 	r, err := replica.New(replica.Config{
-		ID: b.id, Opening: ledger.Amount(cfg.Opening), Ledger: state.Ledger, Epoch: state.Epoch, Settled: state.Settled,
+		ID: b.id, Opening: ledger.Amount(cfg.Opening), Ledger: state.Ledger, Epoch: state.Epoch, Settled: state.Settled, Doubles: state.Doubles,
 		Bootstrap: cfg.Bootstrap, Storage: j, PeerTimeout: replica.Millis(cfg.PeerTimeout.Milliseconds()),
 	})
 	if err != nil {

@@ -33,7 +33,10 @@
 //	              what customers and peers may take of a branch
 //	browser.go    what keeps other sites' pages away; browser_proxy.go: calls
 //	              that are passed on for the branch's own page
-//	errors.go     the one place where errors become Connect errors
+//	errors.go     the one place where errors become Connect errors; details.go:
+//	              their typed details; explain.go: what those are told who
+//	              speak no protocol
+//	alarms.go     what needs an operator
 //	codec.go      the JSON of the API
 //	fault*.go     bank.v1.FaultService, and what breaks a branch on purpose
 //	ledger/       entries → balances and escrow (pure)

@@ -38,6 +38,7 @@ var mapped = map[string]struct {
 	"replica.RequestError":       {&replica.RequestError{RequestID: "r"}, connect.CodeAlreadyExists},
 	"replica.NotReplicatedError": {&replica.NotReplicatedError{}, connect.CodeDeadlineExceeded},
 	"replica.ErrUnknownBranch":   {replica.ErrUnknownBranch, connect.CodeInvalidArgument},
+	"replica.ErrAlarmHolds":      {replica.ErrAlarmHolds, connect.CodeFailedPrecondition},
 	"replica.ErrQueueFull":       {replica.ErrQueueFull, connect.CodeResourceExhausted},
 	"branch.InputError":          {&branch.InputError{Problem: "x"}, connect.CodeInvalidArgument},
 	"branch.GapError":            {&branch.GapError{Branch: 2, Want: 1, Got: 3}, connect.CodeOutOfRange},

@@ -23,6 +23,14 @@ func (b *bank) wantForked() string {
 	if _, err := b.customers(1).Query(b.ctx, &bankv1.QueryRequest{}); err != nil {
 		b.t.Errorf("query at the branch that halted: %v", err)
 	}
+	for _, at := range []uint32{1, 2} { // it says how the branch is, and is not put away
+		res, err := b.customers(at).ListAlarms(b.ctx, &bankv1.ListAlarmsRequest{})
+		if err != nil || len(res.GetAlarms()) == 0 || res.GetAlarms()[0].GetKind() != bankv1.AlarmKind_ALARM_KIND_FORK || res.GetAlarms()[0].GetDurable() {
+			b.t.Fatalf("alarms of branch %d: %v, %v", at, res, err)
+		}
+		_, err = b.customers(at).ResolveAlarm(b.ctx, &bankv1.ResolveAlarmRequest{Id: res.GetAlarms()[0].GetId()})
+		wantCode(b.t, err, connect.CodeFailedPrecondition)
+	}
 	b.health(1, "").wantField(b.t, "status", "SERVING_STATUS_NOT_SERVING")
 	res := b.mustDeposit(2, &bankv1.DepositRequest{Amount: 1})
 	if s := b.status(2); s.GetState() != bankv1.BranchState_BRANCH_STATE_SERVING {

@@ -1,6 +1,8 @@
 package branch_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -129,4 +131,100 @@ func TestAHomeThatIsNoBranchIsRefused(t *testing.T) {
 	_, err = b.customers(1).Deposit(b.ctx, &bankv1.DepositRequest{Amount: 1, HomeBranch: 2})
 	wantCode(t, err, connect.CodeInvalidArgument)
 	b.wantBalance(1, 300)
+}
+
+// An id that two branches take, each as its own, counts twice. Every branch that
+// has both says so until an operator has looked, also after a restart.
+func TestARequestIDOfTwoJournalsRaisesAnAlarm(t *testing.T) {
+	b := runBank(t, 3, 300)
+	b.cutOff(1)
+	b.mustDeposit(1, &bankv1.DepositRequest{Amount: 10, RequestId: "a", CustomerId: 7})
+	b.mustDeposit(2, &bankv1.DepositRequest{Amount: 10, RequestId: "a", CustomerId: 7})
+	b.rejoin(1)
+	b.wantStrongBalance(1, 320)
+	for _, at := range b.ids { // all have both
+		b.mustDeposit(at, &bankv1.DepositRequest{Amount: 1, Acknowledge: all})
+	}
+	alarm := b.wantOneAlarm(1)
+	for _, at := range b.ids {
+		if got := b.wantOneAlarm(at); got.GetId() != alarm.GetId() {
+			t.Errorf("branch %d names the alarm %q, branch 1 %q", at, got.GetId(), alarm.GetId())
+		}
+		if s := b.status(at); len(s.GetAlarms()) != 1 || s.GetAlarms()[0] != b.wantOneAlarm(at).GetText() {
+			t.Errorf("status of branch %d has the alarms %q", at, s.GetAlarms())
+		}
+	}
+	b.stopAll()
+	b.startAll()
+	shape := b.get(1, branchService+"ListAlarms", `{}`)
+	shape.wantField(t, "branch", float64(1))
+	listed, _ := shape.json["alarms"].([]any)
+	if len(listed) != 1 || !slices.Equal(sortedKeys(listed[0].(map[string]any)), []string{"durable", "entries", "id", "kind", "more", "requestId", "text"}) {
+		t.Errorf("in JSON: %s", shape.body)
+	}
+	for _, want := range []bool{true, false} {
+		res, err := b.customers(1).ResolveAlarm(b.ctx, &bankv1.ResolveAlarmRequest{Id: alarm.GetId()})
+		if err != nil || res.GetResolved() != want || res.GetBranch() != 1 {
+			t.Errorf("resolve: %v, %v, want %v", res, err, want)
+		}
+	}
+	b.stopAll()
+	b.startAll()
+	if res, err := b.customers(1).ListAlarms(b.ctx, &bankv1.ListAlarmsRequest{}); err != nil || len(res.GetAlarms()) != 0 {
+		t.Errorf("after it was resolved: %v, %v", res, err)
+	}
+	b.wantOneAlarm(2)
+	b.wantOneAlarm(3)
+	b.wantStrongBalance(2, 323)
+	_, err := b.customers(2).ResolveAlarm(b.ctx, &bankv1.ResolveAlarmRequest{Id: "A"})
+	wantCode(t, err, connect.CodeInvalidArgument)
+	again := b.post(1, branchService+"ResolveAlarm", `{"id":"`+alarm.GetId()+`"}`)
+	again.wantField(t, "resolved", false)
+	again.wantField(t, "branch", float64(1))
+}
+
+// wantOneAlarm returns the alarm that a branch has about request id a.
+func (b *bank) wantOneAlarm(at uint32) *bankv1.Alarm {
+	b.t.Helper()
+	res, err := b.customers(at).ListAlarms(b.ctx, &bankv1.ListAlarmsRequest{})
+	if err != nil || len(res.GetAlarms()) != 1 || res.GetBranch() != at {
+		b.t.Fatalf("branch %d: alarms %v, %v", at, res, err)
+	}
+	a := res.GetAlarms()[0]
+	branches := map[uint32]bool{}
+	for _, e := range a.GetEntries() {
+		branches[e.GetReceipt().GetBranch()] = e.GetReceipt().GetSequence() == 1 && e.GetWhat() == "deposit" && e.GetAccount() == "shared" &&
+			e.GetAmount() == 10 && e.GetCustomerId() == 7 && e.GetRecordedAtUnixMs() > 0
+	}
+	if a.GetKind() != bankv1.AlarmKind_ALARM_KIND_REQUEST_ID || !a.GetDurable() || a.GetRequestId() != "a" || len(branches) != 2 || !branches[1] || !branches[2] {
+		b.t.Fatalf("branch %d: alarm %v", at, a)
+	}
+	return a
+}
+
+// Whoever names the same home counts once, also at two branches at once, and
+// while they don't reach each other.
+func TestARequestThatNamesItsHomeCountsOnce(t *testing.T) {
+	b := runBank(t, 3, 300)
+	const ids = 100
+	for _, err := range together(2*ids, func(i int) error {
+		_, err := b.customers(uint32(i%2+1)).Deposit(b.ctx, &bankv1.DepositRequest{Amount: 1, RequestId: fmt.Sprint("hedged ", i/2), HomeBranch: 1})
+		return err
+	}) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	b.wantStrongBalance(3, 300+ids)
+	b.cutOff(1)
+	b.mustDeposit(1, &bankv1.DepositRequest{Amount: 1, RequestId: "cut", HomeBranch: 1})
+	_, err := b.customers(2).Deposit(b.ctx, &bankv1.DepositRequest{Amount: 1, RequestId: "cut", HomeBranch: 1})
+	wantCode(t, err, connect.CodeUnavailable)
+	b.rejoin(1)
+	b.wantStrongBalance(2, 300+ids+1)
+	for _, at := range b.ids {
+		if s := b.status(at); len(s.GetAlarms()) != 0 {
+			t.Errorf("branch %d: alarms %q", at, s.GetAlarms())
+		}
+	}
 }

@@ -74,6 +74,9 @@ func (j *Journal) write(c *ledger.Commit) error {
 	for i := range c.Accounts {
 		w.addAccount(&c.Accounts[i])
 	}
+	for i := range c.Doubles {
+		w.addDouble(&c.Doubles[i])
+	}
 	w.state.clock = max(w.state.clock, c.Clock)
 	w.state.settled = w.state.settled || c.Settled
 	switch {

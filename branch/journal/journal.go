@@ -43,6 +43,9 @@ type State struct {
 	Epoch uint64
 	// Settled is whether a commit with Settled has been made.
 	Settled bool
+	// Doubles are the request ids that several entries have, in their order, as
+	// far as no operator has looked.
+	Doubles []ledger.Double
 }
 
 // Journal is the data directory of one branch. One goroutine at a time calls

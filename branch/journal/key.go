@@ -15,6 +15,7 @@ const (
 	batchTable     = 'b'
 	requestTable   = 'r'
 	statementTable = 's'
+	doubleTable    = 'd'
 )
 
 var (
@@ -45,6 +46,10 @@ func appendBatchPrefix(out []byte, b ledger.BranchID) []byte {
 
 func appendRequestKey(out []byte, id string) []byte {
 	return append(append(out, requestTable), id...)
+}
+
+func appendDoubleKey(out []byte, id string) []byte {
+	return append(append(out, doubleTable), id...)
 }
 
 // appendStatementKey names what the batch applied as the order-th changed in
@@ -81,6 +86,8 @@ func keyName(key []byte) string {
 		return batchName(ledger.BranchID(binary.BigEndian.Uint32(rest)), batchEnd(key))
 	case key[0] == requestTable:
 		return fmt.Sprintf("request id %q", rest)
+	case key[0] == doubleTable:
+		return fmt.Sprintf("alarm about request id %q", rest)
 	case key[0] == statementTable && len(rest) >= 9:
 		return fmt.Sprintf("statement of account %q at order %d", rest[1:len(rest)-8], statementOrder(key))
 	}

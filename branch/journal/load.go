@@ -98,7 +98,11 @@ func (j *Journal) load(id Identity, l *ledger.Ledger) (*State, error) {
 	if err := checkBoot(max(epoch, heads[own].Epoch), heads[own].Epoch); err != nil {
 		return nil, j.damaged(keyName(epochKey), "%v", err)
 	}
-	return &State{Ledger: l, Epoch: max(epoch, heads[own].Epoch) + 1, Settled: j.state.settled}, nil
+	doubles, err := j.doubles()
+	if err != nil {
+		return nil, err
+	}
+	return &State{Doubles: doubles, Ledger: l, Epoch: max(epoch, heads[own].Epoch) + 1, Settled: j.state.settled}, nil
 }
 
 // get decodes the value of a key into to, and leaves it alone when there is

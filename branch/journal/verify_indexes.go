@@ -121,7 +121,7 @@ func (v *verification) after(key []byte) []byte {
 	switch {
 	case bytes.Equal(key, identityKey), bytes.Equal(key, epochKey), bytes.Equal(key, stateKey):
 		return append(slices.Clone(key), 0)
-	case key[0] == accountTable, key[0] == requestTable, key[0] == statementTable:
+	case key[0] == accountTable, key[0] == requestTable, key[0] == statementTable, key[0] == doubleTable:
 		return []byte{key[0] + 1}
 	}
 	for _, b := range v.j.branches {

@@ -9,6 +9,9 @@ type Commit struct {
 	Accounts []AccountState
 	// Heads are the journals that they extended, as they are now.
 	Heads []BranchHead
+	// Doubles are the request ids that were found at several entries, or resolved,
+	// since the last commit: each as it is now.
+	Doubles []Double
 	// Clock is the ledger's Lamport time.
 	Clock uint64
 	// Settled says that the branch has found out what its peers hold of its

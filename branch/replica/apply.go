@@ -124,8 +124,9 @@ func (r *Replica) apply(from *peer, i int, s *ledger.Sealed) {
 	for k := range s.Batch.Entries {
 		e := &s.Batch.Entries[k]
 		at := ledger.Position{Branch: s.Batch.Branch, Sequence: e.Sequence}
-		r.checkRequest(at, e.RequestID, recorded[k])
-		r.remember(at, e, posted[k].Balance)
+		if e.RequestID != "" && r.isFirst(at, e, recorded[k]) {
+			r.remember(at, e, posted[k].Balance)
+		}
 		r.followSpent(i, e)
 		e.EachAccount(r.touchAccount)
 	}
@@ -161,19 +162,21 @@ func (r *Replica) positions(b *ledger.Batch) []ledger.Position {
 	return at
 }
 
-// checkRequest raises an alarm when two journals hold one request id: the
-// customer was served twice. recorded is where the disk has it.
-func (r *Replica) checkRequest(at ledger.Position, id string, recorded ledger.Position) {
-	if id == "" {
-		return
+// isFirst reports whether an entry is the first that has its request id, as it
+// should be: otherwise two journals hold one request id, the customer was served
+// twice, and an alarm says so. recorded is where the disk has the request id.
+func (r *Replica) isFirst(at ledger.Position, e *ledger.Entry, recorded ledger.Position) bool {
+	if p := r.byRequest[e.RequestID]; p != nil {
+		p.overtaken = true
 	}
-	if rec, ok := r.fresh[id]; ok {
+	if rec, ok := r.fresh[e.RequestID]; ok {
 		recorded = rec.at
 	}
-	if recorded.Sequence != 0 && recorded != at {
-		r.alarm(fmt.Sprintf("request id %q is recorded twice: by branch %d as entry %d and by branch %d as entry %d",
-			id, recorded.Branch, recorded.Sequence, at.Branch, at.Sequence))
+	if recorded.Sequence == 0 || recorded == at {
+		return true
 	}
+	r.foundTwice(at, e)
+	return false
 }
 
 // keepEarly keeps a batch until it fits; over the bound the last one is
@@ -308,6 +311,6 @@ func (r *Replica) misfit(from *peer, i int, s *ledger.Sealed, err error) {
 	if !r.misfitTold[i] && r.refusalAlarms < maxRefusalAlarms {
 		r.misfitTold[i] = true
 		r.refusalAlarms++
-		r.alarm(fmt.Sprintf("the journal of branch %d is applied no further with what was sent: it breaks a rule here, so it has forked or one that it depends on has, or its sender lies: %v", r.peers[i].branch, err))
+		r.alarm(AlarmStopped, fmt.Sprintf("the journal of branch %d is applied no further with what was sent: it breaks a rule here, so it has forked or one that it depends on has, or its sender lies: %v", r.peers[i].branch, err))
 	}
 }

@@ -36,7 +36,7 @@ type node struct {
 	disk, backup *simulation.Disk
 	replica      *replica.Replica
 	calls        map[uint64]pendingCall
-	alarms       int
+	alarms       map[string]bool
 	state        replica.State
 }
 
@@ -89,12 +89,12 @@ func (b *bank) boot(n *node) {
 		b.t.Fatal(err)
 	}
 	n.replica, err = replica.New(replica.Config{
-		ID: n.id, Opening: b.opening, Ledger: l, Epoch: epoch, Settled: settled, Storage: n.disk, PeerTimeout: 1000, Now: b.now,
+		ID: n.id, Opening: b.opening, Ledger: l, Epoch: epoch, Settled: settled, Doubles: n.disk.Doubles(), Storage: n.disk, PeerTimeout: 1000, Now: b.now,
 	})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	n.calls, n.alarms, n.state = map[uint64]pendingCall{}, 0, 0
+	n.calls, n.alarms, n.state = map[uint64]pendingCall{}, map[string]bool{}, 0
 }
 
 func (b *bank) restart(n *node) {
@@ -222,11 +222,12 @@ func (b *bank) turn(n *node) {
 	for i := range ready.Replies {
 		b.sayReply(n, &ready.Replies[i])
 	}
-	alarms := r.Status().Alarms
-	for _, a := range alarms[n.alarms:] {
-		b.say("%d: ALARM: %s", n.id, a)
+	for _, a := range r.Status().Alarms {
+		if !n.alarms[a] {
+			n.alarms[a] = true
+			b.say("%d: ALARM: %s", n.id, a)
+		}
 	}
-	n.alarms = len(alarms)
 	if s := r.State(); s != n.state {
 		n.state = s
 		if s == replica.Serving {

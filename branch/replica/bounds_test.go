@@ -214,7 +214,7 @@ func TestWhatAPeerFetchesAtOnceIsBounded(t *testing.T) {
 }
 
 // A branch to which everything happens twice tells so up to a bound, goes on,
-// and keeps what it told first.
+// keeps what it told first, and says how many there was no room for.
 func TestAlarmsAreBounded(t *testing.T) {
 	const bound, twice = 64, 100
 	b := quietBank(t, 3, 0)
@@ -224,13 +224,34 @@ func TestAlarmsAreBounded(t *testing.T) {
 	}
 	b.turn(first)
 	s := first.replica.Status()
-	if len(s.Alarms) != bound {
-		t.Errorf("%d alarms, want %d", len(s.Alarms), bound)
+	if want := "and 2 more alarms, which ListAlarms lists"; len(s.Alarms) != bound || s.Alarms[bound-1] != want {
+		t.Errorf("%d alarms, want %d of which the last says %q: %q", len(s.Alarms), bound, want, s.Alarms)
 	}
-	for i, a := range s.Alarms {
-		if want := fmt.Sprintf("by branch 2 as entry %d and by branch 3 as entry %d", i+1, i+1); !strings.Contains(a, want) {
-			t.Errorf("alarm %d is %q, want one that says %q", i+1, a, want)
+	alarms := first.replica.Alarms()
+	for i, a := range alarms {
+		id := a.ID
+		if i == bound {
+			if !strings.Contains(a.Text, "36 more entries") || a.Double.More != twice-bound {
+				t.Errorf("the alarm about those without room: %+v", a)
+			}
+		} else if want := fmt.Sprintf(`by branch 2 as entry %d (a deposit of 1 to "shared"), by branch 3 as entry %d (`, i+1, i+1); !strings.Contains(a.Text, want) {
+			t.Errorf("alarm %d is %q, want one that says %q", i+1, a.Text, want)
 		}
+		if !replica.IsAlarmID(id) {
+			t.Errorf("%q is no id of an alarm", id)
+		}
+	}
+	if n := len(first.disk.Doubles()); len(alarms) != bound+1 || n != 0 { // not synced yet
+		t.Errorf("%d alarms, of which %d are synced", len(alarms), n)
+	}
+	for _, a := range alarms {
+		if resolved, err := first.replica.ResolveAlarm(a.ID); !resolved || err != nil {
+			t.Errorf("resolve %s: %v, %v", a.ID, resolved, err)
+		}
+	}
+	b.turn(first)
+	if n := len(first.replica.Alarms()) + len(first.disk.Doubles()); n != 0 {
+		t.Errorf("%d alarms after all are resolved", n)
 	}
 	if got := s.Applied[2].Sequence; got != twice {
 		t.Errorf("%d entries are applied, want %d", got, twice)

@@ -214,6 +214,10 @@ func (r *Replica) conclude(p *pending) {
 // refuseAll answers a bulk of which nothing is left to carry out. Nothing is
 // recorded; the same request, sent again meanwhile, is decided afresh.
 func (r *Replica) refuseAll(p *pending) {
+	if p.overtaken {
+		r.replayOvertaken(p)
+		return
+	}
 	r.reply(Reply{ID: p.op.ID, Operations: p.op.Entry.Operations, Session: r.seen(p.op.Session)})
 	r.submitted = append(r.submitted, p.followers...)
 	p.followers = nil

@@ -29,6 +29,8 @@ const (
 	// were refused, so that whoever lies hides no other.
 	maxAlarms        = 64
 	maxRefusalAlarms = 24
+	// maxDoubles bounds the request ids kept that several entries have.
+	maxDoubles = 64
 	// maxLook bounds the looks of one double collect.
 	maxLook = 1 << 32
 )

@@ -15,6 +15,9 @@ type pending struct {
 	ticket Ticket
 	// followers are the same request, sent again while this one waits.
 	followers []*pending
+	// overtaken says that another branch has recorded the request while this one
+	// waited.
+	overtaken bool
 	// joined is the look of a double collect at which it began to wait for it.
 	joined int
 	// account is the one that a bulk waits for, need what it takes of that.
@@ -274,6 +277,10 @@ func (r *Replica) unknowing(i int, sequence uint64, level Level) []ledger.Branch
 // record posts a write and has it acknowledged.
 func (r *Replica) record(p *pending) {
 	r.breakPromises(p)
+	if p.overtaken {
+		r.replayOvertaken(p)
+		return
+	}
 	e, posted := r.post(p.op.Entry)
 	at := ledger.Position{Branch: r.cfg.ID, Sequence: e.Sequence}
 	delete(r.byRequest, e.RequestID)
@@ -283,10 +290,28 @@ func (r *Replica) record(p *pending) {
 	}
 }
 
+// replayOvertaken answers a write that has waited, and its retries, with what
+// another branch has recorded meanwhile under the same request id.
+func (r *Replica) replayOvertaken(p *pending) {
+	delete(r.byRequest, p.op.Entry.RequestID)
+	rec, ok := r.recorded(p.op.Entry.RequestID)
+	if !ok {
+		return // the disk failed, and the branch stops
+	}
+	for _, q := range append([]*pending{p}, p.followers...) {
+		r.replay(q, rec)
+	}
+	p.followers = nil
+}
+
 // refuse answers a write, and its retries, with an error. Nothing is recorded.
 func (r *Replica) refuse(p *pending, err error) {
-	delete(r.byRequest, p.op.Entry.RequestID)
 	r.breakPromises(p)
+	if p.overtaken {
+		r.replayOvertaken(p)
+		return
+	}
+	delete(r.byRequest, p.op.Entry.RequestID)
 	if p.op.Entry.Kind == ledger.Bulk && r.refusePart(p, err) {
 		return
 	}

@@ -39,7 +39,7 @@ func (r *Replica) prove(p *peer, i int, s *ledger.Sealed) {
 	r.dropEarly(i)
 	r.peers[i].forkedDue = true
 	r.due.add(i)
-	r.alarm(fmt.Sprintf("the journal of branch %d has forked: %s", r.peers[i].branch, text))
+	r.alarm(AlarmFork, fmt.Sprintf("the journal of branch %d has forked: %s", r.peers[i].branch, text))
 }
 
 // proofText shows both batches.

@@ -264,7 +264,7 @@ func (r *Replica) receiveFrame(p *peer, f *Frame) {
 func (r *Replica) receiveHello(p *peer, h *Hello) {
 	if h.Branch != p.branch || h.To != r.cfg.ID || h.Bank != r.bank || !p.linked {
 		if h.Bank != r.bank {
-			r.alarm(fmt.Sprintf("branch %d belongs to another bank: its branches or its opening balance differ", p.branch))
+			r.alarm(AlarmOtherBank, fmt.Sprintf("branch %d belongs to another bank: its branches or its opening balance differ", p.branch))
 		}
 		return
 	}

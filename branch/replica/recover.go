@@ -155,7 +155,7 @@ func (r *Replica) halt(text string) {
 	r.recovery.state, r.recovery.reason = Halted, text
 	r.applied = true    // what waits is refused now
 	r.dropEarly(r.self) // nothing more of it is applied
-	r.alarm("this branch's journal has forked, it takes no more writes: " + text)
+	r.alarm(AlarmFork, "this branch's journal has forked, it takes no more writes: "+text)
 }
 
 // stateReason says in words why the branch takes no writes.

@@ -99,7 +99,7 @@ func (r *Replica) reject(p *peer, lie Lie, end bool, format string, args ...any)
 	f := Refusal{Peer: p.branch, Lie: lie, Text: fmt.Sprintf(format, args...), Close: end && p.linked && !p.closing, First: first}
 	if first && lie != BadForm && (end || lie != BadBatch) && r.refusalAlarms < maxRefusalAlarms {
 		r.refusalAlarms++
-		r.alarm(fmt.Sprintf("a message in the name of branch %d was refused (%s): %s; GetStatus counts them, and more are not told", p.branch, lie, f.Text))
+		r.alarm(AlarmRefused, fmt.Sprintf("a message in the name of branch %d was refused (%s): %s; GetStatus counts them, and more are not told", p.branch, lie, f.Text))
 	}
 	if first || f.Close {
 		r.out.Refusals = append(r.out.Refusals, f)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"passbook.example/passbook/branch/ledger"
 )
@@ -24,6 +25,8 @@ type Config struct {
 	// Bootstrap lets a branch with an empty disk write without having heard
 	// from every peer. It is for the first start of a bank, and unsafe after.
 	Bootstrap bool
+	// Doubles are the request ids that several entries have, as the disk has them.
+	Doubles []ledger.Double
 	// Storage reads back what was committed.
 	Storage Storage
 	// PeerTimeout is how long a peer may leave batches unacknowledged, or a
@@ -65,7 +68,8 @@ type Replica struct {
 	// checkAt is when they are due: never later than the first of the deadlines.
 	due, awaited indexes
 	checkAt      Millis
-	alarms       []string
+	alarms       []Alarm
+	doubles      doubles
 	// refused counts the messages refused, by index; refusalAlarms the alarms about them.
 	refused       []refusals
 	refusalAlarms int
@@ -134,7 +138,8 @@ func New(cfg Config) (*Replica, error) {
 		bank:    BankHash(cfg.Ledger.Branches(), cfg.Opening),
 		stopped: make([]bool, n), proofs: make([]*proof, n), misfits: make([]ledger.Hash, n), misfitTold: make([]bool, n), doubting: newIndexes(n), synced: make([]uint64, n), early: make([]earlyBatches, n), fetches: make([]fetch, n),
 		due: newIndexes(n), awaited: newIndexes(n), checkAt: never, gapped: newIndexes(n), fetching: newIndexes(n),
-		fresh: map[string]recorded{}, queues: map[string]*queue{}, byRequest: map[string]*pending{},
+		doubles: doubles{kept: slices.Clone(cfg.Doubles)},
+		fresh:   map[string]recorded{}, queues: map[string]*queue{}, byRequest: map[string]*pending{},
 		demands: demands{of: map[string]*demand{}, began: cfg.Now}, collects: map[string]*collect{}, watches: map[string][]*watch{}, calls: map[uint64]*call{},
 		refused: make([]refusals, n), nextCall: cfg.Epoch % (1 << 32) << 32, still: still{at: cfg.Now},
 	}
@@ -325,7 +330,7 @@ func (r *Replica) takeAfter() []ledger.Position {
 func (r *Replica) finishCommit() {
 	c := r.commit
 	r.commit = ledger.Commit{}
-	c.Accounts = r.ledger.TakeTouched()
+	c.Accounts, c.Doubles = r.ledger.TakeTouched(), r.doubles.take()
 	if len(c.Batches) == 0 && !c.Sync {
 		return
 	}
@@ -362,18 +367,6 @@ func (r *Replica) touchAccount(name string) {
 func (r *Replica) fail(err error) {
 	if r.err == nil {
 		r.err = err
-	}
-}
-
-// alarm tells the operator; each text is kept once.
-func (r *Replica) alarm(text string) {
-	for _, a := range r.alarms {
-		if a == text {
-			return
-		}
-	}
-	if len(r.alarms) < maxAlarms {
-		r.alarms = append(r.alarms, text)
 	}
 }
 

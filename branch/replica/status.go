@@ -1,8 +1,6 @@
 package replica
 
 import (
-	"slices"
-
 	"passbook.example/passbook/branch/ledger"
 )
 
@@ -34,7 +32,7 @@ type PeerStatus struct {
 
 // Status returns how this branch sees itself and its peers.
 func (r *Replica) Status() Status {
-	s := Status{State: r.recovery.state, Reason: r.stateReason(), Epoch: r.epoch, Alarms: slices.Clone(r.alarms)}
+	s := Status{State: r.recovery.state, Reason: r.stateReason(), Epoch: r.epoch, Alarms: r.alarmTexts()}
 	for i, p := range r.peers {
 		h := r.ledger.Head(i)
 		s.Applied = append(s.Applied, ledger.MarkedPosition{Position: ledger.Position{Branch: p.branch, Sequence: h.Sequence}, Hash: h.Hash})

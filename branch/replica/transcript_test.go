@@ -76,6 +76,8 @@ func (b *bank) command(d *datadriven.TestData) {
 		n.disk.Crash(n.disk.Unsynced())
 	case "restart":
 		b.restart(b.branch(d))
+	case "resolve":
+		b.resolve(d)
 	case "balances":
 		b.balances(d)
 	case "status":
@@ -219,6 +221,26 @@ func (b *bank) status(n *node) {
 	for _, a := range s.Alarms {
 		b.say("   alarm: %s", a)
 	}
+}
+
+// resolve is `resolve 1 id=x`, for the alarm about request id x, or `resolve 1`
+// for the first alarm of another kind.
+func (b *bank) resolve(d *datadriven.TestData) {
+	n := b.branch(d)
+	alarms := n.replica.Alarms()
+	k := slices.IndexFunc(alarms, func(a replica.Alarm) bool {
+		if a.Double == nil || !d.HasArg("id") {
+			return a.Double == nil && !d.HasArg("id")
+		}
+		return a.Double.RequestID == text(d, "id")
+	})
+	id := "aaaaaaaa"
+	if k >= 0 {
+		id = alarms[k].ID
+	}
+	resolved, err := n.replica.ResolveAlarm(id)
+	b.turn(n)
+	b.say("%d: resolves: %v, %v", n.id, resolved, err)
 }
 
 func text(d *datadriven.TestData, key string) string {

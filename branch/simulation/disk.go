@@ -38,6 +38,7 @@ type image struct {
 	heads    []ledger.Head
 	clock    uint64
 	settled  bool
+	doubles  map[string]ledger.Double
 }
 
 // NewDisk returns an empty disk for a branch of a bank.
@@ -52,7 +53,7 @@ func (d *Disk) Wipe() {
 	d.journals = make([][]*ledger.Sealed, len(d.branches))
 	d.requests = map[string]ledger.Recorded{}
 	d.epoch, d.tail, d.torn, d.checked = 0, nil, nil, false
-	d.image = image{accounts: map[string]ledger.AccountState{}, heads: make([]ledger.Head, len(d.branches))}
+	d.image = image{accounts: map[string]ledger.AccountState{}, heads: make([]ledger.Head, len(d.branches)), doubles: map[string]ledger.Double{}}
 	if d.mirror != nil {
 		d.mirror.wipe()
 	}
@@ -68,6 +69,7 @@ func (d *Disk) Copy() *Disk {
 	}
 	c.requests, c.tail = maps.Clone(d.requests), slices.Clone(d.tail)
 	c.image.accounts, c.image.heads = maps.Clone(d.image.accounts), slices.Clone(d.image.heads)
+	c.image.doubles = maps.Clone(d.image.doubles)
 	if d.mirror != nil {
 		c.mirror = d.mirror.copy()
 	}
@@ -122,6 +124,13 @@ func (d *Disk) sync() {
 		for _, h := range c.Heads {
 			i, _ := slices.BinarySearch(d.branches, h.Branch)
 			d.image.heads[i] = h.Head
+		}
+		for _, double := range c.Doubles {
+			if double.Resolved {
+				delete(d.image.doubles, double.RequestID)
+			} else {
+				d.image.doubles[double.RequestID] = double
+			}
 		}
 		d.image.clock = max(d.image.clock, c.Clock)
 		d.image.settled = d.image.settled || c.Settled
@@ -226,11 +235,21 @@ func (d *Disk) mirrored(l *ledger.Ledger) (*ledger.Ledger, uint64, bool, error) 
 	if d.mirror == nil {
 		return l, d.epoch, d.image.settled, nil
 	}
-	state, err := d.mirror.boot(l, d.image.settled)
+	state, err := d.mirror.boot(l, d.image.settled, d.Doubles())
 	if err != nil {
 		return nil, 0, false, err
 	}
 	return state.Ledger, state.Epoch, state.Settled, nil
+}
+
+// Doubles returns the request ids that several entries have, in their order, as
+// a branch that boots finds them.
+func (d *Disk) Doubles() []ledger.Double {
+	var all []ledger.Double
+	for _, id := range slices.Sorted(maps.Keys(d.image.doubles)) {
+		all = append(all, d.image.doubles[id])
+	}
+	return all
 }
 
 // Synced returns how far the i-th branch's journal would survive a crash.

@@ -3,6 +3,7 @@ package simulation
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -57,7 +58,7 @@ func (m *mirror) wipe() {
 
 // boot opens the journal and compares what it holds with the simulated disk's
 // ledger.
-func (m *mirror) boot(want *ledger.Ledger, settled bool) (*journal.State, error) {
+func (m *mirror) boot(want *ledger.Ledger, settled bool, doubles []ledger.Double) (*journal.State, error) {
 	j, state, err := journal.Open(mirrorDir, m.id, journal.Options{FS: m.fs, Patient: true})
 	if err != nil {
 		return nil, err
@@ -65,6 +66,9 @@ func (m *mirror) boot(want *ledger.Ledger, settled bool) (*journal.State, error)
 	m.journal = j
 	if err := sameLedger(state.Ledger, want); err != nil || state.Settled != settled {
 		panic(fmt.Sprintf("branch %d boots from another state than was synced: %v, settled %t, want %t", m.id.Branch, err, state.Settled, settled))
+	}
+	if !reflect.DeepEqual(state.Doubles, doubles) {
+		panic(fmt.Sprintf("branch %d boots with the alarms %+v, want %+v", m.id.Branch, state.Doubles, doubles))
 	}
 	return state, nil
 }

@@ -61,7 +61,7 @@ var mutations = []mutation{
 	},
 	{
 		"a replay elsewhere does not ask the writer", "branch/replica/operation.go",
-		"case p.op.Acknowledge >= Majority, p.op", "case p.op.Acknowledge > All, p.op", "faults",
+		"if level == Local {", "if level <= All {", "faults",
 	},
 	{
 		"a session is not waited for", "branch/replica/operation.go",

@@ -85,7 +85,7 @@ func (p *process) start() {
 		return
 	}
 	r, err := replica.New(replica.Config{
-		ID: p.id, Opening: w.opening, Ledger: l, Epoch: epoch, Settled: settled, Storage: p.disk,
+		ID: p.id, Opening: w.opening, Ledger: l, Epoch: epoch, Settled: settled, Doubles: p.disk.Doubles(), Storage: p.disk,
 		PeerTimeout: w.peerTimeout, Now: p.now(),
 	})
 	if err != nil {

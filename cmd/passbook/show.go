@@ -70,6 +70,9 @@ func (u *ui) status(s *bankv1.GetStatusResponse) error {
 	for _, alarm := range s.GetAlarms() {
 		fmt.Fprintf(u.out, "Alarm: %s\n", name.Printable(alarm))
 	}
+	if len(s.GetAlarms()) > 0 {
+		fmt.Fprintf(u.out, "passbook alarms --branch %d lists them, and puts away those that you have dealt with\n", s.GetBranch())
+	}
 	accounts := table{header: []string{"ACCOUNT", ">BALANCE", ">AVAILABLE HERE"}}
 	for _, a := range s.GetAccounts() {
 		accounts.add(a.GetAccount(), a.GetBalance(), a.GetAvailable())

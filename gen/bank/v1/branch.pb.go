@@ -198,6 +198,71 @@ func (BranchState) EnumDescriptor() ([]byte, []int) {
 	return file_bank_v1_branch_proto_rawDescGZIP(), []int{2}
 }
 
+// AlarmKind is what an alarm is about.
+type AlarmKind int32
+
+const (
+	// Not told.
+	AlarmKind_ALARM_KIND_UNSPECIFIED AlarmKind = 0
+	// Several entries have one request id: the customer was served as often.
+	AlarmKind_ALARM_KIND_REQUEST_ID AlarmKind = 1
+	// A journal has forked, that of the branch itself or of another.
+	AlarmKind_ALARM_KIND_FORK AlarmKind = 2
+	// A journal is applied no further, since its next entry breaks a rule here.
+	AlarmKind_ALARM_KIND_JOURNAL_STOPPED AlarmKind = 3
+	// A branch of another bank has called.
+	AlarmKind_ALARM_KIND_OTHER_BANK AlarmKind = 4
+	// A message in a branch's name was refused, since no branch sends it.
+	AlarmKind_ALARM_KIND_REFUSED_MESSAGE AlarmKind = 5
+)
+
+// Enum value maps for AlarmKind.
+var (
+	AlarmKind_name = map[int32]string{
+		0: "ALARM_KIND_UNSPECIFIED",
+		1: "ALARM_KIND_REQUEST_ID",
+		2: "ALARM_KIND_FORK",
+		3: "ALARM_KIND_JOURNAL_STOPPED",
+		4: "ALARM_KIND_OTHER_BANK",
+		5: "ALARM_KIND_REFUSED_MESSAGE",
+	}
+	AlarmKind_value = map[string]int32{
+		"ALARM_KIND_UNSPECIFIED":     0,
+		"ALARM_KIND_REQUEST_ID":      1,
+		"ALARM_KIND_FORK":            2,
+		"ALARM_KIND_JOURNAL_STOPPED": 3,
+		"ALARM_KIND_OTHER_BANK":      4,
+		"ALARM_KIND_REFUSED_MESSAGE": 5,
+	}
+)
+
+func (x AlarmKind) Enum() *AlarmKind {
+	p := new(AlarmKind)
+	*p = x
+	return p
+}
+
+func (x AlarmKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AlarmKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_bank_v1_branch_proto_enumTypes[3].Descriptor()
+}
+
+func (AlarmKind) Type() protoreflect.EnumType {
+	return &file_bank_v1_branch_proto_enumTypes[3]
+}
+
+func (x AlarmKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AlarmKind.Descriptor instead.
+func (AlarmKind) EnumDescriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{3}
+}
+
 // Order is the direction of a listing.
 type Order int32
 
@@ -235,11 +300,11 @@ func (x Order) String() string {
 }
 
 func (Order) Descriptor() protoreflect.EnumDescriptor {
-	return file_bank_v1_branch_proto_enumTypes[3].Descriptor()
+	return file_bank_v1_branch_proto_enumTypes[4].Descriptor()
 }
 
 func (Order) Type() protoreflect.EnumType {
-	return &file_bank_v1_branch_proto_enumTypes[3]
+	return &file_bank_v1_branch_proto_enumTypes[4]
 }
 
 func (x Order) Number() protoreflect.EnumNumber {
@@ -248,7 +313,7 @@ func (x Order) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Order.Descriptor instead.
 func (Order) EnumDescriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{3}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{4}
 }
 
 // WatchScope is how much of the bank is watched.
@@ -288,11 +353,11 @@ func (x WatchScope) String() string {
 }
 
 func (WatchScope) Descriptor() protoreflect.EnumDescriptor {
-	return file_bank_v1_branch_proto_enumTypes[4].Descriptor()
+	return file_bank_v1_branch_proto_enumTypes[5].Descriptor()
 }
 
 func (WatchScope) Type() protoreflect.EnumType {
-	return &file_bank_v1_branch_proto_enumTypes[4]
+	return &file_bank_v1_branch_proto_enumTypes[5]
 }
 
 func (x WatchScope) Number() protoreflect.EnumNumber {
@@ -301,7 +366,7 @@ func (x WatchScope) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use WatchScope.Descriptor instead.
 func (WatchScope) EnumDescriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{4}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{5}
 }
 
 // BranchHealth is how a branch does, as the branch that is watched sees it.
@@ -358,11 +423,11 @@ func (x BranchHealth) String() string {
 }
 
 func (BranchHealth) Descriptor() protoreflect.EnumDescriptor {
-	return file_bank_v1_branch_proto_enumTypes[5].Descriptor()
+	return file_bank_v1_branch_proto_enumTypes[6].Descriptor()
 }
 
 func (BranchHealth) Type() protoreflect.EnumType {
-	return &file_bank_v1_branch_proto_enumTypes[5]
+	return &file_bank_v1_branch_proto_enumTypes[6]
 }
 
 func (x BranchHealth) Number() protoreflect.EnumNumber {
@@ -371,7 +436,7 @@ func (x BranchHealth) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use BranchHealth.Descriptor instead.
 func (BranchHealth) EnumDescriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{5}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{6}
 }
 
 // Receipt is where a write was recorded.
@@ -1468,7 +1533,8 @@ type GetStatusResponse struct {
 	Accounts []*AccountStatus `protobuf:"bytes,9,rep,name=accounts,proto3" json:"accounts,omitempty"`
 	// Whether there are more accounts than are listed here.
 	AccountsTruncated bool `protobuf:"varint,10,opt,name=accounts_truncated,json=accountsTruncated,proto3" json:"accounts_truncated,omitempty"`
-	// What needs an operator, such as a journal that has forked.
+	// What needs an operator, such as a journal that has forked, in words: the
+	// first of them, when there are many. ListAlarms tells more.
 	Alarms        []string `protobuf:"bytes,11,rep,name=alarms,proto3" json:"alarms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1802,6 +1868,412 @@ func (x *BranchEscrow) GetAmount() int64 {
 	return 0
 }
 
+// ListAlarmsRequest asks for the alarms of the branch.
+type ListAlarmsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAlarmsRequest) Reset() {
+	*x = ListAlarmsRequest{}
+	mi := &file_bank_v1_branch_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAlarmsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAlarmsRequest) ProtoMessage() {}
+
+func (x *ListAlarmsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAlarmsRequest.ProtoReflect.Descriptor instead.
+func (*ListAlarmsRequest) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{16}
+}
+
+// ListAlarmsResponse lists the alarms of the branch.
+type ListAlarmsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The branch.
+	Branch uint32 `protobuf:"varint,1,opt,name=branch,proto3" json:"branch,omitempty"`
+	// Its alarms: those that stay until they are resolved first.
+	Alarms        []*Alarm `protobuf:"bytes,2,rep,name=alarms,proto3" json:"alarms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAlarmsResponse) Reset() {
+	*x = ListAlarmsResponse{}
+	mi := &file_bank_v1_branch_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAlarmsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAlarmsResponse) ProtoMessage() {}
+
+func (x *ListAlarmsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAlarmsResponse.ProtoReflect.Descriptor instead.
+func (*ListAlarmsResponse) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListAlarmsResponse) GetBranch() uint32 {
+	if x != nil {
+		return x.Branch
+	}
+	return 0
+}
+
+func (x *ListAlarmsResponse) GetAlarms() []*Alarm {
+	if x != nil {
+		return x.Alarms
+	}
+	return nil
+}
+
+// Alarm is something that needs an operator.
+type Alarm struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What names it in ResolveAlarm: short, and the same as long as there is the
+	// alarm. An alarm about a request id has the same one at every branch.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What it is about.
+	Kind AlarmKind `protobuf:"varint,2,opt,name=kind,proto3,enum=bank.v1.AlarmKind" json:"kind,omitempty"`
+	// What is the matter, in words.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Whether it is kept on disk, and stays until it is resolved. The others say
+	// how the branch is since it was started.
+	Durable bool `protobuf:"varint,4,opt,name=durable,proto3" json:"durable,omitempty"`
+	// The request id that several entries have. Empty for alarms of other kinds,
+	// and for the one that counts the request ids there was no room for.
+	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The entries that have it, in the order in which this branch applied them:
+	// the first is the one that retries are answered with.
+	Entries []*AlarmEntry `protobuf:"bytes,6,rep,name=entries,proto3" json:"entries,omitempty"`
+	// How many more entries have it, or how many more request ids there are.
+	More          uint64 `protobuf:"varint,7,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Alarm) Reset() {
+	*x = Alarm{}
+	mi := &file_bank_v1_branch_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Alarm) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Alarm) ProtoMessage() {}
+
+func (x *Alarm) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Alarm.ProtoReflect.Descriptor instead.
+func (*Alarm) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Alarm) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Alarm) GetKind() AlarmKind {
+	if x != nil {
+		return x.Kind
+	}
+	return AlarmKind_ALARM_KIND_UNSPECIFIED
+}
+
+func (x *Alarm) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Alarm) GetDurable() bool {
+	if x != nil {
+		return x.Durable
+	}
+	return false
+}
+
+func (x *Alarm) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *Alarm) GetEntries() []*AlarmEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *Alarm) GetMore() uint64 {
+	if x != nil {
+		return x.More
+	}
+	return 0
+}
+
+// AlarmEntry is an entry that an alarm is about.
+type AlarmEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it is recorded.
+	Receipt *Receipt `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	// What it is: "deposit", "withdrawal", "transfer" or "bulk".
+	What string `protobuf:"bytes,2,opt,name=what,proto3" json:"what,omitempty"`
+	// The account that it is paid into or, else, from; empty for a bulk.
+	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
+	// The account that a transfer is paid to.
+	ToAccount string `protobuf:"bytes,4,opt,name=to_account,json=toAccount,proto3" json:"to_account,omitempty"`
+	// The amount; 0 for a bulk.
+	Amount int64 `protobuf:"varint,5,opt,name=amount,proto3" json:"amount,omitempty"`
+	// How many operations a bulk has.
+	Operations uint32 `protobuf:"varint,6,opt,name=operations,proto3" json:"operations,omitempty"`
+	// The customer who asked, as the request named it.
+	CustomerId int64 `protobuf:"varint,7,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
+	// Wall time at the writer.
+	RecordedAtUnixMs int64 `protobuf:"varint,8,opt,name=recorded_at_unix_ms,json=recordedAtUnixMs,proto3" json:"recorded_at_unix_ms,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *AlarmEntry) Reset() {
+	*x = AlarmEntry{}
+	mi := &file_bank_v1_branch_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AlarmEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AlarmEntry) ProtoMessage() {}
+
+func (x *AlarmEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AlarmEntry.ProtoReflect.Descriptor instead.
+func (*AlarmEntry) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *AlarmEntry) GetReceipt() *Receipt {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
+func (x *AlarmEntry) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *AlarmEntry) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *AlarmEntry) GetToAccount() string {
+	if x != nil {
+		return x.ToAccount
+	}
+	return ""
+}
+
+func (x *AlarmEntry) GetAmount() int64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
+func (x *AlarmEntry) GetOperations() uint32 {
+	if x != nil {
+		return x.Operations
+	}
+	return 0
+}
+
+func (x *AlarmEntry) GetCustomerId() int64 {
+	if x != nil {
+		return x.CustomerId
+	}
+	return 0
+}
+
+func (x *AlarmEntry) GetRecordedAtUnixMs() int64 {
+	if x != nil {
+		return x.RecordedAtUnixMs
+	}
+	return 0
+}
+
+// ResolveAlarmRequest names an alarm that an operator has dealt with.
+type ResolveAlarmRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The alarm's id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResolveAlarmRequest) Reset() {
+	*x = ResolveAlarmRequest{}
+	mi := &file_bank_v1_branch_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResolveAlarmRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResolveAlarmRequest) ProtoMessage() {}
+
+func (x *ResolveAlarmRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResolveAlarmRequest.ProtoReflect.Descriptor instead.
+func (*ResolveAlarmRequest) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ResolveAlarmRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// ResolveAlarmResponse tells that the branch has no such alarm any more.
+type ResolveAlarmResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The branch.
+	Branch uint32 `protobuf:"varint,1,opt,name=branch,proto3" json:"branch,omitempty"`
+	// Whether it had it until now.
+	Resolved      bool `protobuf:"varint,2,opt,name=resolved,proto3" json:"resolved,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResolveAlarmResponse) Reset() {
+	*x = ResolveAlarmResponse{}
+	mi := &file_bank_v1_branch_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResolveAlarmResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResolveAlarmResponse) ProtoMessage() {}
+
+func (x *ResolveAlarmResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResolveAlarmResponse.ProtoReflect.Descriptor instead.
+func (*ResolveAlarmResponse) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ResolveAlarmResponse) GetBranch() uint32 {
+	if x != nil {
+		return x.Branch
+	}
+	return 0
+}
+
+func (x *ResolveAlarmResponse) GetResolved() bool {
+	if x != nil {
+		return x.Resolved
+	}
+	return false
+}
+
 // ListEntriesRequest asks for a page of entries: the statement of an account,
 // or, when branch is set, the journal of that branch.
 type ListEntriesRequest struct {
@@ -1823,7 +2295,7 @@ type ListEntriesRequest struct {
 
 func (x *ListEntriesRequest) Reset() {
 	*x = ListEntriesRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[16]
+	mi := &file_bank_v1_branch_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1835,7 +2307,7 @@ func (x *ListEntriesRequest) String() string {
 func (*ListEntriesRequest) ProtoMessage() {}
 
 func (x *ListEntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[16]
+	mi := &file_bank_v1_branch_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1848,7 +2320,7 @@ func (x *ListEntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntriesRequest.ProtoReflect.Descriptor instead.
 func (*ListEntriesRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{16}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListEntriesRequest) GetAccount() string {
@@ -1899,7 +2371,7 @@ type ListEntriesResponse struct {
 
 func (x *ListEntriesResponse) Reset() {
 	*x = ListEntriesResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[17]
+	mi := &file_bank_v1_branch_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1911,7 +2383,7 @@ func (x *ListEntriesResponse) String() string {
 func (*ListEntriesResponse) ProtoMessage() {}
 
 func (x *ListEntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[17]
+	mi := &file_bank_v1_branch_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1924,7 +2396,7 @@ func (x *ListEntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntriesResponse.ProtoReflect.Descriptor instead.
 func (*ListEntriesResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{17}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListEntriesResponse) GetEntries() []*ListedEntry {
@@ -1957,7 +2429,7 @@ type ListedEntry struct {
 
 func (x *ListedEntry) Reset() {
 	*x = ListedEntry{}
-	mi := &file_bank_v1_branch_proto_msgTypes[18]
+	mi := &file_bank_v1_branch_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1969,7 +2441,7 @@ func (x *ListedEntry) String() string {
 func (*ListedEntry) ProtoMessage() {}
 
 func (x *ListedEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[18]
+	mi := &file_bank_v1_branch_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1982,7 +2454,7 @@ func (x *ListedEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListedEntry.ProtoReflect.Descriptor instead.
 func (*ListedEntry) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{18}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListedEntry) GetReceipt() *Receipt {
@@ -2022,7 +2494,7 @@ type InsufficientFunds struct {
 
 func (x *InsufficientFunds) Reset() {
 	*x = InsufficientFunds{}
-	mi := &file_bank_v1_branch_proto_msgTypes[19]
+	mi := &file_bank_v1_branch_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2034,7 +2506,7 @@ func (x *InsufficientFunds) String() string {
 func (*InsufficientFunds) ProtoMessage() {}
 
 func (x *InsufficientFunds) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[19]
+	mi := &file_bank_v1_branch_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2047,7 +2519,7 @@ func (x *InsufficientFunds) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InsufficientFunds.ProtoReflect.Descriptor instead.
 func (*InsufficientFunds) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{19}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *InsufficientFunds) GetAccount() string {
@@ -2096,7 +2568,7 @@ type EscrowUnavailable struct {
 
 func (x *EscrowUnavailable) Reset() {
 	*x = EscrowUnavailable{}
-	mi := &file_bank_v1_branch_proto_msgTypes[20]
+	mi := &file_bank_v1_branch_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2108,7 +2580,7 @@ func (x *EscrowUnavailable) String() string {
 func (*EscrowUnavailable) ProtoMessage() {}
 
 func (x *EscrowUnavailable) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[20]
+	mi := &file_bank_v1_branch_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2121,7 +2593,7 @@ func (x *EscrowUnavailable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EscrowUnavailable.ProtoReflect.Descriptor instead.
 func (*EscrowUnavailable) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{20}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *EscrowUnavailable) GetAccount() string {
@@ -2196,7 +2668,7 @@ type NotReplicated struct {
 
 func (x *NotReplicated) Reset() {
 	*x = NotReplicated{}
-	mi := &file_bank_v1_branch_proto_msgTypes[21]
+	mi := &file_bank_v1_branch_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2208,7 +2680,7 @@ func (x *NotReplicated) String() string {
 func (*NotReplicated) ProtoMessage() {}
 
 func (x *NotReplicated) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[21]
+	mi := &file_bank_v1_branch_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2221,7 +2693,7 @@ func (x *NotReplicated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotReplicated.ProtoReflect.Descriptor instead.
 func (*NotReplicated) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{21}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *NotReplicated) GetReceipt() *Receipt {
@@ -2273,7 +2745,7 @@ type RequestIdUsed struct {
 
 func (x *RequestIdUsed) Reset() {
 	*x = RequestIdUsed{}
-	mi := &file_bank_v1_branch_proto_msgTypes[22]
+	mi := &file_bank_v1_branch_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2285,7 +2757,7 @@ func (x *RequestIdUsed) String() string {
 func (*RequestIdUsed) ProtoMessage() {}
 
 func (x *RequestIdUsed) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[22]
+	mi := &file_bank_v1_branch_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2298,7 +2770,7 @@ func (x *RequestIdUsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestIdUsed.ProtoReflect.Descriptor instead.
 func (*RequestIdUsed) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{22}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RequestIdUsed) GetRequestId() string {
@@ -2328,7 +2800,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[23]
+	mi := &file_bank_v1_branch_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2340,7 +2812,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[23]
+	mi := &file_bank_v1_branch_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2353,7 +2825,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{23}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WatchRequest) GetAccount() string {
@@ -2401,7 +2873,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[24]
+	mi := &file_bank_v1_branch_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2413,7 +2885,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[24]
+	mi := &file_bank_v1_branch_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2426,7 +2898,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{24}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WatchResponse) GetComplete() bool {
@@ -2498,7 +2970,7 @@ type Headline struct {
 
 func (x *Headline) Reset() {
 	*x = Headline{}
-	mi := &file_bank_v1_branch_proto_msgTypes[25]
+	mi := &file_bank_v1_branch_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2510,7 +2982,7 @@ func (x *Headline) String() string {
 func (*Headline) ProtoMessage() {}
 
 func (x *Headline) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[25]
+	mi := &file_bank_v1_branch_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2523,7 +2995,7 @@ func (x *Headline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Headline.ProtoReflect.Descriptor instead.
 func (*Headline) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{25}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Headline) GetText() string {
@@ -2584,7 +3056,7 @@ type BranchReport struct {
 
 func (x *BranchReport) Reset() {
 	*x = BranchReport{}
-	mi := &file_bank_v1_branch_proto_msgTypes[26]
+	mi := &file_bank_v1_branch_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2596,7 +3068,7 @@ func (x *BranchReport) String() string {
 func (*BranchReport) ProtoMessage() {}
 
 func (x *BranchReport) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[26]
+	mi := &file_bank_v1_branch_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2609,7 +3081,7 @@ func (x *BranchReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BranchReport.ProtoReflect.Descriptor instead.
 func (*BranchReport) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{26}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *BranchReport) GetBranch() uint32 {
@@ -2749,7 +3221,7 @@ type WatchedEntry struct {
 
 func (x *WatchedEntry) Reset() {
 	*x = WatchedEntry{}
-	mi := &file_bank_v1_branch_proto_msgTypes[27]
+	mi := &file_bank_v1_branch_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2761,7 +3233,7 @@ func (x *WatchedEntry) String() string {
 func (*WatchedEntry) ProtoMessage() {}
 
 func (x *WatchedEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[27]
+	mi := &file_bank_v1_branch_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2774,7 +3246,7 @@ func (x *WatchedEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchedEntry.ProtoReflect.Descriptor instead.
 func (*WatchedEntry) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{27}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WatchedEntry) GetBranch() uint32 {
@@ -2848,7 +3320,7 @@ type Sample struct {
 
 func (x *Sample) Reset() {
 	*x = Sample{}
-	mi := &file_bank_v1_branch_proto_msgTypes[28]
+	mi := &file_bank_v1_branch_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2860,7 +3332,7 @@ func (x *Sample) String() string {
 func (*Sample) ProtoMessage() {}
 
 func (x *Sample) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[28]
+	mi := &file_bank_v1_branch_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2873,7 +3345,7 @@ func (x *Sample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sample.ProtoReflect.Descriptor instead.
 func (*Sample) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{28}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Sample) GetUnixMs() int64 {
@@ -2931,7 +3403,7 @@ type SpreadBucket struct {
 
 func (x *SpreadBucket) Reset() {
 	*x = SpreadBucket{}
-	mi := &file_bank_v1_branch_proto_msgTypes[29]
+	mi := &file_bank_v1_branch_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2943,7 +3415,7 @@ func (x *SpreadBucket) String() string {
 func (*SpreadBucket) ProtoMessage() {}
 
 func (x *SpreadBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[29]
+	mi := &file_bank_v1_branch_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2956,7 +3428,7 @@ func (x *SpreadBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpreadBucket.ProtoReflect.Descriptor instead.
 func (*SpreadBucket) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{29}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SpreadBucket) GetMostUs() int64 {
@@ -3102,7 +3574,39 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x06escrow\x18\x04 \x03(\v2\x15.bank.v1.BranchEscrowR\x06escrow\">\n" +
 	"\fBranchEscrow\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x16\n" +
-	"\x06amount\x18\x02 \x01(\x03R\x06amount\"\xa8\x01\n" +
+	"\x06amount\x18\x02 \x01(\x03R\x06amount\"\x13\n" +
+	"\x11ListAlarmsRequest\"T\n" +
+	"\x12ListAlarmsResponse\x12\x16\n" +
+	"\x06branch\x18\x01 \x01(\rR\x06branch\x12&\n" +
+	"\x06alarms\x18\x02 \x03(\v2\x0e.bank.v1.AlarmR\x06alarms\"\xcf\x01\n" +
+	"\x05Alarm\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12&\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x12.bank.v1.AlarmKindR\x04kind\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x18\n" +
+	"\adurable\x18\x04 \x01(\bR\adurable\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tR\trequestId\x12-\n" +
+	"\aentries\x18\x06 \x03(\v2\x13.bank.v1.AlarmEntryR\aentries\x12\x12\n" +
+	"\x04more\x18\a \x01(\x04R\x04more\"\x8d\x02\n" +
+	"\n" +
+	"AlarmEntry\x12*\n" +
+	"\areceipt\x18\x01 \x01(\v2\x10.bank.v1.ReceiptR\areceipt\x12\x12\n" +
+	"\x04what\x18\x02 \x01(\tR\x04what\x12\x18\n" +
+	"\aaccount\x18\x03 \x01(\tR\aaccount\x12\x1d\n" +
+	"\n" +
+	"to_account\x18\x04 \x01(\tR\ttoAccount\x12\x16\n" +
+	"\x06amount\x18\x05 \x01(\x03R\x06amount\x12\x1e\n" +
+	"\n" +
+	"operations\x18\x06 \x01(\rR\n" +
+	"operations\x12\x1f\n" +
+	"\vcustomer_id\x18\a \x01(\x03R\n" +
+	"customerId\x12-\n" +
+	"\x13recorded_at_unix_ms\x18\b \x01(\x03R\x10recordedAtUnixMs\"%\n" +
+	"\x13ResolveAlarmRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"J\n" +
+	"\x14ResolveAlarmResponse\x12\x16\n" +
+	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1a\n" +
+	"\bresolved\x18\x02 \x01(\bR\bresolved\"\xa8\x01\n" +
 	"\x12ListEntriesRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x16\n" +
 	"\x06branch\x18\x02 \x01(\rR\x06branch\x12$\n" +
@@ -3205,7 +3709,14 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x18BRANCH_STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17BRANCH_STATE_RECOVERING\x10\x01\x12\x18\n" +
 	"\x14BRANCH_STATE_SERVING\x10\x02\x12\x17\n" +
-	"\x13BRANCH_STATE_HALTED\x10\x03*N\n" +
+	"\x13BRANCH_STATE_HALTED\x10\x03*\xb2\x01\n" +
+	"\tAlarmKind\x12\x1a\n" +
+	"\x16ALARM_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15ALARM_KIND_REQUEST_ID\x10\x01\x12\x13\n" +
+	"\x0fALARM_KIND_FORK\x10\x02\x12\x1e\n" +
+	"\x1aALARM_KIND_JOURNAL_STOPPED\x10\x03\x12\x19\n" +
+	"\x15ALARM_KIND_OTHER_BANK\x10\x04\x12\x1e\n" +
+	"\x1aALARM_KIND_REFUSED_MESSAGE\x10\x05*N\n" +
 	"\x05Order\x12\x15\n" +
 	"\x11ORDER_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12ORDER_OLDEST_FIRST\x10\x01\x12\x16\n" +
@@ -3222,7 +3733,7 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x15BRANCH_HEALTH_CUT_OFF\x10\x03\x12\x1d\n" +
 	"\x19BRANCH_HEALTH_UNREACHABLE\x10\x04\x12\x1c\n" +
 	"\x18BRANCH_HEALTH_RECOVERING\x10\x05\x12\x18\n" +
-	"\x14BRANCH_HEALTH_HALTED\x10\x062\xa2\x04\n" +
+	"\x14BRANCH_HEALTH_HALTED\x10\x062\xbb\x05\n" +
 	"\rBranchService\x12<\n" +
 	"\aDeposit\x12\x17.bank.v1.DepositRequest\x1a\x18.bank.v1.DepositResponse\x12?\n" +
 	"\bWithdraw\x12\x18.bank.v1.WithdrawRequest\x1a\x19.bank.v1.WithdrawResponse\x12?\n" +
@@ -3230,7 +3741,10 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x06Submit\x12\x16.bank.v1.SubmitRequest\x1a\x17.bank.v1.SubmitResponse(\x010\x01\x12;\n" +
 	"\x05Query\x12\x15.bank.v1.QueryRequest\x1a\x16.bank.v1.QueryResponse\"\x03\x90\x02\x01\x12G\n" +
 	"\tGetStatus\x12\x19.bank.v1.GetStatusRequest\x1a\x1a.bank.v1.GetStatusResponse\"\x03\x90\x02\x01\x12M\n" +
-	"\vListEntries\x12\x1b.bank.v1.ListEntriesRequest\x1a\x1c.bank.v1.ListEntriesResponse\"\x03\x90\x02\x01\x12=\n" +
+	"\vListEntries\x12\x1b.bank.v1.ListEntriesRequest\x1a\x1c.bank.v1.ListEntriesResponse\"\x03\x90\x02\x01\x12J\n" +
+	"\n" +
+	"ListAlarms\x12\x1a.bank.v1.ListAlarmsRequest\x1a\x1b.bank.v1.ListAlarmsResponse\"\x03\x90\x02\x01\x12K\n" +
+	"\fResolveAlarm\x12\x1c.bank.v1.ResolveAlarmRequest\x1a\x1d.bank.v1.ResolveAlarmResponse\x12=\n" +
 	"\x05Watch\x12\x15.bank.v1.WatchRequest\x1a\x16.bank.v1.WatchResponse\"\x03\x90\x02\x010\x01B\x85\x01\n" +
 	"\vcom.bank.v1B\vBranchProtoP\x01Z,passbook.example/passbook/gen/bank/v1;bankv1\xa2\x02\x03BXX\xaa\x02\aBank.V1\xca\x02\aBank\\V1\xe2\x02\x13Bank\\V1\\GPBMetadata\xea\x02\bBank::V1b\x06proto3"
 
@@ -3246,104 +3760,119 @@ func file_bank_v1_branch_proto_rawDescGZIP() []byte {
 	return file_bank_v1_branch_proto_rawDescData
 }
 
-var file_bank_v1_branch_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_bank_v1_branch_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_bank_v1_branch_proto_goTypes = []any{
-	(Acknowledge)(0),            // 0: bank.v1.Acknowledge
-	(Consistency)(0),            // 1: bank.v1.Consistency
-	(BranchState)(0),            // 2: bank.v1.BranchState
-	(Order)(0),                  // 3: bank.v1.Order
-	(WatchScope)(0),             // 4: bank.v1.WatchScope
-	(BranchHealth)(0),           // 5: bank.v1.BranchHealth
-	(*Receipt)(nil),             // 6: bank.v1.Receipt
-	(*DepositRequest)(nil),      // 7: bank.v1.DepositRequest
-	(*DepositResponse)(nil),     // 8: bank.v1.DepositResponse
-	(*WithdrawRequest)(nil),     // 9: bank.v1.WithdrawRequest
-	(*WithdrawResponse)(nil),    // 10: bank.v1.WithdrawResponse
-	(*TransferRequest)(nil),     // 11: bank.v1.TransferRequest
-	(*TransferResponse)(nil),    // 12: bank.v1.TransferResponse
-	(*SubmitRequest)(nil),       // 13: bank.v1.SubmitRequest
-	(*SubmitResponse)(nil),      // 14: bank.v1.SubmitResponse
-	(*QueryRequest)(nil),        // 15: bank.v1.QueryRequest
-	(*QueryResponse)(nil),       // 16: bank.v1.QueryResponse
-	(*GetStatusRequest)(nil),    // 17: bank.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),   // 18: bank.v1.GetStatusResponse
-	(*PeerStatus)(nil),          // 19: bank.v1.PeerStatus
-	(*AccountStatus)(nil),       // 20: bank.v1.AccountStatus
-	(*BranchEscrow)(nil),        // 21: bank.v1.BranchEscrow
-	(*ListEntriesRequest)(nil),  // 22: bank.v1.ListEntriesRequest
-	(*ListEntriesResponse)(nil), // 23: bank.v1.ListEntriesResponse
-	(*ListedEntry)(nil),         // 24: bank.v1.ListedEntry
-	(*InsufficientFunds)(nil),   // 25: bank.v1.InsufficientFunds
-	(*EscrowUnavailable)(nil),   // 26: bank.v1.EscrowUnavailable
-	(*NotReplicated)(nil),       // 27: bank.v1.NotReplicated
-	(*RequestIdUsed)(nil),       // 28: bank.v1.RequestIdUsed
-	(*WatchRequest)(nil),        // 29: bank.v1.WatchRequest
-	(*WatchResponse)(nil),       // 30: bank.v1.WatchResponse
-	(*Headline)(nil),            // 31: bank.v1.Headline
-	(*BranchReport)(nil),        // 32: bank.v1.BranchReport
-	(*WatchedEntry)(nil),        // 33: bank.v1.WatchedEntry
-	(*Sample)(nil),              // 34: bank.v1.Sample
-	(*SpreadBucket)(nil),        // 35: bank.v1.SpreadBucket
-	(*anypb.Any)(nil),           // 36: google.protobuf.Any
-	(*Position)(nil),            // 37: bank.v1.Position
-	(*Entry)(nil),               // 38: bank.v1.Entry
+	(Acknowledge)(0),             // 0: bank.v1.Acknowledge
+	(Consistency)(0),             // 1: bank.v1.Consistency
+	(BranchState)(0),             // 2: bank.v1.BranchState
+	(AlarmKind)(0),               // 3: bank.v1.AlarmKind
+	(Order)(0),                   // 4: bank.v1.Order
+	(WatchScope)(0),              // 5: bank.v1.WatchScope
+	(BranchHealth)(0),            // 6: bank.v1.BranchHealth
+	(*Receipt)(nil),              // 7: bank.v1.Receipt
+	(*DepositRequest)(nil),       // 8: bank.v1.DepositRequest
+	(*DepositResponse)(nil),      // 9: bank.v1.DepositResponse
+	(*WithdrawRequest)(nil),      // 10: bank.v1.WithdrawRequest
+	(*WithdrawResponse)(nil),     // 11: bank.v1.WithdrawResponse
+	(*TransferRequest)(nil),      // 12: bank.v1.TransferRequest
+	(*TransferResponse)(nil),     // 13: bank.v1.TransferResponse
+	(*SubmitRequest)(nil),        // 14: bank.v1.SubmitRequest
+	(*SubmitResponse)(nil),       // 15: bank.v1.SubmitResponse
+	(*QueryRequest)(nil),         // 16: bank.v1.QueryRequest
+	(*QueryResponse)(nil),        // 17: bank.v1.QueryResponse
+	(*GetStatusRequest)(nil),     // 18: bank.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),    // 19: bank.v1.GetStatusResponse
+	(*PeerStatus)(nil),           // 20: bank.v1.PeerStatus
+	(*AccountStatus)(nil),        // 21: bank.v1.AccountStatus
+	(*BranchEscrow)(nil),         // 22: bank.v1.BranchEscrow
+	(*ListAlarmsRequest)(nil),    // 23: bank.v1.ListAlarmsRequest
+	(*ListAlarmsResponse)(nil),   // 24: bank.v1.ListAlarmsResponse
+	(*Alarm)(nil),                // 25: bank.v1.Alarm
+	(*AlarmEntry)(nil),           // 26: bank.v1.AlarmEntry
+	(*ResolveAlarmRequest)(nil),  // 27: bank.v1.ResolveAlarmRequest
+	(*ResolveAlarmResponse)(nil), // 28: bank.v1.ResolveAlarmResponse
+	(*ListEntriesRequest)(nil),   // 29: bank.v1.ListEntriesRequest
+	(*ListEntriesResponse)(nil),  // 30: bank.v1.ListEntriesResponse
+	(*ListedEntry)(nil),          // 31: bank.v1.ListedEntry
+	(*InsufficientFunds)(nil),    // 32: bank.v1.InsufficientFunds
+	(*EscrowUnavailable)(nil),    // 33: bank.v1.EscrowUnavailable
+	(*NotReplicated)(nil),        // 34: bank.v1.NotReplicated
+	(*RequestIdUsed)(nil),        // 35: bank.v1.RequestIdUsed
+	(*WatchRequest)(nil),         // 36: bank.v1.WatchRequest
+	(*WatchResponse)(nil),        // 37: bank.v1.WatchResponse
+	(*Headline)(nil),             // 38: bank.v1.Headline
+	(*BranchReport)(nil),         // 39: bank.v1.BranchReport
+	(*WatchedEntry)(nil),         // 40: bank.v1.WatchedEntry
+	(*Sample)(nil),               // 41: bank.v1.Sample
+	(*SpreadBucket)(nil),         // 42: bank.v1.SpreadBucket
+	(*anypb.Any)(nil),            // 43: google.protobuf.Any
+	(*Position)(nil),             // 44: bank.v1.Position
+	(*Entry)(nil),                // 45: bank.v1.Entry
 }
 var file_bank_v1_branch_proto_depIdxs = []int32{
 	0,  // 0: bank.v1.DepositRequest.acknowledge:type_name -> bank.v1.Acknowledge
-	6,  // 1: bank.v1.DepositResponse.receipt:type_name -> bank.v1.Receipt
+	7,  // 1: bank.v1.DepositResponse.receipt:type_name -> bank.v1.Receipt
 	0,  // 2: bank.v1.WithdrawRequest.acknowledge:type_name -> bank.v1.Acknowledge
-	6,  // 3: bank.v1.WithdrawResponse.receipt:type_name -> bank.v1.Receipt
+	7,  // 3: bank.v1.WithdrawResponse.receipt:type_name -> bank.v1.Receipt
 	0,  // 4: bank.v1.TransferRequest.acknowledge:type_name -> bank.v1.Acknowledge
-	6,  // 5: bank.v1.TransferResponse.receipt:type_name -> bank.v1.Receipt
+	7,  // 5: bank.v1.TransferResponse.receipt:type_name -> bank.v1.Receipt
 	0,  // 6: bank.v1.SubmitRequest.acknowledge:type_name -> bank.v1.Acknowledge
-	6,  // 7: bank.v1.SubmitResponse.receipt:type_name -> bank.v1.Receipt
-	36, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
+	7,  // 7: bank.v1.SubmitResponse.receipt:type_name -> bank.v1.Receipt
+	43, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
 	1,  // 9: bank.v1.QueryRequest.consistency:type_name -> bank.v1.Consistency
 	2,  // 10: bank.v1.GetStatusResponse.state:type_name -> bank.v1.BranchState
-	37, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
-	19, // 12: bank.v1.GetStatusResponse.peers:type_name -> bank.v1.PeerStatus
-	20, // 13: bank.v1.GetStatusResponse.accounts:type_name -> bank.v1.AccountStatus
-	21, // 14: bank.v1.AccountStatus.escrow:type_name -> bank.v1.BranchEscrow
-	3,  // 15: bank.v1.ListEntriesRequest.order:type_name -> bank.v1.Order
-	24, // 16: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
-	6,  // 17: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
-	38, // 18: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
-	21, // 19: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
-	6,  // 20: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
-	6,  // 21: bank.v1.RequestIdUsed.receipt:type_name -> bank.v1.Receipt
-	4,  // 22: bank.v1.WatchRequest.scope:type_name -> bank.v1.WatchScope
-	31, // 23: bank.v1.WatchResponse.headline:type_name -> bank.v1.Headline
-	32, // 24: bank.v1.WatchResponse.reports:type_name -> bank.v1.BranchReport
-	33, // 25: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
-	34, // 26: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
-	5,  // 27: bank.v1.BranchReport.health:type_name -> bank.v1.BranchHealth
-	37, // 28: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
-	2,  // 29: bank.v1.BranchReport.state:type_name -> bank.v1.BranchState
-	6,  // 30: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
-	38, // 31: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
-	35, // 32: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
-	7,  // 33: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
-	9,  // 34: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
-	11, // 35: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
-	13, // 36: bank.v1.BranchService.Submit:input_type -> bank.v1.SubmitRequest
-	15, // 37: bank.v1.BranchService.Query:input_type -> bank.v1.QueryRequest
-	17, // 38: bank.v1.BranchService.GetStatus:input_type -> bank.v1.GetStatusRequest
-	22, // 39: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
-	29, // 40: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
-	8,  // 41: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
-	10, // 42: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
-	12, // 43: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
-	14, // 44: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
-	16, // 45: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
-	18, // 46: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
-	23, // 47: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
-	30, // 48: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
-	41, // [41:49] is the sub-list for method output_type
-	33, // [33:41] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	44, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
+	20, // 12: bank.v1.GetStatusResponse.peers:type_name -> bank.v1.PeerStatus
+	21, // 13: bank.v1.GetStatusResponse.accounts:type_name -> bank.v1.AccountStatus
+	22, // 14: bank.v1.AccountStatus.escrow:type_name -> bank.v1.BranchEscrow
+	25, // 15: bank.v1.ListAlarmsResponse.alarms:type_name -> bank.v1.Alarm
+	3,  // 16: bank.v1.Alarm.kind:type_name -> bank.v1.AlarmKind
+	26, // 17: bank.v1.Alarm.entries:type_name -> bank.v1.AlarmEntry
+	7,  // 18: bank.v1.AlarmEntry.receipt:type_name -> bank.v1.Receipt
+	4,  // 19: bank.v1.ListEntriesRequest.order:type_name -> bank.v1.Order
+	31, // 20: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
+	7,  // 21: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
+	45, // 22: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
+	22, // 23: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
+	7,  // 24: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
+	7,  // 25: bank.v1.RequestIdUsed.receipt:type_name -> bank.v1.Receipt
+	5,  // 26: bank.v1.WatchRequest.scope:type_name -> bank.v1.WatchScope
+	38, // 27: bank.v1.WatchResponse.headline:type_name -> bank.v1.Headline
+	39, // 28: bank.v1.WatchResponse.reports:type_name -> bank.v1.BranchReport
+	40, // 29: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
+	41, // 30: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
+	6,  // 31: bank.v1.BranchReport.health:type_name -> bank.v1.BranchHealth
+	44, // 32: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
+	2,  // 33: bank.v1.BranchReport.state:type_name -> bank.v1.BranchState
+	7,  // 34: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
+	45, // 35: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
+	42, // 36: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
+	8,  // 37: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
+	10, // 38: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
+	12, // 39: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
+	14, // 40: bank.v1.BranchService.Submit:input_type -> bank.v1.SubmitRequest
+	16, // 41: bank.v1.BranchService.Query:input_type -> bank.v1.QueryRequest
+	18, // 42: bank.v1.BranchService.GetStatus:input_type -> bank.v1.GetStatusRequest
+	29, // 43: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
+	23, // 44: bank.v1.BranchService.ListAlarms:input_type -> bank.v1.ListAlarmsRequest
+	27, // 45: bank.v1.BranchService.ResolveAlarm:input_type -> bank.v1.ResolveAlarmRequest
+	36, // 46: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
+	9,  // 47: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
+	11, // 48: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
+	13, // 49: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
+	15, // 50: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
+	17, // 51: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
+	19, // 52: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
+	30, // 53: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
+	24, // 54: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
+	28, // 55: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
+	37, // 56: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
+	47, // [47:57] is the sub-list for method output_type
+	37, // [37:47] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_branch_proto_init() }
@@ -3357,8 +3886,8 @@ func file_bank_v1_branch_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_branch_proto_rawDesc), len(file_bank_v1_branch_proto_rawDesc)),
-			NumEnums:      6,
-			NumMessages:   30,
+			NumEnums:      7,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -50,6 +50,12 @@ const (
 	// BranchServiceListEntriesProcedure is the fully-qualified name of the BranchService's ListEntries
 	// RPC.
 	BranchServiceListEntriesProcedure = "/bank.v1.BranchService/ListEntries"
+	// BranchServiceListAlarmsProcedure is the fully-qualified name of the BranchService's ListAlarms
+	// RPC.
+	BranchServiceListAlarmsProcedure = "/bank.v1.BranchService/ListAlarms"
+	// BranchServiceResolveAlarmProcedure is the fully-qualified name of the BranchService's
+	// ResolveAlarm RPC.
+	BranchServiceResolveAlarmProcedure = "/bank.v1.BranchService/ResolveAlarm"
 	// BranchServiceWatchProcedure is the fully-qualified name of the BranchService's Watch RPC.
 	BranchServiceWatchProcedure = "/bank.v1.BranchService/Watch"
 )
@@ -102,6 +108,17 @@ type BranchServiceClient interface {
 	// Errors: invalid_argument (both an account and a branch are named, the page
 	// token is not one of this listing, the page size is out of range).
 	ListEntries(context.Context, *v1.ListEntriesRequest) (*v1.ListEntriesResponse, error)
+	// ListAlarms lists what needs an operator at this branch: each branch keeps
+	// its own alarms.
+	ListAlarms(context.Context, *v1.ListAlarmsRequest) (*v1.ListAlarmsResponse, error)
+	// ResolveAlarm puts an alarm away that an operator has dealt with, at this
+	// branch alone. It is on disk when it is answered. Doing it again does
+	// nothing.
+	//
+	// Errors: invalid_argument (that is no id of an alarm), failed_precondition
+	// (the alarm says how the branch is now, and ends when that is mended),
+	// unavailable.
+	ResolveAlarm(context.Context, *v1.ResolveAlarmRequest) (*v1.ResolveAlarmResponse, error)
 	// Watch shows the bank as it changes: first the whole picture, then what
 	// changed, at most 10 messages a second. What each branch reports of itself
 	// is passed on. A customer who reads slowly is skipped forward to the latest
@@ -168,6 +185,19 @@ func NewBranchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		listAlarms: connect.NewClient[v1.ListAlarmsRequest, v1.ListAlarmsResponse](
+			httpClient,
+			baseURL+BranchServiceListAlarmsProcedure,
+			connect.WithSchema(branchServiceMethods.ByName("ListAlarms")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		resolveAlarm: connect.NewClient[v1.ResolveAlarmRequest, v1.ResolveAlarmResponse](
+			httpClient,
+			baseURL+BranchServiceResolveAlarmProcedure,
+			connect.WithSchema(branchServiceMethods.ByName("ResolveAlarm")),
+			connect.WithClientOptions(opts...),
+		),
 		watch: connect.NewClient[v1.WatchRequest, v1.WatchResponse](
 			httpClient,
 			baseURL+BranchServiceWatchProcedure,
@@ -180,14 +210,16 @@ func NewBranchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 
 // branchServiceClient implements BranchServiceClient.
 type branchServiceClient struct {
-	deposit     *connect.Client[v1.DepositRequest, v1.DepositResponse]
-	withdraw    *connect.Client[v1.WithdrawRequest, v1.WithdrawResponse]
-	transfer    *connect.Client[v1.TransferRequest, v1.TransferResponse]
-	submit      *connect.Client[v1.SubmitRequest, v1.SubmitResponse]
-	query       *connect.Client[v1.QueryRequest, v1.QueryResponse]
-	getStatus   *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
-	listEntries *connect.Client[v1.ListEntriesRequest, v1.ListEntriesResponse]
-	watch       *connect.Client[v1.WatchRequest, v1.WatchResponse]
+	deposit      *connect.Client[v1.DepositRequest, v1.DepositResponse]
+	withdraw     *connect.Client[v1.WithdrawRequest, v1.WithdrawResponse]
+	transfer     *connect.Client[v1.TransferRequest, v1.TransferResponse]
+	submit       *connect.Client[v1.SubmitRequest, v1.SubmitResponse]
+	query        *connect.Client[v1.QueryRequest, v1.QueryResponse]
+	getStatus    *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
+	listEntries  *connect.Client[v1.ListEntriesRequest, v1.ListEntriesResponse]
+	listAlarms   *connect.Client[v1.ListAlarmsRequest, v1.ListAlarmsResponse]
+	resolveAlarm *connect.Client[v1.ResolveAlarmRequest, v1.ResolveAlarmResponse]
+	watch        *connect.Client[v1.WatchRequest, v1.WatchResponse]
 }
 
 // Deposit calls bank.v1.BranchService.Deposit.
@@ -249,6 +281,24 @@ func (c *branchServiceClient) ListEntries(ctx context.Context, req *v1.ListEntri
 	return nil, err
 }
 
+// ListAlarms calls bank.v1.BranchService.ListAlarms.
+func (c *branchServiceClient) ListAlarms(ctx context.Context, req *v1.ListAlarmsRequest) (*v1.ListAlarmsResponse, error) {
+	response, err := c.listAlarms.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ResolveAlarm calls bank.v1.BranchService.ResolveAlarm.
+func (c *branchServiceClient) ResolveAlarm(ctx context.Context, req *v1.ResolveAlarmRequest) (*v1.ResolveAlarmResponse, error) {
+	response, err := c.resolveAlarm.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // Watch calls bank.v1.BranchService.Watch.
 func (c *branchServiceClient) Watch(ctx context.Context, req *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error) {
 	return c.watch.CallServerStream(ctx, connect.NewRequest(req))
@@ -302,6 +352,17 @@ type BranchServiceHandler interface {
 	// Errors: invalid_argument (both an account and a branch are named, the page
 	// token is not one of this listing, the page size is out of range).
 	ListEntries(context.Context, *v1.ListEntriesRequest) (*v1.ListEntriesResponse, error)
+	// ListAlarms lists what needs an operator at this branch: each branch keeps
+	// its own alarms.
+	ListAlarms(context.Context, *v1.ListAlarmsRequest) (*v1.ListAlarmsResponse, error)
+	// ResolveAlarm puts an alarm away that an operator has dealt with, at this
+	// branch alone. It is on disk when it is answered. Doing it again does
+	// nothing.
+	//
+	// Errors: invalid_argument (that is no id of an alarm), failed_precondition
+	// (the alarm says how the branch is now, and ends when that is mended),
+	// unavailable.
+	ResolveAlarm(context.Context, *v1.ResolveAlarmRequest) (*v1.ResolveAlarmResponse, error)
 	// Watch shows the bank as it changes: first the whole picture, then what
 	// changed, at most 10 messages a second. What each branch reports of itself
 	// is passed on. A customer who reads slowly is skipped forward to the latest
@@ -364,6 +425,19 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	branchServiceListAlarmsHandler := connect.NewUnaryHandlerSimple(
+		BranchServiceListAlarmsProcedure,
+		svc.ListAlarms,
+		connect.WithSchema(branchServiceMethods.ByName("ListAlarms")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	branchServiceResolveAlarmHandler := connect.NewUnaryHandlerSimple(
+		BranchServiceResolveAlarmProcedure,
+		svc.ResolveAlarm,
+		connect.WithSchema(branchServiceMethods.ByName("ResolveAlarm")),
+		connect.WithHandlerOptions(opts...),
+	)
 	branchServiceWatchHandler := connect.NewServerStreamHandlerSimple(
 		BranchServiceWatchProcedure,
 		svc.Watch,
@@ -387,6 +461,10 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 			branchServiceGetStatusHandler.ServeHTTP(w, r)
 		case BranchServiceListEntriesProcedure:
 			branchServiceListEntriesHandler.ServeHTTP(w, r)
+		case BranchServiceListAlarmsProcedure:
+			branchServiceListAlarmsHandler.ServeHTTP(w, r)
+		case BranchServiceResolveAlarmProcedure:
+			branchServiceResolveAlarmHandler.ServeHTTP(w, r)
 		case BranchServiceWatchProcedure:
 			branchServiceWatchHandler.ServeHTTP(w, r)
 		default:
@@ -424,6 +502,14 @@ func (UnimplementedBranchServiceHandler) GetStatus(context.Context, *v1.GetStatu
 
 func (UnimplementedBranchServiceHandler) ListEntries(context.Context, *v1.ListEntriesRequest) (*v1.ListEntriesResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.ListEntries is not implemented"))
+}
+
+func (UnimplementedBranchServiceHandler) ListAlarms(context.Context, *v1.ListAlarmsRequest) (*v1.ListAlarmsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.ListAlarms is not implemented"))
+}
+
+func (UnimplementedBranchServiceHandler) ResolveAlarm(context.Context, *v1.ResolveAlarmRequest) (*v1.ResolveAlarmResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.ResolveAlarm is not implemented"))
 }
 
 func (UnimplementedBranchServiceHandler) Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error {

@@ -1,0 +1,72 @@
+package branch
+
+import (
+	"context"
+
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+)
+
+// ListAlarms implements BranchServiceHandler.
+func (c customers) ListAlarms(ctx context.Context, _ *bankv1.ListAlarmsRequest) (*bankv1.ListAlarmsResponse, error) {
+	b := c.branch
+	out := &bankv1.ListAlarmsResponse{Branch: uint32(b.id)}
+	var alarms []replica.Alarm
+	if err := b.loop.look(ctx, func(r *replica.Replica) { alarms = r.Alarms() }); err != nil {
+		return nil, err
+	}
+	for i := range alarms {
+		out.Alarms = append(out.Alarms, alarmToProto(&alarms[i]))
+	}
+	return out, nil
+}
+
+// ResolveAlarm implements BranchServiceHandler.
+func (c customers) ResolveAlarm(ctx context.Context, req *bankv1.ResolveAlarmRequest) (*bankv1.ResolveAlarmResponse, error) {
+	b := c.branch
+	if !replica.IsAlarmID(req.GetId()) {
+		return nil, fieldErrorf("id", "%q is no id of an alarm; ListAlarms lists them", req.GetId())
+	}
+	out := &bankv1.ResolveAlarmResponse{Branch: uint32(b.id)}
+	var refused error
+	// It returns once the commit is synced.
+	err := b.loop.look(ctx, func(r *replica.Replica) { out.Resolved, refused = r.ResolveAlarm(req.GetId()) })
+	if err == nil {
+		err = refused
+	}
+	if err != nil {
+		return nil, err
+	}
+	if out.GetResolved() {
+		b.logger.InfoContext(ctx, "alarm resolved", "id", req.GetId())
+	}
+	return out, nil
+}
+
+// alarmKinds are the kinds of alarms as the API has them.
+var alarmKinds = map[replica.AlarmKind]bankv1.AlarmKind{
+	replica.AlarmRequestID: bankv1.AlarmKind_ALARM_KIND_REQUEST_ID,
+	replica.AlarmFork:      bankv1.AlarmKind_ALARM_KIND_FORK,
+	replica.AlarmStopped:   bankv1.AlarmKind_ALARM_KIND_JOURNAL_STOPPED,
+	replica.AlarmOtherBank: bankv1.AlarmKind_ALARM_KIND_OTHER_BANK,
+	replica.AlarmRefused:   bankv1.AlarmKind_ALARM_KIND_REFUSED_MESSAGE,
+}
+
+func alarmToProto(a *replica.Alarm) *bankv1.Alarm {
+	out := &bankv1.Alarm{Id: a.ID, Kind: alarmKinds[a.Kind], Text: a.Text}
+	if d := a.Double; d != nil {
+		out.Durable, out.RequestId, out.More = true, d.RequestID, d.More
+		for i := range d.Entries {
+			out.Entries = append(out.Entries, alarmEntryToProto(&d.Entries[i]))
+		}
+	}
+	return out
+}
+
+func alarmEntryToProto(e *ledger.DoubleEntry) *bankv1.AlarmEntry {
+	return &bankv1.AlarmEntry{
+		Receipt: receiptToProto(e.At), What: e.Kind.String(), Account: e.Account, ToAccount: e.ToAccount, Amount: int64(e.Amount),
+		Operations: uint32(e.Operations), CustomerId: e.CustomerID, RecordedAtUnixMs: e.RecordedAt,
+	}
+}

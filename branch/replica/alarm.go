@@ -1,0 +1,220 @@
+package replica
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"passbook.example/passbook/branch/ledger"
+)
+
+// AlarmKind is what an alarm is about.
+type AlarmKind uint8
+
+// The kinds of alarms.
+const (
+	// AlarmRequestID: several entries have one request id.
+	AlarmRequestID AlarmKind = iota + 1
+	// AlarmFork: a journal has forked.
+	AlarmFork
+	// AlarmStopped: a journal is applied no further.
+	AlarmStopped
+	// AlarmOtherBank: a branch of another bank has called.
+	AlarmOtherBank
+	// AlarmRefused: a message was refused that no branch sends.
+	AlarmRefused
+)
+
+// Alarm is something that needs an operator.
+type Alarm struct {
+	// ID names it, the same as long as there is the alarm.
+	ID   string
+	Kind AlarmKind
+	Text string
+	// Double, for AlarmRequestID, is what is on disk: it stays until it is
+	// resolved. The other alarms say how the branch is since it was started.
+	Double *ledger.Double
+}
+
+// alarmIDBytes is how much of a hash is an id: 8 letters and digits.
+const alarmIDBytes = 5
+
+var alarmCoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// alarmID names an alarm by what it is about.
+func alarmID(kind AlarmKind, about string) string {
+	sum := sha256.Sum256(append([]byte{byte(kind)}, about...))
+	return alarmCoding.EncodeToString(sum[:alarmIDBytes])
+}
+
+// IsAlarmID reports whether a text may be the id of an alarm.
+func IsAlarmID(text string) bool {
+	b, err := alarmCoding.DecodeString(text)
+	return err == nil && len(b) == alarmIDBytes
+}
+
+// alarm tells the operator; each text is kept once.
+func (r *Replica) alarm(kind AlarmKind, text string) {
+	if len(r.alarms) < maxAlarms && !slices.ContainsFunc(r.alarms, func(a Alarm) bool { return a.Text == text }) {
+		r.alarms = append(r.alarms, Alarm{ID: alarmID(kind, text), Kind: kind, Text: text})
+	}
+}
+
+// Alarms returns what needs an operator: what is on disk first.
+func (r *Replica) Alarms() []Alarm {
+	var all []Alarm
+	for i := range r.doubles.kept {
+		d := r.doubles.kept[i]
+		d.Entries = slices.Clone(d.Entries)
+		all = append(all, Alarm{ID: alarmID(AlarmRequestID, d.RequestID), Kind: AlarmRequestID, Text: doubleText(&d), Double: &d})
+	}
+	return append(all, r.alarms...)
+}
+
+// alarmTexts are the alarms in words, as many as a status tells.
+func (r *Replica) alarmTexts() []string {
+	all := r.Alarms()
+	var texts []string
+	for i, a := range all {
+		if len(all) > maxAlarms && i == maxAlarms-1 {
+			return append(texts, fmt.Sprintf("and %d more alarms, which ListAlarms lists", len(all)-i))
+		}
+		texts = append(texts, a.Text)
+	}
+	return texts
+}
+
+// ErrAlarmHolds refuses to resolve an alarm that says how the branch is.
+var ErrAlarmHolds = errors.New("that alarm says how the branch is since it was started, and ends with a restart once what it tells of is mended: only alarms about request ids are resolved")
+
+// ResolveAlarm forgets an alarm, with the next commit, and reports whether there
+// was such a one. It returns [ErrAlarmHolds] for one that is not resolved by
+// saying so.
+func (r *Replica) ResolveAlarm(id string) (bool, error) {
+	for i := range r.doubles.kept {
+		if about := r.doubles.kept[i].RequestID; alarmID(AlarmRequestID, about) == id {
+			r.doubles.kept = slices.Delete(r.doubles.kept, i, i+1)
+			r.doubles.change(about)
+			r.commit.Sync = true
+			return true, nil
+		}
+	}
+	if slices.ContainsFunc(r.alarms, func(a Alarm) bool { return a.ID == id }) {
+		return false, ErrAlarmHolds
+	}
+	return false, nil
+}
+
+// doubles are the request ids that several entries have, as far as the operator
+// has not looked.
+type doubles struct {
+	kept []ledger.Double
+	// changed are those that the next commit has to write.
+	changed []string
+}
+
+func (d *doubles) find(id string) *ledger.Double {
+	for i := range d.kept {
+		if d.kept[i].RequestID == id {
+			return &d.kept[i]
+		}
+	}
+	return nil
+}
+
+func (d *doubles) change(id string) {
+	if !slices.Contains(d.changed, id) {
+		d.changed = append(d.changed, id)
+	}
+}
+
+// take returns what the commit has to write.
+func (d *doubles) take() []ledger.Double {
+	var out []ledger.Double
+	for _, id := range d.changed {
+		if found := d.find(id); found != nil {
+			c := *found
+			c.Entries = slices.Clone(c.Entries)
+			out = append(out, c)
+		} else {
+			out = append(out, ledger.Double{RequestID: id, Resolved: true})
+		}
+	}
+	d.changed = nil
+	return out
+}
+
+// foundTwice raises the alarm that an entry has the request id of another: the
+// customer was served twice. It goes to disk with the commit that applies the
+// entry.
+func (r *Replica) foundTwice(at ledger.Position, e *ledger.Entry) {
+	d := r.doubles.find(e.RequestID)
+	if d == nil && len(r.doubles.kept) >= maxDoubles {
+		r.doubles.countUntold()
+		return
+	}
+	if d == nil {
+		first, ok := r.recorded(e.RequestID)
+		if !ok {
+			return // the disk failed, and the branch stops
+		}
+		r.doubles.kept = append(r.doubles.kept, ledger.Double{RequestID: e.RequestID, Entries: []ledger.DoubleEntry{ledger.NewDoubleEntry(first.At, &first.Entry)}})
+		d = &r.doubles.kept[len(r.doubles.kept)-1]
+	}
+	switch {
+	case d.Has(at):
+		return
+	case len(d.Entries) < ledger.MaxDoubleEntries:
+		d.Entries = append(d.Entries, ledger.NewDoubleEntry(at, e))
+	default:
+		d.More++
+	}
+	r.doubles.change(e.RequestID)
+}
+
+// countUntold counts a request id for which there is no room. It takes a place
+// of its own.
+func (d *doubles) countUntold() {
+	u := d.find("")
+	if u == nil {
+		d.kept = append(d.kept, ledger.Double{})
+		u = &d.kept[len(d.kept)-1]
+	}
+	u.More++
+	d.change("")
+}
+
+// doubleText says what is the matter with a request id.
+func doubleText(d *ledger.Double) string {
+	if d.RequestID == "" {
+		return fmt.Sprintf("%d more entries than there is room to name have the request id of another: passbook verify names all that a branch has, once it has stopped", d.More)
+	}
+	var s strings.Builder
+	fmt.Fprintf(&s, "request id %q is recorded %d times", d.RequestID, uint64(len(d.Entries))+d.More)
+	for i := range d.Entries {
+		e := &d.Entries[i]
+		fmt.Fprintf(&s, ", by branch %d as entry %d (%s)", e.At.Branch, e.At.Sequence, entryText(e))
+	}
+	if d.More > 0 {
+		fmt.Fprintf(&s, ", and %d more", d.More)
+	}
+	s.WriteString(": each counts, so look whether the customer meant that; then resolve the alarm")
+	return s.String()
+}
+
+func entryText(e *ledger.DoubleEntry) string {
+	switch e.Kind {
+	case ledger.Deposit:
+		return fmt.Sprintf("a deposit of %d to %q", e.Amount, e.Account)
+	case ledger.Withdrawal:
+		return fmt.Sprintf("a withdrawal of %d from %q", e.Amount, e.Account)
+	case ledger.Transfer:
+		return fmt.Sprintf("a transfer of %d from %q to %q", e.Amount, e.Account, e.ToAccount)
+	case ledger.Bulk:
+		return fmt.Sprintf("a list of %d operations", e.Operations)
+	}
+	return "a grant" // which has no request id
+}
