@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bank/v1/branch.proto.
  */
 export const file_bank_v1_branch: GenFile = /*@__PURE__*/
-  fileDesc("ChRiYW5rL3YxL2JyYW5jaC5wcm90bxIHYmFuay52MSIrCgdSZWNlaXB0Eg4KBmJyYW5jaBgBIAEoDRIQCghzZXF1ZW5jZRgCIAEoBCKrAQoORGVwb3NpdFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIOCgZhbW91bnQYAiABKAMSEgoKcmVxdWVzdF9pZBgDIAEoCRITCgtob21lX2JyYW5jaBgEIAEoDRIpCgthY2tub3dsZWRnZRgFIAEoDjIULmJhbmsudjEuQWNrbm93bGVkZ2USDwoHc2Vzc2lvbhgGIAEoCRITCgtjdXN0b21lcl9pZBgHIAEoAyKEAQoPRGVwb3NpdFJlc3BvbnNlEg8KB2JhbGFuY2UYASABKAMSIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIPCgdzZXNzaW9uGAMgASgJEhwKFHVucmVhY2hhYmxlX2JyYW5jaGVzGAQgAygNEg4KBnJlcGxheRgFIAEoCCKsAQoPV2l0aGRyYXdSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSDgoGYW1vdW50GAIgASgDEhIKCnJlcXVlc3RfaWQYAyABKAkSEwoLaG9tZV9icmFuY2gYBCABKA0SKQoLYWNrbm93bGVkZ2UYBSABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YBiABKAkSEwoLY3VzdG9tZXJfaWQYByABKAMihQEKEFdpdGhkcmF3UmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIIsUBCg9UcmFuc2ZlclJlcXVlc3QSFAoMZnJvbV9hY2NvdW50GAEgASgJEhIKCnRvX2FjY291bnQYAiABKAkSDgoGYW1vdW50GAMgASgDEhIKCnJlcXVlc3RfaWQYBCABKAkSEwoLaG9tZV9icmFuY2gYBSABKA0SKQoLYWNrbm93bGVkZ2UYBiABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YByABKAkSEwoLY3VzdG9tZXJfaWQYCCABKAMihQEKEFRyYW5zZmVyUmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIItsBCg1TdWJtaXRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEAoIYWNjb3VudHMYAiADKAkSDAoEZnJvbRgDIAMoDRIKCgJ0bxgEIAMoDRIPCgdhbW91bnRzGAUgAygDEhMKC2FsbF9vcl9ub25lGAYgASgIEhMKC2hvbWVfYnJhbmNoGAcgASgNEikKC2Fja25vd2xlZGdlGAggASgOMhQuYmFuay52MS5BY2tub3dsZWRnZRIPCgdzZXNzaW9uGAkgASgJEhMKC2N1c3RvbWVyX2lkGAogASgDIoECCg5TdWJtaXRSZXNwb25zZRISCgpyZXF1ZXN0X2lkGAEgASgJEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQSFAoMaW5zdWZmaWNpZW50GAMgAygNEhMKC3VuYXZhaWxhYmxlGAQgAygNEg8KB3Nlc3Npb24YBSABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBiADKA0SDgoGcmVwbGF5GAcgASgIEhIKCmVycm9yX2NvZGUYCCABKAkSDQoFZXJyb3IYCSABKAkSKwoNZXJyb3JfZGV0YWlscxgKIAMoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkicAoMUXVlcnlSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSKQoLY29uc2lzdGVuY3kYAiABKA4yFC5iYW5rLnYxLkNvbnNpc3RlbmN5Eg8KB3Nlc3Npb24YAyABKAkSEwoLY3VzdG9tZXJfaWQYBCABKAMiRAoNUXVlcnlSZXNwb25zZRIPCgdiYWxhbmNlGAEgASgDEhEKCWF2YWlsYWJsZRgCIAEoAxIPCgdzZXNzaW9uGAMgASgJIhIKEEdldFN0YXR1c1JlcXVlc3QirwIKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEhEKCXVwdGltZV9tcxgDIAEoAxINCgVlcG9jaBgEIAEoBBIjCgVzdGF0ZRgFIAEoDjIULmJhbmsudjEuQnJhbmNoU3RhdGUSFAoMc3RhdGVfcmVhc29uGAYgASgJEiIKB2FwcGxpZWQYByADKAsyES5iYW5rLnYxLlBvc2l0aW9uEiIKBXBlZXJzGAggAygLMhMuYmFuay52MS5QZWVyU3RhdHVzEigKCGFjY291bnRzGAkgAygLMhYuYmFuay52MS5BY2NvdW50U3RhdHVzEhoKEmFjY291bnRzX3RydW5jYXRlZBgKIAEoCBIOCgZhbGFybXMYCyADKAkifwoKUGVlclN0YXR1cxIOCgZicmFuY2gYASABKA0SDwoHYWRkcmVzcxgCIAEoCRIRCglyZWFjaGFibGUYAyABKAgSFgoOYWNrZWRfc2VxdWVuY2UYBCABKAQSCwoDbGFnGAUgASgEEhgKEHJlZnVzZWRfbWVzc2FnZXMYBiABKAQiawoNQWNjb3VudFN0YXR1cxIPCgdhY2NvdW50GAEgASgJEg8KB2JhbGFuY2UYAiABKAMSEQoJYXZhaWxhYmxlGAMgASgDEiUKBmVzY3JvdxgEIAMoCzIVLmJhbmsudjEuQnJhbmNoRXNjcm93Ii4KDEJyYW5jaEVzY3JvdxIOCgZicmFuY2gYASABKA0SDgoGYW1vdW50GAIgASgDInsKEkxpc3RFbnRyaWVzUmVxdWVzdBIPCgdhY2NvdW50GAEgASgJEg4KBmJyYW5jaBgCIAEoDRIdCgVvcmRlchgDIAEoDjIOLmJhbmsudjEuT3JkZXISEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAkiVQoTTGlzdEVudHJpZXNSZXNwb25zZRIlCgdlbnRyaWVzGAEgAygLMhQuYmFuay52MS5MaXN0ZWRFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiYAoLTGlzdGVkRW50cnkSIQoHcmVjZWlwdBgBIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIdCgVlbnRyeRgCIAEoCzIOLmJhbmsudjEuRW50cnkSDwoHYmFsYW5jZRgDIAEoAyJFChFJbnN1ZmZpY2llbnRGdW5kcxIPCgdhY2NvdW50GAEgASgJEg8KB2JhbGFuY2UYAiABKAMSDgoGYW1vdW50GAMgASgDIqcBChFFc2Nyb3dVbmF2YWlsYWJsZRIPCgdhY2NvdW50GAEgASgJEg4KBmFtb3VudBgCIAEoAxIRCglhdmFpbGFibGUYAyABKAMSIwoEaGVsZBgEIAMoCzIVLmJhbmsudjEuQnJhbmNoRXNjcm93Eg4KBmJyYW5jaBgFIAEoDRISCgpoZWxkX3RvdGFsGAYgASgDEhUKDWhlbGRfYnJhbmNoZXMYByABKA0ifgoNTm90UmVwbGljYXRlZBIhCgdyZWNlaXB0GAEgASgLMhAuYmFuay52MS5SZWNlaXB0EhgKEG1pc3NpbmdfYnJhbmNoZXMYAiADKA0SDwoHYmFsYW5jZRgDIAEoAxIPCgdzZXNzaW9uGAQgASgJEg4KBnJlcGxheRgFIAEoCCJGCg1SZXF1ZXN0SWRVc2VkEhIKCnJlcXVlc3RfaWQYASABKAkSIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdCJDCgxXYXRjaFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIiCgVzY29wZRgCIAEoDjITLmJhbmsudjEuV2F0Y2hTY29wZSLxAQoNV2F0Y2hSZXNwb25zZRIQCghjb21wbGV0ZRgBIAEoCBIOCgZicmFuY2gYAiABKA0SDgoGZmF1bHRzGAMgASgIEiMKCGhlYWRsaW5lGAQgASgLMhEuYmFuay52MS5IZWFkbGluZRImCgdyZXBvcnRzGAUgAygLMhUuYmFuay52MS5CcmFuY2hSZXBvcnQSJgoHZW50cmllcxgGIAMoCzIVLmJhbmsudjEuV2F0Y2hlZEVudHJ5EhcKD3NraXBwZWRfZW50cmllcxgHIAEoBBIgCgdzYW1wbGVzGAggAygLMg8uYmFuay52MS5TYW1wbGUiJwoISGVhZGxpbmUSDAoEdGV4dBgBIAEoCRINCgVhZ3JlZRgCIAEoCCL1AgoMQnJhbmNoUmVwb3J0Eg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEiUKBmhlYWx0aBgDIAEoDjIVLmJhbmsudjEuQnJhbmNoSGVhbHRoEhUKDWhlYWx0aF9mb3JfbXMYBCABKAMSDgoGcmVhc29uGAUgASgJEg4KBmJlaGluZBgGIAEoBBIPCgdiYWxhbmNlGAcgASgDEhEKCWF2YWlsYWJsZRgIIAEoAxIiCgdhcHBsaWVkGAkgAygLMhEuYmFuay52MS5Qb3NpdGlvbhIZChF1bnJlYWNoYWJsZV9wZWVycxgKIAMoDRIjCgVzdGF0ZRgLIAEoDjIULmJhbmsudjEuQnJhbmNoU3RhdGUSDQoFZXBvY2gYDCABKAQSEQoJdXB0aW1lX21zGA0gASgDEg4KBmFsYXJtcxgOIAMoCRIVCg1zcHJlYWRfcDUwX3VzGA8gASgDEhUKDXNwcmVhZF9wOTlfdXMYECABKAMiqwEKDFdhdGNoZWRFbnRyeRIOCgZicmFuY2gYASABKA0SIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIdCgVlbnRyeRgDIAEoCzIOLmJhbmsudjEuRW50cnkSDwoHYmFsYW5jZRgEIAEoAxIRCglzcHJlYWRfdXMYBSABKAMSFAoMcmVmdXNhbF9jb2RlGAYgASgJEg8KB3JlZnVzYWwYByABKAkikAEKBlNhbXBsZRIPCgd1bml4X21zGAEgASgDEg8KB2JhbGFuY2UYAiABKAMSDwoHZW50cmllcxgDIAEoBBIVCg1zcHJlYWRfcDUwX3VzGAQgASgDEhUKDXNwcmVhZF9wOTlfdXMYBSABKAMSJQoGc3ByZWFkGAYgAygLMhUuYmFuay52MS5TcHJlYWRCdWNrZXQiLgoMU3ByZWFkQnVja2V0Eg8KB21vc3RfdXMYASABKAMSDQoFY291bnQYAiABKAQqiwEKC0Fja25vd2xlZGdlEhsKF0FDS05PV0xFREdFX1VOU1BFQ0lGSUVEEAASFQoRQUNLTk9XTEVER0VfTE9DQUwQARIZChVBQ0tOT1dMRURHRV9SRUFDSEFCTEUQAhIYChRBQ0tOT1dMRURHRV9NQUpPUklUWRADEhMKD0FDS05PV0xFREdFX0FMTBAEKlkKC0NvbnNpc3RlbmN5EhsKF0NPTlNJU1RFTkNZX1VOU1BFQ0lGSUVEEAASFQoRQ09OU0lTVEVOQ1lfTE9DQUwQARIWChJDT05TSVNURU5DWV9TVFJPTkcQAip7CgtCcmFuY2hTdGF0ZRIcChhCUkFOQ0hfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdCUkFOQ0hfU1RBVEVfUkVDT1ZFUklORxABEhgKFEJSQU5DSF9TVEFURV9TRVJWSU5HEAISFwoTQlJBTkNIX1NUQVRFX0hBTFRFRBADKk4KBU9yZGVyEhUKEU9SREVSX1VOU1BFQ0lGSUVEEAASFgoST1JERVJfT0xERVNUX0ZJUlNUEAESFgoST1JERVJfTkVXRVNUX0ZJUlNUEAIqVwoKV2F0Y2hTY29wZRIbChdXQVRDSF9TQ09QRV9VTlNQRUNJRklFRBAAEhQKEFdBVENIX1NDT1BFX0JBTksQARIWChJXQVRDSF9TQ09QRV9CUkFOQ0gQAirTAQoMQnJhbmNoSGVhbHRoEh0KGUJSQU5DSF9IRUFMVEhfVU5TUEVDSUZJRUQQABIYChRCUkFOQ0hfSEVBTFRIX0FHUkVFUxABEhgKFEJSQU5DSF9IRUFMVEhfQkVISU5EEAISGQoVQlJBTkNIX0hFQUxUSF9DVVRfT0ZGEAMSHQoZQlJBTkNIX0hFQUxUSF9VTlJFQUNIQUJMRRAEEhwKGEJSQU5DSF9IRUFMVEhfUkVDT1ZFUklORxAFEhgKFEJSQU5DSF9IRUFMVEhfSEFMVEVEEAYyogQKDUJyYW5jaFNlcnZpY2USPAoHRGVwb3NpdBIXLmJhbmsudjEuRGVwb3NpdFJlcXVlc3QaGC5iYW5rLnYxLkRlcG9zaXRSZXNwb25zZRI/CghXaXRoZHJhdxIYLmJhbmsudjEuV2l0aGRyYXdSZXF1ZXN0GhkuYmFuay52MS5XaXRoZHJhd1Jlc3BvbnNlEj8KCFRyYW5zZmVyEhguYmFuay52MS5UcmFuc2ZlclJlcXVlc3QaGS5iYW5rLnYxLlRyYW5zZmVyUmVzcG9uc2USPQoGU3VibWl0EhYuYmFuay52MS5TdWJtaXRSZXF1ZXN0GhcuYmFuay52MS5TdWJtaXRSZXNwb25zZSgBMAESOwoFUXVlcnkSFS5iYW5rLnYxLlF1ZXJ5UmVxdWVzdBoWLmJhbmsudjEuUXVlcnlSZXNwb25zZSIDkAIBEkcKCUdldFN0YXR1cxIZLmJhbmsudjEuR2V0U3RhdHVzUmVxdWVzdBoaLmJhbmsudjEuR2V0U3RhdHVzUmVzcG9uc2UiA5ACARJNCgtMaXN0RW50cmllcxIbLmJhbmsudjEuTGlzdEVudHJpZXNSZXF1ZXN0GhwuYmFuay52MS5MaXN0RW50cmllc1Jlc3BvbnNlIgOQAgESPQoFV2F0Y2gSFS5iYW5rLnYxLldhdGNoUmVxdWVzdBoWLmJhbmsudjEuV2F0Y2hSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_bank_v1_journal, file_google_protobuf_any]);
+  fileDesc("ChRiYW5rL3YxL2JyYW5jaC5wcm90bxIHYmFuay52MSIrCgdSZWNlaXB0Eg4KBmJyYW5jaBgBIAEoDRIQCghzZXF1ZW5jZRgCIAEoBCKrAQoORGVwb3NpdFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIOCgZhbW91bnQYAiABKAMSEgoKcmVxdWVzdF9pZBgDIAEoCRITCgtob21lX2JyYW5jaBgEIAEoDRIpCgthY2tub3dsZWRnZRgFIAEoDjIULmJhbmsudjEuQWNrbm93bGVkZ2USDwoHc2Vzc2lvbhgGIAEoCRITCgtjdXN0b21lcl9pZBgHIAEoAyKEAQoPRGVwb3NpdFJlc3BvbnNlEg8KB2JhbGFuY2UYASABKAMSIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIPCgdzZXNzaW9uGAMgASgJEhwKFHVucmVhY2hhYmxlX2JyYW5jaGVzGAQgAygNEg4KBnJlcGxheRgFIAEoCCKsAQoPV2l0aGRyYXdSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSDgoGYW1vdW50GAIgASgDEhIKCnJlcXVlc3RfaWQYAyABKAkSEwoLaG9tZV9icmFuY2gYBCABKA0SKQoLYWNrbm93bGVkZ2UYBSABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YBiABKAkSEwoLY3VzdG9tZXJfaWQYByABKAMihQEKEFdpdGhkcmF3UmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIIsUBCg9UcmFuc2ZlclJlcXVlc3QSFAoMZnJvbV9hY2NvdW50GAEgASgJEhIKCnRvX2FjY291bnQYAiABKAkSDgoGYW1vdW50GAMgASgDEhIKCnJlcXVlc3RfaWQYBCABKAkSEwoLaG9tZV9icmFuY2gYBSABKA0SKQoLYWNrbm93bGVkZ2UYBiABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YByABKAkSEwoLY3VzdG9tZXJfaWQYCCABKAMihQEKEFRyYW5zZmVyUmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIItsBCg1TdWJtaXRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEAoIYWNjb3VudHMYAiADKAkSDAoEZnJvbRgDIAMoDRIKCgJ0bxgEIAMoDRIPCgdhbW91bnRzGAUgAygDEhMKC2FsbF9vcl9ub25lGAYgASgIEhMKC2hvbWVfYnJhbmNoGAcgASgNEikKC2Fja25vd2xlZGdlGAggASgOMhQuYmFuay52MS5BY2tub3dsZWRnZRIPCgdzZXNzaW9uGAkgASgJEhMKC2N1c3RvbWVyX2lkGAogASgDIoECCg5TdWJtaXRSZXNwb25zZRISCgpyZXF1ZXN0X2lkGAEgASgJEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQSFAoMaW5zdWZmaWNpZW50GAMgAygNEhMKC3VuYXZhaWxhYmxlGAQgAygNEg8KB3Nlc3Npb24YBSABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBiADKA0SDgoGcmVwbGF5GAcgASgIEhIKCmVycm9yX2NvZGUYCCABKAkSDQoFZXJyb3IYCSABKAkSKwoNZXJyb3JfZGV0YWlscxgKIAMoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkicAoMUXVlcnlSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSKQoLY29uc2lzdGVuY3kYAiABKA4yFC5iYW5rLnYxLkNvbnNpc3RlbmN5Eg8KB3Nlc3Npb24YAyABKAkSEwoLY3VzdG9tZXJfaWQYBCABKAMiRAoNUXVlcnlSZXNwb25zZRIPCgdiYWxhbmNlGAEgASgDEhEKCWF2YWlsYWJsZRgCIAEoAxIPCgdzZXNzaW9uGAMgASgJIhIKEEdldFN0YXR1c1JlcXVlc3QirwIKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEhEKCXVwdGltZV9tcxgDIAEoAxINCgVlcG9jaBgEIAEoBBIjCgVzdGF0ZRgFIAEoDjIULmJhbmsudjEuQnJhbmNoU3RhdGUSFAoMc3RhdGVfcmVhc29uGAYgASgJEiIKB2FwcGxpZWQYByADKAsyES5iYW5rLnYxLlBvc2l0aW9uEiIKBXBlZXJzGAggAygLMhMuYmFuay52MS5QZWVyU3RhdHVzEigKCGFjY291bnRzGAkgAygLMhYuYmFuay52MS5BY2NvdW50U3RhdHVzEhoKEmFjY291bnRzX3RydW5jYXRlZBgKIAEoCBIOCgZhbGFybXMYCyADKAkifwoKUGVlclN0YXR1cxIOCgZicmFuY2gYASABKA0SDwoHYWRkcmVzcxgCIAEoCRIRCglyZWFjaGFibGUYAyABKAgSFgoOYWNrZWRfc2VxdWVuY2UYBCABKAQSCwoDbGFnGAUgASgEEhgKEHJlZnVzZWRfbWVzc2FnZXMYBiABKAQiawoNQWNjb3VudFN0YXR1cxIPCgdhY2NvdW50GAEgASgJEg8KB2JhbGFuY2UYAiABKAMSEQoJYXZhaWxhYmxlGAMgASgDEiUKBmVzY3JvdxgEIAMoCzIVLmJhbmsudjEuQnJhbmNoRXNjcm93Ii4KDEJyYW5jaEVzY3JvdxIOCgZicmFuY2gYASABKA0SDgoGYW1vdW50GAIgASgDIhMKEUxpc3RBbGFybXNSZXF1ZXN0IkQKEkxpc3RBbGFybXNSZXNwb25zZRIOCgZicmFuY2gYASABKA0SHgoGYWxhcm1zGAIgAygLMg4uYmFuay52MS5BbGFybSKcAQoFQWxhcm0SCgoCaWQYASABKAkSIAoEa2luZBgCIAEoDjISLmJhbmsudjEuQWxhcm1LaW5kEgwKBHRleHQYAyABKAkSDwoHZHVyYWJsZRgEIAEoCBISCgpyZXF1ZXN0X2lkGAUgASgJEiQKB2VudHJpZXMYBiADKAsyEy5iYW5rLnYxLkFsYXJtRW50cnkSDAoEbW9yZRgHIAEoBCK4AQoKQWxhcm1FbnRyeRIhCgdyZWNlaXB0GAEgASgLMhAuYmFuay52MS5SZWNlaXB0EgwKBHdoYXQYAiABKAkSDwoHYWNjb3VudBgDIAEoCRISCgp0b19hY2NvdW50GAQgASgJEg4KBmFtb3VudBgFIAEoAxISCgpvcGVyYXRpb25zGAYgASgNEhMKC2N1c3RvbWVyX2lkGAcgASgDEhsKE3JlY29yZGVkX2F0X3VuaXhfbXMYCCABKAMiIQoTUmVzb2x2ZUFsYXJtUmVxdWVzdBIKCgJpZBgBIAEoCSI4ChRSZXNvbHZlQWxhcm1SZXNwb25zZRIOCgZicmFuY2gYASABKA0SEAoIcmVzb2x2ZWQYAiABKAgiewoSTGlzdEVudHJpZXNSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSDgoGYnJhbmNoGAIgASgNEh0KBW9yZGVyGAMgASgOMg4uYmFuay52MS5PcmRlchIRCglwYWdlX3NpemUYBCABKAUSEgoKcGFnZV90b2tlbhgFIAEoCSJVChNMaXN0RW50cmllc1Jlc3BvbnNlEiUKB2VudHJpZXMYASADKAsyFC5iYW5rLnYxLkxpc3RlZEVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJgCgtMaXN0ZWRFbnRyeRIhCgdyZWNlaXB0GAEgASgLMhAuYmFuay52MS5SZWNlaXB0Eh0KBWVudHJ5GAIgASgLMg4uYmFuay52MS5FbnRyeRIPCgdiYWxhbmNlGAMgASgDIkUKEUluc3VmZmljaWVudEZ1bmRzEg8KB2FjY291bnQYASABKAkSDwoHYmFsYW5jZRgCIAEoAxIOCgZhbW91bnQYAyABKAMipwEKEUVzY3Jvd1VuYXZhaWxhYmxlEg8KB2FjY291bnQYASABKAkSDgoGYW1vdW50GAIgASgDEhEKCWF2YWlsYWJsZRgDIAEoAxIjCgRoZWxkGAQgAygLMhUuYmFuay52MS5CcmFuY2hFc2Nyb3cSDgoGYnJhbmNoGAUgASgNEhIKCmhlbGRfdG90YWwYBiABKAMSFQoNaGVsZF9icmFuY2hlcxgHIAEoDSJ+Cg1Ob3RSZXBsaWNhdGVkEiEKB3JlY2VpcHQYASABKAsyEC5iYW5rLnYxLlJlY2VpcHQSGAoQbWlzc2luZ19icmFuY2hlcxgCIAMoDRIPCgdiYWxhbmNlGAMgASgDEg8KB3Nlc3Npb24YBCABKAkSDgoGcmVwbGF5GAUgASgIIkYKDVJlcXVlc3RJZFVzZWQSEgoKcmVxdWVzdF9pZBgBIAEoCRIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0IkMKDFdhdGNoUmVxdWVzdBIPCgdhY2NvdW50GAEgASgJEiIKBXNjb3BlGAIgASgOMhMuYmFuay52MS5XYXRjaFNjb3BlIvEBCg1XYXRjaFJlc3BvbnNlEhAKCGNvbXBsZXRlGAEgASgIEg4KBmJyYW5jaBgCIAEoDRIOCgZmYXVsdHMYAyABKAgSIwoIaGVhZGxpbmUYBCABKAsyES5iYW5rLnYxLkhlYWRsaW5lEiYKB3JlcG9ydHMYBSADKAsyFS5iYW5rLnYxLkJyYW5jaFJlcG9ydBImCgdlbnRyaWVzGAYgAygLMhUuYmFuay52MS5XYXRjaGVkRW50cnkSFwoPc2tpcHBlZF9lbnRyaWVzGAcgASgEEiAKB3NhbXBsZXMYCCADKAsyDy5iYW5rLnYxLlNhbXBsZSInCghIZWFkbGluZRIMCgR0ZXh0GAEgASgJEg0KBWFncmVlGAIgASgIIvUCCgxCcmFuY2hSZXBvcnQSDgoGYnJhbmNoGAEgASgNEg8KB2FkZHJlc3MYAiABKAkSJQoGaGVhbHRoGAMgASgOMhUuYmFuay52MS5CcmFuY2hIZWFsdGgSFQoNaGVhbHRoX2Zvcl9tcxgEIAEoAxIOCgZyZWFzb24YBSABKAkSDgoGYmVoaW5kGAYgASgEEg8KB2JhbGFuY2UYByABKAMSEQoJYXZhaWxhYmxlGAggASgDEiIKB2FwcGxpZWQYCSADKAsyES5iYW5rLnYxLlBvc2l0aW9uEhkKEXVucmVhY2hhYmxlX3BlZXJzGAogAygNEiMKBXN0YXRlGAsgASgOMhQuYmFuay52MS5CcmFuY2hTdGF0ZRINCgVlcG9jaBgMIAEoBBIRCgl1cHRpbWVfbXMYDSABKAMSDgoGYWxhcm1zGA4gAygJEhUKDXNwcmVhZF9wNTBfdXMYDyABKAMSFQoNc3ByZWFkX3A5OV91cxgQIAEoAyKrAQoMV2F0Y2hlZEVudHJ5Eg4KBmJyYW5jaBgBIAEoDRIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eh0KBWVudHJ5GAMgASgLMg4uYmFuay52MS5FbnRyeRIPCgdiYWxhbmNlGAQgASgDEhEKCXNwcmVhZF91cxgFIAEoAxIUCgxyZWZ1c2FsX2NvZGUYBiABKAkSDwoHcmVmdXNhbBgHIAEoCSKQAQoGU2FtcGxlEg8KB3VuaXhfbXMYASABKAMSDwoHYmFsYW5jZRgCIAEoAxIPCgdlbnRyaWVzGAMgASgEEhUKDXNwcmVhZF9wNTBfdXMYBCABKAMSFQoNc3ByZWFkX3A5OV91cxgFIAEoAxIlCgZzcHJlYWQYBiADKAsyFS5iYW5rLnYxLlNwcmVhZEJ1Y2tldCIuCgxTcHJlYWRCdWNrZXQSDwoHbW9zdF91cxgBIAEoAxINCgVjb3VudBgCIAEoBCqLAQoLQWNrbm93bGVkZ2USGwoXQUNLTk9XTEVER0VfVU5TUEVDSUZJRUQQABIVChFBQ0tOT1dMRURHRV9MT0NBTBABEhkKFUFDS05PV0xFREdFX1JFQUNIQUJMRRACEhgKFEFDS05PV0xFREdFX01BSk9SSVRZEAMSEwoPQUNLTk9XTEVER0VfQUxMEAQqWQoLQ29uc2lzdGVuY3kSGwoXQ09OU0lTVEVOQ1lfVU5TUEVDSUZJRUQQABIVChFDT05TSVNURU5DWV9MT0NBTBABEhYKEkNPTlNJU1RFTkNZX1NUUk9ORxACKnsKC0JyYW5jaFN0YXRlEhwKGEJSQU5DSF9TVEFURV9VTlNQRUNJRklFRBAAEhsKF0JSQU5DSF9TVEFURV9SRUNPVkVSSU5HEAESGAoUQlJBTkNIX1NUQVRFX1NFUlZJTkcQAhIXChNCUkFOQ0hfU1RBVEVfSEFMVEVEEAMqsgEKCUFsYXJtS2luZBIaChZBTEFSTV9LSU5EX1VOU1BFQ0lGSUVEEAASGQoVQUxBUk1fS0lORF9SRVFVRVNUX0lEEAESEwoPQUxBUk1fS0lORF9GT1JLEAISHgoaQUxBUk1fS0lORF9KT1VSTkFMX1NUT1BQRUQQAxIZChVBTEFSTV9LSU5EX09USEVSX0JBTksQBBIeChpBTEFSTV9LSU5EX1JFRlVTRURfTUVTU0FHRRAFKk4KBU9yZGVyEhUKEU9SREVSX1VOU1BFQ0lGSUVEEAASFgoST1JERVJfT0xERVNUX0ZJUlNUEAESFgoST1JERVJfTkVXRVNUX0ZJUlNUEAIqVwoKV2F0Y2hTY29wZRIbChdXQVRDSF9TQ09QRV9VTlNQRUNJRklFRBAAEhQKEFdBVENIX1NDT1BFX0JBTksQARIWChJXQVRDSF9TQ09QRV9CUkFOQ0gQAirTAQoMQnJhbmNoSGVhbHRoEh0KGUJSQU5DSF9IRUFMVEhfVU5TUEVDSUZJRUQQABIYChRCUkFOQ0hfSEVBTFRIX0FHUkVFUxABEhgKFEJSQU5DSF9IRUFMVEhfQkVISU5EEAISGQoVQlJBTkNIX0hFQUxUSF9DVVRfT0ZGEAMSHQoZQlJBTkNIX0hFQUxUSF9VTlJFQUNIQUJMRRAEEhwKGEJSQU5DSF9IRUFMVEhfUkVDT1ZFUklORxAFEhgKFEJSQU5DSF9IRUFMVEhfSEFMVEVEEAYyuwUKDUJyYW5jaFNlcnZpY2USPAoHRGVwb3NpdBIXLmJhbmsudjEuRGVwb3NpdFJlcXVlc3QaGC5iYW5rLnYxLkRlcG9zaXRSZXNwb25zZRI/CghXaXRoZHJhdxIYLmJhbmsudjEuV2l0aGRyYXdSZXF1ZXN0GhkuYmFuay52MS5XaXRoZHJhd1Jlc3BvbnNlEj8KCFRyYW5zZmVyEhguYmFuay52MS5UcmFuc2ZlclJlcXVlc3QaGS5iYW5rLnYxLlRyYW5zZmVyUmVzcG9uc2USPQoGU3VibWl0EhYuYmFuay52MS5TdWJtaXRSZXF1ZXN0GhcuYmFuay52MS5TdWJtaXRSZXNwb25zZSgBMAESOwoFUXVlcnkSFS5iYW5rLnYxLlF1ZXJ5UmVxdWVzdBoWLmJhbmsudjEuUXVlcnlSZXNwb25zZSIDkAIBEkcKCUdldFN0YXR1cxIZLmJhbmsudjEuR2V0U3RhdHVzUmVxdWVzdBoaLmJhbmsudjEuR2V0U3RhdHVzUmVzcG9uc2UiA5ACARJNCgtMaXN0RW50cmllcxIbLmJhbmsudjEuTGlzdEVudHJpZXNSZXF1ZXN0GhwuYmFuay52MS5MaXN0RW50cmllc1Jlc3BvbnNlIgOQAgESSgoKTGlzdEFsYXJtcxIaLmJhbmsudjEuTGlzdEFsYXJtc1JlcXVlc3QaGy5iYW5rLnYxLkxpc3RBbGFybXNSZXNwb25zZSIDkAIBEksKDFJlc29sdmVBbGFybRIcLmJhbmsudjEuUmVzb2x2ZUFsYXJtUmVxdWVzdBodLmJhbmsudjEuUmVzb2x2ZUFsYXJtUmVzcG9uc2USPQoFV2F0Y2gSFS5iYW5rLnYxLldhdGNoUmVxdWVzdBoWLmJhbmsudjEuV2F0Y2hSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_bank_v1_journal, file_google_protobuf_any]);
 
 /**
  * Receipt is where a write was recorded.
@@ -759,7 +759,8 @@ export type GetStatusResponse = Message<"bank.v1.GetStatusResponse"> & {
   accountsTruncated: boolean;
 
   /**
-   * What needs an operator, such as a journal that has forked.
+   * What needs an operator, such as a journal that has forked, in words: the
+   * first of them, when there are many. ListAlarms tells more.
    *
    * @generated from field: repeated string alarms = 11;
    */
@@ -902,6 +903,235 @@ export const BranchEscrowSchema: GenMessage<BranchEscrow> = /*@__PURE__*/
   messageDesc(file_bank_v1_branch, 15);
 
 /**
+ * ListAlarmsRequest asks for the alarms of the branch.
+ *
+ * @generated from message bank.v1.ListAlarmsRequest
+ */
+export type ListAlarmsRequest = Message<"bank.v1.ListAlarmsRequest"> & {
+};
+
+/**
+ * Describes the message bank.v1.ListAlarmsRequest.
+ * Use `create(ListAlarmsRequestSchema)` to create a new message.
+ */
+export const ListAlarmsRequestSchema: GenMessage<ListAlarmsRequest> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 16);
+
+/**
+ * ListAlarmsResponse lists the alarms of the branch.
+ *
+ * @generated from message bank.v1.ListAlarmsResponse
+ */
+export type ListAlarmsResponse = Message<"bank.v1.ListAlarmsResponse"> & {
+  /**
+   * The branch.
+   *
+   * @generated from field: uint32 branch = 1;
+   */
+  branch: number;
+
+  /**
+   * Its alarms: those that stay until they are resolved first.
+   *
+   * @generated from field: repeated bank.v1.Alarm alarms = 2;
+   */
+  alarms: Alarm[];
+};
+
+/**
+ * Describes the message bank.v1.ListAlarmsResponse.
+ * Use `create(ListAlarmsResponseSchema)` to create a new message.
+ */
+export const ListAlarmsResponseSchema: GenMessage<ListAlarmsResponse> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 17);
+
+/**
+ * Alarm is something that needs an operator.
+ *
+ * @generated from message bank.v1.Alarm
+ */
+export type Alarm = Message<"bank.v1.Alarm"> & {
+  /**
+   * What names it in ResolveAlarm: short, and the same as long as there is the
+   * alarm. An alarm about a request id has the same one at every branch.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * What it is about.
+   *
+   * @generated from field: bank.v1.AlarmKind kind = 2;
+   */
+  kind: AlarmKind;
+
+  /**
+   * What is the matter, in words.
+   *
+   * @generated from field: string text = 3;
+   */
+  text: string;
+
+  /**
+   * Whether it is kept on disk, and stays until it is resolved. The others say
+   * how the branch is since it was started.
+   *
+   * @generated from field: bool durable = 4;
+   */
+  durable: boolean;
+
+  /**
+   * The request id that several entries have. Empty for alarms of other kinds,
+   * and for the one that counts the request ids there was no room for.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+
+  /**
+   * The entries that have it, in the order in which this branch applied them:
+   * the first is the one that retries are answered with.
+   *
+   * @generated from field: repeated bank.v1.AlarmEntry entries = 6;
+   */
+  entries: AlarmEntry[];
+
+  /**
+   * How many more entries have it, or how many more request ids there are.
+   *
+   * @generated from field: uint64 more = 7;
+   */
+  more: bigint;
+};
+
+/**
+ * Describes the message bank.v1.Alarm.
+ * Use `create(AlarmSchema)` to create a new message.
+ */
+export const AlarmSchema: GenMessage<Alarm> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 18);
+
+/**
+ * AlarmEntry is an entry that an alarm is about.
+ *
+ * @generated from message bank.v1.AlarmEntry
+ */
+export type AlarmEntry = Message<"bank.v1.AlarmEntry"> & {
+  /**
+   * Where it is recorded.
+   *
+   * @generated from field: bank.v1.Receipt receipt = 1;
+   */
+  receipt?: Receipt | undefined;
+
+  /**
+   * What it is: "deposit", "withdrawal", "transfer" or "bulk".
+   *
+   * @generated from field: string what = 2;
+   */
+  what: string;
+
+  /**
+   * The account that it is paid into or, else, from; empty for a bulk.
+   *
+   * @generated from field: string account = 3;
+   */
+  account: string;
+
+  /**
+   * The account that a transfer is paid to.
+   *
+   * @generated from field: string to_account = 4;
+   */
+  toAccount: string;
+
+  /**
+   * The amount; 0 for a bulk.
+   *
+   * @generated from field: int64 amount = 5;
+   */
+  amount: bigint;
+
+  /**
+   * How many operations a bulk has.
+   *
+   * @generated from field: uint32 operations = 6;
+   */
+  operations: number;
+
+  /**
+   * The customer who asked, as the request named it.
+   *
+   * @generated from field: int64 customer_id = 7;
+   */
+  customerId: bigint;
+
+  /**
+   * Wall time at the writer.
+   *
+   * @generated from field: int64 recorded_at_unix_ms = 8;
+   */
+  recordedAtUnixMs: bigint;
+};
+
+/**
+ * Describes the message bank.v1.AlarmEntry.
+ * Use `create(AlarmEntrySchema)` to create a new message.
+ */
+export const AlarmEntrySchema: GenMessage<AlarmEntry> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 19);
+
+/**
+ * ResolveAlarmRequest names an alarm that an operator has dealt with.
+ *
+ * @generated from message bank.v1.ResolveAlarmRequest
+ */
+export type ResolveAlarmRequest = Message<"bank.v1.ResolveAlarmRequest"> & {
+  /**
+   * The alarm's id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message bank.v1.ResolveAlarmRequest.
+ * Use `create(ResolveAlarmRequestSchema)` to create a new message.
+ */
+export const ResolveAlarmRequestSchema: GenMessage<ResolveAlarmRequest> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 20);
+
+/**
+ * ResolveAlarmResponse tells that the branch has no such alarm any more.
+ *
+ * @generated from message bank.v1.ResolveAlarmResponse
+ */
+export type ResolveAlarmResponse = Message<"bank.v1.ResolveAlarmResponse"> & {
+  /**
+   * The branch.
+   *
+   * @generated from field: uint32 branch = 1;
+   */
+  branch: number;
+
+  /**
+   * Whether it had it until now.
+   *
+   * @generated from field: bool resolved = 2;
+   */
+  resolved: boolean;
+};
+
+/**
+ * Describes the message bank.v1.ResolveAlarmResponse.
+ * Use `create(ResolveAlarmResponseSchema)` to create a new message.
+ */
+export const ResolveAlarmResponseSchema: GenMessage<ResolveAlarmResponse> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 21);
+
+/**
  * ListEntriesRequest asks for a page of entries: the statement of an account,
  * or, when branch is set, the journal of that branch.
  *
@@ -950,7 +1180,7 @@ export type ListEntriesRequest = Message<"bank.v1.ListEntriesRequest"> & {
  * Use `create(ListEntriesRequestSchema)` to create a new message.
  */
 export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 16);
+  messageDesc(file_bank_v1_branch, 22);
 
 /**
  * ListEntriesResponse is a page of entries.
@@ -978,7 +1208,7 @@ export type ListEntriesResponse = Message<"bank.v1.ListEntriesResponse"> & {
  * Use `create(ListEntriesResponseSchema)` to create a new message.
  */
 export const ListEntriesResponseSchema: GenMessage<ListEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 17);
+  messageDesc(file_bank_v1_branch, 23);
 
 /**
  * ListedEntry is an entry with its place and what it led to.
@@ -1014,7 +1244,7 @@ export type ListedEntry = Message<"bank.v1.ListedEntry"> & {
  * Use `create(ListedEntrySchema)` to create a new message.
  */
 export const ListedEntrySchema: GenMessage<ListedEntry> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 18);
+  messageDesc(file_bank_v1_branch, 24);
 
 /**
  * InsufficientFunds is the detail of failed_precondition: at one moment during
@@ -1050,7 +1280,7 @@ export type InsufficientFunds = Message<"bank.v1.InsufficientFunds"> & {
  * Use `create(InsufficientFundsSchema)` to create a new message.
  */
 export const InsufficientFundsSchema: GenMessage<InsufficientFunds> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 19);
+  messageDesc(file_bank_v1_branch, 25);
 
 /**
  * EscrowUnavailable is the detail of unavailable: the verdict needs branches
@@ -1115,7 +1345,7 @@ export type EscrowUnavailable = Message<"bank.v1.EscrowUnavailable"> & {
  * Use `create(EscrowUnavailableSchema)` to create a new message.
  */
 export const EscrowUnavailableSchema: GenMessage<EscrowUnavailable> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 20);
+  messageDesc(file_bank_v1_branch, 26);
 
 /**
  * NotReplicated is the detail of deadline_exceeded: the write is recorded and
@@ -1168,7 +1398,7 @@ export type NotReplicated = Message<"bank.v1.NotReplicated"> & {
  * Use `create(NotReplicatedSchema)` to create a new message.
  */
 export const NotReplicatedSchema: GenMessage<NotReplicated> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 21);
+  messageDesc(file_bank_v1_branch, 27);
 
 /**
  * RequestIdUsed is the detail of already_exists: the request id stands for
@@ -1197,7 +1427,7 @@ export type RequestIdUsed = Message<"bank.v1.RequestIdUsed"> & {
  * Use `create(RequestIdUsedSchema)` to create a new message.
  */
 export const RequestIdUsedSchema: GenMessage<RequestIdUsed> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 22);
+  messageDesc(file_bank_v1_branch, 28);
 
 /**
  * WatchRequest asks to watch the bank with one of its accounts.
@@ -1225,7 +1455,7 @@ export type WatchRequest = Message<"bank.v1.WatchRequest"> & {
  * Use `create(WatchRequestSchema)` to create a new message.
  */
 export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 23);
+  messageDesc(file_bank_v1_branch, 29);
 
 /**
  * WatchResponse is the picture, or what changed of it. At least one comes in
@@ -1301,7 +1531,7 @@ export type WatchResponse = Message<"bank.v1.WatchResponse"> & {
  * Use `create(WatchResponseSchema)` to create a new message.
  */
 export const WatchResponseSchema: GenMessage<WatchResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 24);
+  messageDesc(file_bank_v1_branch, 30);
 
 /**
  * Headline is what is true of the bank, in words.
@@ -1329,7 +1559,7 @@ export type Headline = Message<"bank.v1.Headline"> & {
  * Use `create(HeadlineSchema)` to create a new message.
  */
 export const HeadlineSchema: GenMessage<Headline> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 25);
+  messageDesc(file_bank_v1_branch, 31);
 
 /**
  * BranchReport is what a branch reports of itself.
@@ -1458,7 +1688,7 @@ export type BranchReport = Message<"bank.v1.BranchReport"> & {
  * Use `create(BranchReportSchema)` to create a new message.
  */
 export const BranchReportSchema: GenMessage<BranchReport> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 26);
+  messageDesc(file_bank_v1_branch, 32);
 
 /**
  * WatchedEntry is a write, recorded or refused.
@@ -1523,7 +1753,7 @@ export type WatchedEntry = Message<"bank.v1.WatchedEntry"> & {
  * Use `create(WatchedEntrySchema)` to create a new message.
  */
 export const WatchedEntrySchema: GenMessage<WatchedEntry> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 27);
+  messageDesc(file_bank_v1_branch, 33);
 
 /**
  * Sample is one second of the bank.
@@ -1580,7 +1810,7 @@ export type Sample = Message<"bank.v1.Sample"> & {
  * Use `create(SampleSchema)` to create a new message.
  */
 export const SampleSchema: GenMessage<Sample> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 28);
+  messageDesc(file_bank_v1_branch, 34);
 
 /**
  * SpreadBucket counts entries that took about as long.
@@ -1608,7 +1838,7 @@ export type SpreadBucket = Message<"bank.v1.SpreadBucket"> & {
  * Use `create(SpreadBucketSchema)` to create a new message.
  */
 export const SpreadBucketSchema: GenMessage<SpreadBucket> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 29);
+  messageDesc(file_bank_v1_branch, 35);
 
 /**
  * Acknowledge says when a write counts as done.
@@ -1737,6 +1967,61 @@ export const BranchStateSchema: GenEnum<BranchState> = /*@__PURE__*/
   enumDesc(file_bank_v1_branch, 2);
 
 /**
+ * AlarmKind is what an alarm is about.
+ *
+ * @generated from enum bank.v1.AlarmKind
+ */
+export enum AlarmKind {
+  /**
+   * Not told.
+   *
+   * @generated from enum value: ALARM_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Several entries have one request id: the customer was served as often.
+   *
+   * @generated from enum value: ALARM_KIND_REQUEST_ID = 1;
+   */
+  REQUEST_ID = 1,
+
+  /**
+   * A journal has forked, that of the branch itself or of another.
+   *
+   * @generated from enum value: ALARM_KIND_FORK = 2;
+   */
+  FORK = 2,
+
+  /**
+   * A journal is applied no further, since its next entry breaks a rule here.
+   *
+   * @generated from enum value: ALARM_KIND_JOURNAL_STOPPED = 3;
+   */
+  JOURNAL_STOPPED = 3,
+
+  /**
+   * A branch of another bank has called.
+   *
+   * @generated from enum value: ALARM_KIND_OTHER_BANK = 4;
+   */
+  OTHER_BANK = 4,
+
+  /**
+   * A message in a branch's name was refused, since no branch sends it.
+   *
+   * @generated from enum value: ALARM_KIND_REFUSED_MESSAGE = 5;
+   */
+  REFUSED_MESSAGE = 5,
+}
+
+/**
+ * Describes the enum bank.v1.AlarmKind.
+ */
+export const AlarmKindSchema: GenEnum<AlarmKind> = /*@__PURE__*/
+  enumDesc(file_bank_v1_branch, 3);
+
+/**
  * Order is the direction of a listing.
  *
  * @generated from enum bank.v1.Order
@@ -1768,7 +2053,7 @@ export enum Order {
  * Describes the enum bank.v1.Order.
  */
 export const OrderSchema: GenEnum<Order> = /*@__PURE__*/
-  enumDesc(file_bank_v1_branch, 3);
+  enumDesc(file_bank_v1_branch, 4);
 
 /**
  * WatchScope is how much of the bank is watched.
@@ -1802,7 +2087,7 @@ export enum WatchScope {
  * Describes the enum bank.v1.WatchScope.
  */
 export const WatchScopeSchema: GenEnum<WatchScope> = /*@__PURE__*/
-  enumDesc(file_bank_v1_branch, 4);
+  enumDesc(file_bank_v1_branch, 5);
 
 /**
  * BranchHealth is how a branch does, as the branch that is watched sees it.
@@ -1865,7 +2150,7 @@ export enum BranchHealth {
  * Describes the enum bank.v1.BranchHealth.
  */
 export const BranchHealthSchema: GenEnum<BranchHealth> = /*@__PURE__*/
-  enumDesc(file_bank_v1_branch, 5);
+  enumDesc(file_bank_v1_branch, 6);
 
 /**
  * BranchService is the bank as one branch shows it. Every branch takes every
@@ -1986,6 +2271,33 @@ export const BranchService: GenService<{
     methodKind: "unary";
     input: typeof ListEntriesRequestSchema;
     output: typeof ListEntriesResponseSchema;
+  },
+  /**
+   * ListAlarms lists what needs an operator at this branch: each branch keeps
+   * its own alarms.
+   *
+   * @generated from rpc bank.v1.BranchService.ListAlarms
+   */
+  listAlarms: {
+    methodKind: "unary";
+    input: typeof ListAlarmsRequestSchema;
+    output: typeof ListAlarmsResponseSchema;
+  },
+  /**
+   * ResolveAlarm puts an alarm away that an operator has dealt with, at this
+   * branch alone. It is on disk when it is answered. Doing it again does
+   * nothing.
+   *
+   * Errors: invalid_argument (that is no id of an alarm), failed_precondition
+   * (the alarm says how the branch is now, and ends when that is mended),
+   * unavailable.
+   *
+   * @generated from rpc bank.v1.BranchService.ResolveAlarm
+   */
+  resolveAlarm: {
+    methodKind: "unary";
+    input: typeof ResolveAlarmRequestSchema;
+    output: typeof ResolveAlarmResponseSchema;
   },
   /**
    * Watch shows the bank as it changes: first the whole picture, then what
