@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +22,9 @@ const clock = "15:04:05 MST"
 // reached at all, or, with failFast, not all are ready.
 func (a *app) await(ctx context.Context, s *survey, wait time.Duration, failFast bool) ([]answer, error) {
 	answers, ready := s.untilNoticed(ctx, wait, a.ui.waiting)
+	if err := s.foreign(answers); err != nil {
+		return nil, err
+	}
 	switch {
 	case ready:
 		return answers, nil
@@ -52,10 +56,35 @@ func (s *survey) untilNoticed(ctx context.Context, wait time.Duration, notice fu
 		case <-over:
 		}
 	})
-	answers, ready := s.until(ctx, wait, allReady)
+	answers, ready := s.until(ctx, wait, func(answers []answer) bool { return allReady(answers) || s.foreign(answers) != nil })
 	close(over)
 	noticing.Wait()
 	return answers, ready
+}
+
+// foreign returns an error if a branch answered whose bank lacks branches that are
+// asked: then the file is that of another bank.
+func (s *survey) foreign(answers []answer) error {
+	for _, a := range answers {
+		if a.err != nil || len(a.status.GetPeers()) == 0 {
+			continue
+		}
+		theirs := []uint32{a.branch}
+		for _, p := range a.status.GetPeers() {
+			theirs = append(theirs, p.GetBranch())
+		}
+		var missing []uint32
+		for _, id := range s.ids {
+			if !slices.Contains(theirs, id) {
+				missing = append(missing, id)
+			}
+		}
+		if len(missing) > 0 {
+			return usagef("branch %d is one of another bank, which has %s and not %s: replay the file of that bank, or serve this one on ports of its own with --base-port",
+				a.branch, branches(theirs), branches(missing))
+		}
+	}
+	return nil
 }
 
 // errNoAnswer says that a branch that was asked has not answered yet.

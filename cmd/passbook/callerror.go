@@ -111,6 +111,9 @@ func detailLines(err error) []string {
 	if errors.As(err, &call) && call.again != "" && unknownOutcome(call.err) {
 		lines = append(lines, fmt.Sprintf("it is not known whether it was recorded: the same command with %s tells, at any branch, and counts once", call.again))
 	}
+	if errors.As(err, &call) && notSent(call.err) {
+		lines = append(lines, "nothing was sent; 'passbook serve FILE' starts the branches of a file, and --base-port says on which ports")
+	}
 	return lines
 }
 

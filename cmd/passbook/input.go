@@ -12,9 +12,9 @@ import (
 
 // readInput reads an input file. All its errors are the user's to mend.
 func readInput(name string) (*customer.Input, error) {
-	f, err := os.Open(name)
+	f, err := openInput(name)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, err
 	}
 	in, err := customer.ReadInput(name, f)
 	if err := errors.Join(err, f.Close()); err != nil {

@@ -25,7 +25,7 @@ func run(args []string, u *ui) int {
 	root.SetErr(u.err)
 	c, err := root.ExecuteContextC(context.Background())
 	if err != nil && !a.running {
-		err = usagef("%w\nSee '%s --help'.", err, c.CommandPath())
+		err = usagef("%w\nSee '%s --help'.", inWords(c, err), c.CommandPath())
 	}
 	var quiet orderlyStop
 	if err != nil && !errors.As(err, &quiet) {

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"passbook.example/passbook/name"
+)
+
+const (
+	// maxTypos is how many keys a word may be off to be taken for another one.
+	maxTypos = 2
+	// maxNamedFiles bounds the files that an error names.
+	maxNamedFiles = 8
+)
+
+// What the flags of cobra say, in words of their own.
+var (
+	oneRequired = regexp.MustCompile(`^at least one of the flags in the group \[(.*)\] is required$`)
+	exclusive   = regexp.MustCompile(`^if any flags in the group \[.*\] are set none of the others can be; \[(.*)\] were all set$`)
+	negative    = regexp.MustCompile(`^unknown shorthand flag: '\d' in (-\d+)$`)
+	unknownFlag = regexp.MustCompile(`^unknown flag: --(.*)$`)
+)
+
+// inWords returns an error of usage that tells what to do.
+func inWords(c *cobra.Command, err error) error {
+	text := err.Error()
+	if m := oneRequired.FindStringSubmatch(text); m != nil {
+		return fmt.Errorf("%s needs %s", c.CommandPath(), flagsText(m[1], " or "))
+	}
+	if m := exclusive.FindStringSubmatch(text); m != nil {
+		return fmt.Errorf("%s can't be used together", flagsText(m[1], " and "))
+	}
+	if m := negative.FindStringSubmatch(text); m != nil {
+		return fmt.Errorf("the amount must be an integer greater than 0, got %s", m[1])
+	}
+	if m := unknownFlag.FindStringSubmatch(text); m != nil {
+		if near := nearestFlag(c, m[1]); near != "" {
+			return fmt.Errorf("%w; did you mean --%s?", err, near)
+		}
+	}
+	return err
+}
+
+// flagsText returns "--a or --b" for "a b".
+func flagsText(names, between string) string {
+	words := strings.Fields(names)
+	for i := range words {
+		words[i] = "--" + words[i]
+	}
+	return strings.Join(words, between)
+}
+
+// nearestFlag returns the flag of a command that somebody most likely meant.
+func nearestFlag(c *cobra.Command, text string) string {
+	nearest, least := "", maxTypos+1
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if typos := distance(text, f.Name); typos < least && !f.Hidden {
+			nearest, least = f.Name, typos
+		}
+	})
+	return nearest
+}
+
+// distance is the least number of characters to insert, delete or change that
+// make one word of the other (Levenshtein, 1965).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// openInput opens an input file. Where there is none of that name, the error
+// names those that may have been meant.
+func openInput(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, usagef("%s: there is no such file%s", name.Printable(path), filesIn(filepath.Dir(path)))
+	case err == nil && info.IsDir():
+		return nil, usagef("%s is a directory, not an input file%s", name.Printable(path), filesIn(path))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return f, nil
+}
+
+// filesIn says which input files a directory may have.
+func filesIn(dir string) string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "" // which the file's error has said
+	}
+	var files []string
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) == ".json" && !e.IsDir() {
+			files = append(files, name.Printable(e.Name()))
+		}
+	}
+	switch n := len(files); {
+	case n == 0:
+		return ""
+	case n > maxNamedFiles:
+		files = append(files[:maxNamedFiles], fmt.Sprintf("%d more", n-maxNamedFiles))
+	}
+	return fmt.Sprintf("; %s has %s", name.Printable(dir), strings.Join(files, ", "))
+}
