@@ -1,5 +1,5 @@
-# `make test` is all that CI runs. `make help` lists the rest.
-# What it downloads comes from Debian, the Go module proxy and the npm registry only.
+# CI runs `make test` and `make test-long`. `make help` lists the rest.
+# What they download comes from Debian, the Go module proxy and the npm registry only.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -8,11 +8,15 @@ SHELL := /bin/bash
 
 GO ?= go
 BIN := $(CURDIR)/.bin
-# Tests find grpcurl here.
+# Tests find grpcurl here, and the page's tools a Node of our own.
+MACHINE_PATH := $(subst $(BIN):,,$(PATH))
 export PATH := $(BIN):$(PATH)
 
 # More flags for `go test`, as in `make unit TESTFLAGS='-v -run Transfer'`.
 TESTFLAGS ?=
+# go test, and at the end once more what failed and why: with -v that is far up.
+go-test = $(BIN)/gotestsum --format $(if $(filter -v,$(TESTFLAGS)),standard-verbose,standard-quiet) --
+TEST_TOOLS := $(addprefix $(BIN)/,gotestsum grpcurl buf)
 # The git revision whose proto must stay compatible; by default main.
 AGAINST ?=
 
@@ -20,12 +24,31 @@ AGAINST ?=
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# While you work: no race detector, no browser, no long story. -short leaves out
+# the tests that start processes for long, and says how many.
+.PHONY: check
+check: deps proto-check vet lint $(TEST_TOOLS) ## Check format, vet, lint, and run the quick tests, in under 2 minutes
+	$(go-test) -short -timeout 5m $(TESTFLAGS) ./...
+
 # The cheap checks come first: a typo fails in seconds.
 .PHONY: test
-test: deps tidy-check proto-check gen-check page-check vet lint unit bench-check rename-check ## Check everything, as CI does
+test: deps tidy-check proto-check gen-check page-check vet lint unit bench-check rename-check ## Check everything but what takes long
 
-# go test, and at the end once more what failed and why: with -v that is far up.
-go-test = $(BIN)/gotestsum --format $(if $(filter -v,$(TESTFLAGS)),standard-verbose,standard-quiet) --
+# The pure packages have no goroutine, so the race detector finds nothing in
+# them; test-long has them use it all the same.
+PURE := ./branch/ledger ./branch/replica ./branch/simulation
+.PHONY: unit
+unit: deps $(TEST_TOOLS) ## Run the Go tests, those of what is concurrent with the race detector
+	$(go-test) -timeout 10m $(TESTFLAGS) $(PURE)
+	$(go-test) -race -timeout 10m $(TESTFLAGS) $$($(GO) list ./... | grep -vxF -f <($(GO) list $(PURE)))
+
+# Files with the build tag long hold what make test leaves out: each mutation of
+# the rules, more seeds, more places to damage. The journal's tests try every
+# place only without the race detector, under which Pebble checks itself.
+.PHONY: test-long
+test-long: deps $(TEST_TOOLS) ## Run all Go tests at full depth, with the race detector
+	$(go-test) -tags long -timeout 10m $(TESTFLAGS) ./branch/journal -args -damage 4
+	$(go-test) -race -tags long -timeout 30m $(TESTFLAGS) ./...
 
 # What a build calls itself; outside of a clone, what Go knows of the module.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -37,10 +60,6 @@ PASSBOOK ?= passbook
 .PHONY: build
 build: ## Build ./passbook
 	$(call build-passbook,$(PASSBOOK))
-
-.PHONY: unit
-unit: deps $(BIN)/gotestsum $(BIN)/grpcurl $(BIN)/buf ## Run the Go tests with the race detector
-	$(go-test) -race -timeout 20m $(TESTFLAGS) ./...
 
 # Rounds of the torture; the Go tests run a short form.
 ROUNDS ?= 200
@@ -73,7 +92,7 @@ bench-check: $(BIN)/gotestsum ## Vet and test what measures
 
 .PHONY: vet
 vet: ## Run go vet
-	$(GO) vet ./...
+	$(GO) vet -tags long ./...
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Run golangci-lint: defects, layers, format
@@ -103,7 +122,8 @@ rename-check: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-connect-go ## Ch
 	ln -s "$(BIN)" "$$tmp/.bin"; \
 	$(MAKE) -s -C "$$tmp" rename MODULE=bank.example.org/renamed BIN="$(BIN)"; \
 	! grep -rIF --exclude-dir=.bin "$$($(GO) list -m)" "$$tmp" || { echo "the old path is left over" >&2; exit 1; }; \
-	cd "$$tmp"; $(GO) vet ./...; $(GO) -C tools/bench vet ./...; $(GO) list -m
+	export GOFLAGS="$$($(GO) env GOFLAGS) -trimpath"; \
+	cd "$$tmp"; $(GO) vet -tags long ./...; $(GO) -C tools/bench vet ./...; $(GO) list -m
 
 .PHONY: gen
 gen: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-connect-go ## Generate gen/ from proto/
@@ -127,17 +147,31 @@ bundle = cd web && node_modules/.bin/tsc --noEmit && node_modules/.bin/esbuild \
   --bundle --minify --charset=utf8 --target=es2022 --log-level=warning \
   --loader:.html=copy --loader:.svg=copy --loader:.txt=copy
 
+# npm itself runs with the Node that it came with.
+npm-ci = PATH="$(MACHINE_PATH)" npm ci --prefix $(1) --ignore-scripts --no-audit --no-fund
+
 NODE_MODULES := web/node_modules/.package-lock.json
-$(NODE_MODULES): web/package.json web/package-lock.json
-	cd web && npm ci --ignore-scripts && touch node_modules/.package-lock.json
+$(NODE_MODULES): web/package.json web/package-lock.json | node
+	$(call npm-ci,web) && touch $@
+
+# Debian 12 has Node 18 and an npm; the npm registry has a whole Node as a package.
+node-ok = node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null
+.PHONY: node
+node: deps
+	@$(node-ok) || { \
+	  echo "Node 20 or later comes from the npm registry, for this directory alone"; \
+	  mkdir -p $(BIN)/node-package; cp tools/node/package*.json $(BIN)/node-package; \
+	  $(call npm-ci,$(BIN)/node-package); \
+	  ln -sf node-package/node_modules/.bin/node $(BIN)/node; \
+	  $(node-ok) || { echo "there is no Node for this machine: install Node 20 or later" >&2; exit 1; }; }
 
 .PHONY: page
-page: $(NODE_MODULES) $(BIN)/buf ## Generate web/src/gen, check the types, build web/static
+page: node $(NODE_MODULES) $(BIN)/buf ## Generate web/src/gen, check the types, build web/static
 	$(BIN)/buf generate --template web/buf.gen.yaml
 	$(call bundle,static)
 
 .PHONY: page-check
-page-check: deps $(NODE_MODULES) $(BIN)/buf ## Check the page's types, and that web/static is what its source gives
+page-check: node $(NODE_MODULES) $(BIN)/buf ## Check the page's types, and that web/static is what its source gives
 	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
 	echo "buf generate and esbuild, and compare with web/"; \
 	$(BIN)/buf generate --template web/buf.gen.yaml -o "$$tmp"; \
@@ -186,26 +220,29 @@ $(BIN)/grpcurl: tools/grpcurl/go.mod tools/grpcurl/go.sum
 $(BIN)/nats-server: tools/bench/go.mod tools/bench/go.sum
 	$(call build-tool,github.com/nats-io/nats-server/v2)
 
+# All of them; the other targets build those that they need.
+.PHONY: tools
+tools: node $(TEST_TOOLS) $(addprefix $(BIN)/,protoc-gen-go protoc-gen-connect-go golangci-lint nats-server) ## Build all tools into .bin
+
 # The tests also call a branch as others do: with curl, with the course's own
 # Python client, which needs Debian's packages and hence Debian's Python, and
-# with a browser. The page is built with Node. npm comes with some nodejs
-# packages and not with others.
-node-ok = command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)'
+# with a browser. The race detector needs a C compiler, and the page npm, which
+# comes with some nodejs packages and not with others.
 .PHONY: deps
-deps: ## Install the Debian packages that the tests need, where missing
+deps: ## Install the Debian packages that the checks need, where missing
 	@want=(); \
-	need() { eval "$$1" 2>/dev/null || want+=("$${@:2}"); }; \
-	need 'command -v curl >/dev/null' curl; \
-	need 'command -v protoc >/dev/null' protobuf-compiler; \
-	need 'command -v grpc_python_plugin >/dev/null' protobuf-compiler-grpc; \
+	need() { eval "$$1" >/dev/null 2>&1 || want+=("$${@:2}"); }; \
+	need 'command -v curl' curl; \
+	need 'echo "#include <stdlib.h>" | $$($(GO) env CC) -E -' gcc libc6-dev; \
+	need 'command -v protoc' protobuf-compiler; \
+	need 'command -v grpc_python_plugin' protobuf-compiler-grpc; \
 	need "/usr/bin/python3 -c 'import grpc, google.protobuf'" python3-grpcio python3-protobuf; \
-	need 'command -v chromium >/dev/null' chromium; \
-	need 'command -v node >/dev/null' nodejs; \
+	need 'command -v chromium' chromium; \
+	need 'command -v node' nodejs; \
 	sudo=; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
 	install() { $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$$@"; }; \
 	if [ $${#want[@]} -gt 0 ]; then $$sudo apt-get update -q && install "$${want[@]}"; fi; \
-	command -v npm >/dev/null || { $$sudo apt-get update -q && install npm; }; \
-	$(node-ok) || { echo "the page is built with Node 20 or later; here is $$(node --version)" >&2; exit 1; }
+	command -v npm >/dev/null || { $$sudo apt-get update -q && install npm; }
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -28,6 +28,7 @@ type bank struct {
 // startBank serves an input file until the test ends.
 func startBank(t *testing.T, file string, flags ...string) *bank {
 	t.Helper()
+	needsBrowser(t)
 	b := &bank{base: freePorts(t)}
 	args := append([]string{"serve", file, "--base-port", strconv.Itoa(b.base), "--data", t.TempDir()}, flags...)
 	cmd := exec.Command(passbook, args...)

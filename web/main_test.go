@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,6 +36,10 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int, err error) {
+	flag.Parse()
+	if testing.Short() {
+		return m.Run(), nil
+	}
 	dir, err := os.MkdirTemp("", "passbook-web-")
 	if err != nil {
 		return 0, err
@@ -50,6 +55,14 @@ func run(m *testing.M) (code int, err error) {
 	}
 	defer stop()
 	return m.Run(), nil
+}
+
+// needsBrowser leaves a test out of make check.
+func needsBrowser(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it needs a browser")
+	}
 }
 
 // startChromium starts the browser with an empty profile.

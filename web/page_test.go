@@ -27,6 +27,7 @@ type page struct {
 // profile is a browser that no other test has used.
 func profile(t *testing.T) context.Context {
 	t.Helper()
+	needsBrowser(t)
 	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext(), chromedp.WithNewWindow(true))
 	t.Cleanup(cancel)
 	return ctx

@@ -12,7 +12,7 @@ import (
 
 // More is `go test ./branch/simulation -args -seeds 100000 -steps 20000`.
 var (
-	seeds = flag.Uint64("seeds", 300, "how many seeds to run")
+	seeds = flag.Uint64("seeds", usualSeeds, "how many seeds to run")
 	first = flag.Uint64("seed", 1, "the first seed")
 	steps = flag.Int("steps", 2000, "the steps of each")
 )

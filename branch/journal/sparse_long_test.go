@@ -1,0 +1,5 @@
+//go:build race && long
+
+package journal_test
+
+const sparse = 4

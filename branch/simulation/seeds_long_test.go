@@ -1,0 +1,5 @@
+//go:build long
+
+package simulation_test
+
+const usualSeeds = 1000
