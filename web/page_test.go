@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -161,13 +162,17 @@ func (p *page) text(t *testing.T, selector string) string {
 // set types a value into a field.
 func (p *page) set(t *testing.T, selector, value string) {
 	t.Helper()
+	text, err := json.Marshal(value) // which JavaScript reads as well
+	if err != nil {
+		t.Fatal(err)
+	}
 	eval[bool](t, p, fmt.Sprintf(`(() => {
 		const field = document.querySelector(%q);
-		field.value = %q;
+		field.value = %s;
 		field.dispatchEvent(new Event("input", {bubbles: true}));
 		field.dispatchEvent(new Event("change", {bubbles: true}));
 		return true;
-	})()`, selector, value))
+	})()`, selector, text))
 }
 
 // click clicks on an element as the mouse does.

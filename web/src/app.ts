@@ -38,8 +38,9 @@ const channel = new Channel({
     frame.add(update);
   },
   connection(state) {
-    const unanswered = state.phase === "silent" || state.phase === "lost";
-    picture.doubt(unanswered ? state.since : undefined);
+    const { phase, since } = state;
+    const answers = phase === "crowded";
+    picture.doubt(answers || phase === "silent" || phase === "lost" ? { since, answers } : undefined);
     frame.addAll();
     headline.setConnection(state);
     connection.setConnection(state);

@@ -1,6 +1,6 @@
 // The services, as the branch that serves this page offers them.
 
-import { createClient, type Client } from "@connectrpc/connect";
+import { Code, ConnectError, createClient, type Client } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { BranchService } from "./gen/bank/v1/branch_pb";
 import { FaultService } from "./gen/bank/v1/fault_pb";
@@ -12,7 +12,7 @@ export function branchClient(): Client<typeof BranchService> {
 
 // faultClient breaks branches of the bank on purpose.
 export function faultClient(): Client<typeof FaultService> {
-  return createClient(FaultService, createConnectTransport({ baseUrl: self.location.origin }));
+  return createClient(FaultService, createConnectTransport({ baseUrl: self.location.origin, fetch: reading(() => undefined) }));
 }
 
 // Answer is the text of an answer as it came, for those who want to see it.
@@ -21,13 +21,48 @@ export type Answer = (status: number, text: string) => void;
 // customerClient calls any branch as a customer with curl would, in JSON. The
 // branch that serves this page passes the call on.
 export function customerClient(branch: number, answer: Answer): Client<typeof BranchService> {
-  const read: typeof fetch = async (input, init) => {
-    const response = await fetch(input, init);
-    answer(response.status, await response.clone().text());
-    return response;
-  };
   return createClient(
     BranchService,
-    createConnectTransport({ baseUrl: `${self.location.origin}/branch/${branch}`, useBinaryFormat: false, fetch: read }),
+    createConnectTransport({ baseUrl: `${self.location.origin}/branch/${branch}`, useBinaryFormat: false, fetch: reading(answer) }),
   );
+}
+
+// reading fetches, and reads an answer to its end before anybody believes it.
+// What no branch has said, as the page of a proxy that lost the branch, fails
+// with Code.Unknown, which no branch uses, whatever its status looks like.
+function reading(answer: Answer): typeof fetch {
+  return async (input, init) => {
+    let response: Response;
+    let text: string;
+    try {
+      response = await fetch(input, init);
+    } catch (error) {
+      throw noAnswer("no answer came", error);
+    }
+    try {
+      text = await response.clone().text();
+    } catch (error) {
+      throw noAnswer("the answer broke off", error);
+    }
+    answer(response.status, text);
+    if (!isJson(text, response.ok)) {
+      throw noAnswer(`what came is not the answer of a branch (HTTP ${response.status})`, undefined);
+    }
+    return response;
+  };
+}
+
+// isJson tells whether a text can be a branch's answer, or its error.
+function isJson(text: string, ok: boolean): boolean {
+  try {
+    const answer: unknown = JSON.parse(text);
+    return typeof answer === "object" && answer !== null && (ok || ("code" in answer && typeof answer.code === "string"));
+  } catch {
+    return false;
+  }
+}
+
+function noAnswer(what: string, cause: unknown): ConnectError {
+  const why = cause instanceof Error ? ` (${cause.message})` : "";
+  return new ConnectError(what + why, Code.Unknown, undefined, undefined, cause);
 }

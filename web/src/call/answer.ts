@@ -1,34 +1,122 @@
-// What came back from a call, in the API's own words.
+// What an answer means. A call that gets none, or one that no branch has
+// given, may have been carried out all the same: nobody here knows.
 
-import type { Client, ConnectError } from "@connectrpc/connect";
-import { Code } from "@connectrpc/connect";
+import type { DescMessage } from "@bufbuild/protobuf";
+import { Code, ConnectError, type Client } from "@connectrpc/connect";
 import { amount } from "../format";
-import type { BranchService } from "../gen/bank/v1/branch_pb";
+import { EscrowUnavailableSchema, InsufficientFundsSchema, NotReplicatedSchema, type BranchService, type NotReplicated, type Receipt } from "../gen/bank/v1/branch_pb";
 import type { Call } from "./operation";
 
-// answered makes the call and says in a sentence what the answer means.
-export async function answered(client: Client<typeof BranchService>, { operation, request }: Call, signal: AbortSignal): Promise<string> {
-  if (operation === "query") {
-    const { balance, available } = await client.query(request, { signal });
-    return `The balance is ${amount(balance)}. This branch alone can pay ${amount(available)} of it.`;
-  }
-  const response = await client[operation](request as never, { signal });
-  const { receipt, replay, balance, unreachableBranches: missing } = response;
-  const place = `branch ${receipt?.branch} #${receipt?.sequence}`;
-  const recorded = replay ? `Replayed: it was recorded before, as ${place}; it counts once.` : `Recorded as ${place}. The balance was ${amount(balance)} right after it.`;
-  return missing.length === 0 ? recorded : `${recorded} Not yet at ${missing.length === 1 ? "branch" : "branches"} ${missing.join(", ")}.`;
+// Result is what became of a call:
+//  - answered: it was carried out.
+//  - late: it is recorded, and not yet at as many branches as were asked for.
+//  - refused: nothing was recorded, a branch says so; or a query has no answer.
+//  - unknown: it may have been recorded or not.
+export type Result = "answered" | "late" | "refused" | "unknown";
+
+// Outcome is the result, and the sentence that says it.
+export interface Outcome {
+  result: Result;
+  meaning: string;
+  // Of a write that was refused: whether that holds for its request id, and so
+  // for every earlier call with it, too.
+  settled?: boolean;
 }
 
-// refused says what an error means.
-export function refused(error: ConnectError): string {
-  switch (error.code) {
-    case Code.DeadlineExceeded:
-      return `Recorded or not known: ${error.rawMessage}`;
-    case Code.Canceled:
-      return "You stopped waiting. Whether it was recorded is not known: send it again with the same request id.";
-    default:
-      return `Refused: ${error.rawMessage}`;
+// answered makes the call and says what the answer means.
+export async function answered(client: Client<typeof BranchService>, { operation, request }: Call, signal: AbortSignal): Promise<Outcome> {
+  if (operation === "query") {
+    const { balance, available } = await client.query(request, { signal });
+    return { result: "answered", meaning: `The balance is ${amount(balance)}. This branch alone can pay ${amount(available)} of it.` };
   }
+  const { receipt, replay, balance, unreachableBranches: missing } = await client[operation](request as never, { signal });
+  if (!receipt) {
+    throw new ConnectError("the answer has no receipt", Code.Unknown);
+  }
+  const recorded = replay
+    ? `Replayed: it was recorded before, as ${place(receipt)}; it counts once.`
+    : `Recorded as ${place(receipt)}. The balance was ${amount(balance)} right after it.`;
+  return { result: "answered", meaning: missing.length === 0 ? recorded : `${recorded} Not yet at ${branches(missing)}.` };
+}
+
+// place is where something was recorded.
+export function place({ branch, sequence }: Pick<Receipt, "branch" | "sequence">): string {
+  return `branch ${branch} #${sequence}`;
+}
+
+// failed says what it means that a call was answered with an error, or not at
+// all.
+export function failed({ operation }: Call, error: ConnectError): Outcome {
+  if (operation === "query") {
+    return { result: "refused", meaning: isVerdict(error) ? `Refused: ${error.rawMessage}` : `No answer: ${error.rawMessage}` };
+  }
+  const [late] = error.code === Code.DeadlineExceeded ? error.findDetails(NotReplicatedSchema) : [];
+  if (late?.receipt) {
+    return { result: "late", meaning: recordedLate(late, late.receipt) };
+  }
+  if (isVerdict(error)) {
+    return { result: "refused", meaning: `Refused, and nothing was recorded: ${error.rawMessage}`, settled: isSettled(error) };
+  }
+  const unsaid = saysUnknown(error) ? "" : "; it may have been recorded, or may be yet";
+  return { result: "unknown", meaning: `It is not known what became of it. ${sentence(error.rawMessage)}${unsaid}. Ask again with the same request id: it counts once.` };
+}
+
+function recordedLate({ missingBranches: missing, replay, balance }: NotReplicated, receipt: Receipt): string {
+  const recorded = replay ? `Recorded before, as ${place(receipt)}; it counts once.` : `Recorded as ${place(receipt)}. The balance was ${amount(balance)} right after it.`;
+  const where = missing.length > 0 ? `: ${branches(missing)} ${missing.length === 1 ? "has" : "have"} not confirmed it in time` : "";
+  return `${recorded} It spreads, and is not yet where it was to be${where}. Ask again with the same request id to see whether it is.`;
+}
+
+// isVerdict tells whether an error means that nothing was recorded. A branch
+// says with these codes that it refused the call; for two of them the text
+// decides, as the API says.
+export function isVerdict(error: ConnectError): boolean {
+  switch (error.code) {
+    case Code.InvalidArgument:
+    case Code.FailedPrecondition:
+    case Code.AlreadyExists:
+    case Code.ResourceExhausted:
+    case Code.PermissionDenied:
+    case Code.Unauthenticated:
+    case Code.NotFound:
+    case Code.OutOfRange:
+    case Code.Unimplemented:
+      return true;
+    case Code.Unavailable:
+      return !saysUnknown(error);
+    case Code.DeadlineExceeded:
+      return error.rawMessage.includes("nothing was recorded");
+    default:
+      return false;
+  }
+}
+
+// isSettled tells whether a branch has looked for the request id before it
+// refused: one that was recorded would have been answered with its receipt.
+function isSettled(error: ConnectError): boolean {
+  return error.code === Code.AlreadyExists || [InsufficientFundsSchema, EscrowUnavailableSchema].some((schema) => error.findDetails<DescMessage>(schema).length > 0);
+}
+
+// again says what it means that a call was refused whose request id was sent
+// before, in a call that nobody knows the outcome of.
+export function again(outcome: Outcome): Outcome {
+  if (outcome.result !== "refused" || outcome.settled) {
+    return outcome;
+  }
+  return { result: "unknown", meaning: `It is still not known what became of it the first time. This time: ${outcome.meaning}` };
+}
+
+function saysUnknown(error: ConnectError): boolean {
+  return error.rawMessage.includes("not known");
+}
+
+function branches(ids: number[]): string {
+  return `${ids.length === 1 ? "branch" : "branches"} ${ids.join(", ")}`;
+}
+
+// sentence begins a text with a capital letter and leaves out the stop.
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1).replace(/[.;\s]+$/, "");
 }
 
 // indented lays out JSON over several lines. Amounts are strings in it, so

@@ -1,8 +1,9 @@
 // What a customer can ask for, as the form says it.
 
 import { create, toJsonString, type MessageInitShape } from "@bufbuild/protobuf";
-import { visible } from "../text";
 import { Acknowledge, BranchService, Consistency } from "../gen/bank/v1/branch_pb";
+import { visible } from "../text";
+import type { Entry, Kind } from "../watch/update";
 
 export type Operation = "deposit" | "withdraw" | "transfer" | "query";
 
@@ -15,7 +16,8 @@ export interface Asked {
   amount: bigint;
   customer: bigint;
   requestId: string;
-  // The branch where the request id was first used; 0 for the branch itself.
+  // The branch where the request id was first used. It is always named: an id
+  // counts once only if each call that has it names the same one.
   homeBranch: number;
   acknowledge: Acknowledge;
   strong: boolean;
@@ -31,7 +33,7 @@ export type Call =
 // call is the request that asks for it.
 export function call(asked: Asked): Call {
   const { account, amount, requestId, homeBranch, acknowledge, customer: customerId } = asked;
-  const write = { amount, requestId, homeBranch, acknowledge, customerId };
+  const write = { amount, requestId, homeBranch: requestId === "" ? 0 : homeBranch, acknowledge, customerId };
   switch (asked.operation) {
     case "deposit":
     case "withdraw":
@@ -41,6 +43,27 @@ export function call(asked: Asked): Call {
     case "query":
       return { operation: "query", request: { account, customerId, consistency: asked.strong ? Consistency.STRONG : Consistency.UNSPECIFIED } };
   }
+}
+
+// isSame tells whether two of them ask for the same, at whatever branch: then
+// they may have the same request id.
+export function isSame(a: Asked, b: Asked): boolean {
+  const same = a.operation === b.operation && a.amount === b.amount && a.customer === b.customer && named(a.account) === named(b.account);
+  return same && (a.operation !== "transfer" || named(a.to) === named(b.to));
+}
+
+// named gives the bank's shared account its name.
+function named(account: string): string {
+  return account || "shared";
+}
+
+const kinds: Record<Operation, Kind | undefined> = { deposit: "deposit", withdraw: "withdrawal", transfer: "transfer", query: undefined };
+
+// isEntryOf tells whether an entry is what a request has led to.
+export function isEntryOf(entry: Entry, { operation, requestId, account, to, amount }: Asked): boolean {
+  const payer = operation === "deposit" ? "" : named(account);
+  const paid = { deposit: named(account), withdraw: "", transfer: named(to), query: "" }[operation];
+  return entry.journal > 0 && entry.requestId === requestId && entry.kind === kinds[operation] && entry.amount === amount && entry.from === payer && entry.to === paid;
 }
 
 // json is the request in JSON, in which all that can't be seen is written out.

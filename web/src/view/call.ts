@@ -1,14 +1,17 @@
-// The form that makes a call at a branch, the answer, and the curl command
-// that does the same.
+// The form that makes a call at a branch, and the curl command that does the
+// same.
 
-import { ConnectError } from "@connectrpc/connect";
-import { answered, indented, refused } from "../call/answer";
+import { wrongAmount, wrongCustomer, wrongName } from "../call/check";
+import { again } from "../call/answer";
 import { curl } from "../call/curl";
-import { call, type Asked, type Operation } from "../call/operation";
-import { customerClient } from "../clients";
-import { byId, make, setData, setText } from "../dom";
+import { exchange } from "../call/exchange";
+import { call, isEntryOf, isSame, type Asked, type Operation } from "../call/operation";
+import { whole } from "../call/whole";
+import { byId, setData, setText, setTitle } from "../dom";
+import { amount } from "../format";
 import { Acknowledge } from "../gen/bank/v1/branch_pb";
 import type { Picture } from "../watch/picture";
+import { AnswerView } from "./answer";
 import { copyText } from "./copy";
 import type { Change, View } from "./frame";
 import type { Location } from "./location";
@@ -17,24 +20,31 @@ export class CallView implements View {
   private readonly form = byId<HTMLFormElement>("call");
   private readonly branch = byId<HTMLSelectElement>("call-branch");
   private readonly account = byId<HTMLInputElement>("call-account");
+  private readonly to = byId<HTMLInputElement>("call-to");
+  private readonly amount = byId<HTMLInputElement>("call-amount");
+  private readonly customer = byId<HTMLInputElement>("call-customer");
   private readonly requestId = byId<HTMLInputElement>("call-request-id");
-  private readonly output = byId<HTMLOutputElement>("call-answer");
+  private readonly again = byId<HTMLButtonElement>("call-again");
   private readonly command = byId("call-curl");
+  private readonly answer = new AnswerView();
   private picture: Picture | undefined;
-  // The request id that was sent last, and the branch it was sent to.
-  private sent = { requestId: "", branch: 0 };
+  // The write that was sent last: it alone may be sent again under its id.
+  private sent: Asked | undefined;
+  // Whether nobody knows what became of it.
+  private lost = false;
   private waiting: AbortController | undefined;
 
   constructor(private readonly location: Location) {
     this.form.addEventListener("submit", (event) => this.submit(event));
-    this.form.addEventListener("input", () => this.preview());
-    byId("call-again").addEventListener("click", () => void this.send());
+    this.form.addEventListener("input", (event) => this.edit(event.target as Element));
+    this.requestId.addEventListener("change", () => this.requestId.value.trim() === "" && this.renew());
+    this.again.addEventListener("click", () => this.sendAgain());
     byId("call-stop").addEventListener("click", () => this.waiting?.abort());
     byId("call-new-id").addEventListener("click", () => this.renew());
     byId("call-copy").addEventListener("click", () => void this.copy());
     this.branch.addEventListener("change", () => location.chooseBranch(Number(this.branch.value)));
     location.onBranch(() => this.chooseBranch());
-    location.onAccount((account) => ((this.account.value = account), this.preview()));
+    location.onAccount((account) => ((this.account.value = account), this.edit(this.account)));
     this.account.value = location.account;
     this.renew();
   }
@@ -46,6 +56,9 @@ export class CallView implements View {
       this.branch.replaceChildren(...ids.map((id) => new Option(`Branch ${id}`, String(id))));
       this.chooseBranch();
     }
+    if (change.complete || change.entries) {
+      this.learn();
+    }
   }
 
   private chooseBranch(): void {
@@ -53,90 +66,101 @@ export class CallView implements View {
     this.preview();
   }
 
+  // edit follows a change of the form. Other content is another request, which
+  // needs another id; a request that was lost keeps its own.
+  private edit(field: Element): void {
+    this.showFields();
+    const asked = this.asked();
+    if (this.sent && field !== this.requestId && asked.operation !== "query") {
+      if (isSame(asked, this.sent) && this.lost) {
+        this.requestId.value = this.sent.requestId;
+      } else if (!isSame(asked, this.sent) && this.isSentId()) {
+        this.requestId.value = newRequestId();
+      }
+    }
+    this.preview();
+  }
+
   private submit(event: Event): void {
     event.preventDefault();
-    // What is sent anew is a new request; only "again" repeats one.
-    if (this.requestId.value !== "" && this.requestId.value === this.sent.requestId) {
-      this.renew();
-    }
-    void this.send();
-  }
-
-  private async send(): Promise<void> {
-    if (!this.form.reportValidity()) {
+    if (this.waiting) {
       return;
     }
-    this.waiting?.abort();
-    const waiting = new AbortController();
-    this.waiting = waiting;
+    if (this.mustRepeat()) {
+      this.sendAgain();
+      return;
+    }
+    // What is sent anew is a new request; only "again" repeats one.
+    if (this.isSentId() || this.requestId.value.trim() === "") {
+      this.requestId.value = newRequestId();
+    }
+    void this.send(this.asked());
+  }
+
+  // sendAgain sends the last write once more, at the branch that is chosen now,
+  // whatever else the form says by now.
+  private sendAgain(): void {
+    if (this.sent && !this.waiting) {
+      void this.send({ ...this.sent, branch: Number(this.branch.value) });
+    }
+  }
+
+  private async send(asked: Asked): Promise<void> {
+    const repeatsLost = this.lost && asked.requestId === this.sent?.requestId;
+    if (asked.operation !== "query") {
+      this.sent = asked;
+    }
+    this.waiting = new AbortController();
     this.form.dataset["waiting"] = "";
-    const asked = this.asked();
     this.preview();
-    await this.exchange(asked, waiting.signal);
-    if (this.waiting === waiting) {
-      delete this.form.dataset["waiting"];
+    let exchanged = await exchange(asked, this.waiting.signal);
+    this.waiting = undefined;
+    delete this.form.dataset["waiting"];
+    if (asked === this.sent) {
+      exchanged = repeatsLost ? { ...exchanged, ...again(exchanged) } : exchanged;
+      this.lost = exchanged.result === "unknown";
+    }
+    this.answer.show(asked, exchanged);
+    this.learn();
+    this.preview();
+  }
+
+  // learn looks for the entry of a write whose answer was lost.
+  private learn(): void {
+    const entry = this.lost && this.picture?.entries.findLast((candidate) => isEntryOf(candidate, this.sent!));
+    if (entry) {
+      this.lost = false;
+      this.answer.correct(this.sent!, entry);
+      this.preview();
     }
   }
 
-  private async exchange(asked: Asked, signal: AbortSignal): Promise<void> {
-    if (asked.operation !== "query" && asked.requestId !== this.sent.requestId) {
-      this.sent = { requestId: asked.requestId, branch: asked.branch };
-    }
-    let words = "";
-    let status = 0;
-    const client = customerClient(asked.branch, (code, text) => ((status = code), (words = text)));
-    const begun = performance.now();
-    const request = call(asked);
-    let meaning: string;
-    let result = "answered";
-    try {
-      meaning = await answered(client, request, signal);
-    } catch (error) {
-      const reason = ConnectError.from(error);
-      meaning = refused(reason);
-      words ||= reason.message;
-      result = "refused";
-    }
-    // An answer to a request that another one has replaced is not shown.
-    if (!signal.aborted || this.waiting?.signal === signal) {
-      const took = `${(performance.now() - begun).toFixed(1)} ms`;
-      this.showAnswer(result, meaning, status > 0 ? `HTTP ${status}, ${took}` : took, words);
-    }
+  // mustRepeat tells whether the form still says what was lost: sent under
+  // another id it could count twice.
+  private mustRepeat(): boolean {
+    return this.lost && this.isSentId() && isSame(this.asked(), this.sent!);
   }
 
-  private showAnswer(result: string, meaning: string, note: string, words: string): void {
-    setData(this.output, "result", result);
-    this.output.replaceChildren(
-      make("p", "answer-meaning", meaning),
-      make("pre", "answer-words", indented(words)),
-      make("p", "answer-note", note),
-    );
-    const again = byId<HTMLButtonElement>("call-again");
-    again.disabled = this.sent.requestId === "" || this.operation() === "query";
+  private isSentId(): boolean {
+    return this.sent !== undefined && this.requestId.value.trim() === this.sent.requestId;
   }
 
   private asked(): Asked {
     const fields = new FormData(this.form);
     const text = (name: string) => String(fields.get(name) ?? "").trim();
     const branch = Number(this.branch.value);
-    const requestId = text("request-id");
-    const repeated = requestId !== "" && requestId === this.sent.requestId;
     return {
-      operation: this.operation(),
+      operation: String(fields.get("operation")) as Operation,
       branch,
       account: text("account"),
       to: text("to"),
-      amount: whole(text("amount")),
-      customer: whole(text("customer")),
-      requestId,
-      homeBranch: repeated && this.sent.branch !== branch ? this.sent.branch : 0,
+      amount: whole(text("amount")) ?? 0n,
+      customer: whole(text("customer")) ?? 0n,
+      requestId: text("request-id"),
+      homeBranch: this.isSentId() ? this.sent!.homeBranch : branch,
       acknowledge: Number(text("acknowledge")) as Acknowledge,
       strong: text("consistency") === "strong",
     };
-  }
-
-  private operation(): Operation {
-    return String(new FormData(this.form).get("operation")) as Operation;
   }
 
   private renew(): void {
@@ -144,9 +168,18 @@ export class CallView implements View {
     this.preview();
   }
 
-  // preview shows the fields that the operation has, and its command.
-  private preview(): void {
-    const operation = this.operation();
+  // check tells the browser what is wrong with the fields, and returns whether
+  // nothing is.
+  private check(): boolean {
+    this.amount.setCustomValidity(wrongAmount(this.amount.value));
+    this.customer.setCustomValidity(wrongCustomer(this.customer.value));
+    [this.account, this.to, this.requestId].forEach((field) => field.setCustomValidity(wrongName(field.value)));
+    return this.form.matches(":valid");
+  }
+
+  // showFields shows the fields that the operation has. The others say nothing.
+  private showFields(): void {
+    const { operation } = this.asked();
     setData(this.form, "operation", operation);
     this.form.querySelectorAll<HTMLElement>("[data-for]").forEach((field) => {
       const shown = field.dataset["for"]!.split(" ").includes(operation);
@@ -154,9 +187,21 @@ export class CallView implements View {
       field.querySelectorAll<HTMLInputElement>("input, select").forEach((input) => (input.disabled = !shown));
     });
     setText(byId("call-account-label"), operation === "transfer" ? "From account" : "Account");
-    setText(byId("call-send"), `${verbs[operation]} at branch ${this.branch.value || "…"}`);
+  }
+
+  // preview says what the form will do, and the command that does the same.
+  private preview(): void {
+    this.showFields();
+    const { operation } = this.asked();
+    const verb = this.mustRepeat() ? "Ask again" : verbs[operation];
+    setText(byId("call-send"), `${verb} at branch ${this.branch.value || "…"}`);
+    byId<HTMLButtonElement>("call-send").disabled = this.waiting !== undefined;
+    this.again.disabled = this.waiting !== undefined || !this.sent;
+    setTitle(this.again, this.sent ? described(this.sent) : "");
     const address = this.picture?.branches.get(Number(this.branch.value))?.address;
-    setText(this.command, address ? curl(address, call(this.asked())) : "");
+    const valid = this.check();
+    setText(this.command, address && valid ? curl(address, call(this.asked())) : "");
+    byId<HTMLButtonElement>("call-copy").disabled = !valid;
   }
 
   private async copy(): Promise<void> {
@@ -168,11 +213,10 @@ export class CallView implements View {
 
 const verbs: Record<Operation, string> = { deposit: "Deposit", withdraw: "Withdraw", transfer: "Transfer", query: "Query" };
 
-// whole reads digits; what is no whole number of 64 bits is 0, which the branch
-// refuses.
-function whole(text: string): bigint {
-  const value = /^\d{1,19}$/.test(text) ? BigInt(text) : 0n;
-  return BigInt.asIntN(64, value) === value ? value : 0n;
+// described says what was asked for.
+function described({ operation, amount: sum, account, to, requestId, homeBranch }: Asked): string {
+  const accounts = operation === "transfer" ? `${account || "shared"} to ${to || "shared"}` : account || "shared";
+  return `${verbs[operation]} ${amount(sum)}, ${accounts}: request id ${requestId}, which belongs to branch ${homeBranch}`;
 }
 
 // newRequestId is short enough to read aloud. crypto.randomUUID is only there

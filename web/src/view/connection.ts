@@ -11,6 +11,7 @@ const words: Record<Phase, string> = {
   live: "Live",
   silent: "Not responding",
   lost: "Reconnecting",
+  crowded: "Crowded out",
   refused: "Refused",
   waiting: "Waiting",
   paused: "Paused while hidden",
@@ -40,7 +41,7 @@ export class ConnectionView implements View {
 
   private draw(now: number): void {
     const { phase, since, reason } = this.connection;
-    const lost = phase === "silent" || phase === "lost";
+    const lost = phase === "silent" || phase === "lost" || phase === "crowded";
     const from = phase === "live" && this.serving > 0 ? ` from branch ${this.serving}` : "";
     setData(this.output, "phase", phase);
     setText(this.output.lastElementChild!, words[phase] + from + (lost ? ` for ${duration(now - since)}` : ""));

@@ -2,6 +2,7 @@
 // --faults.
 
 import { ConnectError, type Client } from "@connectrpc/connect";
+import { isVerdict } from "../call/answer";
 import { byId, setData, setText } from "../dom";
 import type { BranchFault, FaultService } from "../gen/bank/v1/fault_pb";
 import type { Picture } from "../watch/picture";
@@ -80,7 +81,7 @@ export class FaultsView implements View {
       await this.client[method]({ branch }, { signal: AbortSignal.timeout(30_000) });
       setText(this.output, done(method, branch));
     } catch (error) {
-      setText(this.output, `Refused: ${ConnectError.from(error).message}`);
+      setText(this.output, notDone(method, branch, ConnectError.from(error)));
     } finally {
       this.busy = false;
     }
@@ -129,6 +130,15 @@ function done(method: Method, branch: number): string {
     case "restart":
       return `Branch ${branch} serves again.`;
   }
+}
+
+// notDone says what it means that a method was answered with an error, or not at
+// all.
+function notDone(method: Method, branch: number, error: ConnectError): string {
+  if (isVerdict(error)) {
+    return `Refused: ${error.rawMessage}`;
+  }
+  return `${labels[method]} branch ${branch} got no answer: ${error.rawMessage}. It is not known whether that was done; the buttons will tell.`;
 }
 
 // replaced tells whether the opposite of a method stands in its place.

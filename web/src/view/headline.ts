@@ -63,6 +63,8 @@ export class HeadlineView implements View {
         return "Asking the branch …";
       case "waiting":
         return "Three accounts are watched in other tabs. Close one of them.";
+      case "crowded":
+        return `${branch}, which serves this page, lets nobody more watch: ${this.connection.reason}.${before}`;
       case "refused":
         return `This can't be watched: ${this.connection.reason}`;
       default:

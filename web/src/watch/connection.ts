@@ -9,6 +9,8 @@ export type Phase =
   | "silent"
   // The connection broke; it is opened again.
   | "lost"
+  // The branch answers, and lets nobody more watch for now.
+  | "crowded"
   // The branch refused to be watched, and would again.
   | "refused"
   // As many accounts are watched as one browser may.

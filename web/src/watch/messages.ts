@@ -5,7 +5,7 @@ import type { Update } from "./update";
 
 // A worker of another version of the page has another name, so the two never
 // talk to each other. To be counted up with every change to the messages.
-export const workerName = "passbook-watch-1";
+export const workerName = "passbook-watch-2";
 
 export type FromTab =
   // Watch an account instead of the one before.

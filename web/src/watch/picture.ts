@@ -13,6 +13,13 @@ const agreedAfterMs = 2_000;
 
 const idleAfterMs = 2_500;
 
+// Doubt is that no news come from the branch that serves this page.
+export interface Doubt {
+  since: number;
+  // Whether it answers, and only tells no news.
+  answers: boolean;
+}
+
 export class Picture {
   serving = 0;
   faults = false;
@@ -21,7 +28,7 @@ export class Picture {
   // serving branch does not answer.
   private readonly reported = new Map<number, Branch>();
   readonly branches = new Map<number, Branch>();
-  private unansweredSince: number | undefined;
+  private doubted: Doubt | undefined;
   // Oldest first.
   entries: Entry[] = [];
   skippedEntries = 0n;
@@ -46,23 +53,25 @@ export class Picture {
     this.settle(now);
   }
 
-  // doubt says since when the serving branch has not answered; undefined when it
-  // does. What it told of the others may have changed since.
-  doubt(since: number | undefined): void {
-    this.unansweredSince = since;
+  // doubt says why nothing is known any more of what the branches told last;
+  // undefined when it is.
+  doubt(doubted: Doubt | undefined): void {
+    this.doubted = doubted;
     for (const [id, branch] of this.reported) {
       this.branches.set(id, this.known(branch));
     }
   }
 
   private known(branch: Branch): Branch {
-    if (this.unansweredSince === undefined) {
+    if (!this.doubted) {
       return branch;
     }
-    const serves = branch.id === this.serving;
-    const health = serves ? BranchHealth.UNREACHABLE : BranchHealth.UNSPECIFIED;
-    const reason = serves ? "it does not answer this page" : "the branch that tells of it does not answer";
-    return { ...branch, health, healthSince: this.unansweredSince, reason };
+    const { since, answers } = this.doubted;
+    if (branch.id === this.serving && !answers) {
+      return { ...branch, health: BranchHealth.UNREACHABLE, healthSince: since, reason: "it does not answer this page" };
+    }
+    const reason = answers ? "the branch that serves this page lets nobody more watch" : "the branch that tells of it does not answer";
+    return { ...branch, health: BranchHealth.UNSPECIFIED, healthSince: since, reason };
   }
 
   // rate is how many entries the last second had: seconds in which nothing

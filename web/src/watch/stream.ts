@@ -88,7 +88,19 @@ export class Stream {
       return;
     }
     this.failures++;
-    this.tell(code === Code.InvalidArgument ? "refused" : this.phase === "silent" ? "silent" : "lost", reason);
+    this.tell(this.phaseAfter(code), reason);
+  }
+
+  private phaseAfter(code: Code | undefined): Phase {
+    switch (code) {
+      case Code.InvalidArgument:
+      case Code.PermissionDenied:
+        return "refused";
+      case Code.ResourceExhausted:
+        return "crowded";
+      default:
+        return this.phase === "silent" ? "silent" : "lost";
+    }
   }
 
   private pause(): Promise<void> {

@@ -38,6 +38,8 @@ export interface Entry {
   // When this browser first heard of it.
   heardAt: number;
   customer: bigint;
+  // Empty when it had none.
+  requestId: string;
   kind: Kind;
   amount: bigint;
   from: string;
@@ -125,6 +127,7 @@ function entry(watched: WatchedEntry, now: number): Entry {
     at: at > 0 ? at : now,
     heardAt: now,
     customer: written?.customerId ?? 0n,
+    requestId: written?.requestId ?? "",
     ...fact(watched),
     balance: watched.balance,
     spreadUs: watched.spreadUs,

@@ -1,0 +1,138 @@
+package web_test
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
+	"passbook.example/passbook/web"
+)
+
+// teller is a branch that serves the page and tells it what a test says.
+type teller struct {
+	bankv1connect.UnimplementedBranchServiceHandler
+	told chan *bankv1.WatchResponse
+}
+
+// tell serves a page that hears first what it is given here.
+func tell(t *testing.T, first *bankv1.WatchResponse) (branch *teller, url string) {
+	t.Helper()
+	branch = &teller{told: make(chan *bankv1.WatchResponse, 16)}
+	branch.told <- first
+	mux := http.NewServeMux()
+	mux.Handle("/", web.Handler())
+	mux.Handle(bankv1connect.NewBranchServiceHandler(branch))
+	server := httptest.NewServer(mux)
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+	return branch, server.URL
+}
+
+// Watch implements bankv1connect.BranchServiceHandler.
+func (b *teller) Watch(ctx context.Context, _ *bankv1.WatchRequest, stream *connect.ServerStream[bankv1.WatchResponse]) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case said := <-b.told:
+			if err := stream.Send(said); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// GetStatus implements bankv1connect.BranchServiceHandler.
+func (b *teller) GetStatus(context.Context, *bankv1.GetStatusRequest) (*bankv1.GetStatusResponse, error) {
+	return &bankv1.GetStatusResponse{Accounts: []*bankv1.AccountStatus{{Account: hostile, Balance: math.MinInt64}}}, nil
+}
+
+// hostile is a name that turns the text around it, hides characters, writes
+// HTML, and begins a line.
+const hostile = "a\u202eb\u200bc\u0000d\u0007e\u2028f\x1b[31m<img src=x onerror=alert(1)>\n\u2066\U000e0041"
+
+// unseen matches what no text of the page may have.
+const unseen = `/(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u`
+
+// lie is the number that a lying branch says everywhere.
+type lie struct {
+	int64  int64
+	uint64 uint64
+}
+
+func (n lie) entry(sequence uint64, entry *bankv1.Entry) *bankv1.WatchedEntry {
+	entry.CustomerId, entry.RecordedAtUnixMs, entry.RequestId, entry.Sequence = n.int64, n.int64, hostile, n.uint64
+	receipt := &bankv1.Receipt{Branch: math.MaxUint32, Sequence: sequence}
+	return &bankv1.WatchedEntry{Branch: math.MaxUint32, Receipt: receipt, Entry: entry, Balance: n.int64, SpreadUs: n.int64}
+}
+
+func (n lie) entries() []*bankv1.WatchedEntry {
+	return []*bankv1.WatchedEntry{
+		n.entry(1, &bankv1.Entry{}),
+		n.entry(2, &bankv1.Entry{Fact: &bankv1.Entry_Deposit{Deposit: &bankv1.Deposit{Account: hostile, Amount: n.int64}}}),
+		n.entry(3, &bankv1.Entry{Fact: &bankv1.Entry_Withdrawal{Withdrawal: &bankv1.Withdrawal{Account: hostile, Amount: n.int64}}}),
+		n.entry(4, &bankv1.Entry{Fact: &bankv1.Entry_Transfer{Transfer: &bankv1.Transfer{FromAccount: hostile, ToAccount: "b", Amount: n.int64}}}),
+		n.entry(5, &bankv1.Entry{Fact: &bankv1.Entry_Grant{Grant: &bankv1.Grant{Account: hostile, ToBranch: math.MaxUint32, Amount: n.int64}}}),
+		{Branch: 1, RefusalCode: hostile, Refusal: hostile, Entry: &bankv1.Entry{RecordedAtUnixMs: n.int64}},
+		{},
+	}
+}
+
+func (n lie) report(branch uint32) *bankv1.BranchReport {
+	return &bankv1.BranchReport{
+		Branch: branch, Address: hostile, Health: bankv1.BranchHealth(branch), HealthForMs: n.int64, Reason: hostile, Behind: n.uint64,
+		Balance: n.int64, Available: n.int64, UnreachablePeers: []uint32{0, math.MaxUint32}, State: 99, Epoch: n.uint64, UptimeMs: n.int64,
+		Alarms: []string{hostile, strings.Repeat(hostile, 50)}, SpreadP50Us: n.int64, SpreadP99Us: n.int64,
+	}
+}
+
+func (n lie) sample(at int64) *bankv1.Sample {
+	return &bankv1.Sample{UnixMs: at, Balance: n.int64, Entries: n.uint64, SpreadP50Us: n.int64, SpreadP99Us: n.int64}
+}
+
+// A branch can say anything of itself, and the others pass it on.
+func TestThePageOutlivesLies(t *testing.T) {
+	for name, n := range map[string]lie{
+		"nothing": {0, 0}, "least": {math.MinInt64, 1}, "most": {math.MaxInt64, math.MaxUint64}, "beyond 2^53": {1<<53 + 1, 1<<53 + 1}, "below": {-1, 1 << 63},
+	} {
+		t.Run(name, func(t *testing.T) {
+			branch, url := tell(t, &bankv1.WatchResponse{
+				Complete: true, Branch: 1, Headline: &bankv1.Headline{Text: hostile}, SkippedEntries: n.uint64, Entries: n.entries(),
+				Reports: []*bankv1.BranchReport{n.report(1), n.report(2), n.report(3), n.report(7), n.report(math.MaxUint32)},
+				Samples: []*bankv1.Sample{n.sample(n.int64)},
+			})
+			p := open(t, url)
+			branch.told <- &bankv1.WatchResponse{
+				Samples: []*bankv1.Sample{n.sample(0), n.sample(1_700_000_000_000), n.sample(n.int64)},
+				Reports: []*bankv1.BranchReport{n.report(2)},
+			}
+			p.await(t, `document.querySelectorAll(".entry").length === 7`)
+			eval[bool](t, p, `document.querySelector("#call-account").focus() ?? true`) // asks for the accounts
+			p.await(t, `document.querySelector("#account-names option")`)
+			p.await(t, `drawn["#chart-balance"]?.length > 0`)
+			p.checkNothingHides(t)
+			p.wellAndQuiet(t)
+		})
+	}
+}
+
+// checkNothingHides checks that all of the page's texts can be seen, and that
+// none of them has become a part of the page.
+func (p *page) checkNothingHides(t *testing.T) {
+	t.Helper()
+	for _, text := range []string{"document.title", "document.body.textContent", `[...document.querySelectorAll("[title]")].map((element) => element.title).join()`} {
+		at := text + ".search(" + unseen + ")"
+		if eval[int](t, p, at) >= 0 {
+			t.Errorf("%s hides a character: %q", text, eval[string](t, p, text+".slice(Math.max(0, "+at+" - 20)).slice(0, 60)"))
+		}
+	}
+	if images := eval[int](t, p, `document.querySelectorAll("img").length`); images != 1 {
+		t.Errorf("the page has %d images, want its own alone", images)
+	}
+}

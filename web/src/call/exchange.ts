@@ -1,0 +1,47 @@
+// One call and its answer, from the first byte to the sentence that says what
+// it means.
+
+import { Code, ConnectError } from "@connectrpc/connect";
+import { customerClient } from "../clients";
+import { answered, failed, type Outcome } from "./answer";
+import { call, type Asked } from "./operation";
+
+// A branch answers a call within 10 seconds, and one that passes it on waits
+// little longer. After this time no answer is expected any more.
+const answerWithinMs = 30_000;
+
+// Exchanged is what came of a call.
+export interface Exchanged extends Outcome {
+  // The answer as it came; without one, what went wrong.
+  words: string;
+  // How it came.
+  note: string;
+}
+
+// exchange makes a call; stop ends the wait for its answer.
+export async function exchange(asked: Asked, stop: AbortSignal): Promise<Exchanged> {
+  let words = "";
+  let status = 0;
+  const client = customerClient(asked.branch, (code, text) => ((status = code), (words = text)));
+  const late = AbortSignal.timeout(answerWithinMs);
+  const request = call(asked);
+  const begun = performance.now();
+  let outcome: Outcome;
+  try {
+    outcome = await answered(client, request, AbortSignal.any([stop, late]));
+  } catch (error) {
+    const reason = stop.aborted ? stopped() : late.aborted ? tooLate() : ConnectError.from(error);
+    outcome = failed(request, reason);
+    words ||= reason.rawMessage;
+  }
+  const took = `${(performance.now() - begun).toFixed(1)} ms`;
+  return { ...outcome, words, note: status > 0 ? `HTTP ${status}, ${took}` : took };
+}
+
+function stopped(): ConnectError {
+  return new ConnectError("you stopped waiting for the answer", Code.Canceled);
+}
+
+function tooLate(): ConnectError {
+  return new ConnectError(`no answer came within ${answerWithinMs / 1000} s`, Code.Canceled);
+}
