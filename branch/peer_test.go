@@ -128,6 +128,7 @@ func TestClocksThatRunAheadStopNobody(t *testing.T) {
 		b.post(1, peerServiceName+"Claim", fmt.Sprintf(`{"branch":2,"amount":1,"account":"none","ticket":{"clock":"%d","branch":2}}`, lead+lead/2)).wantError(t, http.StatusBadRequest, "invalid_argument", "clock")
 	}
 	b.post(1, peerServiceName+"Claim", `{"branch":2,"amount":1,"ticket":{"clock":"1","branch":3}}`).wantError(t, http.StatusBadRequest, "invalid_argument", "ticket")
+	b.deposit(1, 10)
 	for _, id := range b.ids {
 		b.stop(id)
 		b.restart(id)

@@ -50,6 +50,7 @@ func (r *Replica) receiveBatch(from *peer, s *ledger.Sealed) {
 		r.receiveOwn(from, s)
 	case first > head+1 || r.missing(s).Branch != 0:
 		r.keepEarly(from, i, s)
+		r.doubtAfter(from, s)
 	default:
 		r.apply(from, i, s)
 		r.applyEarly()
@@ -72,6 +73,16 @@ func (r *Replica) receiveOwn(from *peer, s *ledger.Sealed) {
 		r.applyEarly()
 	default:
 		r.doubtEnd(from, last)
+	}
+}
+
+// doubtAfter has the peer that sent a batch show what it comes after of this
+// branch's own journal, where that is not here.
+func (r *Replica) doubtAfter(from *peer, s *ledger.Sealed) {
+	for _, a := range s.Batch.After {
+		if a.Branch == r.cfg.ID && a.Sequence > r.head(r.self) && r.recovery.state == Serving {
+			r.doubtEnd(from, a.Sequence)
+		}
 	}
 }
 

@@ -26,6 +26,8 @@ type bank struct {
 	sessions map[string][]ledger.Position
 	// transit are the messages on their way, oldest first.
 	transit []replica.Message
+	// hellos are the last ones, by who said them to whom.
+	hellos map[[2]ledger.BranchID]*replica.Hello
 	// severed are the pairs that can't talk, lower id first.
 	severed map[[2]ledger.BranchID]bool
 }
@@ -210,6 +212,7 @@ func (b *bank) turn(n *node) {
 			b.t.Fatal(err)
 		}
 		b.detail("%d -> %d: %s", m.From, m.To, messageText(&m))
+		b.noteHello(&m)
 		if b.severed[pair(n, b.node(m.To))] || b.node(m.To).replica == nil {
 			b.lose(n, &m)
 			continue

@@ -41,9 +41,8 @@ func (r *Replica) fetchMissing() {
 		if needs != nil {
 			need = needs[i].from
 		}
-		if need != nil && !r.unappliable(i) && f.need.of(need, r.now, r.head(i)) {
-			r.reject(need, BadPosition, true, "it has sent a batch that waits for more of the journal of branch %d than entry %d, and shows none", r.peers[i].branch, r.head(i))
-			r.dropEarlyOf(need)
+		if need != nil && f.need.of(need, r.now, r.head(i)) {
+			r.needInVain(need, i)
 			continue
 		}
 		if from := r.fetchFrom(i, need); from != nil {
@@ -67,6 +66,16 @@ func (w *needWait) of(from *peer, now Millis, head uint64) bool {
 		*w = needWait{from: from, wait: wait{at: now, head: head}}
 	}
 	return w.inVain(now, head)
+}
+
+// needInVain gives up the early batches of a peer that depend on more of the i-th
+// journal, which it has not shown.
+func (r *Replica) needInVain(p *peer, i int) {
+	r.fetches[i].need = needWait{}
+	r.dropEarlyOf(p)
+	if !r.unappliable(i) {
+		r.reject(p, BadPosition, true, "it has sent a batch that waits for more of the journal of branch %d than entry %d, and shows none", r.peers[i].branch, r.head(i))
+	}
 }
 
 // unappliable reports whether more of the i-th journal may have come and not be

@@ -24,6 +24,10 @@ func (r *Replica) prove(p *peer, i int, s *ledger.Sealed) {
 	if r.err != nil {
 		return // the disk failed, which says nothing about the journal
 	}
+	if err := r.ledger.CheckLead(i, s.Batch); err != nil {
+		r.reject(p, LeadLie(err), true, "%v", err) // what nobody can have written proves nothing
+		return
+	}
 	text := r.proofText(i, &proof{s, p.branch})
 	for _, q := range r.peers {
 		delete(q.doubts, i)

@@ -49,6 +49,8 @@ type peer struct {
 	syncUpTo uint64
 	// advertised is how far it said, at hello, to have applied each journal.
 	advertised []uint64
+	// has is how far it said, at hello, to have applied this branch's journal.
+	has ledger.MarkedPosition
 	// ackDue says that it should hear how far its journal is applied here,
 	// forkedDue that it has forked.
 	ackDue, forkedDue bool
@@ -277,6 +279,9 @@ func (r *Replica) receiveHello(p *peer, h *Hello) {
 			continue
 		}
 		p.advertised[i] = max(p.advertised[i], m.Sequence)
+		if i == r.self {
+			p.has = m
+		}
 		r.behind.hear(i, m.Sequence, r.head(i))
 	}
 	p.forkedDue = r.proofs[p.index] != nil
@@ -289,11 +294,24 @@ func (r *Replica) receiveHello(p *peer, h *Hello) {
 		}
 		return
 	}
-	r.confirm(p, min(own, r.head(r.self)))
-	p.heard, p.synced = true, p.acked
+	r.confirm(p, 0)
+	p.heard, p.synced = true, 0
 	p.next, p.target, p.inflight, p.inflightBytes = own+1, r.head(r.self), nil, 0
 	p.progressAt, p.probing, p.syncAsked = r.now, false, 0
 	r.applied = true
+	r.confirmHello(p)
+}
+
+// confirmHello counts what a peer has said in its hello that it has of this
+// branch's journal, once that is here, and the same.
+func (r *Replica) confirmHello(p *peer) {
+	own := p.has.Sequence
+	if !p.heard || own > r.head(r.self) || own > 0 && !r.has(r.self, own, p.has.Hash) {
+		return
+	}
+	p.synced = max(p.synced, own)
+	r.confirm(p, max(p.acked, own))
+	p.next = min(max(p.next, p.acked+1), r.head(r.self)+1)
 }
 
 // compare holds the hashes of a hello against what is here.

@@ -85,7 +85,9 @@ func (v *recovery) applied(r *Replica, from *peer) {
 		v.learn(r, from, from.advertised[r.self])
 	}
 	for _, p := range r.peers {
-		r.confirmHello(p)
+		if p.has.Sequence > p.acked { // which only a peer has
+			r.confirmHello(p)
+		}
 	}
 }
 
@@ -116,23 +118,12 @@ func (r *Replica) recover() {
 		return
 	}
 	v.state, v.lost = Serving, false
+	r.dropEarly(r.self) // those that nobody has shown the start of
 	r.applied = true
 	if e := r.ledger.Head(r.self).Epoch; r.epoch <= e {
 		r.epoch = e + 1
 	}
 	r.commit.Settled, r.commit.Sync = true, true
-}
-
-// confirmHello counts what a peer has said in its hello that it has, now that it
-// is here, too.
-func (r *Replica) confirmHello(p *peer) {
-	if !p.heard || p.index == r.self {
-		return
-	}
-	own := min(p.advertised[r.self], r.head(r.self))
-	p.synced = max(p.synced, own)
-	r.confirm(p, max(p.acked, own))
-	p.next = min(max(p.next, p.acked+1), r.head(r.self)+1)
 }
 
 // unheard returns the peers that must be heard before this branch writes.

@@ -59,6 +59,10 @@ func (b *bank) command(d *datadriven.TestData) {
 		b.quiet = false
 	case "tick":
 		b.tick(replica.Millis(number(b.t, d, 0)))
+	case "pass":
+		b.pass(replica.Millis(number(b.t, d, 0)), 100)
+	case "lie":
+		b.lie(d)
 	case "cut":
 		b.eachPair(d, (*bank).cut)
 	case "heal":

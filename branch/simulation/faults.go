@@ -6,6 +6,8 @@ type faults struct {
 	latency int64
 	// drop, duplicate, reorder and delay are the chances of a message.
 	drop, duplicate, reorder, delay float64
+	// lie is that of one that lies, if anybody does.
+	lie float64
 	// every is the mean time between two of actions, in microseconds.
 	every   int64
 	actions []func(*world)
@@ -25,6 +27,9 @@ func (w *world) pickFaults() {
 			return 0
 		}
 		return w.rng.Float64() * most
+	}
+	if w.opts.Liar {
+		f.lie = []float64{0.002, 0.02, 0.2}[w.rng.IntN(3)]
 	}
 	f.drop, f.duplicate, f.reorder, f.delay = rate(0.05), rate(0.05), rate(0.1), rate(0.05)
 	f.every = w.between(20_000, 800_000)

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -19,7 +20,7 @@ var mutantSlots = make(chan struct{}, 2)
 // A rule that can be broken without a run failing is a rule that the
 // simulation does not check.
 func TestEveryMutationIsCaught(t *testing.T) {
-	for _, m := range mutations {
+	for _, m := range slices.Concat(mutations, lieMutations) {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			mutantSlots <- struct{}{}
@@ -69,6 +70,8 @@ func (m *mutation) run(t *testing.T) (string, bool) {
 	}
 	where, test := "./branch/simulation", hunts[m.caught]
 	switch {
+	case strings.HasPrefix(m.caught, "replica."):
+		where, test = "./branch/replica", "^"+strings.TrimPrefix(m.caught, "replica.")+"$"
 	case strings.HasPrefix(m.caught, "Test"):
 		where, test = "./branch", "^"+m.caught+"$"
 	case test == "":

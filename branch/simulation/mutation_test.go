@@ -3,6 +3,7 @@ package simulation_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -13,8 +14,8 @@ type mutation struct {
 	// file, from the module's root, has old exactly once; the mutant has new.
 	file     string
 	old, new string
-	// caught names what must fail: a hunt, a transcript, or a test of package
-	// branch, for what the simulation has in the loop's place.
+	// caught names what must fail: a hunt, a transcript, a test of package replica,
+	// or one of package branch, for what the simulation has in the loop's place.
 	caught string
 }
 
@@ -24,6 +25,7 @@ var hunts = map[string]string{
 	"faults": "^TestBankUnderFaults$",
 	"calm":   "^TestBankWithoutFaults$",
 	"fork":   "^TestTwoProcessesWithOneBranchID$",
+	"liar":   "^TestBankWithALiar$",
 }
 
 var mutations = []mutation{
@@ -217,7 +219,7 @@ var mutations = []mutation{
 	},
 	{
 		"a journal that does not fit is told to its writer as forked", "branch/replica/apply.go",
-		"r.misfit(from, i, s, err)", "r.prove(from, i, s)", "fork",
+		"r.misfit(from, i, s, err)", "r.prove(from, i, s)", "17_fork_spreads_no_further",
 	},
 	{
 		"a branch goes on when its journal has forked", "branch/replica/recover.go",
@@ -333,7 +335,7 @@ const module = "../.."
 // make test-long tries each mutation; here, a change of the rules is told at
 // once that the list has to follow.
 func TestMutationsFitTheSource(t *testing.T) {
-	for _, m := range mutations {
+	for _, m := range slices.Concat(mutations, lieMutations) {
 		t.Run(m.name, func(t *testing.T) { m.source(t) })
 	}
 }

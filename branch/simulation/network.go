@@ -243,6 +243,7 @@ func (w *world) arrive(l *link, to *process, inc int, m replica.Message) {
 	}
 	w.note("branch %d gets %v", to.id, messageText{&m})
 	to.feed(func(r *replica.Replica) {
+		m := w.lie(r, m)
 		r.Receive(m)
 		w.countEarly(r, m.Frame)
 	})
@@ -307,7 +308,7 @@ func (w *world) deliver(from caller, to *process, m replica.Message, request boo
 func (w *world) deliverCall(to *process, boot int, m replica.Message) {
 	if to.up() && to.boot == boot {
 		w.note("branch %d gets %v", to.id, messageText{&m})
-		to.feed(func(r *replica.Replica) { r.Receive(m) })
+		to.feed(func(r *replica.Replica) { r.Receive(w.lie(r, m)) })
 	}
 }
 

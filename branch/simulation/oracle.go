@@ -270,12 +270,20 @@ func (o *oracle) look(p *process) {
 
 // refused notes that a branch refuses a message: none does that no branch sends.
 func (o *oracle) refused(p *process, f replica.Refusal) {
+	if o.w.opts.Liar {
+		o.w.report.Paths["message refused for its "+f.Lie.String()]++
+		return
+	}
 	if !o.forked {
 		o.w.fail("no message is refused without a reason", "branch %d: %+v", p.id, f)
 	}
 }
 
 func (o *oracle) checkAlarms(p *process) {
+	if o.w.opts.Liar {
+		o.checkLied(p)
+		return
+	}
 	if s := p.replica.Status(); len(s.Alarms) > 0 || s.State == replica.Halted {
 		o.w.fail("no alarm without a reason", "branch %d: %v", p.id, s.Alarms)
 	}

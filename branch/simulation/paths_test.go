@@ -32,6 +32,10 @@ var (
 		"bulk that waited for two accounts", "bulk refused in part as insufficient", "bulk refused in part as unavailable",
 		"bulk refused altogether",
 	}
+	rareLies = []string{
+		"message refused for its form", "message refused for its clock", "message refused for its epoch", "message refused for its position",
+		"message refused for its batch", "message refused for its accusation", "message refused for its answer",
+	}
 	rareForks = []string{"branch halted", "fork found", "fork alarm at a peer", "frame with a fork alarm"}
 )
 

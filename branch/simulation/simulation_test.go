@@ -46,6 +46,16 @@ func TestBankWithoutFaults(t *testing.T) {
 	runSeeds(t, simulation.Options{Steps: *steps, Calm: true}, (*seeds+2)/3)
 }
 
+// Somebody lies in every branch's name, while everything else fails, too: nobody
+// halts, nothing that is not true is recorded, and the bank heals.
+func TestBankWithALiar(t *testing.T) {
+	total := runSeeds(t, simulation.Options{Steps: *steps, Liar: true}, *seeds)
+	if *seeds >= enoughSeeds {
+		reached(t, "fault", total.Faults, []string{"message that lies"})
+		reached(t, "path", total.Paths, rareLies)
+	}
+}
+
 // Two processes with one branch id: the journal forks, and everybody is told.
 func TestTwoProcessesWithOneBranchID(t *testing.T) {
 	total := runSeeds(t, simulation.Options{Steps: 2 * *steps, Fork: true}, (*seeds+2)/3)
@@ -59,6 +69,7 @@ func TestTwoProcessesWithOneBranchID(t *testing.T) {
 // the same as the simulated disk, through all crashes.
 func TestBankOnTheProductionJournal(t *testing.T) {
 	runSeeds(t, simulation.Options{Steps: *steps, Journal: true}, (*seeds+14)/15)
+	runSeeds(t, simulation.Options{Steps: *steps, Journal: true, Liar: true}, (*seeds+59)/60)
 	runSeeds(t, simulation.Options{Steps: *steps, Journal: true, Fork: true}, (*seeds+59)/60)
 }
 
@@ -78,8 +89,8 @@ func TestSeedDecidesEverything(t *testing.T) {
 }
 
 func TestFailureNamesTheLineThatRepeatsIt(t *testing.T) {
-	f := &simulation.Failure{Options: simulation.Options{Seed: 7, Steps: 500, Branches: 3, Calm: true, Journal: true, Fork: true}, Step: 44, Invariant: "no account is overdrawn", Text: "-1"}
-	want := "repeat with: passbook simulate --seed 7 --steps 500 --branches 3 --calm --journal --fork"
+	f := &simulation.Failure{Options: simulation.Options{Seed: 7, Steps: 500, Branches: 3, Calm: true, Journal: true, Liar: true, Fork: true}, Step: 44, Invariant: "no account is overdrawn", Text: "-1"}
+	want := "repeat with: passbook simulate --seed 7 --steps 500 --branches 3 --calm --journal --liar --fork"
 	if got := f.Error(); !strings.HasSuffix(got, want) || !strings.Contains(got, "step 44: no account is overdrawn: -1") {
 		t.Errorf("got %q, want it to end with %q", got, want)
 	}

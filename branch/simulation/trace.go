@@ -60,6 +60,9 @@ func (f *Failure) Repeat() string {
 	if f.Options.Journal {
 		s += " --journal"
 	}
+	if f.Options.Liar {
+		s += " --liar"
+	}
 	if f.Options.Fork {
 		s += " --fork"
 	}

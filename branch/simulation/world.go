@@ -24,6 +24,8 @@ type Options struct {
 	// memory, and boot from it. What it gives back must be what the simulated
 	// disk holds. No bit flips then.
 	Journal bool
+	// Liar has somebody lie in all branches' names, beside the other faults.
+	Liar bool
 	// Fork has two processes with one branch id, and no other fault.
 	Fork bool
 }
@@ -55,6 +57,8 @@ type world struct {
 	// sheltered is a branch with an old disk that asks its peers: nothing
 	// happens to anybody until it serves.
 	sheltered *process
+	// hellos are the last ones, by who said them to whom.
+	hellos map[[2]ledger.BranchID]*replica.Hello
 	// flooded says that the one flood of a run has happened.
 	flooded   bool
 	customers []*customer
@@ -117,7 +121,7 @@ func (w *world) recovered(report **Report, err *error) {
 // newWorld returns a bank about to start. change may choose what the seed has
 // chosen.
 func newWorld(o Options, change func(*world)) *world {
-	w := &world{opts: o, rng: rand.New(rand.NewPCG(o.Seed, 0x70617373626f6f6b)), report: NewReport(), claimed: map[replica.Ticket]string{}}
+	w := &world{opts: o, rng: rand.New(rand.NewPCG(o.Seed, 0x70617373626f6f6b)), report: NewReport(), claimed: map[replica.Ticket]string{}, hellos: map[[2]ledger.BranchID]*replica.Hello{}}
 	n := o.Branches
 	if n == 0 {
 		n = 2 + w.rng.IntN(8)

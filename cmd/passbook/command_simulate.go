@@ -48,6 +48,7 @@ is then 1.`,
 	f.IntVar(&o.run.Branches, "branches", 0, "how many branches the bank has (default what the seed picks, 2 to 9)")
 	f.BoolVar(&o.run.Calm, "calm", false, "leave all faults out, and check that nothing is unavailable")
 	f.BoolVar(&o.run.Journal, "journal", false, "have branches boot from the journal that they use otherwise, on files in memory")
+	f.BoolVar(&o.run.Liar, "liar", false, "have somebody lie in every branch's name, beside the other faults")
 	f.BoolVar(&o.run.Fork, "fork", false, "start two processes with one branch id instead of other faults")
 	f.BoolVar(&o.json, "json", false, "print the report as one line of JSON")
 	return a.does(c, func(ctx context.Context, _ []string) error {
@@ -72,6 +73,8 @@ func (o *simulateOptions) check() error {
 		return usagef("--fork needs at least 3 branches, got %d", o.run.Branches)
 	case o.run.Fork && o.run.Calm:
 		return usagef("--fork and --calm exclude each other")
+	case o.run.Liar && (o.run.Fork || o.run.Calm):
+		return usagef("--liar goes with neither --fork nor --calm")
 	}
 	return nil
 }

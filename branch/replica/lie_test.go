@@ -1,0 +1,142 @@
+package replica_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+)
+
+// lie is `lie 2->1 hello=(1/9,3/2)`, `lie 2->1 ack=9`, `lie 2->1 forked` or
+// `lie 2->1 batch=1/3`: a frame that its sender has not sent. The hello names more
+// than the last true one did, the batch follows nothing.
+func (b *bank) lie(d *datadriven.TestData) {
+	var from, to ledger.BranchID
+	if _, err := fmt.Sscanf(d.CmdArgs[0].Key, "%d->%d", &from, &to); err != nil {
+		b.t.Fatalf("%s: %v", d.Pos, err)
+	}
+	f := &replica.Frame{}
+	if a, ok := d.Arg("hello"); ok {
+		hello := *b.hellos[[2]ledger.BranchID{from, to}]
+		hello.Applied = slices.Clone(hello.Applied)
+		for _, v := range a.Vals {
+			p := b.position(d, v)
+			hello.Applied = slices.DeleteFunc(hello.Applied, func(m ledger.MarkedPosition) bool { return m.Branch == p.Branch })
+			hello.Applied = append(hello.Applied, ledger.MarkedPosition{Position: p, Hash: ledger.Hash{1}})
+		}
+		f.Hello = &hello
+	}
+	if d.HasArg("ack") || d.HasArg("forked") {
+		f.Ack = &replica.Ack{Applied: uint64(option(b.t, d, "ack", 0)), Forked: d.HasArg("forked")}
+	}
+	if text := text(d, "batch"); text != "" {
+		p := b.position(d, text)
+		f.Batches = []*ledger.Sealed{ledger.NewSealed(&ledger.Batch{Branch: p.Branch, Epoch: 1, FirstSequence: p.Sequence, PrevHash: ledger.Hash{1}, Entries: []ledger.Entry{
+			{Sequence: p.Sequence, Clock: 1, Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 1},
+		}})}
+	}
+	b.receive(replica.Message{From: from, To: to, Frame: f})
+}
+
+// position reads one as in 1/9.
+func (b *bank) position(d *datadriven.TestData, text string) (p ledger.Position) {
+	b.t.Helper()
+	if _, err := fmt.Sscanf(text, "%d/%d", &p.Branch, &p.Sequence); err != nil {
+		b.t.Fatalf("%s: %s: %v", d.Pos, text, err)
+	}
+	return p
+}
+
+// noteHello keeps what a branch has last said in a hello.
+func (b *bank) noteHello(m *replica.Message) {
+	if b.hellos == nil {
+		b.hellos = map[[2]ledger.BranchID]*replica.Hello{}
+	}
+	if m.Frame != nil && m.Frame.Hello != nil {
+		b.hellos[[2]ledger.BranchID{m.From, m.To}] = m.Frame.Hello
+	}
+}
+
+// pass lets time pass in which every branch has its say and nothing arrives.
+func (b *bank) pass(span, step replica.Millis) {
+	b.quiet = true
+	for until := b.now + span; b.now < until; {
+		b.tick(step)
+		b.transit = nil
+	}
+	b.quiet = false
+}
+
+// A grant whose entry never comes holds the queue of its account for as long as a
+// claim may take without an answer.
+func TestAnAnswerToAClaimIsNotWaitedForForEver(t *testing.T) {
+	b := quietBank(t, 2, 100)
+	first := b.nodes[0]
+	withdraw := func(within replica.Millis) {
+		b.calls++
+		first.calls[b.calls] = pendingCall{name: fmt.Sprint("withdrawal ", b.calls)}
+		first.replica.Submit(replica.Operation{
+			ID: b.calls, Acknowledge: replica.Local, Deadline: b.now + within,
+			Entry: ledger.Entry{Kind: ledger.Withdrawal, Account: ledger.SharedAccount, Amount: 60},
+		})
+		b.turn(first)
+	}
+	withdraw(1000)
+	claim := b.transit[slices.IndexFunc(b.transit, func(m replica.Message) bool { return m.Claim != nil })].Claim
+	b.transit = nil
+	b.receive(replica.Message{From: 2, To: 1, ClaimAnswer: &replica.ClaimAnswer{ID: claim.ID, Granted: 10, Sequence: 1 << 61}})
+	b.pass(4000, 100)
+	withdraw(5000)
+	b.stabilize()
+	if out := b.out.String(); !strings.Contains(out, "answers withdrawal 2: success") {
+		t.Errorf("the next withdrawal is not paid:\n%s", out)
+	}
+}
+
+// A peer that names more of a journal than it shows is asked by turns with one
+// that has it, and its link is ended after a while.
+func TestWhoShowsNothingKeepsNobodyFromBeingAsked(t *testing.T) {
+	b := quietBank(t, 4, 0)
+	first := b.nodes[0]
+	b.cut(first, b.nodes[3]) // the writer
+	b.quiet = true
+	journal := depositBatches(4, 1, 1)
+	for _, from := range []ledger.BranchID{2, 3} {
+		hello := *b.hellos[[2]ledger.BranchID{from, 1}]
+		hello.Applied = []ledger.MarkedPosition{{Position: ledger.Position{Branch: 4, Sequence: 1}, Hash: journal[0].Hash}}
+		if from == 2 {
+			hello.Applied[0].Sequence = 1 << 40
+		}
+		b.receive(replica.Message{From: from, To: 1, Frame: &replica.Frame{Hello: &hello}})
+	}
+	asked := map[ledger.BranchID]int{}
+	refused := false
+	for range 80 {
+		b.now += 500
+		first.replica.Tick(b.now)
+		ready := first.replica.Ready()
+		if ready.Commit != nil {
+			first.disk.Commit(ready.Commit)
+		}
+		first.replica.Advance()
+		for _, m := range ready.Messages {
+			if m.Frame != nil && len(m.Frame.Wants) > 0 {
+				asked[m.To]++
+			}
+		}
+		for _, f := range ready.Refusals {
+			refused = refused || f.Peer == 2 && f.Lie == replica.BadPosition && f.Close
+		}
+	}
+	if asked[2] < 30 || asked[3] < 30 {
+		t.Errorf("asked %v, want both by turns", asked)
+	}
+	if !refused {
+		t.Error("the one that shows nothing keeps its link")
+	}
+}
