@@ -22,6 +22,7 @@ type branchOptions struct {
 	PeerTimeout    time.Duration
 	MaxConnections int
 	Bootstrap      bool
+	Bank, BankID   string
 	// RequireHomeBranch is that of branch.Config.
 	RequireHomeBranch bool
 	Acknowledge       bankv1.Acknowledge
@@ -35,7 +36,8 @@ type branchOptions struct {
 func (o branchOptions) config(c processConfig, l net.Listener) branch.Config {
 	return branch.Config{
 		ID: c.ID, Addresses: c.Addresses, Opening: c.Opening, Dir: c.Dir, Listener: l,
-		PeerTimeout: o.PeerTimeout, MaxConnections: o.MaxConnections, Bootstrap: o.Bootstrap, RequireHomeBranch: o.RequireHomeBranch, Acknowledge: o.Acknowledge, Logger: o.Logger,
+		PeerTimeout: o.PeerTimeout, StartWait: time.Millisecond, Bank: o.Bank, BankID: o.BankID,
+		MaxConnections: o.MaxConnections, Bootstrap: o.Bootstrap, RequireHomeBranch: o.RequireHomeBranch, Acknowledge: o.Acknowledge, Logger: o.Logger,
 		AllowedOrigins: o.AllowedOrigins, AllowedHosts: o.AllowedHosts, Page: o.Page,
 		Faults: o.Faults,
 	}

@@ -15,7 +15,7 @@ func TestWhoOpensABranchIsToldThatItIsBehind(t *testing.T) {
 	var told []bool
 	s.loop.onBehind = func(behind bool) { told = append(told, behind) }
 	s.loop.post(func() {
-		h := &replica.Hello{Branch: 2, To: 1, Epoch: 1, Bank: replica.BankHash([]ledger.BranchID{1, 2}, 100)}
+		h := helloOf2()
 		h.Applied = []ledger.MarkedPosition{{Position: ledger.Position{Branch: 2, Sequence: 20_000}}}
 		s.loop.replica.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Hello: h}})
 	})

@@ -284,7 +284,7 @@ func TestLinksOfAPeerAreBounded(t *testing.T) {
 		open := func() (ended <-chan error) {
 			s, err := client.Propagate(t.Context())
 			if err == nil {
-				err = s.Send(&bankv1.PropagateRequest{Frame: &bankv1.Frame{Hello: &bankv1.Hello{Branch: 1, ToBranch: 2, Epoch: 1, BankHash: p.bank[:]}}})
+				err = s.Send(&bankv1.PropagateRequest{Frame: &bankv1.Frame{Hello: helloFrom1(p)}})
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -419,4 +419,11 @@ func TestStreamsOfListsAtWorkStay(t *testing.T) {
 	if !m.enter(streams[maxSubmits+1]) || isClosed(streams[1].evicted) {
 		t.Error("there was room for one more")
 	}
+}
+
+// helloFrom1 is the hello of branch 1 to the branch of a port.
+func helloFrom1(p *servedBranch) *bankv1.Hello {
+	h := p.loop.replica.Introduction(2)
+	h.Branch, h.Epoch = 1, 1
+	return helloToProto(h)
 }

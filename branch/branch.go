@@ -1,6 +1,7 @@
 package branch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,6 @@ import (
 type Branch struct {
 	cfg      Config
 	id       ledger.BranchID
-	bank     ledger.Hash
 	logger   *slog.Logger
 	journal  *journal.Journal
 	loop     *loop
@@ -107,7 +107,10 @@ func open(cfg Config) (*Branch, error) {
 		branches = append(branches, ledger.BranchID(id))
 	}
 	slices.Sort(branches)
-	b.bank = replica.BankHash(branches, ledger.Amount(cfg.Opening))
+	id, err := cfg.identity(branches)
+	if err != nil {
+		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
+	}
 	if b.listener == nil {
 		l, err := net.Listen("tcp", cfg.Addresses[cfg.ID])
 		if err != nil {
@@ -116,14 +119,15 @@ func open(cfg Config) (*Branch, error) {
 		b.listener = l
 	}
 	b.near = cfg.PeerTransport.neighbours.add(b.addresses()...)
-	j, state, err := journal.Open(cfg.Dir, journal.Identity{Branch: b.id, Branches: branches, Opening: ledger.Amount(cfg.Opening)}, journal.Options{Logger: b.logger, OnFailure: b.fail})
+	j, state, err := journal.Open(cfg.Dir, id, journal.Options{Logger: b.logger, OnFailure: b.fail})
 	if err != nil {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
 	}
 	b.journal = j
 	r, err := replica.New(replica.Config{
 		ID: b.id, Opening: ledger.Amount(cfg.Opening), Ledger: state.Ledger, Epoch: state.Epoch, Settled: state.Settled, Doubles: state.Doubles,
-		Bootstrap: cfg.Bootstrap, Storage: j, PeerTimeout: replica.Millis(cfg.PeerTimeout.Milliseconds()),
+		Bank: state.Bank, Proposal: newBankID(),
+		Bootstrap: cfg.Bootstrap, Storage: j, PeerTimeout: replica.Millis(cfg.PeerTimeout.Milliseconds()), StartWait: replica.Millis(cfg.StartWait.Milliseconds()),
 	})
 	if err != nil {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
@@ -302,6 +306,10 @@ func (c Config) withDefaults() Config {
 	if c.PeerTimeout == 0 {
 		c.PeerTimeout = DefaultPeerTimeout
 	}
+	if c.StartWait == 0 {
+		c.StartWait = DefaultStartWait
+	}
+	c.Bank = cmp.Or(c.Bank, DefaultBank)
 	if c.MaxConnections == 0 {
 		c.MaxConnections = DefaultMaxConnections
 	}

@@ -19,13 +19,19 @@ type Config struct {
 	// Opening is the opening balance of the shared account. It must be the same
 	// at every branch.
 	Opening int64
+	// Bank is the name of the bank; empty stands for DefaultBank. It must be the
+	// same at every branch.
+	Bank string
+	// BankID, unless empty, is the only id that the bank may have, as GetStatus
+	// names it: a branch with an empty data directory never belongs to another.
+	BankID string
 	// Dir is the data directory of this branch alone.
 	Dir string
 	// Listener, when not nil, is where the branch serves; otherwise it listens
 	// on its own address. The branch closes it.
 	Listener net.Listener
-	// Bootstrap lets a branch with an empty disk write without having heard
-	// from every peer.
+	// Bootstrap lets a branch whose disk is empty, or a copy of another one, write
+	// without having heard from every peer.
 	Bootstrap bool
 	// RequireHomeBranch refuses a request id that comes without the branch that
 	// it belongs to: behind a load balancer, a retry that lands at another branch
@@ -37,6 +43,10 @@ type Config struct {
 	// PeerTimeout is how long a peer may leave batches unacknowledged before
 	// it counts as unreachable; 0 stands for DefaultPeerTimeout.
 	PeerTimeout time.Duration
+	// StartWait is how long a branch that has started waits to hear from the peers
+	// that it could do without, before it takes writes; 0 stands for
+	// DefaultStartWait. It is never less than PeerTimeout.
+	StartWait time.Duration
 	// MaxConnections bounds the connections on which customers have calls in
 	// hand at once; idle ones give way, and peers have room besides. 0 stands
 	// for DefaultMaxConnections.
@@ -72,5 +82,7 @@ type Config struct {
 // Defaults of Config.
 const (
 	DefaultPeerTimeout    = time.Second
+	DefaultStartWait      = 3 * time.Second
+	DefaultBank           = "bank"
 	DefaultMaxConnections = 4096
 )

@@ -12,11 +12,8 @@ import (
 // their writers.
 func frameToProto(f *replica.Frame) *bankv1.Frame {
 	out := &bankv1.Frame{Sync: f.Sync}
-	if h := f.Hello; h != nil {
-		out.Hello = &bankv1.Hello{
-			Branch: uint32(h.Branch), ToBranch: uint32(h.To), Epoch: h.Epoch,
-			Applied: markedToProto(h.Applied), BankHash: h.Bank[:],
-		}
+	if f.Hello != nil {
+		out.Hello = helloToProto(f.Hello)
 	}
 	if len(f.Batches) > 0 {
 		out.Batches = make([]*bankv1.SealedBatch, len(f.Batches))
@@ -37,12 +34,8 @@ func frameToProto(f *replica.Frame) *bankv1.Frame {
 func frameFromProto(in *bankv1.Frame) (*replica.Frame, error) {
 	out := &replica.Frame{Sync: in.GetSync()}
 	if h := in.GetHello(); h != nil {
-		applied, err := markedFromProto(h.GetApplied())
+		hello, err := helloFromProto(h)
 		if err != nil {
-			return nil, fmt.Errorf("hello: %w", err)
-		}
-		hello := &replica.Hello{Branch: ledger.BranchID(h.GetBranch()), To: ledger.BranchID(h.GetToBranch()), Epoch: h.GetEpoch(), Applied: applied}
-		if hello.Bank, err = hashFromProto(h.GetBankHash()); err != nil {
 			return nil, fmt.Errorf("hello: %w", err)
 		}
 		out.Hello = hello
@@ -64,6 +57,37 @@ func frameFromProto(in *bankv1.Frame) (*replica.Frame, error) {
 	for _, w := range in.GetWants() {
 		out.Wants = append(out.Wants, ledger.Position{Branch: ledger.BranchID(w.GetBranch()), Sequence: w.GetAfterSequence()})
 	}
+	return out, nil
+}
+
+func helloToProto(h *replica.Hello) *bankv1.Hello {
+	out := &bankv1.Hello{
+		Version: h.Version, Branch: uint32(h.Branch), ToBranch: uint32(h.To), Epoch: h.Epoch, Applied: markedToProto(h.Applied),
+		BankHash: h.Bank[:], BankName: h.Identity.Name, Founded: h.Identity.Founded,
+	}
+	if h.Identity.ID != (ledger.BankID{}) {
+		out.BankId = h.Identity.ID[:]
+	}
+	return out
+}
+
+func helloFromProto(h *bankv1.Hello) (*replica.Hello, error) {
+	out := &replica.Hello{
+		Version: h.GetVersion(), Branch: ledger.BranchID(h.GetBranch()), To: ledger.BranchID(h.GetToBranch()), Epoch: h.GetEpoch(),
+		Identity: ledger.Bank{Name: h.GetBankName(), Founded: h.GetFounded()},
+	}
+	var err error
+	if out.Applied, err = markedFromProto(h.GetApplied()); err != nil {
+		return nil, err
+	}
+	if out.Bank, err = hashFromProto(h.GetBankHash()); err != nil {
+		return nil, err
+	}
+	id := h.GetBankId()
+	if len(id) != 0 && len(id) != len(out.Identity.ID) {
+		return nil, fmt.Errorf("the id of a bank has %d bytes, not %d", len(out.Identity.ID), len(id))
+	}
+	copy(out.Identity.ID[:], id)
 	return out, nil
 }
 

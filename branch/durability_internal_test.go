@@ -39,12 +39,12 @@ func newOneStep(t *testing.T) *oneStep {
 		}
 		return nil
 	}))
-	j, state, err := journal.Open("data", journal.Identity{Branch: 1, Branches: branches, Opening: opening}, journal.Options{FS: fs})
+	j, state, err := journal.Open("data", journal.Identity{Branch: 1, Branches: branches, Opening: opening, Bank: ledger.Bank{Name: DefaultBank}}, journal.Options{FS: fs})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = j.Close() }) // errs when a sync has failed
-	r, err := replica.New(replica.Config{ID: 1, Opening: opening, Ledger: state.Ledger, Epoch: state.Epoch, Storage: j, PeerTimeout: 60_000})
+	r, err := replica.New(replica.Config{ID: 1, Opening: opening, Ledger: state.Ledger, Epoch: state.Epoch, Bank: state.Bank, Proposal: newBankID(), Storage: j, PeerTimeout: 60_000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func newOneStep(t *testing.T) *oneStep {
 	s.loop.send = func(m replica.Message) { s.frames <- m }
 	s.loop.post(func() {
 		r.LinkUp(2)
-		r.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Hello: &replica.Hello{Branch: 2, To: 1, Epoch: 1, Bank: replica.BankHash(branches, opening)}}})
+		r.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Hello: helloOf2()}})
 	})
 	if err := s.loop.step(); err != nil || r.State() != replica.Serving {
 		t.Fatalf("state %v, %v", r.State(), err)
@@ -65,6 +65,14 @@ func newOneStep(t *testing.T) *oneStep {
 		s.loop.after = append(s.loop.after, func() { s.look <- struct{}{} })
 	})
 	return s
+}
+
+// helloOf2 is the hello of branch 2 in a bank that is founded.
+func helloOf2() *replica.Hello {
+	return &replica.Hello{
+		Version: replica.Version, Branch: 2, To: 1, Epoch: 1, Bank: replica.BankHash([]ledger.BranchID{1, 2}, 100),
+		Identity: ledger.Bank{Name: DefaultBank, ID: ledger.BankID{1}, Founded: true},
+	}
 }
 
 // out counts what was let out: replies, answers, frames and looks.

@@ -161,6 +161,7 @@ func codeOf(err error) (connect.Code, proto.Message) {
 		fault         *FaultError
 		unimplemented *UnimplementedError
 		outOfRange    *RangeError
+		stranger      *replica.StrangerError
 	)
 	switch {
 	case errors.As(err, &insufficient):
@@ -175,7 +176,7 @@ func codeOf(err error) (connect.Code, proto.Message) {
 		return connect.CodeInvalidArgument, fieldDetail(err)
 	case errors.As(err, &forbidden):
 		return connect.CodePermissionDenied, nil
-	case errors.As(err, &escrow), errors.As(err, &fault), errors.Is(err, errForked), errors.Is(err, replica.ErrAlarmHolds):
+	case errors.As(err, &escrow), errors.As(err, &fault), errors.As(err, &stranger), errors.Is(err, errForked), errors.Is(err, replica.ErrAlarmHolds):
 		return connect.CodeFailedPrecondition, nil
 	case errors.Is(err, errGap), errors.As(err, &outOfRange):
 		return connect.CodeOutOfRange, nil

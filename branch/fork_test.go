@@ -39,7 +39,8 @@ func (b *bank) wantForked() string {
 	return res.GetSession()
 }
 
-// Two processes with one branch id, each with a disk of its own.
+// Two processes with one branch id, each with a disk of its own. An operator says
+// that the second one is of the same bank, and need not ask.
 func TestAForkedJournalHaltsItsBranchAndRaisesAlarms(t *testing.T) {
 	b := runBankWith(t, 3, 300, branchOptions{PeerTimeout: patient / 10})
 	b.deposit(1, 10)
@@ -47,7 +48,7 @@ func TestAForkedJournalHaltsItsBranchAndRaisesAlarms(t *testing.T) {
 	b.wipe(1)
 	b.cut(1, 2)
 	b.cut(1, 3)
-	b.options.Bootstrap = true
+	b.options.Bootstrap, b.options.BankID = true, b.status(2).GetBankId()
 	b.start(1)
 	b.awaitReady(1)
 	b.deposit(1, 99) // its entry 1 is another one now

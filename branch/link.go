@@ -50,6 +50,8 @@ type link struct {
 	peer *peer
 	// accepted links, not dialed ones, count in peer.links.
 	accepted bool
+	// introduction is what a stranger is told; set before the link ends.
+	introduction *replica.Hello
 
 	// ctx ends when the link is given up: end does that, and the first cause
 	// stays.
@@ -212,15 +214,18 @@ func (k *link) lied(err error) error { return k.peer.branch.lied(k.peer.id, err)
 
 // up makes the link the peer's only one.
 func (k *link) up(l *loop) bool {
-	return l.post(func() {
-		if old := k.peer.link; old != nil {
-			old.end(errReplaced)
-		}
-		k.peer.link = k
-		k.peer.noteUp()
-		k.peer.branch.logger.Log(context.Background(), LevelCalls, "link is up", "peer", k.peer.id, "address", k.peer.address, "accepted", k.accepted)
-		l.replica.LinkUp(k.peer.id)
-	})
+	return l.post(func() { k.replace(l) })
+}
+
+// replace is up, in the loop's goroutine.
+func (k *link) replace(l *loop) {
+	if old := k.peer.link; old != nil {
+		old.end(errReplaced)
+	}
+	k.peer.link = k
+	k.peer.noteUp()
+	k.peer.branch.logger.Log(context.Background(), LevelCalls, "link is up", "peer", k.peer.id, "address", k.peer.address, "accepted", k.accepted)
+	l.replica.LinkUp(k.peer.id)
 }
 
 // down tells the loop that the link is gone.
@@ -332,6 +337,10 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 	if err != nil {
 		return err
 	}
+	said, err := helloFromProto(hello.GetHello())
+	if err != nil {
+		return inputErrorf("hello: %v", err)
+	}
 	if !p.links.enter() {
 		return errTooManyLinks
 	}
@@ -341,23 +350,29 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 	k.accepted = true
 	k.put = func(f outgoing) error { return stream.Send(f.response()) }
 	k.room = roomOf(ctx)
-	if !k.up(b.loop) {
+	if !k.upIfKin(b.loop, said) {
 		return errStopped
 	}
 	defer k.down(b.loop)
 	defer k.close(errStopped)
 	defer context.AfterFunc(ctx, func() { k.end(ctx.Err()) })()
 	defer k.interruptIfReplaced(open)()
-	if err := k.take(b.loop, hello); err != nil {
-		return err
+	if err := k.take(b.loop, hello); err == nil {
+		linked <- k
+		<-k.ctx.Done()
+	} else {
+		k.end(err)
 	}
-	linked <- k
-	<-k.ctx.Done()
 	err = context.Cause(k.ctx)
 	var bad *InputError
+	var stranger *replica.StrangerError
 	switch {
 	case b.linksCtx.Err() != nil:
 		return errStopping
+	case errors.As(err, &stranger):
+		k.close(err)
+		k.introduce(stream)
+		return err
 	case errors.As(err, &bad), connect.CodeOf(err) == connect.CodeResourceExhausted: // a frame over the size limit
 		return err
 	}
@@ -410,8 +425,6 @@ func (b *Branch) greet(ctx context.Context, arrived <-chan greeting) (*peer, *ba
 		return nil, nil, inputErrorf("hello from branch %d, which is no peer of branch %d in this bank", hello.GetBranch(), b.id)
 	case hello.GetToBranch() != uint32(b.id):
 		return nil, nil, inputErrorf("hello to branch %d reached branch %d: check the addresses", hello.GetToBranch(), b.id)
-	case string(hello.GetBankHash()) != string(b.bank[:]):
-		return nil, nil, inputErrorf("branch %d belongs to another bank than branch %d: their branches or opening balances differ", hello.GetBranch(), b.id)
 	case p.id > b.id:
 		return nil, nil, inputErrorf("branch %d has the higher id and waits to be dialed by branch %d", p.id, b.id)
 	}

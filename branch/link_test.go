@@ -1,11 +1,14 @@
 package branch_test
 
 import (
+	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -14,7 +17,7 @@ import (
 // hello is what branch 1 of a bank of three says to branch 2.
 func (b *bank) hello() *bankv1.Hello {
 	hash := replica.BankHash([]ledger.BranchID{1, 2, 3}, ledger.Amount(b.opening))
-	return &bankv1.Hello{Branch: 1, ToBranch: 2, Epoch: 1, BankHash: hash[:]}
+	return &bankv1.Hello{Version: replica.Version, Branch: 1, ToBranch: 2, Epoch: 1, BankHash: hash[:], BankName: branch.DefaultBank}
 }
 
 func TestLinksThatAreRefused(t *testing.T) {
@@ -24,50 +27,88 @@ func TestLinksThatAreRefused(t *testing.T) {
 	tests := map[string]struct {
 		frames func() []*bankv1.Frame
 		text   string
+		// strange says that it is refused for what the speaker is, not for what is
+		// wrong with the frame.
+		strange bool
 	}{
-		"no hello": {func() []*bankv1.Frame { return []*bankv1.Frame{{Sync: true}} }, "hello"},
+		"no hello": {func() []*bankv1.Frame { return []*bankv1.Frame{{Sync: true}} }, "hello", false},
 		"of another bank": {func() []*bankv1.Frame {
 			h := b.hello()
 			hash := replica.BankHash([]ledger.BranchID{1, 2, 3}, 999)
 			h.BankHash = hash[:]
 			return []*bankv1.Frame{{Hello: h}}
-		}, "branch 1 belongs to another bank"},
+		}, "branch 1 belongs to another bank", true},
+		"of a bank with another name": {func() []*bankv1.Frame {
+			h := b.hello()
+			h.BankName = "Sparkasse"
+			return []*bankv1.Frame{{Hello: h}}
+		}, `branch 1 belongs to bank "Sparkasse", which is not founded yet, and this branch to bank "bank" (id ` + b.status(2).GetBankId(), true},
+		"of a bank with another id": {func() []*bankv1.Frame {
+			h := b.hello()
+			h.BankId, h.Founded = bytes.Repeat([]byte{0xab}, 16), true
+			return []*bankv1.Frame{{Hello: h}}
+		}, `branch 1 belongs to bank "bank" (id abababababababababababababababab), and this branch to bank "bank" (id ` + b.status(2).GetBankId(), true},
+		"of a bank that is founded without an id": {func() []*bankv1.Frame {
+			h := b.hello()
+			h.Founded = true
+			return []*bankv1.Frame{{Hello: h}}
+		}, "another bank", true},
+		"of a bank with half an id": {func() []*bankv1.Frame {
+			h := b.hello()
+			h.BankId = []byte("half")
+			return []*bankv1.Frame{{Hello: h}}
+		}, "16 bytes, not 4", false},
+		"of a bank without a name": {func() []*bankv1.Frame {
+			h := b.hello()
+			h.BankName = ""
+			return []*bankv1.Frame{{Hello: h}}
+		}, "name of a bank must have", true},
+		"without a version": {func() []*bankv1.Frame {
+			h := b.hello()
+			h.Version = 0
+			return []*bankv1.Frame{{Hello: h}}
+		}, "branch 1 speaks version 0", true},
+		"of a later version": {func() []*bankv1.Frame {
+			h := b.hello()
+			h.Version = 7
+			return []*bankv1.Frame{{Hello: h}}
+		}, "branch 1 speaks version 7 of what branches say to each other, and this branch version 1", true},
 		"of no bank": {func() []*bankv1.Frame {
 			h := b.hello()
 			h.BankHash = nil
 			return []*bankv1.Frame{{Hello: h}}
-		}, "another bank"},
+		}, "another bank", true},
 		"of no peer": {func() []*bankv1.Frame {
 			h := b.hello()
 			h.Branch = 9
 			return []*bankv1.Frame{{Hello: h}}
-		}, "branch 9"},
+		}, "branch 9", false},
 		"to another branch": {func() []*bankv1.Frame {
 			h := b.hello()
 			h.ToBranch = 3
 			return []*bankv1.Frame{{Hello: h}}
-		}, "check the addresses"},
+		}, "check the addresses", false},
 		"from the higher id": {func() []*bankv1.Frame {
 			h := b.hello()
 			h.Branch = 3
 			return []*bankv1.Frame{{Hello: h}}
-		}, "higher id"},
+		}, "higher id", false},
 		"a batch whose hash is another": {func() []*bankv1.Frame {
 			batch := &bankv1.SealedBatch{Batch: []byte("nothing"), Hash: make([]byte, 32)}
 			return []*bankv1.Frame{{Hello: b.hello()}, {Batches: []*bankv1.SealedBatch{batch}}}
-		}, "frame from branch 1"},
+		}, "frame from branch 1", false},
 		"wants without number": {func() []*bankv1.Frame {
 			wants := make([]*bankv1.Want, 1025)
 			for i := range wants {
 				wants[i] = &bankv1.Want{Branch: 1}
 			}
 			return []*bankv1.Frame{{Hello: b.hello()}, {Wants: wants}}
-		}, "asks for 1025 journals, at most 1024"},
+		}, "asks for 1025 journals, at most 1024", false},
 		"a position with half a hash": {func() []*bankv1.Frame {
 			h := b.hello()
 			h.Applied = []*bankv1.Position{{Branch: 1, Sequence: 1, Hash: []byte("half")}}
 			return []*bankv1.Frame{{Hello: h}}
-		}, "hash"},
+		}, "hash", false},
 	}
 	for _, name := range sortedKeys(tests) {
 		test := tests[name]
@@ -81,11 +122,25 @@ func TestLinksThatAreRefused(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			var heard *bankv1.Hello
 			for err == nil { // frames of branch 2 may come before the refusal
-				_, err = stream.Receive()
+				var res *bankv1.PropagateResponse
+				if res, err = stream.Receive(); err == nil && res.GetFrame().GetHello() != nil {
+					heard = res.GetFrame().GetHello()
+				}
 			}
-			if connect.CodeOf(err) != connect.CodeInvalidArgument || !strings.Contains(err.Error(), test.text) {
-				t.Errorf("got %v, want invalid_argument that says %q", err, test.text)
+			want := connect.CodeInvalidArgument
+			if test.strange {
+				want = connect.CodeFailedPrecondition
+				if heard.GetBankName() != branch.DefaultBank || fmt.Sprintf("%x", heard.GetBankId()) != b.status(2).GetBankId() || heard.GetVersion() != replica.Version {
+					t.Errorf("the stranger is told %v, want the bank of branch 2", heard)
+				}
+				if alarms := b.status(2).GetAlarms(); len(alarms) != 1 || !strings.Contains(alarms[0], test.text) {
+					t.Errorf("alarms %q, want one that says %q", alarms, test.text)
+				}
+			}
+			if connect.CodeOf(err) != want || !strings.Contains(err.Error(), test.text) {
+				t.Errorf("got %v, want %v that says %q", err, want, test.text)
 			}
 			_ = stream.CloseRequest()
 			_ = stream.CloseResponse()

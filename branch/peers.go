@@ -320,6 +320,8 @@ func receiveOne(r *replica.Replica, batch *ledger.Batch) oneResult {
 	head := view.Head(i)
 	e := &batch.Entries[0]
 	switch {
+	case !r.Bank().Founded:
+		return oneResult{err: &replica.UnavailableError{Reason: r.Status().Reason}}
 	case e.Sequence <= head.Sequence:
 		return oneResult{head: head, duplicate: true}
 	case e.Sequence > head.Sequence+1:

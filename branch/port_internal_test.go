@@ -31,17 +31,18 @@ func servePort(t *testing.T) *servedBranch {
 	t.Helper()
 	ids := []ledger.BranchID{1, 2, 3}
 	disk := simulation.NewDisk(ids, 0)
-	view, epoch, settled, err := disk.Boot()
+	c, err := disk.Boot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := replica.New(replica.Config{ID: 2, Ledger: view, Epoch: epoch, Settled: settled, Storage: disk, PeerTimeout: 1000})
+	c.ID, c.PeerTimeout, c.Proposal = 2, 1000, simulation.Proposal(2, 0)
+	r, err := replica.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &servedBranch{t: t, network: &pipes{accept: make(chan net.Conn), closed: make(chan struct{})}, took: make(chan time.Duration, 100)}
 	p.Branch = &Branch{
-		cfg: Config{Addresses: map[uint32]string{1: "", 2: "", 3: ""}}.withDefaults(), id: 2, bank: replica.BankHash(ids, 0), logger: slog.New(slog.DiscardHandler),
+		cfg: Config{Addresses: map[uint32]string{1: "", 2: "", 3: ""}}.withDefaults(), id: 2, logger: slog.New(slog.DiscardHandler),
 		listener: p.network, gate: newGate(), peers: map[ledger.BranchID]*peer{}, loop: newLoop(r, nil, time.Now()),
 	}
 	p.links = NewLinkLog(p.logger)

@@ -10,11 +10,14 @@ import (
 // noteRefusal tells of the first message of a kind that was refused, and ends
 // the link on which one came that no peer of this bank would send.
 func (b *Branch) noteRefusal(f replica.Refusal) {
-	if f.First {
+	switch {
+	case f.Lie == replica.BadBank && f.First:
+		b.logger.Warn("link is refused", "peer", f.Peer, "address", b.peers[f.Peer].address, "cause", f.Text)
+	case f.First:
 		b.logger.Warn("a message in a peer's name was refused; more of this kind are counted, not logged", "peer", f.Peer, "kind", f.Lie.String(), "problem", f.Text)
 	}
 	if k := b.peers[f.Peer].link; f.Close && k != nil {
-		k.end(&InputError{Problem: f.Text})
+		k.end(refusalError(f))
 	}
 }
 
@@ -34,4 +37,12 @@ func (b *Branch) lied(peer ledger.BranchID, err error) error {
 	}
 	b.loop.post(func() { b.loop.replica.Refuse(peer, lie, err.Error()) })
 	return err
+}
+
+// refusalError is what the other side of a link is told.
+func refusalError(f replica.Refusal) error {
+	if f.Lie == replica.BadBank {
+		return &replica.StrangerError{Branch: f.Peer, Problem: f.Text}
+	}
+	return &InputError{Problem: f.Text}
 }

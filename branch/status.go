@@ -23,7 +23,10 @@ func (c customers) GetStatus(ctx context.Context, _ *bankv1.GetStatusRequest) (*
 	err := b.loop.look(ctx, func(r *replica.Replica) {
 		s := r.Status()
 		out.Epoch, out.StateReason, out.Alarms = s.Epoch, s.Reason, s.Alarms
-		out.State = stateToProto(s.State)
+		out.State, out.BankName = stateToProto(s.State), s.Bank.Name
+		if s.Bank.Founded {
+			out.BankId = s.Bank.ID.String()
+		}
 		out.Applied = markedToProto(s.Applied)
 		for _, p := range s.Peers {
 			out.Peers = append(out.Peers, &bankv1.PeerStatus{

@@ -79,6 +79,9 @@ func (j *Journal) write(c *ledger.Commit) error {
 	}
 	w.state.clock = max(w.state.clock, c.Clock)
 	w.state.settled = w.state.settled || c.Settled
+	if c.Bank != nil {
+		w.addBank(j, *c.Bank)
+	}
 	switch {
 	case c.Sync:
 		return j.finish(pebble.Sync)
@@ -197,6 +200,12 @@ type writer struct {
 	key, value, posted []byte
 	touches            []touch
 	indexes            []int
+}
+
+// addBank writes which bank the directory belongs to.
+func (w *writer) addBank(j *Journal, b ledger.Bank) {
+	j.id.Bank = b
+	w.set(append(w.key[:0], identityKey...), j.id.append(w.value[:0]))
 }
 
 func (w *writer) begin(j *Journal) {

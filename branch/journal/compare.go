@@ -65,8 +65,7 @@ func (c *comparison) found(v *Verified, place, format string, args ...any) {
 
 func (c *comparison) sameBank(v *Verified) bool {
 	want, got := c.dirs[0].Identity, v.Identity
-	want.Branch = got.Branch
-	if !got.equal(want) {
+	if !got.sameBank(want) {
 		c.found(v, keyName(identityKey), "it belongs to %v, %s to %v", got, c.dirs[0].Dir, c.dirs[0].Identity)
 		return false
 	}

@@ -14,7 +14,7 @@ import (
 const dir = "data"
 
 // bank is the identity that most tests use: the first of three branches.
-var bank = journal.Identity{Branch: 1, Branches: []ledger.BranchID{1, 2, 3}, Opening: 300}
+var bank = journal.Identity{Branch: 1, Branches: []ledger.BranchID{1, 2, 3}, Opening: 300, Bank: ledger.Bank{Name: "rent", ID: ledger.BankID{0xab}, Founded: true}}
 
 // branch is a journal with the ledger whose commits it keeps.
 type branch struct {

@@ -2,15 +2,20 @@ package journal
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"passbook.example/passbook/branch/ledger"
 )
 
 // formatVersion is that of the key layout and of what it means. A directory of
 // another one is refused.
-const formatVersion = 2
+const formatVersion = 3
 
 // Identity says which branch of which bank a data directory belongs to.
 type Identity struct {
@@ -20,14 +25,31 @@ type Identity struct {
 	Branches []ledger.BranchID
 	// Opening is the opening balance of the bank's shared account.
 	Opening ledger.Amount
+	// Bank is the bank. In what Open and Check are given an id is the only one
+	// that the directory may have, and one that has none takes it; without an id
+	// it may have any.
+	Bank ledger.Bank
 }
 
 func (id Identity) String() string {
-	return fmt.Sprintf("branch %d of the bank with branches %v and opening balance %d", id.Branch, id.Branches, id.Opening)
+	return fmt.Sprintf("branch %d of %v with branches %v and opening balance %d", id.Branch, id.Bank, id.Branches, id.Opening)
 }
 
-func (id Identity) equal(o Identity) bool {
-	return id.Branch == o.Branch && id.Opening == o.Opening && slices.Equal(id.Branches, o.Branches)
+// sameBank reports whether two directories may belong to the same bank: one that
+// has not been told of the founding may.
+func (id Identity) sameBank(o Identity) bool {
+	founded := id.Bank.Founded && o.Bank.Founded
+	return id.Bank.Name == o.Bank.Name && (!founded || id.Bank.ID == o.Bank.ID) &&
+		id.Opening == o.Opening && slices.Equal(id.Branches, o.Branches)
+}
+
+// genesis is what the first batch of every journal follows; zero while the bank
+// is not founded.
+func (id Identity) genesis() ledger.Hash {
+	if !id.Bank.Founded {
+		return ledger.Hash{}
+	}
+	return id.Bank.Genesis(id.Branches, id.Opening)
 }
 
 // IdentityError refuses a data directory that belongs to another branch or
@@ -41,6 +63,13 @@ func (e *IdentityError) Error() string {
 	return fmt.Sprintf("%s holds the journal of %v, not of %v: use another --data directory", e.Dir, e.Found, e.Want)
 }
 
+// SameFile reports whether both have the same branch, branches and opening
+// balance, and only the banks differ.
+func (e *IdentityError) SameFile() bool {
+	found, want := e.Found, e.Want
+	return found.Branch == want.Branch && found.Opening == want.Opening && slices.Equal(found.Branches, want.Branches)
+}
+
 // FormatError refuses a data directory of another format.
 type FormatError struct {
 	Dir         string
@@ -51,6 +80,36 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("%s holds a journal in format %d, and this program reads format %d: use another --data directory, or the program that wrote it", e.Dir, e.Found, e.Want)
 }
 
+// Check returns what Open would refuse the directory for because of its
+// identity, its format, or damage of its logs and tables that can be seen
+// beforehand. It changes nothing. A directory that is not there, or is empty,
+// is fine. With fs nil it is on the machine's file system.
+func Check(dir string, id Identity, fs vfs.FS) error {
+	if fs == nil {
+		fs = vfs.Default
+		var err error
+		if dir, err = filepath.Abs(dir); err != nil {
+			return err
+		}
+	}
+	j := &Journal{disk: &disk{FS: fs, dir: dir}, readOnly: true, branches: slices.Sorted(slices.Values(id.Branches))}
+	id.Branches = j.branches
+	if desc, err := pebble.Peek(dir, fs); err != nil || !desc.Exists {
+		return errors.Join(err, j.lookAtNothing())
+	}
+	lock, err := j.lockDir()
+	if err != nil {
+		return err
+	}
+	stored, err := j.look(j.options(lock, 1, nil))
+	if err == nil {
+		err = id.check(dir, stored)
+	} else {
+		err = fmt.Errorf("open the store in %s: %w", dir, err)
+	}
+	return errors.Join(err, lock.Close())
+}
+
 func (id Identity) append(out []byte) []byte {
 	out = binary.AppendUvarint(append(out, valueVersion), formatVersion)
 	out = binary.AppendUvarint(out, uint64(id.Branch))
@@ -59,17 +118,25 @@ func (id Identity) append(out []byte) []byte {
 	for _, b := range id.Branches {
 		out = binary.AppendUvarint(out, uint64(b))
 	}
-	return out
+	out = binary.AppendUvarint(out, uint64(len(id.Bank.Name)))
+	out = append(append(out, id.Bank.Name...), id.Bank.ID[:]...)
+	return binary.AppendUvarint(out, boolToUint(id.Bank.Founded))
 }
 
-// check compares the stored identity with what dir should hold.
+// check compares the stored identity with what dir should hold; without one, all
+// is well.
 func (id Identity) check(dir string, value []byte) error {
+	if value == nil {
+		return nil
+	}
 	found, err := decodeIdentity(dir, value)
 	if err != nil {
 		return err
 	}
-	if !found.equal(id) {
-		return &IdentityError{Dir: dir, Found: found, Want: id}
+	want := id
+	want.Bank.Founded = want.Bank.ID != ledger.BankID{}
+	if found.Branch != want.Branch || !found.sameBank(want) {
+		return &IdentityError{Dir: dir, Found: found, Want: want}
 	}
 	return nil
 }
@@ -83,5 +150,30 @@ func decodeIdentity(dir string, value []byte) (Identity, error) {
 	for range d.count() {
 		found.Branches = append(found.Branches, d.branch())
 	}
+	found.Bank.Name = string(d.bytes(d.uint()))
+	copy(found.Bank.ID[:], d.bytes(uint64(len(found.Bank.ID))))
+	found.Bank.Founded = d.uint() != 0
 	return found, d.end(identityKey)
+}
+
+// settle takes over what is stored of the identity. It returns the value to store
+// instead, or nil: a directory that no bank has, yet, takes the one it is given.
+func (j *Journal) settle(id Identity, value []byte) ([]byte, error) {
+	if value != nil {
+		if err := id.check(j.disk.dir, value); err != nil {
+			return nil, err
+		}
+		found, err := decodeIdentity(j.disk.dir, value)
+		if err != nil {
+			return nil, err
+		}
+		if found.Bank.Founded || id.Bank.ID == (ledger.BankID{}) {
+			id.Bank = found.Bank
+			j.id = id
+			return nil, nil
+		}
+	}
+	id.Bank.Founded = id.Bank.ID != ledger.BankID{}
+	j.id = id
+	return id.append(nil), nil
 }

@@ -46,6 +46,8 @@ type State struct {
 	// Doubles are the request ids that several entries have, in their order, as
 	// far as no operator has looked.
 	Doubles []ledger.Double
+	// Bank is the bank that the directory belongs to, as far as that is known.
+	Bank ledger.Bank
 }
 
 // Journal is the data directory of one branch. One goroutine at a time calls
@@ -59,6 +61,8 @@ type Journal struct {
 	scheduler *scheduler
 	// branches are those of the bank, ascending.
 	branches []ledger.BranchID
+	// id is what is stored; Commit changes it.
+	id Identity
 	// readOnly is whether nothing may change, for [Verify].
 	readOnly bool
 	// booted is whether the state was read.
@@ -110,7 +114,7 @@ func Open(dir string, id Identity, opts Options) (*Journal, *State, error) {
 		}
 	}
 	j := &Journal{disk: &disk{FS: opts.FS, dir: dir, onFailure: opts.OnFailure, onMachine: onMachine}, branches: id.Branches, patient: opts.Patient, visible: newVisible(id.Branches), filter: newFilter()}
-	if err := j.openStore(opts.Logger); err != nil {
+	if err := j.openStore(opts.Logger, func(stored []byte) error { return id.check(dir, stored) }); err != nil {
 		return nil, nil, err
 	}
 	s, err := j.boot(id, fresh)

@@ -16,7 +16,11 @@ func (j *Journal) claim(id Identity, fresh *ledger.Ledger) error {
 	value, closer, err := j.db.Get(identityKey)
 	if err == nil {
 		defer closer.Close() //nolint:errcheck // it releases memory, and can't fail
-		return id.check(j.disk.dir, value)
+		value, err = j.settle(id, value)
+		if err != nil || value == nil {
+			return err
+		}
+		return j.db.Set(identityKey, value, pebble.NoSync)
 	}
 	if !errors.Is(err, pebble.ErrNotFound) {
 		return err
@@ -32,7 +36,10 @@ func (j *Journal) claim(id Identity, fresh *ledger.Ledger) error {
 		return fmt.Errorf("%s holds a store that is no journal: use another --data directory", j.disk.dir)
 	}
 	batch := j.db.NewBatch()
-	if err := batch.Set(identityKey, id.append(nil), nil); err != nil {
+	if value, err = j.settle(id, nil); err != nil {
+		return err
+	}
+	if err := batch.Set(identityKey, value, nil); err != nil {
 		return err
 	}
 	for _, a := range opening(fresh) {
@@ -73,6 +80,9 @@ func (j *Journal) empty() (bool, error) {
 
 // load reads the state, and sets the ledger, which is new, to it.
 func (j *Journal) load(id Identity, l *ledger.Ledger) (*State, error) {
+	if err := l.Found(j.id.genesis()); err != nil {
+		return nil, err
+	}
 	heads, last, err := j.loadHeads(l)
 	if err != nil {
 		return nil, err
@@ -102,7 +112,7 @@ func (j *Journal) load(id Identity, l *ledger.Ledger) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &State{Doubles: doubles, Ledger: l, Epoch: max(epoch, heads[own].Epoch) + 1, Settled: j.state.settled}, nil
+	return &State{Doubles: doubles, Ledger: l, Epoch: max(epoch, heads[own].Epoch) + 1, Settled: j.state.settled, Bank: j.id.Bank}, nil
 }
 
 // get decodes the value of a key into to, and leaves it alone when there is

@@ -2,6 +2,9 @@ package journal_test
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"maps"
 	"strings"
 	"testing"
 
@@ -75,27 +78,45 @@ func stateOf(l *ledger.Ledger) any {
 func TestDirectoryOfAnotherIdentityIsRefused(t *testing.T) {
 	fs := vfs.NewMem()
 	open(t, fs).close()
-	branches := []ledger.BranchID{1, 2, 3}
+	other := func(change func(*journal.Identity)) journal.Identity {
+		id := bank
+		change(&id)
+		return id
+	}
 	for _, tt := range []struct {
 		name string
 		id   journal.Identity
 		ok   bool
 	}{
 		{"same", bank, true},
-		{"same branches in another order", journal.Identity{Branch: 1, Branches: []ledger.BranchID{3, 1, 2}, Opening: 300}, true},
-		{"other branch", journal.Identity{Branch: 2, Branches: branches, Opening: 300}, false},
-		{"more branches", journal.Identity{Branch: 1, Branches: []ledger.BranchID{1, 2, 3, 4}, Opening: 300}, false},
-		{"fewer branches", journal.Identity{Branch: 1, Branches: []ledger.BranchID{1, 2}, Opening: 300}, false},
-		{"other opening balance", journal.Identity{Branch: 1, Branches: branches, Opening: 301}, false},
+		{"same branches in another order", other(func(id *journal.Identity) { id.Branches = []ledger.BranchID{3, 1, 2} }), true},
+		{"any id", other(func(id *journal.Identity) { id.Bank = ledger.Bank{Name: "rent"} }), true},
+		{"other branch", other(func(id *journal.Identity) { id.Branch = 2 }), false},
+		{"more branches", other(func(id *journal.Identity) { id.Branches = []ledger.BranchID{1, 2, 3, 4} }), false},
+		{"fewer branches", other(func(id *journal.Identity) { id.Branches = []ledger.BranchID{1, 2} }), false},
+		{"other opening balance", other(func(id *journal.Identity) { id.Opening = 301 }), false},
+		{"other name", other(func(id *journal.Identity) { id.Bank.Name = "food" }), false},
+		{"other id", other(func(id *journal.Identity) { id.Bank.ID = ledger.BankID{0xcd} }), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			before := contents(t, fs, dir)
+			checked := journal.Check(dir, tt.id, fs)
+			if after := contents(t, fs, dir); !maps.Equal(before, after) {
+				t.Error("checking it has changed the directory")
+			}
 			j, _, err := journal.Open(dir, tt.id, journal.Options{FS: fs})
+			if fmt.Sprint(checked) != fmt.Sprint(err) {
+				t.Errorf("checked beforehand: %v, opened: %v", checked, err)
+			}
 			if tt.ok {
 				if err != nil {
 					t.Fatal(err)
 				}
 				j.Close()
 				return
+			}
+			if after := contents(t, fs, dir); !maps.Equal(before, after) {
+				t.Error("refusing it has changed the directory")
 			}
 			var refused *journal.IdentityError
 			if !errors.As(err, &refused) {
@@ -108,6 +129,67 @@ func TestDirectoryOfAnotherIdentityIsRefused(t *testing.T) {
 				t.Errorf("%q does not say what to do", err)
 			}
 		})
+	}
+}
+
+// contents are the files of a directory.
+func contents(t *testing.T, fs vfs.FS, dir string) map[string]string {
+	t.Helper()
+	names, err := fs.List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, name := range names {
+		f, err := fs.Open(fs.PathJoin(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = string(data)
+		f.Close()
+	}
+	return all
+}
+
+// A directory without an id takes the one it is given, and one that is founded
+// meanwhile keeps that.
+func TestADirectoryTakesAnIDOnce(t *testing.T) {
+	fs := vfs.NewMem()
+	given := func(b ledger.Bank) journal.Identity {
+		id := bank
+		id.Bank = b
+		return id
+	}
+	unfounded, founded := ledger.Bank{Name: "rent"}, bank.Bank
+	accepted := ledger.Bank{Name: "rent", ID: ledger.BankID{1}}
+	b := openAs(t, fs, dir, given(unfounded))
+	if b.Bank != unfounded {
+		t.Errorf("a new directory belongs to %v, want %v", b.Bank, unfounded)
+	}
+	for _, next := range []ledger.Bank{accepted, founded} {
+		if err := b.Commit(&ledger.Commit{Bank: &next, Sync: true}); err != nil {
+			t.Fatal(err)
+		}
+		// Neither the log nor, after it, a table loses it.
+		for range 2 {
+			b.close()
+			if err := journal.Check(dir, given(unfounded), fs); err != nil {
+				t.Fatal(err)
+			}
+			if b = openAs(t, fs, dir, given(unfounded)); b.Bank != next {
+				t.Errorf("the directory belongs to %v, want %v", b.Bank, next)
+			}
+		}
+	}
+	b.close()
+	fs = vfs.NewMem()
+	openAs(t, fs, dir, given(accepted)).close()
+	if b = openAs(t, fs, dir, given(unfounded)); b.Bank != (ledger.Bank{Name: "rent", ID: ledger.BankID{1}, Founded: true}) {
+		t.Errorf("a new directory that was given an id belongs to %v", b.Bank)
 	}
 }
 

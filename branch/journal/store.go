@@ -65,7 +65,9 @@ func (e *HeldError) Error() string {
 
 func (e *HeldError) Unwrap() error { return e.Err }
 
-func (j *Journal) openStore(logger *slog.Logger) (err error) {
+// openStore opens the store, once check finds no fault with the identity that is
+// stored; nil if there is none. Until then it changes nothing.
+func (j *Journal) openStore(logger *slog.Logger, check func(stored []byte) error) (err error) {
 	nth := stores.Add(1)
 	defer func() {
 		if err != nil {
@@ -78,15 +80,16 @@ func (j *Journal) openStore(logger *slog.Logger) (err error) {
 			return err
 		}
 	}
-	lock, err := pebble.LockDirectory(dir, j.disk)
+	lock, err := j.lockDir()
 	if err != nil {
-		if path := (*os.PathError)(nil); errors.As(err, &path) {
-			return err
-		}
-		return &HeldError{Dir: dir, Err: err}
+		return err
 	}
 	opts := j.options(lock, nth, logger)
-	if err = j.look(opts); err == nil {
+	stored, err := j.look(opts)
+	if err == nil {
+		if err := check(stored); err != nil {
+			return errors.Join(err, lock.Close())
+		}
 		// A scheduler serves one store, once, and looking has had its own.
 		j.scheduler = newScheduler()
 		opts.Experimental.CompactionScheduler = j.scheduler
@@ -101,6 +104,15 @@ func (j *Journal) openStore(logger *slog.Logger) (err error) {
 	j.lock = lock
 	j.disk.armed.Store(true)
 	return nil
+}
+
+// lockDir keeps other processes from the directory.
+func (j *Journal) lockDir() (*pebble.Lock, error) {
+	lock, err := pebble.LockDirectory(j.disk.dir, j.disk)
+	if path := (*os.PathError)(nil); err == nil || errors.As(err, &path) {
+		return lock, err
+	}
+	return nil, &HeldError{Dir: j.disk.dir, Err: err}
 }
 
 func (j *Journal) options(lock *pebble.Lock, nth int64, logger *slog.Logger) *pebble.Options {

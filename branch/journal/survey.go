@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,35 +21,38 @@ type survey struct {
 	disk *disk
 	// order is that of the last batch that is known to be there.
 	order uint64
+	// identity is the value of the identity, nil if there is none.
+	identity []byte
 }
 
 // look returns a *DamageError when the store has lost something that was
-// synced, as far as that can be told.
-func (j *Journal) look(opts *pebble.Options) error {
+// synced, as far as that can be told; and otherwise the stored identity, nil if
+// there is none.
+func (j *Journal) look(opts *pebble.Options) ([]byte, error) {
 	desc, err := pebble.Peek(j.disk.dir, j.disk)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !desc.Exists {
-		return j.lookAtNothing()
+		return nil, j.lookAtNothing()
 	}
 	s := survey{disk: j.disk}
 	if err := s.options(desc.OptionsFilename, opts); err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.manifest(desc.ManifestFilename); err != nil {
-		return err
+		return nil, err
 	}
 	logs, err := s.tables(opts)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i, path := range logs {
 		if err := s.log(path, i == len(logs)-1); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return s.identity, nil
 }
 
 // lookAtNothing checks that a directory without a store never had one: Pebble
@@ -118,6 +122,9 @@ func (s *survey) tables(opts *pebble.Options) ([]string, error) {
 	var flushed state
 	err = get(&j, stateKey, &flushed, decodeState)
 	s.order = flushed.order
+	if err == nil {
+		err = get(&j, identityKey, &s.identity, func(_, value []byte) ([]byte, error) { return slices.Clone(value), nil })
+	}
 	return hidden.logs, errors.Join(err, db.Close())
 }
 
@@ -170,6 +177,8 @@ func (s *survey) commit(name string, offset int, record []byte) error {
 				return s.damaged(name, offset, "%v", err)
 			}
 			known = true
+		case string(key) == string(identityKey):
+			s.identity = slices.Clone(value)
 		case len(key) > 0 && key[0] == batchTable:
 			batches++
 		}

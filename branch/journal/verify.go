@@ -66,7 +66,7 @@ func Verify(dir string, fs vfs.FS, report func(Finding)) (*Verified, error) {
 	}
 	v := &Verified{Checked: Checked{Dir: dir}, j: j}
 	check := verification{Verified: v, report: report}
-	if err := j.openStore(nil); err != nil {
+	if err := j.openStore(nil, func([]byte) error { return nil }); err != nil {
 		var held *HeldError
 		if errors.As(err, &held) {
 			return nil, err
@@ -143,6 +143,9 @@ func (v *verification) identity() error {
 		return err
 	}
 	if v.ledger, err = ledger.New(v.Identity.Branches, v.Identity.Opening); err != nil {
+		return err
+	}
+	if err := v.ledger.Found(v.Identity.genesis()); err != nil {
 		return err
 	}
 	v.j.branches = v.ledger.Branches()
@@ -286,7 +289,7 @@ func (v *verification) heads() error {
 	for i, b := range v.j.branches {
 		want := v.ledger.Head(i)
 		v.Journals = append(v.Journals, ledger.Position{Branch: b, Sequence: want.Sequence})
-		var got ledger.Head
+		got := ledger.Head{Hash: v.Identity.genesis()}
 		key := appendHeadKey(nil, b)
 		if err := get(v.j, key, &got, decodeHead); err != nil {
 			v.found(keyName(key), "%v", err)

@@ -136,7 +136,7 @@ func TestVerifyFinds(t *testing.T) {
 		{"wrong clock", change("mstate", flip(1)), `meta "state": the clock of the entries is`},
 		{"wrong order in the state", change("mstate", func(v []byte) []byte { v[len(v)-1] = 3; return v }), `meta "state": 4 batches are applied, and 3 is stored`},
 		{"identity gone", gone("midentity"), `meta "identity": it is missing`},
-		{"other format", change("midentity", flip(1)), "in format 3"},
+		{"other format", change("midentity", flip(1)), "in format 2"},
 		{"key of no table", func(t *testing.T, fs vfs.FS) { put(t, fs, "x", []byte{1}) }, `key "x": there is no such key`},
 		{"journal of a stranger", func(t *testing.T, fs vfs.FS) { put(t, fs, key('h', 9), []byte{1}) }, `head of branch 9: there is no such key`},
 		{"less than the mark", func(t *testing.T, fs vfs.FS) {
@@ -187,7 +187,7 @@ func TestVerifyFindsRulesBroken(t *testing.T) {
 	}{
 		{"not causal", func(b *branch) {
 			batch := b.post(2, deposit("a", 1))
-			batch.Sealed = ledger.NewSealed(&ledger.Batch{Branch: 2, Epoch: 1, FirstSequence: 1, Entries: batch.Batch.Entries, After: []ledger.Position{{Branch: 3, Sequence: 7}}})
+			batch.Sealed = ledger.NewSealed(&ledger.Batch{Branch: 2, Epoch: 1, FirstSequence: 1, PrevHash: batch.Batch.PrevHash, Entries: batch.Batch.Entries, After: []ledger.Position{{Branch: 3, Sequence: 7}}})
 			b.Ledger.Seal(1, batch.Hash, 1)
 			b.commit(b.gather(batch))
 		}, "it was applied before entry 7 of branch 3, which its writer had seen"},
@@ -200,11 +200,17 @@ func TestVerifyFindsRulesBroken(t *testing.T) {
 			b.write(1, withID("x", deposit("a", 1)))
 			b.write(2, withID("x", deposit("a", 1)))
 		}, `request id "x": entry 1 of branch 1 and entry 1 of branch 2 both have it`},
+		{"a journal of another bank", func(b *branch) {
+			batch := b.post(2, deposit("a", 1))
+			batch.Sealed = ledger.NewSealed(&ledger.Batch{Branch: 2, Epoch: 1, FirstSequence: 1, PrevHash: ledger.Hash{7}, Entries: batch.Batch.Entries})
+			b.Ledger.Seal(1, batch.Hash, 1)
+			b.commit(b.gather(batch))
+		}, "batch of branch 2 that ends at sequence 1: it does not follow the batch before it"},
 		{"overdraft", func(b *branch) {
 			batch := b.post(2, deposit("a", 1))
 			entries := []ledger.Entry{batch.Batch.Entries[0]}
 			entries[0].Kind = ledger.Withdrawal
-			batch.Sealed = ledger.NewSealed(&ledger.Batch{Branch: 2, Epoch: 1, FirstSequence: 1, Entries: entries})
+			batch.Sealed = ledger.NewSealed(&ledger.Batch{Branch: 2, Epoch: 1, FirstSequence: 1, PrevHash: batch.Batch.PrevHash, Entries: entries})
 			b.Ledger.Seal(1, batch.Hash, 1)
 			b.commit(b.gather(batch))
 		}, "entry 1 of branch 2: branch 2 holds escrow 0"},
@@ -258,7 +264,7 @@ func TestCompare(t *testing.T) {
 			two.write(1, deposit("a", 2))
 			two.write(1, deposit("a", 2))
 		}, "one: journal of branch 1: it has forked: at sequence 2 it has another batch than two", nil},
-		{"other bank", other, func(one, two *branch) {}, `two: meta "identity": it belongs to branch 2 of the bank with branches [1 2 3] and opening balance 1, one to`, nil},
+		{"other bank", other, func(one, two *branch) {}, `two: meta "identity": it belongs to branch 2 of bank "rent" (id ab000000000000000000000000000000) with branches [1 2 3] and opening balance 1, one to`, nil},
 		{"one request id at two branches", second, func(one, two *branch) {
 			one.write(1, withID("x", deposit("a", 1)))
 			two.write(2, withID("x", deposit("a", 1)))

@@ -36,8 +36,8 @@ type Batch struct {
 	// as far as they changed since its last batch: the batch may be applied
 	// only where all of them are.
 	After []Position
-	// PrevHash is the hash of the writer's batch before this one; zero for the
-	// first.
+	// PrevHash is the hash of the writer's batch before this one; the bank's
+	// genesis for the first.
 	PrevHash Hash
 }
 

@@ -14,6 +14,9 @@ type Commit struct {
 	Doubles []Double
 	// Clock is the ledger's Lamport time.
 	Clock uint64
+	// Bank, unless nil, is the bank that the branch belongs to from now on. Once
+	// it is founded, the first batch of every journal follows its genesis.
+	Bank *Bank
 	// Settled says that the branch has found out what its peers hold of its
 	// journal: from now on its disk does not count as empty.
 	Settled bool

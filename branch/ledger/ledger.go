@@ -16,6 +16,8 @@ type Ledger struct {
 	branches []BranchID       // ascending
 	index    map[BranchID]int // into branches
 	heads    []Head           // by index
+	// genesis is what the first batch of every journal follows.
+	genesis  Hash
 	accounts *accounts
 	first    firstNames
 	// touched are the accounts changed since TakeTouched, in order of their
@@ -38,7 +40,8 @@ type Ledger struct {
 type Head struct {
 	// Sequence is that of the last entry applied; 0 before the first.
 	Sequence uint64
-	// Hash is that of the last batch applied; zero before the first.
+	// Hash is that of the last batch applied; before the first, the bank's
+	// genesis, and zero as long as the bank is not founded.
 	Hash Hash
 	// Epoch is that of the last batch applied.
 	Epoch uint64

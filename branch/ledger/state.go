@@ -85,7 +85,7 @@ func (l *Ledger) Restore(heads []Head, states iter.Seq2[*AccountState, error], c
 	}
 	l.accounts, l.first, l.clock, l.touched = restored, firstNames{}, clock, nil
 	copy(l.heads, heads)
-	return nil
+	return l.Found(l.genesis)
 }
 
 // restoreAccount sets an account to its state.

@@ -22,7 +22,8 @@ const (
 	AlarmFork
 	// AlarmStopped: a journal is applied no further.
 	AlarmStopped
-	// AlarmOtherBank: a branch of another bank has called.
+	// AlarmOtherBank: a branch of another bank, or of another version, has said
+	// hello last in a peer's name.
 	AlarmOtherBank
 	// AlarmRefused: a message was refused that no branch sends.
 	AlarmRefused
@@ -71,7 +72,13 @@ func (r *Replica) Alarms() []Alarm {
 		d.Entries = slices.Clone(d.Entries)
 		all = append(all, Alarm{ID: alarmID(AlarmRequestID, d.RequestID), Kind: AlarmRequestID, Text: doubleText(&d), Double: &d})
 	}
-	return append(all, r.alarms...)
+	all = append(all, r.alarms...)
+	for _, text := range r.founding.strangers {
+		if text != "" {
+			all = append(all, Alarm{ID: alarmID(AlarmOtherBank, text), Kind: AlarmOtherBank, Text: text})
+		}
+	}
+	return all
 }
 
 // alarmTexts are the alarms in words, as many as a status tells.

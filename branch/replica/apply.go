@@ -28,6 +28,9 @@ type earlyBatch struct {
 // One that does not chain, or breaks a rule, stops its journal here.
 func (r *Replica) receiveBatch(from *peer, s *ledger.Sealed) {
 	i, ok := r.ledger.Index(s.Batch.Branch)
+	if !r.founding.bank.Founded {
+		return
+	}
 	if problem := r.checkBatch(s.Batch); !ok || problem != "" {
 		r.reject(from, BadForm, true, "entry %d of branch %d: %s", s.Batch.LastSequence(), s.Batch.Branch, problem)
 		return

@@ -38,7 +38,9 @@ type node struct {
 	disk, backup *simulation.Disk
 	replica      *replica.Replica
 	calls        map[uint64]pendingCall
+	opening      ledger.Amount
 	alarms       map[string]bool
+	boots        int
 	state        replica.State
 }
 
@@ -66,7 +68,7 @@ func openBank(t *testing.T, d *datadriven.TestData) *bank {
 		ids = append(ids, id)
 	}
 	for _, id := range ids {
-		b.nodes = append(b.nodes, &node{id: id, disk: simulation.NewDisk(ids, b.opening)})
+		b.nodes = append(b.nodes, &node{id: id, opening: b.opening, disk: simulation.NewDisk(ids, b.opening)})
 	}
 	return b
 }
@@ -74,7 +76,7 @@ func openBank(t *testing.T, d *datadriven.TestData) *bank {
 func (b *bank) start(d *datadriven.TestData) {
 	b.quiet = !d.HasArg("loud")
 	for _, n := range b.nodes {
-		b.boot(n)
+		b.boot(n, false)
 	}
 	for i, n := range b.nodes {
 		for _, m := range b.nodes[i+1:] {
@@ -85,22 +87,27 @@ func (b *bank) start(d *datadriven.TestData) {
 	b.quiet = false
 }
 
-func (b *bank) boot(n *node) {
-	l, epoch, settled, err := n.disk.Boot()
+func (b *bank) boot(n *node, bootstrap bool) {
+	c, err := n.disk.Boot()
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	n.replica, err = replica.New(replica.Config{
-		ID: n.id, Opening: b.opening, Ledger: l, Epoch: epoch, Settled: settled, Doubles: n.disk.Doubles(), Storage: n.disk, PeerTimeout: 1000, Now: b.now,
-	})
+	c.ID, c.Bootstrap, c.PeerTimeout, c.Now, c.Proposal = n.id, bootstrap, 1000, b.now, simulation.Proposal(n.id, n.boots)
+	n.boots++
+	n.replica, err = replica.New(c)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	n.calls, n.alarms, n.state = map[uint64]pendingCall{}, map[string]bool{}, 0
 }
 
-func (b *bank) restart(n *node) {
-	b.boot(n)
+// genesis is what the first batch of every journal follows.
+func (n *node) genesis() ledger.Hash {
+	return n.replica.Bank().Genesis(n.replica.Ledger().Branches(), n.opening)
+}
+
+func (b *bank) restart(n *node, bootstrap bool) {
+	b.boot(n, bootstrap)
 	for _, m := range b.nodes {
 		if m != n && m.replica != nil && !b.severed[pair(n, m)] {
 			b.link(n, m)
@@ -238,7 +245,9 @@ func (b *bank) turn(n *node) {
 		}
 	}
 	for _, f := range ready.Refusals {
-		if m := b.node(f.Peer); f.Close && !b.severed[pair(n, m)] {
+		if f.Close && f.Lie == replica.BadBank {
+			r.LinkDown(f.Peer) // what was said to it still arrives
+		} else if m := b.node(f.Peer); f.Close && !b.severed[pair(n, m)] {
 			b.cut(n, m) // until the transcript heals it
 		}
 	}

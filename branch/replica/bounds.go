@@ -49,7 +49,7 @@ func (r *Replica) checkFrame(p *peer, f *Frame) (Lie, string) {
 
 // checkHello reports what a hello of a peer of this bank may not say.
 func (r *Replica) checkHello(p *peer, h *Hello) (Lie, string) {
-	if h.Bank != r.bank {
+	if r.founding.problem(p.branch, r.bank, h) != "" {
 		return 0, "" // which is told elsewhere
 	}
 	known := r.ledger.Head(p.index).Epoch

@@ -195,7 +195,7 @@ func TestWhatAPeerFetchesAtOnceIsBounded(t *testing.T) {
 	const maxBytes = 1 << 20
 	b := quietBank(t, 3, 0)
 	first := b.nodes[0]
-	journal := depositBatches(2, 40, 1000)
+	journal := b.depositBatches(2, 40, 1000)
 	first.replica.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Batches: journal}})
 	b.turn(first)
 	wants := []ledger.Position{{Branch: 2}, {Branch: 2}, {Branch: 2}, {Branch: 2}}
@@ -220,7 +220,7 @@ func TestAlarmsAreBounded(t *testing.T) {
 	b := quietBank(t, 3, 0)
 	first := b.nodes[0]
 	for _, from := range []ledger.BranchID{2, 3} { // with the same request ids
-		first.replica.Receive(replica.Message{From: from, To: 1, Frame: &replica.Frame{Batches: depositBatches(from, 1, twice)}})
+		first.replica.Receive(replica.Message{From: from, To: 1, Frame: &replica.Frame{Batches: b.depositBatches(from, 1, twice)}})
 	}
 	b.turn(first)
 	s := first.replica.Status()

@@ -165,7 +165,7 @@ func (w *wait) inVain(now Millis, head uint64) bool {
 func (r *Replica) hashUpTo(i int, sequence uint64) (ledger.Hash, bool) {
 	switch {
 	case sequence == 0:
-		return ledger.Hash{}, true
+		return r.genesis(), true
 	case sequence > r.head(i):
 		return ledger.Hash{}, false
 	}

@@ -11,8 +11,8 @@ import (
 
 // depositBatches returns the start of a branch's journal: batches that chain,
 // each with so many deposits.
-func depositBatches(branch ledger.BranchID, batches, entries int) (journal []*ledger.Sealed) {
-	var prev ledger.Hash
+func depositBatches(genesis ledger.Hash, branch ledger.BranchID, batches, entries int) (journal []*ledger.Sealed) {
+	prev := genesis
 	var sequence uint64
 	for range batches {
 		batch := &ledger.Batch{Branch: branch, Epoch: 1, FirstSequence: sequence + 1, PrevHash: prev}
@@ -30,6 +30,10 @@ func depositBatches(branch ledger.BranchID, batches, entries int) (journal []*le
 	return journal
 }
 
+func (b *bank) depositBatches(branch ledger.BranchID, batches, entries int) []*ledger.Sealed {
+	return depositBatches(b.nodes[0].genesis(), branch, batches, entries)
+}
+
 // Batches that come before the one they follow are kept up to a number and up
 // to a size. The later ones are dropped, and taken when they come again.
 func TestEarlyBatchesAreBounded(t *testing.T) {
@@ -42,7 +46,7 @@ func TestEarlyBatchesAreBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := quietBank(t, 2, 0)
 			first := b.nodes[0]
-			journal := depositBatches(2, test.batches, test.entries)
+			journal := b.depositBatches(2, test.batches, test.entries)
 			receive := func(batches []*ledger.Sealed) uint64 {
 				for _, s := range batches {
 					first.replica.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Batches: []*ledger.Sealed{s}}})

@@ -28,6 +28,9 @@ type fetch struct {
 // as a journal goes on, what waits for it is not asked for: a branch that comes
 // back is sent several long ones at once, which wait for each other by turns.
 func (r *Replica) fetchMissing() {
+	if !r.founding.bank.Founded {
+		return
+	}
 	needs := r.earlyNeeds()
 	for i := r.fetching.next(0); i >= 0; i = r.fetching.next(i + 1) {
 		f := &r.fetches[i]

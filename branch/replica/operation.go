@@ -103,7 +103,7 @@ func (r *Replica) admit(w waiter) {
 		r.reply(Reply{ID: w.id(), Err: err})
 	case r.recovery.state == Halted && w.op != nil:
 		r.reply(Reply{ID: w.id(), Err: r.notServing()})
-	case r.recovery.state == Recovering && r.now-r.booted >= 2*r.cfg.PeerTimeout:
+	case r.recovery.state == Recovering && r.now-r.booted >= r.cfg.StartWait+r.cfg.PeerTimeout:
 		r.reply(Reply{ID: w.id(), Err: r.notServing()})
 	case r.recovery.state == Recovering, missing.Branch != 0:
 		if len(r.held) >= maxHeld {

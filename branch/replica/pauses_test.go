@@ -46,7 +46,7 @@ func TestWhatAnEarlyBatchLacksIsFetchedInTime(t *testing.T) {
 	const gapDelay, fetchRetry = 50, 500
 	b := quietBank(t, 3, 0)
 	first := b.nodes[0]
-	first.replica.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Batches: depositBatches(2, 2, 1)[1:]}})
+	first.replica.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Batches: b.depositBatches(2, 2, 1)[1:]}})
 	wants := func(m replica.Message) bool { return m.Frame != nil && len(m.Frame.Wants) > 0 }
 	if _, took := b.when(first, wants); took != gapDelay {
 		t.Errorf("asked for after %d ms, want %d", took, gapDelay)

@@ -24,8 +24,10 @@ type peer struct {
 	suspectUntil Millis
 	// heardAt is when anything last came from it.
 	heardAt Millis
-	// helloAt is when it was last told hello on this link.
+	// helloAt is when it was last told hello on this link, told which bank it was
+	// told then.
 	helloAt Millis
+	told    ledger.Bank
 	// acked and synced are how far the peer has confirmed to have applied and
 	// synced this branch's journal. Invariant: synced <= acked on one link.
 	acked, synced uint64
@@ -115,8 +117,8 @@ func (r *Replica) LinkUp(b ledger.BranchID) {
 // synced first: a peer that has lost its own journal counts on getting back
 // what it is told of.
 func (r *Replica) sayHello(p *peer) {
-	p.helloAt = r.now
-	hello := &Hello{Branch: r.cfg.ID, To: p.branch, Epoch: r.epoch, Bank: r.bank}
+	hello := r.Introduction(p.branch)
+	p.helloAt, p.told = r.now, hello.Identity
 	for k, q := range r.peers {
 		if h := r.ledger.Head(k); h.Sequence > 0 {
 			hello.Applied = append(hello.Applied, ledger.MarkedPosition{Position: ledger.Position{Branch: q.branch, Sequence: h.Sequence}, Hash: h.Hash})
@@ -142,7 +144,7 @@ func (r *Replica) LinkDown(b ledger.BranchID) {
 		return
 	}
 	p := r.peers[i]
-	if r.recovery.heard[i] || r.now-r.booted >= r.cfg.PeerTimeout {
+	if r.recovery.heard[i] || !r.waits() {
 		r.setReachable(p, false)
 	} // else both may just have started
 	*p = peer{branch: p.branch, index: p.index, reachable: p.reachable, since: p.since, acked: p.acked, synced: p.synced}
@@ -237,6 +239,9 @@ func (r *Replica) receiveFrame(p *peer, f *Frame) {
 	if f.Hello != nil {
 		r.receiveHello(p, f.Hello)
 	}
+	if p.linked && !p.heard {
+		return // it may belong to another bank
+	}
 	for _, s := range f.Batches {
 		if r.receiveBatch(p, s); p.closing {
 			return
@@ -264,12 +269,13 @@ func (r *Replica) receiveFrame(p *peer, f *Frame) {
 // receiveHello learns how far the peer has applied every journal, and compares
 // the hashes.
 func (r *Replica) receiveHello(p *peer, h *Hello) {
-	if h.Branch != p.branch || h.To != r.cfg.ID || h.Bank != r.bank || !p.linked {
-		if h.Bank != r.bank {
-			r.alarm(AlarmOtherBank, fmt.Sprintf("branch %d belongs to another bank: its branches or its opening balance differ", p.branch))
-		}
+	if h.Branch != p.branch || h.To != r.cfg.ID || !p.linked {
 		return
 	}
+	if r.stranger(p, h, true) != "" {
+		return
+	}
+	r.hearBank(p, h.Identity)
 	if p.advertised == nil {
 		p.advertised = make([]uint64, r.n)
 	}

@@ -117,6 +117,9 @@ func (r *Replica) recover() {
 	if r.head(r.self) < v.most() || len(r.unheard()) > 0 {
 		return
 	}
+	if !r.founding.bank.Founded || len(r.outnumbered()) > 0 {
+		return
+	}
 	v.state, v.lost = Serving, false
 	r.dropEarly(r.self) // those that nobody has shown the start of
 	r.applied = true
@@ -126,12 +129,16 @@ func (r *Replica) recover() {
 	r.commit.Settled, r.commit.Sync = true, true
 }
 
+// waits reports whether the branch has just started, and waits for its peers
+// though it need not hear them: they may know better what it had written.
+func (r *Replica) waits() bool { return r.now-r.booted < r.cfg.StartWait }
+
 // unheard returns the peers that must be heard before this branch writes.
 func (r *Replica) unheard() []ledger.BranchID {
 	var out []ledger.BranchID
 	all := r.recovery.all(r)
 	for i, p := range r.peers {
-		if i != r.self && !r.recovery.heard[i] && (all || p.reachable) {
+		if i != r.self && !r.recovery.heard[i] && (all || p.reachable || r.waits() && r.founding.strangers[i] == "") {
 			out = append(out, p.branch)
 		}
 	}
@@ -157,6 +164,14 @@ func (r *Replica) stateReason() string {
 		return "the journal of this branch has forked: " + v.reason
 	case v.state == Serving:
 		return ""
+	case len(r.outnumbered()) > 0:
+		return fmt.Sprintf("this branch belongs to %v, and %s to another bank: the alarms name it", r.founding.bank, list(r.outnumbered()))
+	case !r.founding.bank.Founded && len(r.unmet()) > 0:
+		return "this branch's disk is empty, and its bank is not founded yet: all branches agree on its id first; this branch waits for " + list(r.unmet())
+	case !r.founding.bank.Founded:
+		return fmt.Sprintf("this branch's disk is empty, and its bank is not founded yet: this branch waits for branch %d to found it", r.peers[0].branch)
+	case len(r.unheard()) > 0 && r.cfg.Copied && v.needAll:
+		return "this branch's data directory is a copy, or was restored from one, and may be old: it has to hear from every branch before it writes; it waits for " + list(r.unheard())
 	case len(r.unheard()) > 0 && v.needAll && v.most() <= r.head(r.self):
 		return "this branch's disk is empty, and it has to hear from every branch before it writes; it waits for " + list(r.unheard())
 	case len(r.unheard()) > 0:

@@ -32,6 +32,8 @@ const (
 	BadAccusation
 	// BadAnswer: an answer to a call can't be.
 	BadAnswer
+	// BadBank: a hello is of another bank, or in another version; see founding.go.
+	BadBank
 	lies
 )
 
@@ -52,6 +54,8 @@ func (l Lie) String() string {
 		return "accusation"
 	case BadAnswer:
 		return "answer"
+	case BadBank:
+		return "bank"
 	}
 	return fmt.Sprintf("lie(%d)", uint8(l))
 }

@@ -66,22 +66,24 @@ func TestALookHasABound(t *testing.T) {
 
 // What a frame may not say ends its link, and changes nothing.
 func TestFramesThatAreRefused(t *testing.T) {
-	bankOf := func(n *node) ledger.Hash { return replica.BankHash(n.replica.Ledger().Branches(), 0) }
 	at := func(branch ledger.BranchID, sequence uint64) ledger.MarkedPosition {
 		return ledger.MarkedPosition{Position: ledger.Position{Branch: branch, Sequence: sequence}}
 	}
 	hello := func(change func(*replica.Hello)) func(*node) *replica.Frame {
 		return func(n *node) *replica.Frame {
-			h := &replica.Hello{Branch: 2, To: 1, Epoch: 1, Bank: bankOf(n)}
+			h := n.replica.Introduction(1)
+			h.Branch, h.Epoch = 2, 1
 			change(h)
 			return &replica.Frame{Hello: h}
 		}
 	}
 	frame := func(f replica.Frame) func(*node) *replica.Frame { return func(*node) *replica.Frame { return &f } }
 	deposits := func(change func(*ledger.Batch)) func(*node) *replica.Frame {
-		batch := depositBatches(2, 1, 1)[0].Batch
-		change(batch)
-		return frame(replica.Frame{Batches: []*ledger.Sealed{ledger.NewSealed(batch)}})
+		return func(n *node) *replica.Frame {
+			batch := depositBatches(n.genesis(), 2, 1, 1)[0].Batch
+			change(batch)
+			return &replica.Frame{Batches: []*ledger.Sealed{ledger.NewSealed(batch)}}
+		}
 	}
 	for name, test := range map[string]struct {
 		frame func(*node) *replica.Frame
@@ -119,6 +121,9 @@ func TestFramesThatAreRefused(t *testing.T) {
 			}
 			first.replica.LinkDown(2)
 			first.replica.LinkUp(2)
+			if greeting := b.refusalsOf(first, replica.Message{From: 2, Frame: hello(func(*replica.Hello) {})(first)}); len(greeting) > 0 {
+				t.Errorf("the next link is refused: %+v", greeting)
+			}
 			if again := b.refusalsOf(first, replica.Message{From: 2, Frame: test.frame(first)}); len(again) != 1 || !again[0].Close || again[0].First {
 				t.Errorf("on the next link %+v, want it ended and nothing told", again)
 			}

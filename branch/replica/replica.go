@@ -19,14 +19,25 @@ type Config struct {
 	Ledger *ledger.Ledger
 	// Epoch is the number of this boot.
 	Epoch uint64
+	// Bank is the bank that the disk belongs to, as far as that was agreed on.
+	Bank ledger.Bank
+	// Proposal is a new random id, for a bank that this branch founds.
+	Proposal ledger.BankID
+	// Copied says that the disk is a copy of another one, or was restored from
+	// one: what it holds may be old, whatever it says. The branch hears from every
+	// peer before it writes.
+	Copied bool
 	// Settled says that the disk is one on which this branch has written, or
 	// made sure that it may. A disk that is not counts as empty.
 	Settled bool
-	// Bootstrap lets a branch with an empty disk write without having heard
-	// from every peer. It is for the first start of a bank, and unsafe after.
+	// Bootstrap lets a branch with an empty or a copied disk write without having
+	// heard from every peer. It is for the first start of a bank, and unsafe after.
 	Bootstrap bool
 	// Doubles are the request ids that several entries have, as the disk has them.
 	Doubles []ledger.Double
+	// StartWait is how long a branch that has started waits for the peers that
+	// it need not hear; never less than PeerTimeout.
+	StartWait Millis
 	// Storage reads back what was committed.
 	Storage Storage
 	// PeerTimeout is how long a peer may leave batches unacknowledged, or a
@@ -81,6 +92,7 @@ type Replica struct {
 	synced        []uint64 // by index: how far the journal is synced on this disk
 	applied       bool     // a batch was applied, or a recovery finished, since Ready
 
+	founding   founding
 	recovery   recovery
 	behind     behind
 	own        ownBatch
@@ -141,8 +153,12 @@ func New(cfg Config) (*Replica, error) {
 		doubles: doubles{kept: slices.Clone(cfg.Doubles)},
 		fresh:   map[string]recorded{}, queues: map[string]*queue{}, byRequest: map[string]*pending{},
 		demands: demands{of: map[string]*demand{}, began: cfg.Now}, collects: map[string]*collect{}, watches: map[string][]*watch{}, calls: map[uint64]*call{},
-		refused: make([]refusals, n), nextCall: cfg.Epoch % (1 << 32) << 32, still: still{at: cfg.Now},
+		refused: make([]refusals, n), nextCall: cfg.Epoch % (1 << 32) << 32, still: still{at: cfg.Now}, founding: newFounding(&cfg, n),
 	}
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	r.cfg.StartWait = max(cfg.StartWait, cfg.PeerTimeout)
 	r.own.after, r.behind.ends = make([]uint64, n), make([]uint64, n)
 	for i, b := range cfg.Ledger.Branches() {
 		r.peers = append(r.peers, &peer{branch: b, index: i, reachable: true, since: cfg.Now})
@@ -150,12 +166,23 @@ func New(cfg Config) (*Replica, error) {
 	}
 	r.fetching.addAll(n)
 	r.due.addAll(n)
-	r.recovery = recovery{state: Recovering, heard: make([]bool, n), claims: make([]claim, n), needAll: !cfg.Settled && !cfg.Bootstrap}
+	r.recovery = recovery{state: Recovering, heard: make([]bool, n), claims: make([]claim, n), needAll: (!cfg.Settled || cfg.Copied) && !cfg.Bootstrap}
 	return r, nil
 }
 
-// BankHash identifies a bank: its branches, ascending, and its opening
-// balance. Links between branches of different banks are refused by it.
+// check has the ledger begin at the bank's genesis, if there is one.
+func (c *Config) check() error {
+	switch {
+	case c.Bank.Founded:
+		return c.Ledger.Found(c.Bank.Genesis(c.Ledger.Branches(), c.Opening))
+	case c.Proposal == ledger.BankID{}:
+		return fmt.Errorf("branch %d: a bank that is not founded needs a proposal", c.ID)
+	}
+	return nil
+}
+
+// BankHash is the same for branches that have been given the same branches,
+// ascending, and opening balance. Links between others are refused by it.
 func BankHash(branches []ledger.BranchID, opening ledger.Amount) ledger.Hash {
 	text := []byte("passbook bank 1\n")
 	text = binary.BigEndian.AppendUint64(text, uint64(opening))
@@ -218,6 +245,7 @@ func (r *Replica) Ready() Ready {
 	r.session = nil
 	r.checkPeers()
 	r.checkDoubts()
+	r.found()
 	r.recover()
 	r.decideHeld()
 	r.decideSubmitted()

@@ -8,6 +8,7 @@ import (
 type Status struct {
 	State   State
 	Reason  string
+	Bank    ledger.Bank
 	Epoch   uint64
 	Applied []ledger.MarkedPosition
 	Peers   []PeerStatus
@@ -33,8 +34,12 @@ type PeerStatus struct {
 // Status returns how this branch sees itself and its peers.
 func (r *Replica) Status() Status {
 	s := Status{State: r.recovery.state, Reason: r.stateReason(), Epoch: r.epoch, Alarms: r.alarmTexts()}
+	s.Bank = r.founding.bank
 	for i, p := range r.peers {
 		h := r.ledger.Head(i)
+		if h.Sequence == 0 {
+			h.Hash = ledger.Hash{} // no batch has the genesis
+		}
 		s.Applied = append(s.Applied, ledger.MarkedPosition{Position: ledger.Position{Branch: p.branch, Sequence: h.Sequence}, Hash: h.Hash})
 		if i != r.self {
 			s.Peers = append(s.Peers, PeerStatus{
@@ -84,6 +89,12 @@ func (r *Replica) NextTick() (Millis, bool) {
 		}
 	}
 	r.wantShown(want)
+	if at, ok := r.foundingAt(); ok {
+		want(at)
+	}
+	if r.recovery.state == Recovering && r.waits() {
+		want(r.booted + r.cfg.StartWait)
+	}
 	if len(r.submitted) > 0 {
 		want(r.now)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/simulation"
 )
 
 // The transcripts in testdata tell how the protocol goes. Run with -rewrite to
@@ -42,7 +43,9 @@ func TestTranscripts(t *testing.T) {
 func (b *bank) command(d *datadriven.TestData) {
 	switch d.Cmd {
 	case "bank":
-		b.start(d)
+		if !d.HasArg("alone") { // where none runs yet
+			b.start(d)
+		}
 	case "deposit", "withdraw", "transfer", "bulk":
 		b.write(d)
 	case "query":
@@ -79,7 +82,11 @@ func (b *bank) command(d *datadriven.TestData) {
 		n.disk = n.backup
 		n.disk.Crash(n.disk.Unsynced())
 	case "restart":
-		b.restart(b.branch(d))
+		b.restart(b.branch(d), d.HasArg("bootstrap"))
+	case "found": // a bank, on the disk of a branch that is down
+		n := b.branch(d)
+		founded := ledger.Bank{Name: simulation.Name, ID: simulation.Proposal(n.id, option(b.t, d, "boot", 0)-1), Founded: true}
+		n.disk.Commit(&ledger.Commit{Bank: &founded, Settled: true, Sync: true})
 	case "resolve":
 		b.resolve(d)
 	case "balances":
@@ -212,6 +219,9 @@ func (b *bank) balances(d *datadriven.TestData) {
 func (b *bank) status(n *node) {
 	s := n.replica.Status()
 	b.say("%d: %s", n.id, map[replica.State]string{replica.Recovering: "recovering", replica.Serving: "serving", replica.Halted: "halted"}[s.State])
+	if !s.Bank.Founded {
+		b.say("   %s", bankText(s.Bank))
+	}
 	if s.Reason != "" {
 		b.say("   reason: %s", s.Reason)
 	}

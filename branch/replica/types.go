@@ -114,10 +114,15 @@ type Frame struct {
 
 // Hello tells who speaks and how far it has applied, and synced, every journal.
 type Hello struct {
+	// Version is the speaker's.
+	Version    uint32
 	Branch, To ledger.BranchID
 	Epoch      uint64
 	Applied    []ledger.MarkedPosition
-	Bank       ledger.Hash
+	// Bank is what [BankHash] returns, Identity the bank that the speaker has
+	// recorded to belong to.
+	Bank     ledger.Hash
+	Identity ledger.Bank
 }
 
 // Ack tells how far the sender has applied the receiver's journal.

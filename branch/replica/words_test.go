@@ -19,7 +19,10 @@ func (b *bank) sayCommit(n *node, c *ledger.Commit) {
 		}
 		b.detail("%d: %s %s", n.id, verb, batchText(s.Sealed))
 	}
-	if c.Sync && len(c.Batches) == 0 && !c.Settled {
+	if c.Bank != nil {
+		b.detail("%d: records %s", n.id, bankText(*c.Bank))
+	}
+	if c.Sync && len(c.Batches) == 0 && !c.Settled && c.Bank == nil {
 		b.detail("%d: syncs", n.id)
 	}
 }
@@ -61,6 +64,17 @@ func (b *bank) sayReply(n *node, r *replica.Reply) {
 		s += ", session " + positions(r.Session)
 	}
 	b.say("%d: answers %s: %s", n.id, c.name, s)
+}
+
+// bankText names a bank by the branch that has proposed its id, and its boot.
+func bankText(b ledger.Bank) string {
+	switch {
+	case b.ID == ledger.BankID{}:
+		return "no bank yet"
+	case !b.Founded:
+		return fmt.Sprintf("bank %d.%d as proposed", b.ID[3], b.ID[15])
+	}
+	return fmt.Sprintf("bank %d.%d", b.ID[3], b.ID[15])
 }
 
 func positions(ps []ledger.Position) string {
@@ -157,7 +171,11 @@ func frameText(f *replica.Frame) string {
 		for _, a := range f.Hello.Applied {
 			applied = append(applied, a.Position)
 		}
-		parts = append(parts, "hello, I have "+positions(applied))
+		t := "hello, I have " + positions(applied)
+		if !f.Hello.Identity.Founded {
+			t = "hello, " + bankText(f.Hello.Identity)
+		}
+		parts = append(parts, t)
 	}
 	for _, s := range f.Batches {
 		parts = append(parts, "batch "+batchText(s))

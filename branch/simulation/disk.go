@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"encoding/binary"
 	"errors"
 	"maps"
 	"math/rand/v2"
@@ -8,6 +9,7 @@ import (
 	"sort"
 
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // Disk is a branch's disk in memory. What is committed can be read at once;
@@ -26,6 +28,9 @@ type Disk struct {
 	tail []*ledger.Commit
 	// checked says that a bit has flipped: what is read is opened again.
 	checked bool
+	// Copied says that the disk is a copy, or was restored from one, and that
+	// this can be told.
+	Copied bool
 	// torn is the part of a batch that a crash left behind.
 	torn *ledger.Sealed
 	// mirror, unless nil, is the production journal, which must agree.
@@ -39,7 +44,11 @@ type image struct {
 	clock    uint64
 	settled  bool
 	doubles  map[string]ledger.Double
+	bank     ledger.Bank
 }
+
+// Name is that of the simulated banks.
+const Name = "simulated"
 
 // NewDisk returns an empty disk for a branch of a bank.
 func NewDisk(branches []ledger.BranchID, opening ledger.Amount) *Disk {
@@ -52,8 +61,8 @@ func NewDisk(branches []ledger.BranchID, opening ledger.Amount) *Disk {
 func (d *Disk) Wipe() {
 	d.journals = make([][]*ledger.Sealed, len(d.branches))
 	d.requests = map[string]ledger.Recorded{}
-	d.epoch, d.tail, d.torn, d.checked = 0, nil, nil, false
-	d.image = image{accounts: map[string]ledger.AccountState{}, heads: make([]ledger.Head, len(d.branches)), doubles: map[string]ledger.Double{}}
+	d.epoch, d.tail, d.torn, d.checked, d.Copied = 0, nil, nil, false, false
+	d.image = image{accounts: map[string]ledger.AccountState{}, heads: make([]ledger.Head, len(d.branches)), bank: ledger.Bank{Name: Name}, doubles: map[string]ledger.Double{}}
 	if d.mirror != nil {
 		d.mirror.wipe()
 	}
@@ -133,7 +142,12 @@ func (d *Disk) sync() {
 			}
 		}
 		d.image.clock = max(d.image.clock, c.Clock)
-		d.image.settled = d.image.settled || c.Settled
+		if c.Bank != nil {
+			d.image.bank = *c.Bank
+		}
+		if c.Settled {
+			d.image.settled, d.Copied = true, false
+		}
 	}
 	d.tail = d.tail[:0]
 }
@@ -193,17 +207,20 @@ func (d *Disk) Flip(i int, last bool, rng *rand.Rand) bool {
 	return true
 }
 
-// Boot reads the disk back after a crash: the ledger, the number of this boot,
-// and whether the branch had made sure that it may write.
-func (d *Disk) Boot() (l *ledger.Ledger, epoch uint64, settled bool, err error) {
-	l, err = ledger.New(d.branches, d.opening)
+// Boot reads the disk back after a crash, and returns what the branch is told of
+// it when it starts.
+func (d *Disk) Boot() (replica.Config, error) {
+	l, err := ledger.New(d.branches, d.opening)
+	if err == nil && d.image.bank.Founded {
+		err = l.Found(d.image.bank.Genesis(d.branches, d.opening))
+	}
 	if err != nil {
-		return nil, 0, false, err
+		return replica.Config{}, err
 	}
 	d.epoch++
 	if d.torn != nil {
 		if _, err := ledger.OpenSealed(d.torn.Bytes, d.torn.Hash); err == nil {
-			return nil, 0, false, errors.New("half a batch passes for a whole one")
+			return replica.Config{}, errors.New("half a batch passes for a whole one")
 		}
 		d.torn = nil
 	}
@@ -224,22 +241,32 @@ func (d *Disk) Boot() (l *ledger.Ledger, epoch uint64, settled bool, err error) 
 		}
 	}
 	if err := l.Restore(d.image.heads, states, d.image.clock); err != nil {
-		return nil, 0, false, err
+		return replica.Config{}, err
 	}
 	return d.mirrored(l)
 }
 
 // mirrored returns what the branch boots from: the journal's state where there
 // is one.
-func (d *Disk) mirrored(l *ledger.Ledger) (*ledger.Ledger, uint64, bool, error) {
+func (d *Disk) mirrored(l *ledger.Ledger) (replica.Config, error) {
+	c := replica.Config{Opening: d.opening, Ledger: l, Epoch: d.epoch, Settled: d.image.settled, Bank: d.image.bank, Copied: d.Copied, Doubles: d.Doubles(), Storage: d}
 	if d.mirror == nil {
-		return l, d.epoch, d.image.settled, nil
+		return c, nil
 	}
-	state, err := d.mirror.boot(l, d.image.settled, d.Doubles())
+	state, err := d.mirror.boot(&c)
 	if err != nil {
-		return nil, 0, false, err
+		return replica.Config{}, err
 	}
-	return state.Ledger, state.Epoch, state.Settled, nil
+	c.Ledger, c.Epoch = state.Ledger, state.Epoch
+	return c, nil
+}
+
+// Proposal is an id for a bank that a branch founds: another one each time that
+// it starts with an empty disk.
+func Proposal(b ledger.BranchID, boot int) (id ledger.BankID) {
+	binary.BigEndian.PutUint32(id[:], uint32(b))
+	binary.BigEndian.PutUint64(id[8:], uint64(boot)+1)
+	return id
 }
 
 // Doubles returns the request ids that several entries have, in their order, as

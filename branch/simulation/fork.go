@@ -166,7 +166,7 @@ func (w *world) checkForked(p, twin *process) {
 
 // checkChain checks that each batch follows the one before it.
 func (w *world) checkChain(q *process, i int) {
-	var before ledger.Hash
+	before := w.processes[0].disk.image.bank.Genesis(w.branches, w.opening)
 	for _, s := range q.disk.Journal(i) {
 		if _, err := ledger.OpenSealed(s.Bytes, s.Hash); err != nil || s.Batch.PrevHash != before {
 			w.fail("a journal is a chain", "branch %d, journal of branch %d, entry %d: %v", q.id, w.branches[i], s.Batch.FirstSequence, err)

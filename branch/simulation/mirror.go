@@ -10,6 +10,7 @@ import (
 
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 )
 
 // mirror is the production journal beside a simulated disk, on files in memory
@@ -25,7 +26,7 @@ type mirror struct {
 const mirrorDir = "data"
 
 func newMirror(id ledger.BranchID, branches []ledger.BranchID, opening ledger.Amount) *mirror {
-	return &mirror{fs: vfs.NewCrashableMem(), id: journal.Identity{Branch: id, Branches: branches, Opening: opening}}
+	return &mirror{fs: vfs.NewCrashableMem(), id: journal.Identity{Branch: id, Branches: branches, Opening: opening, Bank: ledger.Bank{Name: Name}}}
 }
 
 // copy returns a mirror on a copy of what a crash would leave.
@@ -58,17 +59,18 @@ func (m *mirror) wipe() {
 
 // boot opens the journal and compares what it holds with the simulated disk's
 // ledger.
-func (m *mirror) boot(want *ledger.Ledger, settled bool, doubles []ledger.Double) (*journal.State, error) {
+func (m *mirror) boot(want *replica.Config) (*journal.State, error) {
 	j, state, err := journal.Open(mirrorDir, m.id, journal.Options{FS: m.fs, Patient: true})
 	if err != nil {
 		return nil, err
 	}
 	m.journal = j
-	if err := sameLedger(state.Ledger, want); err != nil || state.Settled != settled {
-		panic(fmt.Sprintf("branch %d boots from another state than was synced: %v, settled %t, want %t", m.id.Branch, err, state.Settled, settled))
+	err = sameLedger(state.Ledger, want.Ledger)
+	if err != nil || state.Settled != want.Settled || state.Bank != want.Bank {
+		panic(fmt.Sprintf("branch %d boots from another state than was synced: %v, settled %t, %v, want %t, %v", m.id.Branch, err, state.Settled, state.Bank, want.Settled, want.Bank))
 	}
-	if !reflect.DeepEqual(state.Doubles, doubles) {
-		panic(fmt.Sprintf("branch %d boots with the alarms %+v, want %+v", m.id.Branch, state.Doubles, doubles))
+	if !reflect.DeepEqual(state.Doubles, want.Doubles) {
+		panic(fmt.Sprintf("branch %d boots with the alarms %+v, want %+v", m.id.Branch, state.Doubles, want.Doubles))
 	}
 	return state, nil
 }

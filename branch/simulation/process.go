@@ -79,20 +79,19 @@ func (p *process) start() {
 	if p.up() {
 		return
 	}
-	l, epoch, settled, err := p.disk.Boot()
+	c, err := p.disk.Boot()
 	if err != nil {
 		w.fail("a disk can be read back", "branch %d: %v", p.id, err)
 		return
 	}
-	r, err := replica.New(replica.Config{
-		ID: p.id, Opening: w.opening, Ledger: l, Epoch: epoch, Settled: settled, Doubles: p.disk.Doubles(), Storage: p.disk,
-		PeerTimeout: w.peerTimeout, Now: p.now(),
-	})
+	c.ID, c.PeerTimeout, c.Now, c.Proposal = p.id, w.peerTimeout, p.now(), Proposal(p.id, p.boot)
+	l := c.Ledger
+	r, err := replica.New(c)
 	if err != nil {
 		w.fail("a replica starts", "branch %d: %v", p.id, err)
 		return
 	}
-	w.note("branch %d starts, boot %d", p.id, epoch)
+	w.note("branch %d starts, boot %d", p.id, c.Epoch)
 	if p.disk.mirror != nil {
 		w.report.Paths["boot from the production journal"]++
 	}

@@ -226,7 +226,7 @@ func (t messageText) String() string {
 	s := fmt.Sprintf("from %d:", m.From)
 	f := m.Frame
 	if f.Hello != nil {
-		s += " hello"
+		s += fmt.Sprintf(" hello of %v", f.Hello.Identity)
 		for _, a := range f.Hello.Applied {
 			s += fmt.Sprintf(" %d/%d", a.Branch, a.Sequence)
 		}

@@ -43,6 +43,8 @@ type bankOptions struct {
 	network *network
 	// data is the directory that has one for each branch.
 	data        string
+	bank        string
+	bankID      string
 	bootstrap   bool
 	acknowledge bankv1.Acknowledge
 	peerTimeout time.Duration
@@ -161,6 +163,8 @@ func (o bankOptions) configs(listeners []net.Listener) []branch.Config {
 			Opening:     o.input.Opening(),
 			Dir:         branchDir(o.data, id),
 			Listener:    listeners[i],
+			Bank:        o.bank,
+			BankID:      o.bankID,
 			Bootstrap:   o.bootstrap,
 			Acknowledge: o.acknowledge,
 			PeerTimeout: o.peerTimeout,

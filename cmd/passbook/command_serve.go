@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"passbook.example/passbook/branch"
 	"passbook.example/passbook/customer"
 )
 
@@ -28,6 +29,7 @@ type serveOptions struct {
 	branch    uint32
 	processes bool
 	bootstrap bool
+	bankID    string
 	console   consoleOptions
 	// child is set where this process is a branch of serve --processes: it
 	// writes a line to standard output when it is ready, and stops when its
@@ -50,7 +52,14 @@ its own, and with --branch only one runs, as on a machine of its own.
 The data of bank.json is kept in ./passbook-data/bank, unless --data says
 where, and a branch goes on from the data of its last run. One whose data directory is
 empty first hears from every other branch, so as not to forget what it
-acknowledged; --bootstrap starts it without.`,
+acknowledged; --bootstrap starts it without. So does one whose directory was
+copied, or restored from a copy, since that may be old.
+
+Branches that meet for the first time found a bank: all have to be there, and
+agree on an id that tells it from every other one ('passbook status' shows it).
+A branch with the data of another bank is refused by its peers. --bank-id says
+which bank an empty directory belongs to; --bootstrap founds one alone, if no
+other branch answers.`,
 		Example: `  passbook serve examples/course-50.json
   passbook serve input.json --processes --data /var/lib/passbook
   passbook serve input.json --branch 1 --listen 0.0.0.0 --peer 2=10.0.0.2:50052`,
@@ -64,7 +73,8 @@ acknowledged; --bootstrap starts it without.`,
 	f.StringVar(&o.serving.data, "data", "", "the `directory` of the data, one below it for each branch (default ./"+dataRoot+"/ and the name of FILE)")
 	f.Uint32Var(&o.branch, "branch", 0, "serve only the branch with this `id`")
 	f.BoolVar(&o.processes, "processes", false, "serve each branch in a process of its own")
-	f.BoolVar(&o.bootstrap, "bootstrap", false, "let branches with empty data write without having heard from all others")
+	f.BoolVar(&o.bootstrap, "bootstrap", false, "let branches with empty or copied data write without having heard from all others")
+	f.StringVar(&o.bankID, "bank-id", "", "the `id` of the bank: refuse data of another one, and let empty data belong to none but this")
 	f.Var(&o.network.elsewhere, "peer", "where a branch is reached instead, as `ID=HOST:PORT`; may be repeated")
 	f.BoolVar(&o.faults, "faults", false, "let the dashboard and FaultService break branches on purpose: cut off, pause, kill, restart (loopback only)")
 	f.BoolVar(&o.child, "child", false, "this is a process of serve --processes")
@@ -101,6 +111,9 @@ func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone boo
 	if err := o.checkFaults(alone); err != nil {
 		return err
 	}
+	if err := branch.CheckBank(o.serving.bank, o.bankID); err != nil {
+		return usagef("--bank-id: %w", err)
+	}
 	if err := prepareData(o.serving.data); err != nil {
 		return err
 	}
@@ -117,7 +130,7 @@ func (a *app) serveHere(ctx context.Context, in *customer.Input, ids []uint32, o
 	ctx, release := o.untilStopped(ctx, broken.listen)
 	defer release()
 	bank, err := openBank(ctx, bankOptions{
-		input: in, ids: ids, network: &o.network, data: o.serving.data, bootstrap: o.bootstrap,
+		input: in, ids: ids, network: &o.network, data: o.serving.data, bank: o.serving.bank, bankID: o.bankID, bootstrap: o.bootstrap,
 		acknowledge: o.serving.acknowledge, peerTimeout: o.serving.peerTimeout, requireHome: o.serving.requireHome, browsers: o.serving.browsers, logger: logger,
 		faults: broken.of,
 	})

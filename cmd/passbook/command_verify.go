@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/branch/journal"
+	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/name"
 )
 
@@ -25,7 +26,7 @@ func (a *app) verifyCommand() *cobra.Command {
 		Use:   "verify DIR...",
 		Short: "Check data directories while their branches don't run",
 		Long: `Verify checks data directories, and changes nothing: that the hashes chain
-every journal from its first batch; and that adding up all entries again gives
+every journal from the founding of the bank; and that adding up all entries again gives
 the accounts, running balances, request ids and statements that are stored.
 Several directories must be of one bank, hold the same journals, as far as
 each goes, and have each request id once; who is behind is said, and is no
@@ -172,6 +173,28 @@ func verifyAll(dirs []string) (r *verification, err error) {
 	return r, err
 }
 
+// banks says which banks the directories belong to, each once.
+func (r *verification) banks() []string {
+	var lines []string
+	for _, c := range r.Checked {
+		if c.Identity.Branch == 0 {
+			continue // it could not be read
+		}
+		if line := bankLine(c.Identity.Bank.Name, bankID(c.Identity.Bank)); !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// bankID returns the id of a bank that is founded.
+func bankID(b ledger.Bank) string {
+	if !b.Founded {
+		return ""
+	}
+	return b.ID.String()
+}
+
 // unverifiable says why a directory could not be looked at.
 func unverifiable(dir string, err error) error {
 	var held *journal.HeldError
@@ -197,6 +220,9 @@ func (u *ui) verified(r *verification) error {
 	if err := t.write(u.out, u.outTerminal, true); err != nil {
 		return err
 	}
+	for _, line := range r.banks() {
+		fmt.Fprintln(u.out, line)
+	}
 	for _, f := range r.Findings {
 		fmt.Fprintln(u.out, name.Printable(f.String()))
 	}
@@ -214,6 +240,8 @@ func (u *ui) verifiedJSON(r *verification) error {
 	type directory struct {
 		Directory  string `json:"directory"`
 		Branch     uint32 `json:"branch"`
+		Bank       string `json:"bank"`
+		BankID     string `json:"bankId"`
 		Batches    uint64 `json:"batches"`
 		Entries    uint64 `json:"entries"`
 		RequestIDs uint64 `json:"requestIds"`
@@ -239,7 +267,7 @@ func (u *ui) verifiedJSON(r *verification) error {
 		Behind      []lag       `json:"behind"`
 	}{Good: r.found == 0, Directories: []directory{}, Faults: []fault{}, Behind: []lag{}}
 	for _, c := range r.Checked {
-		out.Directories = append(out.Directories, directory{c.Dir, uint32(c.Identity.Branch), c.Batches, c.Entries, c.Requests, c.Accounts, c.Findings})
+		out.Directories = append(out.Directories, directory{c.Dir, uint32(c.Identity.Branch), c.Identity.Bank.Name, bankID(c.Identity.Bank), c.Batches, c.Entries, c.Requests, c.Accounts, c.Findings})
 	}
 	for _, f := range r.Findings {
 		out.Faults = append(out.Faults, fault{f.Dir, f.Place, f.Problem})

@@ -48,8 +48,12 @@ func occupied(err error, in *customer.Input, data, command string) error {
 		identity *journal.IdentityError
 		format   *journal.FormatError
 		holds    string
+		says     = fmt.Sprintf("%s has %s", in.Name, fileText(in))
 	)
 	switch {
+	case errors.As(err, &identity) && identity.SameFile():
+		holds = identity.Found.Bank.String()
+		says = fmt.Sprintf("the command names %v", identity.Want.Bank)
 	case errors.As(err, &identity):
 		holds = bankText(identity.Found)
 	case errors.As(err, &format):
@@ -61,7 +65,7 @@ func occupied(err error, in *customer.Input, data, command string) error {
 		error: fmt.Errorf("%s holds another bank than that of %s; nothing was started", data, in.Name),
 		lines: []string{
 			fmt.Sprintf("%s holds %s", data, holds),
-			fmt.Sprintf("%s has %s", in.Name, fileText(in)),
+			says,
 			"To keep both, give this bank a directory of its own:",
 			fmt.Sprintf("  %s %s --data %s", command, quote(in.Name), quote(freeName(data))),
 			"Or move the other one away, and give the command again:",

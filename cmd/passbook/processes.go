@@ -122,7 +122,7 @@ func (o *serveOptions) childArguments(file string, id uint32) []string {
 	args := []string{
 		"serve", "--child", fmt.Sprintf("--branch=%d", id),
 		"--listen=" + o.network.listen, fmt.Sprintf("--base-port=%d", o.network.basePort),
-		"--data=" + o.serving.data, fmt.Sprintf("--bootstrap=%t", o.bootstrap),
+		"--data=" + o.serving.data, "--bank=" + o.serving.bank, "--bank-id=" + o.bankID, fmt.Sprintf("--bootstrap=%t", o.bootstrap),
 		fmt.Sprintf("--peer-timeout=%v", o.serving.peerTimeout),
 	}
 	args = append(args, o.console.arguments()...)

@@ -12,6 +12,7 @@ import (
 // servingOptions say how branches serve.
 type servingOptions struct {
 	data        string
+	bank        string
 	acknowledge bankv1.Acknowledge
 	peerTimeout time.Duration
 	requireHome bool
@@ -23,9 +24,13 @@ func (o *servingOptions) servingFlags(c *cobra.Command) {
 	acknowledgeFlag(c, &o.acknowledge, "when a write counts as done that does not say so itself (default reachable)")
 	o.browsers.browserFlags(c)
 	c.Flags().BoolVar(&o.requireHome, "require-home-branch", false, "refuse a request id that does not come with its home_branch: for a bank behind a load balancer, where a retry may land at another branch")
+	c.Flags().StringVar(&o.bank, "bank", branch.DefaultBank, "the `name` of the bank; its branches refuse those of a bank with another name")
 	c.Flags().DurationVar(&o.peerTimeout, "peer-timeout", branch.DefaultPeerTimeout, "how long a peer may leave entries unconfirmed before it counts as unreachable")
 }
 
 func (o *servingOptions) check() error {
+	if err := branch.CheckBank(o.bank, ""); err != nil {
+		return usagef("--bank: %w", err)
+	}
 	return positive("peer-timeout", o.peerTimeout)
 }

@@ -67,6 +67,7 @@ func (u *ui) status(s *bankv1.GetStatusResponse) error {
 	}
 	up := duration(time.Duration(s.GetUptimeMs()) * time.Millisecond)
 	fmt.Fprintf(u.out, "Branch %d at %s: %s, epoch %d, up %v\n", s.GetBranch(), name.Printable(s.GetAddress()), state, s.GetEpoch(), up)
+	fmt.Fprintln(u.out, bankLine(s.GetBankName(), s.GetBankId()))
 	for _, alarm := range s.GetAlarms() {
 		fmt.Fprintf(u.out, "Alarm: %s\n", name.Printable(alarm))
 	}
@@ -89,6 +90,14 @@ func (u *ui) status(s *bankv1.GetStatusResponse) error {
 	}
 	fmt.Fprintln(u.out)
 	return u.peers(s)
+}
+
+// bankLine says which bank it is.
+func bankLine(bank, id string) string {
+	if id == "" {
+		return fmt.Sprintf("Bank %q, not founded yet", bank)
+	}
+	return fmt.Sprintf("Bank %q, id %s", bank, name.Printable(id))
 }
 
 // peers tells how a branch sees its peers.

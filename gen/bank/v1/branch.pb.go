@@ -1535,7 +1535,12 @@ type GetStatusResponse struct {
 	AccountsTruncated bool `protobuf:"varint,10,opt,name=accounts_truncated,json=accountsTruncated,proto3" json:"accounts_truncated,omitempty"`
 	// What needs an operator, such as a journal that has forked, in words: the
 	// first of them, when there are many. ListAlarms tells more.
-	Alarms        []string `protobuf:"bytes,11,rep,name=alarms,proto3" json:"alarms,omitempty"`
+	Alarms []string `protobuf:"bytes,11,rep,name=alarms,proto3" json:"alarms,omitempty"`
+	// The name of the bank.
+	BankName string `protobuf:"bytes,12,opt,name=bank_name,json=bankName,proto3" json:"bank_name,omitempty"`
+	// The id that the bank got when it was founded, in hexadecimal digits; empty
+	// before.
+	BankId        string `protobuf:"bytes,13,opt,name=bank_id,json=bankId,proto3" json:"bank_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1645,6 +1650,20 @@ func (x *GetStatusResponse) GetAlarms() []string {
 		return x.Alarms
 	}
 	return nil
+}
+
+func (x *GetStatusResponse) GetBankName() string {
+	if x != nil {
+		return x.BankName
+	}
+	return ""
+}
+
+func (x *GetStatusResponse) GetBankId() string {
+	if x != nil {
+		return x.BankId
+	}
+	return ""
 }
 
 // PeerStatus is how a branch sees a peer.
@@ -3545,7 +3564,7 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\abalance\x18\x01 \x01(\x03R\abalance\x12\x1c\n" +
 	"\tavailable\x18\x02 \x01(\x03R\tavailable\x12\x18\n" +
 	"\asession\x18\x03 \x01(\tR\asession\"\x12\n" +
-	"\x10GetStatusRequest\"\x9a\x03\n" +
+	"\x10GetStatusRequest\"\xd0\x03\n" +
 	"\x11GetStatusResponse\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x1b\n" +
@@ -3558,7 +3577,9 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\baccounts\x18\t \x03(\v2\x16.bank.v1.AccountStatusR\baccounts\x12-\n" +
 	"\x12accounts_truncated\x18\n" +
 	" \x01(\bR\x11accountsTruncated\x12\x16\n" +
-	"\x06alarms\x18\v \x03(\tR\x06alarms\"\xc0\x01\n" +
+	"\x06alarms\x18\v \x03(\tR\x06alarms\x12\x1b\n" +
+	"\tbank_name\x18\f \x01(\tR\bbankName\x12\x17\n" +
+	"\abank_id\x18\r \x01(\tR\x06bankId\"\xc0\x01\n" +
 	"\n" +
 	"PeerStatus\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x18\n" +

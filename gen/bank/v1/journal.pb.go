@@ -633,7 +633,9 @@ type Batch struct {
 	// as they changed since its last batch. The batch may be applied only where
 	// all of them are.
 	After []*Position `protobuf:"bytes,5,rep,name=after,proto3" json:"after,omitempty"`
-	// The hash of the writer's batch before this one; empty for the first.
+	// The hash of the writer's batch before this one. In the place of one before
+	// the first is the bank's genesis: SHA-256 over its name, its id, its branches
+	// and its opening balance.
 	PrevHash      []byte `protobuf:"bytes,6,opt,name=prev_hash,json=prevHash,proto3" json:"prev_hash,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -37,7 +37,18 @@ type Hello struct {
 	Applied []*Position `protobuf:"bytes,4,rep,name=applied,proto3" json:"applied,omitempty"`
 	// SHA-256 over the bank's branches and opening balance: links between
 	// branches of different banks are refused.
-	BankHash      []byte `protobuf:"bytes,5,opt,name=bank_hash,json=bankHash,proto3" json:"bank_hash,omitempty"`
+	BankHash []byte `protobuf:"bytes,5,opt,name=bank_hash,json=bankHash,proto3" json:"bank_hash,omitempty"`
+	// The version of what branches say to each other, now 1. A branch refuses one
+	// that speaks another version, or that names none.
+	Version uint32 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`
+	// The name of the speaker's bank.
+	BankName string `protobuf:"bytes,7,opt,name=bank_name,json=bankName,proto3" json:"bank_name,omitempty"`
+	// The id of the speaker's bank, 16 bytes; empty while it has none. Links
+	// between branches of banks with different ids are refused.
+	BankId []byte `protobuf:"bytes,8,opt,name=bank_id,json=bankId,proto3" json:"bank_id,omitempty"`
+	// Whether the bank is founded with that id. Until then it is only proposed,
+	// and the speaker has no entries.
+	Founded       bool `protobuf:"varint,9,opt,name=founded,proto3" json:"founded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -105,6 +116,34 @@ func (x *Hello) GetBankHash() []byte {
 		return x.BankHash
 	}
 	return nil
+}
+
+func (x *Hello) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Hello) GetBankName() string {
+	if x != nil {
+		return x.BankName
+	}
+	return ""
+}
+
+func (x *Hello) GetBankId() []byte {
+	if x != nil {
+		return x.BankId
+	}
+	return nil
+}
+
+func (x *Hello) GetFounded() bool {
+	if x != nil {
+		return x.Founded
+	}
+	return false
 }
 
 // Ack tells how far the speaker has applied the listener's journal.
@@ -1146,13 +1185,17 @@ var File_bank_v1_peer_proto protoreflect.FileDescriptor
 
 const file_bank_v1_peer_proto_rawDesc = "" +
 	"\n" +
-	"\x12bank/v1/peer.proto\x12\abank.v1\x1a\x15bank/v1/journal.proto\"\x9c\x01\n" +
+	"\x12bank/v1/peer.proto\x12\abank.v1\x1a\x15bank/v1/journal.proto\"\x86\x02\n" +
 	"\x05Hello\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1b\n" +
 	"\tto_branch\x18\x02 \x01(\rR\btoBranch\x12\x14\n" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12+\n" +
 	"\aapplied\x18\x04 \x03(\v2\x11.bank.v1.PositionR\aapplied\x12\x1b\n" +
-	"\tbank_hash\x18\x05 \x01(\fR\bbankHash\"q\n" +
+	"\tbank_hash\x18\x05 \x01(\fR\bbankHash\x12\x18\n" +
+	"\aversion\x18\x06 \x01(\rR\aversion\x12\x1b\n" +
+	"\tbank_name\x18\a \x01(\tR\bbankName\x12\x17\n" +
+	"\abank_id\x18\b \x01(\fR\x06bankId\x12\x18\n" +
+	"\afounded\x18\t \x01(\bR\afounded\"q\n" +
 	"\x03Ack\x12)\n" +
 	"\x10applied_sequence\x18\x01 \x01(\x04R\x0fappliedSequence\x12'\n" +
 	"\x0fsynced_sequence\x18\x02 \x01(\x04R\x0esyncedSequence\x12\x16\n" +

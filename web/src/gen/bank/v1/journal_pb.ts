@@ -388,7 +388,9 @@ export type Batch = Message<"bank.v1.Batch"> & {
   after: Position[];
 
   /**
-   * The hash of the writer's batch before this one; empty for the first.
+   * The hash of the writer's batch before this one. In the place of one before
+   * the first is the bank's genesis: SHA-256 over its name, its id, its branches
+   * and its opening balance.
    *
    * @generated from field: bytes prev_hash = 6;
    */

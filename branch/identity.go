@@ -1,0 +1,70 @@
+package branch
+
+import (
+	"crypto/rand"
+	"fmt"
+
+	"connectrpc.com/connect"
+
+	"passbook.example/passbook/branch/journal"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/name"
+)
+
+// Which bank a branch belongs to, and what becomes of links with another one.
+
+// newBankID returns an id that no bank has.
+func newBankID() (id ledger.BankID) {
+	_, _ = rand.Read(id[:]) // it never fails
+	return id
+}
+
+// CheckBank reports what is wrong with the name or the id of a bank; an empty
+// id stands for any. What a name may have is what that of an account may.
+func CheckBank(bank, id string) error {
+	err := ledger.CheckBankName(bank)
+	if err == nil {
+		if err = name.Check(bank); err != nil {
+			err = fmt.Errorf("the name of the bank %w", err)
+		}
+	}
+	if err == nil && id != "" {
+		_, err = ledger.ParseBankID(id)
+	}
+	return err
+}
+
+// identity returns what the data directory must belong to. The branches are
+// ascending.
+func (c *Config) identity(branches []ledger.BranchID) (journal.Identity, error) {
+	id := journal.Identity{Branch: ledger.BranchID(c.ID), Branches: branches, Opening: ledger.Amount(c.Opening), Bank: ledger.Bank{Name: c.Bank}}
+	if err := CheckBank(c.Bank, c.BankID); err != nil || c.BankID == "" {
+		return id, err
+	}
+	var err error
+	id.Bank.ID, err = ledger.ParseBankID(c.BankID)
+	return id, err
+}
+
+// upIfKin makes a link that a peer has opened its only one, unless its hello is
+// that of a stranger: then the link ends, and the one that there may be stays.
+func (k *link) upIfKin(l *loop, hello *replica.Hello) bool {
+	return l.post(func() {
+		if err := l.replica.Meet(k.peer.id, hello); err != nil {
+			k.introduction = l.replica.Introduction(k.peer.id)
+			k.end(err)
+			return
+		}
+		k.replace(l)
+	})
+}
+
+// introduce says to a stranger whose link is refused which bank this is, so that
+// it finds out for itself.
+func (k *link) introduce(stream *connect.BidiStream[bankv1.PropagateRequest, bankv1.PropagateResponse]) {
+	if k.introduction != nil {
+		_ = stream.Send(&bankv1.PropagateResponse{Frame: &bankv1.Frame{Hello: helloToProto(k.introduction)}}) // it is told by the error, too
+	}
+}
