@@ -1,6 +1,7 @@
 package branch_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"strings"
@@ -24,6 +25,12 @@ func TestInvalidArgumentNamesTheField(t *testing.T) {
 		{"Deposit", `{"amount":1,"acknowledge":9}`, "acknowledge"},
 		{"Deposit", `{"amount":1,"session":"?"}`, "session"},
 		{"Deposit", `{"amount":1,"session":"CgQICRAB"}`, "session"}, // of a branch 9
+		{"Deposit", `{"amuont":5}`, "amuont"},
+		{"Deposit", `{"amount":"ten"}`, "amount"},
+		{"Deposit", `{"amount":1,"amount":1}`, "amount"},
+		{"Deposit", `{"amount":1,"requestId":5}`, "request_id"},
+		{"Deposit", `{"amount":1,"acknowledge":"SOON"}`, "acknowledge"},
+		{"Deposit", `{"amount":1,"account":"` + "\xff" + `"}`, "account"},
 		{"Deposit", `{"amount":1,"homeBranch":2}`, "home_branch"},
 		{"Deposit", `{"amount":1,"requestId":"r","homeBranch":9}`, "home_branch"},
 		{"Deposit", `{"amount":1,"requestId":"r"}`, "home_branch"},
@@ -52,6 +59,30 @@ func TestInvalidArgumentNamesTheField(t *testing.T) {
 	if v := detail[*errdetails.BadRequest](t, err).GetFieldViolations(); len(v) != 1 || v[0].GetField() != "amount" || v[0].GetDescription() == "" {
 		t.Errorf("over HTTP/2, in binary: %v", v)
 	}
+}
+
+// A request that is no JSON at all has no field to name, and one that quotes much
+// is not quoted in full. A stream and a gRPC client get the same.
+func TestWhatIsNoJSONIsToldInEachProtocol(t *testing.T) {
+	b := runBank(t, 1, 100)
+	b.post(1, branchService+"Deposit", `amount=5`).wantDetail(t, "")
+	a := b.post(1, branchService+"Deposit", `{"`+strings.Repeat("x", 50_000)+`":1}`)
+	a.wantError(t, http.StatusBadRequest, "invalid_argument", "unknown field")
+	if len(a.body) > 4096 {
+		t.Errorf("the answer has %d bytes", len(a.body))
+	}
+	envelope := func(body string) string {
+		return string(append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(body))), body...))
+	}
+	stream := b.byHand(http.MethodPost, 1, branchService+"Watch", envelope(`{"acount":"x"}`), "Content-Type", "application/connect+json")
+	if !strings.Contains(stream.body, `"invalid_argument"`) || !strings.Contains(stream.body, "google.rpc.BadRequest") || !strings.Contains(stream.body, "acount") {
+		t.Errorf("a stream: %q", stream.body)
+	}
+	web := b.byHand(http.MethodPost, 1, branchService+"Deposit", envelope(`{"amuont":1}`), "Content-Type", "application/grpc-web+json")
+	if web.header.Get("Grpc-Status") != "3" || !strings.Contains(web.header.Get("Grpc-Message"), "amuont") {
+		t.Errorf("gRPC-Web: %+v", web)
+	}
+	b.wantBalance(1, 100)
 }
 
 // The answer to a list that failed as a whole has the same details.

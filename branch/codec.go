@@ -1,6 +1,7 @@
 package branch
 
 import (
+	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -11,6 +12,8 @@ import (
 // and a field that the message does not have is refused by its name, so that a
 // misspelt amount is not an amount of 0.
 type jsonCodec struct{ name string }
+
+var errEmptyBody = errors.New("the body is empty where a JSON object is expected, at least {}")
 
 // jsonCodecNames are the content types that mean JSON.
 var jsonCodecNames = []string{"json", "json; charset=utf-8"}
@@ -33,8 +36,12 @@ func (c jsonCodec) Unmarshal(data []byte, message any) error {
 	if !ok {
 		return fmt.Errorf("%T is not a message", message)
 	}
-	if len(data) == 0 {
-		return fmt.Errorf("the body is empty where a JSON object is expected, at least {}")
+	err := errEmptyBody
+	if len(data) > 0 {
+		err = protojson.Unmarshal(data, m)
 	}
-	return protojson.Unmarshal(data, m)
+	if err != nil {
+		leaveUndecoded(m, err) // errors.go says it
+	}
+	return nil
 }

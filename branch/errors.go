@@ -222,6 +222,10 @@ type errorInterceptor struct{ logger *slog.Logger }
 // WrapUnary is connect.Interceptor's.
 func (i errorInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+		err := undecoded(req.Any())
+		if err != nil {
+			return nil, connectError(ctx, i.logger, req.Spec().Procedure, err)
+		}
 		res, err := next(ctx, req)
 		if err != nil {
 			return nil, connectError(ctx, i.logger, req.Spec().Procedure, err)
@@ -238,7 +242,7 @@ func (i errorInterceptor) WrapStreamingClient(next connect.StreamingClientFunc) 
 // WrapStreamingHandler is connect.Interceptor's.
 func (i errorInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
-		if err := next(ctx, conn); err != nil {
+		if err := next(ctx, decodedConn{conn}); err != nil {
 			return connectError(ctx, i.logger, conn.Spec().Procedure, err)
 		}
 		return nil

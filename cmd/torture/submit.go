@@ -203,6 +203,10 @@ func judgeList(w *write, res *bankv1.SubmitResponse) verdict {
 	case code == connect.CodeUnavailable.String(), code == connect.CodeResourceExhausted.String():
 		return verdict{outcome: nothing}
 	case code == connect.CodeDeadlineExceeded.String() && at != receipt{}:
+		// What became of the operations is said all the same.
+		if v := judgeRefusals(w, refusals{res.GetInsufficient(), res.GetUnavailable()}, at); v.outcome != success {
+			return v
+		}
 		return verdict{outcome: recorded, receipt: at}
 	case code == connect.CodeDeadlineExceeded.String(), code == connect.CodeCanceled.String():
 		return verdict{outcome: unknown}
