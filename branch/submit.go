@@ -258,29 +258,26 @@ func outcome(res *bankv1.SubmitResponse, reply *replica.Reply) {
 // the list as a whole has failed comes with an error that says so by name.
 func (b *Branch) forwardList(ctx context.Context, home ledger.BranchID, req *bankv1.SubmitRequest) (*bankv1.SubmitResponse, error) {
 	req.HomeBranch = uint32(home)
-	res, err := forward(ctx, b, home, req, submitOne)
+	res, err := forward(ctx, b, home, req, func(c customerClient, ctx context.Context, req *bankv1.SubmitRequest) (*bankv1.SubmitResponse, error) {
+		stream, err := c.Submit(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer stream.CloseResponse() //nolint:errcheck // the answer is there by then, or why it is not
+		if err := stream.Send(req); err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		if err := stream.CloseRequest(); err != nil {
+			return nil, err
+		}
+		return stream.Receive()
+	})
 	if err != nil || res.GetErrorCode() == "" {
 		return res, err
 	}
 	failed := &forwardedError{home: home, err: errorOfList(res)}
 	res.Error = failed.Error()
 	return res, failed
-}
-
-// submitOne asks a branch to carry out one list.
-func submitOne(c customerClient, ctx context.Context, req *bankv1.SubmitRequest) (*bankv1.SubmitResponse, error) {
-	stream, err := c.Submit(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer stream.CloseResponse() //nolint:errcheck // the answer is there by then, or why it is not
-	if err := stream.Send(req); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	if err := stream.CloseRequest(); err != nil {
-		return nil, err
-	}
-	return stream.Receive()
 }
 
 // failList says why a list as a whole failed.
