@@ -114,7 +114,7 @@ func TestACutBranchAnswersNoPeerAndAsksNone(t *testing.T) {
 	for at, home := range map[uint32]uint32{1: 3, 3: 1} {
 		_, err = b.customers(at).Deposit(b.ctx, &bankv1.DepositRequest{Amount: 1, RequestId: fmt.Sprint("at ", at), HomeBranch: home})
 		wantCode(t, err, connect.CodeUnavailable)
-		if want := fmt.Sprintf("belongs to branch %d, which can't be reached", home); !strings.Contains(err.Error(), want) {
+		if want := fmt.Sprintf("branch %d, the home of the request id, can't be reached from branch %d", home, at); !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want a text with %q", err, want)
 		}
 	}

@@ -131,7 +131,7 @@ func TestAWithdrawalThatNeedsABranchThatIsCutOffIsUnavailable(t *testing.T) {
 		_, err := b.customers(1).Withdraw(b.ctx, &bankv1.WithdrawRequest{Amount: amount})
 		wantCode(t, err, connect.CodeUnavailable)
 		want := &bankv1.EscrowUnavailable{
-			Account: "shared", Amount: amount, Available: 100, Held: []*bankv1.BranchEscrow{{Branch: 3, Amount: 100}},
+			Account: "shared", Amount: amount, Available: 100, Branch: 1, HeldTotal: 100, HeldBranches: 1, Held: []*bankv1.BranchEscrow{{Branch: 3, Amount: 100}},
 		}
 		if diff := cmp.Diff(want, detail[*bankv1.EscrowUnavailable](t, err), protocmp.Transform()); diff != "" {
 			t.Errorf("amount %d: detail (-want +got):\n%s", amount, diff)

@@ -228,8 +228,7 @@ func (b *Branch) answerList(ctx context.Context, l *submission) *bankv1.SubmitRe
 		}
 	}
 	// What became of the list is said also when it has not reached its level.
-	var late *replica.NotReplicatedError
-	if err == nil || errors.As(err, &late) {
+	if err == nil || isRecorded(err) {
 		outcome(res, &reply)
 	}
 	if err != nil {
@@ -237,6 +236,12 @@ func (b *Branch) answerList(ctx context.Context, l *submission) *bankv1.SubmitRe
 	}
 	b.story.answeredList(l.req, res, err)
 	return res
+}
+
+// isRecorded reports whether an error says that a write is recorded all the same.
+func isRecorded(err error) bool {
+	var late *replica.NotReplicatedError
+	return errors.As(err, &late)
 }
 
 // outcome fills in what became of a list.

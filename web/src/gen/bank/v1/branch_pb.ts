@@ -2175,8 +2175,8 @@ export const BranchHealthSchema: GenEnum<BranchHealth> = /*@__PURE__*/
  * names the field, already_exists a RequestIdUsed, failed_precondition an
  * InsufficientFunds, unavailable an EscrowUnavailable, and deadline_exceeded a
  * NotReplicated when the write is recorded. Where a code can mean something
- * else as well, an error without the detail does; the text says what. A request
- * that can't be decoded at all is invalid_argument without a detail.
+ * else as well, an error without the detail does; the text says what. So is
+ * invalid_argument where no one field is at fault.
  *
  * A request that a branch forwards to the home of its request id is answered
  * as that one answers; the text of an error then begins with the name of the
