@@ -105,7 +105,7 @@ func TestWhoShowsNothingKeepsNobodyFromBeingAsked(t *testing.T) {
 	first := b.nodes[0]
 	b.cut(first, b.nodes[3]) // the writer
 	b.quiet = true
-	journal := depositBatches(4, 1, 1)
+	journal := b.depositBatches(4, 1, 1)
 	for _, from := range []ledger.BranchID{2, 3} {
 		hello := *b.hellos[[2]ledger.BranchID{from, 1}]
 		hello.Applied = []ledger.MarkedPosition{{Position: ledger.Position{Branch: 4, Sequence: 1}, Hash: journal[0].Hash}}
