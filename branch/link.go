@@ -52,6 +52,9 @@ type link struct {
 	accepted bool
 	// introduction is what a stranger is told; set before the link ends.
 	introduction *replica.Hello
+	// heard says that the peer has said something over it; it belongs to the
+	// loop's goroutine.
+	heard bool
 
 	// ctx ends when the link is given up: end does that, and the first cause
 	// stays.
@@ -223,9 +226,28 @@ func (k *link) replace(l *loop) {
 		old.end(errReplaced)
 	}
 	k.peer.link = k
-	k.peer.noteUp()
-	k.peer.branch.logger.Log(context.Background(), LevelCalls, "link is up", "peer", k.peer.id, "address", k.peer.address, "accepted", k.accepted)
+	if k.accepted {
+		k.noteUp()
+	}
 	l.replica.LinkUp(k.peer.id)
+}
+
+// noteUp has it logged that the peer has been heard: a link that is dialed is up
+// for the replica before that, and may never come about. The loop calls it.
+func (k *link) noteUp() {
+	b := k.peer.branch
+	b.links.noteUp(linkEnd{b.id, k.peer.id})
+	b.logger.Log(context.Background(), LevelCalls, "link is up", "peer", k.peer.id, "address", k.peer.address, "accepted", k.accepted)
+	k.heard = true
+}
+
+// hear notes that a first frame has come over a dialed link.
+func (k *link) hear(l *loop) {
+	l.post(func() {
+		if k.peer.link == k {
+			k.noteUp()
+		}
+	})
 }
 
 // down tells the loop that the link is gone.
@@ -235,7 +257,9 @@ func (k *link) down(l *loop) {
 			k.peer.link = nil
 			cause := context.Cause(k.ctx)
 			k.peer.noteDown(cause)
-			k.peer.branch.logger.Log(context.Background(), LevelCalls, "link is down", "peer", k.peer.id, "address", k.peer.address, "cause", cause)
+			if k.heard {
+				k.peer.branch.logger.Log(context.Background(), LevelCalls, "link is down", "peer", k.peer.id, "address", k.peer.address, "cause", cause)
+			}
 			l.replica.LinkDown(k.peer.id)
 		}
 		if k.accepted {
@@ -269,10 +293,8 @@ func (p *peer) dial(ctx context.Context) {
 	}
 }
 
-// noteDown has it logged that there is no link to the peer, if that lasts, and
-// noteUp that there is one again.
+// noteDown has it logged that there is no link to the peer, if that lasts.
 func (p *peer) noteDown(why error) { p.branch.links.noteDown(linkEnd{p.branch.id, p.id}, why) }
-func (p *peer) noteUp()            { p.branch.links.noteUp(linkEnd{p.branch.id, p.id}) }
 
 // runLink opens a link to the peer and runs it until it breaks.
 func (p *peer) runLink(ctx context.Context) error {
@@ -295,8 +317,13 @@ func (p *peer) runLink(ctx context.Context) error {
 		k.shutOutbox()
 		_ = stream.CloseRequest()
 	})
+	first := true
 	k.close(k.pumpIn(l, func() (*bankv1.Frame, error) {
 		res, err := stream.Receive()
+		if first && err == nil {
+			first = false
+			k.hear(l)
+		}
 		return res.GetFrame(), err
 	}))
 	closed()

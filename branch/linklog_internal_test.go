@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // linkStory is a bank in one process, and what its links log.
@@ -217,5 +220,33 @@ func TestALinkThatWasNeverUpIsLogged(t *testing.T) {
 		s.join(2, map[ledger.BranchID]*peer{1: nil, 3: nil})
 		s.noteDown(linkEnd{2, 3}, errors.New("connection refused"))
 		s.check(t, time.Hour, `at=3s level=WARN msg="Branch 2: links to branches 1 and 3 are down for 3s" branch=2 peers="[1 3]" cause="branch 1, which dials it, has not done so"`)
+	})
+}
+
+// refused is a network on which nobody can be reached.
+type refused struct{}
+
+func (refused) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("connection refused")
+}
+
+// A peer that refuses to be connected to is down all the time: a link that is dialed
+// is up only once the peer is heard.
+func TestALinkThatIsOnlyDialedIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newLinkStory(0)
+		p := servePort(t)
+		p.links = s.LinkLog
+		p.service = bankv1connect.NewPeerServiceClient(&peerClient{next: &http.Client{Transport: refused{}}}, "http://peer", connect.WithGRPC())
+		s.join(2, map[ledger.BranchID]*peer{3: p.peers[3]})
+		var dialing sync.WaitGroup
+		dialing.Go(func() { p.peers[3].dial(p.linksCtx) })
+		for range 100 {
+			time.Sleep(100 * time.Millisecond)
+			p.turn()
+		}
+		s.check(t, time.Minute, `at=3s level=WARN msg="Branch 2: link to branch 3 is down for 3s" branch=2 peers=[3] cause="unavailable: connection refused"`)
+		p.cutLinks()
+		dialing.Wait()
 	})
 }
