@@ -165,12 +165,16 @@ const anInteger = "an integer"
 // element reads one element of the array. It returns true if the file is of
 // the Lamport dialect, which ends the reading.
 func (r *inputReader) element(v value) (lamport bool) {
-	o, ok := r.object(v, path{element: r.elements.total}, "id", "type", "events", "balance", "customer-requests")
+	o, ok := r.object(v, path{element: r.elements.total}, "id", "type", "events", "balance", "customer-requests", "recv")
 	if !ok {
 		return false
 	}
 	if o.has("customer-requests") {
 		o.problem("customer-requests", `this is the dialect with logical clocks, which can't be replayed; customers need "events"`)
+		return true
+	}
+	if o.has("recv") && !o.has("type") {
+		o.problem("recv", "this is what a replay wrote, an output.json; an input has customers with their events, and branches")
 		return true
 	}
 	kind, ok := o.word("type", "customer", "client", "branch", "bank")

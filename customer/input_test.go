@@ -116,6 +116,7 @@ func TestReadInputRefuses(t *testing.T) {
 		{"no object", "[7," + branch + "]", `input.json:1:2: element 1: must be an object, got 7`},
 		{"Lamport", "[" + branch + `,
 {"id":1,"type":"customer","customer-requests":[]},{"id":2,"type":"customer","customer-requests":[]}]`, `input.json:2:47: element 2: customer-requests: this is the dialect with logical clocks, which can't be replayed; customers need "events"`},
+		{"output", `[{"id":1,"recv":[{"interface":"query","balance":5}]},{"id":2,"recv":[]}]`, `input.json:1:17: element 1: recv: this is what a replay wrote, an output.json; an input has customers with their events, and branches`},
 		{"no type", "[" + branch + `,{"id":1}]`, `input.json:1:39: element 2: type: missing; must be "customer", "client", "branch" or "bank"`},
 		{"unknown type", "[" + branch + `,{"id":1,"type":"teller"}]`, `input.json:1:54: element 2: type: must be "customer", "client", "branch" or "bank", got "teller"`},
 		{"duplicate key", `[{"id":1,"type":"branch","balance":5," id":2}]`, `input.json:1:38: element 1: key "id" occurs twice`},
