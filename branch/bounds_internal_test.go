@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -149,59 +148,14 @@ func TestCallsToAPeerAreBounded(t *testing.T) {
 	}
 }
 
-func TestTheLongestIdleConnectionGivesWay(t *testing.T) {
-	l := &connections{most: 2}
-	admit := func() (k, gave *connection) {
-		c, other := net.Pipe()
-		t.Cleanup(func() { c.Close(); other.Close() })
-		return l.admit(c)
-	}
-	var all []*connection
-	for range l.most + spareConnections {
-		k, gave := admit()
-		if k == nil || gave != nil {
-			t.Fatal("there is room")
-		}
-		all = append(all, k)
-	}
-	l.note(all[0], http.StateActive)
-	l.note(all[1], http.StateActive)
-	l.note(all[1], http.StateIdle) // is the last by now
-	if _, gave := admit(); gave != all[2] {
-		t.Error("not the one that was idle for longest")
-	}
-	for k := l.idle.Front(); k != nil; k = l.idle.Front() {
-		l.note(k.Value.(*connection), http.StateActive)
-	}
-	if k, gave := admit(); k != nil || gave != nil {
-		t.Error("one that is at work gave way")
-	}
-	if !all[0].serve() || !all[1].serve() || all[3].serve() {
-		t.Error("customers have calls in hand on two connections at most")
-	}
-	l.note(all[0], http.StateIdle)
-	for range 2 { // the second call on a connection needs no place of its own
-		if !all[3].serve() {
-			t.Error("one is free again")
-		}
-	}
-	for _, k := range all {
-		k.Close()
-		k.Close()
-	}
-	if l.open != 1 || l.busy != 0 { // the one that came for all[2]
-		t.Errorf("%d open, %d busy", l.open, l.busy)
-	}
-}
-
 // held is a handler that has the requests wait until they are released.
 type held chan struct{}
 
 // ServeHTTP is http.Handler's.
 func (h held) ServeHTTP(http.ResponseWriter, *http.Request) { <-h }
 
-// One more customer's, or peer's, request than may be in hand is refused,
-// while the others are served.
+// One more request of a kind than may be in hand is refused, while the others are
+// served.
 func TestRequestsInHandAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(held)
@@ -229,9 +183,13 @@ func TestRequestsInHandAreBounded(t *testing.T) {
 		}
 		fill(bankv1connect.BranchServiceDepositProcedure, maxRequests)
 		fill(bankv1connect.PeerServiceClaimProcedure, maxPeerRequests)
+		fill(bankv1connect.BranchServiceWatchProcedure, maxWatchRequests)
+		fill("/grpc.health.v1.Health/Check", maxHealthRequests)
+		fill("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", maxReflections)
+		fill("/", maxPageRequests)
 		close(release)
 		inHand.Wait()
-		for _, path := range []string{bankv1connect.BranchServiceDepositProcedure, bankv1connect.PeerServiceClaimProcedure} {
+		for _, path := range []string{bankv1connect.BranchServiceDepositProcedure, bankv1connect.PeerServiceClaimProcedure, bankv1connect.BranchServiceWatchProcedure, "/"} {
 			if w := call(path); w.Code != http.StatusOK {
 				t.Errorf("%s when there is room again: %d %s", path, w.Code, w.Body)
 			}

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"connectrpc.com/connect"
+
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -168,13 +170,14 @@ func (p *proxy) failed(w http.ResponseWriter, req *http.Request, err error) {
 func (p *peer) unanswered(ctx context.Context, err error) error {
 	const unknown = "it is not known whether the call was carried out"
 	var dialing *net.OpError
+	var refused *connect.Error
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fmt.Errorf("branch %d has not answered branch %d within %v (%w): %s", p.id, p.branch.id, proxyTimeout, ctx.Err(), unknown)
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.Is(err, errSlowRequest):
-		return err
+	case errors.As(err, &refused): // the request has not come, or may not go on
+		return refused
 	case errors.As(err, &dialing) && dialing.Op == "dial":
 		return &replica.UnavailableError{Reason: fmt.Sprintf("branch %d can't be reached from branch %d: %v", p.id, p.branch.id, err)}
 	}

@@ -47,9 +47,9 @@ type Config struct {
 	// that it could do without, before it takes writes; 0 stands for
 	// DefaultStartWait. It is never less than PeerTimeout.
 	StartWait time.Duration
-	// MaxConnections bounds the connections on which customers have calls in
-	// hand at once; idle ones give way, and peers have room besides. 0 stands
-	// for DefaultMaxConnections.
+	// MaxConnections bounds the connections on which customers have calls at
+	// work at once, three quarters of them from one address; idle ones give way,
+	// and peers have room besides. 0 stands for DefaultMaxConnections.
 	MaxConnections int
 	// PeerTransport carries the links and calls to peers. Branches of one
 	// process may share one, and then reach each other through memory; nil

@@ -4,7 +4,6 @@ import (
 	"container/list"
 	"context"
 	"net"
-	"net/http"
 	"sync"
 
 	"golang.org/x/net/netutil"
@@ -16,13 +15,16 @@ const spareConnections = 256
 
 // connections bounds the connections of a branch's port, so that customers
 // lock out neither peers nor each other. A connection tells only by its calls
-// whose it is, so there are two rules:
+// whose it is, and it is at work only while a call is whose message has come. So
+// there are these rules:
 //
 //   - When all are taken, the spare ones too, a new connection takes the place
-//     of the one that has done nothing for longest. Links are never idle.
-//   - Customers have calls in hand on Config.MaxConnections of them at most.
+//     of one that is not at work: of the address that has the most, the one that has
+//     done nothing for longest. Links are always at work.
+//   - Customers have calls at work on Config.MaxConnections of them at most.
 //     A call on one more is refused and its connection closed, which leaves
 //     the spare ones to peers.
+//   - One address has three quarters of either at most (addresses.go).
 type connections struct {
 	net.Listener
 	// most bounds busy, and most+spareConnections bounds open.
@@ -33,10 +35,11 @@ type connections struct {
 
 	mu   sync.Mutex
 	open int
-	// busy counts the connections on which customers have calls in hand.
-	busy int
-	// idle has the connections without a call in hand, longest idle first.
-	idle list.List
+	// busy counts the connections on which customers have calls at work.
+	busy      int
+	addresses addresses
+	// rested counts the times that a connection came to rest.
+	rested uint64
 }
 
 // newConnections caps what listener accepts. One above the cap may be open for
@@ -49,10 +52,17 @@ func newConnections(listener net.Listener, most int) *connections {
 type connection struct {
 	net.Conn
 	all *connections
-	// place is where the connection is in all.idle, nil while it is not.
-	place  *list.Element
-	busy   bool // and counted in all.busy
-	closed bool
+	// from is the address it comes from.
+	from *address
+	// place is where the connection is in from.idle, nil while it is at work;
+	// restedAt tells which of two came to rest first.
+	place    *list.Element
+	restedAt uint64
+	// working counts its calls at work; busy says that customers' are or were
+	// among them since it last rested, and that it is counted in all.busy.
+	working int
+	busy    bool
+	closed  bool
 }
 
 // Accept is net.Listener's.
@@ -78,18 +88,30 @@ func (l *connections) Accept() (net.Conn, error) {
 func (l *connections) admit(c net.Conn) (k, gone *connection) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open >= l.most+spareConnections {
-		front := l.idle.Front()
-		if front == nil {
-			return nil, nil
-		}
-		gone = front.Value.(*connection)
-		gone.forget()
+	from := l.addresses.of(c.RemoteAddr())
+	switch {
+	case from.bounded && from.open >= ofAddress(l.most)+spareConnections:
+		gone = from.longestIdle()
+	case l.open >= l.most+spareConnections:
+		gone = l.addresses.longestIdle()
+	default:
+		return l.add(c, from), nil
 	}
-	k = &connection{Conn: c, all: l}
-	k.place = l.idle.PushBack(k)
-	l.open++
+	if gone == nil {
+		l.addresses.drop(from)
+		return nil, nil
+	}
+	k = l.add(c, from)
+	gone.forget()
 	return k, gone
+}
+
+func (l *connections) add(c net.Conn, from *address) *connection {
+	k := &connection{Conn: c, all: l, from: from}
+	l.open++
+	from.open++
+	k.rest()
+	return k
 }
 
 // Close is net.Conn's.
@@ -105,56 +127,67 @@ func (k *connection) forget() {
 	if k.closed {
 		return
 	}
-	k.closed = true
-	k.all.open--
 	k.rest()
-	k.all.idle.Remove(k.place)
+	k.closed = true
+	k.from.idle.Remove(k.place)
+	k.all.open--
+	k.from.open--
+	k.all.addresses.drop(k.from)
 }
 
-// rest puts the connection last among the idle ones.
+// rest puts the connection last among the idle ones of its address. The caller
+// holds all.mu.
 func (k *connection) rest() {
 	if k.busy {
 		k.busy = false
 		k.all.busy--
+		k.from.busy--
 	}
 	if k.place == nil {
-		k.place = k.all.idle.PushBack(k)
+		k.all.rested++
+		k.restedAt = k.all.rested
+		k.place = k.from.idle.PushBack(k)
 	}
 }
 
-// note is http.Server's ConnState.
-func (l *connections) note(c net.Conn, state http.ConnState) {
-	k, ok := c.(*connection)
-	if !ok {
-		return
+// begin has a call be at work on the connection, until end. It says why a
+// customer's may not.
+func (k *connection) begin(customer bool) error {
+	if k == nil {
+		return nil // a call through memory
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case k.closed:
-	case state == http.StateIdle:
-		k.rest()
-	case state == http.StateActive && k.place != nil:
-		l.idle.Remove(k.place)
-		k.place = nil
-	}
-}
-
-// serve takes one of the customers' places, until the connection rests. It
-// reports false when there is none.
-func (k *connection) serve() bool {
 	l := k.all
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if k.busy || k.closed || k.place != nil {
-		return true // the last two: nobody waits for this call any more
+	if customer && !k.busy && !k.closed {
+		switch {
+		case l.busy >= l.most:
+			return errTooManyConnections
+		case k.from.bounded && k.from.busy >= ofAddress(l.most):
+			return errTooManyOfAddress
+		}
+		k.busy = true
+		l.busy++
+		k.from.busy++
 	}
-	if l.busy >= l.most {
-		return false
+	k.working++
+	if k.place != nil && !k.closed {
+		k.from.idle.Remove(k.place)
+		k.place = nil
 	}
-	k.busy = true
-	l.busy++
-	return true
+	return nil
+}
+
+// end has a call be at work no more that begin has let in.
+func (k *connection) end() {
+	if k == nil {
+		return
+	}
+	k.all.mu.Lock()
+	defer k.all.mu.Unlock()
+	if k.working--; k.working == 0 && !k.closed {
+		k.rest()
+	}
 }
 
 type connectionKey struct{}
@@ -164,7 +197,8 @@ func (l *connections) remember(ctx context.Context, c net.Conn) context.Context 
 	return context.WithValue(ctx, connectionKey{}, c)
 }
 
-// connectionOf returns the connection that a call came on.
+// connectionOf returns the connection that a call came on; nil when it came
+// through memory.
 func connectionOf(ctx context.Context) *connection {
 	k, _ := ctx.Value(connectionKey{}).(*connection)
 	return k

@@ -29,7 +29,7 @@
 //	              gather.go: what goes as one message; outgoing.go: how
 //	memory*.go    the calls between branches of one process
 //	server.go     one port: Connect, gRPC, gRPC-Web, health, reflection
-//	connections.go, requests.go, openings.go
+//	connections.go, addresses.go, requests.go, shares.go, intake.go, openings.go
 //	              what customers and peers may take of a branch
 //	browser.go    what keeps other sites' pages away; browser_proxy.go: calls
 //	              that are passed on for the branch's own page

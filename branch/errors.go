@@ -56,6 +56,8 @@ var (
 	errForked   = errors.New("the journal of that branch has forked and is stopped here: see the alarms in GetStatus")
 
 	errTooManyConnections     = errors.New("customers have calls in hand on as many connections as this branch serves at once; back off, or try another branch")
+	errTooManyOfAddress       = errors.New("customers at your address have calls in hand on three quarters of the connections that this branch serves at once, which is as many as one address may; close some, back off, or try another branch")
+	errGaveWay                = errors.New("more requests are on their way to this branch than it waits for, and this one had said nothing for longest; send it again, at once")
 	errTooManyRequests        = errors.New("this branch has as many requests in hand as it takes at once; back off and try again")
 	errTooManyWatchers        = errors.New("as many watch at this branch as it serves at once; back off, or watch at another one")
 	errTooManyWatchedAccounts = errors.New("as many accounts are watched at this branch as it takes at once; back off, or watch at another one")
@@ -67,6 +69,8 @@ var (
 	errTimeout                = errors.New("the time-out of the call passed before this branch had the answer, and nothing was recorded")
 	errAnyTimeout             = errors.New("the time-out of the call passed before this branch had the answer")
 	errSlowRequest            = fmt.Errorf("the request did not arrive within %s; send it again", requestTimeout)
+	errSilentStream           = fmt.Errorf("nothing has come on this stream for %s; open another when there is something to ask", streamSilence)
+	errSilentSubmit           = fmt.Errorf("no list has come on this stream for %s; open another when there is one", submitSilence)
 	errLongStream             = fmt.Errorf("a stream like this one lasts %s at most; open another", streamTimeout)
 )
 
@@ -82,7 +86,7 @@ func timedOut(procedure string) error {
 }
 
 func overloaded(err error) bool {
-	for _, e := range []error{replica.ErrQueueFull, errTooManyConnections, errTooManyRequests, errTooManyListings, errTooManyWatchers, errTooManyWatchedAccounts, errTooManyLinks, errTooManyOpenings, errTooManySubmits, errTooManyLists} {
+	for _, e := range []error{replica.ErrQueueFull, errTooManyConnections, errTooManyOfAddress, errGaveWay, errTooManyRequests, errTooManyListings, errTooManyWatchers, errTooManyWatchedAccounts, errTooManyLinks, errTooManyOpenings, errTooManySubmits, errTooManyLists} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -186,7 +190,7 @@ func codeOf(err error) (connect.Code, proto.Message) {
 		return connect.CodeResourceExhausted, nil
 	case errors.Is(err, errStopping), errors.Is(err, errStopped):
 		return connect.CodeUnavailable, nil
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errSlowRequest), errors.Is(err, errLongStream):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errSlowRequest), errors.Is(err, errLongStream), errors.Is(err, errSilentStream), errors.Is(err, errSilentSubmit):
 		return connect.CodeDeadlineExceeded, nil
 	case errors.Is(err, context.Canceled):
 		return connect.CodeCanceled, nil

@@ -136,7 +136,9 @@ func TestCustomersOverTheConnectionLimitAreToldAndPeersAreServed(t *testing.T) {
 	}
 	b.wantBalance(1, 310) // on the connection that has a place
 	b.cut(1, 3)
+	b.awaitStatus(1, "that branch 3 is gone", func(s *bankv1.GetStatusResponse) bool { return !s.GetPeers()[1].GetReachable() })
 	b.heal(1, 3)
+	b.awaitStatus(1, "branch 3 again", func(s *bankv1.GetStatusResponse) bool { return s.GetPeers()[1].GetReachable() })
 	b.post(1, peerServiceName+"Claim", `{"branch":3,"amount":10,"ticket":{"clock":1,"branch":3}}`).wantField(t, "granted", "60")
 	b.awaitStatus(3, "the deposit and the grant", func(s *bankv1.GetStatusResponse) bool { return s.GetApplied()[0].GetSequence() == 2 })
 	b.setRoads(1, 2, func(r *road) { r.setFrozen(false) })

@@ -373,6 +373,9 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 	}
 	leave()
 	open.greeted.Store(true)
+	conn := connectionOf(ctx)
+	_ = conn.begin(false) // which refuses customers only
+	defer conn.end()
 	k := newLink(p)
 	k.accepted = true
 	k.put = func(f outgoing) error { return stream.Send(f.response()) }

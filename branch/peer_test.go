@@ -147,7 +147,7 @@ func TestClocksThatRunAheadStopNobody(t *testing.T) {
 }
 
 func TestClaimingByHand(t *testing.T) {
-	b := runAlone(t, 100)
+	b := runBank(t, 2, 100)
 	claim := func(body string) answer { return b.post(1, peerServiceName+"Claim", body) }
 	granted := claim(`{"branch":2,"amount":10,"ticket":{"clock":1,"branch":2}}`)
 	granted.wantField(t, "granted", "30") // and half of what remains
@@ -164,9 +164,14 @@ func TestClaimingByHand(t *testing.T) {
 	if got := lines(b.list(1, &bankv1.ListEntriesRequest{Branch: 1})); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("journal is %q, want %q", got, want)
 	}
-	// The branch has no escrow left, and says so.
+	// The branch has no escrow left, and says so; what it has got then it grants to
+	// nobody who is away.
+	b.stop(2)
+	b.awaitStatus(1, "that branch 2 is gone", func(s *bankv1.GetStatusResponse) bool { return !s.GetPeers()[0].GetReachable() })
 	a := b.post(1, branchService+"Withdraw", `{"amount":1}`)
 	a.wantError(t, http.StatusServiceUnavailable, "unavailable", "branch 2 holds 100")
+	b.mustDeposit(1, &bankv1.DepositRequest{Amount: 10, Acknowledge: local})
+	claim(`{"branch":2,"amount":1}`).wantField(t, "granted", "0")
 }
 
 func TestCollectingByHand(t *testing.T) {

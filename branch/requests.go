@@ -2,13 +2,10 @@ package branch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,10 +18,6 @@ import (
 
 // Bounds of the requests in hand: being read, carried out, or answered.
 const (
-	// maxRequests bounds those of customers, maxPeerRequests those of peers
-	// that are not links.
-	maxRequests     = 16384
-	maxPeerRequests = 4096
 	// maxLargeReplies bounds those whose replies may be large: a listing, a
 	// status. More wait for as long as a call may take.
 	maxLargeReplies = 64
@@ -32,9 +25,10 @@ const (
 	// message, replyTimeout that from the first byte of the reply to its last.
 	requestTimeout = 5 * time.Second
 	replyTimeout   = 10 * time.Second
-	// streamTimeout bounds the questions of streams that are not links: those
-	// of reflection. What is left to say has replyTimeout more.
+	// streamTimeout bounds the questions of streams of reflection, streamSilence
+	// the time between two. What is left to say has replyTimeout more.
 	streamTimeout = time.Minute
+	streamSilence = 10 * time.Second
 	// maxHelloBytes bounds what a link may send before its hello is accepted.
 	maxHelloBytes = 64 << 10
 )
@@ -42,32 +36,23 @@ const (
 // requests lets calls in as far as the bounds allow, and has each over in
 // time. A refused call is told why, in its own protocol.
 type requests struct {
-	branch    *Branch
-	next      http.Handler
-	errors    *connect.ErrorWriter
-	customers bound
-	peers     bound
+	branch *Branch
+	next   http.Handler
+	errors *connect.ErrorWriter
+	shares shares
 	// large has a place for each large reply in hand.
 	large chan struct{}
 }
 
 func newRequests(b *Branch, next http.Handler) *requests {
-	return &requests{
-		branch: b, next: next, errors: connect.NewErrorWriter(), customers: bound{most: maxRequests}, peers: bound{most: maxPeerRequests},
-		large: make(chan struct{}, maxLargeReplies),
-	}
+	return &requests{branch: b, next: next, errors: connect.NewErrorWriter(), shares: newShares(), large: make(chan struct{}, maxLargeReplies)}
 }
 
-// unaryServices are those of which each procedure but Propagate and Watch
+// unaryServices are those of which each procedure but Propagate, Submit and Watch
 // takes one message and returns one.
 var unaryServices = []string{bankv1connect.BranchServiceName, bankv1connect.PeerServiceName, bankv1connect.FaultServiceName, bankconnect.BankName, grpchealth.HealthV1ServiceName}
 
-const watchProcedure = "/" + grpchealth.HealthV1ServiceName + "/Watch"
-
 func isUnary(path string) bool {
-	if path == bankv1connect.PeerServicePropagateProcedure || path == watchProcedure {
-		return false
-	}
 	for _, s := range unaryServices {
 		if strings.HasPrefix(path, "/"+s+"/") {
 			return true
@@ -81,69 +66,30 @@ func (q *requests) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if isCall(req.URL.Path) {
 		forbidStoring(w)
 	}
-	if req.URL.Path == bankv1connect.PeerServicePropagateProcedure {
+	switch req.URL.Path {
+	case bankv1connect.PeerServicePropagateProcedure:
 		q.next.ServeHTTP(w, withOpening(w, req))
 		return
-	}
-	in := &q.customers
-	if strings.HasPrefix(req.URL.Path, "/"+bankv1connect.PeerServiceName+"/") {
-		in = &q.peers
-	} else if k := connectionOf(req.Context()); k != nil && !k.serve() {
-		w.Header().Set("Connection", "close")
-		q.refuse(w, req, errTooManyConnections)
-		return
-	}
-	if !in.enter() {
-		q.refuse(w, req, errTooManyRequests)
-		return
-	}
-	defer in.leave()
-	switch procedureOf(req.URL.Path) {
-	case bankv1connect.BranchServiceListEntriesProcedure, bankv1connect.BranchServiceGetStatusProcedure:
-		if !q.awaitLarge(req.Context()) {
-			q.refuse(w, req, errTooManyListings)
-			return
-		}
-		defer func() { <-q.large }()
-	}
-	q.timed(w, req)
-}
-
-// timed serves a request that must be over in time.
-func (q *requests) timed(w http.ResponseWriter, req *http.Request) {
-	timeout, late := requestTimeout, errSlowRequest
-	control := http.NewResponseController(w)
-	if req.URL.Path == bankv1connect.BranchServiceSubmitProcedure {
+	case bankv1connect.BranchServiceSubmitProcedure:
 		// It lasts as long as the customer has lists; answers must be taken.
 		q.next.ServeHTTP(&conversation{ResponseWriter: w}, req)
 		return
 	}
-	switch procedure := procedureOf(req.URL.Path); {
+	procedure := procedureOf(req.URL.Path)
+	in := &intake{
+		requests: q, share: q.shares.of(procedure), w: w, req: req, control: http.NewResponseController(w),
+		conn: connectionOf(req.Context()), customer: !strings.HasPrefix(procedure, peerPrefix), large: isLarge(procedure),
+	}
+	switch {
 	case procedure == bankv1connect.BranchServiceWatchProcedure:
-		w = &conversation{ResponseWriter: w} // the request ends in time, the reply goes on
+		in.w = &conversation{ResponseWriter: w} // the request ends in time, the reply goes on
 	case isUnary(procedure):
-		w = &reply{ResponseWriter: w}
+		in.w = &reply{ResponseWriter: w}
 	default:
-		timeout, late = streamTimeout, errLongStream
-		_ = control.SetWriteDeadline(time.Now().Add(streamTimeout + replyTimeout))
+		in.stream, in.over = strings.HasPrefix(procedure, reflectionPrefix), time.Now().Add(streamTimeout)
+		_ = in.control.SetWriteDeadline(in.over.Add(replyTimeout))
 	}
-	if req.Body != nil && req.Body != http.NoBody {
-		body := &timedBody{ReadCloser: req.Body, control: control, slow: func() error {
-			if req.ProtoMajor == 1 {
-				w.Header().Set("Connection", "close") // what comes yet is no new request
-			}
-			return connectError(req.Context(), q.branch.logger, req.URL.Path, late)
-		}}
-		req.Body = body
-		if req.ProtoMajor == 1 {
-			// It also holds for what is left when the handler has returned.
-			_ = control.SetReadDeadline(time.Now().Add(timeout))
-		} else {
-			body.timer = time.AfterFunc(timeout, body.interrupt)
-			defer body.end()
-		}
-	}
-	q.next.ServeHTTP(w, req)
+	in.serve(q.next)
 }
 
 func (q *requests) awaitLarge(ctx context.Context) bool {
@@ -183,54 +129,6 @@ func statusOf(err error) int {
 		return http.StatusBadRequest
 	}
 	return http.StatusServiceUnavailable
-}
-
-// timedBody is a request's body that must have been read by a deadline. Over
-// HTTP/2 setting one, and taking it back, is each a message to the goroutine
-// of the connection: there a timer does it, which hardly ever fires.
-type timedBody struct {
-	io.ReadCloser
-	control *http.ResponseController
-	slow    func() error
-
-	timer *time.Timer
-	mu    sync.Mutex
-	ended bool
-}
-
-// interrupt fails the reads.
-func (b *timedBody) interrupt() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.ended { // afterwards there is no request to control
-		_ = b.control.SetReadDeadline(time.Now())
-	}
-}
-
-func (b *timedBody) end() {
-	if b.timer.Stop() {
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.ended = true
-}
-
-// Read is io.Reader's.
-func (b *timedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	switch {
-	case errors.Is(err, io.EOF):
-		if b.timer != nil {
-			b.timer.Stop()
-		} else {
-			// A deadline that passes later would cancel the call.
-			_ = b.control.SetReadDeadline(time.Time{})
-		}
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		err = b.slow()
-	}
-	return n, err
 }
 
 // reply gives the reply its deadline when it begins.

@@ -84,7 +84,6 @@ func (b *Branch) newServer() {
 	}
 	b.server = &http.Server{
 		Handler:           b.tasks.handler(newBrowsers(b, q, handler)),
-		ConnState:         b.connections.note,
 		ConnContext:       b.connections.remember,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(serverErrors{logger: b.logger}, "", 0),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,9 @@ const (
 	// maxSubmits bounds the streams of Submit, each of which may be in the
 	// middle of a list of that size.
 	maxSubmits = 128
+	// submitSilence bounds the time for which such a stream may have no list in
+	// hand: from its beginning, or the last answer, until the next list has come.
+	submitSilence = time.Minute
 	// maxListBytes bounds what the lists in hand take, of all streams.
 	maxListBytes = 64 << 20
 )
@@ -51,15 +55,35 @@ type submitStream struct {
 	// idleSince is when it was let in, or a list last had its answer, as
 	// nanoseconds since 1970.
 	idleSince atomic.Int64
-	// evicted is closed when it has to give way to another stream, answered
-	// when nobody answers any more.
+	// evicted is closed when it has to end, and why says why; answered when nobody
+	// answers any more.
 	evicted, answered chan struct{}
+	evicting          sync.Once
+	why               error
+	// conn is at work from the first list on.
+	conn *connection
+}
+
+// evict has the stream end as soon as no list is in hand. The first cause counts.
+func (s *submitStream) evict(why error) {
+	s.evicting.Do(func() {
+		s.why = why
+		close(s.evicted)
+	})
+}
+
+// silentFor is how long no list has been in hand.
+func (s *submitStream) silentFor() time.Duration {
+	if s.inHand.Load() > 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, s.idleSince.Load()))
 }
 
 // Submit is BranchServiceHandler's.
 func (c customers) Submit(ctx context.Context, stream *connect.BidiStream[bankv1.SubmitRequest, bankv1.SubmitResponse]) error {
 	b := c.branch
-	s := &submitStream{branch: b, taken: make(chan submission, maxUnanswered), evicted: make(chan struct{}), answered: make(chan struct{})}
+	s := &submitStream{branch: b, taken: make(chan submission, maxUnanswered), evicted: make(chan struct{}), answered: make(chan struct{}), conn: connectionOf(ctx)}
 	if !b.submits.enter(s) {
 		return errTooManySubmits
 	}
@@ -84,8 +108,18 @@ func (s *submitStream) take(ctx context.Context, receive func() (*bankv1.SubmitR
 			s.leave(l)
 		}
 	}()
+	working := false
+	defer func() {
+		if working {
+			s.conn.end()
+		}
+	}()
 	for {
 		req, err := receive()
+		if err == nil && !working {
+			err = s.conn.begin(true)
+			working = err == nil
+		}
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
 				ended <- err
@@ -135,6 +169,8 @@ func (s *submitStream) begin(ctx context.Context, req *bankv1.SubmitRequest) sub
 // breaks, or the branch stops.
 func (s *submitStream) answer(ctx context.Context, ended <-chan error, send func(*bankv1.SubmitResponse) error) error {
 	shutting, evicted := s.branch.gate.shutting, s.evicted
+	silence := time.NewTimer(submitSilence)
+	defer silence.Stop()
 	var end error
 	for {
 		select {
@@ -152,7 +188,12 @@ func (s *submitStream) answer(ctx context.Context, ended <-chan error, send func
 		case <-shutting:
 			shutting, end = nil, errStopping
 		case <-evicted:
-			evicted, end = nil, errTooManySubmits
+			evicted, end = nil, s.why
+		case <-silence.C:
+			if s.silentFor() >= submitSilence {
+				s.evict(errSilentSubmit)
+			}
+			silence.Reset(max(time.Millisecond, submitSilence-s.silentFor()))
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -168,7 +209,7 @@ func (s *submitStream) endOf(ended <-chan error) error {
 	case s.branch.gate.isShut():
 		return errStopping
 	case isClosed(s.evicted):
-		return errTooManySubmits
+		return s.why
 	}
 	select {
 	case err := <-ended:

@@ -22,7 +22,7 @@ func (m *submits) enter(s *submitStream) bool {
 			return false
 		}
 		delete(m.open, idle)
-		close(idle.evicted)
+		idle.evict(errTooManySubmits)
 	}
 	if m.open == nil {
 		m.open = map[*submitStream]bool{}

@@ -92,7 +92,7 @@ type BranchServiceClient interface {
 	//
 	// Errors of a list are in its answer. Those of the stream: unavailable (this
 	// branch stops: ask again for what was not answered), resource_exhausted
-	// (too many streams).
+	// (too many streams), deadline_exceeded (no list came for a minute).
 	Submit(context.Context) (*connect.BidiStreamForClientSimple[v1.SubmitRequest, v1.SubmitResponse], error)
 	// Query reads the balance of an account.
 	//
@@ -336,7 +336,7 @@ type BranchServiceHandler interface {
 	//
 	// Errors of a list are in its answer. Those of the stream: unavailable (this
 	// branch stops: ask again for what was not answered), resource_exhausted
-	// (too many streams).
+	// (too many streams), deadline_exceeded (no list came for a minute).
 	Submit(context.Context, *connect.BidiStream[v1.SubmitRequest, v1.SubmitResponse]) error
 	// Query reads the balance of an account.
 	//

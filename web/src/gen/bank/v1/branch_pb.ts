@@ -2240,7 +2240,7 @@ export const BranchService: GenService<{
    *
    * Errors of a list are in its answer. Those of the stream: unavailable (this
    * branch stops: ask again for what was not answered), resource_exhausted
-   * (too many streams).
+   * (too many streams), deadline_exceeded (no list came for a minute).
    *
    * @generated from rpc bank.v1.BranchService.Submit
    */

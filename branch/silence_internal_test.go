@@ -1,0 +1,152 @@
+package branch
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/grpchealth"
+
+	"passbook.example/passbook/branch/replica"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
+)
+
+// call begins a call over gRPC whose message does not come yet.
+func (p *servedBranch) call(procedure string) (body *io.PipeWriter, answer func() *http.Response) {
+	p.t.Helper()
+	reader, writer := io.Pipe()
+	req, err := http.NewRequestWithContext(hour(p.t), http.MethodPost, "http://localhost"+procedure, reader)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/grpc")
+	done := make(chan *http.Response, 1)
+	go func() {
+		res, err := p.client.Do(req)
+		if err != nil {
+			p.t.Error(err)
+		}
+		done <- res
+	}()
+	return writer, func() *http.Response {
+		res := <-done
+		if res != nil {
+			_, _ = io.Copy(io.Discard, res.Body)
+			res.Body.Close()
+		}
+		return res
+	}
+}
+
+// Whatever is called, a call that says nothing ends, and is told when.
+func TestCallsThatSayNothingEndInTime(t *testing.T) {
+	tests := map[string]struct {
+		took time.Duration
+		want string
+	}{
+		bankv1connect.BranchServiceDepositProcedure:                      {requestTimeout, "did not arrive within 5s"},
+		bankv1connect.BranchServiceGetStatusProcedure:                    {requestTimeout, "did not arrive within 5s"},
+		bankv1connect.BranchServiceWatchProcedure:                        {requestTimeout, "did not arrive within 5s"},
+		bankv1connect.BranchServiceSubmitProcedure:                       {submitSilence, "no list has come on this stream for 1m0s"},
+		bankv1connect.PeerServiceClaimProcedure:                          {requestTimeout, "did not arrive within 5s"},
+		bankv1connect.PeerServiceCollectProcedure:                        {requestTimeout, "did not arrive within 5s"},
+		bankv1connect.PeerServicePropagateDepositProcedure:               {requestTimeout, "did not arrive within 5s"},
+		bankv1connect.PeerServicePropagateProcedure:                      {helloTimeout, "no hello came within 5s"},
+		"/bank.Bank/MsgDelivery":                                         {requestTimeout, "did not arrive within 5s"},
+		"/" + grpchealth.HealthV1ServiceName + "/Check":                  {requestTimeout, "did not arrive within 5s"},
+		"/" + grpchealth.HealthV1ServiceName + "/Watch":                  {requestTimeout, "did not arrive within 5s"},
+		"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo":      {streamSilence, "nothing has come on this stream for 10s"},
+		"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": {streamSilence, "nothing has come on this stream for 10s"},
+	}
+	for procedure, test := range tests {
+		t.Run(strings.TrimPrefix(procedure, "/"), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := servePort(t)
+				body, answer := p.call(procedure)
+				took := <-p.took
+				res := answer()
+				body.Close()
+				if took != test.took {
+					t.Errorf("took %v, want %v", took, test.took)
+				}
+				message := res.Header.Get("Grpc-Message") + res.Trailer.Get("Grpc-Message")
+				if said := strings.NewReplacer("%20", " ").Replace(message); !strings.Contains(said, test.want) {
+					t.Errorf("got %q, want %q", said, test.want)
+				}
+			})
+		})
+	}
+}
+
+// A stream of lists ends when nothing has come for its time, and not while a list is
+// in hand, or soon after one.
+func TestAStreamOfListsThatSaysNothingEndsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &Branch{gate: newGate(), listBytes: weight{most: maxListBytes}, loop: newLoop(nil, nil, time.Now())}
+		s := &submitStream{branch: b, taken: make(chan submission, maxUnanswered), evicted: make(chan struct{}), answered: make(chan struct{})}
+		if !b.submits.enter(s) {
+			t.Fatal("there is room")
+		}
+		began := time.Now()
+		time.Sleep(submitSilence - time.Second)
+		reply := make(chan replica.Reply, 1)
+		s.inHand.Add(1)
+		b.gate.enter()
+		s.taken <- submission{req: &bankv1.SubmitRequest{}, reply: reply}
+		go func() {
+			time.Sleep(5 * submitSilence)
+			reply <- replica.Reply{ID: 1}
+		}()
+		sent := 0
+		err := s.answer(context.Background(), make(chan error), func(*bankv1.SubmitResponse) error {
+			sent++
+			return nil
+		})
+		if code, _ := codeOf(err); code != connect.CodeDeadlineExceeded || sent != 1 {
+			t.Errorf("ended with %v after %d answers", err, sent)
+		}
+		if took, want := time.Since(began), 7*submitSilence-time.Second; took != want {
+			t.Errorf("took %v, want %v", took, want)
+		}
+		b.tasks.wait()
+	})
+}
+
+// The silent requests of one kind give way to newer ones, the longest silent first;
+// nothing else does.
+func TestSilentRequestsGiveWay(t *testing.T) {
+	s := share{most: 4, mostSilent: 2}
+	enter := func(silent bool) *intake {
+		in := &intake{ended: true} // there is nothing to interrupt
+		if !s.enter(in, silent) {
+			return nil
+		}
+		return in
+	}
+	first, second := enter(true), enter(true)
+	third := enter(true)
+	if !first.gone || second.gone || third.gone || s.silent != 2 || s.in != 2 {
+		t.Errorf("%v %v %v; %d silent of %d", first.gone, second.gone, third.gone, s.silent, s.in)
+	}
+	if !s.leave(first) || s.in != 2 {
+		t.Errorf("one that had given way: %d", s.in)
+	}
+	s.hear(second)
+	enter(false)
+	enter(false)
+	if enter(false) == nil || !third.gone || second.gone || s.in != 4 {
+		t.Error("a silent one has a place that is needed")
+	}
+	if enter(true) != nil {
+		t.Error("one that has said something gave way")
+	}
+	if s.leave(second) || s.in != 3 || s.silent != 0 || s.first != nil || s.last != nil {
+		t.Errorf("%d are left, %d of them silent", s.in, s.silent)
+	}
+}
