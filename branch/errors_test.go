@@ -32,9 +32,11 @@ var mapped = map[string]struct {
 	"ledger.ErrSelf":             {ledger.ErrSelf, connect.CodeInvalidArgument},
 	"ledger.ErrOperations":       {ledger.ErrOperations, connect.CodeInvalidArgument},
 	"ledger.LimitError":          {&ledger.LimitError{Account: "a"}, connect.CodeInvalidArgument},
+	"ledger.LeadError":           {&ledger.LeadError{Branch: 2, What: "clock"}, connect.CodeInvalidArgument},
 	"ledger.EscrowError":         {&ledger.EscrowError{Account: "a"}, connect.CodeFailedPrecondition},
 	"replica.InsufficientError":  {&replica.InsufficientError{Account: "a"}, connect.CodeFailedPrecondition},
 	"replica.UnavailableError":   {&replica.UnavailableError{Reason: "x"}, connect.CodeUnavailable},
+	"replica.StrangerError":      {&replica.StrangerError{Branch: 2, Problem: "x"}, connect.CodeFailedPrecondition},
 	"replica.RequestError":       {&replica.RequestError{RequestID: "r"}, connect.CodeAlreadyExists},
 	"replica.NotReplicatedError": {&replica.NotReplicatedError{}, connect.CodeDeadlineExceeded},
 	"replica.ErrUnknownBranch":   {replica.ErrUnknownBranch, connect.CodeInvalidArgument},
@@ -72,10 +74,10 @@ func TestEveryErrorHasItsCode(t *testing.T) {
 }
 
 // unmapped are errors that no call ends with: those of decoding batches, which
-// reach a peer as an InputError, and Open otherwise; and that of Serve after a
-// kill.
+// reach a peer as an InputError, and Open otherwise; that of a name that Open is
+// given; and that of Serve after a kill.
 var unmapped = map[string]bool{
-	"ledger.ErrBatchHash": true, "ledger.ErrBatchFormat": true, "ledger.ErrBatchSize": true, "ledger.ErrField": true,
+	"ledger.ErrBatchHash": true, "ledger.ErrBatchFormat": true, "ledger.ErrBatchSize": true, "ledger.ErrField": true, "ledger.ErrBankName": true,
 	"branch.ErrKilled": true,
 }
 
