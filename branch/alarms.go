@@ -44,6 +44,16 @@ func (c customers) ResolveAlarm(ctx context.Context, req *bankv1.ResolveAlarmReq
 	return out, nil
 }
 
+// noteDouble logs that a request id counts twice: each once, and those for which
+// there is no room together.
+func (b *Branch) noteDouble(d *ledger.Double) {
+	if d.Resolved || d.RequestID == "" && d.More > 1 {
+		return
+	}
+	a := replica.AlarmOf(*d)
+	b.logger.Error("a request id counts twice; see passbook alarms", "alarm", a.ID, "problem", a.Text)
+}
+
 // alarmKinds are the kinds of alarms as the API has them.
 var alarmKinds = map[replica.AlarmKind]bankv1.AlarmKind{
 	replica.AlarmRequestID: bankv1.AlarmKind_ALARM_KIND_REQUEST_ID,

@@ -78,6 +78,8 @@ type loop struct {
 	serving  chan struct{}
 	isServed bool
 	onState  func(replica.State)
+	// onDouble is told of request ids that several entries have.
+	onDouble func(*ledger.Double)
 	state    replica.State
 	// behind is what onBehind was told last.
 	behind   bool
@@ -99,7 +101,7 @@ func newLoop(r *replica.Replica, j *journal.Journal, started time.Time) *loop {
 		replica: r, journal: j, started: started, wake: make(chan struct{}, 1), ended: make(chan struct{}), serving: make(chan struct{}),
 		waiting: map[uint64]chan<- replica.Reply{}, served: map[uint64]chan<- replica.Message{},
 		calls: bound{most: maxQueuedCalls}, claims: bound{most: maxServedClaims}, looks: bound{most: maxLooks},
-		watches: &watches{}, returning: maxHeldWrites, refuse: func(replica.Refusal) {},
+		watches: &watches{}, onDouble: func(*ledger.Double) {}, returning: maxHeldWrites, refuse: func(replica.Refusal) {},
 	}
 }
 
@@ -200,6 +202,9 @@ func (l *loop) step() error {
 	}
 	if ready.Commit != nil {
 		l.story.applied(ready.Commit)
+		for i := range ready.Commit.Doubles {
+			l.onDouble(&ready.Commit.Doubles[i])
+		}
 	}
 	l.replica.Advance()
 	for _, m := range ready.Messages {

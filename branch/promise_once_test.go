@@ -3,6 +3,7 @@ package branch_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -136,7 +137,8 @@ func TestAHomeThatIsNoBranchIsRefused(t *testing.T) {
 // An id that two branches take, each as its own, counts twice. Every branch that
 // has both says so until an operator has looked, also after a restart.
 func TestARequestIDOfTwoJournalsRaisesAnAlarm(t *testing.T) {
-	b := runBank(t, 3, 300)
+	log := &errorLog{}
+	b := runBankWith(t, 3, 300, branchOptions{Logger: log.logger()})
 	b.cutOff(1)
 	b.mustDeposit(1, &bankv1.DepositRequest{Amount: 10, RequestId: "a", CustomerId: 7})
 	b.mustDeposit(2, &bankv1.DepositRequest{Amount: 10, RequestId: "a", CustomerId: 7})
@@ -153,6 +155,9 @@ func TestARequestIDOfTwoJournalsRaisesAnAlarm(t *testing.T) {
 		if s := b.status(at); len(s.GetAlarms()) != 1 || s.GetAlarms()[0] != b.wantOneAlarm(at).GetText() {
 			t.Errorf("status of branch %d has the alarms %q", at, s.GetAlarms())
 		}
+	}
+	if text := log.String(); strings.Count(text, "a request id counts twice") != 3 || !strings.Contains(text, alarm.GetId()) {
+		t.Errorf("each branch logs it once:\n%s", text)
 	}
 	b.stopAll()
 	b.startAll()

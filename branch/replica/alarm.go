@@ -70,7 +70,7 @@ func (r *Replica) Alarms() []Alarm {
 	for i := range r.doubles.kept {
 		d := r.doubles.kept[i]
 		d.Entries = slices.Clone(d.Entries)
-		all = append(all, Alarm{ID: alarmID(AlarmRequestID, d.RequestID), Kind: AlarmRequestID, Text: doubleText(&d), Double: &d})
+		all = append(all, AlarmOf(d))
 	}
 	all = append(all, r.alarms...)
 	for _, text := range r.founding.strangers {
@@ -79,6 +79,11 @@ func (r *Replica) Alarms() []Alarm {
 		}
 	}
 	return all
+}
+
+// AlarmOf is the alarm about a request id that several entries have.
+func AlarmOf(d ledger.Double) Alarm {
+	return Alarm{ID: alarmID(AlarmRequestID, d.RequestID), Kind: AlarmRequestID, Text: doubleText(&d), Double: &d}
 }
 
 // alarmTexts are the alarms in words, as many as a status tells.
@@ -109,7 +114,7 @@ func (r *Replica) ResolveAlarm(id string) (bool, error) {
 			return true, nil
 		}
 	}
-	if slices.ContainsFunc(r.alarms, func(a Alarm) bool { return a.ID == id }) {
+	if slices.ContainsFunc(r.Alarms(), func(a Alarm) bool { return a.ID == id }) {
 		return false, ErrAlarmHolds
 	}
 	return false, nil
