@@ -2,7 +2,11 @@ package branch
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"slices"
 
 	"connectrpc.com/connect"
 
@@ -46,6 +50,28 @@ func (c *Config) identity(branches []ledger.BranchID) (journal.Identity, error) 
 	var err error
 	id.Bank.ID, err = ledger.ParseBankID(c.BankID)
 	return id, err
+}
+
+// CheckData returns what Open would refuse the data directory for because of whose
+// it is. It changes nothing. A directory that isn't there is fine.
+func (c *Config) CheckData() error {
+	if _, err := os.Stat(c.Dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var branches []ledger.BranchID
+	for id := range c.Addresses {
+		branches = append(branches, ledger.BranchID(id))
+	}
+	slices.Sort(branches)
+	checked := c.withDefaults()
+	id, err := checked.identity(branches)
+	if err == nil {
+		err = journal.Check(c.Dir, id, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("branch %d: %w", c.ID, err)
+	}
+	return nil
 }
 
 // upIfKin makes a link that a peer has opened its only one, unless its hello is

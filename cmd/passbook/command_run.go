@@ -83,7 +83,7 @@ func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err erro
 		logger: a.ui.log,
 	})
 	if err != nil {
-		return occupied(err, in, data, program()+" run")
+		return a.occupied(err, in, data)
 	}
 	return bank.during(ctx, func(ctx context.Context) error {
 		return a.replayReady(ctx, bank, in, o)

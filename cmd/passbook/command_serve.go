@@ -49,9 +49,9 @@ file's customers are left to 'passbook replay'. It is what the course calls
 server.py. All branches run in this process; with --processes each has one of
 its own, and with --branch only one runs, as on a machine of its own.
 
-The data of bank.json is kept in ./passbook-data/bank, unless --data says
-where, and a branch goes on from the data of its last run. One whose data directory is
-empty first hears from every other branch, so as not to forget what it
+The data of three.json is kept in ./passbook-data/three (with --bank NAME in
+./passbook-data/three-NAME), unless --data says where, and a branch goes on
+from the data of its last run. One whose data directory is empty first hears from every other branch, so as not to forget what it
 acknowledged; --bootstrap starts it without. So does one whose directory was
 copied, or restored from a copy, since that may be old.
 
@@ -85,7 +85,7 @@ other branch answers.`,
 	c.MarkFlagsMutuallyExclusive("branch", "processes")
 	return a.does(c, func(ctx context.Context, args []string) error {
 		if !c.Flags().Changed("data") {
-			o.serving.data = defaultData(args[0])
+			o.serving.data = defaultData(args[0], o.serving.bank)
 		}
 		return a.serve(ctx, args[0], &o, c.Flags().Changed("branch"))
 	})
@@ -118,7 +118,7 @@ func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone boo
 		return err
 	}
 	if o.processes {
-		return a.serveProcesses(ctx, file, ids, o)
+		return a.serveProcesses(ctx, in, ids, o)
 	}
 	return a.serveHere(ctx, in, ids, o)
 }
@@ -136,7 +136,7 @@ func (a *app) serveHere(ctx context.Context, in *customer.Input, ids []uint32, o
 	})
 	if err != nil {
 		if !o.child { // whose parent's command is the one to give again
-			err = occupied(err, in, o.serving.data, program()+" serve")
+			err = a.occupied(err, in, o.serving.data)
 		}
 		return err
 	}

@@ -3,10 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"passbook.example/passbook/branch"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/customer"
 )
@@ -20,11 +23,15 @@ const (
 )
 
 // defaultData returns the data directory of a file for which no --data is given:
-// passbook-data/three for examples/three.json.
-func defaultData(file string) string {
+// passbook-data/three for examples/three.json, and passbook-data/three-red where
+// --bank says red.
+func defaultData(file, bank string) string {
 	name := filepath.Base(file)
 	if stem := strings.TrimSuffix(name, filepath.Ext(name)); strings.Trim(stem, ".") != "" {
 		name = stem
+	}
+	if bank != branch.DefaultBank {
+		name += "-" + strings.ReplaceAll(bank, string(filepath.Separator), "-")
 	}
 	return "." + string(filepath.Separator) + filepath.Join(dataRoot, name)
 }
@@ -42,8 +49,8 @@ func (e *occupiedError) Unwrap() error { return e.error }
 
 // occupied adds to an error about the identity of a data directory what the
 // directory holds, what the file says, and the two ways on. Other errors stay as
-// they are. command begins the command that was given: "passbook serve".
-func occupied(err error, in *customer.Input, data, command string) error {
+// they are.
+func (a *app) occupied(err error, in *customer.Input, data string) error {
 	var (
 		identity *journal.IdentityError
 		format   *journal.FormatError
@@ -67,11 +74,43 @@ func occupied(err error, in *customer.Input, data, command string) error {
 			fmt.Sprintf("%s holds %s", data, holds),
 			says,
 			"To keep both, give this bank a directory of its own:",
-			fmt.Sprintf("  %s %s --data %s", command, quote(in.Name), quote(freeName(data))),
+			"  " + a.commandWith(freeName(data)),
 			"Or move the other one away, and give the command again:",
 			fmt.Sprintf("  mv %s %s", quote(data), quote(freeName(data+"-old"))),
 		},
 	}
+}
+
+// commandWith returns the command that was given, with another --data.
+func (a *app) commandWith(data string) string {
+	words := []string{program()}
+	flag, end := "--data="+data, len(a.args)
+	if i := slices.Index(a.args, "--"); i >= 0 {
+		end = i
+	}
+	for i := 0; i < end; i++ {
+		switch word := a.args[i]; {
+		case word == "--data":
+			i++
+		case !strings.HasPrefix(word, "--data="):
+			words = append(words, quote(word))
+		}
+	}
+	words = append(words, quote(flag))
+	for _, word := range a.args[end:] {
+		words = append(words, quote(word))
+	}
+	return strings.Join(words, " ")
+}
+
+// checkData returns what the branches would refuse their directories for. It
+// changes nothing.
+func (o bankOptions) checkData() error {
+	var errs []error
+	for _, c := range o.configs(make([]net.Listener, len(o.ids))) {
+		errs = append(errs, c.CheckData())
+	}
+	return firstOf(errs)
 }
 
 // bankText says what a data directory holds.

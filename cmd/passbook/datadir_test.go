@@ -12,8 +12,32 @@ func TestDefaultData(t *testing.T) {
 		".json":                   "./passbook-data/.json",
 		"/dev/stdin":              "./passbook-data/stdin",
 	} {
-		if got := defaultData(file); got != want {
+		if got := defaultData(file, "bank"); got != want {
 			t.Errorf("%s: %s, want %s", file, got, want)
+		}
+	}
+}
+
+func TestDefaultDataOfABank(t *testing.T) {
+	for bank, want := range map[string]string{"bank": "./passbook-data/three", "red": "./passbook-data/three-red", "../x": "./passbook-data/three-..-x"} {
+		if got := defaultData("three.json", bank); got != want {
+			t.Errorf("%s: %s, want %s", bank, got, want)
+		}
+	}
+}
+
+// The command that goes on is the one that was given, with another directory.
+func TestCommandWith(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"serve", "a b.json"}, "serve 'a b.json' --data=x"},
+		{[]string{"serve", "--data", "old", "three.json", "--base-port", "9"}, "serve three.json --base-port 9 --data=x"},
+		{[]string{"run", "--data=old", "--", "-three.json"}, "run --data=x -- -three.json"},
+	} {
+		if got := (&app{args: tt.args}).commandWith("x"); got != program()+" "+tt.want {
+			t.Errorf("%q: %s, want %s", tt.args, got, tt.want)
 		}
 	}
 }

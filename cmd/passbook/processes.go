@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"time"
 
+	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -79,12 +80,16 @@ type supervisor struct {
 
 // serveProcesses serves each branch in a process of its own until a signal
 // comes, or none is left.
-func (a *app) serveProcesses(ctx context.Context, file string, ids []uint32, o *serveOptions) error {
+func (a *app) serveProcesses(ctx context.Context, in *customer.Input, ids []uint32, o *serveOptions) error {
 	ctx, release := interruptible(ctx, stopSignals...)
 	defer release()
 	program, err := os.Executable()
 	if err != nil {
 		return err
+	}
+	banks := bankOptions{input: in, ids: ids, network: &o.network, data: o.serving.data, bank: o.serving.bank, bankID: o.bankID}
+	if err := banks.checkData(); err != nil {
+		return a.occupied(err, in, o.serving.data)
 	}
 	logger := a.ui.deeds
 	if err := o.network.checkPorts(ctx, ids, logger); err != nil {
@@ -99,7 +104,7 @@ func (a *app) serveProcesses(ctx context.Context, file string, ids []uint32, o *
 		over:      make(chan struct{}),
 		processes: make(map[uint32]*process),
 	}
-	s.launch = func(id uint32) error { return s.start(program, id, o.childArguments(file, id), a.ui.terminal) }
+	s.launch = func(id uint32) error { return s.start(program, id, o.childArguments(in.Name, id), a.ui.terminal) }
 	if o.faults {
 		s.faults = newFaults(s, ids, s.logger)
 	}

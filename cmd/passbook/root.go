@@ -14,11 +14,13 @@ type app struct {
 	// running is whether a command's own code has begun: an error before that is
 	// one of usage.
 	running bool
+	// args is the command line.
+	args []string
 }
 
 // run carries out one command line and returns the exit code.
 func run(args []string, u *ui) int {
-	a := &app{ui: u}
+	a := &app{ui: u, args: args}
 	root := a.rootCommand()
 	root.SetArgs(args)
 	root.SetOut(u.out)
