@@ -50,6 +50,11 @@ test-long: deps $(TEST_TOOLS) ## Run all Go tests at full depth, with the race d
 	$(go-test) -tags long -timeout 10m $(TESTFLAGS) ./branch/journal -args -damage 4
 	$(go-test) -race -tags long -timeout 30m $(TESTFLAGS) ./...
 
+# For each change of what is installed: CI's machine may have what another lacks.
+.PHONY: test-fresh
+test-fresh: ## Run the README's first commands on a bare Debian made for it, as root
+	tools/fresh.sh
+
 # What a build calls itself; outside of a clone, what Go knows of the module.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 # No build has paths of the machine in it, and each says its version.

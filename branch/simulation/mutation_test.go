@@ -195,7 +195,7 @@ var mutations = []mutation{
 	},
 	{
 		"no amnesia check: an empty disk writes at once", "branch/replica/replica.go",
-		"needAll: !cfg.Settled && !cfg.Bootstrap", "needAll: false", "faults",
+		"needAll: (!cfg.Settled || cfg.Copied) && !cfg.Bootstrap", "needAll: cfg.Copied && !cfg.Bootstrap", "faults",
 	},
 	{
 		"no amnesia check: peers are not asked", "branch/replica/recover.go",
