@@ -124,9 +124,12 @@ func open(cfg Config) (*Branch, error) {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
 	}
 	b.journal = j
+	if state.Copied != "" {
+		b.logger.Warn("the data directory is a copy, or was restored from one, and may be old: the branch hears from every other one before it writes", "directory", cfg.Dir, "why", state.Copied)
+	}
 	r, err := replica.New(replica.Config{
 		ID: b.id, Opening: ledger.Amount(cfg.Opening), Ledger: state.Ledger, Epoch: state.Epoch, Settled: state.Settled, Doubles: state.Doubles,
-		Bank: state.Bank, Proposal: newBankID(),
+		Bank: state.Bank, Proposal: newBankID(), Copied: state.Copied != "",
 		Bootstrap: cfg.Bootstrap, Storage: j, PeerTimeout: replica.Millis(cfg.PeerTimeout.Milliseconds()), StartWait: replica.Millis(cfg.StartWait.Milliseconds()),
 	})
 	if err != nil {

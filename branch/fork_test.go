@@ -2,6 +2,8 @@ package branch_test
 
 import (
 	"os"
+	"runtime"
+	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -61,7 +63,8 @@ func TestAForkedJournalHaltsItsBranchAndRaisesAlarms(t *testing.T) {
 	b.wantQuery(3, &bankv1.QueryRequest{Session: session}, 311)
 }
 
-// A backup that was restored while the branch could hear nobody.
+// A backup that was restored while the branch could hear nobody, and an operator
+// has said that it need not.
 func TestABackupThatWroteOnIsAFork(t *testing.T) {
 	b := runBankWith(t, 3, 300, branchOptions{PeerTimeout: patient / 10})
 	b.deposit(1, 10)
@@ -74,12 +77,68 @@ func TestABackupThatWroteOnIsAFork(t *testing.T) {
 	b.restore(1)
 	b.cut(1, 2)
 	b.cut(1, 3)
+	b.options.Bootstrap = true
 	b.start(1)
 	b.awaitReady(1)
 	b.deposit(1, 30)
 	b.heal(1, 2)
 	b.heal(1, 3)
 	b.wantForked()
+}
+
+// A backup whose branch can't hear all the others takes no writes, and says for
+// whom it waits; so it is no fork, whoever is away, and whoever is behind.
+func TestABackupWaitsForEveryBranch(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("this system does not tell where a file is")
+	}
+	b := runBankWith(t, 3, 300, branchOptions{PeerTimeout: patient / 10})
+	b.deposit(1, 10)
+	b.stop(1)
+	b.backUp(1)
+	b.restart(1)
+	b.cut(1, 2) // which is behind from now on
+	res := b.mustDeposit(1, &bankv1.DepositRequest{Amount: 20, Acknowledge: bankv1.Acknowledge_ACKNOWLEDGE_LOCAL})
+	b.wantQuery(3, &bankv1.QueryRequest{Session: res.GetSession()}, 330)
+	b.stop(1)
+	b.stop(3)
+	b.restore(1)
+	b.heal(1, 2)
+	b.start(1)
+	b.awaitStatus(1, "waiting for branch 3 alone", func(s *bankv1.GetStatusResponse) bool {
+		return strings.Contains(s.GetStateReason(), "is a copy, or was restored from one") && strings.HasSuffix(s.GetStateReason(), "it waits for branch 3")
+	})
+	_, err := b.customers(1).Deposit(b.ctx, &bankv1.DepositRequest{Amount: 30})
+	wantCode(t, err, connect.CodeUnavailable)
+	if !strings.Contains(err.Error(), "it waits for branch 3") {
+		t.Errorf("%v does not say who is waited for", err)
+	}
+	b.stop(1)
+	b.start(1) // nor does another start make it the branch's own
+	b.awaitStatus(1, "waiting for branch 3 again", func(s *bankv1.GetStatusResponse) bool {
+		return strings.HasSuffix(s.GetStateReason(), "it waits for branch 3")
+	})
+	b.start(3)
+	b.awaitReady(1)
+	b.awaitReady(3)
+	if res := b.deposit(1, 30); res.GetReceipt().GetSequence() != 3 || res.GetBalance() != 360 {
+		t.Errorf("deposit after the restore: %v, want entry 3", res)
+	}
+	// It has heard all: it is a branch's own directory again.
+	b.stop(1)
+	b.cut(1, 2)
+	b.cut(1, 3)
+	b.start(1)
+	b.awaitReady(1)
+	b.heal(1, 2)
+	b.heal(1, 3)
+	b.awaitLinks()
+	for _, id := range b.ids {
+		b.wantStrongBalance(id, 360)
+		if alarms := b.status(id).GetAlarms(); len(alarms) > 0 {
+			t.Errorf("alarms at branch %d: %v", id, alarms)
+		}
+	}
 }
 
 // A backup whose branch hears its peers before it writes is no fork.

@@ -49,6 +49,9 @@ func (j *Journal) Commit(c *ledger.Commit) error {
 	if err := j.disk.failure(); err != nil {
 		return err
 	}
+	if err := j.keepHome(c); err != nil {
+		return j.disk.fail(err)
+	}
 	if c.Sync && j.flushed.Swap(false) {
 		if err := j.mark(j.writer.ends); err != nil {
 			return j.disk.fail(err)

@@ -23,6 +23,9 @@ func DecodeValue(key, value []byte) ([]byte, error) {
 	case string(key) == string(epochKey):
 		epoch, err := decodeEpoch(key, value)
 		return appendEpoch(nil, epoch), err
+	case string(key) == string(homeKey):
+		h, err := decodeHomeRecord(key, value)
+		return h.append(nil), err
 	case string(key) == string(identityKey):
 		id, err := decodeIdentity("", value)
 		return id.append(nil), err
@@ -159,3 +162,9 @@ func LoadFilter(file []byte) (int, error) {
 	err := f.load(bytes.NewReader(file), mark)
 	return f.bytes, err
 }
+
+// PlaceOfMachine tells where files of the machine are.
+var PlaceOfMachine func(string) (Place, error) = placeOf
+
+// PassHomeInterval has the next commit draw another number.
+func (j *Journal) PassHomeInterval() { j.home.drawn = j.home.drawn.Add(-2 * homeEvery) }

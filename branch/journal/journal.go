@@ -29,6 +29,9 @@ type Options struct {
 	// fails, also one that no Commit waits for. It may be called from any
 	// goroutine and must neither block nor call the journal.
 	OnFailure func(error)
+	// Place tells where a file is, by which a copied directory is recognised; nil
+	// means as the machine's file system tells, and not at all on another one.
+	Place func(path string) (Place, error)
 	// Patient has commits that need no sync wait for one that does, or for a
 	// read, and not for the time: for those who want the same to happen each
 	// time.
@@ -48,6 +51,10 @@ type State struct {
 	Doubles []ledger.Double
 	// Bank is the bank that the directory belongs to, as far as that is known.
 	Bank ledger.Bank
+	// Copied, unless empty, is why the directory is taken for a copy of another
+	// one, or for one that was restored from a copy. It is so until a commit with
+	// Settled.
+	Copied string
 }
 
 // Journal is the data directory of one branch. One goroutine at a time calls
@@ -89,6 +96,7 @@ type Journal struct {
 
 	visible visible
 	filter  filter
+	home    home
 }
 
 // Open opens the data directory dir, or makes it, and takes a new epoch, which
@@ -114,6 +122,9 @@ func Open(dir string, id Identity, opts Options) (*Journal, *State, error) {
 		}
 	}
 	j := &Journal{disk: &disk{FS: opts.FS, dir: dir, onFailure: opts.OnFailure, onMachine: onMachine}, branches: id.Branches, patient: opts.Patient, visible: newVisible(id.Branches), filter: newFilter()}
+	if j.home.place = opts.Place; opts.Place == nil && onMachine {
+		j.home.place = placeOf
+	}
 	if err := j.openStore(opts.Logger, func(stored []byte) error { return id.check(dir, stored) }); err != nil {
 		return nil, nil, err
 	}
@@ -122,6 +133,11 @@ func Open(dir string, id Identity, opts Options) (*Journal, *State, error) {
 		return nil, nil, errors.Join(err, j.Close())
 	}
 	j.disk.narrow(loggerOr(opts.Logger))
+	if j.home.away == "" { // narrow may just have changed the file
+		if err := j.settleHome(); err != nil {
+			return nil, nil, errors.Join(err, j.Close())
+		}
+	}
 	return j, s, nil
 }
 
@@ -134,13 +150,14 @@ func (j *Journal) boot(id Identity, fresh *ledger.Ledger) (*State, error) {
 	if err == nil {
 		err = j.checkMark()
 	}
+	if err == nil {
+		err = j.checkHome(s.Epoch == 1)
+		s.Copied = j.home.away
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the journal in %s: %w", j.disk.dir, err)
 	}
-	if err := j.db.Set(epochKey, appendEpoch(nil, s.Epoch), pebble.Sync); err != nil {
-		return nil, err
-	}
-	if err := j.disk.failure(); err != nil {
+	if err := j.takeEpoch(s.Epoch); err != nil {
 		return nil, err
 	}
 	j.booted = true
@@ -149,6 +166,19 @@ func (j *Journal) boot(id Identity, fresh *ledger.Ledger) (*State, error) {
 	}
 	j.fillFilter()
 	return s, nil
+}
+
+// takeEpoch writes that there was a boot, before it shows anywhere.
+func (j *Journal) takeEpoch(epoch uint64) error {
+	batch := j.db.NewBatch()
+	err := batch.Set(epochKey, appendEpoch(nil, epoch), nil)
+	if err == nil && j.home.away == "" {
+		err = j.drawHome(batch)
+	}
+	if err == nil {
+		err = batch.Commit(pebble.Sync)
+	}
+	return errors.Join(err, batch.Close(), j.disk.failure())
 }
 
 // Close waits for the calls that are under way, and closes the directory. All

@@ -22,6 +22,7 @@ var (
 	identityKey = []byte("midentity")
 	epochKey    = []byte("mepoch")
 	stateKey    = []byte("mstate")
+	homeKey     = []byte("mhome")
 )
 
 func appendHeadKey(out []byte, b ledger.BranchID) []byte {

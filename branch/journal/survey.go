@@ -63,7 +63,7 @@ func (j *Journal) lookAtNothing() error {
 		return err
 	}
 	for _, name := range names {
-		if name == markFile || strings.HasSuffix(name, logSuffix) || strings.HasSuffix(name, tableSuffix) {
+		if name == markFile || name == homeFile || strings.HasSuffix(name, logSuffix) || strings.HasSuffix(name, tableSuffix) {
 			return j.damaged("file "+name, "it is of a store, which is gone")
 		}
 	}

@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -372,6 +373,31 @@ func (v *verification) state() error {
 	}
 	if err := v.j.checkMark(); err != nil {
 		v.failed(err)
+	}
+	return v.home()
+}
+
+// home checks the file by which a copy is recognised, if the directory has one.
+// Where it is does not matter: that of a backup is elsewhere.
+func (v *verification) home() error {
+	record := &v.j.home.record
+	if err := get(v.j, homeKey, record, decodeHomeRecord); err != nil {
+		v.found(keyName(homeKey), "%v", err)
+		return nil
+	}
+	if record.number == (homeNumber{}) {
+		return nil
+	}
+	number, whole, err := v.j.readHome()
+	switch broken := record.next != (homeNumber{}); {
+	case errors.Is(err, os.ErrNotExist):
+		v.found("file "+homeFile, "it is missing: the branch takes the directory for a copy")
+	case err != nil:
+		return err
+	case !whole && !broken:
+		v.found("file "+homeFile, "it does not have its checksum: the branch takes the directory for a copy")
+	case whole && number != record.number && (!broken || number != record.next):
+		v.found("file "+homeFile, "it is not the one that belongs to the store: the branch takes the directory for a restored one")
 	}
 	return nil
 }

@@ -119,7 +119,7 @@ func (v *verification) unknownKeys() (err error) {
 // after returns the end of the known keys around a key, or nil.
 func (v *verification) after(key []byte) []byte {
 	switch {
-	case bytes.Equal(key, identityKey), bytes.Equal(key, epochKey), bytes.Equal(key, stateKey):
+	case bytes.Equal(key, identityKey), bytes.Equal(key, epochKey), bytes.Equal(key, stateKey), bytes.Equal(key, homeKey):
 		return append(slices.Clone(key), 0)
 	case key[0] == accountTable, key[0] == requestTable, key[0] == statementTable, key[0] == doubleTable:
 		return []byte{key[0] + 1}

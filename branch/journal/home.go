@@ -1,0 +1,226 @@
+package journal
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"passbook.example/passbook/branch/ledger"
+)
+
+// A directory that was copied, or restored from a copy, may be old, whatever it
+// says of itself: the branch on it must ask every other one before it writes. It
+// is recognised by what a copy does not take along. The file "home" has a random
+// number that is drawn anew at each opening and now and then after, and the store
+// has the same number, and where that file is: its inode, when it was born, and
+// when it was last changed. A copy is another file; a file that was written over
+// in its place has changed since.
+//
+// The number is drawn in three steps, each synced: the store is told which is
+// next, the file is written, the store is told where it is. A crash between them
+// leaves a directory that is at home: the file has the number before, unchanged,
+// or the next.
+const (
+	homeFile    = "home"
+	homeVersion = 1
+	// homeEvery is how often the number is drawn while the branch writes. A
+	// backup that is restored has one from before, unless it is younger.
+	homeEvery = time.Minute
+)
+
+// Place is where a file is, as far as its file system tells.
+type Place struct {
+	// Inode is its number.
+	Inode uint64
+	// Born and Changed are when it was made, and when it or what is known of it
+	// was last changed, in nanoseconds; 0 where nobody knows.
+	Born, Changed int64
+	// System is the file system, where that has a number of its own that a
+	// restart of the machine does not change; otherwise 0.
+	System uint64
+}
+
+func (p Place) sameFile(o Place) bool {
+	return p.Inode == o.Inode && p.Born == o.Born && p.System == o.System
+}
+
+type homeNumber [16]byte
+
+// homeRecord is what the store knows of the file "home".
+type homeRecord struct {
+	number homeNumber
+	place  Place
+	// next is the number that is being written; zero when none is.
+	next homeNumber
+}
+
+func (h homeRecord) append(out []byte) []byte {
+	out = append(append(out, valueVersion), h.number[:]...)
+	out = append(out, h.next[:]...)
+	out = binary.AppendUvarint(out, h.place.Inode)
+	out = binary.AppendVarint(out, h.place.Born)
+	out = binary.AppendVarint(out, h.place.Changed)
+	return binary.AppendUvarint(out, h.place.System)
+}
+
+func decodeHomeRecord(key, value []byte) (homeRecord, error) {
+	d := newDecoder(value)
+	var h homeRecord
+	copy(h.number[:], d.bytes(uint64(len(h.number))))
+	copy(h.next[:], d.bytes(uint64(len(h.next))))
+	h.place = Place{Inode: d.uint(), Born: d.int(), Changed: d.int(), System: d.uint()}
+	return h, d.end(key)
+}
+
+// home is what a journal knows of whether its directory is where it was.
+type home struct {
+	// place tells where a file is; nil when nobody can.
+	place func(path string) (Place, error)
+	// away is why the directory is taken for a copy; empty when it is none.
+	away   string
+	record homeRecord
+	drawn  time.Time
+}
+
+func (j *Journal) homePath() string { return j.disk.PathJoin(j.disk.dir, homeFile) }
+
+// checkHome finds out whether the directory is a copy. isNew says that it is
+// opened for the first time.
+func (j *Journal) checkHome(isNew bool) error {
+	h := &j.home
+	if h.place == nil {
+		return nil
+	}
+	if err := get(j, homeKey, &h.record, decodeHomeRecord); err != nil {
+		return err
+	}
+	if isNew {
+		return nil
+	}
+	var err error
+	h.away, err = j.whyAway()
+	return err
+}
+
+func (j *Journal) whyAway() (string, error) {
+	h := &j.home
+	first := h.record.number == homeNumber{}
+	if first && h.record.next != (homeNumber{}) {
+		return "", nil // its first opening broke off
+	}
+	place, err := h.place(j.homePath())
+	switch {
+	case errors.Is(err, os.ErrNotExist), first:
+		return fmt.Sprintf("the file %s is missing", homeFile), nil
+	case err != nil:
+		return "", err
+	}
+	number, whole, err := j.readHome()
+	switch {
+	case err != nil:
+		return "", err
+	case !place.sameFile(h.record.place):
+		return fmt.Sprintf("the file %s is another one than was written here", homeFile), nil
+	case whole && number == h.record.number && place.Changed == h.record.place.Changed:
+		return "", nil
+	case h.record.next != homeNumber{} && (!whole || number == h.record.next):
+		// Drawing broke off. The next drawing may, too, before it writes the file.
+		h.record.number, h.record.place = number, place
+		return "", nil
+	}
+	return fmt.Sprintf("the file %s has been changed since it was written", homeFile), nil
+}
+
+// readHome returns the number in the file, and whether the file is whole.
+func (j *Journal) readHome() (number homeNumber, whole bool, err error) {
+	data, err := readFile(j.disk, j.homePath())
+	if err != nil {
+		return number, false, err
+	}
+	n := len(data) - crc32.Size
+	if n != 1+len(number) || data[0] != homeVersion || crc32.Checksum(data[:n], castagnoli) != binary.BigEndian.Uint32(data[n:]) {
+		return number, false, nil
+	}
+	return homeNumber(data[1:n]), true, nil
+}
+
+// drawHome takes the first step: it adds the next number to a batch that will be
+// synced.
+func (j *Journal) drawHome(to *pebble.Batch) error {
+	h := &j.home
+	if h.place == nil {
+		return nil
+	}
+	_, _ = rand.Read(h.record.next[:]) // it never fails
+	return to.Set(homeKey, h.record.append(nil), nil)
+}
+
+// settleHome takes the other steps: from now on the directory is at home here.
+func (j *Journal) settleHome() error {
+	h := &j.home
+	if h.place == nil {
+		return nil
+	}
+	if err := j.writeHome(h.record.next); err != nil {
+		return err
+	}
+	place, err := h.place(j.homePath())
+	if err != nil {
+		return err
+	}
+	h.record = homeRecord{number: h.record.next, place: place}
+	if err := j.db.Set(homeKey, h.record.append(nil), pebble.Sync); err != nil {
+		return err
+	}
+	h.away, h.drawn = "", time.Now()
+	return j.disk.failure()
+}
+
+// writeHome writes the number over the one in the file, which stays the same
+// file.
+func (j *Journal) writeHome(number homeNumber) error {
+	value := append([]byte{homeVersion}, number[:]...)
+	value = binary.BigEndian.AppendUint32(value, crc32.Checksum(value, castagnoli))
+	f, err := j.disk.OpenReadWrite(j.homePath(), vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(value, 0)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return j.disk.syncDir()
+}
+
+// comeHome makes a directory that was a copy one that is at home, or draws
+// another number for one that is.
+func (j *Journal) comeHome() error {
+	batch := j.db.NewBatch()
+	err := j.drawHome(batch)
+	if err == nil {
+		err = batch.Commit(pebble.Sync)
+	}
+	if err = errors.Join(err, batch.Close(), j.disk.failure()); err != nil {
+		return err
+	}
+	return j.settleHome()
+}
+
+// keepHome does what a commit that has succeeded calls for.
+func (j *Journal) keepHome(c *ledger.Commit) error {
+	h := &j.home
+	switch {
+	case h.place == nil:
+		return nil
+	case h.away != "" && c.Settled, h.away == "" && c.Sync && !j.patient && time.Since(h.drawn) >= homeEvery:
+		return j.comeHome()
+	}
+	return nil
+}
