@@ -21,6 +21,7 @@ import (
 type branchOptions struct {
 	PeerTimeout    time.Duration
 	MaxConnections int
+	MaxAccounts    int
 	Bootstrap      bool
 	Bank, BankID   string
 	// RequireHomeBranch is that of branch.Config.
@@ -37,7 +38,7 @@ func (o branchOptions) config(c processConfig, l net.Listener) branch.Config {
 	return branch.Config{
 		ID: c.ID, Addresses: c.Addresses, Opening: c.Opening, Dir: c.Dir, Listener: l,
 		PeerTimeout: o.PeerTimeout, StartWait: time.Millisecond, Bank: o.Bank, BankID: o.BankID,
-		MaxConnections: o.MaxConnections, Bootstrap: o.Bootstrap, RequireHomeBranch: o.RequireHomeBranch, Acknowledge: o.Acknowledge, Logger: o.Logger,
+		MaxConnections: o.MaxConnections, MaxAccounts: o.MaxAccounts, Bootstrap: o.Bootstrap, RequireHomeBranch: o.RequireHomeBranch, Acknowledge: o.Acknowledge, Logger: o.Logger,
 		AllowedOrigins: o.AllowedOrigins, AllowedHosts: o.AllowedHosts, Page: o.Page,
 		Faults: o.Faults,
 	}

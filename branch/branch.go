@@ -131,6 +131,7 @@ func open(cfg Config) (*Branch, error) {
 		ID: b.id, Opening: ledger.Amount(cfg.Opening), Ledger: state.Ledger, Epoch: state.Epoch, Settled: state.Settled, Doubles: state.Doubles,
 		Bank: state.Bank, Proposal: newBankID(), Copied: state.Copied != "",
 		Bootstrap: cfg.Bootstrap, Storage: j, PeerTimeout: replica.Millis(cfg.PeerTimeout.Milliseconds()), StartWait: replica.Millis(cfg.StartWait.Milliseconds()),
+		MaxAccounts: max(0, cfg.MaxAccounts),
 	})
 	if err != nil {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
@@ -315,6 +316,9 @@ func (c Config) withDefaults() Config {
 	c.Bank = cmp.Or(c.Bank, DefaultBank)
 	if c.MaxConnections == 0 {
 		c.MaxConnections = DefaultMaxConnections
+	}
+	if c.MaxAccounts == 0 {
+		c.MaxAccounts = DefaultMaxAccounts
 	}
 	if c.PeerTransport == nil {
 		c.PeerTransport = NewPeerTransport()

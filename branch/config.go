@@ -51,6 +51,10 @@ type Config struct {
 	// work at once, three quarters of them from one address; idle ones give way,
 	// and peers have room besides. 0 stands for DefaultMaxConnections.
 	MaxConnections int
+	// MaxAccounts is how many accounts there may be at this branch for a write to
+	// open one more; less than 0 stands for any number, 0 for DefaultMaxAccounts.
+	// What peers have recorded opens accounts all the same.
+	MaxAccounts int
 	// PeerTransport carries the links and calls to peers. Branches of one
 	// process may share one, and then reach each other through memory; nil
 	// stands for one of the branch's own.
@@ -85,4 +89,5 @@ const (
 	DefaultStartWait      = 3 * time.Second
 	DefaultBank           = "bank"
 	DefaultMaxConnections = 4096
+	DefaultMaxAccounts    = 1_000_000
 )

@@ -158,6 +158,7 @@ func codeOf(err error) (connect.Code, proto.Message) {
 		forbidden     *ForbiddenError
 		limit         *ledger.LimitError
 		escrow        *ledger.EscrowError
+		accounts      *replica.AccountsError
 		insufficient  *replica.InsufficientError
 		unavailable   *replica.UnavailableError
 		request       *replica.RequestError
@@ -168,6 +169,8 @@ func codeOf(err error) (connect.Code, proto.Message) {
 		stranger      *replica.StrangerError
 	)
 	switch {
+	case errors.As(err, &accounts):
+		return connect.CodeResourceExhausted, &bankv1.TooManyAccounts{Account: accounts.Account, Opens: int64(accounts.Opens), Accounts: int64(accounts.Accounts), Limit: int64(accounts.Limit)}
 	case errors.As(err, &insufficient):
 		return connect.CodeFailedPrecondition, &bankv1.InsufficientFunds{Account: insufficient.Account, Balance: int64(insufficient.Balance), Amount: int64(insufficient.Amount)}
 	case errors.As(err, &unavailable):

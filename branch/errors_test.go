@@ -34,6 +34,7 @@ var mapped = map[string]struct {
 	"ledger.LimitError":          {&ledger.LimitError{Account: "a"}, connect.CodeInvalidArgument},
 	"ledger.LeadError":           {&ledger.LeadError{Branch: 2, What: "clock"}, connect.CodeInvalidArgument},
 	"ledger.EscrowError":         {&ledger.EscrowError{Account: "a"}, connect.CodeFailedPrecondition},
+	"replica.AccountsError":      {&replica.AccountsError{Account: "a"}, connect.CodeResourceExhausted},
 	"replica.InsufficientError":  {&replica.InsufficientError{Account: "a"}, connect.CodeFailedPrecondition},
 	"replica.UnavailableError":   {&replica.UnavailableError{Reason: "x"}, connect.CodeUnavailable},
 	"replica.StrangerError":      {&replica.StrangerError{Branch: 2, Problem: "x"}, connect.CodeFailedPrecondition},

@@ -34,6 +34,7 @@ func (c customers) GetStatus(ctx context.Context, _ *bankv1.GetStatusRequest) (*
 				Reachable: p.Reachable, AckedSequence: p.Acked, Lag: p.Lag, RefusedMessages: p.Refused,
 			})
 		}
+		out.AccountCount, out.MaxAccounts = int64(r.Ledger().Count()), int64(max(0, b.cfg.MaxAccounts))
 		addAccounts(out, r.Ledger(), b.id)
 	})
 	return out, err

@@ -229,6 +229,30 @@ func (l *Ledger) Accounts() []string {
 	return names
 }
 
+// Count returns how many accounts there are.
+func (l *Ledger) Count() int { return len(l.accounts.byName) }
+
+// Opens returns how many accounts an entry would open, and the first of them.
+func (l *Ledger) Opens(e *Entry) (count int, first string) {
+	open := func(name string) {
+		if l.accounts.find(name) == nil {
+			if count++; count == 1 {
+				first = name
+			}
+		}
+	}
+	if e.Kind == Bulk {
+		for k, touched := range e.Operations.Touched() {
+			if touched {
+				open(e.Operations.Accounts[k])
+			}
+		}
+		return count, first
+	}
+	e.EachAccount(open)
+	return count, first
+}
+
 // Limit returns the most that one branch may have paid into an account.
 func (l *Ledger) Limit() Amount { return MaxAmount / Amount(len(l.branches)) }
 

@@ -86,9 +86,13 @@ func (r *Replica) queueOf(account string) *queue {
 }
 
 // wait gives a write its ticket and queues it. It reports false when the queue
-// is full, and the write refused.
+// is full, or the write would open an account too many: it is refused then.
 func (r *Replica) wait(p *pending) bool {
 	account, _ := p.needs()
+	if err := r.mayOpen(&p.op.Entry); err != nil {
+		r.refuse(p, err)
+		return false
+	}
 	q := r.queueOf(account)
 	if len(q.waiting) >= maxWaiting {
 		r.refuse(p, ErrQueueFull)

@@ -274,8 +274,13 @@ func (r *Replica) unknowing(i int, sequence uint64, level Level) []ledger.Branch
 	return out
 }
 
-// record posts a write and has it acknowledged.
+// record posts a write and has it acknowledged, or refuses it if it would open an
+// account too many.
 func (r *Replica) record(p *pending) {
+	if err := r.mayOpen(&p.op.Entry); err != nil {
+		r.refuse(p, err)
+		return
+	}
 	r.breakPromises(p)
 	if p.overtaken {
 		r.replayOvertaken(p)

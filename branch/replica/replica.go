@@ -43,6 +43,9 @@ type Config struct {
 	// PeerTimeout is how long a peer may leave batches unacknowledged, or a
 	// call unanswered, before it counts as unreachable.
 	PeerTimeout Millis
+	// MaxAccounts is how many accounts there may be here for a write to open one
+	// more; 0 for any number.
+	MaxAccounts int
 	// Now is the time.
 	Now Millis
 }

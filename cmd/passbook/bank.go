@@ -48,6 +48,7 @@ type bankOptions struct {
 	bootstrap   bool
 	acknowledge bankv1.Acknowledge
 	peerTimeout time.Duration
+	maxAccounts int
 	requireHome bool
 	browsers    browserOptions
 	logger      *slog.Logger
@@ -168,6 +169,7 @@ func (o bankOptions) configs(listeners []net.Listener) []branch.Config {
 			Bootstrap:   o.bootstrap,
 			Acknowledge: o.acknowledge,
 			PeerTimeout: o.peerTimeout,
+			MaxAccounts: accountsBound(o.maxAccounts),
 
 			RequireHomeBranch: o.requireHome,
 			// One for all: so they reach each other through memory.
@@ -181,6 +183,15 @@ func (o bankOptions) configs(listeners []net.Listener) []branch.Config {
 		}
 	}
 	return configs
+}
+
+// accountsBound is how a branch is told what --max-accounts says: there, 0 stands
+// for the default.
+func accountsBound(most int) int {
+	if most == 0 {
+		return -1
+	}
+	return most
 }
 
 // connectionsEach returns how many connections each of some branches of this

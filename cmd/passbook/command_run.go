@@ -79,7 +79,7 @@ func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err erro
 	}
 	bank, err := openBank(ctx, bankOptions{
 		input: in, ids: in.BranchIDs(), network: &o.network, data: data,
-		acknowledge: o.serving.acknowledge, bank: o.serving.bank, peerTimeout: o.serving.peerTimeout, requireHome: o.serving.requireHome, browsers: o.serving.browsers,
+		acknowledge: o.serving.acknowledge, bank: o.serving.bank, peerTimeout: o.serving.peerTimeout, maxAccounts: o.serving.maxAccounts, requireHome: o.serving.requireHome, browsers: o.serving.browsers,
 		logger: a.ui.log,
 	})
 	if err != nil {

@@ -131,7 +131,7 @@ func (a *app) serveHere(ctx context.Context, in *customer.Input, ids []uint32, o
 	defer release()
 	bank, err := openBank(ctx, bankOptions{
 		input: in, ids: ids, network: &o.network, data: o.serving.data, bank: o.serving.bank, bankID: o.bankID, bootstrap: o.bootstrap,
-		acknowledge: o.serving.acknowledge, peerTimeout: o.serving.peerTimeout, requireHome: o.serving.requireHome, browsers: o.serving.browsers, logger: logger,
+		acknowledge: o.serving.acknowledge, peerTimeout: o.serving.peerTimeout, maxAccounts: o.serving.maxAccounts, requireHome: o.serving.requireHome, browsers: o.serving.browsers, logger: logger,
 		faults: broken.of,
 	})
 	if err != nil {

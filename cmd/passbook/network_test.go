@@ -59,7 +59,7 @@ func TestFlagsReachTheBranches(t *testing.T) {
 		input:   &customer.Input{Branches: []customer.Branch{{ID: 1, Balance: 400}, {ID: 2, Balance: 400}}},
 		ids:     []uint32{2},
 		network: &network{listen: "127.0.0.1", basePort: 100, elsewhere: addresses{1: "far:7"}},
-		data:    "data", bank: "rent", bankID: "0123", bootstrap: true, peerTimeout: time.Minute, requireHome: true,
+		data:    "data", bank: "rent", bankID: "0123", bootstrap: true, peerTimeout: time.Minute, maxAccounts: 9, requireHome: true,
 		acknowledge: bankv1.Acknowledge_ACKNOWLEDGE_MAJORITY,
 		logger:      slog.New(slog.DiscardHandler),
 	}
@@ -69,7 +69,7 @@ func TestFlagsReachTheBranches(t *testing.T) {
 	}
 	c := configs[0]
 	if c.ID != 2 || c.Opening != 400 || c.Dir != "data/branch-2" || c.Bank != "rent" || c.BankID != "0123" || !c.Bootstrap ||
-		c.PeerTimeout != time.Minute || !c.RequireHomeBranch || c.Acknowledge != o.acknowledge ||
+		c.PeerTimeout != time.Minute || c.MaxAccounts != 9 || !c.RequireHomeBranch || c.Acknowledge != o.acknowledge ||
 		c.Addresses[1] != "far:7" || c.Addresses[2] != "127.0.0.1:102" || len(c.Addresses) != 2 {
 		t.Errorf("the branch is told %+v", c)
 	}

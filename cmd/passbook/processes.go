@@ -128,7 +128,7 @@ func (o *serveOptions) childArguments(file string, id uint32) []string {
 		"serve", "--child", fmt.Sprintf("--branch=%d", id),
 		"--listen=" + o.network.listen, fmt.Sprintf("--base-port=%d", o.network.basePort),
 		"--data=" + o.serving.data, "--bank=" + o.serving.bank, "--bank-id=" + o.bankID, fmt.Sprintf("--bootstrap=%t", o.bootstrap),
-		fmt.Sprintf("--peer-timeout=%v", o.serving.peerTimeout),
+		fmt.Sprintf("--peer-timeout=%v", o.serving.peerTimeout), fmt.Sprintf("--max-accounts=%d", o.serving.maxAccounts),
 	}
 	args = append(args, o.console.arguments()...)
 	if level := o.serving.acknowledge; level != bankv1.Acknowledge_ACKNOWLEDGE_UNSPECIFIED {

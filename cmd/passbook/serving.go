@@ -15,6 +15,7 @@ type servingOptions struct {
 	bank        string
 	acknowledge bankv1.Acknowledge
 	peerTimeout time.Duration
+	maxAccounts int
 	requireHome bool
 	browsers    browserOptions
 }
@@ -25,12 +26,16 @@ func (o *servingOptions) servingFlags(c *cobra.Command) {
 	o.browsers.browserFlags(c)
 	c.Flags().BoolVar(&o.requireHome, "require-home-branch", false, "refuse a request id that does not come with its home_branch: for a bank behind a load balancer, where a retry may land at another branch")
 	c.Flags().StringVar(&o.bank, "bank", branch.DefaultBank, "the `name` of the bank; its branches refuse those of a bank with another name")
+	c.Flags().IntVar(&o.maxAccounts, "max-accounts", branch.DefaultMaxAccounts, "with how many accounts a branch refuses to open another one; 0 for any `number`")
 	c.Flags().DurationVar(&o.peerTimeout, "peer-timeout", branch.DefaultPeerTimeout, "how long a peer may leave entries unconfirmed before it counts as unreachable")
 }
 
 func (o *servingOptions) check() error {
 	if err := branch.CheckBank(o.bank, ""); err != nil {
 		return usagef("--bank: %w", err)
+	}
+	if o.maxAccounts < 0 {
+		return usagef("--max-accounts must be 1 or more, or 0 for any number, is %d", o.maxAccounts)
 	}
 	return positive("peer-timeout", o.peerTimeout)
 }

@@ -74,6 +74,7 @@ func (u *ui) status(s *bankv1.GetStatusResponse) error {
 	if len(s.GetAlarms()) > 0 {
 		fmt.Fprintf(u.out, "passbook alarms --branch %d lists them, and puts away those that you have dealt with\n", s.GetBranch())
 	}
+	fmt.Fprintln(u.out, accountsLine(s))
 	accounts := table{header: []string{"ACCOUNT", ">BALANCE", ">AVAILABLE HERE"}}
 	for _, a := range s.GetAccounts() {
 		accounts.add(a.GetAccount(), a.GetBalance(), a.GetAvailable())
@@ -83,13 +84,21 @@ func (u *ui) status(s *bankv1.GetStatusResponse) error {
 		return err
 	}
 	if s.GetAccountsTruncated() {
-		fmt.Fprintln(u.out, "and more accounts")
+		fmt.Fprintf(u.out, "and %d more accounts\n", s.GetAccountCount()-int64(len(s.GetAccounts())))
 	}
 	if len(s.GetPeers()) == 0 {
 		return nil
 	}
 	fmt.Fprintln(u.out)
 	return u.peers(s)
+}
+
+// accountsLine says how many accounts there are, and may be.
+func accountsLine(s *bankv1.GetStatusResponse) string {
+	if s.GetMaxAccounts() == 0 {
+		return fmt.Sprintf("Accounts: %d", s.GetAccountCount())
+	}
+	return fmt.Sprintf("Accounts: %d of at most %d (--max-accounts)", s.GetAccountCount(), s.GetMaxAccounts())
 }
 
 // bankLine says which bank it is.

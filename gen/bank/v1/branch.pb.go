@@ -1540,7 +1540,11 @@ type GetStatusResponse struct {
 	BankName string `protobuf:"bytes,12,opt,name=bank_name,json=bankName,proto3" json:"bank_name,omitempty"`
 	// The id that the bank got when it was founded, in hexadecimal digits; empty
 	// before.
-	BankId        string `protobuf:"bytes,13,opt,name=bank_id,json=bankId,proto3" json:"bank_id,omitempty"`
+	BankId string `protobuf:"bytes,13,opt,name=bank_id,json=bankId,proto3" json:"bank_id,omitempty"`
+	// How many accounts there are at this branch.
+	AccountCount int64 `protobuf:"varint,14,opt,name=account_count,json=accountCount,proto3" json:"account_count,omitempty"`
+	// With how many a write that would open one more is refused; 0 for none.
+	MaxAccounts   int64 `protobuf:"varint,15,opt,name=max_accounts,json=maxAccounts,proto3" json:"max_accounts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1664,6 +1668,20 @@ func (x *GetStatusResponse) GetBankId() string {
 		return x.BankId
 	}
 	return ""
+}
+
+func (x *GetStatusResponse) GetAccountCount() int64 {
+	if x != nil {
+		return x.AccountCount
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetMaxAccounts() int64 {
+	if x != nil {
+		return x.MaxAccounts
+	}
+	return 0
 }
 
 // PeerStatus is how a branch sees a peer.
@@ -2497,6 +2515,81 @@ func (x *ListedEntry) GetBalance() int64 {
 	return 0
 }
 
+// TooManyAccounts is a detail of resource_exhausted: the write would open more
+// accounts than there may be at this branch. Nothing was recorded; writes to
+// accounts that are there go on.
+type TooManyAccounts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first account that is new.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// How many the write would open.
+	Opens int64 `protobuf:"varint,2,opt,name=opens,proto3" json:"opens,omitempty"`
+	// How many there are.
+	Accounts int64 `protobuf:"varint,3,opt,name=accounts,proto3" json:"accounts,omitempty"`
+	// How many there may be.
+	Limit         int64 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TooManyAccounts) Reset() {
+	*x = TooManyAccounts{}
+	mi := &file_bank_v1_branch_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TooManyAccounts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TooManyAccounts) ProtoMessage() {}
+
+func (x *TooManyAccounts) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TooManyAccounts.ProtoReflect.Descriptor instead.
+func (*TooManyAccounts) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *TooManyAccounts) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *TooManyAccounts) GetOpens() int64 {
+	if x != nil {
+		return x.Opens
+	}
+	return 0
+}
+
+func (x *TooManyAccounts) GetAccounts() int64 {
+	if x != nil {
+		return x.Accounts
+	}
+	return 0
+}
+
+func (x *TooManyAccounts) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
 // InsufficientFunds is the detail of failed_precondition: at one moment during
 // the call, the balance over all branches was below the amount.
 type InsufficientFunds struct {
@@ -2513,7 +2606,7 @@ type InsufficientFunds struct {
 
 func (x *InsufficientFunds) Reset() {
 	*x = InsufficientFunds{}
-	mi := &file_bank_v1_branch_proto_msgTypes[25]
+	mi := &file_bank_v1_branch_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2525,7 +2618,7 @@ func (x *InsufficientFunds) String() string {
 func (*InsufficientFunds) ProtoMessage() {}
 
 func (x *InsufficientFunds) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[25]
+	mi := &file_bank_v1_branch_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2538,7 +2631,7 @@ func (x *InsufficientFunds) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InsufficientFunds.ProtoReflect.Descriptor instead.
 func (*InsufficientFunds) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{25}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *InsufficientFunds) GetAccount() string {
@@ -2587,7 +2680,7 @@ type EscrowUnavailable struct {
 
 func (x *EscrowUnavailable) Reset() {
 	*x = EscrowUnavailable{}
-	mi := &file_bank_v1_branch_proto_msgTypes[26]
+	mi := &file_bank_v1_branch_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2599,7 +2692,7 @@ func (x *EscrowUnavailable) String() string {
 func (*EscrowUnavailable) ProtoMessage() {}
 
 func (x *EscrowUnavailable) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[26]
+	mi := &file_bank_v1_branch_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2612,7 +2705,7 @@ func (x *EscrowUnavailable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EscrowUnavailable.ProtoReflect.Descriptor instead.
 func (*EscrowUnavailable) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{26}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *EscrowUnavailable) GetAccount() string {
@@ -2687,7 +2780,7 @@ type NotReplicated struct {
 
 func (x *NotReplicated) Reset() {
 	*x = NotReplicated{}
-	mi := &file_bank_v1_branch_proto_msgTypes[27]
+	mi := &file_bank_v1_branch_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2699,7 +2792,7 @@ func (x *NotReplicated) String() string {
 func (*NotReplicated) ProtoMessage() {}
 
 func (x *NotReplicated) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[27]
+	mi := &file_bank_v1_branch_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2712,7 +2805,7 @@ func (x *NotReplicated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotReplicated.ProtoReflect.Descriptor instead.
 func (*NotReplicated) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{27}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *NotReplicated) GetReceipt() *Receipt {
@@ -2764,7 +2857,7 @@ type RequestIdUsed struct {
 
 func (x *RequestIdUsed) Reset() {
 	*x = RequestIdUsed{}
-	mi := &file_bank_v1_branch_proto_msgTypes[28]
+	mi := &file_bank_v1_branch_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2776,7 +2869,7 @@ func (x *RequestIdUsed) String() string {
 func (*RequestIdUsed) ProtoMessage() {}
 
 func (x *RequestIdUsed) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[28]
+	mi := &file_bank_v1_branch_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2789,7 +2882,7 @@ func (x *RequestIdUsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestIdUsed.ProtoReflect.Descriptor instead.
 func (*RequestIdUsed) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{28}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RequestIdUsed) GetRequestId() string {
@@ -2819,7 +2912,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[29]
+	mi := &file_bank_v1_branch_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2831,7 +2924,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[29]
+	mi := &file_bank_v1_branch_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2844,7 +2937,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{29}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WatchRequest) GetAccount() string {
@@ -2892,7 +2985,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[30]
+	mi := &file_bank_v1_branch_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2904,7 +2997,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[30]
+	mi := &file_bank_v1_branch_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2917,7 +3010,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{30}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WatchResponse) GetComplete() bool {
@@ -2989,7 +3082,7 @@ type Headline struct {
 
 func (x *Headline) Reset() {
 	*x = Headline{}
-	mi := &file_bank_v1_branch_proto_msgTypes[31]
+	mi := &file_bank_v1_branch_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3001,7 +3094,7 @@ func (x *Headline) String() string {
 func (*Headline) ProtoMessage() {}
 
 func (x *Headline) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[31]
+	mi := &file_bank_v1_branch_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3014,7 +3107,7 @@ func (x *Headline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Headline.ProtoReflect.Descriptor instead.
 func (*Headline) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{31}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Headline) GetText() string {
@@ -3075,7 +3168,7 @@ type BranchReport struct {
 
 func (x *BranchReport) Reset() {
 	*x = BranchReport{}
-	mi := &file_bank_v1_branch_proto_msgTypes[32]
+	mi := &file_bank_v1_branch_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3087,7 +3180,7 @@ func (x *BranchReport) String() string {
 func (*BranchReport) ProtoMessage() {}
 
 func (x *BranchReport) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[32]
+	mi := &file_bank_v1_branch_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3100,7 +3193,7 @@ func (x *BranchReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BranchReport.ProtoReflect.Descriptor instead.
 func (*BranchReport) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{32}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *BranchReport) GetBranch() uint32 {
@@ -3240,7 +3333,7 @@ type WatchedEntry struct {
 
 func (x *WatchedEntry) Reset() {
 	*x = WatchedEntry{}
-	mi := &file_bank_v1_branch_proto_msgTypes[33]
+	mi := &file_bank_v1_branch_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3252,7 +3345,7 @@ func (x *WatchedEntry) String() string {
 func (*WatchedEntry) ProtoMessage() {}
 
 func (x *WatchedEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[33]
+	mi := &file_bank_v1_branch_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3265,7 +3358,7 @@ func (x *WatchedEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchedEntry.ProtoReflect.Descriptor instead.
 func (*WatchedEntry) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{33}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WatchedEntry) GetBranch() uint32 {
@@ -3339,7 +3432,7 @@ type Sample struct {
 
 func (x *Sample) Reset() {
 	*x = Sample{}
-	mi := &file_bank_v1_branch_proto_msgTypes[34]
+	mi := &file_bank_v1_branch_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3351,7 +3444,7 @@ func (x *Sample) String() string {
 func (*Sample) ProtoMessage() {}
 
 func (x *Sample) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[34]
+	mi := &file_bank_v1_branch_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3364,7 +3457,7 @@ func (x *Sample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sample.ProtoReflect.Descriptor instead.
 func (*Sample) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{34}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Sample) GetUnixMs() int64 {
@@ -3422,7 +3515,7 @@ type SpreadBucket struct {
 
 func (x *SpreadBucket) Reset() {
 	*x = SpreadBucket{}
-	mi := &file_bank_v1_branch_proto_msgTypes[35]
+	mi := &file_bank_v1_branch_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3434,7 +3527,7 @@ func (x *SpreadBucket) String() string {
 func (*SpreadBucket) ProtoMessage() {}
 
 func (x *SpreadBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[35]
+	mi := &file_bank_v1_branch_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3447,7 +3540,7 @@ func (x *SpreadBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpreadBucket.ProtoReflect.Descriptor instead.
 func (*SpreadBucket) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{35}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SpreadBucket) GetMostUs() int64 {
@@ -3564,7 +3657,7 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\abalance\x18\x01 \x01(\x03R\abalance\x12\x1c\n" +
 	"\tavailable\x18\x02 \x01(\x03R\tavailable\x12\x18\n" +
 	"\asession\x18\x03 \x01(\tR\asession\"\x12\n" +
-	"\x10GetStatusRequest\"\xd0\x03\n" +
+	"\x10GetStatusRequest\"\x98\x04\n" +
 	"\x11GetStatusResponse\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x1b\n" +
@@ -3579,7 +3672,9 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	" \x01(\bR\x11accountsTruncated\x12\x16\n" +
 	"\x06alarms\x18\v \x03(\tR\x06alarms\x12\x1b\n" +
 	"\tbank_name\x18\f \x01(\tR\bbankName\x12\x17\n" +
-	"\abank_id\x18\r \x01(\tR\x06bankId\"\xc0\x01\n" +
+	"\abank_id\x18\r \x01(\tR\x06bankId\x12#\n" +
+	"\raccount_count\x18\x0e \x01(\x03R\faccountCount\x12!\n" +
+	"\fmax_accounts\x18\x0f \x01(\x03R\vmaxAccounts\"\xc0\x01\n" +
 	"\n" +
 	"PeerStatus\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x18\n" +
@@ -3641,7 +3736,12 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\vListedEntry\x12*\n" +
 	"\areceipt\x18\x01 \x01(\v2\x10.bank.v1.ReceiptR\areceipt\x12$\n" +
 	"\x05entry\x18\x02 \x01(\v2\x0e.bank.v1.EntryR\x05entry\x12\x18\n" +
-	"\abalance\x18\x03 \x01(\x03R\abalance\"_\n" +
+	"\abalance\x18\x03 \x01(\x03R\abalance\"s\n" +
+	"\x0fTooManyAccounts\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x14\n" +
+	"\x05opens\x18\x02 \x01(\x03R\x05opens\x12\x1a\n" +
+	"\baccounts\x18\x03 \x01(\x03R\baccounts\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\x03R\x05limit\"_\n" +
 	"\x11InsufficientFunds\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x18\n" +
 	"\abalance\x18\x02 \x01(\x03R\abalance\x12\x16\n" +
@@ -3782,7 +3882,7 @@ func file_bank_v1_branch_proto_rawDescGZIP() []byte {
 }
 
 var file_bank_v1_branch_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_bank_v1_branch_proto_goTypes = []any{
 	(Acknowledge)(0),             // 0: bank.v1.Acknowledge
 	(Consistency)(0),             // 1: bank.v1.Consistency
@@ -3816,20 +3916,21 @@ var file_bank_v1_branch_proto_goTypes = []any{
 	(*ListEntriesRequest)(nil),   // 29: bank.v1.ListEntriesRequest
 	(*ListEntriesResponse)(nil),  // 30: bank.v1.ListEntriesResponse
 	(*ListedEntry)(nil),          // 31: bank.v1.ListedEntry
-	(*InsufficientFunds)(nil),    // 32: bank.v1.InsufficientFunds
-	(*EscrowUnavailable)(nil),    // 33: bank.v1.EscrowUnavailable
-	(*NotReplicated)(nil),        // 34: bank.v1.NotReplicated
-	(*RequestIdUsed)(nil),        // 35: bank.v1.RequestIdUsed
-	(*WatchRequest)(nil),         // 36: bank.v1.WatchRequest
-	(*WatchResponse)(nil),        // 37: bank.v1.WatchResponse
-	(*Headline)(nil),             // 38: bank.v1.Headline
-	(*BranchReport)(nil),         // 39: bank.v1.BranchReport
-	(*WatchedEntry)(nil),         // 40: bank.v1.WatchedEntry
-	(*Sample)(nil),               // 41: bank.v1.Sample
-	(*SpreadBucket)(nil),         // 42: bank.v1.SpreadBucket
-	(*anypb.Any)(nil),            // 43: google.protobuf.Any
-	(*Position)(nil),             // 44: bank.v1.Position
-	(*Entry)(nil),                // 45: bank.v1.Entry
+	(*TooManyAccounts)(nil),      // 32: bank.v1.TooManyAccounts
+	(*InsufficientFunds)(nil),    // 33: bank.v1.InsufficientFunds
+	(*EscrowUnavailable)(nil),    // 34: bank.v1.EscrowUnavailable
+	(*NotReplicated)(nil),        // 35: bank.v1.NotReplicated
+	(*RequestIdUsed)(nil),        // 36: bank.v1.RequestIdUsed
+	(*WatchRequest)(nil),         // 37: bank.v1.WatchRequest
+	(*WatchResponse)(nil),        // 38: bank.v1.WatchResponse
+	(*Headline)(nil),             // 39: bank.v1.Headline
+	(*BranchReport)(nil),         // 40: bank.v1.BranchReport
+	(*WatchedEntry)(nil),         // 41: bank.v1.WatchedEntry
+	(*Sample)(nil),               // 42: bank.v1.Sample
+	(*SpreadBucket)(nil),         // 43: bank.v1.SpreadBucket
+	(*anypb.Any)(nil),            // 44: google.protobuf.Any
+	(*Position)(nil),             // 45: bank.v1.Position
+	(*Entry)(nil),                // 46: bank.v1.Entry
 }
 var file_bank_v1_branch_proto_depIdxs = []int32{
 	0,  // 0: bank.v1.DepositRequest.acknowledge:type_name -> bank.v1.Acknowledge
@@ -3840,10 +3941,10 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	7,  // 5: bank.v1.TransferResponse.receipt:type_name -> bank.v1.Receipt
 	0,  // 6: bank.v1.SubmitRequest.acknowledge:type_name -> bank.v1.Acknowledge
 	7,  // 7: bank.v1.SubmitResponse.receipt:type_name -> bank.v1.Receipt
-	43, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
+	44, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
 	1,  // 9: bank.v1.QueryRequest.consistency:type_name -> bank.v1.Consistency
 	2,  // 10: bank.v1.GetStatusResponse.state:type_name -> bank.v1.BranchState
-	44, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
+	45, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
 	20, // 12: bank.v1.GetStatusResponse.peers:type_name -> bank.v1.PeerStatus
 	21, // 13: bank.v1.GetStatusResponse.accounts:type_name -> bank.v1.AccountStatus
 	22, // 14: bank.v1.AccountStatus.escrow:type_name -> bank.v1.BranchEscrow
@@ -3854,21 +3955,21 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	4,  // 19: bank.v1.ListEntriesRequest.order:type_name -> bank.v1.Order
 	31, // 20: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
 	7,  // 21: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
-	45, // 22: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
+	46, // 22: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
 	22, // 23: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
 	7,  // 24: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
 	7,  // 25: bank.v1.RequestIdUsed.receipt:type_name -> bank.v1.Receipt
 	5,  // 26: bank.v1.WatchRequest.scope:type_name -> bank.v1.WatchScope
-	38, // 27: bank.v1.WatchResponse.headline:type_name -> bank.v1.Headline
-	39, // 28: bank.v1.WatchResponse.reports:type_name -> bank.v1.BranchReport
-	40, // 29: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
-	41, // 30: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
+	39, // 27: bank.v1.WatchResponse.headline:type_name -> bank.v1.Headline
+	40, // 28: bank.v1.WatchResponse.reports:type_name -> bank.v1.BranchReport
+	41, // 29: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
+	42, // 30: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
 	6,  // 31: bank.v1.BranchReport.health:type_name -> bank.v1.BranchHealth
-	44, // 32: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
+	45, // 32: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
 	2,  // 33: bank.v1.BranchReport.state:type_name -> bank.v1.BranchState
 	7,  // 34: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
-	45, // 35: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
-	42, // 36: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
+	46, // 35: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
+	43, // 36: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
 	8,  // 37: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
 	10, // 38: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
 	12, // 39: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
@@ -3878,7 +3979,7 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	29, // 43: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
 	23, // 44: bank.v1.BranchService.ListAlarms:input_type -> bank.v1.ListAlarmsRequest
 	27, // 45: bank.v1.BranchService.ResolveAlarm:input_type -> bank.v1.ResolveAlarmRequest
-	36, // 46: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
+	37, // 46: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
 	9,  // 47: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
 	11, // 48: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
 	13, // 49: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
@@ -3888,7 +3989,7 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	30, // 53: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
 	24, // 54: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
 	28, // 55: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
-	37, // 56: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
+	38, // 56: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
 	47, // [47:57] is the sub-list for method output_type
 	37, // [37:47] is the sub-list for method input_type
 	37, // [37:37] is the sub-list for extension type_name
@@ -3908,7 +4009,7 @@ func file_bank_v1_branch_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_branch_proto_rawDesc), len(file_bank_v1_branch_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   36,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -69,7 +69,8 @@ type BranchServiceClient interface {
 	// details), unavailable (nothing was recorded, unless the text says that it
 	// is not known), deadline_exceeded (recorded, but not on as many branches as
 	// asked for: NotReplicated is in the details; without it the text says
-	// whether anything was recorded), resource_exhausted (back off).
+	// whether anything was recorded), resource_exhausted (back off; or, with
+	// TooManyAccounts in the details, name an account that is there).
 	Deposit(context.Context, *v1.DepositRequest) (*v1.DepositResponse, error)
 	// Withdraw takes an amount from an account, at any branch, as long as the
 	// balance over all branches covers it.
@@ -313,7 +314,8 @@ type BranchServiceHandler interface {
 	// details), unavailable (nothing was recorded, unless the text says that it
 	// is not known), deadline_exceeded (recorded, but not on as many branches as
 	// asked for: NotReplicated is in the details; without it the text says
-	// whether anything was recorded), resource_exhausted (back off).
+	// whether anything was recorded), resource_exhausted (back off; or, with
+	// TooManyAccounts in the details, name an account that is there).
 	Deposit(context.Context, *v1.DepositRequest) (*v1.DepositResponse, error)
 	// Withdraw takes an amount from an account, at any branch, as long as the
 	// balance over all branches covers it.
