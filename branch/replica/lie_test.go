@@ -116,7 +116,11 @@ func TestWhoShowsNothingKeepsNobodyFromBeingAsked(t *testing.T) {
 	}
 	asked := map[ledger.BranchID]int{}
 	refused := false
-	for range 80 {
+	early := 0 // how often the honest one is asked in the first ten rounds
+	for round := range 80 {
+		if round == 10 {
+			early = asked[3]
+		}
 		b.now += 500
 		first.replica.Tick(b.now)
 		ready := first.replica.Ready()
@@ -133,8 +137,8 @@ func TestWhoShowsNothingKeepsNobodyFromBeingAsked(t *testing.T) {
 			refused = refused || f.Peer == 2 && f.Lie == replica.BadPosition && f.Close
 		}
 	}
-	if asked[2] < 30 || asked[3] < 30 {
-		t.Errorf("asked %v, want both by turns", asked)
+	if asked[2] < 30 || early < 4 {
+		t.Errorf("asked %v, the honest one %d times in the first ten rounds; want both by turns", asked, early)
 	}
 	if !refused {
 		t.Error("the one that shows nothing keeps its link")
