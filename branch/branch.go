@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -96,20 +95,9 @@ func open(cfg Config) (*Branch, error) {
 	cfg = b.cfg
 	b.logger = cfg.Logger.With("branch", cfg.ID)
 	b.story = newStory(b.logger, b.id)
-	if _, ok := cfg.Addresses[cfg.ID]; !ok {
-		return b, fmt.Errorf("branch %d is not among the branches of the bank", cfg.ID)
-	}
-	if err := cfg.checkBrowsers(); err != nil {
-		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
-	}
-	var branches []ledger.BranchID
-	for id := range cfg.Addresses {
-		branches = append(branches, ledger.BranchID(id))
-	}
-	slices.Sort(branches)
-	id, err := cfg.identity(branches)
+	id, err := cfg.check()
 	if err != nil {
-		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
+		return b, err
 	}
 	if b.listener == nil {
 		l, err := net.Listen("tcp", cfg.Addresses[cfg.ID])
@@ -141,7 +129,7 @@ func open(cfg Config) (*Branch, error) {
 	b.loop.watches.last, b.loop.story, b.loop.onDouble = b.lastEntries, b.story, b.noteDouble
 	b.links = cfg.LinkLog
 	b.linksCtx, b.cutLinks = context.WithCancel(context.Background())
-	b.addPeers(branches)
+	b.addPeers(id.Branches)
 	b.newServer()
 	return b, nil
 }

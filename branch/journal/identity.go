@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -94,6 +95,9 @@ func Check(dir string, id Identity, fs vfs.FS) error {
 	}
 	j := &Journal{disk: &disk{FS: fs, dir: dir}, readOnly: true, branches: slices.Sorted(slices.Values(id.Branches))}
 	id.Branches = j.branches
+	if _, err := fs.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
 	if desc, err := pebble.Peek(dir, fs); err != nil || !desc.Exists {
 		return errors.Join(err, j.lookAtNothing())
 	}
@@ -103,11 +107,21 @@ func Check(dir string, id Identity, fs vfs.FS) error {
 	}
 	stored, err := j.look(j.options(lock, 1, nil))
 	if err == nil {
-		err = id.check(dir, stored)
+		err = j.fits(id, stored)
 	} else {
 		err = fmt.Errorf("open the store in %s: %w", dir, err)
 	}
 	return errors.Join(err, lock.Close())
+}
+
+// fits returns what speaks against the directory before its store is opened, which
+// changes it: the identity stored there, and a mark that can't be read.
+func (j *Journal) fits(id Identity, stored []byte) error {
+	if err := id.check(j.disk.dir, stored); err != nil {
+		return err
+	}
+	_, err := j.readMark()
+	return err
 }
 
 func (id Identity) append(out []byte) []byte {

@@ -125,7 +125,7 @@ func Open(dir string, id Identity, opts Options) (*Journal, *State, error) {
 	if j.home.place = opts.Place; opts.Place == nil && onMachine {
 		j.home.place = placeOf
 	}
-	if err := j.openStore(opts.Logger, func(stored []byte) error { return id.check(dir, stored) }); err != nil {
+	if err := j.openStore(opts.Logger, func(stored []byte) error { return j.fits(id, stored) }); err != nil {
 		return nil, nil, err
 	}
 	s, err := j.boot(id, fresh)

@@ -48,22 +48,30 @@ func (j *Journal) mark(ends []uint64) error {
 	return j.disk.failure()
 }
 
-// checkMark returns a *DamageError when the directory holds less than its mark
-// says. A directory without a mark is one that nothing was ever written to.
-func (j *Journal) checkMark() error {
-	path := j.disk.PathJoin(j.disk.dir, markFile)
-	value, err := readFile(j.disk, path)
+// readMark returns what the mark says, and nil if there is none.
+func (j *Journal) readMark() ([]byte, error) {
+	value, err := readFile(j.disk, j.disk.PathJoin(j.disk.dir, markFile))
 	if errors.Is(err, os.ErrNotExist) {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	n := len(value) - crc32.Size
 	if n < 0 || crc32.Checksum(value[:n], castagnoli) != binary.BigEndian.Uint32(value[n:]) {
-		return j.damaged("file "+markFile, "it does not have its checksum; if the rest of the directory is verified, it can be removed")
+		return nil, j.damaged("file "+markFile, "it does not have its checksum; if the rest of the directory is verified, it can be removed")
 	}
-	d := newDecoder(value[:n])
+	return value[:n], nil
+}
+
+// checkMark returns a *DamageError when the directory holds less than its mark
+// says. A directory without a mark is one that nothing was ever written to.
+func (j *Journal) checkMark() error {
+	value, err := j.readMark()
+	if err != nil || value == nil {
+		return err
+	}
+	d := newDecoder(value)
 	order := d.uint()
 	for len(d.in) > 0 && !d.bad {
 		b, end := d.branch(), d.uint()

@@ -117,20 +117,46 @@ func openBank(ctx context.Context, o bankOptions) (*bank, error) {
 }
 
 // openAll opens branches, some at a time. Each has its place in what it returns.
+// Those with data come first: if one of them can't be opened, no directory is made
+// for the others, which have the first error.
 func openAll(configs []branch.Config, open func(branch.Config) (*branch.Branch, error)) ([]*branch.Branch, []error) {
 	branches := make([]*branch.Branch, len(configs))
 	errs := make([]error, len(configs))
+	var old, fresh []int
+	for i, c := range configs {
+		if isThere(c.Dir) {
+			old = append(old, i)
+		} else {
+			fresh = append(fresh, i)
+		}
+	}
+	openSome(configs, old, open, branches, errs)
+	if err := cmp.Or(errs...); err != nil {
+		for _, i := range fresh {
+			errs[i] = errors.Join(errNotTried, configs[i].Listener.Close())
+		}
+		return branches, errs
+	}
+	openSome(configs, fresh, open, branches, errs)
+	return branches, errs
+}
+
+// errNotTried says that a branch was not opened, since another one can't be.
+var errNotTried = errors.New("not opened")
+
+// openSome opens those of the branches that are named, and puts them in their
+// places.
+func openSome(configs []branch.Config, which []int, open func(branch.Config) (*branch.Branch, error), branches []*branch.Branch, errs []error) {
 	slots := make(chan struct{}, opening)
 	var running sync.WaitGroup
-	for i, config := range configs {
+	for _, i := range which {
 		slots <- struct{}{}
 		running.Go(func() {
 			defer func() { <-slots }()
-			branches[i], errs[i] = open(config)
+			branches[i], errs[i] = open(configs[i])
 		})
 	}
 	running.Wait()
-	return branches, errs
 }
 
 // firstOf returns the first error, and says how many more there are: what keeps
@@ -139,7 +165,7 @@ func firstOf(errs []error) error {
 	var first error
 	more := -1
 	for _, err := range errs {
-		if err != nil {
+		if err != nil && !errors.Is(err, errNotTried) {
 			first = cmp.Or(first, err)
 			more++
 		}

@@ -74,14 +74,15 @@ func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err erro
 		defer func() { err = errors.Join(err, remove()) }()
 		data = temporary
 	}
-	if err := prepareData(data); err != nil {
-		return err
-	}
-	bank, err := openBank(ctx, bankOptions{
+	options := bankOptions{
 		input: in, ids: in.BranchIDs(), network: &o.network, data: data,
 		acknowledge: o.serving.acknowledge, bank: o.serving.bank, peerTimeout: o.serving.peerTimeout, maxAccounts: o.serving.maxAccounts, requireHome: o.serving.requireHome, browsers: o.serving.browsers,
 		logger: a.ui.log,
-	})
+	}
+	if err := options.check(); err != nil {
+		return a.occupied(err, in, data)
+	}
+	bank, err := openBank(ctx, options)
 	if err != nil {
 		return a.occupied(err, in, data)
 	}

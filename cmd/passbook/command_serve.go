@@ -114,36 +114,38 @@ func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone boo
 	if err := branch.CheckBank(o.serving.bank, o.bankID); err != nil {
 		return usagef("--bank-id: %w", err)
 	}
-	if err := prepareData(o.serving.data); err != nil {
-		return err
+	options := bankOptions{
+		input: in, ids: ids, network: &o.network, data: o.serving.data, bank: o.serving.bank, bankID: o.bankID, bootstrap: o.bootstrap,
+		acknowledge: o.serving.acknowledge, peerTimeout: o.serving.peerTimeout, maxAccounts: o.serving.maxAccounts, requireHome: o.serving.requireHome, browsers: o.serving.browsers, logger: a.ui.log,
 	}
-	if o.processes {
+	err = options.check()
+	switch {
+	case err != nil:
+	case o.processes:
 		return a.serveProcesses(ctx, in, ids, o)
+	default:
+		err = a.serveHere(ctx, options, o)
 	}
-	return a.serveHere(ctx, in, ids, o)
+	if !o.child { // whose parent's command is the one to give again
+		err = a.occupied(err, in, o.serving.data)
+	}
+	return err
 }
 
 // serveHere serves branches in this process. A signal is its usual end.
-func (a *app) serveHere(ctx context.Context, in *customer.Input, ids []uint32, o *serveOptions) error {
-	logger := a.ui.log
-	broken := a.faultsHere(ids, o, a.ui.deeds)
+func (a *app) serveHere(ctx context.Context, options bankOptions, o *serveOptions) error {
+	broken := a.faultsHere(options.ids, o, a.ui.deeds)
+	options.faults = broken.of
 	ctx, release := o.untilStopped(ctx, broken.listen)
 	defer release()
-	bank, err := openBank(ctx, bankOptions{
-		input: in, ids: ids, network: &o.network, data: o.serving.data, bank: o.serving.bank, bankID: o.bankID, bootstrap: o.bootstrap,
-		acknowledge: o.serving.acknowledge, peerTimeout: o.serving.peerTimeout, maxAccounts: o.serving.maxAccounts, requireHome: o.serving.requireHome, browsers: o.serving.browsers, logger: logger,
-		faults: broken.of,
-	})
+	bank, err := openBank(ctx, options)
 	if err != nil {
-		if !o.child { // whose parent's command is the one to give again
-			err = a.occupied(err, in, o.serving.data)
-		}
 		return err
 	}
 	// The announcement ends with the serving, whichever way that ends.
 	announcing, done := context.WithCancel(ctx)
 	var announced sync.WaitGroup
-	announced.Go(func() { a.announce(announcing, bank, ids, o, logger) })
+	announced.Go(func() { a.announce(announcing, bank, options.ids, o, options.logger) })
 	err = bank.serve(ctx)
 	done()
 	announced.Wait()

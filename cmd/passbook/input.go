@@ -94,21 +94,6 @@ func doubtsAbout(in *customer.Input) []string {
 	return slices.Concat(in.Ignored, in.UnknownBranches())
 }
 
-// prepareData makes the data directory and says whether it can be written to.
-func prepareData(dir string) error {
-	if dir == "" {
-		return usagef("--data must be a directory")
-	}
-	err := os.MkdirAll(dir, 0o700)
-	if err == nil {
-		err = checkWritable(dir)
-	}
-	if err != nil {
-		return usagef("--data %s can't be used: %w", dir, err)
-	}
-	return nil
-}
-
 // checkWritable says whether files can be made in a directory.
 func checkWritable(dir string) error {
 	f, err := os.CreateTemp(dir, ".passbook-*")

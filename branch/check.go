@@ -1,0 +1,46 @@
+package branch
+
+import (
+	"fmt"
+	"slices"
+
+	"passbook.example/passbook/branch/journal"
+	"passbook.example/passbook/branch/ledger"
+)
+
+// Check returns what Open would refuse the branch for, as far as that can be told
+// without a change of anything: a Config that makes no sense, and a data directory
+// that belongs to another branch or bank, is held by another process, or is
+// damaged where that shows at once. Its errors are those of Open.
+func Check(cfg Config) error {
+	cfg = cfg.withDefaults()
+	id, err := cfg.check()
+	if err != nil {
+		return err
+	}
+	if err := journal.Check(cfg.Dir, id, nil); err != nil {
+		return fmt.Errorf("branch %d: %w", cfg.ID, err)
+	}
+	return nil
+}
+
+// check returns what the data directory must belong to, its branches ascending,
+// unless something else is wrong with the Config.
+func (c *Config) check() (journal.Identity, error) {
+	if _, ok := c.Addresses[c.ID]; !ok {
+		return journal.Identity{}, fmt.Errorf("branch %d is not among the branches of the bank", c.ID)
+	}
+	if err := c.checkBrowsers(); err != nil {
+		return journal.Identity{}, fmt.Errorf("branch %d: %w", c.ID, err)
+	}
+	var branches []ledger.BranchID
+	for id := range c.Addresses {
+		branches = append(branches, ledger.BranchID(id))
+	}
+	slices.Sort(branches)
+	id, err := c.identity(branches)
+	if err != nil {
+		return id, fmt.Errorf("branch %d: %w", c.ID, err)
+	}
+	return id, nil
+}

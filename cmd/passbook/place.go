@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"passbook.example/passbook/branch"
+)
+
+// checkData says whether the data directories of branches can be used, or made
+// where they are not there. It makes none of them: a start that is refused after
+// this leaves nothing behind.
+func checkData(data string, ids []uint32) error {
+	if data == "" {
+		return usagef("--data must be a directory")
+	}
+	writable := make(map[string]bool)
+	for _, id := range ids {
+		at, err := nearest(branchDir(data, id))
+		if err == nil && !writable[at] {
+			err = checkWritable(at)
+			writable[at] = true
+		}
+		if err != nil {
+			return usagef("--data %s can't be used: %w", data, err)
+		}
+	}
+	return nil
+}
+
+// check says whether the branches can be opened, and changes nothing.
+func (o bankOptions) check() error {
+	if err := checkData(o.data, o.ids); err != nil {
+		return err
+	}
+	for _, config := range o.configs(make([]net.Listener, len(o.ids))) {
+		if err := branch.Check(config); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nearest returns the directory itself, or else the one in which it, or what leads
+// to it, has to be made.
+func nearest(dir string) (string, error) {
+	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		switch {
+		case err == nil && info.IsDir():
+			return at, nil
+		case err == nil:
+			return "", fmt.Errorf("%s is no directory", at)
+		case errors.Is(err, syscall.ENOTDIR):
+			continue // below a file, which is found further up
+		case !errors.Is(err, fs.ErrNotExist) || at == filepath.Dir(at):
+			return "", err
+		}
+		if _, err := os.Lstat(at); err == nil {
+			return "", fmt.Errorf("%s is a link to nothing", at)
+		}
+	}
+}
+
+// isThere says whether there is a directory already.
+func isThere(dir string) bool {
+	_, err := os.Stat(dir)
+	return err == nil
+}
