@@ -164,14 +164,17 @@ func (e *explainer) why(status int) error {
 
 // types says which content types a call takes.
 func (e *explainer) types() string {
-	switch got := e.req.Header.Get("Content-Type"); {
+	got := fmt.Sprintf("this call does not take Content-Type: %.200s", e.req.Header.Get("Content-Type"))
+	if e.req.Header.Get("Content-Type") == "" {
+		got = "the request has no Content-Type"
+	}
+	switch {
 	case e.req.Method == http.MethodGet:
 		return "a GET has its message in the query of the URL, and no body"
 	case e.procedure.unary:
-		return fmt.Sprintf("Content-Type: %.200s is none of this call: send application/json (in UTF-8) or application/proto, or speak gRPC or gRPC-Web with +proto or +json", got)
-	default:
-		return fmt.Sprintf("Content-Type: %.200s is none of this call, which is a stream: send application/connect+json or application/connect+proto with enveloped messages, or speak gRPC or gRPC-Web with +proto or +json", got)
+		return got + "; send application/json (in UTF-8) or application/proto, or speak gRPC or gRPC-Web with +proto or +json"
 	}
+	return got + ", and is a stream; send application/connect+json or application/connect+proto with enveloped messages, or speak gRPC or gRPC-Web with +proto or +json"
 }
 
 // Write implements io.Writer.
