@@ -102,7 +102,9 @@ func (h handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	header.Set("Content-Security-Policy", policy)
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	if trusted(req) {
+		header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	}
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
 	f, ok := h[req.URL.Path]
 	if !ok {
@@ -119,3 +121,8 @@ func (h handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	header.Set("ETag", f.etag)
 	http.ServeContent(w, req, "", time.Time{}, bytes.NewReader(f.content))
 }
+
+// trusted reports whether the browser trusts the origin, as on loopback or over
+// HTTPS: there alone it says what it fetches a file for. Elsewhere it heeds no
+// opener policy, and its console complains of one.
+func trusted(req *http.Request) bool { return req.Header.Get("Sec-Fetch-Dest") != "" }

@@ -89,7 +89,10 @@ func TestFilesAreOnlyRead(t *testing.T) {
 
 func TestThePageMayLittle(t *testing.T) {
 	for _, target := range []string{"/", "/app.js", "/none"} {
-		header := ask(t, http.MethodGet, target, nil).Header
+		if elsewhere := ask(t, http.MethodGet, target, nil).Header.Get("Cross-Origin-Opener-Policy"); elsewhere != "" {
+			t.Errorf("%s: a browser that does not trust the origin is given the opener policy %q", target, elsewhere)
+		}
+		header := ask(t, http.MethodGet, target, http.Header{"Sec-Fetch-Dest": {"document"}}).Header
 		for name, want := range map[string]string{
 			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
 			"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
