@@ -94,7 +94,7 @@ func newBankWatch(b *Branch, account string, own *branchWatch) *bankWatch {
 		branch: b, account: account, own: own, wake: make(chan struct{}, 1),
 		started: time.Now(), sources: make([]source, len(ids)), known: make([]uint64, len(ids)),
 	}
-	h.screen = newScreen(newPicture(uint32(b.id), b.cfg.Faults != nil, ids, ids))
+	h.screen = newScreen(newPicture(uint32(b.id), b.cfg.Bank, b.cfg.Faults != nil, ids, ids))
 	for i := range h.picture.reports {
 		at := &h.picture.reports[i]
 		at.report.address, at.since = "http://"+b.cfg.Addresses[ids[i]], h.started

@@ -42,7 +42,7 @@ type branchWatch struct {
 
 func newBranchWatch(b *Branch, account string) *branchWatch {
 	w := &branchWatch{branch: b, account: account, wake: make(chan struct{}, 1)}
-	w.screen = newScreen(newPicture(uint32(b.id), b.cfg.Faults != nil, b.branchIDs(), []uint32{uint32(b.id)}))
+	w.screen = newScreen(newPicture(uint32(b.id), b.cfg.Bank, b.cfg.Faults != nil, b.branchIDs(), []uint32{uint32(b.id)}))
 	w.ctx, w.cancel = context.WithCancel(b.linksCtx)
 	return w
 }

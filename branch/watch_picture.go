@@ -18,8 +18,10 @@ const maxWatchedEntries = 32
 // version can be told, and nobody needs a queue.
 type picture struct {
 	version uint64
-	// self is the branch that is watched, faults whether FaultService is on.
+	// self is the branch that is watched, bank the name of its bank, faults
+	// whether FaultService is on.
 	self   uint32
+	bank   string
 	faults bool
 	// branches are those whose journals positions tell of, ascending.
 	branches []uint32
@@ -90,8 +92,8 @@ type sample struct {
 	changed uint64
 }
 
-func newPicture(self uint32, faults bool, branches, reporting []uint32) picture {
-	p := picture{version: 1, self: self, faults: faults, branches: branches}
+func newPicture(self uint32, bank string, faults bool, branches, reporting []uint32) picture {
+	p := picture{version: 1, self: self, bank: bank, faults: faults, branches: branches}
 	for _, id := range reporting {
 		p.reports = append(p.reports, pictured{
 			report: report{branch: id}, applied: make([]uint64, len(branches)), moved: make([]uint64, len(branches)),
@@ -185,7 +187,7 @@ type seen struct{ version, added uint64 }
 func (p *picture) since(s seen, now time.Time) *bankv1.WatchResponse {
 	out := &bankv1.WatchResponse{}
 	if s.version == 0 {
-		out.Complete, out.Branch, out.Faults = true, p.self, p.faults
+		out.Complete, out.Branch, out.BankName, out.Faults = true, p.self, p.bank, p.faults
 	}
 	if p.headline != nil && p.headlineAt > s.version {
 		out.Headline = p.headline

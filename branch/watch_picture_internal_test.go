@@ -30,7 +30,7 @@ func (s *screen) add(from, to uint64) {
 // Who is slow is skipped forward to the latest picture, is told how much was
 // left out, and nobody waits.
 func TestASlowWatcherIsSkippedForward(t *testing.T) {
-	s := newScreen(newPicture(1, false, []uint32{1, 2}, []uint32{1}))
+	s := newScreen(newPicture(1, "bank", false, []uint32{1, 2}, []uint32{1}))
 	s.add(1, 3)
 	got := make(chan *bankv1.WatchResponse)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -73,7 +73,7 @@ func TestASlowWatcherIsSkippedForward(t *testing.T) {
 }
 
 func TestTheEntriesOfAPictureAreBounded(t *testing.T) {
-	s := newScreen(newPicture(1, false, []uint32{1}, []uint32{1}))
+	s := newScreen(newPicture(1, "bank", false, []uint32{1}, []uint32{1}))
 	s.add(101, 100+2*maxWatchedEntries)
 	p := &s.picture
 	if len(p.entries) != maxWatchedEntries || p.added != 2*maxWatchedEntries {
@@ -107,7 +107,7 @@ func TestTheEntriesOfAPictureAreBounded(t *testing.T) {
 
 // Who has seen the same is told the same, made once.
 func TestWatchersShareMessages(t *testing.T) {
-	s := newScreen(newPicture(1, false, []uint32{1}, []uint32{1}))
+	s := newScreen(newPicture(1, "bank", false, []uint32{1}, []uint32{1}))
 	a, has, _ := s.look(seen{})
 	b, _, _ := s.look(seen{})
 	if a != b {

@@ -108,7 +108,7 @@ func TestThePulseIsBounded(t *testing.T) {
 }
 
 func TestTheHistoryOfAPictureIsBounded(t *testing.T) {
-	p := newPicture(1, false, []uint32{1}, []uint32{1})
+	p := newPicture(1, "bank", false, []uint32{1}, []uint32{1})
 	for s := range int64(maxSamples + 10) {
 		p.second(s).entries = uint64(s)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -134,7 +135,7 @@ func TestAWatcherSeesTheWholePictureFirst(t *testing.T) {
 			continue // which is for calls with one answer
 		}
 		w := b.watch(2, &bankv1.WatchRequest{}, protocols[name]...)
-		if m := w.first; !m.GetComplete() || m.GetBranch() != 2 || m.GetFaults() || m.GetHeadline() == nil || len(m.GetReports()) != 3 || m.GetSkippedEntries() != 0 {
+		if m := w.first; !m.GetComplete() || m.GetBranch() != 2 || m.GetBankName() != branch.DefaultBank || m.GetFaults() || m.GetHeadline() == nil || len(m.GetReports()) != 3 || m.GetSkippedEntries() != 0 {
 			t.Fatalf("%s: %v", name, m)
 		}
 		if len(w.entries) != 25 {

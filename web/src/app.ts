@@ -2,6 +2,7 @@
 
 import { branchClient, faultClient } from "./clients";
 import { AccountChooser } from "./view/accounts";
+import { AlarmsView } from "./view/alarms";
 import { BranchesView } from "./view/branches";
 import { CallView } from "./view/call";
 import { ChartsView } from "./view/charts";
@@ -24,6 +25,7 @@ new AccountChooser(branchClient(), location);
 const frame = new Frame(picture, [
   headline,
   connection,
+  new AlarmsView(),
   new BranchesView(location),
   new DetailsView(location),
   new FaultsView(faultClient(), location),

@@ -3,7 +3,7 @@
 import { byId, setData, setIcon, setText } from "../dom";
 import { amount, duration, spread } from "../format";
 import { name, order } from "../health";
-import { visible } from "../text";
+import { named, visible } from "../text";
 import type { Connection } from "../watch/connection";
 import type { Picture } from "../watch/picture";
 import { BranchHealth } from "../watch/update";
@@ -18,6 +18,7 @@ const manyLetters = 70;
 
 export class HeadlineView implements View {
   private readonly section = byId("summary");
+  private readonly bank = byId("bank");
   private readonly output = byId<HTMLOutputElement>("headline");
   private readonly symbol = this.section.querySelector<SVGSVGElement>(".icon")!;
   private connection: Connection = { phase: "connecting", since: Date.now(), reason: "" };
@@ -27,6 +28,7 @@ export class HeadlineView implements View {
 
   show(picture: Picture, change: Change): void {
     this.picture = picture;
+    setText(this.bank, named(picture.bank));
     this.draw(Date.now());
     if (change.complete || change.samples || change.branches.size > 0) {
       this.showFigures(picture, Date.now());
@@ -84,7 +86,8 @@ export class HeadlineView implements View {
     this.output.setAttribute("aria-live", aloud ? "polite" : "off");
     this.output.textContent = text;
     setData(this.output.parentElement!, "words", text.length > manyLetters ? "many" : "few");
-    document.title = `${text} · Passbook`;
+    const bank = this.picture?.bank ? ` · ${visible(named(this.picture.bank))}` : "";
+    document.title = `${text}${bank} · Passbook`;
     if (aloud) {
       this.announced = wording;
       this.announcedAt = now;

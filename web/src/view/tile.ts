@@ -46,7 +46,8 @@ export class Tile {
     setIcon(this.symbol, name(this.branch.health));
     setText(this.health, brief(this.branch));
     setText(this.since, since(this.branch, now));
-    setTitle(this.row, this.branch.reason || this.branch.alarms[0] || "");
+    setTitle(this.row, [this.branch.reason, ...this.branch.alarms].filter(Boolean).join(" · "));
+    setData(this.row, "alarms", String(this.branch.alarms.length));
   }
 
   // took shows that the branch took an entry: "+25".
@@ -72,7 +73,9 @@ export class Tile {
 
   private healthCell(): HTMLTableCellElement {
     const cell = make("td", "tile-health");
-    cell.append(this.health, " ", this.since, this.symbol);
+    const alarm = icon("alarm");
+    alarm.classList.add("tile-alarm");
+    cell.append(this.health, " ", this.since, alarm, this.symbol);
     return cell;
   }
 

@@ -22,6 +22,7 @@ export interface Doubt {
 
 export class Picture {
   serving = 0;
+  bank = "";
   faults = false;
   headline: Headline = { text: "", agree: false };
   // What each branch reported last, and what is known of it: not that, once the
@@ -85,6 +86,7 @@ export class Picture {
     return {
       complete: true,
       serving: this.serving,
+      bank: this.bank,
       faults: this.faults,
       headline: this.headline,
       branches: [...this.reported.values()],
@@ -96,6 +98,7 @@ export class Picture {
 
   private clear(update: Update): void {
     this.serving = update.serving;
+    this.bank = update.bank;
     this.faults = update.faults;
     this.branches.clear();
     this.reported.clear();

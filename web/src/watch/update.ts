@@ -72,6 +72,8 @@ export interface Headline {
 export interface Update {
   complete: boolean;
   serving: number;
+  // The name of the bank.
+  bank: string;
   faults: boolean;
   headline: Headline | undefined;
   branches: Branch[];
@@ -85,6 +87,7 @@ export function update(message: WatchResponse, now: number): Update {
   return {
     complete: message.complete,
     serving: message.branch,
+    bank: message.bankName,
     faults: message.faults,
     headline: message.headline && { text: message.headline.text, agree: message.headline.agree },
     branches: message.reports.map((report) => branch(report, now)),
