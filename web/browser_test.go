@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"fmt"
+	"math"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -220,10 +221,50 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 
 func TestNothingIsWiderThanAPhone(t *testing.T) {
 	b := startBank(t, "../examples/course-50.json", "--faults")
+	open(t, b.url(1)).checkFitsAPhone(t)
+}
+
+func TestLongNamesAndAmountsFitAPhone(t *testing.T) {
+	b := startBank(t, bankFile(t, 3, math.MaxInt64-100), "--bank", strings.Repeat("bank", 16))
 	p := open(t, b.url(1))
+	b.call(t, 2, "Withdraw", map[string]any{"amount": int64(1) << 61, "customerId": math.MaxInt64})
+	b.call(t, 2, "Transfer", map[string]any{"amount": int64(1) << 60, "toAccount": strings.Repeat("savings", 18)})
+	b.call(t, 2, "Withdraw", map[string]any{"amount": math.MaxInt64, "account": strings.Repeat("savings", 18)})
+	p.awaitBalance(t, grouped(math.MaxInt64-100-1<<61-1<<60))
+	p.await(t, `document.querySelectorAll(".entry").length === 2`)
+	p.checkFitsAPhone(t)
+	for _, width := range []int64{700, 900, 1300} {
+		p.checkFits(t, width)
+	}
+}
+
+func (p *page) checkFitsAPhone(t *testing.T) {
+	t.Helper()
 	p.do(t, chromedp.EmulateViewport(360, 800, chromedp.EmulateMobile))
-	p.await(t, `innerWidth === 360`)
-	if width := eval[int](t, p, `document.documentElement.scrollWidth`); width > 360 {
-		t.Errorf("the page is %d pixels wide on a phone of 360", width)
+	p.checkWidth(t, 360)
+}
+
+func (p *page) checkFits(t *testing.T, width int64) {
+	t.Helper()
+	p.do(t, chromedp.EmulateViewport(width, 800))
+	p.checkWidth(t, width)
+}
+
+// checkWidth checks that nothing sticks out of a page, and that no amount in a
+// table is broken in two.
+func (p *page) checkWidth(t *testing.T, width int64) {
+	t.Helper()
+	p.await(t, fmt.Sprintf(`innerWidth === %d`, width))
+	eval[bool](t, p, `new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve(true))))`)
+	if wide := eval[int64](t, p, `document.documentElement.scrollWidth`); wide > width {
+		t.Errorf("the page is %d pixels wide on a screen of %d", wide, width)
+	}
+	broken := eval[[]string](t, p, `[...document.querySelectorAll(".entry-amount, .tile-balance, #details-balance, #figure-balance")].filter((amount) => {
+		const range = document.createRange();
+		range.selectNodeContents(amount);
+		return range.getClientRects().length > 1;
+	}).map((amount) => amount.textContent)`)
+	if len(broken) > 0 {
+		t.Errorf("on a screen of %d pixels these are broken: %q", width, broken)
 	}
 }

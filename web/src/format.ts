@@ -9,6 +9,15 @@ export function amount(value: bigint): string {
   return value > -1000n && value < 1000n ? value.toString() : grouped.format(value);
 }
 
+// Whole numbers in the words of a branch, but for those in a quoted name, an
+// address or an id.
+const numbers = /"(?:[^"\\]|\\.)*"|(?<![\w.:/#-])\d{4,}(?![\w:/#-]|\.\d)/g;
+
+// groupedIn groups the digits in the words of a branch.
+export function groupedIn(text: string): string {
+  return text.replace(numbers, (found) => (found.startsWith('"') ? found : amount(BigInt(found))));
+}
+
 // count is amount with its noun: "1 entry", "2 entries".
 export function count(value: bigint, one: string, many: string): string {
   return `${amount(value)} ${value === 1n ? one : many}`;

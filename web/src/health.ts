@@ -46,12 +46,12 @@ export function many(health: BranchHealth): string {
   return plural[health] ?? "not known";
 }
 
-// lasts says whether it matters since when.
+// lasts says whether it matters for how long.
 function lasts(health: BranchHealth): boolean {
   return health !== BranchHealth.AGREES && health !== BranchHealth.UNSPECIFIED && health !== BranchHealth.BEHIND;
 }
 
-// brief says it in a tile, without since when: "cut off", "3 behind".
+// brief says it in a tile, without the time: "cut off", "3 behind".
 export function brief(branch: Branch): string {
   switch (branch.health) {
     case BranchHealth.AGREES:
@@ -63,17 +63,17 @@ export function brief(branch: Branch): string {
   }
 }
 
-// since says since when, where that matters: "12 s".
+// since says for how long, where that matters: "12 s".
 export function since(branch: Branch, now: number): string {
   return lasts(branch.health) ? duration(now - branch.healthSince) : "";
 }
 
-// full says it in a sentence: "cut off since 12 s, 3 entries behind".
+// full says it in a sentence: "cut off for 12 s, 3 entries behind".
 export function full(branch: Branch, now: number): string {
   const behind = branch.behind > 0n ? `${count(branch.behind, "entry", "entries")} behind` : "";
   if (branch.health === BranchHealth.BEHIND) {
     return behind || "behind";
   }
-  const words = lasts(branch.health) ? `${many(branch.health)} since ${since(branch, now)}` : brief(branch);
+  const words = lasts(branch.health) ? `${many(branch.health)} for ${since(branch, now)}` : brief(branch);
   return behind ? `${words}, ${behind}` : words;
 }

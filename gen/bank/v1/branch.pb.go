@@ -2978,7 +2978,9 @@ type WatchResponse struct {
 	// The seconds that have ended, oldest first; in whole pictures those of the
 	// last five minutes. Seconds in which nothing happened may be left out. One
 	// comes again when another branch has told more about it.
-	Samples       []*Sample `protobuf:"bytes,8,rep,name=samples,proto3" json:"samples,omitempty"`
+	Samples []*Sample `protobuf:"bytes,8,rep,name=samples,proto3" json:"samples,omitempty"`
+	// The name of the bank. In whole pictures only.
+	BankName      string `protobuf:"bytes,9,opt,name=bank_name,json=bankName,proto3" json:"bank_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3067,6 +3069,13 @@ func (x *WatchResponse) GetSamples() []*Sample {
 		return x.Samples
 	}
 	return nil
+}
+
+func (x *WatchResponse) GetBankName() string {
+	if x != nil {
+		return x.BankName
+	}
+	return ""
 }
 
 // Headline is what is true of the bank, in words.
@@ -3767,7 +3776,7 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\areceipt\x18\x02 \x01(\v2\x10.bank.v1.ReceiptR\areceipt\"S\n" +
 	"\fWatchRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12)\n" +
-	"\x05scope\x18\x02 \x01(\x0e2\x13.bank.v1.WatchScopeR\x05scope\"\xc0\x02\n" +
+	"\x05scope\x18\x02 \x01(\x0e2\x13.bank.v1.WatchScopeR\x05scope\"\xdd\x02\n" +
 	"\rWatchResponse\x12\x1a\n" +
 	"\bcomplete\x18\x01 \x01(\bR\bcomplete\x12\x16\n" +
 	"\x06branch\x18\x02 \x01(\rR\x06branch\x12\x16\n" +
@@ -3776,7 +3785,8 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\areports\x18\x05 \x03(\v2\x15.bank.v1.BranchReportR\areports\x12/\n" +
 	"\aentries\x18\x06 \x03(\v2\x15.bank.v1.WatchedEntryR\aentries\x12'\n" +
 	"\x0fskipped_entries\x18\a \x01(\x04R\x0eskippedEntries\x12)\n" +
-	"\asamples\x18\b \x03(\v2\x0f.bank.v1.SampleR\asamples\"4\n" +
+	"\asamples\x18\b \x03(\v2\x0f.bank.v1.SampleR\asamples\x12\x1b\n" +
+	"\tbank_name\x18\t \x01(\tR\bbankName\"4\n" +
 	"\bHeadline\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x14\n" +
 	"\x05agree\x18\x02 \x01(\bR\x05agree\"\x94\x04\n" +

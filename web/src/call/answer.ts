@@ -3,7 +3,7 @@
 
 import type { DescMessage } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Client } from "@connectrpc/connect";
-import { amount } from "../format";
+import { amount, groupedIn } from "../format";
 import { EscrowUnavailableSchema, InsufficientFundsSchema, NotReplicatedSchema, type BranchService, type NotReplicated, type Receipt } from "../gen/bank/v1/branch_pb";
 import type { Call } from "./operation";
 
@@ -48,17 +48,17 @@ export function place({ branch, sequence }: Pick<Receipt, "branch" | "sequence">
 // all.
 export function failed({ operation }: Call, error: ConnectError): Outcome {
   if (operation === "query") {
-    return { result: "refused", meaning: isVerdict(error) ? `Refused: ${error.rawMessage}` : `No answer: ${error.rawMessage}` };
+    return { result: "refused", meaning: isVerdict(error) ? `Refused: ${groupedIn(error.rawMessage)}` : `No answer: ${error.rawMessage}` };
   }
   const [late] = error.code === Code.DeadlineExceeded ? error.findDetails(NotReplicatedSchema) : [];
   if (late?.receipt) {
     return { result: "late", meaning: recordedLate(late, late.receipt) };
   }
   if (isVerdict(error)) {
-    return { result: "refused", meaning: `Refused, and nothing was recorded: ${error.rawMessage}`, settled: isSettled(error) };
+    return { result: "refused", meaning: `Refused, and nothing was recorded: ${groupedIn(error.rawMessage)}`, settled: isSettled(error) };
   }
   const unsaid = saysUnknown(error) ? "" : "; it may have been recorded, or may be yet";
-  return { result: "unknown", meaning: `It is not known what became of it. ${sentence(error.rawMessage)}${unsaid}. Ask again with the same request id: it counts once.` };
+  return { result: "unknown", meaning: `It is not known what became of it. ${sentence(groupedIn(error.rawMessage))}${unsaid}. Ask again with the same request id: it counts once.` };
 }
 
 function recordedLate({ missingBranches: missing, replay, balance }: NotReplicated, receipt: Receipt): string {

@@ -1,7 +1,7 @@
 // The latest entries as they come.
 
 import { byId, make, setData, setText, setTitle } from "../dom";
-import { amount, spread, time } from "../format";
+import { amount, groupedIn, spread, time } from "../format";
 import { named, short } from "../text";
 import type { Picture } from "../watch/picture";
 import type { Entry } from "../watch/update";
@@ -10,6 +10,11 @@ import type { Change, View } from "./frame";
 // Under load the table is drawn less often than entries come: nobody reads
 // ten tables a second.
 const drawEveryMs = 250;
+
+// A table needs so much room, in pixels, and more for amounts with many digits.
+const tableWidth = 660;
+const longTableWidth = 860;
+const manyDigits = 13;
 
 // The place of the cell that says what an entry is.
 const whatPlace = 3;
@@ -25,9 +30,12 @@ export class EntriesView implements View {
   private picture: Picture | undefined;
   private drawnAt = 0;
   private due = false;
+  // The letters of the longest amount.
+  private digits = 1;
 
   constructor() {
     this.hold.addEventListener("click", () => this.toggleHold());
+    new ResizeObserver(() => this.layOut()).observe(this.section);
   }
 
   show(picture: Picture, change: Change): void {
@@ -62,10 +70,21 @@ export class EntriesView implements View {
       this.rows.pop()!.row.remove();
     }
     newest.forEach((entry, place) => this.rows[place]!.show(entry));
-    this.section.style.setProperty("--digits", String(Math.max(1, ...newest.map((entry) => amount(entry.amount).length))));
+    this.digits = Math.max(1, ...newest.map((entry) => amount(entry.amount).length));
+    this.layOut();
     byId("entries-empty").hidden = newest.length > 0;
     const skipped = picture.skippedEntries;
     setText(byId("entries-skipped"), skipped > 0n ? `${amount(skipped)} more came too fast to be shown` : "");
+  }
+
+  // layOut makes a table of the entries, or, where that has no room, gives each
+  // some lines.
+  private layOut(): void {
+    const many = this.digits > manyDigits;
+    const width = this.section.clientWidth;
+    this.section.style.setProperty("--digits", String(this.digits));
+    setData(this.section, "amounts", many ? "long" : "short");
+    setData(this.section, "layout", width < (many ? longTableWidth : tableWidth) ? "lines" : "table");
   }
 
   private isHeld(): boolean {
@@ -103,7 +122,7 @@ class EntryRow {
       recorded ? `branch ${entry.journal} #${entry.sequence}` : `branch ${entry.branch}`,
       "",
       entry.kind === "list" ? "–" : amount(entry.amount),
-      recorded ? `recorded, balance ${amount(entry.balance)}` : `refused: ${short(entry.refusal || entry.refusalCode, refusalLetters)}`,
+      recorded ? `recorded, balance ${amount(entry.balance)}` : `refused: ${short(groupedIn(entry.refusal || entry.refusalCode), refusalLetters)}`,
       recorded ? everywhere(entry) : "–",
     ];
     texts.forEach((text, place) => place !== whatPlace && setText(this.cells[place]!, text));

@@ -9,13 +9,17 @@ import { amount } from "../format";
 // Ticks stand no closer, in pixels: a label may take two lines.
 const ticksApart = 30;
 
-// A label with more letters is broken into two lines.
+// A label with more letters is broken into two lines where there is little room,
+// in pixels. Then the lowest part of the chart, below which the time stands, has
+// none.
 const manyLetters = 14;
+const littleRoom = 420;
+const lowestPart = 0.1;
 
 export class WholeScale {
   private base = 0n;
   private empty = true;
-  private ticks: bigint[] = [];
+  private labels: string[] = [];
 
   // offsets returns what the values are above a base, by default the least of
   // them: that can be drawn however large they are.
@@ -37,14 +41,23 @@ export class WholeScale {
     return {
       ...options,
       size: (_, labels) => 18 + 7 * Math.max(2, ...(labels ?? []).map(widest)),
-      splits: (plot, _, from, to) => this.split(from, to, plot.height / ticksApart),
-      values: () => labels(this.ticks),
+      splits: (plot, _, from, to) => this.split(from, to, plot.height / ticksApart, plot.width < littleRoom),
+      values: () => this.labels,
     };
   }
 
-  private split(from: number, to: number, most: number): number[] {
-    this.ticks = this.empty ? [] : ticks(this.base + BigInt(Math.ceil(from)), this.base + BigInt(Math.floor(to)), BigInt(Math.max(2, Math.floor(most))));
-    return this.ticks.map((tick) => Number(tick - this.base));
+  private split(from: number, to: number, most: number, isNarrow: boolean): number[] {
+    if (this.empty) {
+      this.labels = [];
+      return [];
+    }
+    const found = ticks(this.base + BigInt(Math.ceil(from)), this.base + BigInt(Math.floor(to)), BigInt(Math.max(2, Math.floor(most))));
+    const texts = labels(found);
+    const lines = isNarrow && texts.some((text) => text.length > manyLetters);
+    const places = found.map((tick) => Number(tick - this.base));
+    const kept = places.map((place) => !lines || place - from >= (to - from) * lowestPart);
+    this.labels = texts.filter((_, place) => kept[place]).map((text) => (lines ? inTwoLines(text) : text));
+    return places.filter((_, place) => kept[place]);
   }
 }
 
@@ -86,14 +99,10 @@ const units: [string, bigint][] = [
   ["K", 10n ** 3n],
 ];
 
-// labels writes ticks exactly, and all in the same unit: "5M", or all digits,
-// in two lines when they are many.
+// labels writes ticks exactly, and all in the same unit: "5M", or all digits.
 export function labels(all: bigint[]): string[] {
   const [unit, size] = units.find((candidate) => all.every((tick) => tick % candidate[1] === 0n)) ?? ["", 1n];
-  return all.map((tick) => {
-    const text = tick === 0n ? "0" : amount(tick / size) + unit;
-    return text.length > manyLetters ? inTwoLines(text) : text;
-  });
+  return all.map((tick) => (tick === 0n ? "0" : amount(tick / size) + unit));
 }
 
 function inTwoLines(text: string): string {
