@@ -94,8 +94,16 @@ func overloaded(err error) bool {
 	return false
 }
 
-// saysStopping reports whether a peer ended a call because it stops.
-func saysStopping(err error) bool {
+// errParted says that a peer that had dialed a link ended it in an orderly way: one
+// that was killed, or can't be reached any more, breaks it.
+var errParted = errors.New("the peer ended it")
+
+// isParting reports whether a link is down because the peer has ended it, as one
+// does that stops.
+func isParting(err error) bool {
+	if errors.Is(err, errParted) {
+		return true
+	}
 	var said *connect.Error
 	return errors.As(err, &said) && connect.IsWireError(err) && said.Code() == connect.CodeUnavailable && said.Message() == errStopping.Error()
 }

@@ -3,7 +3,6 @@ package branch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -232,24 +231,6 @@ func (k *link) replace(l *loop) {
 	l.replica.LinkUp(k.peer.id)
 }
 
-// noteUp has it logged that the peer has been heard: a link that is dialed is up
-// for the replica before that, and may never come about. The loop calls it.
-func (k *link) noteUp() {
-	b := k.peer.branch
-	b.links.noteUp(linkEnd{b.id, k.peer.id})
-	b.logger.Log(context.Background(), LevelCalls, "link is up", "peer", k.peer.id, "address", k.peer.address, "accepted", k.accepted)
-	k.heard = true
-}
-
-// hear notes that a first frame has come over a dialed link.
-func (k *link) hear(l *loop) {
-	l.post(func() {
-		if k.peer.link == k {
-			k.noteUp()
-		}
-	})
-}
-
 // down tells the loop that the link is gone.
 func (k *link) down(l *loop) {
 	l.post(func() {
@@ -292,9 +273,6 @@ func (p *peer) dial(ctx context.Context) {
 		}
 	}
 }
-
-// noteDown has it logged that there is no link to the peer, if that lasts.
-func (p *peer) noteDown(why error) { p.branch.links.noteDown(linkEnd{p.branch.id, p.id}, why) }
 
 // runLink opens a link to the peer and runs it until it breaks.
 func (p *peer) runLink(ctx context.Context) error {
@@ -354,7 +332,7 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 		f, err := receive()
 		first <- greeting{f, err}
 		if k := <-linked; k != nil {
-			k.end(fmt.Errorf("link from branch %d broke: %w", k.peer.id, k.pumpIn(b.loop, receive)))
+			k.end(k.broken(k.pumpIn(b.loop, receive)))
 		}
 	})
 	if !spawned {
@@ -385,7 +363,7 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 	}
 	defer k.down(b.loop)
 	defer k.close(errStopped)
-	defer context.AfterFunc(ctx, func() { k.end(ctx.Err()) })()
+	defer context.AfterFunc(ctx, func() { k.end(k.broken(context.Cause(ctx))) })()
 	defer k.interruptIfReplaced(open)()
 	if err := k.take(b.loop, hello); err == nil {
 		linked <- k

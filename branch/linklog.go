@@ -54,7 +54,8 @@ type linkState struct {
 	down time.Time
 	// cause is why, as far as is known.
 	cause string
-	// parted says that the peer has said that it stops.
+	// parted says that the peer has ended the link in an orderly way, as one does
+	// that stops.
 	parted bool
 	// told says that it was logged as down, toldAt when that last was.
 	told   bool
@@ -102,7 +103,7 @@ func (l *LinkLog) noteDown(at linkEnd, cause error) {
 	}
 	if cause != nil {
 		s.cause = cause.Error()
-		s.parted = s.parted || saysStopping(cause)
+		s.parted = s.parted || isParting(cause)
 	}
 	l.arm(now, s.dueAt())
 }
@@ -217,8 +218,8 @@ type linkLine struct {
 	down   bool
 	lasted time.Duration
 	cause  string
-	// stopped are the branches that have said that they stop, if that is why each
-	// of the links is down.
+	// stopped are the branches that have ended the links in an orderly way, if that
+	// is why each of them is down.
 	stopped []ledger.BranchID
 	// more is how many links there are besides; the line is about nothing else then.
 	more int
@@ -319,7 +320,7 @@ func (l linkLine) log(logger *slog.Logger) {
 	}
 	text := fmt.Sprintf("Branch %d: %s %s down for %v", l.branch, links, are, lasted)
 	if l.stopped != nil {
-		logger.Info(text+", as "+branchesText(l.stopped)+" said before stopping", attrs...)
+		logger.Info(text+": "+branchesText(l.stopped)+" ended it", attrs...)
 		return
 	}
 	logger.Warn(text, attrs...)

@@ -208,9 +208,10 @@ func TestABranchThatStopsIsNoWarning(t *testing.T) {
 	said := connect.NewWireError(connect.CodeUnavailable, errStopping)
 	linkTest(t, 3, func(t *testing.T, s *linkStory) {
 		s.leave(2)
+		s.noteDown(linkEnd{3, 2}, fmt.Errorf("link from branch 2 ended: %w", errParted))
 		s.noteDown(linkEnd{1, 2}, said)
 		s.noteDown(linkEnd{1, 2}, errors.New("connection refused"))
-		s.check(t, time.Hour, `at=3s level=INFO msg="Branch 1: link to branch 2 is down for 3s, as branch 2 said before stopping" branch=1 peers=[2] cause="connection refused"`)
+		s.check(t, time.Hour, `at=3s level=INFO msg="Branch 2: links to branches 1 and 3 are down for 3s: branch 2 ended it" branch=2 peers="[1 3]" cause="connection refused"`)
 	})
 }
 
