@@ -16,7 +16,8 @@
 //
 // Where to find what:
 //
-//	branch.go     Open and Serve: what starts, and in which order it stops
+//	branch.go     Open and Serve: what starts, and in which order it stops;
+//	              check.go: what can be refused before anything is changed
 //	loop.go       the loop, and how handlers call it; hold.go: which writes
 //	              wait so that a batch has many
 //	customers.go  bank.v1.BranchService; course.go: the course's bank.Bank

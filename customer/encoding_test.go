@@ -2,6 +2,7 @@ package customer_test
 
 import (
 	"encoding/binary"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -114,5 +115,18 @@ func TestUnknownBranches(t *testing.T) {
 	}
 	if got := in.UnknownBranches(); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Of very many such branches the first are named.
+func TestUnknownBranchesAreBounded(t *testing.T) {
+	var events []string
+	for i := range 300 {
+		events = append(events, fmt.Sprintf(`{"interface":"query","branch":%d}`, 1000+i/2))
+	}
+	in := read(t, `[{"id":1,"type":"customer","events":[`+strings.Join(events, ",")+`]},{"id":1,"type":"branch","balance":0}]`)
+	got := in.UnknownBranches()
+	if want := "input.json: 100 more events go to further branches that are not in the file, and fail by name"; len(got) != 101 || got[100] != want {
+		t.Errorf("got %d texts, the last %q, want 101 and %q", len(got), got[len(got)-1], want)
 	}
 }
