@@ -80,6 +80,7 @@ func (b *bank) command(d *datadriven.TestData) {
 	case "restore":
 		n := b.branch(d)
 		n.disk = n.backup
+		n.disk.Copied = d.HasArg("recognised")
 		n.disk.Crash(n.disk.Unsynced())
 	case "restart":
 		b.restart(b.branch(d), d.HasArg("bootstrap"))

@@ -50,6 +50,9 @@ type image struct {
 // Name is that of the simulated banks.
 const Name = "simulated"
 
+// Bank returns the bank that the disk belongs to, as far as that is synced.
+func (d *Disk) Bank() ledger.Bank { return d.image.bank }
+
 // NewDisk returns an empty disk for a branch of a bank.
 func NewDisk(branches []ledger.BranchID, opening ledger.Amount) *Disk {
 	d := &Disk{branches: slices.Sorted(slices.Values(branches)), opening: opening}

@@ -42,6 +42,9 @@ func (w *world) pickFaults() {
 		}
 	}
 	f.wipesLeft = (len(w.processes) - 1) / 2
+	if w.chance(0.5) {
+		w.disturbFounding()
+	}
 	w.planFault()
 }
 
@@ -133,14 +136,16 @@ func (p *process) backUp() *Disk {
 	return c
 }
 
-// restoreOne puts an old copy in a disk's place. A branch can't know that its
-// disk is an old one but from its peers: they are all there, and nothing else
-// happens, until it serves. Where they are not, the journal forks, and that is
-// another scenario.
+// restoreOne puts an old copy in a disk's place. Most are recognised, and then it
+// does not matter who is there, and what else happens. The snapshot of a whole
+// machine is not: a branch can't know that such a disk is an old one but from its
+// peers, so they are all there, and nothing else happens, until it serves. Where
+// they are not, the journal forks, and that is another scenario.
 func restoreOne(w *world) {
 	p := w.anyProcess()
 	if p.up() && p.disk.image.settled && !p.damaged {
 		old := p.backUp()
+		old.Copied = w.chance(0.5)
 		w.after(w.between(20_000, 1_000_000), func() { p.restore(old, 100) })
 	}
 }
@@ -148,7 +153,7 @@ func restoreOne(w *world) {
 // restore tries for a while to put an old copy in the disk's place.
 func (p *process) restore(old *Disk, tries int) {
 	w := p.w
-	if !w.mayLoseDisk(p) || !w.whole() || w.sheltered != nil {
+	if !w.mayLoseDisk(p) || w.sheltered != nil || !old.Copied && !w.whole() {
 		if tries > 0 && !w.calm {
 			w.after(10_000, func() { p.restore(old, tries-1) })
 		}
@@ -157,6 +162,14 @@ func (p *process) restore(old *Disk, tries int) {
 	w.faults.wipesLeft--
 	w.report.Faults["old copy restored"]++
 	p.crash()
+	if old.Copied {
+		w.note("branch %d gets an old disk, which is recognised", p.id)
+		p.disk, p.wiped, p.restored = old, true, true
+		w.oracle.wiped(p)
+		w.after(w.between(1_000, 500_000), p.start)
+		return
+	}
+	w.report.Faults["machine rolled back"]++
 	w.note("branch %d gets an old disk", p.id)
 	p.disk = old
 	p.wiped, p.restored = true, true

@@ -195,7 +195,7 @@ var mutations = []mutation{
 	},
 	{
 		"no amnesia check: an empty disk writes at once", "branch/replica/replica.go",
-		"needAll: (!cfg.Settled || cfg.Copied) && !cfg.Bootstrap", "needAll: cfg.Copied && !cfg.Bootstrap", "faults",
+		"needAll: (!cfg.Settled || cfg.Copied) && !cfg.Bootstrap", "needAll: cfg.Copied && !cfg.Bootstrap", "18_relay_is_kept",
 	},
 	{
 		"no amnesia check: peers are not asked", "branch/replica/recover.go",
@@ -326,6 +326,46 @@ var mutations = []mutation{
 	{
 		"a commit that failed is ignored", "branch/loop.go",
 		`return fmt.Errorf("write journal: %w", err)`, `_ = fmt.Errorf("write journal: %w", err)`, "TestACommitThatFailsLetsNothingOut",
+	},
+	{
+		"a bank is founded once one has accepted its id", "branch/replica/founding.go",
+		"\t\tdefault:\n\t\t\tall = all && said == accepted\n", "", "faults",
+	},
+	{
+		"an id is said to be accepted and not recorded", "branch/replica/founding.go",
+		"r.recordBank(ledger.Bank{Name: f.bank.Name, ID: said.ID})", "f.bank.ID = said.ID", "faults",
+	},
+	{
+		"an accepted id is never replaced", "branch/replica/founding.go",
+		"if f.bank.ID != said.ID {", "if f.bank.ID == (ledger.BankID{}) {", "faults",
+	},
+	{
+		"a founder that has lost its disk proposes its own id", "branch/replica/founding.go",
+		"case all && accepted != ledger.BankID{}:\n\t\treturn accepted, true\n\tcase f.bank.ID", "case all && accepted != ledger.BankID{} && accepted == f.bank.ID:\n\t\treturn accepted, true\n\tcase f.bank.ID", "faults",
+	},
+	{
+		"a founder asks nobody before it proposes", "branch/replica/founding.go",
+		"case !f.met[i]:\n\t\t\treturn id, false", "case !f.met[i]:\n\t\t\tall = false", "faults",
+	},
+	{
+		"the founding is not said again", "branch/replica/founding.go",
+		"case r.now-f.askedAt >= r.cfg.PeerTimeout:", "case r.now-f.askedAt >= 1_000*r.cfg.PeerTimeout:", "faults",
+	},
+	{
+		"a branch writes before its bank is founded", "branch/replica/recover.go",
+		"if !r.founding.bank.Founded || len(r.outnumbered()) > 0 {", "if len(r.outnumbered()) > 0 {", "faults",
+	},
+	{
+		"a branch of another bank is a peer", "branch/replica/founding.go",
+		"mine.Founded && theirs.Founded && mine.ID != theirs.ID", "mine.ID != theirs.ID && theirs.Name == mine.Name+mine.Name", "28_another_bank",
+	},
+	{
+		"a branch on the directory of another bank serves", "branch/replica/recover.go",
+		"if !r.founding.bank.Founded || len(r.outnumbered()) > 0 {", "if !r.founding.bank.Founded {", "28_another_bank",
+	},
+	{
+		"a copied disk counts as the branch's own", "branch/replica/replica.go",
+		"needAll: (!cfg.Settled || cfg.Copied) && !cfg.Bootstrap", "needAll: !cfg.Settled && !cfg.Bootstrap", "32_old_copy",
 	},
 }
 

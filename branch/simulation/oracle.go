@@ -29,6 +29,12 @@ type oracle struct {
 	// before are where the histories were when a bulk was recorded.
 	before map[ledger.Position]moments
 	looks  int
+	// founded is the bank, once a branch has recorded that it is; knows says which
+	// branches had its id then and have not lost their disks; proposed is the id
+	// that each has recorded last.
+	founded  ledger.Bank
+	knows    []bool
+	proposed []ledger.BankID
 	// forked says that two processes are one branch: nobody can tell then what
 	// is recorded, and less has to hold (see fork.go).
 	forked bool
@@ -43,6 +49,7 @@ type view struct {
 func newOracle(w *world) *oracle {
 	n := len(w.branches)
 	o := &oracle{w: w, requests: map[string]ledger.Position{}, index: map[string]int{}, before: map[ledger.Position]moments{}}
+	o.knows, o.proposed = make([]bool, n), make([]ledger.BankID, n)
 	o.journals, o.local, o.wide, o.wipes = make([][]ledger.Entry, n), make([]uint64, n), make([]uint64, n), make([]int, n)
 	for i, name := range w.accounts {
 		o.index[name] = i
@@ -119,6 +126,7 @@ func (o *oracle) committed(p *process, c *ledger.Commit) {
 	if o.forked {
 		return
 	}
+	o.recorded(p, c)
 	for _, b := range c.Batches {
 		i := p.w.processOf(b.Batch.Branch).index
 		if i == p.index {
@@ -195,6 +203,7 @@ func (o *oracle) booted(p *process) {
 	}
 	i := p.index
 	l := p.replica.Ledger()
+	o.bank(p) // the crash may have spared what nobody knew of
 	head := l.Head(i).Sequence
 	after := uint64(len(o.journals[i]))
 	switch {

@@ -21,7 +21,7 @@ var (
 	rareFaults = []string{
 		"frame lost", "frame duplicated", "frame out of order", "message delayed", "call lost", "call duplicated",
 		"link broken", "partition", "partition one way", "partition healed by and by",
-		"crash", "crash of all at once", "commit failed", "torn write", "disk full", "disk wiped", "old copy restored",
+		"crash", "crash of all at once", "commit failed", "torn write", "disk full", "disk wiped", "disk wiped while the bank is founded", "old copy restored", "machine rolled back",
 		"flipped bit", "flipped bit found by verifying", "flipped bit read", "slow disk", "slow branch", "clock jumped", "flood of withdrawals", "holds in others' names",
 	}
 	rarePaths = []string{
@@ -31,6 +31,7 @@ var (
 		"journal recovered from a peer", "peer suspected after a call that failed", "session ahead of the branch", "impatient retry",
 		"bulk that waited for two accounts", "bulk refused in part as insufficient", "bulk refused in part as unavailable",
 		"bulk refused altogether",
+		"bank founded at a branch that hears of it", "bank founded with an id that the others had accepted", "accepted id replaced",
 	}
 	rareLies = []string{
 		"message refused for its form", "message refused for its clock", "message refused for its epoch", "message refused for its position",

@@ -104,7 +104,7 @@ func (p *process) start() {
 	w.oracle.booted(p)
 	for _, l := range w.net.links[p.index] {
 		switch {
-		case l.joins(p) && p.restored:
+		case l.joins(p) && w.sheltered == p:
 			w.connect(l) // its peers are there
 		case l.joins(p):
 			w.connectSoon(l, 500, 20_000)
@@ -236,6 +236,9 @@ func (p *process) committed() {
 	}
 	p.disk.Commit(p.committing.Commit)
 	w.oracle.committed(p, p.committing.Commit)
+	if w.struck(p, p.committing.Commit) {
+		return
+	}
 	p.release()
 }
 

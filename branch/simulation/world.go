@@ -59,6 +59,8 @@ type world struct {
 	sheltered *process
 	// hellos are the last ones, by who said them to whom.
 	hellos map[[2]ledger.BranchID]*replica.Hello
+	// strike is when the founder of the bank loses its disk.
+	strike strike
 	// flooded says that the one flood of a run has happened.
 	flooded   bool
 	customers []*customer
