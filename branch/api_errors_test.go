@@ -77,6 +77,7 @@ func (a answer) wantDetail(t testing.TB, want string) {
 
 // An error that another branch answered with arrives as it was.
 func TestAnErrorOfTheHomeArrivesWhole(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBank(t, 2, 100)
 	tests := map[string]struct {
 		body, code, detail string

@@ -157,6 +157,7 @@ func (h held) ServeHTTP(http.ResponseWriter, *http.Request) { <-h }
 // One more request of a kind than may be in hand is refused, while the others are
 // served.
 func TestRequestsInHandAreBounded(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	synctest.Test(t, func(t *testing.T) {
 		release := make(held)
 		q := newRequests(&Branch{logger: slog.New(slog.DiscardHandler)}, release)

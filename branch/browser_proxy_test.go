@@ -17,6 +17,7 @@ func via(id uint32, procedure string) string { return fmt.Sprintf("/branch/%d%s"
 
 // A branch passes calls on to the one that they name, which may be itself.
 func TestCallsThatNameABranchArePassedOn(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBank(t, 3, 300)
 	for _, id := range b.ids {
 		a := b.post(1, via(id, branchService+"Deposit"), `{"amount":10}`)
@@ -45,6 +46,7 @@ func TestCallsThatNameABranchArePassedOn(t *testing.T) {
 
 // Only what customers call is passed on, and only what ends by itself.
 func TestOtherCallsAreNotPassedOn(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBank(t, 2, 300)
 	for _, path := range []string{
 		via(2, branchService+"Watch"), via(2, branchService+"None"), via(2, peerServiceName+"Claim"), via(2, "/bank.v1.FaultService/Kill"), via(2, "/bank.Bank/MsgDelivery"),
@@ -69,6 +71,7 @@ func TestOtherCallsAreNotPassedOn(t *testing.T) {
 
 // The branch that a call is passed on to hears nothing of who has made it.
 func TestWhatIsPassedOnSaysNothingOfItsOrigin(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBank(t, 2, 300)
 	s := page("same-origin", "http://"+b.at(1).address)
 	for _, name := range []string{"X-Forwarded-For", "Forwarded", "Cookie", "Authorization", "Referer"} {
@@ -85,6 +88,7 @@ func TestWhatIsPassedOnSaysNothingOfItsOrigin(t *testing.T) {
 
 // A branch that is stopped or cut off is told from one that is slow.
 func TestACallForABranchThatIsStopped(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBankWith(t, 3, 300, branchOptions{PeerTimeout: patient / 10})
 	b.post(1, via(2, branchService+"Query"), `{}`).wantField(t, "balance", "300")
 	b.stop(2)

@@ -277,6 +277,7 @@ func TestThePageIsBesideTheCalls(t *testing.T) {
 // A browser makes one call after the other on a connection, also when it rests
 // for longer than a reply may take.
 func TestABrowserKeepsItsConnection(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBankWith(t, 2, 100, branchOptions{AllowedOrigins: []string{"https://ops.example"}})
 	c, err := net.Dial("tcp", b.at(1).address)
 	if err != nil {

@@ -85,6 +85,7 @@ func (b *bank) wantAgreement(balance int64) {
 }
 
 func TestACutBranchServesItsCustomersAlone(t *testing.T) {
+	t.Parallel()                           // it waits most of the time
 	for _, id := range []uint32{1, 2, 3} { // dialing, both, dialed
 		t.Run(fmt.Sprint("branch ", id), func(t *testing.T) {
 			b := runBreakable(t, branchOptions{})
@@ -124,6 +125,7 @@ func TestACutBranchAnswersNoPeerAndAsksNone(t *testing.T) {
 
 // A cut ends also the calls that are under way.
 func TestACutFailsTheCallsUnderWay(t *testing.T) {
+	t.Parallel()                         // it waits most of the time
 	for _, cut := range []uint32{1, 2} { // the one that asks, the one that is asked
 		t.Run(fmt.Sprint("branch ", cut), func(t *testing.T) {
 			b := runBreakable(t, branchOptions{PeerTimeout: testTimeout})
@@ -154,6 +156,7 @@ func TestACutFailsTheCallsUnderWay(t *testing.T) {
 
 // A branch that is paused keeps silent and its peers go on without it.
 func TestAPausedBranchDoesNothing(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBreakable(t, branchOptions{PeerTimeout: patient / 10})
 	b.at(3).branch.Pause()
 	answered := make(chan error, 1)
@@ -181,6 +184,7 @@ func TestAPausedBranchDoesNothing(t *testing.T) {
 }
 
 func TestAPausedBranchStopsWhenItIsTold(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBreakable(t, branchOptions{})
 	b.deposit(1, 10)
 	b.at(2).branch.Pause()

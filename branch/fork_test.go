@@ -44,6 +44,7 @@ func (b *bank) wantForked() string {
 // Two processes with one branch id, each with a disk of its own. An operator says
 // that the second one is of the same bank, and need not ask.
 func TestAForkedJournalHaltsItsBranchAndRaisesAlarms(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBankWith(t, 3, 300, branchOptions{PeerTimeout: patient / 10})
 	b.deposit(1, 10)
 	b.stop(1)
@@ -66,6 +67,7 @@ func TestAForkedJournalHaltsItsBranchAndRaisesAlarms(t *testing.T) {
 // A backup that was restored while the branch could hear nobody, and an operator
 // has said that it need not.
 func TestABackupThatWroteOnIsAFork(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBankWith(t, 3, 300, branchOptions{PeerTimeout: patient / 10})
 	b.deposit(1, 10)
 	b.stop(1)
@@ -143,6 +145,7 @@ func TestABackupWaitsForEveryBranch(t *testing.T) {
 
 // A backup whose branch hears its peers before it writes is no fork.
 func TestABackupCatchesUpBeforeItWrites(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBank(t, 3, 300)
 	b.deposit(1, 10)
 	b.stop(1)

@@ -151,6 +151,7 @@ func TestLinksThatAreRefused(t *testing.T) {
 
 // A link that is dialed twice: the newer one counts, and the older one ends.
 func TestANewerLinkReplacesTheOlder(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := newBank(t, 3, 300, branchOptions{Bootstrap: true, PeerTimeout: patient / 10})
 	b.start(2)
 	b.awaitReady(2)

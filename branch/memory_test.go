@@ -117,6 +117,7 @@ func newHousehold(t *testing.T) *household {
 // Branches that share a transport need no sockets for each other; a branch that
 // is killed is gone there too, and is found again when it is back.
 func TestBranchesOfOneProcessReachEachOtherThroughMemory(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	h := newHousehold(t)
 	first, second, third := h.open(1), h.open(2), h.open(3)
 	h.serve(first)
@@ -153,6 +154,7 @@ func TestBranchesOfOneProcessReachEachOtherThroughMemory(t *testing.T) {
 
 // What breaks a branch on purpose breaks it for those of its process, too.
 func TestABranchOfOneProcessCanBeBroken(t *testing.T) {
+	t.Parallel()                            // it waits most of the time
 	for _, broken := range []uint32{1, 3} { // who dials, who is dialed
 		t.Run(fmt.Sprint("branch ", broken), func(t *testing.T) {
 			h := newHousehold(t)

@@ -35,6 +35,7 @@ func (a answer) applied(t testing.TB) (sequence, hash string) {
 }
 
 func TestPropagatingByHand(t *testing.T) {
+	t.Parallel()          // it waits most of the time
 	b := runAlone(t, 100) // branch 2 holds 50
 	deposit := func(body string) answer { return b.post(1, peerServiceName+"PropagateDeposit", body) }
 	withdraw := func(body string) answer { return b.post(1, peerServiceName+"PropagateWithdraw", body) }

@@ -11,6 +11,7 @@ import (
 )
 
 func TestAcknowledgeLevels(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	tests := []struct {
 		// cut is one more branch that is cut off, of 5; 0 for none.
 		cut   uint32
@@ -84,6 +85,7 @@ func TestAcknowledgeLevels(t *testing.T) {
 // A write that was not replicated as asked is recorded once, and the same
 // request id tells when it is.
 func TestARetryTellsWhenAWriteIsReplicated(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBank(t, 3, 0)
 	b.cutOff(3)
 	req := &bankv1.DepositRequest{Amount: 7, RequestId: "r", Acknowledge: all}
@@ -104,6 +106,7 @@ func TestARetryTellsWhenAWriteIsReplicated(t *testing.T) {
 
 // The bank's default level is that of calls that name none.
 func TestAcknowledgeDefaultsToTheBanks(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBankWith(t, 3, 0, branchOptions{Acknowledge: all})
 	b.cutOff(3)
 	_, err := b.customers(1).Deposit(b.ctx, &bankv1.DepositRequest{Amount: 1})

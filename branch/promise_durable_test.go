@@ -11,6 +11,7 @@ import (
 )
 
 func TestNothingAcknowledgedIsLostByStopAndRestart(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBank(t, 3, 300)
 	balance := int64(300)
 	for range 2 {
@@ -91,6 +92,7 @@ func TestNothingAcknowledgedIsLostOrCountedTwiceByKill(t *testing.T) {
 }
 
 func TestAWipedBranchRecoversItsJournalFromItsPeers(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBank(t, 3, 300)
 	b.mustDeposit(1, &bankv1.DepositRequest{Amount: 10, RequestId: "d"})
 	b.mustWithdraw(1, &bankv1.WithdrawRequest{Amount: 40, RequestId: "w"})
@@ -115,6 +117,7 @@ func TestAWipedBranchRecoversItsJournalFromItsPeers(t *testing.T) {
 
 // The peer that is away may be the only one that holds what was lost.
 func TestAWipedBranchRefusesWritesUntilItHasHeardEverybody(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBankWith(t, 3, 300, branchOptions{PeerTimeout: patient / 10})
 	b.cut(1, 2)
 	b.awaitReachable(1, 2, false)

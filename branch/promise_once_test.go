@@ -111,6 +111,7 @@ func TestARequestIsNotCarriedOutWhileItsHomeCantBeAsked(t *testing.T) {
 }
 
 func TestARequestIsReplayedAfterARestart(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBank(t, 2, 300)
 	b.mustWithdraw(1, &bankv1.WithdrawRequest{Amount: 10, RequestId: "a"})
 	b.deposit(1, 5)

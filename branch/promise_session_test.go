@@ -48,6 +48,7 @@ func TestAQueryWaitsForItsSession(t *testing.T) {
 }
 
 func TestASessionThatCantBeSeenInTimeIsUnavailable(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBank(t, 2, 300)
 	b.cutOff(2)
 	res := b.deposit(1, 10)

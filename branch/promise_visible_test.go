@@ -53,6 +53,7 @@ func TestABranchThatWasCutOffCatchesUpByItself(t *testing.T) {
 
 // Branches 1 and 2 can't talk, and 3 tells each what the other wrote.
 func TestEntriesSpreadThroughAThirdBranch(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBank(t, 3, 300)
 	b.cut(1, 2)
 	b.awaitReachable(1, 2, false)

@@ -80,6 +80,7 @@ func TestStopFinishesTheCallsInHandAndRefusesNewOnes(t *testing.T) {
 // A call that does not finish in time gets an answer, and its request id tells
 // later what has become of it.
 func TestStopAnswersTheCallsThatDoNotFinish(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBankWith(t, 2, 300, branchOptions{PeerTimeout: testTimeout})
 	req := &bankv1.DepositRequest{Amount: 10, RequestId: "r"}
 	deposit := b.inHand(req)
@@ -102,6 +103,7 @@ func TestStopAnswersTheCallsThatDoNotFinish(t *testing.T) {
 // Links, streams and connections that customers keep open don't keep a branch
 // from ending.
 func TestStopEndsWithConnectionsOpen(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBank(t, 3, 300)
 	address := b.at(2).address
 	silent, err := net.Dial("tcp", address)
@@ -156,6 +158,7 @@ func get(t testing.TB, url string) *http.Request {
 
 // What ends in order leaves no errors in anybody's log.
 func TestStopLogsNoErrors(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	log := &errorLog{}
 	b := runBankWith(t, 3, 300, branchOptions{Logger: log.logger()})
 	b.deposit(1, 10)

@@ -163,6 +163,7 @@ func TestAWatcherSeesTheWholePictureFirst(t *testing.T) {
 }
 
 func TestAWatcherSeesADepositSpread(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBank(t, 3, 400)
 	w := b.watch(1, &bankv1.WatchRequest{})
 	b.setRoads(2, 3, func(r *road) { r.setFrozen(true) })
@@ -218,6 +219,7 @@ func TestAWatcherSeesRefusals(t *testing.T) {
 }
 
 func TestAWatcherSeesABranchGoAndComeBack(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBank(t, 3, 300)
 	w := b.watch(1, &bankv1.WatchRequest{})
 	w.await("all to agree", func() bool { return w.text == "3 branches agree: 300" })
@@ -233,6 +235,7 @@ func TestAWatcherSeesABranchGoAndComeBack(t *testing.T) {
 // The branches that are cut off from each other are told from those that only
 // miss them: here 1 sees both 2 and 3, and 2 and 3 don't see each other.
 func TestAWatcherSeesWhoIsCutOff(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBank(t, 3, 300)
 	w := b.watch(1, &bankv1.WatchRequest{})
 	b.cut(2, 3)
@@ -349,6 +352,7 @@ func TestGrpcurlWatches(t *testing.T) {
 // A branch that FaultService cuts off is seen doing what it does: it pays out
 // of its escrow, and what it lacks is counted.
 func TestAWatcherSeesWhatABranchDoesThatIsCutOff(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBankWith(t, 3, 300, branchOptions{Faults: &notedFaults{}})
 	w := b.watch(1, &bankv1.WatchRequest{})
 	if !w.first.GetFaults() {
