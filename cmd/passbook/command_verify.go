@@ -221,7 +221,7 @@ func (u *ui) verified(r *verification) error {
 		return err
 	}
 	for _, line := range r.banks() {
-		fmt.Fprintln(u.out, line)
+		fmt.Fprintln(u.out, name.Printable(line))
 	}
 	for _, f := range r.Findings {
 		fmt.Fprintln(u.out, name.Printable(f.String()))
@@ -230,7 +230,7 @@ func (u *ui) verified(r *verification) error {
 		fmt.Fprintf(u.out, "and %s\n", count(more, "more fault"))
 	}
 	for _, l := range r.Lags {
-		fmt.Fprintf(u.out, "%s is behind: the journal of branch %d ends at %d there; %s has %s more\n", l.Dir, l.Branch, l.At, l.Ahead, count(int(l.Missing), "entry"))
+		fmt.Fprintf(u.out, "%s is behind: the journal of branch %d ends at %d there; %s has %s more\n", name.Printable(l.Dir), l.Branch, l.At, name.Printable(l.Ahead), count(int(l.Missing), "entry"))
 	}
 	return nil
 }

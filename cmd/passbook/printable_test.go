@@ -30,9 +30,13 @@ type evilBranch struct {
 
 func (evilBranch) GetStatus(context.Context, *bankv1.GetStatusRequest) (*bankv1.GetStatusResponse, error) {
 	return &bankv1.GetStatusResponse{
-		Branch: 1, Address: evil, State: bankv1.BranchState_BRANCH_STATE_RECOVERING, StateReason: evil, Alarms: []string{evil},
+		Branch: 1, Address: evil, State: bankv1.BranchState_BRANCH_STATE_RECOVERING, StateReason: evil, BankName: evil, BankId: evil, Alarms: []string{evil},
 		Accounts: []*bankv1.AccountStatus{{Account: evil}}, Peers: []*bankv1.PeerStatus{{Branch: 2, Address: evil}},
 	}, nil
+}
+
+func (evilBranch) ListAlarms(context.Context, *bankv1.ListAlarmsRequest) (*bankv1.ListAlarmsResponse, error) {
+	return &bankv1.ListAlarmsResponse{Branch: 1, Alarms: []*bankv1.Alarm{{Id: evil, Text: evil, RequestId: evil}}}, nil
 }
 
 func (evilBranch) ListEntries(context.Context, *bankv1.ListEntriesRequest) (*bankv1.ListEntriesResponse, error) {
@@ -93,6 +97,7 @@ func TestNothingRawIsShown(t *testing.T) {
 		{"status", address}, {"status", address, "--json"},
 		{"statement", address}, {"statement", address, "--json"},
 		{"query", address, "--json"},
+		{"alarms", address}, {"alarms", address, "--json"}, {"alarms", "resolve", evil, address},
 		{"deposit", "1", address}, {"withdraw", "1", address, "--json"},
 		{"replay", name, base, "--wait", "0s", "-o", filepath.Join(dir, "out.json")},
 		{"replay", name, base, "--wait", "0s", "-o", "-"},
