@@ -152,10 +152,15 @@ func TestTheServingBranchIsNotStoppedByThePage(t *testing.T) {
 func TestAStuckBankIsToldFromALiveOne(t *testing.T) {
 	b := startBank(t, "../examples/three.json")
 	p := open(t, b.url(1))
+	b.call(t, 1, "Deposit", map[string]any{"amount": 5})
+	p.await(t, `document.querySelector("#chart-balance-text").textContent.startsWith("balance 405, ")`)
 	b.signal(t, syscall.SIGSTOP)
 	p.await(t, `document.querySelector("#connection").textContent.includes("Not responding")`)
 	p.await(t, `document.querySelector("#headline").textContent.includes("has not answered")`)
 	p.await(t, tile(1)+`.dataset.health === "unreachable" && `+tile(2)+`.dataset.health === "unknown"`)
+	// Nobody knows what has happened since: the line ends, and the text says when.
+	p.await(t, `/^\d\d:\d\d:\d\d: balance 405, /.test(document.querySelector("#chart-balance-text").textContent)`)
+	p.await(t, `document.querySelector("#figure-entries").textContent === "–"`)
 	b.signal(t, syscall.SIGCONT)
 	p.await(t, `document.documentElement.dataset.connection === "live"`)
 	p.await(t, `document.querySelector("#headline").textContent.includes("3 branches")`)

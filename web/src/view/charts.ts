@@ -52,7 +52,7 @@ export class ChartsView implements View {
 
   private draw(picture: Picture, now: number): void {
     const end = lastSecond(picture, now);
-    this.seconds = everySecond(picture, end);
+    this.seconds = everySecond(picture, end, lastKnown(picture, now));
     const xs = this.seconds.map((second) => second.at / 1000);
     // A chart draws pixels: here, and only here, amounts become floats.
     const entries = this.counts.offsets(this.seconds.map((second) => second.entries), 0n);
@@ -72,15 +72,20 @@ export class ChartsView implements View {
   private readBalance(place: number | null): void {
     const second = place === null ? this.seconds.at(-1) : this.seconds[place];
     if (second) {
-      setText(byId("chart-balance-text"), `${when(place, second)}balance ${amount(second.balance)}, ${count(second.entries, "entry", "entries")} a second`);
+      setText(byId("chart-balance-text"), `${when(this.isNow(place), second)}balance ${amount(second.balance)}, ${count(second.entries, "entry", "entries")} a second`);
     }
+  }
+
+  // isNow tells whether what is read is of now, and not of a time to be named.
+  private isNow(place: number | null): boolean {
+    return place === null && !this.picture?.doubted;
   }
 
   private readSpread(place: number | null): void {
     const second = place === null ? this.seconds.findLast(hasSpread) : this.seconds[place];
     const text =
       second && hasSpread(second)
-        ? `${when(place, second)}half within ${spread(second.spreadP50Us)}, 99 of 100 within ${spread(second.spreadP99Us)}`
+        ? `${when(this.isNow(place), second)}half within ${spread(second.spreadP50Us)}, 99 of 100 within ${spread(second.spreadP99Us)}`
         : "no entries";
     setText(byId("chart-spread-text"), text);
   }
@@ -90,8 +95,8 @@ function hasSpread(second: Sample): boolean {
   return second.spreadP50Us > 0n;
 }
 
-function when(place: number | null, second: Sample): string {
-  return place === null ? "" : `${time(second.at)}: `;
+function when(isNow: boolean, second: Sample): string {
+  return isNow ? "" : `${time(second.at)}: `;
 }
 
 // lastSecond is the second that the charts go up to, by the clock of the
@@ -102,9 +107,15 @@ function lastSecond(picture: Picture, now: number): number {
   return Math.floor(ms / 1000);
 }
 
+// lastKnown is the last second of which something is known: without a sample,
+// that nothing happened.
+function lastKnown(picture: Picture, now: number): number {
+  return lastSecond(picture, picture.doubted ? Math.min(now, picture.doubted.since) : now);
+}
+
 // everySecond fills in the seconds in which nothing happened: the balance was
 // what it had been before.
-function everySecond(picture: Picture, end: number): Sample[] {
+function everySecond(picture: Picture, end: number, known: number): Sample[] {
   const begin = end - samplesMax + 1;
   const byTime = new Map(picture.samples.map((sample) => [Math.round(sample.at / 1000), sample]));
   const seconds: Sample[] = [];
@@ -115,7 +126,7 @@ function everySecond(picture: Picture, end: number): Sample[] {
     balance = sample?.balance ?? balance;
     if (sample) {
       seconds.push(sample);
-    } else if (balance !== undefined) {
+    } else if (balance !== undefined && second <= known) {
       seconds.push({ at: second * 1000, balance, entries: 0n, spreadP50Us: 0n, spreadP99Us: 0n });
     }
   }

@@ -59,7 +59,7 @@ export class DetailsView implements View {
 
 // servedFor is how long a branch has served, unless it may have stopped.
 function servedFor(branch: Branch, now: number): string {
-  return branch.health === BranchHealth.UNREACHABLE ? "" : `${duration(now - branch.servingSince)}, `;
+  return branch.health === BranchHealth.UNREACHABLE || branch.health === BranchHealth.UNSPECIFIED ? "" : `${duration(now - branch.servingSince)}, `;
 }
 
 function spreadOf(branch: Branch): string {

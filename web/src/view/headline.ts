@@ -98,7 +98,7 @@ export class HeadlineView implements View {
     const own = picture.branches.get(picture.serving);
     setText(byId("figure-balance"), own ? amount(own.balance) : "–");
     setText(byId("figure-branches"), String(picture.branches.size || "–"));
-    setText(byId("figure-entries"), amount(picture.rate(now)));
+    setText(byId("figure-entries"), picture.doubted ? "–" : amount(picture.rate(now)));
     const latest = picture.samples.findLast((sample) => sample.spreadP50Us > 0n);
     setText(byId("figure-spread"), latest ? spread(latest.spreadP50Us) : "–");
   }

@@ -29,7 +29,8 @@ export class Picture {
   // serving branch does not answer.
   private readonly reported = new Map<number, Branch>();
   readonly branches = new Map<number, Branch>();
-  private doubted: Doubt | undefined;
+  // That no news come, and since when.
+  doubted: Doubt | undefined;
   // Oldest first.
   entries: Entry[] = [];
   skippedEntries = 0n;
