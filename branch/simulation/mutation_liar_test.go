@@ -23,7 +23,7 @@ var lieMutations = []mutation{
 		`r.reject(p, BadAccusation, true, "it says`, `r.halt("it says`, "liar",
 	},
 	{
-		"a branch halts since a hello names more than it has", "branch/replica/propagate.go",
+		"a branch halts since a hello names more than it has", "branch/replica/hello.go",
 		"r.doubtEnd(p, own)", `r.halt("it has more")`, "liar",
 	},
 	{
@@ -31,7 +31,7 @@ var lieMutations = []mutation{
 		"case first <= head && r.follows(i, s):", "case first <= head:", "liar",
 	},
 	{
-		"a hello counts as applied whatever its hash", "branch/replica/propagate.go",
+		"a hello counts as applied whatever its hash", "branch/replica/hello.go",
 		"own > 0 && !r.has(r.self, own, p.has.Hash)", "own > 0 && r.n == 1", "liar",
 	},
 	{

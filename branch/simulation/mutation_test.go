@@ -286,7 +286,7 @@ var mutations = []mutation{
 		"return m.bulk == p", "return false", "calm",
 	},
 	{
-		"hello tells what is not synced", "branch/replica/propagate.go",
+		"hello tells what is not synced", "branch/replica/hello.go",
 		"r.frameTo(p).Hello = hello\n\tr.syncApplied()", "r.frameTo(p).Hello = hello", "07_wiped_disk",
 	},
 	{

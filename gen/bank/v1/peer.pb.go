@@ -23,7 +23,9 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Hello opens a link: who speaks, and how far it has applied every journal.
+// Hello opens a link: who speaks, and how far it has applied every journal. The
+// listener asks for what it lacks, or has otherwise, and ends the link when the
+// speaker does not show it.
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The speaker.
@@ -154,7 +156,9 @@ type Ack struct {
 	// The last entry that is also synced to the speaker's disk.
 	SyncedSequence uint64 `protobuf:"varint,2,opt,name=synced_sequence,json=syncedSequence,proto3" json:"synced_sequence,omitempty"`
 	// Whether the speaker holds a batch of the listener's journal that differs
-	// from the listener's own: the journal has forked, and the listener halts.
+	// from the listener's own: the journal has forked. The batches that show it
+	// come in the same frame; the listener halts on those, and ends the link when
+	// there are none.
 	Forked        bool `protobuf:"varint,3,opt,name=forked,proto3" json:"forked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
