@@ -212,6 +212,22 @@ func signalProcess(ts *testscript.TestScript, _ bool, args []string) {
 	id, err := strconv.Atoi(found[1])
 	ts.Check(err)
 	ts.Check(syscall.Kill(id, signals[args[0]]))
+	if args[0] == "STOP" {
+		eventually(ts, "the process to stop", func() bool { return allStopped(id) })
+	}
+}
+
+// allStopped reports whether all threads of a process are stopped: each goes on
+// until it takes the signal. Where there is no /proc, nobody knows.
+func allStopped(id int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", id))
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
+		if err == nil && !regexp.MustCompile(`\) [TtZX] `).Match(stat) {
+			return false
+		}
+	}
+	return true
 }
 
 // occupy PORT listens on a port until the story ends.
