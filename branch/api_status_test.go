@@ -33,9 +33,13 @@ func TestGetStatus(t *testing.T) {
 	if s.GetUptimeMs() < 0 || s.GetEpoch() == 0 {
 		t.Errorf("uptime %d ms, epoch %d", s.GetUptimeMs(), s.GetEpoch())
 	}
-	s.UptimeMs, s.Epoch = 0, 0
+	if s.GetBankName() != "bank" || len(s.GetBankId()) != 32 {
+		t.Errorf("the bank is %q, id %q", s.GetBankName(), s.GetBankId())
+	}
+	s.UptimeMs, s.Epoch, s.BankName, s.BankId = 0, 0, "", ""
 	want := &bankv1.GetStatusResponse{
 		Branch: 1, Address: "http://" + b.at(1).address, State: bankv1.BranchState_BRANCH_STATE_SERVING,
+		AccountCount: 2, MaxAccounts: 1_000_000,
 		Applied: []*bankv1.Position{{Branch: 1, Sequence: 2}, {Branch: 2, Sequence: 1}, {Branch: 3}},
 		Peers: []*bankv1.PeerStatus{
 			{Branch: 2, Reachable: true, AckedSequence: 2},

@@ -43,7 +43,9 @@ func TestAWriteGoesWithABatchThatIsMadeAnyway(t *testing.T) {
 		h.write()
 		h.step()
 		h.wantEntries(2)
-		grant := ledger.NewSealed(&ledger.Batch{Branch: 2, Epoch: 1, FirstSequence: 1, Entries: []ledger.Entry{
+		view := h.loop.replica.Ledger()
+		peer, _ := view.Index(2)
+		grant := ledger.NewSealed(&ledger.Batch{Branch: 2, Epoch: 1, FirstSequence: 1, PrevHash: view.Head(peer).Hash, Entries: []ledger.Entry{
 			{Sequence: 1, Clock: 9, Kind: ledger.Grant, Account: ledger.SharedAccount, ToBranch: 1, Amount: 30},
 		}})
 		h.loop.post(func() {
