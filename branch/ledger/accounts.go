@@ -76,7 +76,7 @@ func (t *accounts) remove(name string) {
 	a := t.byName[name]
 	t.found = nil
 	delete(t.byName, name)
-	t.parts.free(a.shares)
+	t.parts.free(a)
 	*a = account{}
 }
 
@@ -93,40 +93,66 @@ func (t *accounts) all() iter.Seq[*account] {
 	}
 }
 
-// parts is memory for the shares of accounts.
+// parts is memory for the shares of accounts, in pieces.
 type parts struct {
-	piece []share
-	// size is that of the piece.
-	size int
-	// freed are those that accounts have outgrown, by how many shares they are.
-	freed [][][]share
+	pieces [][]share
+	// used is how much of the last piece is.
+	used int
+	// freed are the places of those that accounts have outgrown, by how many shares
+	// they are.
+	freed [][]uint32
 }
 
-// take returns room for exactly n shares.
-func (p *parts) take(n int) []share {
+// pieceBits are those of a place within a piece: only a piece that one account has
+// for itself is longer.
+const pieceBits = 10
+
+// of returns the shares of an account.
+func (p *parts) of(a *account) []share {
+	if a.count == 0 {
+		return nil
+	}
+	from := int(a.at & (1<<pieceBits - 1))
+	to := from + int(a.count)
+	return p.pieces[a.at>>pieceBits][from:to:to]
+}
+
+// take gives an account room for exactly n shares, which it has to fill. Those that
+// it had stay as they are until they are freed.
+func (p *parts) take(a *account, n int) []share {
+	a.count = uint16(n)
+	if n == 0 {
+		return nil
+	}
 	if n < len(p.freed) {
 		if free := p.freed[n]; len(free) > 0 {
 			p.freed[n] = free[:len(free)-1]
-			return free[len(free)-1][:0]
+			a.at = free[len(free)-1]
+			return p.of(a)
 		}
 	}
-	if n > len(p.piece) {
-		p.size = max(min(max(firstPiece, 2*p.size), lastPiece), n)
-		p.piece = make([]share, p.size)
+	last := len(p.pieces) - 1
+	if last < 0 || p.used+n > len(p.pieces[last]) {
+		size := firstPiece
+		if last >= 0 {
+			size = min(2*len(p.pieces[last]), lastPiece)
+		}
+		p.pieces, p.used = append(p.pieces, make([]share, max(size, n))), 0
+		last++
 	}
-	s := p.piece[:0:n]
-	p.piece = p.piece[n:]
-	return s
+	a.at = uint32(last)<<pieceBits | uint32(p.used)
+	p.used += n
+	return p.of(a)
 }
 
-// free takes room back.
-func (p *parts) free(s []share) {
-	n := cap(s)
+// free takes the room of an account back.
+func (p *parts) free(a *account) {
+	n := int(a.count)
 	if n == 0 {
 		return
 	}
 	for len(p.freed) <= n {
 		p.freed = append(p.freed, nil)
 	}
-	p.freed[n] = append(p.freed[n], s)
+	p.freed[n] = append(p.freed[n], a.at)
 }

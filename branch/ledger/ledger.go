@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -47,12 +48,15 @@ type Head struct {
 	Epoch uint64
 }
 
+// account is one account. There may be millions: its size matters.
 type account struct {
 	name    string
 	balance Amount
-	// shares are those of the branches that have to do with the account, by
-	// index. Most accounts are used at few branches, however many the bank has.
-	shares  []share
+	// at is where the shares are of the branches that have to do with the account,
+	// by index, and count how many those are. Most accounts are used at few
+	// branches, however many the bank has.
+	at      uint32
+	count   uint16
 	touched bool
 }
 
@@ -72,38 +76,42 @@ type share struct {
 	last uint64
 }
 
-// share returns the i-th branch's part.
-func (a *account) share(i int) share {
-	if k, ok := a.find(i); ok {
-		return a.shares[k]
+// share returns the i-th branch's part of an account.
+func (l *Ledger) share(a *account, i int) share {
+	shares := l.accounts.parts.of(a)
+	if k, ok := findShare(shares, i); ok {
+		return shares[k]
 	}
 	return share{index: i}
 }
 
-// find returns where the i-th branch's part is, or would be.
-func (a *account) find(i int) (int, bool) {
-	if i < len(a.shares) && a.shares[i].index == i { // as when all have one
+// findShare returns where the i-th branch's part is, or would be.
+func findShare(shares []share, i int) (int, bool) {
+	if i < len(shares) && shares[i].index == i { // as when all have one
 		return i, true
 	}
 	k := 0
-	for k < len(a.shares) && a.shares[k].index < i {
+	for k < len(shares) && shares[k].index < i {
 		k++
 	}
-	return k, k < len(a.shares) && a.shares[k].index == i
+	return k, k < len(shares) && shares[k].index == i
 }
 
 // part returns the i-th branch's part of an account to change it. It lasts
 // until the next call.
 func (l *Ledger) part(a *account, i int) *share {
-	k, ok := a.find(i)
+	parts := &l.accounts.parts
+	shares := parts.of(a)
+	k, ok := findShare(shares, i)
 	if !ok {
-		before := a.shares
-		// Not append, which would make room for more.
-		a.shares = l.accounts.parts.take(len(before) + 1)
-		a.shares = append(append(append(a.shares, before[:k]...), share{index: i}), before[k:]...)
-		l.accounts.parts.free(before)
+		before, was := shares, *a
+		shares = parts.take(a, len(before)+1)
+		copy(shares, before[:k])
+		shares[k] = share{index: i}
+		copy(shares[k+1:], before[k:])
+		parts.free(&was)
 	}
-	return &a.shares[k]
+	return &shares[k]
 }
 
 // undo takes back one posted entry.
@@ -125,11 +133,14 @@ type before struct {
 
 // New returns the ledger before any entry: opening, spread over the branches
 // as the shared account's escrow, and nothing else. It errs when the branches
-// are none, repeated or 0, or when opening is negative.
+// are none, more than 65,535, repeated or 0, or when opening is negative.
 func New(branches []BranchID, opening Amount) (*Ledger, error) {
 	l := &Ledger{branches: slices.Sorted(slices.Values(branches)), index: map[BranchID]int{}, accounts: newAccounts()}
 	if len(branches) == 0 {
 		return nil, errors.New("a bank needs at least one branch")
+	}
+	if len(branches) > math.MaxUint16 {
+		return nil, fmt.Errorf("a bank has at most %d branches, not %d", math.MaxUint16, len(branches))
 	}
 	if opening < 0 {
 		return nil, fmt.Errorf("opening balance %d is negative", opening)
@@ -195,7 +206,7 @@ func (l *Ledger) Balance(name string) Amount {
 // Escrow returns what the i-th branch alone may spend of an account.
 func (l *Ledger) Escrow(name string, i int) Amount {
 	if a := l.accounts.find(name); a != nil {
-		return a.share(i).escrow
+		return l.share(a, i).escrow
 	}
 	return 0
 }
@@ -204,7 +215,7 @@ func (l *Ledger) Escrow(name string, i int) Amount {
 // balance of an account, or 0.
 func (l *Ledger) Last(name string, i int) uint64 {
 	if a := l.accounts.find(name); a != nil {
-		return a.share(i).last
+		return l.share(a, i).last
 	}
 	return 0
 }
@@ -214,7 +225,7 @@ func (l *Ledger) Last(name string, i int) uint64 {
 // it sums to the balance.
 func (l *Ledger) Paid(name string, i int) Amount {
 	if a := l.accounts.find(name); a != nil {
-		return a.share(i).paid
+		return l.share(a, i).paid
 	}
 	return 0
 }
@@ -281,23 +292,24 @@ func (l *Ledger) touch(a *account) {
 // tests and for verifying a data directory.
 func (l *Ledger) CheckInvariants() error {
 	for _, name := range l.Accounts() {
-		if err := l.checkAccount(l.accounts.find(name)); err != nil {
+		a := l.accounts.find(name)
+		if err := l.checkAccount(a, l.accounts.parts.of(a)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *Ledger) checkAccount(a *account) error {
-	if err := l.checkShares(a); err != nil {
+func (l *Ledger) checkAccount(a *account, shares []share) error {
+	if err := l.checkShares(a, shares); err != nil {
 		return fmt.Errorf("account %q: %w", a.name, err)
 	}
 	return nil
 }
 
-func (l *Ledger) checkShares(a *account) error {
+func (l *Ledger) checkShares(a *account, shares []share) error {
 	var escrow, paid Amount
-	for _, s := range a.shares {
+	for _, s := range shares {
 		if s.escrow < 0 {
 			return fmt.Errorf("escrow %d of branch %d is negative", s.escrow, l.branches[s.index])
 		}

@@ -34,7 +34,7 @@ func branchesOf(n int) []ledger.BranchID {
 // many branches the bank has. docs/limits.md has the figures.
 func TestMemoryOfAnAccount(t *testing.T) {
 	for _, tt := range []struct{ branches, users, most int }{
-		{3, 1, 250}, {3, 3, 350}, {50, 1, 250}, {50, 3, 350}, {50, 50, 2100},
+		{3, 1, 150}, {3, 3, 220}, {50, 1, 150}, {50, 3, 220}, {50, 50, 2100},
 	} {
 		accounts := accountsWeighed
 		if tt.users > 3 {
@@ -82,7 +82,7 @@ func manyAccounts(n, branches int) iter.Seq2[*ledger.AccountState, error] {
 
 // Restoring accounts takes no more memory than they have afterwards.
 func TestMemoryOfRestoredAccounts(t *testing.T) {
-	const branches, most = 50, 250
+	const branches, most = 50, 150
 	l, err := ledger.New(branchesOf(branches), 0)
 	if err != nil {
 		t.Fatal(err)

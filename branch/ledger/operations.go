@@ -166,7 +166,9 @@ func (o *Operations) maxBytes() int {
 
 // tally is one account while operations are run on the side.
 type tally struct {
-	account *account // nil if nobody has paid into it
+	// escrow and paid are the branch's before them; 0 if nobody has paid into the
+	// account.
+	escrow, paid Amount
 	// net is what the branch's operations have added so far, low the lowest
 	// that it has been. Invariant: neither is below -MaxAmount.
 	net, low Amount
@@ -175,10 +177,15 @@ type tally struct {
 
 // tallies returns the accounts of o as the i-th branch has them, at index 1
 // and up. They last until the next call.
-func (l *Ledger) tallies(o *Operations) []tally {
+func (l *Ledger) tallies(i int, o *Operations) []tally {
 	l.tallied = append(l.tallied[:0], tally{})
 	for _, name := range o.Accounts {
-		l.tallied = append(l.tallied, tally{account: l.accounts.find(name)})
+		t := tally{}
+		if a := l.accounts.find(name); a != nil {
+			own := l.share(a, i)
+			t.escrow, t.paid = own.escrow, own.paid
+		}
+		l.tallied = append(l.tallied, t)
 	}
 	return l.tallied
 }
@@ -194,33 +201,23 @@ func (t *tally) take(amount Amount) bool {
 	return true
 }
 
-// put adds an amount, if what the i-th branch has paid into the account stays
-// within limit.
-func (t *tally) put(i int, amount, limit Amount) bool {
+// put adds an amount, if what the branch has paid into the account stays within
+// limit.
+func (t *tally) put(amount, limit Amount) bool {
 	t.touched = true
 	paid := t.net
-	if t.account != nil {
-		// A tally never falls below -MaxAmount, and a branch's payments lie
-		// between -limit and limit: only the sum of two can overflow.
-		if before := t.account.share(i).paid; before < 0 && paid < -MaxAmount-before {
-			paid = -MaxAmount
-		} else {
-			paid += before
-		}
+	// A tally never falls below -MaxAmount, and a branch's payments lie between
+	// -limit and limit: only the sum of two can overflow.
+	if t.paid < 0 && paid < -MaxAmount-t.paid {
+		paid = -MaxAmount
+	} else {
+		paid += t.paid
 	}
 	if amount > limit || paid > limit-amount {
 		return false
 	}
 	t.net += amount
 	return true
-}
-
-// own is the i-th branch's escrow before the operations.
-func (t *tally) own(i int) Amount {
-	if t.account == nil {
-		return 0
-	}
-	return t.account.share(i).escrow
 }
 
 // Shortfall is an account of which a branch has too little for some
@@ -237,13 +234,13 @@ type Shortfall struct {
 // returns a *LimitError when one could overflow a balance, or when they take
 // more of an account than a balance can be.
 func (l *Ledger) Plan(i int, o *Operations) ([]Shortfall, error) {
-	t := l.tallies(o)
+	t := l.tallies(i, o)
 	if err := l.run(i, o, t); err != nil {
 		return nil, err
 	}
 	var short []Shortfall
 	for k := range o.Accounts {
-		if t := &t[k+1]; -t.low > t.own(i) {
+		if t := &t[k+1]; -t.low > t.escrow {
 			short = append(short, Shortfall{Account: o.Accounts[k], Need: -t.low})
 		}
 	}
@@ -254,7 +251,7 @@ func (l *Ledger) Plan(i int, o *Operations) ([]Shortfall, error) {
 // branch's escrow of each account before they give any back. It returns a
 // *LimitError when Plan does.
 func (l *Ledger) Needs(i int, o *Operations) ([]Amount, error) {
-	t := l.tallies(o)
+	t := l.tallies(i, o)
 	if err := l.run(i, o, t); err != nil {
 		return nil, err
 	}
@@ -274,7 +271,7 @@ func (l *Ledger) run(i int, o *Operations, t []tally) (err error) {
 			err = fmt.Errorf("operation %d: %w", k, &LimitError{Account: o.Accounts[from-1], Amount: amount, Limit: MaxAmount, Taken: true})
 			return false
 		}
-		if to := o.To[k]; to != 0 && !t[to].put(i, amount, limit) {
+		if to := o.To[k]; to != 0 && !t[to].put(amount, limit) {
 			err = fmt.Errorf("operation %d: %w", k, &LimitError{Account: o.Accounts[to-1], Amount: amount, Limit: limit})
 		}
 		return err == nil
@@ -332,7 +329,7 @@ func (o *Operations) RefuseBelow(name string, balance Amount) bool {
 // known any more whether an operation is insufficient that was so only after
 // one that is unavailable: it counts as that too.
 func (l *Ledger) RefuseUncovered(i int, o *Operations, blocked func(account string, pays bool) bool) {
-	t := l.tallies(o)
+	t := l.tallies(i, o)
 	stuckFrom, stuckTo := make([]bool, len(t)), make([]bool, len(t))
 	for k, name := range o.Accounts {
 		stuckFrom[k+1], stuckTo[k+1] = blocked(name, true), blocked(name, false)
@@ -351,7 +348,7 @@ func (l *Ledger) RefuseUncovered(i int, o *Operations, blocked func(account stri
 			}
 			return
 		}
-		if stuckFrom[from] || stuckTo[to] || from != 0 && t[from].net < amount-t[from].own(i) {
+		if stuckFrom[from] || stuckTo[to] || from != 0 && t[from].net < amount-t[from].escrow {
 			unsure[from] = from != 0
 			refused = append(refused, uint32(k))
 			return
@@ -360,7 +357,7 @@ func (l *Ledger) RefuseUncovered(i int, o *Operations, blocked func(account stri
 			t[from].take(amount) // its escrow covers it
 		}
 		if to != 0 {
-			t[to].put(i, amount, l.Limit()) // what is over the limit, Plan finds
+			t[to].put(amount, l.Limit()) // what is over the limit, Plan finds
 		}
 	})
 	o.Insufficient, o.Unavailable = insufficient, merge(o.Unavailable, refused)
@@ -379,13 +376,13 @@ func merge(a, b []uint32) []uint32 {
 // postOperations posts a bulk. The caller has checked it and its sequence.
 func (l *Ledger) postOperations(i int, e *Entry) ([]Amount, error) {
 	o := e.Operations
-	t := l.tallies(o)
+	t := l.tallies(i, o)
 	if err := l.run(i, o, t); err != nil {
 		return nil, err
 	}
 	for k, name := range o.Accounts {
-		if t := &t[k+1]; -t.low > t.own(i) {
-			return nil, &EscrowError{Branch: l.branches[i], Account: name, Escrow: t.own(i), Amount: -t.low}
+		if t := &t[k+1]; -t.low > t.escrow {
+			return nil, &EscrowError{Branch: l.branches[i], Account: name, Escrow: t.escrow, Amount: -t.low}
 		}
 	}
 	balances := take(&l.balances, len(o.Accounts), maxPiece)

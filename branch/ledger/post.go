@@ -107,7 +107,7 @@ func (l *Ledger) allows(i int, e *Entry) error {
 func (l *Ledger) withinLimit(i int, name string, amount Amount) error {
 	var paid Amount
 	if a := l.accounts.find(name); a != nil {
-		paid = a.share(i).paid
+		paid = l.share(a, i).paid
 	}
 	// paid may be negative, down to -Limit: the difference can't overflow
 	// because amount is compared only after ruling that out.
@@ -229,7 +229,7 @@ func (l *Ledger) beforeOf(i int, name string) before {
 	if a == nil {
 		return before{opened: true}
 	}
-	return before{balance: a.balance, last: a.share(i).last}
+	return before{balance: a.balance, last: l.share(a, i).last}
 }
 
 func (l *Ledger) takeBackOperations(i int, u undo) {

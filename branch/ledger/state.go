@@ -27,7 +27,7 @@ func (l *Ledger) TakeTouched() []AccountState {
 		a.touched = false
 		s := AccountState{Name: a.name, Escrow: amounts[:n:n], Paid: amounts[n : 2*n : 2*n], Last: lasts[:n:n]}
 		amounts, lasts = amounts[2*n:], lasts[n:]
-		for _, part := range a.shares {
+		for _, part := range l.accounts.parts.of(a) {
 			s.Escrow[part.index], s.Paid[part.index], s.Last[part.index] = part.escrow, part.paid, part.last
 		}
 		states[k] = s
@@ -101,12 +101,14 @@ func (l *Ledger) restoreAccount(a *account, s *AccountState, memory *parts) erro
 			parts++
 		}
 	}
-	a.shares = memory.take(parts)
+	shares := memory.take(a, parts)
+	k := 0
 	for i := range n {
 		if used(i) {
-			a.shares = append(a.shares, share{index: i, escrow: s.Escrow[i], paid: s.Paid[i], last: s.Last[i]})
+			shares[k] = share{index: i, escrow: s.Escrow[i], paid: s.Paid[i], last: s.Last[i]}
 			a.balance += s.Escrow[i]
+			k++
 		}
 	}
-	return l.checkAccount(a)
+	return l.checkAccount(a, shares)
 }

@@ -247,7 +247,7 @@ var mutations = []mutation{
 	},
 	{
 		"a bulk is posted without the overdraft check", "branch/ledger/operations.go",
-		"return t.account.share(i).escrow", "return t.account.balance", "faults",
+		"t.escrow, t.paid = own.escrow, own.paid", "t.escrow, t.paid = a.balance, own.paid", "faults",
 	},
 	{
 		"what a bulk refuses once stays refused", "branch/ledger/operations.go",
