@@ -71,6 +71,7 @@ func newBrowsers(b *Branch, refusals *requests, next http.Handler) *browsers {
 
 // ServeHTTP is http.Handler's.
 func (s *browsers) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	w = withStatusHeader(w, req)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
 	if req.ProtoMajor == 1 {

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -21,5 +22,21 @@ func TestThePageIsQuietElsewhere(t *testing.T) {
 	p.awaitBalance(t, grouped(math.MaxInt64-99))
 	p.click(t, "#call-copy")
 	p.await(t, `getSelection().toString() === document.querySelector("#call-curl").textContent`)
+	p.wellAndQuiet(t)
+}
+
+// A refusal is an answer like any other, and no error of the page.
+func TestARefusalLeavesTheConsoleQuiet(t *testing.T) {
+	b := startBank(t, "../examples/three.json")
+	p := open(t, b.url(1))
+	p.click(t, ".choice label:nth-of-type(2)")
+	for branch, amount := range map[int]string{1: "9,223,372,036,854,775,807", 2: "1,000,000"} {
+		p.choose(t, branch)
+		p.set(t, "#call-amount", amount)
+		p.click(t, "#call-send")
+		p.await(t, fmt.Sprintf(`document.querySelector(".answer-meaning")?.textContent.includes(%q)`, amount+" was asked for"))
+		p.await(t, `document.querySelector(".answer-note").textContent.includes("HTTP 400")`)
+		p.awaitResult(t, "refused")
+	}
 	p.wellAndQuiet(t)
 }

@@ -27,28 +27,35 @@ export function customerClient(branch: number, answer: Answer): Client<typeof Br
   );
 }
 
+// statusHeader asks a branch for the status of an error in a header: a browser
+// writes one in the first line into the console, as an error of this page.
+const statusHeader = "Passbook-Status";
+
 // reading fetches, and reads an answer to its end before anybody believes it.
 // What no branch has said, as the page of a proxy that lost the branch, fails
 // with Code.Unknown, which no branch uses, whatever its status looks like.
 function reading(answer: Answer): typeof fetch {
   return async (input, init) => {
+    const headers = new Headers(init?.headers);
+    headers.set(statusHeader, "header");
     let response: Response;
     let text: string;
     try {
-      response = await fetch(input, init);
+      response = await fetch(input, { ...init, headers });
     } catch (error) {
       throw noAnswer("no answer came", error);
     }
     try {
-      text = await response.clone().text();
+      text = await response.text();
     } catch (error) {
       throw noAnswer("the answer broke off", error);
     }
-    answer(response.status, text);
-    if (!isJson(text, response.ok)) {
-      throw noAnswer(`what came is not the answer of a branch (HTTP ${response.status})`, undefined);
+    const status = Number(response.headers.get(statusHeader) ?? response.status);
+    answer(status, text);
+    if (!isJson(text, status < 400)) {
+      throw noAnswer(`what came is not the answer of a branch (HTTP ${status})`, undefined);
     }
-    return response;
+    return new Response(text, { status, headers: response.headers });
   };
 }
 
