@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -82,5 +83,23 @@ func TestWhatIsGivenUp(t *testing.T) {
 	}
 	if err := lost(1, "deposit"); err == nil || err.Error() != "branch 1 takes no writes: it waits for branch 2" {
 		t.Errorf("a deposit fails with %v", err)
+	}
+}
+
+// The branch that is gone is named, and not each that does not reach it.
+func TestWhatIsGoneIsNamedOnce(t *testing.T) {
+	answers := []answer{{branch: 3, err: errors.New("connection refused")}}
+	for id := range uint32(2) {
+		answers = append(answers, answer{branch: id + 1, status: &bankv1.GetStatusResponse{
+			State: bankv1.BranchState_BRANCH_STATE_SERVING,
+			Peers: []*bankv1.PeerStatus{{Branch: 2 - id, Reachable: true}, {Branch: 3}},
+		}})
+	}
+	if got, want := unreadyLines(answers), []string{"branch 3 can't be reached: connection refused"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	answers[0] = answer{branch: 3, status: &bankv1.GetStatusResponse{State: bankv1.BranchState_BRANCH_STATE_SERVING}}
+	if got, want := unreadyLines(answers), []string{"branch 1 does not reach branch 3", "branch 2 does not reach branch 3"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

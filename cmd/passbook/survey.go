@@ -127,21 +127,28 @@ func (a answer) unready() string {
 	switch {
 	case errors.Is(a.err, errNoAnswer):
 		return "has not answered yet"
+	case errors.Is(a.err, context.DeadlineExceeded) && !answered(a.err):
+		return "can't be reached: it gave no answer in time"
 	case a.err != nil:
 		return "can't be reached: " + reason(a.err)
 	case !a.serves():
 		return "takes no writes: " + a.status.GetStateReason()
 	}
+	if lost := a.lost(); len(lost) > 0 {
+		return "does not reach " + branches(lost)
+	}
+	return ""
+}
+
+// lost returns the peers that the branch does not reach.
+func (a answer) lost() []uint32 {
 	var lost []uint32
 	for _, p := range a.status.GetPeers() {
 		if !p.GetReachable() {
 			lost = append(lost, p.GetBranch())
 		}
 	}
-	if len(lost) > 0 {
-		return "does not reach " + branches(lost)
-	}
-	return ""
+	return lost
 }
 
 // allReady says whether all branches are ready to be replayed against.

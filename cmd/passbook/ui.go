@@ -90,11 +90,17 @@ func (u *ui) unready(answers []answer) {
 	u.warnings(unreadyLines(answers))
 }
 
-// unreadyLines says which branches are not ready, and why.
+// unreadyLines says which branches are not ready, and why. That a branch does not
+// reach one that can't be reached goes without saying.
 func unreadyLines(answers []answer) []string {
+	gone := make(map[uint32]bool)
+	for _, a := range answers {
+		gone[a.branch] = a.err != nil
+	}
 	var lines []string
 	for _, a := range answers {
-		if a.unready() != "" {
+		known := a.err == nil && a.serves() && !slices.ContainsFunc(a.lost(), func(id uint32) bool { return !gone[id] })
+		if a.unready() != "" && !known {
 			lines = append(lines, unreadyLine(a))
 		}
 	}
