@@ -147,13 +147,21 @@ var errNotTried = errors.New("not opened")
 // openSome opens those of the branches that are named, and puts them in their
 // places.
 func openSome(configs []branch.Config, which []int, open func(branch.Config) (*branch.Branch, error), branches []*branch.Branch, errs []error) {
+	someAtOnce(len(which), func(k int) {
+		i := which[k]
+		branches[i], errs[i] = open(configs[i])
+	})
+}
+
+// someAtOnce calls f with 0 to n-1, some at a time, and waits for all.
+func someAtOnce(n int, f func(i int)) {
 	slots := make(chan struct{}, opening)
 	var running sync.WaitGroup
-	for _, i := range which {
+	for i := range n {
 		slots <- struct{}{}
 		running.Go(func() {
 			defer func() { <-slots }()
-			branches[i], errs[i] = open(configs[i])
+			f(i)
 		})
 	}
 	running.Wait()

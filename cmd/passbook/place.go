@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -38,12 +39,10 @@ func (o bankOptions) check() error {
 	if err := checkData(o.data, o.ids); err != nil {
 		return err
 	}
-	for _, config := range o.configs(make([]net.Listener, len(o.ids))) {
-		if err := branch.Check(config); err != nil {
-			return err
-		}
-	}
-	return nil
+	configs := o.configs(make([]net.Listener, len(o.ids)))
+	errs := make([]error, len(configs))
+	someAtOnce(len(configs), func(i int) { errs[i] = branch.Check(configs[i]) })
+	return cmp.Or(errs...)
 }
 
 // nearest returns the directory itself, or else the one in which it, or what leads
