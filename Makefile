@@ -101,7 +101,7 @@ vet: ## Run go vet
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Run golangci-lint: defects, layers, format
-	$(BIN)/golangci-lint run ./...
+	$(BIN)/golangci-lint run --allow-parallel-runners ./...
 
 .PHONY: fmt
 fmt: $(BIN)/golangci-lint $(BIN)/buf ## Format Go and proto files
