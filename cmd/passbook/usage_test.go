@@ -12,7 +12,7 @@ func TestDistance(t *testing.T) {
 	for _, tt := range []struct {
 		a, b string
 		want int
-	}{{"", "", 0}, {"acount", "account", 1}, {"acconut", "account", 2}, {"to", "from", 4}, {"", "abc", 3}} {
+	}{{"", "", 0}, {"acount", "account", 1}, {"acconut", "account", 2}, {"to", "from", 3}, {"", "abc", 3}} {
 		if got := distance(tt.a, tt.b); got != tt.want {
 			t.Errorf("%q, %q: %d, want %d", tt.a, tt.b, got, tt.want)
 		}
