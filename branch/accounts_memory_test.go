@@ -60,7 +60,7 @@ func (b *bank) openByLists(n int) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	defer s.CloseResponse() //nolint:errcheck // the answers are there
+	defer s.CloseResponse()
 	const most = 8192
 	for from := 0; from < n; from += most {
 		req := &bankv1.SubmitRequest{RequestId: fmt.Sprint("list ", from)}

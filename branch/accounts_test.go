@@ -33,7 +33,7 @@ func TestAccountsOverTheBoundAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.CloseResponse() //nolint:errcheck // the answer is there
+	defer s.CloseResponse()
 	for _, list := range []struct {
 		accounts []string
 		want     string
