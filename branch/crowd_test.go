@@ -29,7 +29,7 @@ type crowd struct {
 }
 
 // join opens so many streams of a procedure on each of so many connections, with
-// their headers alone.
+// their headers alone, until the branch has them all.
 func (c *crowd) join(conns, streams int, procedure string) {
 	c.t.Helper()
 	for range conns {
@@ -47,9 +47,31 @@ func (c *crowd) join(conns, streams int, procedure string) {
 		for i := range streams {
 			_ = frames.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: silentHeaders(c.address, procedure), EndHeaders: true})
 		}
-		c.reading.Go(func() { _, _ = io.Copy(io.Discard, conn) })
+		_ = frames.WritePing(false, [8]byte{1})
+		taken := make(chan struct{})
+		c.reading.Go(func() { c.read(conn, taken) })
 		if _, err := conn.Write(out.Bytes()); err != nil {
 			c.t.Error(err)
+		}
+		<-taken
+	}
+}
+
+// read reads what the branch says. It closes taken when the branch has all streams of
+// the connection.
+func (c *crowd) read(conn net.Conn, taken chan<- struct{}) {
+	frames := http2.NewFramer(io.Discard, conn)
+	for {
+		f, err := frames.ReadFrame()
+		if err != nil {
+			c.t.Error("the branch hung up on the crowd: ", err)
+			close(taken)
+			return
+		}
+		if p, ok := f.(*http2.PingFrame); ok && p.IsAck() {
+			close(taken)
+			_, _ = io.Copy(io.Discard, conn)
+			return
 		}
 	}
 }
@@ -86,17 +108,17 @@ func TestSilentStreamsLockNobodyOut(t *testing.T) {
 	address := b.at(2).address
 	c := &crowd{t: t, address: address}
 	defer c.leave()
-	c.join(17, 1000, reflectionProcedure)
+	c.join(17, crowdStreams, reflectionProcedure)
 	b.wantEverybodyServed(address, reflectionProcedure)
 	for _, procedure := range []string{
 		bankv1connect.BranchServiceDepositProcedure, bankv1connect.BranchServiceGetStatusProcedure, bankv1connect.BranchServiceWatchProcedure,
 		bankv1connect.BranchServiceSubmitProcedure, bankv1connect.PeerServiceClaimProcedure, bankv1connect.PeerServicePropagateProcedure,
 		"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch", "/no/such/call",
 	} {
-		c.join(5, 1000, procedure)
+		c.join(5, crowdStreams, procedure)
 		b.wantEverybodyServed(address, procedure)
 	}
-	b.wantPeakMemory(2, "62,000 silent streams")
+	b.wantPeakMemory(2, fmt.Sprintf("%d silent streams", 62*crowdStreams))
 }
 
 // wantEverybodyServed checks that a branch serves whoever comes, each on a connection
