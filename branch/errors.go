@@ -10,6 +10,7 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
+	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/gen/bank/bankconnect"
@@ -147,6 +148,9 @@ func connectError(ctx context.Context, logger *slog.Logger, procedure string, er
 	case code == connect.CodeInternal:
 		logger.ErrorContext(ctx, "call failed", "procedure", procedure, "error", err)
 		return connect.NewError(code, errors.New("internal error; the branch's log has the cause"))
+	case code == connect.CodeDataLoss:
+		logger.ErrorContext(ctx, "call failed: the data directory is damaged; stop the branch and run passbook verify", "procedure", procedure, "error", err)
+		return connect.NewError(code, errors.New("this branch's disk is damaged where that is kept, its log says where; ask another branch"))
 	case err == context.DeadlineExceeded: //nolint:errorlint // what is wrapped says more already
 		err = timedOut(procedure)
 	}
@@ -193,6 +197,8 @@ func codeOf(err error) (connect.Code, proto.Message) {
 		return connect.CodePermissionDenied, nil
 	case errors.As(err, &escrow), errors.As(err, &fault), errors.As(err, &stranger), errors.Is(err, errForked), errors.Is(err, replica.ErrAlarmHolds):
 		return connect.CodeFailedPrecondition, nil
+	case journal.IsDamage(err):
+		return connect.CodeDataLoss, nil
 	case errors.Is(err, errGap), errors.As(err, &outOfRange):
 		return connect.CodeOutOfRange, nil
 	case errors.As(err, &unimplemented):
@@ -215,7 +221,7 @@ func refusalOf(err error) (code string, ok bool) {
 	switch c, _ := codeOf(err); {
 	case errors.Is(err, errStopping), errors.Is(err, errStopped):
 		return "", false
-	case c == connect.CodeInternal, c == connect.CodeDeadlineExceeded, c == connect.CodeCanceled:
+	case c == connect.CodeInternal, c == connect.CodeDataLoss, c == connect.CodeDeadlineExceeded, c == connect.CodeCanceled:
 		return "", false
 	default:
 		return c.String(), true

@@ -15,6 +15,7 @@ import (
 	"connectrpc.com/connect"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 )
@@ -150,5 +151,18 @@ func TestAConnectErrorStaysAsItIs(t *testing.T) {
 	got := branch.ConnectError(t.Context(), (&errorLog{}).logger(), "/p", fmt.Errorf("y: %w", made))
 	if !errors.Is(got, made) || connect.CodeOf(got) != connect.CodeDataLoss {
 		t.Errorf("got %v", got)
+	}
+}
+
+// What a damaged disk holds is lost here, and may be had elsewhere; where it is, is
+// for the log.
+func TestDamageIsDataLossAndOnlyLogged(t *testing.T) {
+	log := &errorLog{}
+	err := branch.ConnectError(t.Context(), log.logger(), "/bank.v1.BranchService/ListEntries", &journal.DamageError{Dir: "/var/x", Place: "file 000007.sst", Problem: "x"})
+	if connect.CodeOf(err) != connect.CodeDataLoss || strings.Contains(err.Error(), "/var/x") || !strings.Contains(err.Error(), "ask another branch") {
+		t.Errorf("the customer gets %v", err)
+	}
+	if !strings.Contains(log.String(), "000007.sst") {
+		t.Errorf("the log does not name the place: %s", log)
 	}
 }

@@ -1,6 +1,13 @@
 package journal
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"passbook.example/passbook/branch/ledger"
+)
 
 // DamageError says where a data directory is damaged: it does not hold what
 // was written to it. A directory that a crash left behind is not damaged.
@@ -15,4 +22,11 @@ type DamageError struct {
 
 func (e *DamageError) Error() string {
 	return fmt.Sprintf("%s is damaged: %s: %s", e.Dir, e.Place, e.Problem)
+}
+
+// IsDamage reports whether an error says that what was read is not what was
+// written.
+func IsDamage(err error) bool {
+	var damage *DamageError
+	return errors.As(err, &damage) || pebble.IsCorruptionError(err) || errors.Is(err, ledger.ErrBatchHash)
 }

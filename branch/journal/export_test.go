@@ -2,10 +2,13 @@ package journal
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"sync"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"passbook.example/passbook/branch/ledger"
 )
 
@@ -168,3 +171,28 @@ var PlaceOfMachine func(string) (Place, error) = placeOf
 
 // PassHomeInterval has the next commit draw another number.
 func (j *Journal) PassHomeInterval() { j.home.drawn = j.home.drawn.Add(-2 * homeEvery) }
+
+// FilterBlocks returns the places of the filter blocks of a table.
+func FilterBlocks(fs vfs.FS, path string) (places []int, err error) {
+	f, err := fs.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	readable, err := sstable.NewSimpleReadable(f)
+	if err != nil {
+		return nil, err
+	}
+	j := &Journal{disk: &disk{FS: fs}}
+	r, err := sstable.NewReader(context.Background(), readable, readerOptions(j.options(nil, 1, nil)))
+	if err != nil {
+		return nil, err
+	}
+	layout, err := r.Layout()
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range layout.Filter {
+		places = append(places, int(b.Offset)+int(b.Length)/2)
+	}
+	return places, r.Close()
+}

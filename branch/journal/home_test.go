@@ -140,26 +140,29 @@ func TestARunningBranchDrawsItsMarkNowAndThen(t *testing.T) {
 	b.close()
 }
 
+// placeIn stands for where files in memory are: one is changed when what is in
+// it is.
+func placeIn(fs vfs.FS) func(string) (journal.Place, error) {
+	return func(path string) (journal.Place, error) {
+		f, err := fs.Open(path)
+		if err != nil {
+			return journal.Place{}, err
+		}
+		defer f.Close()
+		hash := fnv.New64()
+		if _, err := io.Copy(hash, f); err != nil {
+			return journal.Place{}, err
+		}
+		return journal.Place{Inode: 1, Changed: int64(hash.Sum64() >> 1)}, nil
+	}
+}
+
 // A crash makes no copy, whenever it happens and whatever it leaves of what was
 // not synced.
 func TestACrashedDirectoryIsAtHome(t *testing.T) {
-	place := func(fs vfs.FS) func(string) (journal.Place, error) {
-		return func(path string) (journal.Place, error) { // the file is changed when what is in it is
-			f, err := fs.Open(path)
-			if err != nil {
-				return journal.Place{}, err
-			}
-			defer f.Close()
-			hash := fnv.New64()
-			if _, err := io.Copy(hash, f); err != nil {
-				return journal.Place{}, err
-			}
-			return journal.Place{Inode: 1, Changed: int64(hash.Sum64() >> 1)}, nil
-		}
-	}
 	c := &crasher{mem: vfs.NewCrashableMem(), rng: rand.New(rand.NewPCG(5, 1)), one: 3, synced: func() int { return 0 }}
 	for range 2 {
-		b := openWith(t, journal.Options{FS: c.fs(), Place: place(c.mem)})
+		b := openWith(t, journal.Options{FS: c.fs(), Place: placeIn(c.mem)})
 		b.settle()
 		b.PassHomeInterval()
 		b.write(1, deposit("a", 1))
@@ -174,7 +177,7 @@ func TestACrashedDirectoryIsAtHome(t *testing.T) {
 			if k == 0 {
 				fs = next.fs()
 			}
-			b := openWith(t, journal.Options{FS: fs, Place: place(crashes[k].fs)})
+			b := openWith(t, journal.Options{FS: fs, Place: placeIn(crashes[k].fs)})
 			if b.Copied != "" {
 				t.Errorf("after a crash before writing %s and %s it is taken for a copy because %q", crashed.before, crashes[k].before, b.Copied)
 			}

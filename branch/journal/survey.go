@@ -120,12 +120,28 @@ func (s *survey) tables(opts *pebble.Options) ([]string, error) {
 	}
 	j := Journal{disk: s.disk, db: db}
 	var flushed state
-	err = get(&j, stateKey, &flushed, decodeState)
+	err = s.checkTables(db, opts)
+	if err == nil {
+		err = get(&j, stateKey, &flushed, decodeState)
+	}
 	s.order = flushed.order
 	if err == nil {
 		err = get(&j, identityKey, &s.identity, func(_, value []byte) ([]byte, error) { return slices.Clone(value), nil })
 	}
 	return hidden.logs, errors.Join(err, db.Close())
+}
+
+// checkTables reads what the entries in the tables are found by. The entries
+// themselves are checked when they are read: reading them all takes too long for a
+// start.
+func (s *survey) checkTables(db *pebble.DB, opts *pebble.Options) error {
+	readers := readerOptions(opts)
+	return eachTable(db, func(name string) error {
+		if err := checkTable(s.disk.FS, s.disk.PathJoin(s.disk.dir, name), readers, false); err != nil {
+			return &DamageError{Dir: s.disk.dir, Place: "file " + name, Problem: err.Error()}
+		}
+		return nil
+	})
 }
 
 // log checks a log, and that its commits follow what there is.

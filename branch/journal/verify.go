@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"passbook.example/passbook/branch/ledger"
@@ -75,6 +76,7 @@ func Verify(dir string, fs vfs.FS, report func(Finding)) (*Verified, error) {
 		check.failed(err)
 		return v, nil
 	}
+	check.readers = readerOptions(j.options(j.lock, 1, nil))
 	check.run()
 	return v, nil
 }
@@ -92,6 +94,8 @@ type verification struct {
 	*Verified
 	report func(Finding)
 	ledger *ledger.Ledger
+	// readers are for the store's tables.
+	readers sstable.ReaderOptions
 	// counts are of the keys that there must be.
 	mentions, requests uint64
 
@@ -122,7 +126,7 @@ func (v *verification) failed(err error) {
 
 // run runs the steps, each of which needs those before it.
 func (v *verification) run() {
-	for _, step := range []func() error{v.identity, v.journals, v.heads, v.accounts, v.state, v.doubles, v.indexesComplete} {
+	for _, step := range []func() error{v.tables, v.identity, v.journals, v.heads, v.accounts, v.state, v.doubles, v.indexesComplete} {
 		if err := step(); err != nil {
 			v.failed(err)
 			return

@@ -28,8 +28,8 @@ func (v *verification) indexesComplete() error {
 // if it is the one that the next opening would take.
 func (v *verification) filterComplete() (err error) {
 	saved := newFilter()
-	if v.j.loadFilter(&saved) != nil {
-		return nil // then it is made anew
+	if v.j.loadFilter(&saved) != nil { // then it is made anew
+		return v.filterWhole()
 	}
 	iter, err := v.table(requestTable)
 	if err != nil {
