@@ -1,6 +1,7 @@
 package branch
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -166,7 +167,7 @@ func recordedAt(e *bankv1.WatchedEntry) int64 { return e.GetEntry().GetRecordedA
 // second returns the sample of a second, made if need be; nil for one that is
 // too old to keep.
 func (p *picture) second(unix int64) *sample {
-	i, found := slices.BinarySearchFunc(p.samples, unix, func(s sample, unix int64) int { return int(s.unix - unix) })
+	i, found := slices.BinarySearchFunc(p.samples, unix, func(s sample, unix int64) int { return cmp.Compare(s.unix, unix) })
 	if !found {
 		if len(p.samples) >= maxSamples {
 			if i == 0 {

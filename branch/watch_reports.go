@@ -2,6 +2,7 @@ package branch
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -61,18 +62,40 @@ func (h *bankWatch) takeReport(i int, r *bankv1.BranchReport, complete bool, now
 		}
 	}
 	apart := map[uint32]time.Time{}
-	for _, peer := range r.GetUnreachablePeers() {
+	unreachable := slices.DeleteFunc(r.GetUnreachablePeers(), func(peer uint32) bool {
+		_, ok := slices.BinarySearch(p.branches, peer)
+		return !ok
+	})
+	unreachable = unreachable[:min(len(unreachable), len(p.branches))]
+	for _, peer := range unreachable {
 		if apart[peer] = h.sources[i].apart[peer]; apart[peer].IsZero() {
 			apart[peer] = now
 		}
 	}
 	h.sources[i].apart = apart
 	fresh := at.report
-	fresh.balance, fresh.available, fresh.unreachable = r.GetBalance(), r.GetAvailable(), r.GetUnreachablePeers()
+	fresh.balance, fresh.available, fresh.unreachable = r.GetBalance(), r.GetAvailable(), unreachable
 	fresh.state, fresh.epoch, fresh.uptime = r.GetState(), r.GetEpoch(), time.Duration(r.GetUptimeMs())*time.Millisecond
-	fresh.alarms, fresh.p50, fresh.p99 = r.GetAlarms(), r.GetSpreadP50Us(), r.GetSpreadP99Us()
+	fresh.alarms, fresh.p50, fresh.p99 = reportedAlarms(r.GetAlarms()), r.GetSpreadP50Us(), r.GetSpreadP99Us()
 	h.sources[i].notServing = r.GetReason()
 	p.change(at, fresh)
+}
+
+// maxReportedAlarms bounds the alarms of a report, and maxReportedAlarm the bytes of
+// each: a report says what its branch likes.
+const (
+	maxReportedAlarms = 128
+	maxReportedAlarm  = 2048
+)
+
+func reportedAlarms(in []string) []string {
+	out := slices.Clone(in[:min(len(in), maxReportedAlarms)])
+	for i, a := range out {
+		if len(a) > maxReportedAlarm {
+			out[i] = strings.ToValidUTF8(a[:maxReportedAlarm], "") + " …"
+		}
+	}
+	return out
 }
 
 // takeSample adds what a branch tells about a second.
