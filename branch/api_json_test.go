@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/name"
+	"passbook.example/passbook/branch/name"
 )
 
 func TestJSONShowsAZeroBalance(t *testing.T) {

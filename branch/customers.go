@@ -9,9 +9,9 @@ import (
 	"connectrpc.com/connect"
 
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/name"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
-	"passbook.example/passbook/name"
 )
 
 // callTimeout is how long a call waits when it names no deadline.

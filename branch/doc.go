@@ -43,6 +43,7 @@
 //	ledger/       entries → balances and escrow (pure)
 //	replica/      the protocol (pure)
 //	journal/      the disk
+//	name/, port/  what names may be; how a port is opened (for all)
 //	simulation/   a whole bank in one goroutine, with every fault there is
 //
 // docs/design.md explains the guarantees and the protocol from the beginning.

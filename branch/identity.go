@@ -12,9 +12,9 @@ import (
 
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/name"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
-	"passbook.example/passbook/name"
 )
 
 // Which bank a branch belongs to, and what becomes of links with another one.

@@ -14,10 +14,10 @@ import (
 
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/port"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
-	"passbook.example/passbook/port"
 )
 
 // peer is another branch: where it is, and the link to it.

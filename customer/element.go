@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"passbook.example/passbook/name"
+	"passbook.example/passbook/branch/name"
 )
 
 // object is a JSON object under its place in the array.

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"passbook.example/passbook/branch/port"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
-	"passbook.example/passbook/port"
 )
 
 const (

@@ -9,8 +9,8 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
+	"passbook.example/passbook/branch/name"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
-	"passbook.example/passbook/name"
 )
 
 // callError is a call that did not succeed.

@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"passbook.example/passbook/branch/name"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
-	"passbook.example/passbook/name"
 )
 
 func (a *app) alarmsCommand() *cobra.Command {

@@ -14,7 +14,7 @@ import (
 
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/name"
+	"passbook.example/passbook/branch/name"
 )
 
 // maxFindings is how many of the findings of one directory are shown.

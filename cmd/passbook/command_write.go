@@ -7,9 +7,9 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
 
+	"passbook.example/passbook/branch/name"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
-	"passbook.example/passbook/name"
 )
 
 // writeOptions are the flags that deposit, withdraw and transfer have in

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/branch"
-	"passbook.example/passbook/name"
+	"passbook.example/passbook/branch/name"
 )
 
 // consoleOptions say how much a command tells while it works, and in which form.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"passbook.example/passbook/name"
+	"passbook.example/passbook/branch/name"
 )
 
 // nameValue is a flag that takes the name of an account or a request id.

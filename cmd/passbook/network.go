@@ -14,8 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"passbook.example/passbook/name"
-	"passbook.example/passbook/port"
+	"passbook.example/passbook/branch/name"
+	"passbook.example/passbook/branch/port"
 )
 
 const (

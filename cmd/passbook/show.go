@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"passbook.example/passbook/branch/name"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
-	"passbook.example/passbook/name"
 )
 
 // json writes a reply as the API's JSON, zeros included: indented for a person,

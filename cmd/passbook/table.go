@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"passbook.example/passbook/name"
+	"passbook.example/passbook/branch/name"
 )
 
 // table is rows of cells under a heading.

@@ -12,9 +12,9 @@ import (
 
 	"golang.org/x/term"
 
+	"passbook.example/passbook/branch/name"
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
-	"passbook.example/passbook/name"
 )
 
 // maxLines is how many lines of one kind are shown.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"passbook.example/passbook/branch/name"
 	"passbook.example/passbook/customer"
-	"passbook.example/passbook/name"
 )
 
 // waiting tells which branches a command waits for, and until when.

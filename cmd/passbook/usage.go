@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"passbook.example/passbook/name"
+	"passbook.example/passbook/branch/name"
 )
 
 const (

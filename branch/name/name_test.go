@@ -7,7 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"passbook.example/passbook/name"
+	"passbook.example/passbook/branch/name"
 )
 
 func TestCheck(t *testing.T) {
