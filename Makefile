@@ -28,7 +28,7 @@ help: ## List the targets
 # the tests that start processes for long, and says how many.
 .PHONY: check
 check: deps proto-check vet lint $(TEST_TOOLS) ## Check format, vet, lint, and run the quick tests, in under 2 minutes
-	$(go-test) -short -timeout 5m $(TESTFLAGS) ./...
+	$(patsubst --,--hide-summary=skipped --,$(go-test)) -short -timeout 5m $(TESTFLAGS) ./...
 
 # The cheap checks come first: a typo fails in seconds.
 .PHONY: test
