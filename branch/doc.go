@@ -26,6 +26,7 @@
 //	              watch_reports.go: what is made of it; watch_health.go,
 //	              watch_headline.go: the verdicts
 //	peers.go      bank.v1.PeerService and the calls to it
+//	identity.go   which bank a branch belongs to, and links with another one
 //	link.go       the links between branches: dialing, sending, receiving;
 //	              gather.go: what goes as one message; outgoing.go: how
 //	memory*.go    the calls between branches of one process

@@ -16,6 +16,7 @@
 //	key                              value
 //	m "identity"                     bank and branch of the directory, and the format
 //	m "epoch"                        the last epoch that a boot took
+//	m "home"                         the number in the file "home", and where that is
 //	m "state"                        Lamport time, settled, order of the last batch applied
 //	h branch(4)                      head: sequence, hash, epoch
 //	a account                        escrow, paid and last of every branch
@@ -47,8 +48,9 @@
 //
 // Every value begins with a version byte; the rest is varints and bytes. No
 // key is ever deleted, and opening reads only meta, heads, accounts and the
-// last batch of each journal, and the saved filter, of 64 MiB at most: it costs as
-// much as the state is large, however long the journals are. Only a filter that
+// last batch of each journal, the saved filter, of 64 MiB at most, and the indexes
+// and filters of the tables: it costs as much as the state is large, and little
+// more for long journals. Only a filter that
 // was not saved is read, after that, from all there is.
 //
 // The end of a log is filled with zeros before it is written (log_file.go), so
@@ -82,6 +84,10 @@
 //   - Heads, orders and accounts must fit the ends of the journals.
 //   - A saved filter has a checksum, and a hash of the heads; without them it is
 //     made anew. [Verify] looks for ids that it lacks.
+//   - What the entries in the tables are found by, indexes and filters, is read at
+//     the opening. The entries are checked when they are read.
+//   - The file "home" (see home.go) tells a directory from a copy of it, which may
+//     be old.
 //
 // So no flipped bit goes unnoticed, anywhere, and no loss of any kind in a
 // directory that was closed, or in what was written before the last flush. One
