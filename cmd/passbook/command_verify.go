@@ -25,8 +25,9 @@ func (a *app) verifyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "verify DIR...",
 		Short: "Check data directories while their branches don't run",
-		Long: `Verify checks data directories, and changes nothing: that every block of every
-table and of every log is as it was written; that the hashes chain every journal from the founding of the bank; and that adding up all entries again gives
+		Long: `Verify checks data directories, and changes nothing: that every block of
+every table and of every log is as it was written; that the hashes chain every
+journal from the founding of the bank; and that adding up all entries again gives
 the accounts, running balances, request ids and statements that are stored.
 Several directories must be of one bank, hold the same journals, as far as
 each goes, and have each request id once; who is behind is said, and is no
