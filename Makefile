@@ -15,7 +15,7 @@ export PATH := $(BIN):$(PATH)
 # More flags for `go test`, as in `make unit TESTFLAGS='-v -run Transfer'`.
 TESTFLAGS ?=
 # go test, and at the end once more what failed and why: with -v that is far up.
-go-test = $(BIN)/gotestsum --format $(if $(filter -v,$(TESTFLAGS)),standard-verbose,standard-quiet) --
+go-test = $(BIN)/gotestsum --format $(if $(filter -v,$(TESTFLAGS)),standard-verbose,standard-quiet) $(HIDE) --
 TEST_TOOLS := $(addprefix $(BIN)/,gotestsum grpcurl buf)
 # The git revision whose proto must stay compatible; by default main.
 AGAINST ?=
@@ -27,8 +27,9 @@ help: ## List the targets
 # While you work: no race detector, no browser, no long story. -short leaves out
 # the tests that start processes for long, and says how many.
 .PHONY: check
+check: HIDE := --hide-summary=skipped
 check: deps proto-check vet lint $(TEST_TOOLS) ## Check format, vet, lint, and run the quick tests, in under 2 minutes
-	$(patsubst --,--hide-summary=skipped --,$(go-test)) -short -timeout 5m $(TESTFLAGS) ./...
+	$(go-test) -short -timeout 5m $(TESTFLAGS) ./...
 
 # The cheap checks come first: a typo fails in seconds.
 .PHONY: test
