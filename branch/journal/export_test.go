@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"passbook.example/passbook/branch/ledger"
 )
 
