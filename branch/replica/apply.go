@@ -147,6 +147,7 @@ func (r *Replica) apply(from *peer, i int, s *ledger.Sealed) {
 	if i == r.self {
 		clear(r.own.after) // the next own batch names them all again
 		r.due.addAll(r.n)
+		r.dropDoubts(head.Sequence)
 		r.recovery.applied(r, from)
 	}
 }
@@ -241,10 +242,11 @@ func (r *Replica) dropEarlyOf(p *peer) {
 			}
 			return b.from == p
 		})
-		if q.since = r.now; len(q.batches) == 0 {
+		switch {
+		case len(q.batches) == 0:
 			r.dropEarly(i)
-		} else {
-			q.from = q.batches[0].from
+		case q.from == p:
+			q.from, q.since = q.batches[0].from, r.now
 		}
 	}
 }

@@ -358,7 +358,7 @@ func (r *Replica) expireCollects() {
 	}
 }
 
-func sortedKeys[K interface{ ~string | ~uint64 }, V any](m map[K]V) []K {
+func sortedKeys[K interface{ ~string | ~int | ~uint64 }, V any](m map[K]V) []K {
 	if len(m) == 0 {
 		return nil
 	}

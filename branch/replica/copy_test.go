@@ -106,3 +106,46 @@ func TestABranchOfAnotherBankServesNobody(t *testing.T) {
 		}
 	}
 }
+
+// One hello of another bank in the name of a branch that is away keeps nobody from
+// serving for good.
+func TestAStrangerThatSaysNoMoreIsForgotten(t *testing.T) {
+	b := quietBank(t, 2, 0)
+	first := b.nodes[0]
+	b.ask(first, 10, replica.All)
+	hello := *b.hellos[[2]ledger.BranchID{2, 1}]
+	hello.Identity.ID, hello.Identity.Founded = ledger.BankID{7}, true
+	b.crash(b.nodes[1])
+	b.crash(first)
+	b.restart(first, false)
+	if err := first.replica.Meet(2, &hello); err == nil {
+		t.Fatal("a branch of another bank gets a link")
+	}
+	b.tick(5000)
+	if said := b.ask(first, 7, replica.Local); !strings.Contains(said, "another bank") {
+		t.Errorf("at first it says %q", said)
+	}
+	for began := b.now; b.now < began+60_000; {
+		at, ok := first.replica.NextTick()
+		if !ok {
+			t.Fatal("it does not wait for anything")
+		}
+		b.tick(max(at-b.now, 1))
+	}
+	if said := b.ask(first, 7, replica.Local); !strings.Contains(said, "success") {
+		t.Errorf("at last it says %q", said)
+	}
+}
+
+// Nothing is taken of a frame that begins with the hello of another bank, on a link
+// that was one of this bank either.
+func TestNothingIsTakenFromAStranger(t *testing.T) {
+	b := quietBank(t, 2, 0)
+	hello := *b.hellos[[2]ledger.BranchID{2, 1}]
+	hello.Identity.ID, hello.Identity.Founded = ledger.BankID{7}, true
+	first := b.nodes[0]
+	first.replica.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Hello: &hello, Batches: b.depositBatches(2, 1, 1)}})
+	if got := first.replica.Status().Applied[1].Sequence; got != 0 {
+		t.Errorf("branch 1 has %d entries of a frame from another bank", got)
+	}
+}

@@ -88,8 +88,8 @@ func (r *Replica) judge(p *peer, i int, s *ledger.Sealed) {
 
 // askFurther goes on with the searches in which batches have come.
 func (r *Replica) askFurther(p *peer) {
-	for i, d := range p.doubts { // in any order: each is about its own journal
-		switch {
+	for _, i := range sortedKeys(p.doubts) {
+		switch d := p.doubts[i]; {
 		case p.closing || !d.heard:
 		case d.hi <= d.lo || d.steps >= doubtSteps:
 			r.reject(p, d.lie, true, "%s: what it shows does not differ from what is here", d.text)
@@ -105,11 +105,9 @@ func (r *Replica) askFurther(p *peer) {
 func (r *Replica) checkDoubts() {
 	for k := r.doubting.next(0); k >= 0; k = r.doubting.next(k + 1) {
 		p := r.peers[k]
-		for i, d := range p.doubts {
-			switch {
+		for _, i := range sortedKeys(p.doubts) {
+			switch d := p.doubts[i]; {
 			case p.closing:
-			case i == r.self && r.recovery.state != Serving:
-				delete(p.doubts, i) // it is a claim now, or settled
 			case r.now-d.askedAt < fetchRetry:
 			case d.tries >= doubtTries:
 				r.reject(p, d.lie, true, "%s: it shows no batch that proves it", d.text)
@@ -124,6 +122,16 @@ func (r *Replica) checkDoubts() {
 	}
 }
 
+// dropDoubts gives up the searches in this branch's own journal beyond a sequence:
+// what they are about is applied now, or a claim.
+func (r *Replica) dropDoubts(beyond uint64) {
+	for k := r.doubting.next(0); k >= 0; k = r.doubting.next(k + 1) {
+		if d := r.peers[k].doubts[r.self]; d != nil && d.hi > beyond {
+			delete(r.peers[k].doubts, r.self)
+		}
+	}
+}
+
 // wantShown wants the times at which a search goes on, or a claim lapses.
 func (r *Replica) wantShown(want func(Millis)) {
 	for k := r.doubting.next(0); k >= 0; k = r.doubting.next(k + 1) {
@@ -132,6 +140,7 @@ func (r *Replica) wantShown(want func(Millis)) {
 		}
 	}
 	if v := &r.recovery; v.state == Recovering {
+		r.wantStrangers(want)
 		for i := range v.claims {
 			if c := &v.claims[i]; c.most > r.head(r.self) {
 				want(c.wait.at + fetchRetry)

@@ -32,8 +32,10 @@ type founding struct {
 	// since the start, and belongs to this bank.
 	said []ledger.Bank
 	met  []bool
-	// strangers say why the hello that a peer said last was refused.
+	// strangers say why the hello that a peer said last was refused, strangeAt when
+	// that was.
 	strangers []string
+	strangeAt []Millis
 	// askedAt is when the peers were last told what this branch has recorded;
 	// next is which of them is told next besides the founder.
 	askedAt Millis
@@ -41,7 +43,7 @@ type founding struct {
 }
 
 func newFounding(cfg *Config, n int) founding {
-	return founding{bank: cfg.Bank, proposal: cfg.Proposal, said: make([]ledger.Bank, n), met: make([]bool, n), strangers: make([]string, n), askedAt: cfg.Now}
+	return founding{bank: cfg.Bank, proposal: cfg.Proposal, said: make([]ledger.Bank, n), met: make([]bool, n), strangers: make([]string, n), strangeAt: make([]Millis, n), askedAt: cfg.Now}
 }
 
 // StrangerError refuses a link with a branch of another bank, or one that
@@ -88,6 +90,7 @@ func (r *Replica) stranger(p *peer, h *Hello, end bool) string {
 	if problem == "" {
 		return ""
 	}
+	f.strangeAt[p.index] = r.now
 	if !p.heard { // else somebody speaks in its name
 		f.met[p.index] = false
 	}
@@ -291,14 +294,15 @@ func (r *Replica) unmet() []ledger.BranchID {
 // outnumbered returns the branches that answer as those of another bank, if they
 // are as many as those of this one that answer, this branch included. Then it is
 // most likely this branch whose directory belongs elsewhere: it must not take
-// what is meant for the bank around it.
+// what is meant for the bank around it. Branches dial all the time: who has said so
+// and says no more may have spoken in the name of one that is away.
 func (r *Replica) outnumbered() []ledger.BranchID {
 	var out []ledger.BranchID
 	own := 1
 	for i, p := range r.peers {
 		switch {
 		case i == r.self:
-		case r.founding.strangers[i] != "" && !p.heard:
+		case r.strange(p) && r.now-r.founding.strangeAt[i] < strangerLasts:
 			out = append(out, p.branch)
 		case r.founding.met[i]:
 			own++
@@ -308,4 +312,16 @@ func (r *Replica) outnumbered() []ledger.BranchID {
 		return nil
 	}
 	return out
+}
+
+// strange reports whether a peer that has no link answers as one of another bank.
+func (r *Replica) strange(p *peer) bool { return r.founding.strangers[p.index] != "" && !p.heard }
+
+// wantStrangers wants the times at which those of another bank count no more.
+func (r *Replica) wantStrangers(want func(Millis)) {
+	for i, p := range r.peers {
+		if at := r.founding.strangeAt[i] + strangerLasts; r.strange(p) && at > r.now {
+			want(at)
+		}
+	}
 }

@@ -44,6 +44,9 @@ const (
 	doubtSteps = 128
 	// showTries is how often for batches of a journal, while nothing of it comes.
 	showTries = 30
+	// maxClaims is how often that begins anew on a new link, for a branch that asks
+	// for its own journal.
+	maxClaims = 3
 )
 
 // patience is how many peer time-outs a call may take to a peer that is linked
@@ -71,6 +74,9 @@ const (
 	// fetchRetry is how long a fetch may bring nothing before another peer is
 	// asked.
 	fetchRetry Millis = 500
+	// strangerLasts is how long a branch that recovers takes a peer for one of
+	// another bank that has said so, and says so no more.
+	strangerLasts Millis = 60_000
 	// claimPauseMin and claimPauseMax bound the pause after a round of claims
 	// that brought nothing: the escrow is on its way between other branches.
 	claimPauseMin Millis = 2

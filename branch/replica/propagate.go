@@ -224,8 +224,8 @@ func (r *Replica) receiveFrame(p *peer, f *Frame) {
 	if f.Hello != nil {
 		r.receiveHello(p, f.Hello)
 	}
-	if p.linked && !p.heard {
-		return // it may belong to another bank
+	if p.linked && !p.heard || p.closing {
+		return // it may belong to another bank, or does
 	}
 	for _, s := range f.Batches {
 		if r.receiveBatch(p, s); p.closing {

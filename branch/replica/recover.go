@@ -34,8 +34,10 @@ type recovery struct {
 // claim is how much of this branch's journal a peer says that it holds.
 type claim struct {
 	most uint64
-	// wait is for it to show that. broken says that it has failed to once.
+	// wait is for it to show that. again counts how often it has begun anew since
+	// something was shown, broken says that nothing was in time.
 	wait   wait
+	again  int
 	broken bool
 }
 
@@ -46,16 +48,31 @@ func (v *recovery) hear(r *Replica, p *peer, own uint64) {
 	case own <= r.head(r.self):
 		v.heard[p.index], c.most = true, 0
 	case v.state == Recovering && !c.broken:
-		c.most, c.wait = own, wait{at: r.now, head: r.head(r.self)}
+		c.await(r, !p.heard)
+		c.most = own
 	}
 }
 
 // learn notes that a peer has shown a batch of this branch's journal.
 func (v *recovery) learn(r *Replica, p *peer, own uint64) {
 	c := &v.claims[p.index]
-	if own > max(c.most, r.head(r.self)) {
-		c.most, c.wait = own, wait{at: r.now, head: r.head(r.self)}
+	if own > max(c.most, r.head(r.self)) && !c.broken {
+		c.await(r, false)
+		c.most = own
 	}
+}
+
+// await begins the wait for a peer to show what it holds, unless it has begun. Who
+// says it again on a new link has as long again, but not time after time.
+func (c *claim) await(r *Replica, newLink bool) {
+	switch {
+	case c.most <= r.head(r.self):
+	case newLink && c.again < maxClaims:
+		c.again++
+	default:
+		return
+	}
+	c.wait = wait{at: r.now, head: r.head(r.self)}
 }
 
 // most is the most that any peer holds of this branch's journal, as far as that
@@ -76,7 +93,7 @@ func (v *recovery) all(r *Replica) bool {
 // applied. A branch that served has lost it, and did not know.
 func (v *recovery) applied(r *Replica, from *peer) {
 	v.lost = true
-	v.claims[from.index].broken = false
+	v.claims[from.index].again, v.claims[from.index].broken = 0, false
 	if v.state == Serving {
 		v.state = Recovering
 		r.fetching.add(r.self)
@@ -133,12 +150,15 @@ func (r *Replica) recover() {
 // though it need not hear them: they may know better what it had written.
 func (r *Replica) waits() bool { return r.now-r.booted < r.cfg.StartWait }
 
-// unheard returns the peers that must be heard before this branch writes.
+// unheard returns the peers that must be heard before this branch writes: all, or
+// those that may have a word to say soon.
 func (r *Replica) unheard() []ledger.BranchID {
 	var out []ledger.BranchID
-	all := r.recovery.all(r)
+	v := &r.recovery
+	all := v.all(r)
 	for i, p := range r.peers {
-		if i != r.self && !r.recovery.heard[i] && (all || p.reachable || r.waits() && r.founding.strangers[i] == "") {
+		soon := !v.claims[i].broken && (p.reachable || r.waits() && r.founding.strangers[i] == "")
+		if i != r.self && !v.heard[i] && (all || soon) {
 			out = append(out, p.branch)
 		}
 	}

@@ -90,12 +90,12 @@ func (r *Replica) forgetDemands() {
 }
 
 // shareOut adds to this Ready's batch, if there is one, grants that bring
-// escrow to where it is spent.
+// escrow to where it is spent. A branch that gets its own entries back makes no batch.
 func (r *Replica) shareOut() {
 	r.forgetDemands()
 	changed := r.demands.changed
 	for _, name := range changed {
-		if d := r.demands.of[name]; d != nil && d.again {
+		if d := r.demands.of[name]; d != nil && d.again && r.recovery.state == Serving {
 			r.shareAccount(name, d)
 		}
 	}
