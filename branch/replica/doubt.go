@@ -135,8 +135,10 @@ func (r *Replica) dropDoubts(beyond uint64) {
 // wantShown wants the times at which a search goes on, or a claim lapses.
 func (r *Replica) wantShown(want func(Millis)) {
 	for k := r.doubting.next(0); k >= 0; k = r.doubting.next(k + 1) {
-		for _, d := range r.peers[k].doubts {
-			want(d.askedAt + fetchRetry)
+		if p := r.peers[k]; !p.closing { // else they end with its link
+			for _, d := range p.doubts {
+				want(d.askedAt + fetchRetry)
+			}
 		}
 	}
 	if v := &r.recovery; v.state == Recovering {

@@ -24,6 +24,10 @@ var regressions = []struct {
 		simulation.Options{Seed: 1022, Steps: 840, Calm: true},
 		"A bulk was refused whole since a verdict changed which of its operations were insufficient, but refused no more of them than before.",
 	},
+	{
+		simulation.Options{Seed: 1599, Steps: 2000, Liar: true},
+		"A branch that had given up a peer's word, and waited for the link to end, woke all the time to go on with what it had given up.",
+	},
 }
 
 func TestRegressions(t *testing.T) {
