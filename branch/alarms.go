@@ -26,7 +26,7 @@ func (c customers) ListAlarms(ctx context.Context, _ *bankv1.ListAlarmsRequest) 
 func (c customers) ResolveAlarm(ctx context.Context, req *bankv1.ResolveAlarmRequest) (*bankv1.ResolveAlarmResponse, error) {
 	b := c.branch
 	if !replica.IsAlarmID(req.GetId()) {
-		return nil, fieldErrorf("id", "%q is no id of an alarm; ListAlarms lists them", req.GetId())
+		return nil, fieldErrorf("id", "%.50q is no id of an alarm; ListAlarms lists them", req.GetId())
 	}
 	out := &bankv1.ResolveAlarmResponse{Branch: uint32(b.id)}
 	var refused error

@@ -10,6 +10,8 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 
+	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/ledger"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -25,6 +27,12 @@ func TestInvalidArgumentNamesTheField(t *testing.T) {
 		{"Deposit", `{"amount":1,"acknowledge":9}`, "acknowledge"},
 		{"Deposit", `{"amount":1,"session":"?"}`, "session"},
 		{"Deposit", `{"amount":1,"session":"CgQICRAB"}`, "session"}, // of a branch 9
+		{"Deposit", `{"amount":1,"session":"CgQIARAF"}`, "session"}, // of an entry 5 that branch 1 does not have
+		{"Query", `{"session":"` + madeUp(t, 2, 1<<33) + `"}`, "session"},
+		{"Query", `{"session":"` + madeUp(t, 2, 1<<63) + `"}`, "session"},
+		{"Query", `{"consistency":2,"session":"` + madeUp(t, 2, 1<<64-1) + `"}`, "session"},
+		{"Withdraw", `{"amount":1,"session":"` + madeUp(t, 2, 1<<62-1) + `"}`, "session"},
+		{"Transfer", `{"amount":1,"toAccount":"b","session":"` + madeUp(t, 2, 1<<62) + `"}`, "session"},
 		{"Deposit", `{"amuont":5}`, "amuont"},
 		{"Deposit", `{"amount":"ten"}`, "amount"},
 		{"Deposit", `{"amount":1,"amount":1}`, "amount"},
@@ -176,4 +184,14 @@ func TestAnErrorOfTheHomeNamesTheHome(t *testing.T) {
 	if !strings.Contains(err.Error(), "branch 2, the home of the request id, answers: this branch's disk is empty") {
 		t.Errorf("text is %q", err)
 	}
+}
+
+// madeUp is a session that no branch has given out.
+func madeUp(t *testing.T, of ledger.BranchID, sequence uint64) string {
+	t.Helper()
+	token, err := branch.EncodeSession([]ledger.Position{{Branch: of, Sequence: sequence}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
 }

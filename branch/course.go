@@ -40,7 +40,7 @@ func (c course) MsgDelivery(ctx context.Context, req *bank.TransactionRequest) (
 	case "propagate_deposit", "propagate_withdraw", "propogate_deposit", "propogate_withdraw":
 		return nil, &UnimplementedError{Problem: req.GetOperation() + " carries neither origin nor sequence, so a repeated one would count twice; use bank.v1.PeerService/Propagate, PropagateDeposit or PropagateWithdraw"}
 	}
-	return nil, fieldErrorf("operation", "%q is none of deposit, withdraw, query", req.GetOperation())
+	return nil, fieldErrorf("operation", "%.50q is none of deposit, withdraw, query", req.GetOperation())
 }
 
 // courseAnswer says success, or fail for a withdrawal without funds.

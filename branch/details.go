@@ -79,7 +79,7 @@ func fieldOf(err error) (field, problem string) {
 		{"account", errors.Is(err, ledger.ErrAccount)},
 		{"request_id", errors.Is(err, ledger.ErrRequest)},
 		{"to_account", errors.Is(err, ledger.ErrSelf)},
-		{"session", errors.Is(err, replica.ErrUnknownBranch)}, // a home is checked before
+		{"session", errors.Is(err, replica.ErrUnknownBranch) || errors.Is(err, replica.ErrSessionAhead)}, // a home is checked before
 	}
 	for _, f := range fields {
 		if f.is {

@@ -191,7 +191,7 @@ func codeOf(err error) (connect.Code, proto.Message) {
 		return connect.CodeDeadlineExceeded, notReplicatedDetail(notReplicated)
 	case errors.As(err, &request):
 		return connect.CodeAlreadyExists, requestDetail(request)
-	case errors.As(err, &input), errors.As(err, &limit), errors.As(err, &lead), errors.Is(err, replica.ErrUnknownBranch), malformed(err):
+	case errors.As(err, &input), errors.As(err, &limit), errors.As(err, &lead), errors.Is(err, replica.ErrUnknownBranch), errors.Is(err, replica.ErrSessionAhead), malformed(err):
 		return connect.CodeInvalidArgument, fieldDetail(err)
 	case errors.As(err, &forbidden):
 		return connect.CodePermissionDenied, nil

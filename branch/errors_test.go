@@ -41,6 +41,7 @@ var mapped = map[string]struct {
 	"replica.StrangerError":      {&replica.StrangerError{Branch: 2, Problem: "x"}, connect.CodeFailedPrecondition},
 	"replica.RequestError":       {&replica.RequestError{RequestID: "r"}, connect.CodeAlreadyExists},
 	"replica.NotReplicatedError": {&replica.NotReplicatedError{}, connect.CodeDeadlineExceeded},
+	"replica.ErrSessionAhead":    {replica.ErrSessionAhead, connect.CodeInvalidArgument},
 	"replica.ErrUnknownBranch":   {replica.ErrUnknownBranch, connect.CodeInvalidArgument},
 	"replica.ErrAlarmHolds":      {replica.ErrAlarmHolds, connect.CodeFailedPrecondition},
 	"replica.ErrQueueFull":       {replica.ErrQueueFull, connect.CodeResourceExhausted},

@@ -93,6 +93,8 @@ func (in *intake) Read(p []byte) (int, error) {
 	case errors.Is(err, io.EOF):
 		// A deadline that passes later would cancel the call.
 		_ = in.control.SetReadDeadline(time.Time{})
+	case err != nil && in.req.ProtoMajor == 1:
+		return n, in.fail(inputErrorf("the request can't be read: %v", err))
 	case in.stream && n > 0 && in.timer != nil:
 		in.timer.Reset(in.patience())
 	default:

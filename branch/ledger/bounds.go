@@ -11,6 +11,9 @@ const (
 	MaxEpoch = 1 << 62
 	// MaxSequence bounds the sequences of entries.
 	MaxSequence = 1 << 62
+	// MaxSequenceLead is how far the entries that a customer has seen elsewhere may
+	// be ahead of those that are applied here: what a branch can lack.
+	MaxSequenceLead = 1 << 32
 	// MaxClockLead is how far the clock of a batch may run ahead of all that was
 	// applied before it. A writer counts on by one, so an honest one never does.
 	MaxClockLead = 1 << 32

@@ -123,3 +123,8 @@ func (e *NotReplicatedError) Error() string {
 // ErrUnknownBranch refuses a session or a home that names a branch which this
 // bank does not have.
 var ErrUnknownBranch = errors.New("this bank does not have that branch")
+
+// ErrSessionAhead refuses a session that names an entry which no branch can have
+// shown: further ahead than a branch may be behind, or one of this branch's own
+// journal that it does not have.
+var ErrSessionAhead = errors.New("no branch can have given that session out")

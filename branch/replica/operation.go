@@ -125,16 +125,22 @@ func (r *Replica) notServing() error {
 	return &UnavailableError{Reason: r.stateReason()}
 }
 
-// unseen returns the first position of a session that is not applied here.
+// unseen returns the first position of a session that is not applied here, or why
+// no branch can have given it out.
 func (r *Replica) unseen(session []ledger.Position) (ledger.Position, error) {
 	for _, s := range session {
 		i, ok := r.ledger.Index(s.Branch)
 		if !ok {
 			return ledger.Position{}, fmt.Errorf("session names branch %d: %w", s.Branch, ErrUnknownBranch)
 		}
-		if r.head(i) < s.Sequence {
-			return s, nil
+		head := r.head(i)
+		if head >= s.Sequence {
+			continue
 		}
+		if s.Sequence > ledger.MaxSequence || s.Sequence-head > ledger.MaxSequenceLead || s.Branch == r.cfg.ID && r.recovery.state == Serving {
+			return ledger.Position{}, fmt.Errorf("session names entry %d of branch %d, this branch has %d: %w", s.Sequence, s.Branch, head, ErrSessionAhead)
+		}
+		return s, nil
 	}
 	return ledger.Position{}, nil
 }

@@ -50,6 +50,8 @@ func (b *bank) command(d *datadriven.TestData) {
 		b.write(d)
 	case "query":
 		b.query(d)
+	case "session": // as one makes it up: `session mallory 1/9`
+		b.sessions[d.CmdArgs[0].Key] = []ledger.Position{b.position(d, d.CmdArgs[1].Key)}
 	case "forge":
 		b.forge(d)
 	case "deliver":

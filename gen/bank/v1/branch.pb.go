@@ -521,7 +521,8 @@ type DepositRequest struct {
 	// When the deposit counts as done.
 	Acknowledge Acknowledge `protobuf:"varint,5,opt,name=acknowledge,proto3,enum=bank.v1.Acknowledge" json:"acknowledge,omitempty"`
 	// The session token of an earlier reply: the call waits until this branch
-	// has seen as much. Empty for none.
+	// has seen as much. Empty for none. One that no branch can have given out is
+	// refused at once (invalid_argument).
 	Session string `protobuf:"bytes,6,opt,name=session,proto3" json:"session,omitempty"`
 	// Who asks, for statements.
 	CustomerId    int64 `protobuf:"varint,7,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`

@@ -102,7 +102,8 @@ export type DepositRequest = Message<"bank.v1.DepositRequest"> & {
 
   /**
    * The session token of an earlier reply: the call waits until this branch
-   * has seen as much. Empty for none.
+   * has seen as much. Empty for none. One that no branch can have given out is
+   * refused at once (invalid_argument).
    *
    * @generated from field: string session = 6;
    */
