@@ -41,6 +41,7 @@ PURE := ./branch/ledger ./branch/replica ./branch/simulation
 .PHONY: unit
 unit: deps $(TEST_TOOLS) ## Run the Go tests, those of what is concurrent with the race detector
 	$(go-test) -timeout 10m $(TESTFLAGS) $(PURE)
+	$(go-test) -timeout 10m $(TESTFLAGS) -run AccountAtABranch ./branch # which is weighed without it
 	$(go-test) -race -timeout 10m $(TESTFLAGS) $$($(GO) list ./... | grep -vxF -f <($(GO) list $(PURE)))
 
 # Files with the build tag long hold what make test leaves out: each mutation of
