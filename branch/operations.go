@@ -84,7 +84,7 @@ func placeColumn(field string, given []uint32, n int, place []uint32) ([]uint32,
 		return make([]uint32, n), nil
 	}
 	if len(given) != n {
-		return nil, fieldErrorf(field, "has %d places, and there are %d amounts", len(given), n)
+		return nil, fieldErrorf(field, "must have one place for each amount; it has %d, and there are %d amounts", len(given), n)
 	}
 	if place == nil {
 		return given, nil

@@ -35,8 +35,8 @@ func (a *app) await(ctx context.Context, s *survey, wait time.Duration, failFast
 			count(len(answers), "branch"), unreadyLine(answers[0]))}
 	case failFast:
 		lines := unreadyLines(answers)
-		return nil, unreachableError{fmt.Errorf("%d of %s are not ready, and --fail-fast doesn't wait; the first: %s",
-			len(lines), count(len(answers), "branch"), lines[0])}
+		return nil, unreachableError{fmt.Errorf("%s, and --fail-fast doesn't wait; the first: %s",
+			notReady(len(lines), len(answers)), lines[0])}
 	}
 	a.ui.unready(answers)
 	return answers, nil

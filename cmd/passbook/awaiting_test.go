@@ -10,16 +10,21 @@ import (
 	"testing/synctest"
 	"time"
 
+	"connectrpc.com/connect"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// readyClient is a branch that is ready.
+// readyClient is a branch that is ready, and is heard as long as there is time.
 type readyClient struct {
 	bankv1connect.BranchServiceClient
 }
 
-func (readyClient) GetStatus(context.Context, *bankv1.GetStatusRequest) (*bankv1.GetStatusResponse, error) {
+func (readyClient) GetStatus(ctx context.Context, _ *bankv1.GetStatusRequest) (*bankv1.GetStatusResponse, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, connect.NewError(connect.CodeDeadlineExceeded, err)
+	}
 	return &bankv1.GetStatusResponse{State: bankv1.BranchState_BRANCH_STATE_SERVING}, nil
 }
 
@@ -62,6 +67,9 @@ func TestWhatIsWaitedForIsToldInTime(t *testing.T) {
 				}
 				if took := time.Since(began); took != tt.took {
 					t.Errorf("took %v, want %v", took, tt.took)
+				}
+				if !anyReached(answers) {
+					t.Errorf("no branch was reached: %+v", answers)
 				}
 				if err := givenUp(answers)(2, "query"); err == nil || !strings.HasPrefix(err.Error(), "branch 2 can't be reached: ") {
 					t.Errorf("branch 2 is given up with %v", err)

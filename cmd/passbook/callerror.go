@@ -49,8 +49,12 @@ func wholeReason(err error) string {
 	if errors.As(inner, &request) {
 		inner = request.Err
 	}
-	if inner == nil || inner.Error() == "" {
+	switch {
+	case inner == nil || inner.Error() == "":
 		return call.Code().String()
+	case strings.Contains(inner.Error(), "http2: frame too large"):
+		// The first bytes of another protocol, read as the length of a frame.
+		return "what listens there is not a branch: it does not speak HTTP/2"
 	}
 	return inner.Error()
 }
@@ -97,8 +101,6 @@ func detailLines(err error) []string {
 	var lines []string
 	for _, d := range allDetails(err) {
 		switch d := d.(type) {
-		case *bankv1.InsufficientFunds:
-			lines = append(lines, fmt.Sprintf("the %s account had at most %d over all branches; %d was asked for", d.GetAccount(), d.GetBalance(), d.GetAmount()))
 		case *bankv1.EscrowUnavailable:
 			if d.GetAmount() > 0 { // else it was a query
 				lines = append(lines, fmt.Sprintf("%d was asked for, and branch %d can pay %d%s; nothing was recorded", d.GetAmount(), d.GetBranch(), d.GetAvailable(), heldText(d)))

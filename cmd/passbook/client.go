@@ -102,6 +102,9 @@ func amountArgument(c *cobra.Command, args []string) error {
 // parseAmount reads an amount, in the smallest unit of the currency.
 func parseAmount(text string) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
+	if errors.Is(err, strconv.ErrRange) && n > 0 {
+		return 0, fmt.Errorf("the amount must be at most %d, got %s", n, text)
+	}
 	if err != nil || n <= 0 {
 		return 0, fmt.Errorf("the amount must be an integer greater than 0, in the smallest unit of the currency, got %q", text)
 	}

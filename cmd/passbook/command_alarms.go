@@ -54,7 +54,7 @@ func (a *app) resolveCommand() *cobra.Command {
 longer on its disk when the command ends. Doing it again does nothing. An alarm
 that says how the branch is can't be resolved so.`,
 		Example: "  passbook alarms resolve k3f9q2xw --branch 7",
-		Args:    cobra.ExactArgs(1),
+		Args:    alarmArgument,
 	}
 	t.targetFlags(c)
 	return a.does(c, func(ctx context.Context, args []string) error {
@@ -72,6 +72,14 @@ that says how the branch is can't be resolved so.`,
 			return a.ui.resolved(args[0], reply)
 		})
 	})
+}
+
+// alarmArgument takes exactly one argument, the id of an alarm.
+func alarmArgument(c *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%s needs the id of one alarm, got %d arguments; 'passbook alarms' lists the alarms of a branch", c.CommandPath(), len(args))
+	}
+	return nil
 }
 
 // alarms tells of the alarms of a branch.

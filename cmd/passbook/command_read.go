@@ -23,7 +23,7 @@ func (a *app) queryCommand() *cobra.Command {
 the balance over all branches at one moment during the call.`,
 		Example: "  passbook query --branch 7\n  passbook query --branch 7 --account savings --strong --json",
 		GroupID: branchGroup,
-		Args:    cobra.NoArgs,
+		Args:    noArgument,
 	}
 	t.targetFlags(c)
 	f := c.Flags()
@@ -58,7 +58,7 @@ func (a *app) statusCommand() *cobra.Command {
 the branch can pay without asking another, and how it sees its peers.`,
 		Example: "  passbook status --branch 7\n  passbook status --address 10.0.0.2:50052 --json",
 		GroupID: branchGroup,
-		Args:    cobra.NoArgs,
+		Args:    noArgument,
 	}
 	t.targetFlags(c)
 	return a.does(c, func(ctx context.Context, _ []string) error {
@@ -90,7 +90,7 @@ order in which the branch applied them; with --journal, all entries that one
 branch has written. It shows one page, and the token of the next, or --all.`,
 		Example: "  passbook statement --branch 7 --newest-first --page-size 20\n  passbook statement --branch 7 --journal 3 --all",
 		GroupID: branchGroup,
-		Args:    cobra.NoArgs,
+		Args:    noArgument,
 	}
 	t.targetFlags(c)
 	f := c.Flags()

@@ -39,7 +39,7 @@ steps that still fail, and the last line says how to repeat it; the exit code
 is then 1.`,
 		Example: "  passbook simulate --seed 7 --steps 20000\n  passbook simulate --seeds 1000 --json",
 		GroupID: bankGroup,
-		Args:    cobra.NoArgs,
+		Args:    noArgument,
 	}
 	f := c.Flags()
 	f.Uint64Var(&o.run.Seed, "seed", 1, "what decides everything; of several runs the first")

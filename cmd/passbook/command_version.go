@@ -15,7 +15,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Use:     "version",
 		Short:   "Show the version, as --version does",
 		Example: "  passbook version",
-		Args:    cobra.NoArgs,
+		Args:    noArgument,
 	}
 	return a.does(c, func(context.Context, []string) error {
 		_, err := fmt.Fprintln(a.ui.out, versionLine())

@@ -49,6 +49,8 @@ func checkOutput(path, file string) error {
 		return usagef("--output %s is a directory", path)
 	case err == nil && !info.Mode().IsRegular():
 		return nil // a device or a pipe
+	case errors.Is(err, fs.ErrNotExist) && !isDir(filepath.Dir(path)):
+		return usagef("--output %s can't be written: there is no directory %s", path, filepath.Dir(path))
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return usagef("--output: %w", err)
 	}
@@ -92,6 +94,12 @@ func checkStrictly(in *customer.Input) error {
 // doubtsAbout are what is most likely a mistake in an input.
 func doubtsAbout(in *customer.Input) []string {
 	return slices.Concat(in.Ignored, in.UnknownBranches())
+}
+
+// isDir says whether there is a directory at the path.
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // checkWritable says whether files can be made in a directory.

@@ -89,7 +89,7 @@ func (s *survey) until(ctx context.Context, wait time.Duration, done func([]answ
 		before := answers
 		answers = s.ask(asking)
 		if asking.Err() != nil && ctx.Err() == nil {
-			keepCauses(answers, before)
+			keepAnswers(answers, before)
 		}
 		left := time.Until(deadline)
 		switch {
@@ -106,11 +106,12 @@ func (s *survey) until(ctx context.Context, wait time.Duration, done func([]answ
 	}
 }
 
-// keepCauses puts the errors of the round before in place of those that only say
-// that the time was over.
-func keepCauses(answers, before []answer) {
+// keepAnswers puts the answers of the round before in place of those that only
+// say that the time for the last round was over: a branch that was asked when none
+// was left is no worse than it said before, and one that was gone has a cause.
+func keepAnswers(answers, before []answer) {
 	for i := range before {
-		if errors.Is(answers[i].err, context.DeadlineExceeded) && before[i].err != nil {
+		if errors.Is(answers[i].err, context.DeadlineExceeded) && !answered(answers[i].err) {
 			answers[i] = before[i]
 		}
 	}

@@ -16,9 +16,18 @@ func (u *ui) waiting(answers []answer, until time.Time) {
 	}
 	which := lines[0]
 	if len(lines) > 1 {
-		which = fmt.Sprintf("%d of %s are not ready; the first: %s", len(lines), count(len(answers), "branch"), lines[0])
+		which = fmt.Sprintf("%s; the first: %s", notReady(len(lines), len(answers)), lines[0])
 	}
 	u.notice(fmt.Sprintf("waiting until %s: %s (--fail-fast doesn't wait)", until.Format(clock), which))
+}
+
+// notReady says how many branches are not ready: "1 of 3 branches is not ready".
+func notReady(n, of int) string {
+	verb := "are"
+	if n == 1 {
+		verb = "is"
+	}
+	return fmt.Sprintf("%d of %s %s not ready", n, count(of, "branch"), verb)
 }
 
 // waitingFor tells that an event of a replay waits for a branch.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -42,12 +43,45 @@ func inWords(c *cobra.Command, err error) error {
 	if m := negative.FindStringSubmatch(text); m != nil {
 		return fmt.Errorf("the amount must be an integer greater than 0, got %s", m[1])
 	}
+	if bad, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		if kind := kindOf(bad.GetFlag()); kind != "" {
+			return fmt.Errorf("--%s must be %s, got %q", bad.GetFlag().Name, kind, bad.GetValue())
+		}
+	}
 	if m := unknownFlag.FindStringSubmatch(text); m != nil {
 		if near := nearestFlag(c, m[1]); near != "" {
 			return fmt.Errorf("%w; did you mean --%s?", err, near)
 		}
 	}
 	return err
+}
+
+// kindOf says what the value of a flag must be, if Go's own parser reads it, whose
+// errors are for programmers; else "".
+func kindOf(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "bool":
+		return "true or false"
+	case "duration":
+		return "a time such as 500ms, 15s or 2m"
+	case "int32":
+		return fmt.Sprintf("an integer of at most %d", math.MaxInt32)
+	case "int", "int64":
+		return fmt.Sprintf("an integer of at most %d", math.MaxInt64)
+	case "uint32":
+		return fmt.Sprintf("an integer from 0 to %d", uint32(math.MaxUint32))
+	case "uint64":
+		return fmt.Sprintf("an integer from 0 to %d", uint64(math.MaxUint64))
+	}
+	return ""
+}
+
+// noArgument refuses an argument of a command that takes none.
+func noArgument(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no argument, got %q", c.CommandPath(), args[0])
+	}
+	return nil
 }
 
 // flagsText returns "--a or --b" for "a b".

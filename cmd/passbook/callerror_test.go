@@ -1,0 +1,27 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// Who calls a port where something else listens is told that, and not how its
+// bytes look as a frame.
+func TestWhatIsNoBranchIsToldSo(t *testing.T) {
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	address := strings.TrimPrefix(other.URL, "http://")
+	var out, errs bytes.Buffer
+	u := &ui{out: &out, err: &errs}
+	u.console(consoleOptions{})
+	if code := run([]string{"query", "--address", address}, u); code != exitUnavailable {
+		t.Errorf("exit code %d, want %d", code, exitUnavailable)
+	}
+	want := "passbook: " + address + " gave no answer: what listens there is not a branch: it does not speak HTTP/2\n"
+	if errs.String() != want || out.Len() > 0 {
+		t.Errorf("%q and %q, want %q", errs.String(), out.String(), want)
+	}
+}
