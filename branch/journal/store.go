@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -60,7 +61,16 @@ type HeldError struct {
 }
 
 func (e *HeldError) Error() string {
-	return fmt.Sprintf("another process holds %s: stop it, or use another --data directory: %v", e.Dir, e.Err)
+	return fmt.Sprintf("another process holds %s: stop it, or use another --data directory%s", e.Dir, e.Cause())
+}
+
+// Cause says, after a colon, why there is no lock; nothing where the system says
+// only that it can't be had at this moment.
+func (e *HeldError) Cause() string {
+	if errors.Is(e.Err, syscall.EAGAIN) {
+		return ""
+	}
+	return fmt.Sprintf(": %v", e.Err)
 }
 
 func (e *HeldError) Unwrap() error { return e.Err }

@@ -201,7 +201,7 @@ func unverifiable(dir string, err error) error {
 	var held *journal.HeldError
 	switch {
 	case errors.As(err, &held):
-		return usagef("%s is in use: stop the branch first: %w", dir, held.Err)
+		return usagef("%s is in use: stop the branch first%s", dir, held.Cause())
 	case errors.Is(err, journal.ErrNoJournal):
 		return usagef("%w, and no directory named branch-1 or the like with one", err)
 	}

@@ -29,7 +29,7 @@ type replayOptions struct {
 // replayFlags adds the flags that run and replay have in common.
 func (o *replayOptions) replayFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVarP(&o.output, "output", "o", "output.json", "the `file` to write; - for standard output, with the summary on stderr")
+	f.StringVarP(&o.output, "output", "o", usualOutput, "the `file` to write; - for standard output, with the summary on stderr")
 	f.BoolVar(&o.concurrent, "concurrent", false, "run the customers at once, all queries after all writes")
 	f.BoolVar(&o.failFast, "fail-fast", false, "stop at the first event that gets no answer, and don't wait for a branch that refuses connections")
 	f.DurationVar(&o.eventTimeout, "timeout", 15*time.Second, "how long one event may take, all attempts included")

@@ -21,6 +21,8 @@ const (
 	maxTypos = 2
 	// maxNamedFiles bounds the files that an error names.
 	maxNamedFiles = 8
+	// usualOutput is what a replay writes unless told otherwise: no input.
+	usualOutput = "output.json"
 )
 
 // What the flags of cobra say, in words of their own.
@@ -151,7 +153,7 @@ func filesIn(dir string) string {
 	}
 	var files []string
 	for _, e := range entries {
-		if filepath.Ext(e.Name()) == ".json" && !e.IsDir() {
+		if filepath.Ext(e.Name()) == ".json" && e.Name() != usualOutput && !e.IsDir() {
 			files = append(files, name.Printable(e.Name()))
 		}
 	}

@@ -28,6 +28,10 @@ func TestFilesNamedAreBounded(t *testing.T) {
 	if got := filesIn(dir); got != "" {
 		t.Errorf("an empty directory has %q", got)
 	}
+	writeFile(t, filepath.Join(dir, usualOutput), "[]")
+	if got := filesIn(dir); got != "" {
+		t.Errorf("a directory with an output alone has %q", got)
+	}
 	for i := range 100 {
 		writeFile(t, filepath.Join(dir, fmt.Sprintf("%02d.json", i)), "")
 	}
