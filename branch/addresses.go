@@ -31,6 +31,9 @@ type address struct {
 	open, busy int
 	// idle has those that are not at work, longest idle first.
 	idle list.List
+	// large has a place for each large reply that is in hand for it; nil for any
+	// number.
+	large chan struct{}
 }
 
 // of returns the address that a connection comes from.
@@ -39,6 +42,9 @@ func (a *addresses) of(remote net.Addr) *address {
 	from := a.all[ip]
 	if from == nil {
 		from = &address{ip: ip, bounded: ip.IsValid()}
+		if from.bounded {
+			from.large = make(chan struct{}, ofAddress(maxLargeReplies))
+		}
 		if a.all == nil {
 			a.all = map[netip.Addr]*address{}
 		}

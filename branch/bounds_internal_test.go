@@ -201,8 +201,9 @@ func TestRequestsInHandAreBounded(t *testing.T) {
 // Listings and statuses wait for their turn, for as long as a call may take.
 func TestLargeRepliesInHandAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		release := make(held)
-		q := newRequests(&Branch{logger: slog.New(slog.DiscardHandler)}, release)
+		l := newLarge()
+		close(l.begin) // made at once, and then taken slowly
+		q := newRequests(&Branch{logger: slog.New(slog.DiscardHandler)}, l)
 		call := func(path string) *httptest.ResponseRecorder {
 			w := httptest.NewRecorder()
 			req := httptest.NewRequest(http.MethodPost, path, nil)
@@ -225,7 +226,7 @@ func TestLargeRepliesInHandAreBounded(t *testing.T) {
 		if took := time.Since(began); took != callTimeout {
 			t.Errorf("waited %v, want %v", took, callTimeout)
 		}
-		close(release)
+		close(l.end)
 		inHand.Wait()
 		if w := call(bankv1connect.BranchServiceGetStatusProcedure); w.Code != http.StatusOK {
 			t.Errorf("when there is room again: %d %s", w.Code, w.Body)

@@ -7,8 +7,6 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // intake is a request on its way to its handler: its body, which must have come
@@ -31,10 +29,11 @@ type intake struct {
 
 	// What follows belongs to who reads the body, and then to who has read it:
 	// whether the message has come, and why the request could not go on then;
-	// whether it is at work, and among the large replies.
-	heard          bool
-	refusal        error
-	working, among bool
+	// whether it is at work, and its places among the large replies.
+	heard   bool
+	refusal error
+	working bool
+	taken   [3]chan struct{}
 
 	// silent says that it is between before and after in its share, gone that it
 	// had to give way there. They belong to share.mu.
@@ -119,11 +118,10 @@ func (in *intake) hear() error {
 	}
 	in.working = true
 	if in.large {
-		if !in.requests.awaitLarge(in.req.Context()) {
+		if !in.requests.large.enter(in) {
 			in.refusal = errTooManyListings
 			return in.refusal
 		}
-		in.among = true
 	}
 	return nil
 }
@@ -169,9 +167,7 @@ func (in *intake) interrupt() {
 
 // end gives back what the request took.
 func (in *intake) end() {
-	if in.among {
-		<-in.requests.large
-	}
+	in.leaveLarge()
 	if in.working {
 		in.conn.end()
 	}
@@ -181,9 +177,4 @@ func (in *intake) end() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.ended = true
-}
-
-// isLarge reports whether the reply of a procedure may be large.
-func isLarge(procedure string) bool {
-	return procedure == bankv1connect.BranchServiceListEntriesProcedure || procedure == bankv1connect.BranchServiceGetStatusProcedure
 }

@@ -18,9 +18,6 @@ import (
 
 // Bounds of the requests in hand: being read, carried out, or answered.
 const (
-	// maxLargeReplies bounds those whose replies may be large: a listing, a
-	// status. More wait for as long as a call may take.
-	maxLargeReplies = 64
 	// requestTimeout bounds the time from a call's headers to the end of its
 	// message, replyTimeout that from the first byte of the reply to its last.
 	requestTimeout = 5 * time.Second
@@ -40,12 +37,11 @@ type requests struct {
 	next   http.Handler
 	errors *connect.ErrorWriter
 	shares shares
-	// large has a place for each large reply in hand.
-	large chan struct{}
+	large  largeReplies
 }
 
 func newRequests(b *Branch, next http.Handler) *requests {
-	return &requests{branch: b, next: next, errors: connect.NewErrorWriter(), shares: newShares(), large: make(chan struct{}, maxLargeReplies)}
+	return &requests{branch: b, next: next, errors: connect.NewErrorWriter(), shares: newShares(), large: newLargeReplies()}
 }
 
 // unaryServices are those of which each procedure but Propagate, Submit and Watch
@@ -84,23 +80,12 @@ func (q *requests) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case procedure == bankv1connect.BranchServiceWatchProcedure:
 		in.w = &conversation{ResponseWriter: w} // the request ends in time, the reply goes on
 	case isUnary(procedure):
-		in.w = &reply{ResponseWriter: w}
+		in.w = &reply{ResponseWriter: w, made: in.made}
 	default:
 		in.stream, in.over = strings.HasPrefix(procedure, reflectionPrefix), time.Now().Add(streamTimeout)
 		_ = in.control.SetWriteDeadline(in.over.Add(replyTimeout))
 	}
 	in.serve(q.next)
-}
-
-func (q *requests) awaitLarge(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	select {
-	case q.large <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // refuse answers without reading the request.
@@ -131,9 +116,10 @@ func statusOf(err error) int {
 	return http.StatusServiceUnavailable
 }
 
-// reply gives the reply its deadline when it begins.
+// reply gives the reply its deadline when it begins, and has it noted as made.
 type reply struct {
 	http.ResponseWriter
+	made  func()
 	begun bool
 }
 
@@ -152,6 +138,7 @@ func (r *reply) Write(p []byte) (int, error) {
 func (r *reply) begin() {
 	if !r.begun {
 		r.begun = true
+		r.made()
 		_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Now().Add(replyTimeout))
 	}
 }
