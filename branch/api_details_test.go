@@ -27,7 +27,6 @@ func TestInvalidArgumentNamesTheField(t *testing.T) {
 		{"Deposit", `{"amount":1,"acknowledge":9}`, "acknowledge"},
 		{"Deposit", `{"amount":1,"session":"?"}`, "session"},
 		{"Deposit", `{"amount":1,"session":"CgQICRAB"}`, "session"}, // of a branch 9
-		{"Deposit", `{"amount":1,"session":"CgQIARAF"}`, "session"}, // of an entry 5 that branch 1 does not have
 		{"Query", `{"session":"` + madeUp(t, 2, 1<<33) + `"}`, "session"},
 		{"Query", `{"session":"` + madeUp(t, 2, 1<<63) + `"}`, "session"},
 		{"Query", `{"consistency":2,"session":"` + madeUp(t, 2, 1<<64-1) + `"}`, "session"},

@@ -105,14 +105,22 @@ func (r *Replica) checkClaimAnswer(a *ClaimAnswer) string {
 }
 
 // checkCollectAnswer reports what the answer to a look may not say: no branch pays
-// in more than its limit, or takes out more than the others together may pay in.
-func (r *Replica) checkCollectAnswer(a *CollectAnswer) string {
+// in more than its limit, or takes out more than the others together may pay in. The
+// entry it names goes into sessions, which no branch may have to refuse.
+func (r *Replica) checkCollectAnswer(p *peer, a *CollectAnswer) string {
 	most := r.ledger.Limit() + 1 // the remainder of the opening balance
 	switch least := -most * ledger.Amount(r.n-1); {
-	case a.Last > ledger.MaxSequence:
+	case r.tooFarAhead(p.index, a.Last, ledger.MaxSequenceLead/2):
 		return fmt.Sprintf("last entry %d", a.Last)
 	case a.Paid > most || a.Most > most || a.Paid < least || a.Most < least:
 		return fmt.Sprintf("paid %d, at most %d since: a branch pays in %d at most", a.Paid, a.Most, most)
 	}
 	return ""
+}
+
+// tooFarAhead reports whether an entry of the i-th journal is more than a bound
+// ahead of what is applied here.
+func (r *Replica) tooFarAhead(i int, sequence, lead uint64) bool {
+	head := r.head(i)
+	return sequence > ledger.MaxSequence || sequence > head && sequence-head > lead
 }

@@ -150,7 +150,7 @@ func (r *Replica) receiveCollectAnswer(p *peer, a *CollectAnswer) {
 	if call == nil || call.peer != p || call.collect == nil {
 		return
 	}
-	if problem := r.checkCollectAnswer(a); problem != "" {
+	if problem := r.checkCollectAnswer(p, a); problem != "" {
 		r.reject(p, BadAnswer, false, "an answer to a look: %s", problem)
 		a = &CollectAnswer{ID: a.ID, Failed: true}
 	}

@@ -125,6 +125,5 @@ func (e *NotReplicatedError) Error() string {
 var ErrUnknownBranch = errors.New("this bank does not have that branch")
 
 // ErrSessionAhead refuses a session that names an entry which no branch can have
-// shown: further ahead than a branch may be behind, or one of this branch's own
-// journal that it does not have.
+// shown: it is further ahead than a branch may be behind.
 var ErrSessionAhead = errors.New("no branch can have given that session out")

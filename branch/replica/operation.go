@@ -133,14 +133,12 @@ func (r *Replica) unseen(session []ledger.Position) (ledger.Position, error) {
 		if !ok {
 			return ledger.Position{}, fmt.Errorf("session names branch %d: %w", s.Branch, ErrUnknownBranch)
 		}
-		head := r.head(i)
-		if head >= s.Sequence {
-			continue
+		if r.tooFarAhead(i, s.Sequence, ledger.MaxSequenceLead) {
+			return ledger.Position{}, fmt.Errorf("session names entry %d of branch %d, this branch has %d: %w", s.Sequence, s.Branch, r.head(i), ErrSessionAhead)
 		}
-		if s.Sequence > ledger.MaxSequence || s.Sequence-head > ledger.MaxSequenceLead || s.Branch == r.cfg.ID && r.recovery.state == Serving {
-			return ledger.Position{}, fmt.Errorf("session names entry %d of branch %d, this branch has %d: %w", s.Sequence, s.Branch, head, ErrSessionAhead)
+		if r.head(i) < s.Sequence {
+			return s, nil
 		}
-		return s, nil
 	}
 	return ledger.Position{}, nil
 }
