@@ -52,7 +52,7 @@ var lieMutations = []mutation{
 	},
 	{
 		"an answer to a look says anything", "branch/replica/collect.go",
-		`if problem := r.checkCollectAnswer(a); problem != "" {`, `if problem := r.checkCollectAnswer(a); problem != "" && r.n == 1 {`, "liar",
+		`if problem := r.checkCollectAnswer(p, a); problem != "" {`, `if problem := r.checkCollectAnswer(p, a); problem != "" && r.n == 1 {`, "liar",
 	},
 	{
 		"an answer to a claim names any entry", "branch/replica/claim.go",
