@@ -102,10 +102,10 @@ func branchDirs(arg string) ([]string, error) {
 	var banks []string
 	below := []string{arg}
 	for _, e := range entries {
-		if !e.IsDir() {
+		dir := filepath.Join(arg, e.Name())
+		if !leadsToDir(dir, e) {
 			continue
 		}
-		dir := filepath.Join(arg, e.Name())
 		inside, err := os.ReadDir(dir)
 		if err != nil {
 			return nil, usagef("%s can't be verified: %w", arg, err)
@@ -125,13 +125,23 @@ func branchDirs(arg string) ([]string, error) {
 func branchesIn(dir string, entries []os.DirEntry) []string {
 	var found []string
 	for _, e := range entries {
-		if e.IsDir() && strings.HasPrefix(e.Name(), "branch-") {
-			found = append(found, filepath.Join(dir, e.Name()))
+		if path := filepath.Join(dir, e.Name()); strings.HasPrefix(e.Name(), "branch-") && leadsToDir(path, e) {
+			found = append(found, path)
 		}
 	}
 	// branch-2 comes before branch-10.
 	slices.SortStableFunc(found, func(a, b string) int { return len(a) - len(b) })
 	return found
+}
+
+// leadsToDir reports whether an entry is a directory, or a link to one: a branch
+// takes either.
+func leadsToDir(path string, e os.DirEntry) bool {
+	if e.Type()&os.ModeSymlink == 0 {
+		return e.IsDir()
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // verification is what verify has to tell.
