@@ -27,7 +27,7 @@
 //	              watch_headline.go: the verdicts
 //	peers.go      bank.v1.PeerService and the calls to it
 //	identity.go   which bank a branch belongs to, and links with another one
-//	link.go       the links between branches: dialing, sending, receiving;
+//	link*.go      the links between branches: dialing, sending, receiving;
 //	              gather.go: what goes as one message; outgoing.go: how
 //	memory*.go    the calls between branches of one process
 //	server.go     one port: Connect, gRPC, gRPC-Web, health, reflection

@@ -1,0 +1,149 @@
+package branch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+)
+
+// Propagate is PeerServiceHandler's: the accepting side of a link.
+func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[bankv1.PropagateRequest, bankv1.PropagateResponse]) error {
+	b := s.branch
+	open := openingOf(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(b.linksCtx, func() { cancel(errStopping) })()
+	leave := b.openings.enter(cancel)
+	defer leave()
+	// Receive does not watch ctx, so it has a goroutine of its own, which ends
+	// with the stream: when this handler has returned. It waits for the link
+	// after the first frame.
+	first := make(chan greeting, 1)
+	linked := make(chan *link, 1)
+	defer close(linked)
+	receive := func() (*bankv1.Frame, error) {
+		req, err := stream.Receive()
+		return req.GetFrame(), err
+	}
+	spawned := b.spawn(func() {
+		f, err := receive()
+		first <- greeting{f, err}
+		if k := <-linked; k != nil {
+			k.end(k.broken(k.pumpIn(b.loop, receive)))
+		}
+	})
+	if !spawned {
+		return errStopping
+	}
+	p, hello, err := b.greet(ctx, first)
+	if err != nil {
+		return err
+	}
+	said, err := helloFromProto(hello.GetHello())
+	if err != nil {
+		return inputErrorf("hello: %v", err)
+	}
+	if !p.links.enter() {
+		return errTooManyLinks
+	}
+	leave()
+	open.greeted.Store(true)
+	conn := connectionOf(ctx)
+	_ = conn.begin(false) // which refuses customers only
+	defer conn.end()
+	k := newLink(p)
+	k.accepted = true
+	k.put = func(f outgoing) error { return stream.Send(f.response()) }
+	k.room = roomOf(ctx)
+	if !k.upIfKin(b.loop, said) {
+		return errStopped
+	}
+	defer k.down(b.loop)
+	defer k.close(errStopped)
+	defer context.AfterFunc(ctx, func() { k.end(k.broken(context.Cause(ctx))) })()
+	defer k.interruptIfReplaced(open)()
+	if err := k.take(b.loop, hello); err == nil {
+		linked <- k
+		<-k.ctx.Done()
+	} else {
+		k.end(err)
+	}
+	return k.farewell(stream, context.Cause(k.ctx))
+}
+
+// farewell is what the peer is told when an accepted link has ended: nothing, unless
+// it should do something about the cause. That a link ends is no failure, since the
+// peer dials again.
+func (k *link) farewell(stream *connect.BidiStream[bankv1.PropagateRequest, bankv1.PropagateResponse], cause error) error {
+	var bad *InputError
+	var stranger *replica.StrangerError
+	switch {
+	case k.peer.branch.linksCtx.Err() != nil:
+		return errStopping
+	case errors.As(cause, &stranger):
+		k.close(cause)
+		k.introduce(stream)
+		return cause
+	case errors.As(cause, &bad), connect.CodeOf(cause) == connect.CodeResourceExhausted: // a frame over the size limit
+		return cause
+	}
+	return nil
+}
+
+// interruptIfReplaced has a link that a newer one replaces not wait for its
+// peer to read. What it returns stops that.
+func (k *link) interruptIfReplaced(o *opening) (stop func()) {
+	return onEnd(k.ctx, func() {
+		if errors.Is(context.Cause(k.ctx), errReplaced) {
+			o.interrupt()
+		}
+	})
+}
+
+// greeting is what came first on an accepted link.
+type greeting struct {
+	frame *bankv1.Frame
+	err   error
+}
+
+// greet waits for the first frame of an accepted link, which must be the hello
+// of a peer of this bank with a lower id.
+func (b *Branch) greet(ctx context.Context, arrived <-chan greeting) (*peer, *bankv1.Frame, error) {
+	timeout := time.NewTimer(helloTimeout)
+	defer timeout.Stop()
+	var first *bankv1.Frame
+	select {
+	case g := <-arrived:
+		if g.err != nil {
+			return nil, nil, inputErrorf("the link ended before its hello: %v", g.err)
+		}
+		first = g.frame
+	case <-timeout.C:
+		return nil, nil, inputErrorf("no hello came within %s", helloTimeout)
+	case <-ctx.Done():
+		if errors.Is(context.Cause(ctx), errTooManyOpenings) {
+			return nil, nil, errTooManyOpenings
+		}
+		return nil, nil, errStopping
+	}
+	hello := first.GetHello()
+	if hello == nil {
+		return nil, nil, inputErrorf("the first frame of a link must have a hello")
+	}
+	p := b.peers[ledger.BranchID(hello.GetBranch())]
+	switch {
+	case p == nil:
+		return nil, nil, inputErrorf("hello from branch %d, which is no peer of branch %d in this bank", hello.GetBranch(), b.id)
+	case hello.GetToBranch() != uint32(b.id):
+		return nil, nil, inputErrorf("hello to branch %d reached branch %d: check the addresses", hello.GetToBranch(), b.id)
+	case p.id > b.id:
+		return nil, nil, inputErrorf("branch %d has the higher id and waits to be dialed by branch %d", p.id, b.id)
+	}
+	return p, first, nil
+}
