@@ -50,7 +50,7 @@ func undecoded(message any) error {
 	}
 	text = strings.TrimLeft(strings.TrimPrefix(text, "proto:"), " \u00a0")
 	text = text[:min(len(text), maxUndecodedText)]
-	return &InputError{Field: undecodedName(m, text), Problem: "the request is no JSON of its message: " + strings.ToValidUTF8(text, "?")}
+	return &InputError{Field: undecodedName(m, text), Problem: "the request does not fit its message: " + strings.ToValidUTF8(text, "?")}
 }
 
 // fieldInText finds the name of a field in an error of the decoder.

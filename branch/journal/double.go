@@ -100,7 +100,7 @@ func (v *verification) doubles() error {
 		for i := range d.Entries {
 			at := d.Entries[i].At
 			if b, ok := v.ledger.Index(at.Branch); !ok || at.Sequence == 0 || at.Sequence > v.ledger.Head(b).Sequence {
-				v.found(keyName(key), "it names %s, which there is not", entryName(at))
+				v.found(keyName(key), "it names %s, which does not exist", entryName(at))
 			}
 		}
 		return nil

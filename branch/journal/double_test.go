@@ -75,7 +75,7 @@ func TestVerifyReadsDoubles(t *testing.T) {
 	want := []string{
 		`data: alarm about request id "v": alarm about request id "v": the stored value is malformed`,
 		`data: alarm about request id "w": it names 1 entries, where two have the request id at least`,
-		`data: alarm about request id "z": it names entry 9 of branch 2, which there is not`,
+		`data: alarm about request id "z": it names entry 9 of branch 2, which does not exist`,
 	}
 	got, _, _ := verify(t, fs, dir)
 	if diff := cmp.Diff(want, got); diff != "" {

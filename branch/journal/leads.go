@@ -39,7 +39,7 @@ func checkBoot(boots, head uint64) error {
 		return fmt.Errorf("it counts %d boots, and the journal ends with one of boot %d: they may be at most %d apart", boots, head, uint64(ledger.MaxEpochLead))
 	}
 	if boots >= ledger.MaxEpoch {
-		return fmt.Errorf("it counts %d boots, and the last one there is has number %d", boots, uint64(ledger.MaxEpoch))
+		return fmt.Errorf("it counts %d boots, and the highest possible number is %d", boots, uint64(ledger.MaxEpoch))
 	}
 	return nil
 }

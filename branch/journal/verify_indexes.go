@@ -75,7 +75,7 @@ func (v *verification) extra(table byte, want uint64, count *uint64, belongs fun
 func (v *verification) ofEntry(key, value []byte) error {
 	_, ok, err := v.j.Request(string(key[1:]))
 	if at, _, malformed := decodeRequest(key, value); err == nil && malformed == nil && !ok {
-		return fmt.Errorf("it names %s, which there is not", entryName(at))
+		return fmt.Errorf("it names %s, which does not exist", entryName(at))
 	}
 	return err
 }

@@ -69,7 +69,7 @@ func (b *Batch) checkNumbers() error {
 	for _, a := range b.After {
 		switch {
 		case a.Branch <= before:
-			return fmt.Errorf("it comes after branch %d behind branch %d: they must ascend", a.Branch, before)
+			return fmt.Errorf("it names branch %d after branch %d: they must ascend", a.Branch, before)
 		case a.Branch == b.Branch:
 			return fmt.Errorf("it comes after its own branch %d", a.Branch)
 		case a.Sequence == 0 || a.Sequence > MaxSequence:

@@ -108,7 +108,7 @@ func (f *founding) problem(b ledger.BranchID, charter ledger.Hash, h *Hello) str
 	case h.Version != Version:
 		return fmt.Sprintf("branch %d speaks version %d of what branches say to each other, and this branch version %d: run the same program at both", b, h.Version, Version)
 	case ledger.CheckBankName(theirs.Name) != nil:
-		return fmt.Sprintf("branch %d names no bank that there can be: %v", b, ledger.CheckBankName(theirs.Name))
+		return fmt.Sprintf("branch %d gives its bank a name that no bank can have: %v", b, ledger.CheckBankName(theirs.Name))
 	case theirs.Founded && theirs.ID == (ledger.BankID{}):
 		return fmt.Sprintf("branch %d belongs to another bank: it says that it is founded, and names no id", b)
 	case mine.Name != theirs.Name, mine.Founded && theirs.Founded && mine.ID != theirs.ID:

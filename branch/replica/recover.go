@@ -185,7 +185,7 @@ func (r *Replica) stateReason() string {
 	case v.state == Serving:
 		return ""
 	case len(r.outnumbered()) > 0:
-		return fmt.Sprintf("this branch belongs to %v, and %s to another bank: the alarms name it", r.founding.bank, list(r.outnumbered()))
+		return fmt.Sprintf("this branch belongs to %v, and %s to another bank, which the alarms name", r.founding.bank, list(r.outnumbered()))
 	case !r.founding.bank.Founded && len(r.unmet()) > 0:
 		return "this branch's disk is empty, and its bank is not founded yet: all branches agree on its id first; this branch waits for " + list(r.unmet())
 	case !r.founding.bank.Founded:
@@ -211,6 +211,9 @@ func list(branches []ledger.BranchID) string {
 			s.WriteString(", ")
 		}
 		fmt.Fprintf(&s, "%d", b)
+	}
+	if len(branches) > 1 {
+		return "branches " + s.String()
 	}
 	return "branch " + s.String()
 }
