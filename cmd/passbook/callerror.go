@@ -52,9 +52,10 @@ func wholeReason(err error) string {
 	switch {
 	case inner == nil || inner.Error() == "":
 		return call.Code().String()
-	case strings.Contains(inner.Error(), "http2: frame too large"):
-		// The first bytes of another protocol, read as the length of a frame.
-		return "what listens there is not a branch: it does not speak HTTP/2"
+	case strings.Contains(inner.Error(), "http2: frame too large"), strings.Contains(inner.Error(), "http2: client conn could not be established"):
+		// The first bytes of another protocol, read as the length of a frame, before
+		// the first request was sent or after.
+		return "what listens there does not speak HTTP/2: it is not a branch, or one that is stopping"
 	}
 	return inner.Error()
 }

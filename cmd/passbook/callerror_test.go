@@ -20,7 +20,7 @@ func TestWhatIsNoBranchIsToldSo(t *testing.T) {
 	if code := run([]string{"query", "--address", address}, u); code != exitUnavailable {
 		t.Errorf("exit code %d, want %d", code, exitUnavailable)
 	}
-	want := "passbook: " + address + " gave no answer: what listens there is not a branch: it does not speak HTTP/2\n"
+	want := "passbook: " + address + " gave no answer: what listens there does not speak HTTP/2: it is not a branch, or one that is stopping\n"
 	if errs.String() != want || out.Len() > 0 {
 		t.Errorf("%q and %q, want %q", errs.String(), out.String(), want)
 	}
