@@ -169,7 +169,7 @@ node: deps
 	  echo "Node 20 or later comes from the npm registry, for this directory alone"; \
 	  mkdir -p $(BIN)/node-package; cp tools/node/package*.json $(BIN)/node-package; \
 	  $(call npm-ci,$(BIN)/node-package); \
-	  ln -sf node-package/node_modules/.bin/node $(BIN)/node; hash -r; \
+	  (cd $(BIN) && ln -sf node-package/node_modules/node-linux-*/bin/node node); hash -r; \
 	  $(node-ok) || { echo "there is no Node for this machine: install Node 20 or later" >&2; exit 1; }; }
 
 .PHONY: page
