@@ -25,6 +25,7 @@ func listenHere(t *testing.T, address string) *net.TCPListener {
 func connect(t *testing.T, d net.Dialer) (client, server net.Conn) {
 	t.Helper()
 	l := listenHere(t, "127.0.0.1:0")
+	d.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, 0, 53, 1)} // where nobody else takes the port that it leaves
 	client, err := d.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
