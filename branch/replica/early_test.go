@@ -80,3 +80,26 @@ func TestEarlyBatchesAreBounded(t *testing.T) {
 		})
 	}
 }
+
+// Early batches go with the link that has brought them: who sent them may have lied,
+// and sends them again if not.
+func TestEarlyBatchesGoWithTheirLink(t *testing.T) {
+	b := quietBank(t, 4, 0)
+	first := b.nodes[0]
+	b.cut(first, b.nodes[3]) // the writer
+	journal := b.depositBatches(4, 2, 1)
+	show := func(from ledger.BranchID, s *ledger.Sealed) {
+		b.receive(replica.Message{From: from, To: 1, Frame: &replica.Frame{Batches: []*ledger.Sealed{s}}})
+		b.turn(first)
+	}
+	show(2, journal[1])
+	first.replica.LinkDown(2)
+	show(3, journal[0])
+	if got := first.replica.Status().Applied[3].Sequence; got != 1 {
+		t.Errorf("applied up to entry %d, want 1", got)
+	}
+	show(3, journal[1])
+	if got := first.replica.Status().Applied[3].Sequence; got != 2 {
+		t.Errorf("shown again: applied up to entry %d, want 2", got)
+	}
+}

@@ -48,7 +48,7 @@ var lieMutations = []mutation{
 	},
 	{
 		"early batches of a link that is gone stay", "branch/replica/propagate.go",
-		"\tr.dropEarlyOf(p)\n", "", "liar",
+		"\tr.dropEarlyOf(p)\n", "", "replica.TestEarlyBatchesGoWithTheirLink",
 	},
 	{
 		"an answer to a look says anything", "branch/replica/collect.go",
