@@ -7,16 +7,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"passbook.example/passbook/branch/port/porttest"
 )
 
 // bank is `passbook serve` in a process of its own.
@@ -29,7 +29,12 @@ type bank struct {
 func startBank(t *testing.T, file string, flags ...string) *bank {
 	t.Helper()
 	needsBrowser(t)
-	b := &bank{base: freePorts(t)}
+	base, release, err := porttest.Reserve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(release)
+	b := &bank{base: base}
 	args := append([]string{"serve", file, "--base-port", strconv.Itoa(b.base), "--data", t.TempDir()}, flags...)
 	cmd := exec.Command(passbook, args...)
 	stderr, err := cmd.StderrPipe()
@@ -114,39 +119,4 @@ func (b *bank) call(t *testing.T, branch int, method string, request map[string]
 		t.Fatal(err)
 	}
 	return answer
-}
-
-// Ports below the ones that the system hands out by itself.
-const (
-	firstPort = 10000
-	lastPort  = 32000
-	portRange = 100
-)
-
-var ranges atomic.Int64
-
-// freePorts returns a base port of which no port in the range is taken. Other
-// tests run at the same time, so each process begins elsewhere.
-func freePorts(t *testing.T) int {
-	t.Helper()
-	const slots = (lastPort - firstPort) / portRange
-	for range slots {
-		slot := (os.Getpid()*7 + int(ranges.Add(1))) % slots
-		if base := firstPort + slot*portRange; allFree(base) {
-			return base
-		}
-	}
-	t.Fatal("no ports are free")
-	return 0
-}
-
-func allFree(base int) bool {
-	for port := base + 1; port < base+portRange; port++ {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err != nil {
-			return false
-		}
-		_ = l.Close()
-	}
-	return true
 }

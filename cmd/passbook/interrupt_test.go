@@ -46,7 +46,7 @@ func TestInterruptedReplay(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			base := freePorts()
+			base := freePorts(t)
 			branch := newStuckBranch(strconv.Itoa(base + 1))
 			if branch.err != nil {
 				t.Fatal(branch.err)
@@ -114,7 +114,7 @@ func TestStoppedServe(t *testing.T) {
 				dir := t.TempDir()
 				input := filepath.Join(dir, "input.json")
 				writeFile(t, input, `[{"id": 1, "type": "branch", "balance": 10}]`)
-				args := append([]string{"serve", input, "--base-port", strconv.Itoa(freePorts()), "--data", filepath.Join(dir, "data")}, flags...)
+				args := append([]string{"serve", input, "--base-port", strconv.Itoa(freePorts(t)), "--data", filepath.Join(dir, "data")}, flags...)
 				c := exec.Command("passbook", args...)
 				stderr, err := c.StderrPipe()
 				if err != nil {

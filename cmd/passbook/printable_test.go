@@ -92,7 +92,7 @@ func TestNothingRawIsShown(t *testing.T) {
 	writeFile(t, name, `[{"id": 1, "type": "customer", "k\u001b\u202ey": 1, "events": [{"interface": "withdraw", "money": 5}, {"interface": "deposit", "money": 5}]}, {"id": 1, "type": "branch", "balance": 1}]`)
 	broken := filepath.Join(dir, "broken.json")
 	writeFile(t, broken, "[{\"id\": \"\x7f\u202e\", \"type\": \"\u009b\"}]")
-	free := "--base-port=" + strconv.Itoa(freePorts())
+	free := "--base-port=" + strconv.Itoa(freePorts(t))
 	for _, args := range [][]string{
 		{"status", address}, {"status", address, "--json"},
 		{"statement", address}, {"statement", address, "--json"},

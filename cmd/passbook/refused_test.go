@@ -99,7 +99,7 @@ func TestARefusedStartLeavesNothingBehind(t *testing.T) {
 				t.Parallel()
 				dir := t.TempDir()
 				data, input := filepath.Join(dir, "data"), filepath.Join(dir, "input.json")
-				base := freePorts()
+				base := freePorts(t)
 				common := []string{input, "--base-port", strconv.Itoa(base), "--data", data}
 				if test.data {
 					writeFile(t, input, bank)

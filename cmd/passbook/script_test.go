@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"passbook.example/passbook/branch/port/porttest"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -41,13 +41,17 @@ func TestScript(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
-			base := freePorts()
+			base, release, err := porttest.Reserve()
+			if err != nil {
+				return err
+			}
+			e.Defer(release)
 			e.Setenv("EXAMPLES", examples)
 			e.Setenv("ODD", filepath.Join(examples, "../customer/testdata/odd"))
 			e.Setenv("LATIN1", "caf\xe9")
 			e.Setenv("HIDDEN", "rent\u202e")
 			e.Setenv("BASE", strconv.Itoa(base))
-			e.Setenv("BASE2", strconv.Itoa(base+portRange/2))
+			e.Setenv("BASE2", strconv.Itoa(base+porttest.Size/2))
 			for i := 1; i <= 3; i++ {
 				e.Setenv(fmt.Sprintf("PORT%d", i), strconv.Itoa(base+i))
 			}
@@ -66,36 +70,15 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// Ports below the ones that the system hands out by itself.
-const (
-	firstPort = 10000
-	lastPort  = 32000
-	portRange = 400
-)
-
-var ranges atomic.Int64
-
-// freePorts returns a base port of which no port in the range is taken. Other
-// processes may run these tests too, so each begins elsewhere.
-func freePorts() int {
-	const slots = (lastPort - firstPort) / portRange
-	for {
-		slot := (os.Getpid() + int(ranges.Add(1))) % slots
-		if base := firstPort + slot*portRange; allFree(base) {
-			return base
-		}
+// freePorts returns a base port whose range is the test's until it ends.
+func freePorts(t *testing.T) int {
+	t.Helper()
+	base, release, err := porttest.Reserve()
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-func allFree(base int) bool {
-	for port := base + 1; port < base+portRange; port++ {
-		l, err := net.Listen("tcp", local(strconv.Itoa(port)))
-		if err != nil {
-			return false
-		}
-		_ = l.Close()
-	}
-	return true
+	t.Cleanup(release)
+	return base
 }
 
 func local(port string) string { return net.JoinHostPort("127.0.0.1", port) }
