@@ -3,6 +3,7 @@ package branch
 import (
 	"context"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -26,7 +27,7 @@ func (c customers) ListAlarms(ctx context.Context, _ *bankv1.ListAlarmsRequest) 
 func (c customers) ResolveAlarm(ctx context.Context, req *bankv1.ResolveAlarmRequest) (*bankv1.ResolveAlarmResponse, error) {
 	b := c.branch
 	if !replica.IsAlarmID(req.GetId()) {
-		return nil, fieldErrorf("id", "%.50q is no id of an alarm; ListAlarms lists them", req.GetId())
+		return nil, api.Fieldf("id", "%.50q is no id of an alarm; ListAlarms lists them", req.GetId())
 	}
 	out := &bankv1.ResolveAlarmResponse{Branch: uint32(b.id)}
 	var refused error
@@ -76,7 +77,7 @@ func alarmToProto(a *replica.Alarm) *bankv1.Alarm {
 
 func alarmEntryToProto(e *ledger.DoubleEntry) *bankv1.AlarmEntry {
 	return &bankv1.AlarmEntry{
-		Receipt: receiptToProto(e.At), What: e.Kind.String(), Account: e.Account, ToAccount: e.ToAccount, Amount: int64(e.Amount),
+		Receipt: api.ReceiptToProto(e.At), What: e.Kind.String(), Account: e.Account, ToAccount: e.ToAccount, Amount: int64(e.Amount),
 		Operations: uint32(e.Operations), CustomerId: e.CustomerID, RecordedAtUnixMs: e.RecordedAt,
 	}
 }

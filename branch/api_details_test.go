@@ -10,8 +10,8 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 
-	"passbook.example/passbook/branch"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/session"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -27,11 +27,11 @@ func TestInvalidArgumentNamesTheField(t *testing.T) {
 		{"Deposit", `{"amount":1,"acknowledge":9}`, "acknowledge"},
 		{"Deposit", `{"amount":1,"session":"?"}`, "session"},
 		{"Deposit", `{"amount":1,"session":"CgQICRAB"}`, "session"}, // of a branch 9
-		{"Query", `{"session":"` + madeUp(t, 2, 1<<33) + `"}`, "session"},
-		{"Query", `{"session":"` + madeUp(t, 2, 1<<63) + `"}`, "session"},
-		{"Query", `{"consistency":2,"session":"` + madeUp(t, 2, 1<<64-1) + `"}`, "session"},
-		{"Withdraw", `{"amount":1,"session":"` + madeUp(t, 2, 1<<62-1) + `"}`, "session"},
-		{"Transfer", `{"amount":1,"toAccount":"b","session":"` + madeUp(t, 2, 1<<62) + `"}`, "session"},
+		{"Query", `{"session":"` + madeUp(2, 1<<33) + `"}`, "session"},
+		{"Query", `{"session":"` + madeUp(2, 1<<63) + `"}`, "session"},
+		{"Query", `{"consistency":2,"session":"` + madeUp(2, 1<<64-1) + `"}`, "session"},
+		{"Withdraw", `{"amount":1,"session":"` + madeUp(2, 1<<62-1) + `"}`, "session"},
+		{"Transfer", `{"amount":1,"toAccount":"b","session":"` + madeUp(2, 1<<62) + `"}`, "session"},
 		{"Deposit", `{"amuont":5}`, "amuont"},
 		{"Deposit", `{"amount":"ten"}`, "amount"},
 		{"Deposit", `{"amount":1,"amount":1}`, "amount"},
@@ -186,11 +186,6 @@ func TestAnErrorOfTheHomeNamesTheHome(t *testing.T) {
 }
 
 // madeUp is a session that no branch has given out.
-func madeUp(t *testing.T, of ledger.BranchID, sequence uint64) string {
-	t.Helper()
-	token, err := branch.EncodeSession([]ledger.Position{{Branch: of, Sequence: sequence}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
+func madeUp(of ledger.BranchID, sequence uint64) string {
+	return session.Encode([]ledger.Position{{Branch: of, Sequence: sequence}})
 }

@@ -15,6 +15,7 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -223,8 +224,8 @@ func TestLargeRepliesInHandAreBounded(t *testing.T) {
 		if w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "as many listings and statuses in hand") {
 			t.Errorf("over the bound: %d %s", w.Code, w.Body)
 		}
-		if took := time.Since(began); took != callTimeout {
-			t.Errorf("waited %v, want %v", took, callTimeout)
+		if took := time.Since(began); took != api.CallTimeout {
+			t.Errorf("waited %v, want %v", took, api.CallTimeout)
 		}
 		close(l.end)
 		inHand.Wait()
@@ -385,5 +386,5 @@ func TestStreamsOfListsAtWorkStay(t *testing.T) {
 func helloFrom1(p *servedBranch) *bankv1.Hello {
 	h := p.loop.replica.Introduction(2)
 	h.Branch, h.Epoch = 1, 1
-	return helloToProto(h)
+	return api.HelloToProto(h)
 }

@@ -13,6 +13,7 @@ import (
 	connectcors "connectrpc.com/cors"
 	"github.com/rs/cors"
 
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
@@ -80,7 +81,7 @@ func (s *browsers) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	}
 	if !s.knows(req) {
-		s.refuse(w, req, forbiddenf("this branch does not go by the name %.200q, and a site of that name could be anybody's: start the branch with --allow-host to allow it, or call it by its IP address", req.Host))
+		s.refuse(w, req, code.Errorf(code.PermissionDenied, "this branch does not go by the name %.200q, and a site of that name could be anybody's: start the branch with --allow-host to allow it, or call it by its IP address", req.Host))
 		return
 	}
 	from := s.own
@@ -91,7 +92,7 @@ func (s *browsers) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		}
 	}
 	if from.Check(req) != nil {
-		s.refuse(w, req, forbiddenf("a page of another origin (%.200q) may not call %.200s here; those of origins that are given with --allow-origin may call %s", req.Header.Get("Origin"), req.URL.Path, bankv1connect.BranchServiceName))
+		s.refuse(w, req, code.Errorf(code.PermissionDenied, "a page of another origin (%.200q) may not call %.200s here; those of origins that are given with --allow-origin may call %s", req.Header.Get("Origin"), req.URL.Path, bankv1connect.BranchServiceName))
 		return
 	}
 	s.next.ServeHTTP(w, s.branch.addressedHere(req))

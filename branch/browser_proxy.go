@@ -8,37 +8,15 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
-	"strconv"
-	"strings"
 
 	"connectrpc.com/connect"
 
-	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/replica"
-	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-const (
-	// proxyPrefix begins the paths of calls to a branch that is named by its
-	// id, at whatever branch: /branch/7/bank.v1.BranchService/Deposit. With
-	// them, a page calls every branch though it may call its own origin only.
-	proxyPrefix = "/branch/"
-	// proxyPattern is what http.ServeMux makes of them.
-	proxyPattern = proxyPrefix + "{branch}/" + bankv1connect.BranchServiceName + "/{method}"
-	// proxyTimeout bounds a call that is passed on to another branch.
-	proxyTimeout = dialTimeout + callTimeout
-)
-
-// passedOn are the procedures that can be called so: those of customers that
-// end by themselves.
-var passedOn = map[string]bool{
-	bankv1connect.BranchServiceDepositProcedure:     true,
-	bankv1connect.BranchServiceWithdrawProcedure:    true,
-	bankv1connect.BranchServiceTransferProcedure:    true,
-	bankv1connect.BranchServiceQueryProcedure:       true,
-	bankv1connect.BranchServiceGetStatusProcedure:   true,
-	bankv1connect.BranchServiceListEntriesProcedure: true,
-}
+// proxyTimeout bounds a call that is passed on to another branch.
+const proxyTimeout = dialTimeout + api.CallTimeout
 
 // passedHeaders are those of a request that are passed on. Neither who the
 // caller is nor which page it comes from is the other branch's concern: this
@@ -48,27 +26,10 @@ var passedHeaders = []string{
 	"Grpc-Accept-Encoding", "Grpc-Encoding", "Grpc-Timeout", "Te", "User-Agent", "X-Grpc-Web", "X-User-Agent",
 }
 
-// addressee takes the path of a call apart that names its branch.
-func addressee(path string) (id ledger.BranchID, procedure string, ok bool) {
-	rest, ok := strings.CutPrefix(path, proxyPrefix)
-	name, procedure, found := strings.Cut(rest, "/")
-	n, err := strconv.ParseUint(name, 10, 32)
-	procedure = "/" + procedure
-	return ledger.BranchID(n), procedure, ok && found && err == nil && passedOn[procedure]
-}
-
-// procedureOf returns the procedure that a path calls, at whatever branch.
-func procedureOf(path string) string {
-	if _, procedure, ok := addressee(path); ok {
-		return procedure
-	}
-	return path
-}
-
 // addressedHere returns a request that names this branch as one that names
 // none, so that it is served like any other.
 func (b *Branch) addressedHere(req *http.Request) *http.Request {
-	id, procedure, ok := addressee(req.URL.Path)
+	id, procedure, ok := api.Addressee(req.URL.Path)
 	if !ok || id != b.id {
 		return req
 	}
@@ -113,7 +74,7 @@ func newProxyTransport() *http.Transport {
 // ServeHTTP is http.Handler's.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	b := p.requests.branch
-	id, _, ok := addressee(req.URL.Path)
+	id, _, ok := api.Addressee(req.URL.Path)
 	if !ok {
 		http.NotFound(w, req)
 		return
@@ -125,11 +86,11 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	to := b.peers[id]
 	if to == nil {
-		p.requests.refuse(w, req, fieldErrorf("branch", "this bank has no branch %d", id))
+		p.requests.refuse(w, req, api.Fieldf("branch", "this bank has no branch %d", id))
 		return
 	}
 	if !b.gate.enter() {
-		p.requests.refuse(w, req, errStopping)
+		p.requests.refuse(w, req, api.ErrStopping)
 		return
 	}
 	defer b.gate.leave()
@@ -149,7 +110,7 @@ func rewrite(r *httputil.ProxyRequest) {
 	}
 	r.Out.Header = header
 	r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", to.address, ""
-	r.Out.URL.Path, r.Out.URL.RawPath = procedureOf(r.In.URL.Path), ""
+	r.Out.URL.Path, r.Out.URL.RawPath = api.ProcedureOf(r.In.URL.Path), ""
 }
 
 // forgetHeaders drops what this branch says itself.

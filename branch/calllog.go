@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+
+	"passbook.example/passbook/branch/api"
 )
 
 // serverErrors logs what goes wrong with connections. Each has a text of its own,
@@ -33,7 +35,7 @@ func (c callLog) log(ctx context.Context, procedure string, peer connect.Peer, b
 		code = connect.CodeOf(err).String()
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	c.logger.LogAttrs(ctx, LevelCalls, "call", append(attrs, slog.String("code", code))...)
+	c.logger.LogAttrs(ctx, api.LevelCalls, "call", append(attrs, slog.String("code", code))...)
 }
 
 // WrapUnary is connect.Interceptor's.

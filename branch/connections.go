@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"golang.org/x/net/netutil"
+
+	"passbook.example/passbook/branch/code"
 )
 
 // spareConnections are open on top of Config.MaxConnections: so that peers get
@@ -203,3 +205,9 @@ func connectionOf(ctx context.Context) *connection {
 	k, _ := ctx.Value(connectionKey{}).(*connection)
 	return k
 }
+
+// Errors of callers who are refused.
+var (
+	errTooManyConnections = code.New(code.ResourceExhausted, "customers have calls in hand on as many connections as this branch serves at once; back off, or try another branch")
+	errTooManyOfAddress   = code.New(code.ResourceExhausted, "customers at your address have calls in hand on three quarters of the connections that this branch serves at once, which is as many as one address may; close some, back off, or try another branch")
+)

@@ -5,6 +5,8 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/gen/bank"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
@@ -34,18 +36,18 @@ func (c course) MsgDelivery(ctx context.Context, req *bank.TransactionRequest) (
 			return nil, err
 		}
 		if res.GetBalance() != int64(int32(res.GetBalance())) {
-			return nil, &RangeError{Problem: "the balance does not fit the 32 bits of this contract; ask bank.v1.BranchService/Query"}
+			return nil, code.New(code.OutOfRange, "the balance does not fit the 32 bits of this contract; ask bank.v1.BranchService/Query")
 		}
 		return &bank.TransactionResponse{Status: courseSuccess, Balance: int32(res.GetBalance())}, nil
 	case "propagate_deposit", "propagate_withdraw", "propogate_deposit", "propogate_withdraw":
-		return nil, &UnimplementedError{Problem: req.GetOperation() + " carries neither origin nor sequence, so a repeated one would count twice; use bank.v1.PeerService/Propagate, PropagateDeposit or PropagateWithdraw"}
+		return nil, code.New(code.Unimplemented, req.GetOperation()+" carries neither origin nor sequence, so a repeated one would count twice; use bank.v1.PeerService/Propagate, PropagateDeposit or PropagateWithdraw")
 	}
-	return nil, fieldErrorf("operation", "%.50q is none of deposit, withdraw, query", req.GetOperation())
+	return nil, api.Fieldf("operation", "%.50q is none of deposit, withdraw, query", req.GetOperation())
 }
 
 // courseAnswer says success, or fail for a withdrawal without funds.
 func courseAnswer(err error) (*bank.TransactionResponse, error) {
-	code, _ := codeOf(err)
+	code := api.CodeOf(err)
 	switch {
 	case err == nil:
 		return &bank.TransactionResponse{Status: courseSuccess}, nil

@@ -8,14 +8,12 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/name"
 	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/session"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
-
-// callTimeout is how long a call waits when it names no deadline.
-const callTimeout = 10 * time.Second
 
 // customers serves bank.v1.BranchService: it converts, and calls the loop.
 type customers struct{ branch *Branch }
@@ -31,40 +29,38 @@ type write struct {
 // Deposit is BranchServiceHandler's.
 func (c customers) Deposit(ctx context.Context, req *bankv1.DepositRequest) (*bankv1.DepositResponse, error) {
 	reply, forwarded, err := carryOut(ctx, c.branch, write{
-		entry: ledger.Entry{Kind: ledger.Deposit, Account: account(req.GetAccount()), Amount: ledger.Amount(req.GetAmount()), RequestID: req.GetRequestId(), CustomerID: req.GetCustomerId()},
+		entry: ledger.Entry{Kind: ledger.Deposit, Account: api.AccountName(req.GetAccount()), Amount: ledger.Amount(req.GetAmount()), RequestID: req.GetRequestId(), CustomerID: req.GetCustomerId()},
 		home:  req.GetHomeBranch(), acknowledge: req.GetAcknowledge(), session: req.GetSession(),
 	}, req, &req.HomeBranch, (customerClient).Deposit)
 	if err != nil || forwarded != nil {
 		return forwarded, err
 	}
-	session, err := encodeSession(reply.Session)
 	return &bankv1.DepositResponse{
-		Balance: int64(reply.Balance), Receipt: receiptToProto(reply.Receipt), Session: session,
-		UnreachableBranches: branchesToProto(reply.Unreachable), Replay: reply.Replay,
-	}, err
+		Balance: int64(reply.Balance), Receipt: api.ReceiptToProto(reply.Receipt), Session: session.Encode(reply.Session),
+		UnreachableBranches: api.BranchesToProto(reply.Unreachable), Replay: reply.Replay,
+	}, nil
 }
 
 // Withdraw is BranchServiceHandler's.
 func (c customers) Withdraw(ctx context.Context, req *bankv1.WithdrawRequest) (*bankv1.WithdrawResponse, error) {
 	reply, forwarded, err := carryOut(ctx, c.branch, write{
-		entry: ledger.Entry{Kind: ledger.Withdrawal, Account: account(req.GetAccount()), Amount: ledger.Amount(req.GetAmount()), RequestID: req.GetRequestId(), CustomerID: req.GetCustomerId()},
+		entry: ledger.Entry{Kind: ledger.Withdrawal, Account: api.AccountName(req.GetAccount()), Amount: ledger.Amount(req.GetAmount()), RequestID: req.GetRequestId(), CustomerID: req.GetCustomerId()},
 		home:  req.GetHomeBranch(), acknowledge: req.GetAcknowledge(), session: req.GetSession(),
 	}, req, &req.HomeBranch, (customerClient).Withdraw)
 	if err != nil || forwarded != nil {
 		return forwarded, err
 	}
-	session, err := encodeSession(reply.Session)
 	return &bankv1.WithdrawResponse{
-		Balance: int64(reply.Balance), Receipt: receiptToProto(reply.Receipt), Session: session,
-		UnreachableBranches: branchesToProto(reply.Unreachable), Replay: reply.Replay,
-	}, err
+		Balance: int64(reply.Balance), Receipt: api.ReceiptToProto(reply.Receipt), Session: session.Encode(reply.Session),
+		UnreachableBranches: api.BranchesToProto(reply.Unreachable), Replay: reply.Replay,
+	}, nil
 }
 
 // Transfer is BranchServiceHandler's.
 func (c customers) Transfer(ctx context.Context, req *bankv1.TransferRequest) (*bankv1.TransferResponse, error) {
 	reply, forwarded, err := carryOut(ctx, c.branch, write{
 		entry: ledger.Entry{
-			Kind: ledger.Transfer, Account: account(req.GetFromAccount()), ToAccount: account(req.GetToAccount()),
+			Kind: ledger.Transfer, Account: api.AccountName(req.GetFromAccount()), ToAccount: api.AccountName(req.GetToAccount()),
 			Amount: ledger.Amount(req.GetAmount()), RequestID: req.GetRequestId(), CustomerID: req.GetCustomerId(),
 		},
 		home: req.GetHomeBranch(), acknowledge: req.GetAcknowledge(), session: req.GetSession(),
@@ -72,11 +68,10 @@ func (c customers) Transfer(ctx context.Context, req *bankv1.TransferRequest) (*
 	if err != nil || forwarded != nil {
 		return forwarded, err
 	}
-	session, err := encodeSession(reply.Session)
 	return &bankv1.TransferResponse{
-		Balance: int64(reply.Balance), Receipt: receiptToProto(reply.Receipt), Session: session,
-		UnreachableBranches: branchesToProto(reply.Unreachable), Replay: reply.Replay,
-	}, err
+		Balance: int64(reply.Balance), Receipt: api.ReceiptToProto(reply.Receipt), Session: session.Encode(reply.Session),
+		UnreachableBranches: api.BranchesToProto(reply.Unreachable), Replay: reply.Replay,
+	}, nil
 }
 
 // Query is BranchServiceHandler's.
@@ -89,27 +84,26 @@ func (c customers) Query(ctx context.Context, req *bankv1.QueryRequest) (*bankv1
 
 func (b *Branch) query(ctx context.Context, req *bankv1.QueryRequest) (*bankv1.QueryResponse, error) {
 	if _, ok := bankv1.Consistency_name[int32(req.GetConsistency())]; !ok {
-		return nil, fieldErrorf("consistency", "%d is not one", req.GetConsistency())
+		return nil, api.Fieldf("consistency", "%d is not one", req.GetConsistency())
 	}
-	name := account(req.GetAccount())
-	if err := checkName("account", name); err != nil {
+	name := api.AccountName(req.GetAccount())
+	if err := api.CheckName("account", name); err != nil {
 		return nil, err
 	}
-	session, err := decodeSession(req.GetSession(), len(b.cfg.Addresses))
+	seen, err := session.Decode(req.GetSession(), len(b.cfg.Addresses))
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
 	reply, err := b.loop.ask(ctx, replica.Query{
 		Account: name, Strong: req.GetConsistency() == bankv1.Consistency_CONSISTENCY_STRONG,
-		Session: session, Deadline: b.deadline(ctx),
+		Session: seen, Deadline: b.deadline(ctx),
 	})
 	if err != nil {
 		return nil, err
 	}
-	token, err := encodeSession(reply.Session)
-	return &bankv1.QueryResponse{Balance: int64(reply.Balance), Available: int64(reply.Available), Session: token}, err
+	return &bankv1.QueryResponse{Balance: int64(reply.Balance), Available: int64(reply.Available), Session: session.Encode(reply.Session)}, nil
 }
 
 // carryOut has a write carried out here, or at its home, which home points at in
@@ -131,8 +125,8 @@ func carryOut[Req, Res any](ctx context.Context, b *Branch, w write, req *Req, h
 // otherwise returns the reply to a request whose home has not told what became
 // of it: what this branch knows, if it knows anything.
 func otherwise(reply replica.Reply, err error) (replica.Reply, error) {
-	var forwarded *forwardedError
-	if reply.Otherwise == nil || errors.As(err, &forwarded) && forwarded.settles() {
+	var forwarded *api.ForwardedError
+	if reply.Otherwise == nil || errors.As(err, &forwarded) && forwarded.Settles() {
 		return reply, err
 	}
 	return *reply.Otherwise, reply.Otherwise.Err
@@ -158,7 +152,7 @@ func (b *Branch) tryWrite(ctx context.Context, w write) (replica.Reply, error) {
 	if err != nil {
 		return replica.Reply{}, err
 	}
-	session, err := decodeSession(w.session, len(b.cfg.Addresses))
+	seen, err := session.Decode(w.session, len(b.cfg.Addresses))
 	if err != nil {
 		return replica.Reply{}, err
 	}
@@ -168,10 +162,10 @@ func (b *Branch) tryWrite(ctx context.Context, w write) (replica.Reply, error) {
 	if err := ctx.Err(); err != nil {
 		return replica.Reply{}, err // nothing was recorded, as errors.go says of it
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
 	reply, err := b.loop.submit(ctx, replica.Operation{
-		Entry: w.entry, Home: ledger.BranchID(w.home), Acknowledge: level, Session: session, Deadline: b.deadline(ctx),
+		Entry: w.entry, Home: ledger.BranchID(w.home), Acknowledge: level, Session: seen, Deadline: b.deadline(ctx),
 	})
 	return reply, unknownOutcome(err, w.entry.RequestID)
 }
@@ -181,7 +175,7 @@ func unknownOutcome(err error, requestID string) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		err = fmt.Errorf("the time-out of the call has passed (%w)", err)
-	case errors.Is(err, context.Canceled), errors.Is(err, errStopped):
+	case errors.Is(err, context.Canceled), errors.Is(err, api.ErrStopped):
 	default:
 		return err
 	}
@@ -196,53 +190,37 @@ func (b *Branch) checkHome(home uint32, requestID string) error {
 	_, ok := b.cfg.Addresses[home]
 	switch {
 	case home != 0 && requestID == "":
-		return fieldErrorf("home_branch", "it goes with a request_id, and there is none")
+		return api.Fieldf("home_branch", "it goes with a request_id, and there is none")
 	case home != 0 && !ok:
-		return fieldErrorf("home_branch", "this bank has no branch %d", home)
+		return api.Fieldf("home_branch", "this bank has no branch %d", home)
 	case home == 0 && requestID != "" && b.cfg.RequireHomeBranch:
-		return fieldErrorf("home_branch", "this bank wants each request id to come with the branch that it belongs to: name the branch that you call first, in that call and in every retry")
+		return api.Fieldf("home_branch", "this bank wants each request id to come with the branch that it belongs to: name the branch that you call first, in that call and in every retry")
 	}
 	return nil
 }
 
-// account gives an empty account its name.
-func account(name string) string {
-	if name == "" {
-		return ledger.SharedAccount
-	}
-	return name
-}
-
 func checkEntry(e *ledger.Entry) error {
 	if e.Amount <= 0 {
-		return fieldErrorf("amount", "must be greater than 0, is %d (amounts are integers in the smallest unit)", e.Amount)
+		return api.Fieldf("amount", "must be greater than 0, is %d (amounts are integers in the smallest unit)", e.Amount)
 	}
 	payer := "account"
 	if e.Kind == ledger.Transfer {
 		payer = "from_account"
 	}
-	if err := checkName(payer, e.Account); err != nil {
+	if err := api.CheckName(payer, e.Account); err != nil {
 		return err
 	}
-	if err := checkName("request_id", e.RequestID); err != nil {
+	if err := api.CheckName("request_id", e.RequestID); err != nil {
 		return err
 	}
 	if e.Kind != ledger.Transfer {
 		return nil
 	}
-	if err := checkName("to_account", e.ToAccount); err != nil {
+	if err := api.CheckName("to_account", e.ToAccount); err != nil {
 		return err
 	}
 	if e.Account == e.ToAccount {
-		return fieldErrorf("to_account", "a transfer needs two different accounts, both are %q", e.Account)
-	}
-	return nil
-}
-
-// checkName checks what customers and peers name: accounts and request ids.
-func checkName(field, text string) error {
-	if err := name.Check(text); err != nil {
-		return fieldErrorf(field, "%v", err)
+		return api.Fieldf("to_account", "a transfer needs two different accounts, both are %q", e.Account)
 	}
 	return nil
 }
@@ -261,7 +239,7 @@ func (b *Branch) level(a bankv1.Acknowledge) (replica.Level, error) {
 	case bankv1.Acknowledge_ACKNOWLEDGE_ALL:
 		return replica.All, nil
 	}
-	return 0, fieldErrorf("acknowledge", "%d is not a level", a)
+	return 0, api.Fieldf("acknowledge", "%d is not a level", a)
 }
 
 // deadline is when the replica gives up, a little before the caller does, so
@@ -269,7 +247,7 @@ func (b *Branch) level(a bankv1.Acknowledge) (replica.Level, error) {
 func (b *Branch) deadline(ctx context.Context) replica.Millis {
 	at, ok := ctx.Deadline()
 	if !ok {
-		return b.loop.now() + replica.Millis(callTimeout.Milliseconds())
+		return b.loop.now() + replica.Millis(api.CallTimeout.Milliseconds())
 	}
 	left := time.Until(at)
 	return b.loop.now() + replica.Millis((left - left/10).Milliseconds())
@@ -280,9 +258,9 @@ func (b *Branch) deadline(ctx context.Context) replica.Millis {
 func forward[Req, Res any](ctx context.Context, b *Branch, home ledger.BranchID, req *Req, call func(customerClient, context.Context, *Req) (*Res, error)) (*Res, error) {
 	p := b.peers[home]
 	if p == nil {
-		return nil, fieldErrorf("home_branch", "this bank has no branch %d", home)
+		return nil, api.Fieldf("home_branch", "this bank has no branch %d", home)
 	}
-	limited, cancel := context.WithTimeout(ctx, callTimeout)
+	limited, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
 	res, err := call(b.customers, p.call(limited), req)
 	var known *connect.Error
@@ -290,7 +268,7 @@ func forward[Req, Res any](ctx context.Context, b *Branch, home ledger.BranchID,
 	case err == nil || !errors.As(err, &known):
 		return res, err
 	case connect.IsWireError(err):
-		return nil, &forwardedError{home: home, err: known}
+		return nil, &api.ForwardedError{Home: home, Err: known}
 	}
 	const unknown = "it is not known whether the write was recorded; asking again with the same request id tells"
 	if gone := ctx.Err(); gone != nil {

@@ -12,6 +12,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/code"
 )
 
 // procedure is what the schema says of one.
@@ -62,7 +65,7 @@ type explaining struct {
 func (e explaining) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	p, known := e.procedures[req.URL.Path]
 	switch types := req.Header["Content-Type"]; {
-	case !known && !isCall(req.URL.Path):
+	case !known && !api.IsCall(req.URL.Path):
 		e.next.ServeHTTP(w, req)
 		return
 	case known && req.Method == http.MethodPost && len(types) == 1 && (p.unary && unaryTypes[types[0]] || !p.unary && req.ProtoMajor > 1 && streamTypes[types[0]]):
@@ -77,29 +80,20 @@ func (e explaining) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	e.next.ServeHTTP(&explainer{ResponseWriter: w, req: req, procedure: p, requests: e.requests}, req)
 }
 
-// isCall reports whether a path is that of a call, of whatever service.
-func isCall(path string) bool {
-	if strings.HasPrefix(path, proxyPrefix) {
-		return true
-	}
-	service, method, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	return ok && strings.Contains(service, ".") && method != "" && !strings.Contains(method, "/")
-}
-
 // checkGet refuses a query that holds no message. The library says some of that
 // as well, and some as if this branch had failed.
 func checkGet(raw string) error {
 	query, err := url.ParseQuery(raw)
 	if err != nil {
-		return inputErrorf("the query of the URL is malformed: %v; percent-encode what it holds", err)
+		return api.Inputf("the query of the URL is malformed: %v; percent-encode what it holds", err)
 	}
 	switch encoding := query.Get("encoding"); {
 	case encoding == "":
-		return inputErrorf("the query lacks encoding: add encoding=json, or encoding=proto")
+		return api.Inputf("the query lacks encoding: add encoding=json, or encoding=proto")
 	case encoding != "json" && encoding != "proto":
-		return inputErrorf("encoding=%.200q is none: there are encoding=json and encoding=proto", encoding)
+		return api.Inputf("encoding=%.200q is none: there are encoding=json and encoding=proto", encoding)
 	case !query.Has("message"):
-		return inputErrorf("the query lacks message: add message={}, percent-encoded, with the fields of the request")
+		return api.Inputf("the query lacks message: add message={}, percent-encoded, with the fields of the request")
 	}
 	switch query.Get("base64") {
 	case "":
@@ -110,10 +104,10 @@ func checkGet(raw string) error {
 			decoding = base64.URLEncoding
 		}
 		if _, err := decoding.DecodeString(message); err != nil {
-			return inputErrorf("the message is no base64 of the alphabet for URLs: %v", err)
+			return api.Inputf("the message is no base64 of the alphabet for URLs: %v", err)
 		}
 	default:
-		return inputErrorf("base64=%.200q is neither 1 nor absent", query.Get("base64"))
+		return api.Inputf("base64=%.200q is neither 1 nor absent", query.Get("base64"))
 	}
 	return nil
 }
@@ -151,13 +145,13 @@ func (e *explainer) why(status int) error {
 	req, header := e.req, e.Header()
 	switch status {
 	case http.StatusNotFound:
-		return &UnimplementedError{Problem: fmt.Sprintf("this branch has no call %.200s; gRPC reflection lists those that it has (grpcurl -plaintext %s list)", req.URL.Path, req.Host)}
+		return code.Errorf(code.Unimplemented, "this branch has no call %.200s; gRPC reflection lists those that it has (grpcurl -plaintext %s list)", req.URL.Path, req.Host)
 	case http.StatusMethodNotAllowed:
-		return inputErrorf("%.200s is not called by %.200s but by %s: send POST with Content-Type: application/json and the request as JSON, at least {}", req.URL.Path, req.Method, header.Get("Allow"))
+		return api.Inputf("%.200s is not called by %.200s but by %s: send POST with Content-Type: application/json and the request as JSON, at least {}", req.URL.Path, req.Method, header.Get("Allow"))
 	case http.StatusHTTPVersionNotSupported:
-		return inputErrorf("%.200s is a stream in both directions, which takes HTTP/2; curl speaks it with --http2-prior-knowledge", req.URL.Path)
+		return api.Inputf("%.200s is a stream in both directions, which takes HTTP/2; curl speaks it with --http2-prior-knowledge", req.URL.Path)
 	case http.StatusUnsupportedMediaType:
-		return inputErrorf("%s", e.types())
+		return api.Inputf("%s", e.types())
 	}
 	return nil
 }
@@ -194,7 +188,7 @@ func (e *explainer) Unwrap() http.ResponseWriter { return e.ResponseWriter }
 // explain answers with an HTTP status and an error. Who speaks a protocol in
 // which the status says nothing gets the error alone.
 func (q *requests) explain(w http.ResponseWriter, req *http.Request, status int, why error) {
-	err := connectError(req.Context(), q.branch.logger, req.URL.Path, why)
+	err := api.ConnectError(req.Context(), q.branch.logger, req.URL.Path, why)
 	inEnvelopes := strings.HasPrefix(req.Header.Get("Content-Type"), "application/grpc") || strings.HasPrefix(req.Header.Get("Content-Type"), "application/connect+")
 	if inEnvelopes && status != http.StatusHTTPVersionNotSupported && q.errors.IsSupported(req) {
 		_ = q.errors.Write(w, req, err)

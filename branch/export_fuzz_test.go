@@ -1,15 +1,16 @@
 package branch
 
-import bankv1 "passbook.example/passbook/gen/bank/v1"
+import (
+	"passbook.example/passbook/branch/api"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+)
 
 // What the fuzzing of decoders needs to see.
 var (
-	EncodeSession  = encodeSession
-	DecodeSession  = decodeSession
-	FrameToProto   = frameToProto
-	FrameFromProto = frameFromProto
+	FrameToProto   = api.FrameToProto
+	FrameFromProto = api.FrameFromProto
 
-	OperationsFromProto = operationsFromProto
+	OperationsFromProto = api.OperationsFromProto
 )
 
 // PageToken returns the token of a page of the listing that req asks for.

@@ -1,13 +1,5 @@
 package branch
 
-// What the tests of errors.go need to see.
-var (
-	ConnectError = connectError
-	ErrStopping  = errStopping
-	ErrStopped   = errStopped
-	ErrForked    = errForked
-)
-
 // HoldLoop has the loop stand still until release is called: what comes is
 // taken and not answered.
 func (b *Branch) HoldLoop() (release func()) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/code"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -38,6 +40,9 @@ type FaultError struct{ Problem string }
 
 func (e *FaultError) Error() string { return e.Problem }
 
+// Code returns failed_precondition.
+func (e *FaultError) Code() code.Code { return code.FailedPrecondition }
+
 // ErrKilled is why Serve returns after Kill.
 var ErrKilled = errors.New("killed on purpose")
 
@@ -66,7 +71,7 @@ type faultService struct{ branch *Branch }
 
 // ListFaults is FaultServiceHandler's.
 func (s faultService) ListFaults(ctx context.Context, _ *bankv1.ListFaultsRequest) (*bankv1.ListFaultsResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
 	list, err := s.branch.cfg.Faults.List(ctx)
 	if err != nil {
@@ -114,9 +119,9 @@ func (s faultService) Restart(ctx context.Context, req *bankv1.RestartRequest) (
 func (s faultService) change(ctx context.Context, id uint32, change func(Faults, context.Context, uint32) error) error {
 	b := s.branch
 	if _, ok := b.cfg.Addresses[id]; !ok {
-		return fieldErrorf("branch", "this bank has no branch %d", id)
+		return api.Fieldf("branch", "this bank has no branch %d", id)
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
 	defer context.AfterFunc(b.linksCtx, cancel)()
 	return change(b.cfg.Faults, ctx, id)

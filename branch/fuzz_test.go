@@ -9,52 +9,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
-
-// Whatever a customer sends as a session, it is refused with an InputError, or
-// it is positions, no more than there are branches, that a token can carry.
-func FuzzDecodeSession(f *testing.F) {
-	const branches = 3
-	for _, seen := range [][]ledger.Position{
-		nil,
-		{{Branch: 1, Sequence: 1}},
-		{{Branch: 1, Sequence: 1 << 40}, {Branch: 2, Sequence: 7}, {Branch: 1<<32 - 1, Sequence: 1<<64 - 1}},
-		{{Branch: 1}, {Branch: 2}, {Branch: 3}, {Branch: 4}},
-	} {
-		token, err := branch.EncodeSession(seen)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(token)
-	}
-	for _, token := range []string{"CgQIARAB", "CgQIARAB=", "!", "\n", "AAAA", "CgQIARABCg"} {
-		f.Add(token)
-	}
-	f.Fuzz(func(t *testing.T, token string) {
-		seen, err := branch.DecodeSession(token, branches)
-		if err != nil {
-			var input *branch.InputError
-			if !errors.As(err, &input) {
-				t.Errorf("%q: %v is no InputError", token, err)
-			}
-			return
-		}
-		if len(seen) > branches {
-			t.Errorf("%q names %d positions", token, len(seen))
-		}
-		written, err := branch.EncodeSession(seen)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := branch.DecodeSession(written, branches)
-		if err != nil || len(again) != len(seen) || len(seen) > 0 && !cmp.Equal(seen, again) {
-			t.Errorf("%q is %v, and then %v, %v", token, seen, again, err)
-		}
-	})
-}
 
 func seeds(f *testing.F) []*replica.Frame {
 	f.Helper()
@@ -118,9 +77,9 @@ func FuzzPageToken(f *testing.F) {
 		}
 		cursor, err := branch.PageCursor(req, token)
 		if err != nil {
-			var input *branch.InputError
+			var input *api.InputError
 			if !errors.As(err, &input) {
-				t.Errorf("%q: %v is no InputError", token, err)
+				t.Errorf("%q: %v is no api.InputError", token, err)
 			}
 			return
 		}
@@ -158,9 +117,9 @@ func FuzzOperations(f *testing.F) {
 		}
 		o, err := branch.OperationsFromProto(req)
 		if err != nil {
-			var input *branch.InputError
+			var input *api.InputError
 			if !errors.As(err, &input) {
-				t.Errorf("%v: %v is no InputError", req, err)
+				t.Errorf("%v: %v is no api.InputError", req, err)
 			}
 			return
 		}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+
+	"passbook.example/passbook/branch/api"
 )
 
 // gate counts the customers' calls in hand, and refuses new ones once it is
@@ -69,7 +71,7 @@ func (g *gate) close(timeout time.Duration) bool {
 func (g *gate) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
 		if !g.enter() {
-			return nil, errStopping
+			return nil, api.ErrStopping
 		}
 		defer g.leave()
 		return next(ctx, req)

@@ -10,6 +10,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/name"
@@ -91,6 +92,6 @@ func (k *link) upIfKin(l *loop, hello *replica.Hello) bool {
 // it finds out for itself.
 func (k *link) introduce(stream *connect.BidiStream[bankv1.PropagateRequest, bankv1.PropagateResponse]) {
 	if k.introduction != nil {
-		_ = stream.Send(&bankv1.PropagateResponse{Frame: &bankv1.Frame{Hello: helloToProto(k.introduction)}}) // it is told by the error, too
+		_ = stream.Send(&bankv1.PropagateResponse{Frame: &bankv1.Frame{Hello: api.HelloToProto(k.introduction)}}) // it is told by the error, too
 	}
 }

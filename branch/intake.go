@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"passbook.example/passbook/branch/api"
 )
 
 // intake is a request on its way to its handler: its body, which must have come
@@ -93,7 +95,7 @@ func (in *intake) Read(p []byte) (int, error) {
 		// A deadline that passes later would cancel the call.
 		_ = in.control.SetReadDeadline(time.Time{})
 	case err != nil && in.req.ProtoMajor == 1:
-		return n, in.fail(inputErrorf("the request can't be read: %v", err))
+		return n, in.fail(api.Inputf("the request can't be read: %v", err))
 	case in.stream && n > 0 && in.timer != nil:
 		in.timer.Reset(in.patience())
 	default:
@@ -145,7 +147,7 @@ func (in *intake) late() error {
 // not be carried out.
 func (in *intake) fail(why error) error {
 	in.hangUp()
-	return connectError(in.req.Context(), in.requests.branch.logger, in.req.URL.Path, why)
+	return api.ConnectError(in.req.Context(), in.requests.branch.logger, in.req.URL.Path, why)
 }
 
 // hangUp has the connection of a request closed that was not read, over HTTP/1:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
@@ -29,7 +30,7 @@ func isLarge(procedure string) bool {
 // enter waits for the places that a request takes, first for those that are left
 // to its address. It reports false when it waited in vain.
 func (l *largeReplies) enter(in *intake) bool {
-	ctx, cancel := context.WithTimeout(in.req.Context(), callTimeout)
+	ctx, cancel := context.WithTimeout(in.req.Context(), api.CallTimeout)
 	defer cancel()
 	wanted := []chan struct{}{in.conn.largePlaces(), l.places, nil}
 	if in.req.URL.Path == bankv1connect.BranchServiceListEntriesProcedure { // made here

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
@@ -181,11 +182,11 @@ func (k *link) pumpIn(l *loop, receive func() (*bankv1.Frame, error)) error {
 
 func (k *link) take(l *loop, in *bankv1.Frame) error {
 	if n := len(in.GetWants()); n > maxWants {
-		return k.lied(inputErrorf("frame from branch %d: it asks for %d journals, at most %d are allowed", k.peer.id, n, maxWants))
+		return k.lied(api.Inputf("frame from branch %d: it asks for %d journals, at most %d are allowed", k.peer.id, n, maxWants))
 	}
-	f, err := frameFromProto(in)
+	f, err := api.FrameFromProto(in)
 	if err != nil {
-		return k.lied(inputErrorf("frame from branch %d: %v", k.peer.id, err))
+		return k.lied(api.Inputf("frame from branch %d: %v", k.peer.id, err))
 	}
 	places := min(1+proto.Size(in)/unreadBytes, maxUnread)
 	for range places {
@@ -204,7 +205,7 @@ func (k *link) take(l *loop, in *bankv1.Frame) error {
 		}
 	})
 	if !ok {
-		return errStopped
+		return api.ErrStopped
 	}
 	return nil
 }
@@ -237,7 +238,7 @@ func (k *link) down(l *loop) {
 			cause := context.Cause(k.ctx)
 			k.peer.noteDown(cause)
 			if k.heard {
-				k.peer.branch.logger.Log(context.Background(), LevelCalls, "link is down", "peer", k.peer.id, "address", k.peer.address, "cause", cause)
+				k.peer.branch.logger.Log(context.Background(), api.LevelCalls, "link is down", "peer", k.peer.id, "address", k.peer.address, "cause", cause)
 			}
 			l.replica.LinkDown(k.peer.id)
 		}
@@ -283,7 +284,7 @@ func (p *peer) runLink(ctx context.Context) error {
 	}
 	l := p.branch.loop
 	if !k.up(l) {
-		return errStopped
+		return api.ErrStopped
 	}
 	defer k.down(l)
 	defer context.AfterFunc(ctx, func() { k.end(ctx.Err()) })()

@@ -7,10 +7,15 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
+
+// errTooManyLinks refuses a caller.
+var errTooManyLinks = code.New(code.ResourceExhausted, "that branch has more links here than it needs; close some")
 
 // Propagate is PeerServiceHandler's: the accepting side of a link.
 func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[bankv1.PropagateRequest, bankv1.PropagateResponse]) error {
@@ -18,7 +23,7 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 	open := openingOf(ctx)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(b.linksCtx, func() { cancel(errStopping) })()
+	defer context.AfterFunc(b.linksCtx, func() { cancel(api.ErrStopping) })()
 	leave := b.openings.enter(cancel)
 	defer leave()
 	// Receive does not watch ctx, so it has a goroutine of its own, which ends
@@ -39,15 +44,15 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 		}
 	})
 	if !spawned {
-		return errStopping
+		return api.ErrStopping
 	}
 	p, hello, err := b.greet(ctx, first)
 	if err != nil {
 		return err
 	}
-	said, err := helloFromProto(hello.GetHello())
+	said, err := api.HelloFromProto(hello.GetHello())
 	if err != nil {
-		return inputErrorf("hello: %v", err)
+		return api.Inputf("hello: %v", err)
 	}
 	if !p.links.enter() {
 		return errTooManyLinks
@@ -62,10 +67,10 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 	k.put = func(f outgoing) error { return stream.Send(f.response()) }
 	k.room = roomOf(ctx)
 	if !k.upIfKin(b.loop, said) {
-		return errStopped
+		return api.ErrStopped
 	}
 	defer k.down(b.loop)
-	defer k.close(errStopped)
+	defer k.close(api.ErrStopped)
 	defer context.AfterFunc(ctx, func() { k.end(k.broken(context.Cause(ctx))) })()
 	defer k.interruptIfReplaced(open)()
 	if err := k.take(b.loop, hello); err == nil {
@@ -81,11 +86,11 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 // it should do something about the cause. That a link ends is no failure, since the
 // peer dials again.
 func (k *link) farewell(stream *connect.BidiStream[bankv1.PropagateRequest, bankv1.PropagateResponse], cause error) error {
-	var bad *InputError
+	var bad *api.InputError
 	var stranger *replica.StrangerError
 	switch {
 	case k.peer.branch.linksCtx.Err() != nil:
-		return errStopping
+		return api.ErrStopping
 	case errors.As(cause, &stranger):
 		k.close(cause)
 		k.introduce(stream)
@@ -121,29 +126,29 @@ func (b *Branch) greet(ctx context.Context, arrived <-chan greeting) (*peer, *ba
 	select {
 	case g := <-arrived:
 		if g.err != nil {
-			return nil, nil, inputErrorf("the link ended before its hello: %v", g.err)
+			return nil, nil, api.Inputf("the link ended before its hello: %v", g.err)
 		}
 		first = g.frame
 	case <-timeout.C:
-		return nil, nil, inputErrorf("no hello came within %s", helloTimeout)
+		return nil, nil, api.Inputf("no hello came within %s", helloTimeout)
 	case <-ctx.Done():
 		if errors.Is(context.Cause(ctx), errTooManyOpenings) {
 			return nil, nil, errTooManyOpenings
 		}
-		return nil, nil, errStopping
+		return nil, nil, api.ErrStopping
 	}
 	hello := first.GetHello()
 	if hello == nil {
-		return nil, nil, inputErrorf("the first frame of a link must have a hello")
+		return nil, nil, api.Inputf("the first frame of a link must have a hello")
 	}
 	p := b.peers[ledger.BranchID(hello.GetBranch())]
 	switch {
 	case p == nil:
-		return nil, nil, inputErrorf("hello from branch %d, which is no peer of branch %d in this bank", hello.GetBranch(), b.id)
+		return nil, nil, api.Inputf("hello from branch %d, which is no peer of branch %d in this bank", hello.GetBranch(), b.id)
 	case hello.GetToBranch() != uint32(b.id):
-		return nil, nil, inputErrorf("hello to branch %d reached branch %d: check the addresses", hello.GetToBranch(), b.id)
+		return nil, nil, api.Inputf("hello to branch %d reached branch %d: check the addresses", hello.GetToBranch(), b.id)
 	case p.id > b.id:
-		return nil, nil, inputErrorf("branch %d has the higher id and waits to be dialed by branch %d", p.id, b.id)
+		return nil, nil, api.Inputf("branch %d has the higher id and waits to be dialed by branch %d", p.id, b.id)
 	}
 	return p, first, nil
 }

@@ -2,6 +2,7 @@ package branch
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -9,6 +10,9 @@ import (
 	"sync"
 	"time"
 
+	"connectrpc.com/connect"
+
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
 )
 
@@ -342,4 +346,18 @@ func branchesText(ids []ledger.BranchID) string {
 	}
 	last := len(words) - 1
 	return "branches " + strings.Join(words[:last], ", ") + " and " + words[last]
+}
+
+// errParted says that a peer that had dialed a link ended it in an orderly way: one
+// that was killed, or can't be reached any more, breaks it.
+var errParted = errors.New("the peer ended it")
+
+// isParting reports whether a link is down because the peer has ended it, as one
+// does that stops.
+func isParting(err error) bool {
+	if errors.Is(err, errParted) {
+		return true
+	}
+	var said *connect.Error
+	return errors.As(err, &said) && connect.IsWireError(err) && said.Code() == connect.CodeUnavailable && said.Message() == api.ErrStopping.Error()
 }

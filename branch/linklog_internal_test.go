@@ -15,6 +15,7 @@ import (
 	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -205,7 +206,7 @@ func TestABranchThatStopsIsNoWarning(t *testing.T) {
 		s.leave(2)
 		s.check(t, time.Hour)
 	})
-	said := connect.NewWireError(connect.CodeUnavailable, errStopping)
+	said := connect.NewWireError(connect.CodeUnavailable, api.ErrStopping)
 	linkTest(t, 3, func(t *testing.T, s *linkStory) {
 		s.leave(2)
 		s.noteDown(linkEnd{3, 2}, fmt.Errorf("link from branch 2 ended: %w", errParted))

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"passbook.example/passbook/branch/api"
 )
 
 // What a link has logged of itself.
@@ -22,7 +24,7 @@ func (k *link) broken(err error) error {
 func (k *link) noteUp() {
 	b := k.peer.branch
 	b.links.noteUp(linkEnd{b.id, k.peer.id})
-	b.logger.Log(context.Background(), LevelCalls, "link is up", "peer", k.peer.id, "address", k.peer.address, "accepted", k.accepted)
+	b.logger.Log(context.Background(), api.LevelCalls, "link is up", "peer", k.peer.id, "address", k.peer.address, "accepted", k.accepted)
 	k.heard = true
 }
 

@@ -2,11 +2,11 @@ package branch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
@@ -24,9 +24,6 @@ const (
 	// maxLooks bounds what else wants to see the replica.
 	maxLooks = 1024
 )
-
-// errStopped tells a caller that the branch went away under the call.
-var errStopped = errors.New("this branch has stopped before it had the answer")
 
 // loop owns the replica. It drains what has queued up, has the replica decide,
 // writes one commit, and only then lets messages and replies out: the
@@ -353,7 +350,7 @@ func (l *loop) begin(post func(func()) bool, start func(id uint64)) (<-chan repl
 		start(l.nextID)
 	})
 	if !ok {
-		return nil, errStopping
+		return nil, api.ErrStopping
 	}
 	return ch, nil
 }
@@ -370,7 +367,7 @@ func (l *loop) await(ctx context.Context, ch <-chan replica.Reply) (replica.Repl
 	case reply := <-ch: // the last thing that the loop did
 		return reply, reply.Err
 	default:
-		return replica.Reply{}, errStopped
+		return replica.Reply{}, api.ErrStopped
 	}
 }
 
@@ -378,7 +375,7 @@ func (l *loop) await(ctx context.Context, ch <-chan replica.Reply) (replica.Repl
 // queues it: a claim waits as writes do, since a grant makes as much work as they
 // do. message gets the id that the answer will carry.
 func (l *loop) serve(ctx context.Context, post func(func()) bool, message func(id uint64) replica.Message) (replica.Message, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
 	ch := make(chan replica.Message, 1)
 	if !l.claims.enter() {
@@ -390,13 +387,13 @@ func (l *loop) serve(ctx context.Context, post func(func()) bool, message func(i
 		l.replica.Receive(message(l.nextID))
 	})
 	if !ok {
-		return replica.Message{}, errStopped
+		return replica.Message{}, api.ErrStopped
 	}
 	select {
 	case m := <-ch:
 		return m, nil
 	case <-l.ended:
-		return replica.Message{}, errStopped
+		return replica.Message{}, api.ErrStopped
 	case <-ctx.Done():
 		return replica.Message{}, ctx.Err()
 	}
@@ -405,7 +402,7 @@ func (l *loop) serve(ctx context.Context, post func(func()) bool, message func(i
 // look runs f on the replica, between two steps, and returns when what f saw
 // is committed.
 func (l *loop) look(ctx context.Context, f func(*replica.Replica)) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
 	if !l.looks.enter() {
 		return replica.ErrQueueFull
@@ -419,13 +416,13 @@ func (l *loop) look(ctx context.Context, f func(*replica.Replica)) error {
 		})
 	})
 	if !ok {
-		return errStopped
+		return api.ErrStopped
 	}
 	select {
 	case <-done:
 		return nil
 	case <-l.ended:
-		return errStopped
+		return api.ErrStopped
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -3,6 +3,8 @@ package branch
 import (
 	"context"
 	"sync"
+
+	"passbook.example/passbook/branch/code"
 )
 
 // maxOpenings bounds the accepted links that have not said hello yet.
@@ -41,3 +43,6 @@ func (o *openings) enter(end context.CancelCauseFunc) (leave func()) {
 		delete(o.waiting, n)
 	}
 }
+
+// errTooManyOpenings refuses a caller.
+var errTooManyOpenings = code.New(code.ResourceExhausted, "more links wait to say hello than this branch lets wait, and this one had waited longest")

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
@@ -39,7 +40,7 @@ func (o outgoing) shared() []byte {
 
 // encode writes a frame's envelope over what is in out.
 func encode(out []byte, f *replica.Frame) []byte {
-	m := &bankv1.PropagateRequest{Frame: frameToProto(f)}
+	m := &bankv1.PropagateRequest{Frame: api.FrameToProto(f)}
 	out = slices.Grow(out[:0], prefixBytes+proto.Size(m))
 	out, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(append(out, 0, 0, 0, 0, 0), m)
 	if err != nil {
@@ -53,7 +54,7 @@ func encode(out []byte, f *replica.Frame) []byte {
 // along as it is: to the encoder it is a field that it does not know.
 func (o outgoing) response() *bankv1.PropagateResponse {
 	if o.envelope == nil {
-		return &bankv1.PropagateResponse{Frame: frameToProto(o.frame)}
+		return &bankv1.PropagateResponse{Frame: api.FrameToProto(o.frame)}
 	}
 	out := &bankv1.PropagateResponse{}
 	out.ProtoReflect().SetUnknown(o.shared()[prefixBytes:])

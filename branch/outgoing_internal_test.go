@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -52,7 +53,7 @@ func TestCopiesOfAFrameAreEncodedOnce(t *testing.T) {
 func TestAnEncodedFrameIsTheFrame(t *testing.T) {
 	batch := ledger.NewSealed(&ledger.Batch{Branch: 1, FirstSequence: 1, Entries: []ledger.Entry{{Sequence: 1, Clock: 1, Kind: ledger.Deposit, Account: "shared", Amount: 1}}})
 	frame := &replica.Frame{Batches: []*ledger.Sealed{batch}, Sync: true}
-	want := &bankv1.PropagateRequest{Frame: frameToProto(frame)}
+	want := &bankv1.PropagateRequest{Frame: api.FrameToProto(frame)}
 	var c copies
 	for name, f := range map[string]outgoing{"alone": {frame: frame}, "copied": c.of(frame)} {
 		text, err := proto.Marshal(f.response())

@@ -12,6 +12,8 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/port"
@@ -119,7 +121,7 @@ func (b *Branch) letOut(m replica.Message) {
 // claim calls the peer and gives its answer, or that there is none, to the
 // loop.
 func (p *peer) claim(ctx context.Context, c *replica.Claim) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
 	res, err := p.branch.service.Claim(p.call(ctx), &bankv1.ClaimRequest{
 		Branch: uint32(p.branch.id), Account: c.Account, Amount: int64(c.Amount),
@@ -134,7 +136,7 @@ func (p *peer) claim(ctx context.Context, c *replica.Claim) {
 
 // collect calls the peer for one look and gives its answer to the loop.
 func (p *peer) collect(ctx context.Context, c *replica.Collect) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
 	res, err := p.branch.service.Collect(p.call(ctx), &bankv1.CollectRequest{
 		Branch: uint32(p.branch.id), Account: c.Account, Collect: c.Collect, Look: c.Look, Hold: c.Hold,
@@ -162,10 +164,10 @@ func (s peerService) Claim(ctx context.Context, req *bankv1.ClaimRequest) (*bank
 		return nil, err
 	}
 	if req.GetAmount() <= 0 {
-		return nil, b.lied(from, fieldErrorf("amount", "must be greater than 0, is %d", req.GetAmount()))
+		return nil, b.lied(from, api.Fieldf("amount", "must be greater than 0, is %d", req.GetAmount()))
 	}
-	name := account(req.GetAccount())
-	if err := checkName("account", name); err != nil {
+	name := api.AccountName(req.GetAccount())
+	if err := api.CheckName("account", name); err != nil {
 		return nil, b.lied(from, err)
 	}
 	ticket := replica.Ticket{Clock: req.GetTicket().GetClock(), Branch: from}
@@ -182,7 +184,7 @@ func (s peerService) Claim(ctx context.Context, req *bankv1.ClaimRequest) (*bank
 	}
 	a := m.ClaimAnswer
 	if a.Refused != "" {
-		return nil, &InputError{Field: "ticket", Problem: a.Refused}
+		return nil, &api.InputError{Field: "ticket", Problem: a.Refused}
 	}
 	return &bankv1.ClaimResponse{Granted: int64(a.Granted), Sequence: a.Sequence, Escrow: int64(a.Escrow)}, nil
 }
@@ -194,8 +196,8 @@ func (s peerService) Collect(ctx context.Context, req *bankv1.CollectRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	name := account(req.GetAccount())
-	if err := checkName("account", name); err != nil {
+	name := api.AccountName(req.GetAccount())
+	if err := api.CheckName("account", name); err != nil {
 		return nil, b.lied(from, err)
 	}
 	m, err := b.loop.serve(ctx, b.loop.post, func(id uint64) replica.Message {
@@ -209,7 +211,7 @@ func (s peerService) Collect(ctx context.Context, req *bankv1.CollectRequest) (*
 	a := m.CollectAnswer
 	switch {
 	case a.Refused != "":
-		return nil, &InputError{Field: "look", Problem: a.Refused}
+		return nil, &api.InputError{Field: "look", Problem: a.Refused}
 	case a.Failed:
 		return nil, &replica.UnavailableError{Reason: "this branch does not take part yet, or no longer"}
 	}
@@ -218,7 +220,7 @@ func (s peerService) Collect(ctx context.Context, req *bankv1.CollectRequest) (*
 
 func (b *Branch) fromPeer(id uint32) (ledger.BranchID, error) {
 	if b.peers[ledger.BranchID(id)] == nil {
-		return 0, fieldErrorf("branch", "%d is no peer of branch %d in this bank", id, b.id)
+		return 0, api.Fieldf("branch", "%d is no peer of branch %d in this bank", id, b.id)
 	}
 	return ledger.BranchID(id), nil
 }
@@ -258,26 +260,26 @@ func (b *Branch) applyOne(ctx context.Context, kind ledger.Kind, req oneEntry) (
 	if err != nil {
 		return nil, false, err
 	}
-	prev, err := hashFromProto(req.GetPrevHash())
+	prev, err := api.HashFromProto(req.GetPrevHash())
 	if err != nil {
-		return nil, false, fieldErrorf("prev_hash", "%v", err)
+		return nil, false, api.Fieldf("prev_hash", "%v", err)
 	}
 	e := ledger.Entry{
 		Sequence: req.GetSequence(), Clock: req.GetClock(), RecordedAt: req.GetRecordedAtUnixMs(), CustomerID: req.GetCustomerId(),
-		RequestID: req.GetRequestId(), Kind: kind, Account: account(req.GetAccount()), Amount: ledger.Amount(req.GetAmount()),
+		RequestID: req.GetRequestId(), Kind: kind, Account: api.AccountName(req.GetAccount()), Amount: ledger.Amount(req.GetAmount()),
 	}
 	if e.Sequence == 0 || e.Sequence > ledger.MaxSequence {
-		return nil, false, fieldErrorf("sequence", "must be 1 to %d, is %d", uint64(ledger.MaxSequence), e.Sequence)
+		return nil, false, api.Fieldf("sequence", "must be 1 to %d, is %d", uint64(ledger.MaxSequence), e.Sequence)
 	}
 	if n := len(req.GetAfter()); n >= len(b.cfg.Addresses) {
-		return nil, false, fieldErrorf("after", "it names %d journals, the writer sees %d others", n, len(b.cfg.Addresses)-1)
+		return nil, false, api.Fieldf("after", "it names %d journals, the writer sees %d others", n, len(b.cfg.Addresses)-1)
 	}
 	if err := checkEntry(&e); err != nil {
 		return nil, false, err
 	}
 	batch := &ledger.Batch{
 		Branch: from, Epoch: req.GetEpoch(), FirstSequence: e.Sequence, Entries: []ledger.Entry{e},
-		After: positionsFromProto(req.GetAfter()), PrevHash: prev,
+		After: api.PositionsFromProto(req.GetAfter()), PrevHash: prev,
 	}
 	var result oneResult
 	if err := b.loop.look(ctx, func(r *replica.Replica) { result = receiveOne(r, batch) }); err != nil {
@@ -291,7 +293,7 @@ func (b *Branch) applyOne(ctx context.Context, kind ledger.Kind, req oneEntry) (
 			return nil, false, err
 		}
 	}
-	return markedToProto([]ledger.MarkedPosition{{Position: ledger.Position{Branch: from, Sequence: result.head.Sequence}, Hash: result.head.Hash}})[0], result.duplicate, nil
+	return api.MarkedToProto([]ledger.MarkedPosition{{Position: ledger.Position{Branch: from, Sequence: result.head.Sequence}, Hash: result.head.Hash}})[0], result.duplicate, nil
 }
 
 // checkDuplicate refuses an entry in whose place this branch holds another.
@@ -301,7 +303,7 @@ func (b *Branch) checkDuplicate(from ledger.BranchID, e *ledger.Entry) error {
 		return err
 	}
 	if len(here) == 0 || !here[0].Entry.SameRequest(e) || here[0].Entry.RequestID != e.RequestID {
-		return fieldErrorf("sequence", "entry %d of branch %d is another one here", e.Sequence, from)
+		return api.Fieldf("sequence", "entry %d of branch %d is another one here", e.Sequence, from)
 	}
 	return nil
 }
@@ -325,13 +327,13 @@ func receiveOne(r *replica.Replica, batch *ledger.Batch) oneResult {
 	case e.Sequence <= head.Sequence:
 		return oneResult{head: head, duplicate: true}
 	case e.Sequence > head.Sequence+1:
-		return oneResult{err: &GapError{Branch: batch.Branch, Want: head.Sequence + 1, Got: e.Sequence}}
+		return oneResult{err: code.Errorf(code.OutOfRange, "entry %d of branch %d is not the next one, sequence %d is expected: %w", e.Sequence, batch.Branch, head.Sequence+1, errGap)}
 	}
 	slices.SortFunc(batch.After, func(a, b ledger.Position) int { return cmp.Compare(a.Branch, b.Branch) })
 	for _, a := range batch.After {
 		k, ok := view.Index(a.Branch)
 		if !ok {
-			return oneResult{err: fieldErrorf("after", "this bank has no branch %d", a.Branch)}
+			return oneResult{err: api.Fieldf("after", "this bank has no branch %d", a.Branch)}
 		}
 		if at := view.Head(k).Sequence; at < a.Sequence {
 			return oneResult{err: fmt.Errorf("the entry comes after entry %d of branch %d, which is applied here up to %d: %w", a.Sequence, a.Branch, at, errGap)}
@@ -341,7 +343,7 @@ func receiveOne(r *replica.Replica, batch *ledger.Batch) oneResult {
 		batch.PrevHash = head.Hash
 	}
 	if batch.PrevHash != head.Hash {
-		return oneResult{err: fieldErrorf("prev_hash", "is not the hash of entry %d of branch %d", head.Sequence, batch.Branch)}
+		return oneResult{err: api.Fieldf("prev_hash", "is not the hash of entry %d of branch %d", head.Sequence, batch.Branch)}
 	}
 	batch.Epoch = max(batch.Epoch, head.Epoch)
 	if e.Clock == 0 {
@@ -356,7 +358,7 @@ func receiveOne(r *replica.Replica, batch *ledger.Batch) oneResult {
 	made := ledger.NewSealed(batch)
 	sealed, err := ledger.OpenSealed(made.Bytes, made.Hash)
 	if err != nil {
-		return oneResult{err: inputErrorf("%v", err)}
+		return oneResult{err: api.Inputf("%v", err)}
 	}
 	r.Take(batch.Branch, sealed)
 	if head = view.Head(i); head.Sequence != e.Sequence {
@@ -366,4 +368,9 @@ func receiveOne(r *replica.Replica, batch *ledger.Batch) oneResult {
 }
 
 var _ bankv1connect.PeerServiceHandler = peerService{}
-var _ connect.Interceptor = errorInterceptor{}
+
+// Errors of peers that are refused.
+var (
+	errGap    = code.New(code.OutOfRange, "send what is missing first")
+	errForked = code.New(code.FailedPrecondition, "the journal of that branch has forked and is stopped here: see the alarms in GetStatus")
+)

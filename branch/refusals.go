@@ -3,6 +3,9 @@ package branch
 import (
 	"errors"
 
+	"connectrpc.com/connect"
+
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 )
@@ -24,15 +27,12 @@ func (b *Branch) noteRefusal(f replica.Refusal) {
 // lied counts a call or frame in a peer's name that is refused for what it
 // says, and returns the error.
 func (b *Branch) lied(peer ledger.BranchID, err error) error {
-	var (
-		input *InputError
-		lead  *ledger.LeadError
-	)
 	lie := replica.BadForm
+	var lead *ledger.LeadError
 	switch {
 	case errors.As(err, &lead):
 		lie = replica.LeadLie(lead)
-	case !errors.As(err, &input) && !malformed(err):
+	case api.CodeOf(err) != connect.CodeInvalidArgument:
 		return err
 	}
 	b.loop.post(func() { b.loop.replica.Refuse(peer, lie, err.Error()) })
@@ -44,5 +44,5 @@ func refusalError(f replica.Refusal) error {
 	if f.Lie == replica.BadBank {
 		return &replica.StrangerError{Branch: f.Peer, Problem: f.Text}
 	}
-	return &InputError{Problem: f.Text}
+	return &api.InputError{Problem: f.Text}
 }

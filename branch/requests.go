@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
-	"connectrpc.com/grpchealth"
 
-	"passbook.example/passbook/gen/bank/bankconnect"
+	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
@@ -30,6 +30,16 @@ const (
 	maxHelloBytes = 64 << 10
 )
 
+// Errors of callers who are refused.
+var (
+	errGaveWay         = code.New(code.ResourceExhausted, "more requests are on their way to this branch than it waits for, and this one had said nothing for longest; send it again, at once")
+	errTooManyRequests = code.New(code.ResourceExhausted, "this branch has as many requests in hand as it takes at once; back off and try again")
+	errTooManyListings = code.New(code.ResourceExhausted, "this branch has as many listings and statuses in hand as it makes at once; back off and try again")
+	errSlowRequest     = code.Errorf(code.DeadlineExceeded, "the request did not arrive within %s; send it again", requestTimeout)
+	errSilentStream    = code.Errorf(code.DeadlineExceeded, "nothing has come on this stream for %s; open another when there is something to ask", streamSilence)
+	errLongStream      = code.Errorf(code.DeadlineExceeded, "a stream like this one lasts %s at most; open another", streamTimeout)
+)
+
 // requests lets calls in as far as the bounds allow, and has each over in
 // time. A refused call is told why, in its own protocol.
 type requests struct {
@@ -44,22 +54,9 @@ func newRequests(b *Branch, next http.Handler) *requests {
 	return &requests{branch: b, next: next, errors: connect.NewErrorWriter(), shares: newShares(), large: newLargeReplies()}
 }
 
-// unaryServices are those of which each procedure but Propagate, Submit and Watch
-// takes one message and returns one.
-var unaryServices = []string{bankv1connect.BranchServiceName, bankv1connect.PeerServiceName, bankv1connect.FaultServiceName, bankconnect.BankName, grpchealth.HealthV1ServiceName}
-
-func isUnary(path string) bool {
-	for _, s := range unaryServices {
-		if strings.HasPrefix(path, "/"+s+"/") {
-			return true
-		}
-	}
-	return false
-}
-
 // ServeHTTP is http.Handler's.
 func (q *requests) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	if isCall(req.URL.Path) {
+	if api.IsCall(req.URL.Path) {
 		forbidStoring(w)
 	}
 	switch req.URL.Path {
@@ -71,7 +68,7 @@ func (q *requests) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		q.next.ServeHTTP(&conversation{ResponseWriter: w}, req)
 		return
 	}
-	procedure := procedureOf(req.URL.Path)
+	procedure := api.ProcedureOf(req.URL.Path)
 	in := &intake{
 		requests: q, share: q.shares.of(procedure), w: w, req: req, control: http.NewResponseController(w),
 		conn: connectionOf(req.Context()), customer: !strings.HasPrefix(procedure, peerPrefix), large: isLarge(procedure),
@@ -79,7 +76,7 @@ func (q *requests) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	switch {
 	case procedure == bankv1connect.BranchServiceWatchProcedure:
 		in.w = &conversation{ResponseWriter: w} // the request ends in time, the reply goes on
-	case isUnary(procedure):
+	case api.IsUnary(procedure):
 		in.w = &reply{ResponseWriter: w, made: in.made}
 	default:
 		in.stream, in.over = strings.HasPrefix(procedure, reflectionPrefix), time.Now().Add(streamTimeout)
@@ -91,7 +88,7 @@ func (q *requests) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // refuse answers without reading the request.
 func (q *requests) refuse(w http.ResponseWriter, req *http.Request, why error) {
 	forbidStoring(w)
-	err := connectError(req.Context(), q.branch.logger, req.URL.Path, why)
+	err := api.ConnectError(req.Context(), q.branch.logger, req.URL.Path, why)
 	if !q.errors.IsSupported(req) {
 		http.Error(w, why.Error(), statusOf(err))
 		return

@@ -10,6 +10,7 @@ import (
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/grpcreflect"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/gen/bank/bankconnect"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -38,12 +39,12 @@ const (
 // JSON and binary, over HTTP/1.1 and HTTP/2 in clear text.
 func (b *Branch) newServer() {
 	var options []connect.HandlerOption
-	if b.logger.Enabled(context.Background(), LevelCalls) {
+	if b.logger.Enabled(context.Background(), api.LevelCalls) {
 		options = append(options, connect.WithInterceptors(callLog{logger: b.logger}))
 	}
-	options = append(options, connect.WithInterceptors(errorInterceptor{logger: b.logger}))
-	for _, name := range jsonCodecNames {
-		options = append(options, connect.WithCodec(jsonCodec{name: name}))
+	options = append(options, connect.WithInterceptors(api.ErrorInterceptor{Logger: b.logger}))
+	for _, codec := range api.JSONCodecs() {
+		options = append(options, connect.WithCodec(codec))
 	}
 	forCustomers := append(options[:len(options):len(options)], connect.WithConditionalHandlerOptions(customerMessageLimit), connect.WithCompressMinBytes(compressMinBytes), connect.WithInterceptors(b.gate))
 	// Hashes and small frames don't compress, and between branches the
@@ -74,7 +75,7 @@ func (b *Branch) newServer() {
 	q := newRequests(b, nil)
 	q.next = explaining{next: mux, requests: q, procedures: proceduresOf(append(names, grpchealth.HealthV1ServiceName))}
 	b.proxy = newProxy(q)
-	mux.Handle(proxyPattern, b.proxy)
+	mux.Handle(api.ProxyPattern, b.proxy)
 	if b.cfg.Page != nil {
 		mux.Handle("/", b.cfg.Page)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"connectrpc.com/grpchealth"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
@@ -146,7 +147,7 @@ func (s *shares) of(procedure string) *share {
 		return &s.health
 	case strings.HasPrefix(procedure, reflectionPrefix):
 		return &s.reflections
-	case isUnary(procedure):
+	case api.IsUnary(procedure):
 		return &s.customers
 	}
 	return &s.page

@@ -12,6 +12,7 @@ import (
 	"connectrpc.com/connect"
 	"connectrpc.com/grpchealth"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -108,7 +109,7 @@ func TestAStreamOfListsThatSaysNothingEndsInTime(t *testing.T) {
 			sent++
 			return nil
 		})
-		if code, _ := codeOf(err); code != connect.CodeDeadlineExceeded || sent != 1 {
+		if code := api.CodeOf(err); code != connect.CodeDeadlineExceeded || sent != 1 {
 			t.Errorf("ended with %v after %d answers", err, sent)
 		}
 		if took, want := time.Since(began), 7*submitSilence-time.Second; took != want {

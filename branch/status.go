@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
@@ -23,11 +24,11 @@ func (c customers) GetStatus(ctx context.Context, _ *bankv1.GetStatusRequest) (*
 	err := b.loop.look(ctx, func(r *replica.Replica) {
 		s := r.Status()
 		out.Epoch, out.StateReason, out.Alarms = s.Epoch, s.Reason, s.Alarms
-		out.State, out.BankName = stateToProto(s.State), s.Bank.Name
+		out.State, out.BankName = api.StateToProto(s.State), s.Bank.Name
 		if s.Bank.Founded {
 			out.BankId = s.Bank.ID.String()
 		}
-		out.Applied = markedToProto(s.Applied)
+		out.Applied = api.MarkedToProto(s.Applied)
 		for _, p := range s.Peers {
 			out.Peers = append(out.Peers, &bankv1.PeerStatus{
 				Branch: uint32(p.Branch), Address: "http://" + b.peers[p.Branch].address,
@@ -65,19 +66,19 @@ const (
 func (c customers) ListEntries(_ context.Context, req *bankv1.ListEntriesRequest) (*bankv1.ListEntriesResponse, error) {
 	b := c.branch
 	if req.GetBranch() != 0 && req.GetAccount() != "" {
-		return nil, fieldErrorf("account", "a listing is of an account or of a branch's journal, not of both")
+		return nil, api.Fieldf("account", "a listing is of an account or of a branch's journal, not of both")
 	}
 	if _, ok := b.cfg.Addresses[req.GetBranch()]; !ok && req.GetBranch() != 0 {
-		return nil, fieldErrorf("branch", "this bank has no branch %d", req.GetBranch())
+		return nil, api.Fieldf("branch", "this bank has no branch %d", req.GetBranch())
 	}
 	if _, ok := bankv1.Order_name[int32(req.GetOrder())]; !ok {
-		return nil, fieldErrorf("order", "%d is not one", req.GetOrder())
+		return nil, api.Fieldf("order", "%d is not one", req.GetOrder())
 	}
 	if n := req.GetPageSize(); n < 0 || n > maxPageSize {
-		return nil, fieldErrorf("page_size", "must be 1 to %d, or 0 for %d, is %d", maxPageSize, defaultPageSize, n)
+		return nil, api.Fieldf("page_size", "must be 1 to %d, or 0 for %d, is %d", maxPageSize, defaultPageSize, n)
 	}
-	name := account(req.GetAccount())
-	if err := checkName("account", name); err != nil {
+	name := api.AccountName(req.GetAccount())
+	if err := api.CheckName("account", name); err != nil {
 		return nil, err
 	}
 	page := journal.Page{Newest: req.GetOrder() == bankv1.Order_ORDER_NEWEST_FIRST, Limit: int(req.GetPageSize())}
@@ -102,7 +103,7 @@ func (c customers) ListEntries(_ context.Context, req *bankv1.ListEntriesRequest
 	out := &bankv1.ListEntriesResponse{NextPageToken: listing.token(next)}
 	for i := range listed {
 		out.Entries = append(out.Entries, &bankv1.ListedEntry{
-			Receipt: receiptToProto(listed[i].At), Entry: entryToProto(&listed[i].Entry), Balance: int64(listed[i].Balance),
+			Receipt: api.ReceiptToProto(listed[i].At), Entry: api.EntryToProto(&listed[i].Entry), Balance: int64(listed[i].Balance),
 		})
 	}
 	return out, nil
@@ -115,7 +116,7 @@ type listing [8]byte
 func listingOf(req *bankv1.ListEntriesRequest) listing {
 	text := binary.BigEndian.AppendUint32(nil, req.GetBranch())
 	text = append(text, byte(req.GetOrder()&bankv1.Order_ORDER_NEWEST_FIRST))
-	sum := sha256.Sum256(append(text, account(req.GetAccount())...))
+	sum := sha256.Sum256(append(text, api.AccountName(req.GetAccount())...))
 	return listing(sum[:8])
 }
 
@@ -132,7 +133,7 @@ func (m listing) cursor(token string) (uint64, error) {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(b) != 16 || listing(b[:8]) != m {
-		return 0, fieldErrorf("page_token", "not one of this listing")
+		return 0, api.Fieldf("page_token", "not one of this listing")
 	}
 	return binary.BigEndian.Uint64(b[8:]), nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -26,14 +27,14 @@ type story struct {
 
 // newStory returns a story if anybody wants to hear it.
 func newStory(logger *slog.Logger, branch ledger.BranchID) *story {
-	if !logger.Enabled(context.Background(), LevelEvents) {
+	if !logger.Enabled(context.Background(), api.LevelEvents) {
 		return nil
 	}
 	return &story{logger: logger, branch: branch}
 }
 
 func (s *story) tell(text string, attrs ...slog.Attr) {
-	s.logger.LogAttrs(context.Background(), LevelEvents, fmt.Sprintf("Branch %d %s", s.branch, text), attrs...)
+	s.logger.LogAttrs(context.Background(), api.LevelEvents, fmt.Sprintf("Branch %d %s", s.branch, text), attrs...)
 }
 
 // asked tells of a customer's write.
@@ -171,7 +172,7 @@ func entryText(e *ledger.Entry) string {
 }
 
 func queryText(req *bankv1.QueryRequest) string {
-	return "query" + accountText(account(req.GetAccount()))
+	return "query" + accountText(api.AccountName(req.GetAccount()))
 }
 
 // accountText names an account that isn't the shared one.
@@ -208,7 +209,7 @@ func resultText(err error) string {
 	case errors.As(err, &insufficient):
 		return courseFail
 	}
-	code, _ := codeOf(err)
+	code := api.CodeOf(err)
 	return code.String()
 }
 
@@ -228,6 +229,6 @@ func entryAttrs(e *ledger.Entry, event string) []slog.Attr {
 func queryAttrs(req *bankv1.QueryRequest, event string) []slog.Attr {
 	return []slog.Attr{
 		slog.String("event", event), slog.String("interface", "query"), slog.Int64("customer", req.GetCustomerId()),
-		slog.String("account", account(req.GetAccount())),
+		slog.String("account", api.AccountName(req.GetAccount())),
 	}
 }

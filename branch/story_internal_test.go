@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -18,7 +19,7 @@ import (
 func told(t *testing.T, tell func(*story)) []string {
 	t.Helper()
 	var out bytes.Buffer
-	tell(newStory(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: LevelEvents})), 2))
+	tell(newStory(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: api.LevelEvents})), 2))
 	var lines []string
 	for line := range strings.Lines(out.String()) {
 		_, text, _ := strings.Cut(line, "msg=")
@@ -41,7 +42,7 @@ func TestAStoryTellsEachEvent(t *testing.T) {
 		s.answered(&deposit, &replica.Reply{Forward: 3}, nil)
 		s.asked(&withdrawal)
 		s.answered(&withdrawal, &replica.Reply{}, &replica.InsufficientError{Account: "rent", Balance: 1, Amount: 5})
-		s.answered(&withdrawal, &replica.Reply{}, errStopping)
+		s.answered(&withdrawal, &replica.Reply{}, api.ErrStopping)
 		s.askedQuery(&bankv1.QueryRequest{Account: "rent money", CustomerId: 7})
 		s.answeredQuery(&bankv1.QueryRequest{}, &bankv1.QueryResponse{Balance: 9}, nil)
 		s.asked(&bulk)
@@ -55,7 +56,7 @@ func TestAStoryTellsEachEvent(t *testing.T) {
 		"Branch 2 passes deposit 10 of customer 7 on to branch 3",
 		"Branch 2 receives withdraw 5 (account rent) from a customer",
 		"Branch 2 answers withdraw 5 (account rent) of a customer: fail: " + slashed((&replica.InsufficientError{Account: "rent", Balance: 1, Amount: 5}).Error()),
-		"Branch 2 answers withdraw 5 (account rent) of a customer: unavailable: " + errStopping.Error(),
+		"Branch 2 answers withdraw 5 (account rent) of a customer: unavailable: " + api.ErrStopping.Error(),
 		`Branch 2 receives query (account \"rent money\") from customer 7`,
 		"Branch 2 answers query of a customer: balance 9",
 		"Branch 2 receives bulk of 2 operations from customer 7",

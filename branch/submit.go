@@ -10,8 +10,11 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/session"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -31,6 +34,13 @@ const (
 	submitSilence = time.Minute
 	// maxListBytes bounds what the lists in hand take, of all streams.
 	maxListBytes = 64 << 20
+)
+
+// Errors of callers who are refused.
+var (
+	errTooManySubmits = code.New(code.ResourceExhausted, "this branch has as many streams of Submit as it takes at once; close some, or try another branch")
+	errTooManyLists   = code.New(code.ResourceExhausted, "this branch has as many lists in hand as it takes at once; back off and try again")
+	errSilentSubmit   = code.Errorf(code.DeadlineExceeded, "no list has come on this stream for %s; open another when there is one", submitSilence)
 )
 
 // submission is a list that is being carried out.
@@ -93,7 +103,7 @@ func (c customers) Submit(ctx context.Context, stream *connect.BidiStream[bankv1
 	// Receive does not watch ctx: this goroutine ends with the stream, when the
 	// handler has returned.
 	if !b.spawn(func() { s.take(ctx, stream.Receive, ended) }) {
-		return errStopping
+		return api.ErrStopping
 	}
 	return s.answer(ctx, ended, stream.Send)
 }
@@ -186,7 +196,7 @@ func (s *submitStream) answer(ctx context.Context, ended <-chan error, send func
 				return err
 			}
 		case <-shutting:
-			shutting, end = nil, errStopping
+			shutting, end = nil, api.ErrStopping
 		case <-evicted:
 			evicted, end = nil, s.why
 		case <-silence.C:
@@ -207,7 +217,7 @@ func (s *submitStream) answer(ctx context.Context, ended <-chan error, send func
 func (s *submitStream) endOf(ended <-chan error) error {
 	switch {
 	case s.branch.gate.isShut():
-		return errStopping
+		return api.ErrStopping
 	case isClosed(s.evicted):
 		return s.why
 	}
@@ -287,17 +297,14 @@ func isRecorded(err error) bool {
 
 // outcome fills in what became of a list.
 func outcome(res *bankv1.SubmitResponse, reply *replica.Reply) {
-	session, err := encodeSession(reply.Session)
-	if err == nil { // positions are always encoded
-		res.Session = session
-	}
+	res.Session = session.Encode(reply.Session)
 	if o := reply.Operations; o != nil {
 		res.Insufficient, res.Unavailable = o.Insufficient, o.Unavailable
 	}
 	if reply.Receipt.Sequence != 0 {
-		res.Receipt = receiptToProto(reply.Receipt)
+		res.Receipt = api.ReceiptToProto(reply.Receipt)
 	}
-	res.UnreachableBranches, res.Replay = branchesToProto(reply.Unreachable), reply.Replay
+	res.UnreachableBranches, res.Replay = api.BranchesToProto(reply.Unreachable), reply.Replay
 }
 
 // forwardList asks the home of a list to carry it out. An answer that says that
@@ -321,7 +328,7 @@ func (b *Branch) forwardList(ctx context.Context, home ledger.BranchID, req *ban
 	if err != nil || res.GetErrorCode() == "" {
 		return res, err
 	}
-	failed := &forwardedError{home: home, err: errorOfList(res)}
+	failed := &api.ForwardedError{Home: home, Err: api.ErrorOfList(res)}
 	res.Error = failed.Error()
 	return res, failed
 }
@@ -329,8 +336,8 @@ func (b *Branch) forwardList(ctx context.Context, home ledger.BranchID, req *ban
 // failList says why a list as a whole failed.
 func (b *Branch) failList(ctx context.Context, res *bankv1.SubmitResponse, err error) {
 	var known *connect.Error
-	errors.As(connectError(ctx, b.logger, "Submit", err), &known)
-	res.ErrorCode, res.Error, res.ErrorDetails = known.Code().String(), known.Message(), detailsToProto(known)
+	errors.As(api.ConnectError(ctx, b.logger, "Submit", err), &known)
+	res.ErrorCode, res.Error, res.ErrorDetails = known.Code().String(), known.Message(), api.DetailsToProto(known)
 }
 
 // bulk checks a list and makes it a write for the loop.
@@ -340,20 +347,20 @@ func (b *Branch) bulk(ctx context.Context, req *bankv1.SubmitRequest) (replica.O
 	if err != nil {
 		return op, err
 	}
-	session, err := decodeSession(req.GetSession(), len(b.cfg.Addresses))
+	seen, err := session.Decode(req.GetSession(), len(b.cfg.Addresses))
 	if err != nil {
 		return op, err
 	}
 	if req.GetRequestId() == "" {
-		return op, fieldErrorf("request_id", "a list needs one, so that it is counted once however often it is sent")
+		return op, api.Fieldf("request_id", "a list needs one, so that it is counted once however often it is sent")
 	}
-	if err := checkName("request_id", req.GetRequestId()); err != nil {
+	if err := api.CheckName("request_id", req.GetRequestId()); err != nil {
 		return op, err
 	}
 	if err := b.checkHome(req.GetHomeBranch(), req.GetRequestId()); err != nil {
 		return op, err
 	}
-	operations, err := operationsFromProto(req)
+	operations, err := api.OperationsFromProto(req)
 	if err != nil {
 		return op, err
 	}
@@ -362,6 +369,6 @@ func (b *Branch) bulk(ctx context.Context, req *bankv1.SubmitRequest) (replica.O
 			Kind: ledger.Bulk, Operations: operations, RequestID: req.GetRequestId(), CustomerID: req.GetCustomerId(), RecordedAt: time.Now().UnixMilli(),
 		},
 		// The deadline of a stream is not that of a list.
-		Home: ledger.BranchID(req.GetHomeBranch()), Acknowledge: level, Session: session, Deadline: min(b.deadline(ctx), b.loop.now()+replica.Millis(callTimeout.Milliseconds())),
+		Home: ledger.BranchID(req.GetHomeBranch()), Acknowledge: level, Session: seen, Deadline: min(b.deadline(ctx), b.loop.now()+replica.Millis(api.CallTimeout.Milliseconds())),
 	}, nil
 }

@@ -3,6 +3,8 @@ package branch
 import (
 	"net/http"
 	"sync"
+
+	"passbook.example/passbook/branch/api"
 )
 
 // tasks are the goroutines that a branch waits for before it closes its
@@ -47,7 +49,7 @@ func (t *tasks) wait() {
 func (t *tasks) handler(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if !t.enter() {
-			http.Error(w, errStopping.Error(), http.StatusServiceUnavailable)
+			http.Error(w, api.ErrStopping.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		defer t.group.Done()

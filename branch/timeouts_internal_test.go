@@ -15,6 +15,7 @@ import (
 	"connectrpc.com/connect"
 	"connectrpc.com/grpcreflect"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -99,10 +100,10 @@ func TestCallsEndInTime(t *testing.T) {
 				b.customers, b.service = silentBranch{}, silentBranch{}
 				began := time.Now()
 				err := call(hour(t), b)
-				if took := time.Since(began); took != callTimeout {
-					t.Errorf("took %v, want %v", took, callTimeout)
+				if took := time.Since(began); took != api.CallTimeout {
+					t.Errorf("took %v, want %v", took, api.CallTimeout)
 				}
-				if code, _ := codeOf(err); code != connect.CodeDeadlineExceeded {
+				if code := api.CodeOf(err); code != connect.CodeDeadlineExceeded {
 					t.Errorf("got %v, want deadline_exceeded", err)
 				}
 			})

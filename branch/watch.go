@@ -9,6 +9,8 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
@@ -33,11 +35,17 @@ const (
 	busyBranches = 50
 )
 
+// Errors of callers who are refused.
+var (
+	errTooManyWatchers        = code.New(code.ResourceExhausted, "as many watch at this branch as it serves at once; back off, or watch at another one")
+	errTooManyWatchedAccounts = code.New(code.ResourceExhausted, "as many accounts are watched at this branch as it takes at once; back off, or watch at another one")
+)
+
 // Watch is BranchServiceHandler's.
 func (c customers) Watch(ctx context.Context, req *bankv1.WatchRequest, stream *connect.ServerStream[bankv1.WatchResponse]) error {
 	b := c.branch
-	name := account(req.GetAccount())
-	if err := checkName("account", name); err != nil {
+	name := api.AccountName(req.GetAccount())
+	if err := api.CheckName("account", name); err != nil {
 		return err
 	}
 	var watched watched
@@ -48,7 +56,7 @@ func (c customers) Watch(ctx context.Context, req *bankv1.WatchRequest, stream *
 	case bankv1.WatchScope_WATCH_SCOPE_BRANCH:
 		watched, err = b.loop.watches.joinBranch(b, name)
 	default:
-		return fieldErrorf("scope", "%d is not one", req.GetScope())
+		return api.Fieldf("scope", "%d is not one", req.GetScope())
 	}
 	if err != nil {
 		return err
@@ -65,7 +73,7 @@ func (s *screen) show(ctx context.Context, over <-chan struct{}, send func(*bank
 	for {
 		select {
 		case <-over:
-			return errStopping
+			return api.ErrStopping
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-next:
@@ -108,7 +116,7 @@ func (w *watches) joinBank(b *Branch, account string) (watched, error) {
 	h := w.banks[account]
 	switch {
 	case w.shut:
-		return watched{}, errStopping
+		return watched{}, api.ErrStopping
 	case w.bankWatchers >= maxBankWatchers:
 		return watched{}, errTooManyWatchers
 	case h == nil && len(w.banks) >= maxBankAccounts:
@@ -122,7 +130,7 @@ func (w *watches) joinBank(b *Branch, account string) (watched, error) {
 		}
 		w.banks[account] = h
 		if !h.start(leave) {
-			return watched{}, errStopping
+			return watched{}, api.ErrStopping
 		}
 	}
 	h.watchers++
@@ -146,7 +154,7 @@ func (w *watches) joinBranch(b *Branch, account string) (watched, error) {
 	defer w.mu.Unlock()
 	switch {
 	case w.shut:
-		return watched{}, errStopping
+		return watched{}, api.ErrStopping
 	case w.branchWatchers >= maxBranchWatchers:
 		return watched{}, errTooManyWatchers
 	case w.branches[account] == nil && len(w.branches) >= maxBranchAccounts:
@@ -261,7 +269,7 @@ func (b *Branch) refused(e *ledger.Entry, err error) {
 	if len(watches) == 0 {
 		return
 	}
-	code, ok := refusalOf(err)
+	code, ok := api.RefusalOf(err)
 	if !ok || len(e.RequestID) > ledger.MaxNameBytes {
 		return
 	}

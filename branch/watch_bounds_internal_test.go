@@ -10,6 +10,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -35,7 +36,7 @@ func (silentWatch) Watch(ctx context.Context, _ *bankv1.WatchRequest) (*connect.
 
 func wantOverloaded(t *testing.T, what string, err, want error) {
 	t.Helper()
-	if code, _ := codeOf(err); !errors.Is(err, want) || code != connect.CodeResourceExhausted {
+	if code := api.CodeOf(err); !errors.Is(err, want) || code != connect.CodeResourceExhausted {
 		t.Errorf("%s: %v", what, err)
 	}
 }
@@ -79,7 +80,7 @@ func TestWatchersAreBounded(t *testing.T) {
 					t.Errorf("one has left: %v", err)
 				}
 				b.loop.watches.stop()
-				if err := join("account 0"); !errors.Is(err, errStopping) {
+				if err := join("account 0"); !errors.Is(err, api.ErrStopping) {
 					t.Errorf("a branch that stops: %v", err)
 				}
 				for i, w := range joined {

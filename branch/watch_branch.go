@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
@@ -73,7 +74,7 @@ func (w *branchWatch) noteBatch(b *ledger.StoredBatch) {
 		w.received++
 		if kept++; kept <= maxWatchedEntries {
 			w.inbox = append(w.inbox, &bankv1.WatchedEntry{
-				Branch: uint32(b.Batch.Branch), Receipt: receiptToProto(ledger.Position{Branch: b.Batch.Branch, Sequence: e.Sequence}),
+				Branch: uint32(b.Batch.Branch), Receipt: api.ReceiptToProto(ledger.Position{Branch: b.Batch.Branch, Sequence: e.Sequence}),
 				Entry: watchedEntryToProto(e), Balance: int64(b.Posted[k].BalanceOf(e, w.account)),
 			})
 		}
@@ -101,9 +102,9 @@ func watchedEntryToProto(e *ledger.Entry) *bankv1.Entry {
 	if e.Kind == ledger.Bulk {
 		short := *e
 		short.Kind, short.Operations = 0, nil
-		return entryToProto(&short)
+		return api.EntryToProto(&short)
 	}
-	return entryToProto(e)
+	return api.EntryToProto(e)
 }
 
 func (w *branchWatch) trim() { w.inbox = w.inbox[max(0, len(w.inbox)-maxWatchedEntries):] }
@@ -125,7 +126,7 @@ func (w *branchWatch) run() {
 	for w.ctx.Err() == nil {
 		began := time.Now()
 		open, err := w.report(&last)
-		if errors.Is(err, errStopped) {
+		if errors.Is(err, api.ErrStopped) {
 			return
 		}
 		w.rest(began, interval, open)
@@ -180,7 +181,7 @@ func (b *Branch) lastEntries(account string) []*bankv1.WatchedEntry {
 	for i := range listed {
 		l := &listed[i]
 		out[len(listed)-1-i] = &bankv1.WatchedEntry{
-			Branch: uint32(l.At.Branch), Receipt: receiptToProto(l.At), Entry: watchedEntryToProto(&l.Entry), Balance: int64(l.Balance),
+			Branch: uint32(l.At.Branch), Receipt: api.ReceiptToProto(l.At), Entry: watchedEntryToProto(&l.Entry), Balance: int64(l.Balance),
 		}
 	}
 	return out
@@ -307,7 +308,7 @@ func (w *branchWatch) showReport(g *glance) {
 	}
 	r := report{
 		branch: uint32(b.id), address: "http://" + b.cfg.Addresses[uint32(b.id)], reason: g.status.Reason, balance: int64(g.balance), available: g.escrow[own],
-		state: stateToProto(g.status.State), epoch: g.status.Epoch, uptime: time.Since(b.started), alarms: g.status.Alarms, p50: g.p50, p99: g.p99,
+		state: api.StateToProto(g.status.State), epoch: g.status.Epoch, uptime: time.Since(b.started), alarms: g.status.Alarms, p50: g.p50, p99: g.p99,
 	}
 	switch g.status.State {
 	case replica.Recovering:

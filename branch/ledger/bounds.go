@@ -1,6 +1,10 @@
 package ledger
 
-import "fmt"
+import (
+	"fmt"
+
+	"passbook.example/passbook/branch/code"
+)
 
 // How far the numbers in a batch may go. A branch that took any number from a
 // peer could be talked into one after which its own journal can't go on.
@@ -37,6 +41,12 @@ type LeadError struct {
 func (e *LeadError) Error() string {
 	return fmt.Sprintf("the %s of entry %d of branch %d is %d, after %d: it may be at most %d ahead", e.What, e.Sequence, e.Branch, e.Got, e.Before, e.Lead)
 }
+
+// Code returns invalid_argument.
+func (e *LeadError) Code() code.Code { return code.InvalidArgument }
+
+// Field names the field of a message that is at fault.
+func (e *LeadError) Field() string { return e.What }
 
 // CheckLead reports, by a *LeadError, whether a batch that is next in the i-th
 // journal runs ahead of what is applied by more than a writer can.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"unicode/utf8"
+
+	"passbook.example/passbook/branch/code"
 )
 
 // BranchID names a branch. 0 names none.
@@ -122,12 +124,12 @@ func (e *Entry) SameRequest(o *Entry) bool {
 
 // Errors that Check returns, and Post where a caller only branches.
 var (
-	ErrAmount  = errors.New("amount must be greater than 0")
-	ErrKind    = errors.New("entry has no known kind")
-	ErrAccount = fmt.Errorf("account name must have 1 to %d bytes of UTF-8", MaxNameBytes)
-	ErrRequest = fmt.Errorf("request id must have at most %d bytes of UTF-8", MaxNameBytes)
-	ErrSelf    = errors.New("transfer needs two different accounts")
-	ErrClock   = errors.New("clock is too large")
+	ErrAmount  = code.Field("amount", "amount must be greater than 0")
+	ErrKind    = code.New(code.InvalidArgument, "entry has no known kind")
+	ErrAccount = code.Field("account", fmt.Sprintf("account name must have 1 to %d bytes of UTF-8", MaxNameBytes))
+	ErrRequest = code.Field("request_id", fmt.Sprintf("request id must have at most %d bytes of UTF-8", MaxNameBytes))
+	ErrSelf    = code.Field("to_account", "transfer needs two different accounts")
+	ErrClock   = code.New(code.InvalidArgument, "clock is too large")
 	ErrField   = errors.New("entry has a field that is not of its kind")
 )
 
@@ -176,6 +178,9 @@ func (e *EscrowError) Error() string {
 	return fmt.Sprintf("branch %d holds escrow %d of account %q, which does not cover %d", e.Branch, e.Escrow, e.Account, e.Amount)
 }
 
+// Code returns failed_precondition.
+func (e *EscrowError) Code() code.Code { return code.FailedPrecondition }
+
 // LimitError says that an amount would take what one branch has paid into an
 // account over Limit: the largest balance, divided by the number of branches,
 // so that no two branches together can overflow it.
@@ -194,3 +199,9 @@ func (e *LimitError) Error() string {
 	}
 	return fmt.Sprintf("amount %d would take what this branch has paid into account %q over the limit of %d", e.Amount, e.Account, e.Limit)
 }
+
+// Code returns invalid_argument.
+func (e *LimitError) Code() code.Code { return code.InvalidArgument }
+
+// Field names the field of a request that is at fault.
+func (e *LimitError) Field() string { return "amount" }

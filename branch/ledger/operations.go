@@ -1,9 +1,10 @@
 package ledger
 
 import (
-	"errors"
 	"fmt"
 	"slices"
+
+	"passbook.example/passbook/branch/code"
 )
 
 // MaxOperations bounds the operations of one bulk.
@@ -42,7 +43,7 @@ func (o *Operations) SameAs(p *Operations) bool {
 }
 
 // ErrOperations refuses a bulk whose columns don't fit together.
-var ErrOperations = errors.New("malformed list of operations")
+var ErrOperations = code.New(code.InvalidArgument, "malformed list of operations")
 
 func badOperations(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrOperations, fmt.Sprintf(format, args...))

@@ -3,6 +3,11 @@ package replica
 import (
 	"fmt"
 
+	"google.golang.org/protobuf/proto"
+
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
 )
 
@@ -22,6 +27,14 @@ func (e *AccountsError) Error() string {
 		what = fmt.Sprintf("%d accounts are new here, account %q first", e.Opens, e.Account)
 	}
 	return fmt.Sprintf("%s, and this branch has %d accounts of the %d that it may open: use accounts that are there, or have its operator raise --max-accounts", what, e.Accounts, e.Limit)
+}
+
+// Code returns resource_exhausted.
+func (e *AccountsError) Code() code.Code { return code.ResourceExhausted }
+
+// Detail returns the figures as the API has them.
+func (e *AccountsError) Detail() proto.Message {
+	return &bankv1.TooManyAccounts{Account: e.Account, Opens: int64(e.Opens), Accounts: int64(e.Accounts), Limit: int64(e.Limit)}
 }
 
 // mayOpen refuses a write that would open an account too many. What this Ready has

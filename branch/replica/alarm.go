@@ -3,11 +3,11 @@ package replica
 import (
 	"crypto/sha256"
 	"encoding/base32"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
 )
 
@@ -100,7 +100,7 @@ func (r *Replica) alarmTexts() []string {
 }
 
 // ErrAlarmHolds refuses to resolve an alarm that says how the branch is.
-var ErrAlarmHolds = errors.New("that alarm says how the branch is since it was started, and ends with a restart once what it tells of is mended: only alarms about request ids are resolved")
+var ErrAlarmHolds = code.New(code.FailedPrecondition, "that alarm says how the branch is since it was started, and ends with a restart once what it tells of is mended: only alarms about request ids are resolved")
 
 // ResolveAlarm forgets an alarm, with the next commit, and reports whether there
 // was such a one. It returns [ErrAlarmHolds] for one that is not resolved by

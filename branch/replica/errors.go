@@ -2,11 +2,16 @@ package replica
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/session"
 )
 
 // InsufficientError refuses a withdrawal: at one moment during the call the
@@ -18,6 +23,14 @@ type InsufficientError struct {
 
 func (e *InsufficientError) Error() string {
 	return fmt.Sprintf("insufficient funds: account %q has %d over all branches, %d was asked for", e.Account, e.Balance, e.Amount)
+}
+
+// Code returns failed_precondition.
+func (e *InsufficientError) Code() code.Code { return code.FailedPrecondition }
+
+// Detail returns the figures as the API has them.
+func (e *InsufficientError) Detail() proto.Message {
+	return &bankv1.InsufficientFunds{Account: e.Account, Balance: int64(e.Balance), Amount: int64(e.Amount)}
 }
 
 // Held is escrow that can't be had because its branch can't be reached.
@@ -59,6 +72,26 @@ func (e *UnavailableError) Error() string {
 	return s
 }
 
+// Code returns unavailable.
+func (e *UnavailableError) Code() code.Code { return code.Unavailable }
+
+// Detail returns the figures as the API has them; nil when the error is not about
+// an account.
+func (e *UnavailableError) Detail() proto.Message {
+	if e.Account == "" {
+		return nil
+	}
+	most, all, holding := e.Holdings()
+	d := &bankv1.EscrowUnavailable{
+		Account: e.Account, Amount: int64(e.Amount), Available: int64(e.Available),
+		Branch: uint32(e.Branch), HeldTotal: int64(all), HeldBranches: uint32(holding),
+	}
+	for _, h := range most {
+		d.Held = append(d.Held, &bankv1.BranchEscrow{Branch: uint32(h.Branch), Amount: int64(h.Escrow)})
+	}
+	return d
+}
+
 // maxHoldings bounds the unreachable branches whose holdings an error names.
 const maxHoldings = 5
 
@@ -87,6 +120,22 @@ func (e *RequestError) Error() string {
 		return fmt.Sprintf("request id %q is in use for another request", e.RequestID)
 	}
 	return fmt.Sprintf("request id %q was used for another request, recorded by branch %d as entry %d", e.RequestID, e.At.Branch, e.At.Sequence)
+}
+
+// Code returns already_exists.
+func (e *RequestError) Code() code.Code { return code.AlreadyExists }
+
+// Detail returns the request id, and the receipt of the write that used it.
+func (e *RequestError) Detail() proto.Message {
+	d := &bankv1.RequestIdUsed{RequestId: e.RequestID}
+	if e.At.Sequence != 0 {
+		d.Receipt = receipt(e.At)
+	}
+	return d
+}
+
+func receipt(at ledger.Position) *bankv1.Receipt {
+	return &bankv1.Receipt{Branch: uint32(at.Branch), Sequence: at.Sequence}
 }
 
 // NotReplicatedError says that a write is recorded and will spread, but that
@@ -120,10 +169,25 @@ func (e *NotReplicatedError) Error() string {
 	return s + "; it spreads by itself, and asking again with the same request id tells when it has"
 }
 
+// Code returns deadline_exceeded.
+func (e *NotReplicatedError) Code() code.Code { return code.DeadlineExceeded }
+
+// Detail returns the receipt, the reply, and the branches that may lack the write.
+func (e *NotReplicatedError) Detail() proto.Message {
+	d := &bankv1.NotReplicated{
+		Receipt: receipt(e.Receipt), MissingBranches: make([]uint32, len(e.Missing)),
+		Balance: int64(e.Balance), Session: session.Encode(e.Session), Replay: e.Replay,
+	}
+	for i, b := range e.Missing {
+		d.MissingBranches[i] = uint32(b)
+	}
+	return d
+}
+
 // ErrUnknownBranch refuses a session or a home that names a branch which this
 // bank does not have.
-var ErrUnknownBranch = errors.New("this bank does not have that branch")
+var ErrUnknownBranch = code.Field("session", "this bank does not have that branch")
 
 // ErrSessionAhead refuses a session that names an entry which no branch can have
 // shown: it is further ahead than a branch may be behind.
-var ErrSessionAhead = errors.New("no branch can have given that session out")
+var ErrSessionAhead = code.Field("session", "no branch can have given that session out")

@@ -3,6 +3,7 @@ package replica
 import (
 	"fmt"
 
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
 )
 
@@ -54,6 +55,9 @@ type StrangerError struct {
 }
 
 func (e *StrangerError) Error() string { return e.Problem }
+
+// Code returns failed_precondition.
+func (e *StrangerError) Code() code.Code { return code.FailedPrecondition }
 
 // Bank returns the bank that this branch belongs to.
 func (r *Replica) Bank() ledger.Bank { return r.founding.bank }

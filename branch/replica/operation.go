@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
 )
 
@@ -119,7 +120,7 @@ func (r *Replica) admit(w waiter) {
 }
 
 // ErrQueueFull refuses a call because too many wait already.
-var ErrQueueFull = errors.New("too many calls wait at this branch; back off and try again")
+var ErrQueueFull = code.New(code.ResourceExhausted, "too many calls wait at this branch; back off and try again")
 
 func (r *Replica) notServing() error {
 	return &UnavailableError{Reason: r.stateReason()}

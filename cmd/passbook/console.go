@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/name"
 )
 
@@ -38,9 +38,9 @@ func (o *consoleOptions) least() slog.Level {
 	case o.quiet:
 		return slog.LevelError
 	case o.verbose == 1:
-		return branch.LevelEvents
+		return api.LevelEvents
 	case o.verbose > 1:
-		return branch.LevelCalls
+		return api.LevelCalls
 	}
 	return o.level
 }
@@ -100,7 +100,7 @@ type eventLines struct {
 
 // Handle implements slog.Handler.
 func (e *eventLines) Handle(ctx context.Context, r slog.Record) error {
-	if r.Level != branch.LevelEvents {
+	if r.Level != api.LevelEvents {
 		return e.Handler.Handle(ctx, r)
 	}
 	_, err := io.WriteString(e.out, name.Printable(r.Message)+"\n")

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
@@ -72,7 +72,7 @@ func outputFormFlag(c *cobra.Command, form *customer.OutputForm) {
 // logLevelFlag adds --log-level.
 func logLevelFlag(c *cobra.Command, level *slog.Level, usual string) {
 	f := &choice[slog.Level]{value: level}
-	for _, l := range []slog.Level{slog.LevelDebug, branch.LevelCalls, branch.LevelEvents, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
+	for _, l := range []slog.Level{slog.LevelDebug, api.LevelCalls, api.LevelEvents, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
 		f.words, f.mean = append(f.words, levelWord(l)), append(f.mean, l)
 	}
 	if err := f.Set(usual); err != nil {
@@ -84,9 +84,9 @@ func logLevelFlag(c *cobra.Command, level *slog.Level, usual string) {
 // levelWord returns the word for a level: "info".
 func levelWord(level slog.Level) string {
 	switch level {
-	case branch.LevelEvents:
+	case api.LevelEvents:
 		return "events"
-	case branch.LevelCalls:
+	case api.LevelCalls:
 		return "calls"
 	}
 	return strings.ToLower(level.String())

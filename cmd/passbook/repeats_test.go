@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/api"
 )
 
 // The same line is logged once a minute, and says then how often it was not; lines
@@ -20,7 +20,7 @@ func TestRepeatedLinesAreLoggedOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		began := time.Now()
-		log := slog.New(newRepeats(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: branch.LevelEvents, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		log := slog.New(newRepeats(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: api.LevelEvents, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.TimeKey {
 				return slog.Duration("at", time.Since(began))
 			}
@@ -34,8 +34,8 @@ func TestRepeatedLinesAreLoggedOnceAMinute(t *testing.T) {
 				one.Warn("call failed", "procedure", "/Withdraw")
 				log.With("branch", 2).Warn("call failed", "procedure", "/Deposit")
 				log.WithGroup("g").Warn("call failed", "branch", 1, "procedure", "/Deposit")
-				log.Log(t.Context(), branch.LevelEvents, "event")
-				log.Log(t.Context(), branch.LevelEvents, "event")
+				log.Log(t.Context(), api.LevelEvents, "event")
+				log.Log(t.Context(), api.LevelEvents, "event")
 				log.Debug("not at all")
 			}
 			time.Sleep(100 * time.Millisecond)

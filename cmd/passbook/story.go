@@ -8,7 +8,7 @@ import (
 
 	"connectrpc.com/connect"
 
-	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/customer"
 )
@@ -18,17 +18,17 @@ import (
 // theirs themselves.
 func tellEvents(log *slog.Logger, o *customer.Options) {
 	ctx := context.Background()
-	if log.Enabled(ctx, branch.LevelEvents) {
+	if log.Enabled(ctx, api.LevelEvents) {
 		o.Sends = func(id int64, e customer.Event) {
-			log.LogAttrs(ctx, branch.LevelEvents, fmt.Sprintf("Customer %d sends %s to branch %d", id, eventText(e), e.Branch), eventAttrs(id, e, "send")...)
+			log.LogAttrs(ctx, api.LevelEvents, fmt.Sprintf("Customer %d sends %s to branch %d", id, eventText(e), e.Branch), eventAttrs(id, e, "send")...)
 		}
 		o.Receives = func(id int64, e customer.Event, r customer.Received) {
 			text, attrs := receivedText(r)
-			log.LogAttrs(ctx, branch.LevelEvents, fmt.Sprintf("Customer %d receives %s from branch %d: %s", id, eventText(e), e.Branch, text),
+			log.LogAttrs(ctx, api.LevelEvents, fmt.Sprintf("Customer %d receives %s from branch %d: %s", id, eventText(e), e.Branch, text),
 				append(eventAttrs(id, e, "receive"), attrs...)...)
 		}
 	}
-	if log.Enabled(ctx, branch.LevelCalls) {
+	if log.Enabled(ctx, api.LevelCalls) {
 		o.Attempted = func(a customer.Attempt) {
 			code := "ok"
 			attrs := []slog.Attr{
@@ -39,7 +39,7 @@ func tellEvents(log *slog.Logger, o *customer.Options) {
 				code = connect.CodeOf(a.Err).String()
 				attrs = append(attrs, slog.String("error", reason(a.Err)))
 			}
-			log.LogAttrs(ctx, branch.LevelCalls, "attempt", append(attrs, slog.String("code", code))...)
+			log.LogAttrs(ctx, api.LevelCalls, "attempt", append(attrs, slog.String("code", code))...)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package branch
+package api
 
 import (
 	"fmt"
@@ -8,12 +8,12 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// frameToProto encodes a frame for the wire. The batches keep the bytes of
+// FrameToProto encodes a frame for the wire. The batches keep the bytes of
 // their writers.
-func frameToProto(f *replica.Frame) *bankv1.Frame {
+func FrameToProto(f *replica.Frame) *bankv1.Frame {
 	out := &bankv1.Frame{Sync: f.Sync}
 	if f.Hello != nil {
-		out.Hello = helloToProto(f.Hello)
+		out.Hello = HelloToProto(f.Hello)
 	}
 	if len(f.Batches) > 0 {
 		out.Batches = make([]*bankv1.SealedBatch, len(f.Batches))
@@ -30,18 +30,18 @@ func frameToProto(f *replica.Frame) *bankv1.Frame {
 	return out
 }
 
-// frameFromProto decodes a frame and checks the hash and form of its batches.
-func frameFromProto(in *bankv1.Frame) (*replica.Frame, error) {
+// FrameFromProto decodes a frame and checks the hash and form of its batches.
+func FrameFromProto(in *bankv1.Frame) (*replica.Frame, error) {
 	out := &replica.Frame{Sync: in.GetSync()}
 	if h := in.GetHello(); h != nil {
-		hello, err := helloFromProto(h)
+		hello, err := HelloFromProto(h)
 		if err != nil {
 			return nil, fmt.Errorf("hello: %w", err)
 		}
 		out.Hello = hello
 	}
 	for _, b := range in.GetBatches() {
-		hash, err := hashFromProto(b.GetHash())
+		hash, err := HashFromProto(b.GetHash())
 		if err != nil {
 			return nil, fmt.Errorf("batch: %w", err)
 		}
@@ -60,9 +60,10 @@ func frameFromProto(in *bankv1.Frame) (*replica.Frame, error) {
 	return out, nil
 }
 
-func helloToProto(h *replica.Hello) *bankv1.Hello {
+// HelloToProto encodes a hello for the wire.
+func HelloToProto(h *replica.Hello) *bankv1.Hello {
 	out := &bankv1.Hello{
-		Version: h.Version, Branch: uint32(h.Branch), ToBranch: uint32(h.To), Epoch: h.Epoch, Applied: markedToProto(h.Applied),
+		Version: h.Version, Branch: uint32(h.Branch), ToBranch: uint32(h.To), Epoch: h.Epoch, Applied: MarkedToProto(h.Applied),
 		BankHash: h.Bank[:], BankName: h.Identity.Name, Founded: h.Identity.Founded,
 	}
 	if h.Identity.ID != (ledger.BankID{}) {
@@ -71,7 +72,8 @@ func helloToProto(h *replica.Hello) *bankv1.Hello {
 	return out
 }
 
-func helloFromProto(h *bankv1.Hello) (*replica.Hello, error) {
+// HelloFromProto decodes a hello. What it says is still to be checked.
+func HelloFromProto(h *bankv1.Hello) (*replica.Hello, error) {
 	out := &replica.Hello{
 		Version: h.GetVersion(), Branch: ledger.BranchID(h.GetBranch()), To: ledger.BranchID(h.GetToBranch()), Epoch: h.GetEpoch(),
 		Identity: ledger.Bank{Name: h.GetBankName(), Founded: h.GetFounded()},
@@ -80,7 +82,7 @@ func helloFromProto(h *bankv1.Hello) (*replica.Hello, error) {
 	if out.Applied, err = markedFromProto(h.GetApplied()); err != nil {
 		return nil, err
 	}
-	if out.Bank, err = hashFromProto(h.GetBankHash()); err != nil {
+	if out.Bank, err = HashFromProto(h.GetBankHash()); err != nil {
 		return nil, err
 	}
 	id := h.GetBankId()
@@ -91,7 +93,8 @@ func helloFromProto(h *bankv1.Hello) (*replica.Hello, error) {
 	return out, nil
 }
 
-func markedToProto(in []ledger.MarkedPosition) []*bankv1.Position {
+// MarkedToProto encodes positions with their hashes.
+func MarkedToProto(in []ledger.MarkedPosition) []*bankv1.Position {
 	out := make([]*bankv1.Position, len(in))
 	for i, m := range in {
 		out[i] = &bankv1.Position{Branch: uint32(m.Branch), Sequence: m.Sequence}
@@ -105,7 +108,7 @@ func markedToProto(in []ledger.MarkedPosition) []*bankv1.Position {
 func markedFromProto(in []*bankv1.Position) ([]ledger.MarkedPosition, error) {
 	out := make([]ledger.MarkedPosition, len(in))
 	for i, p := range in {
-		hash, err := hashFromProto(p.GetHash())
+		hash, err := HashFromProto(p.GetHash())
 		if err != nil {
 			return nil, fmt.Errorf("position of branch %d: %w", p.GetBranch(), err)
 		}
@@ -114,7 +117,8 @@ func markedFromProto(in []*bankv1.Position) ([]ledger.MarkedPosition, error) {
 	return out, nil
 }
 
-func positionsFromProto(in []*bankv1.Position) []ledger.Position {
+// PositionsFromProto decodes positions.
+func PositionsFromProto(in []*bankv1.Position) []ledger.Position {
 	out := make([]ledger.Position, len(in))
 	for i, p := range in {
 		out[i] = ledger.Position{Branch: ledger.BranchID(p.GetBranch()), Sequence: p.GetSequence()}
@@ -122,8 +126,8 @@ func positionsFromProto(in []*bankv1.Position) []ledger.Position {
 	return out
 }
 
-// hashFromProto takes a SHA-256; nothing stands for the zero hash.
-func hashFromProto(in []byte) (ledger.Hash, error) {
+// HashFromProto takes a SHA-256; nothing stands for the zero hash.
+func HashFromProto(in []byte) (ledger.Hash, error) {
 	var h ledger.Hash
 	if len(in) != 0 && len(in) != len(h) {
 		return h, fmt.Errorf("a hash has %d bytes, not %d", len(h), len(in))
@@ -132,11 +136,13 @@ func hashFromProto(in []byte) (ledger.Hash, error) {
 	return h, nil
 }
 
-func receiptToProto(p ledger.Position) *bankv1.Receipt {
+// ReceiptToProto encodes the place of an entry as a receipt.
+func ReceiptToProto(p ledger.Position) *bankv1.Receipt {
 	return &bankv1.Receipt{Branch: uint32(p.Branch), Sequence: p.Sequence}
 }
 
-func branchesToProto(in []ledger.BranchID) []uint32 {
+// BranchesToProto encodes ids of branches.
+func BranchesToProto(in []ledger.BranchID) []uint32 {
 	out := make([]uint32, len(in))
 	for i, b := range in {
 		out[i] = uint32(b)
@@ -144,7 +150,8 @@ func branchesToProto(in []ledger.BranchID) []uint32 {
 	return out
 }
 
-func stateToProto(s replica.State) bankv1.BranchState {
+// StateToProto encodes the state of a branch.
+func StateToProto(s replica.State) bankv1.BranchState {
 	switch s {
 	case replica.Recovering:
 		return bankv1.BranchState_BRANCH_STATE_RECOVERING
@@ -156,7 +163,8 @@ func stateToProto(s replica.State) bankv1.BranchState {
 	return bankv1.BranchState_BRANCH_STATE_UNSPECIFIED
 }
 
-func entryToProto(e *ledger.Entry) *bankv1.Entry {
+// EntryToProto encodes an entry for the API.
+func EntryToProto(e *ledger.Entry) *bankv1.Entry {
 	out := &bankv1.Entry{
 		Sequence: e.Sequence, Clock: e.Clock, RecordedAtUnixMs: e.RecordedAt, CustomerId: e.CustomerID, RequestId: e.RequestID,
 	}

@@ -1,4 +1,4 @@
-package branch
+package api
 
 import (
 	"errors"
@@ -8,21 +8,23 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// jsonCodec speaks the JSON of the API: a zero is written ("balance":"0"),
+// JSONCodec speaks the JSON of the API: a zero is written ("balance":"0"),
 // and a field that the message does not have is refused by its name, so that a
 // misspelt amount is not an amount of 0.
-type jsonCodec struct{ name string }
+type JSONCodec struct{ name string }
 
 var errEmptyBody = errors.New("the body is empty where a JSON object is expected, at least {}")
 
-// jsonCodecNames are the content types that mean JSON.
-var jsonCodecNames = []string{"json", "json; charset=utf-8"}
+// JSONCodecs returns one for each content type that means JSON.
+func JSONCodecs() []JSONCodec {
+	return []JSONCodec{{"json"}, {"json; charset=utf-8"}}
+}
 
 // Name is connect.Codec's.
-func (c jsonCodec) Name() string { return c.name }
+func (c JSONCodec) Name() string { return c.name }
 
 // Marshal is connect.Codec's.
-func (c jsonCodec) Marshal(message any) ([]byte, error) {
+func (c JSONCodec) Marshal(message any) ([]byte, error) {
 	m, ok := message.(proto.Message)
 	if !ok {
 		return nil, fmt.Errorf("%T is not a message", message)
@@ -31,7 +33,7 @@ func (c jsonCodec) Marshal(message any) ([]byte, error) {
 }
 
 // Unmarshal is connect.Codec's.
-func (c jsonCodec) Unmarshal(data []byte, message any) error {
+func (c JSONCodec) Unmarshal(data []byte, message any) error {
 	m, ok := message.(proto.Message)
 	if !ok {
 		return fmt.Errorf("%T is not a message", message)

@@ -1,4 +1,4 @@
-package branch
+package api
 
 import (
 	"errors"
@@ -9,12 +9,12 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// operationsFromProto takes the columns of a list, and puts its accounts in
+// OperationsFromProto takes the columns of a list, and puts its accounts in
 // order.
-func operationsFromProto(req *bankv1.SubmitRequest) (*ledger.Operations, error) {
+func OperationsFromProto(req *bankv1.SubmitRequest) (*ledger.Operations, error) {
 	n := len(req.GetAmounts())
 	if n == 0 || n > ledger.MaxOperations {
-		return nil, fieldErrorf("amounts", "a list has 1 to %d operations, this one has %d", ledger.MaxOperations, n)
+		return nil, Fieldf("amounts", "a list has 1 to %d operations, this one has %d", ledger.MaxOperations, n)
 	}
 	o := &ledger.Operations{Amounts: make([]ledger.Amount, n), AllOrNone: req.GetAllOrNone()}
 	for i, a := range req.GetAmounts() {
@@ -42,15 +42,15 @@ func operationsFromProto(req *bankv1.SubmitRequest) (*ledger.Operations, error) 
 // of n operations names two for each at most.
 func placeAccounts(given []string, n int) (names []string, place []uint32, err error) {
 	if len(given) == 0 {
-		return []string{account("")}, nil, nil
+		return []string{AccountName("")}, nil, nil
 	}
 	if len(given) > 2*n {
-		return nil, nil, fieldErrorf("accounts", "a list names at most two for each operation, %d for %d operations, and this one names %d", 2*n, n, len(given))
+		return nil, nil, Fieldf("accounts", "a list names at most two for each operation, %d for %d operations, and this one names %d", 2*n, n, len(given))
 	}
 	names = make([]string, len(given))
 	for i, name := range given {
-		if names[i] = account(name); checkName("accounts", name) != nil {
-			return nil, nil, checkName("accounts", name)
+		if names[i] = AccountName(name); CheckName("accounts", name) != nil {
+			return nil, nil, CheckName("accounts", name)
 		}
 	}
 	if slices.IsSorted(names) {
@@ -72,7 +72,7 @@ func placeAccounts(given []string, n int) (names []string, place []uint32, err e
 func checkOnce(sorted []string) error {
 	for i := 1; i < len(sorted); i++ {
 		if sorted[i] == sorted[i-1] {
-			return fieldErrorf("accounts", "%q is there twice", sorted[i])
+			return Fieldf("accounts", "%q is there twice", sorted[i])
 		}
 	}
 	return nil
@@ -84,7 +84,7 @@ func placeColumn(field string, given []uint32, n int, place []uint32) ([]uint32,
 		return make([]uint32, n), nil
 	}
 	if len(given) != n {
-		return nil, fieldErrorf(field, "must have one place for each amount; it has %d, and there are %d amounts", len(given), n)
+		return nil, Fieldf(field, "must have one place for each amount; it has %d, and there are %d amounts", len(given), n)
 	}
 	if place == nil {
 		return given, nil
@@ -92,7 +92,7 @@ func placeColumn(field string, given []uint32, n int, place []uint32) ([]uint32,
 	column := make([]uint32, n)
 	for i, at := range given {
 		if int(at) >= len(place) {
-			return nil, fieldErrorf(field, "operation %d names account %d of %d", i, at, len(place)-1)
+			return nil, Fieldf(field, "operation %d names account %d of %d", i, at, len(place)-1)
 		}
 		column[i] = place[at]
 	}

@@ -1,4 +1,4 @@
-package branch
+package api
 
 import "log/slog"
 

@@ -1,0 +1,72 @@
+package api
+
+import (
+	"strconv"
+	"strings"
+
+	"connectrpc.com/grpchealth"
+
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/gen/bank/bankconnect"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
+)
+
+const (
+	// proxyPrefix begins the paths of calls to a branch that is named by its
+	// id, at whatever branch: /branch/7/bank.v1.BranchService/Deposit. With
+	// them, a page calls every branch though it may call its own origin only.
+	proxyPrefix = "/branch/"
+	// ProxyPattern is what http.ServeMux makes of them.
+	ProxyPattern = proxyPrefix + "{branch}/" + bankv1connect.BranchServiceName + "/{method}"
+)
+
+// passedOn are the procedures that can be called so: those of customers that
+// end by themselves.
+var passedOn = map[string]bool{
+	bankv1connect.BranchServiceDepositProcedure:     true,
+	bankv1connect.BranchServiceWithdrawProcedure:    true,
+	bankv1connect.BranchServiceTransferProcedure:    true,
+	bankv1connect.BranchServiceQueryProcedure:       true,
+	bankv1connect.BranchServiceGetStatusProcedure:   true,
+	bankv1connect.BranchServiceListEntriesProcedure: true,
+}
+
+// Addressee takes the path of a call apart that names its branch.
+func Addressee(path string) (id ledger.BranchID, procedure string, ok bool) {
+	rest, ok := strings.CutPrefix(path, proxyPrefix)
+	name, procedure, found := strings.Cut(rest, "/")
+	n, err := strconv.ParseUint(name, 10, 32)
+	procedure = "/" + procedure
+	return ledger.BranchID(n), procedure, ok && found && err == nil && passedOn[procedure]
+}
+
+// ProcedureOf returns the procedure that a path calls, at whatever branch.
+func ProcedureOf(path string) string {
+	if _, procedure, ok := Addressee(path); ok {
+		return procedure
+	}
+	return path
+}
+
+// IsCall reports whether a path is that of a call, of whatever service.
+func IsCall(path string) bool {
+	if strings.HasPrefix(path, proxyPrefix) {
+		return true
+	}
+	service, method, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return ok && strings.Contains(service, ".") && method != "" && !strings.Contains(method, "/")
+}
+
+// unaryServices are those of which each procedure but Propagate, Submit and Watch
+// takes one message and returns one.
+var unaryServices = []string{bankv1connect.BranchServiceName, bankv1connect.PeerServiceName, bankv1connect.FaultServiceName, bankconnect.BankName, grpchealth.HealthV1ServiceName}
+
+// IsUnary reports whether a path is that of a procedure of unaryServices.
+func IsUnary(path string) bool {
+	for _, s := range unaryServices {
+		if strings.HasPrefix(path, "/"+s+"/") {
+			return true
+		}
+	}
+	return false
+}
