@@ -25,12 +25,6 @@ const (
 	// stopTimeout is how long branches that were told to stop may take. They
 	// promise 5 seconds.
 	stopTimeout = 8 * time.Second
-	// fewBranches is up to how many the heap of a quiet bank is small.
-	fewBranches = 9
-	// ballastBytes are then allocated and never touched: so its garbage is
-	// collected a few times a second under load, not a few dozen times. They
-	// take no memory; the garbage may take as much.
-	ballastBytes = 48 << 20
 	// minConnections are left to a branch however few files may be open.
 	minConnections = 16
 )
@@ -82,17 +76,11 @@ type runningBranch struct {
 	ended  chan struct{}
 }
 
-// ballast is there to be counted as in use.
-var ballast = sync.OnceValue(func() []byte { return make([]byte, ballastBytes) })
-
 // openBank opens branches. On an error none stays open. The caller calls serve.
 func openBank(ctx context.Context, o bankOptions) (*bank, error) {
 	listeners, err := listenForAll(ctx, o.network, o.ids, o.logger)
 	if err != nil {
 		return nil, err
-	}
-	if os.Getenv("GOGC") == "" && len(o.ids) <= fewBranches {
-		_ = ballast()
 	}
 	b := &bank{network: o.network, logger: o.logger, configs: map[uint32]branch.Config{}, running: map[uint32]*runningBranch{}, ended: make(chan struct{})}
 	configs := o.configs(listeners)
