@@ -12,9 +12,5 @@ package main
 import "os"
 
 func main() {
-	// Before anything is opened or handled, since the process may start again.
-	if len(os.Args) > 1 && (os.Args[1] == "serve" || os.Args[1] == "run") {
-		relaxTimers()
-	}
 	os.Exit(run(os.Args[1:], newUI(os.Stdout, os.Stderr)))
 }
