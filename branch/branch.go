@@ -125,7 +125,7 @@ func open(cfg Config) (*Branch, error) {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
 	}
 	b.loop = newLoop(r, j, b.started)
-	b.loop.send, b.loop.refuse, b.loop.onState, b.loop.onBehind, b.loop.pulse.self = b.letOut, b.noteRefusal, b.noteState, cfg.OnBehind, b.id
+	b.loop.send, b.loop.refuse, b.loop.onState, b.loop.pulse.self = b.letOut, b.noteRefusal, b.noteState, b.id
 	b.loop.watches.last, b.loop.story, b.loop.onDouble = b.lastEntries, b.story, b.noteDouble
 	b.links = cfg.LinkLog
 	b.linksCtx, b.cutLinks = context.WithCancel(context.Background())

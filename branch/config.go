@@ -62,10 +62,6 @@ type Config struct {
 	// Faults, when not nil, has the branch offer FaultService, which breaks
 	// branches of the bank on purpose.
 	Faults Faults
-	// OnBehind, when not nil, is told when the branch begins to catch up with what
-	// its peers have written while it was away, and when it has or is stopped. It
-	// must not block.
-	OnBehind func(behind bool)
 	// Page, when not nil, is what browsers get: everything on the port that is
 	// no call.
 	Page http.Handler

@@ -78,9 +78,6 @@ type loop struct {
 	// onDouble is told of request ids that several entries have.
 	onDouble func(*ledger.Double)
 	state    replica.State
-	// behind is what onBehind was told last.
-	behind   bool
-	onBehind func(bool)
 	// pulse remembers the last minutes, everywhere how far every branch had
 	// applied this branch's journal and sharedBalance what the shared account
 	// had after the last step that it noted.
@@ -222,7 +219,6 @@ func (l *loop) step() error {
 	}
 	l.after = nil
 	l.noteState()
-	l.noteBehind(l.replica.Behind())
 	l.note(ready.Commit)
 	return nil
 }
@@ -295,16 +291,8 @@ func (l *loop) noteState() {
 	}
 }
 
-func (l *loop) noteBehind(behind bool) {
-	if behind != l.behind && l.onBehind != nil {
-		l.onBehind(behind)
-	}
-	l.behind = behind
-}
-
 // close lets every caller go.
 func (l *loop) close() {
-	l.noteBehind(false)
 	l.mu.Lock()
 	l.closed = true
 	l.queue, l.writes = nil, nil

@@ -20,6 +20,5 @@
 // Where to read on: operation.go (the life of a write), acknowledge.go (when
 // it is answered), propagate.go and apply.go (batches between branches),
 // claim.go (escrow from other branches), collect.go (the balance at one
-// moment), founding.go (which bank), recover.go (restart, amnesia, forks), behind.go (what a branch
-// has missed).
+// moment), founding.go (which bank), recover.go (restart, amnesia, forks).
 package replica

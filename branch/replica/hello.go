@@ -41,7 +41,6 @@ func (r *Replica) receiveHello(p *peer, h *Hello) {
 		if i == r.self {
 			p.has = m
 		}
-		r.behind.hear(i, m.Sequence, r.head(i))
 	}
 	p.forkedDue = r.proofs[p.index] != nil
 	own := p.advertised[r.self]

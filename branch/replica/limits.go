@@ -53,9 +53,6 @@ const (
 // and silent.
 const patience = 3
 
-// behindFrom is how many entries of one journal a branch must lack to be behind.
-const behindFrom = 10_000
-
 // How what is paid in is shared out.
 const (
 	// keptPart says how much of it stays here though nobody spends it here: one

@@ -138,7 +138,6 @@ func (r *Replica) LinkDown(b ledger.BranchID) {
 	r.doubting.remove(i)
 	r.dropEarly(i)
 	r.dropEarlyOf(p)
-	r.behind.forget(r)
 	r.applied = true // what waits for it may be decided now
 	r.dropClaims(b)
 	r.failCalls(p)

@@ -97,7 +97,6 @@ type Replica struct {
 
 	founding   founding
 	recovery   recovery
-	behind     behind
 	own        ownBatch
 	everywhere uint64 // of this branch's journal, applied at every branch
 	everyone   least  // of what the peers have confirmed of it
@@ -162,7 +161,7 @@ func New(cfg Config) (*Replica, error) {
 		return nil, err
 	}
 	r.cfg.StartWait = max(cfg.StartWait, cfg.PeerTimeout)
-	r.own.after, r.behind.ends = make([]uint64, n), make([]uint64, n)
+	r.own.after = make([]uint64, n)
 	for i, b := range cfg.Ledger.Branches() {
 		r.peers = append(r.peers, &peer{branch: b, index: i, reachable: true, since: cfg.Now})
 		r.synced[i] = cfg.Ledger.Head(i).Sequence

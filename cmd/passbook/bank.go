@@ -84,7 +84,7 @@ func openBank(ctx context.Context, o bankOptions) (*bank, error) {
 	}
 	b := &bank{network: o.network, logger: o.logger, configs: map[uint32]branch.Config{}, running: map[uint32]*runningBranch{}, ended: make(chan struct{})}
 	configs := o.configs(listeners)
-	o.shareProcessors(configs)
+	o.shareProcessors()
 	for i := range configs {
 		if o.faults != nil {
 			configs[i].Faults = o.faults(b, configs[i].ID)
