@@ -31,7 +31,7 @@ func gone() context.Context {
 
 // What waits for the loop is bounded, also when those who asked have gone.
 func TestWhatWaitsForTheLoopIsBounded(t *testing.T) {
-	l := newLoop(nil, nil, time.Now()) // and nothing runs it
+	l := newLoop(nil, nil, time.Now(), newLoopObserver(1)) // and nothing runs it
 	tests := map[string]struct {
 		most int
 		call func() error
@@ -100,7 +100,7 @@ func TestUnreadFramesAreBounded(t *testing.T) {
 		"large": {large, maxUnread / 4},
 	}
 	for name, test := range tests {
-		l := newLoop(nil, nil, time.Now())
+		l := newLoop(nil, nil, time.Now(), newLoopObserver(1))
 		k := newLink(&peer{branch: &Branch{}})
 		for range test.most {
 			if err := k.take(l, test.frame); err != nil {
@@ -333,7 +333,7 @@ func TestThePauseBeforeALinkIsDialedAgainIsBounded(t *testing.T) {
 // A list counts for what it takes until the loop has answered it, also when the
 // stream it came on has gone.
 func TestListsCountUntilTheLoopHasAnsweredThem(t *testing.T) {
-	b := &Branch{logger: slog.New(slog.DiscardHandler), gate: newGate(), loop: newLoop(nil, nil, time.Now()), listBytes: weight{most: 100}}
+	b := &Branch{logger: slog.New(slog.DiscardHandler), gate: newGate(), loop: newLoop(nil, nil, time.Now(), newLoopObserver(1)), listBytes: weight{most: 100}}
 	s := &submitStream{branch: b}
 	reply := make(chan replica.Reply, 1)
 	for _, l := range []submission{{reply: reply, bytes: 60}, {err: errTooManyLists}} {

@@ -28,6 +28,7 @@ type Branch struct {
 	logger   *slog.Logger
 	journal  *journal.Journal
 	loop     *loop
+	watches  *watches
 	listener net.Listener
 	// near is where the branches of this process call.
 	near        *neighbour
@@ -124,9 +125,11 @@ func open(cfg Config) (*Branch, error) {
 	if err != nil {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
 	}
-	b.loop = newLoop(r, j, b.started)
-	b.loop.send, b.loop.refuse, b.loop.onState, b.loop.pulse.self = b.letOut, b.noteRefusal, b.noteState, b.id
-	b.loop.watches.last, b.loop.story, b.loop.onDouble = b.lastEntries, b.story, b.noteDouble
+	observer := newLoopObserver(b.id)
+	b.watches = &watches{observer: observer, last: b.lastEntries}
+	b.loop = newLoop(r, j, b.started, observer)
+	b.loop.send, b.loop.refuse, b.loop.onState = b.letOut, b.noteRefusal, b.noteState
+	b.loop.story, b.loop.onDouble = b.story, b.noteDouble
 	b.links = cfg.LinkLog
 	b.linksCtx, b.cutLinks = context.WithCancel(context.Background())
 	b.addPeers(id.Branches)
@@ -247,7 +250,7 @@ func (b *Branch) Close() error {
 // finishCalls refuses new calls, ends the watches and waits for the calls in
 // hand.
 func (b *Branch) finishCalls() {
-	b.loop.watches.stop()
+	b.watches.stop()
 	b.setHealth(grpchealth.StatusNotServing)
 	if !b.gate.close(finishTimeout) {
 		b.logger.Warn("calls in hand did not finish in time")

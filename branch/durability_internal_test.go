@@ -48,7 +48,7 @@ func newOneStep(t *testing.T) *oneStep {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.loop = newLoop(r, j, time.Now())
+	s.loop = newLoop(r, j, time.Now(), newLoopObserver(1))
 	s.loop.send = func(m replica.Message) { s.frames <- m }
 	s.loop.post(func() {
 		r.LinkUp(2)

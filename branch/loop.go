@@ -78,24 +78,24 @@ type loop struct {
 	// onDouble is told of request ids that several entries have.
 	onDouble func(*ledger.Double)
 	state    replica.State
-	// pulse remembers the last minutes, everywhere how far every branch had
-	// applied this branch's journal and sharedBalance what the shared account
-	// had after the last step that it noted.
-	pulse         pulse
-	everywhere    uint64
-	sharedBalance ledger.Amount
-
-	// watches are told what is committed.
-	watches *watches
-	story   *story
+	// observer sees every step.
+	observer observer
+	story    *story
 }
 
-func newLoop(r *replica.Replica, j *journal.Journal, started time.Time) *loop {
+// observer is told of every step of the loop, on its goroutine.
+type observer interface {
+	// Observe takes what a step has committed, nil for nothing, and the replica
+	// as it is then.
+	Observe(r *replica.Replica, commit *ledger.Commit)
+}
+
+func newLoop(r *replica.Replica, j *journal.Journal, started time.Time, o observer) *loop {
 	return &loop{
 		replica: r, journal: j, started: started, wake: make(chan struct{}, 1), ended: make(chan struct{}), serving: make(chan struct{}),
 		waiting: map[uint64]chan<- replica.Reply{}, served: map[uint64]chan<- replica.Message{},
 		calls: bound{most: maxQueuedCalls}, claims: bound{most: maxServedClaims}, looks: bound{most: maxLooks},
-		watches: &watches{}, onDouble: func(*ledger.Double) {}, returning: maxHeldWrites, refuse: func(replica.Refusal) {},
+		observer: o, onDouble: func(*ledger.Double) {}, returning: maxHeldWrites, refuse: func(replica.Refusal) {},
 	}
 }
 
@@ -219,7 +219,7 @@ func (l *loop) step() error {
 	}
 	l.after = nil
 	l.noteState()
-	l.note(ready.Commit)
+	l.observer.Observe(l.replica, ready.Commit)
 	return nil
 }
 

@@ -43,8 +43,10 @@ func servePort(t *testing.T) *servedBranch {
 	p := &servedBranch{t: t, network: &pipes{accept: make(chan net.Conn), closed: make(chan struct{})}, took: make(chan time.Duration, 100)}
 	p.Branch = &Branch{
 		cfg: Config{Addresses: map[uint32]string{1: "", 2: "", 3: ""}}.withDefaults(), id: 2, logger: slog.New(slog.DiscardHandler),
-		listener: p.network, gate: newGate(), peers: map[ledger.BranchID]*peer{}, loop: newLoop(r, nil, time.Now()),
+		listener: p.network, gate: newGate(), peers: map[ledger.BranchID]*peer{},
 	}
+	p.watches = &watches{observer: newLoopObserver(2)}
+	p.loop = newLoop(r, nil, time.Now(), p.watches.observer)
 	p.links = NewLinkLog(p.logger)
 	p.linksCtx, p.cutLinks = context.WithCancel(context.Background())
 	p.addPeers(ids)

@@ -89,7 +89,7 @@ func TestCallsThatSayNothingEndInTime(t *testing.T) {
 // in hand, or soon after one.
 func TestAStreamOfListsThatSaysNothingEndsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &Branch{gate: newGate(), listBytes: weight{most: maxListBytes}, loop: newLoop(nil, nil, time.Now())}
+		b := &Branch{gate: newGate(), listBytes: weight{most: maxListBytes}, loop: newLoop(nil, nil, time.Now(), newLoopObserver(1))}
 		s := &submitStream{branch: b, taken: make(chan submission, maxUnanswered), evicted: make(chan struct{}), answered: make(chan struct{})}
 		if !b.submits.enter(s) {
 			t.Fatal("there is room")

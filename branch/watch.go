@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"connectrpc.com/connect"
@@ -52,9 +51,9 @@ func (c customers) Watch(ctx context.Context, req *bankv1.WatchRequest, stream *
 	var err error
 	switch req.GetScope() {
 	case bankv1.WatchScope_WATCH_SCOPE_UNSPECIFIED, bankv1.WatchScope_WATCH_SCOPE_BANK:
-		watched, err = b.loop.watches.joinBank(b, name)
+		watched, err = b.watches.joinBank(b, name)
 	case bankv1.WatchScope_WATCH_SCOPE_BRANCH:
-		watched, err = b.loop.watches.joinBranch(b, name)
+		watched, err = b.watches.joinBranch(b, name)
 	default:
 		return api.Fieldf("scope", "%d is not one", req.GetScope())
 	}
@@ -86,7 +85,7 @@ func (s *screen) show(ctx context.Context, over <-chan struct{}, send func(*bank
 	}
 }
 
-// watches are those that are on at a branch. Its zero value has none.
+// watches are those that are on at a branch.
 type watches struct {
 	mu       sync.Mutex
 	shut     bool
@@ -96,8 +95,8 @@ type watches struct {
 	bankWatchers, branchWatchers int
 	// last returns the last writes to an account; nil for none.
 	last func(account string) []*bankv1.WatchedEntry
-	// noted are the values of branches, for the loop.
-	noted atomic.Pointer[[]*branchWatch]
+	// observer is given the values of branches.
+	observer *loopObserver
 }
 
 // watched is a watch that was joined.
@@ -202,7 +201,7 @@ func (w *watches) noteBranches() {
 	for _, own := range w.branches {
 		noted = append(noted, own)
 	}
-	w.noted.Store(&noted)
+	w.observer.watches.Store(&noted)
 }
 
 func (w *watches) lastEntries(account string) []*bankv1.WatchedEntry {
@@ -225,47 +224,9 @@ func (w *watches) stop() {
 	}
 }
 
-// own returns the watches of this branch alone, for the loop and for
-// refusals.
-func (w *watches) own() []*branchWatch {
-	if noted := w.noted.Load(); noted != nil {
-		return *noted
-	}
-	return nil
-}
-
-// note takes what a step has committed. It runs on the loop's goroutine.
-func (l *loop) note(commit *ledger.Commit) {
-	everywhere := l.replica.Everywhere()
-	if (commit == nil || len(commit.Batches) == 0) && everywhere == l.everywhere {
-		return
-	}
-	l.everywhere = everywhere
-	now := time.Now()
-	l.turnPulse(now)
-	l.pulse.note(now, commit, everywhere)
-	l.sharedBalance = l.replica.Ledger().Balance(ledger.SharedAccount)
-	for _, own := range l.watches.own() {
-		own.note(l.replica, commit)
-	}
-}
-
-// turnPulse ends the pulse's second if it is over.
-func (l *loop) turnPulse(now time.Time) {
-	l.pulse.turn(now, func() []accountBalance {
-		out := []accountBalance{{ledger.SharedAccount, l.sharedBalance}}
-		for _, own := range l.watches.own() {
-			if own.account != ledger.SharedAccount && own.noted {
-				out = append(out, accountBalance{own.account, own.balance})
-			}
-		}
-		return out
-	})
-}
-
 // refused shows a write that was refused to those who watch its account.
 func (b *Branch) refused(e *ledger.Entry, err error) {
-	watches := b.loop.watches.own()
+	watches := b.watches.observer.own()
 	if len(watches) == 0 {
 		return
 	}

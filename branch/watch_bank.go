@@ -241,7 +241,7 @@ func (h *bankWatch) run() {
 // awaitFirst waits a moment for every branch's first report, and puts the last
 // entries before those that have come meanwhile.
 func (h *bankWatch) awaitFirst() {
-	entries := h.branch.loop.watches.lastEntries(h.account)
+	entries := h.branch.watches.lastEntries(h.account)
 	h.mu.Lock()
 	for _, e := range entries {
 		h.picture.show(e)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"connectrpc.com/connect"
 
@@ -47,8 +46,8 @@ func TestWatchersAreBounded(t *testing.T) {
 		most     int
 		accounts int
 	}{
-		"of the bank": {func(b *Branch, name string) (watched, error) { return b.loop.watches.joinBank(b, name) }, maxBankWatchers, maxBankAccounts},
-		"of a branch": {func(b *Branch, name string) (watched, error) { return b.loop.watches.joinBranch(b, name) }, maxBranchWatchers, maxBranchAccounts},
+		"of the bank": {func(b *Branch, name string) (watched, error) { return b.watches.joinBank(b, name) }, maxBankWatchers, maxBankAccounts},
+		"of a branch": {func(b *Branch, name string) (watched, error) { return b.watches.joinBranch(b, name) }, maxBranchWatchers, maxBranchAccounts},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +78,7 @@ func TestWatchersAreBounded(t *testing.T) {
 				if err := join("one more"); err != nil {
 					t.Errorf("one has left: %v", err)
 				}
-				b.loop.watches.stop()
+				b.watches.stop()
 				if err := join("account 0"); !errors.Is(err, api.ErrStopping) {
 					t.Errorf("a branch that stops: %v", err)
 				}
@@ -90,7 +89,7 @@ func TestWatchersAreBounded(t *testing.T) {
 					}
 				}
 				synctest.Wait()
-				if w := b.loop.watches; w.bankWatchers+w.branchWatchers+len(w.banks)+len(w.branches) != 0 || len(w.own()) != 0 {
+				if w := b.watches; w.bankWatchers+w.branchWatchers+len(w.banks)+len(w.branches) != 0 || len(w.observer.own()) != 0 {
 					t.Errorf("left over: %+v", w)
 				}
 			})
@@ -100,7 +99,7 @@ func TestWatchersAreBounded(t *testing.T) {
 
 // What a branch has not reported yet of its own writes is bounded, too.
 func TestTheInboxOfAWatchIsBounded(t *testing.T) {
-	b := &Branch{id: 1, loop: newLoop(nil, nil, time.Now()), cfg: Config{Addresses: map[uint32]string{1: ""}}, linksCtx: t.Context()}
+	b := &Branch{id: 1, watches: &watches{observer: newLoopObserver(1)}, cfg: Config{Addresses: map[uint32]string{1: ""}}, linksCtx: t.Context()}
 	w := newBranchWatch(b, "a")
 	c := own(1, 3*maxWatchedEntries)
 	batch := &c.Batches[0]

@@ -159,7 +159,7 @@ func (w *branchWatch) rest(began time.Time, interval time.Duration, open bool) {
 
 // begin shows the last writes of before.
 func (w *branchWatch) begin() {
-	entries := w.branch.loop.watches.lastEntries(w.account)
+	entries := w.branch.watches.lastEntries(w.account)
 	w.screen.mu.Lock()
 	defer w.screen.mu.Unlock()
 	for _, e := range entries {
@@ -265,17 +265,17 @@ func (w *branchWatch) spreadAsked(inbox []*bankv1.WatchedEntry) []uint64 {
 // glance runs on the loop's goroutine.
 func (w *branchWatch) glance(r *replica.Replica, last int64, asked []uint64) glance {
 	now := time.Now()
-	l := w.branch.loop
-	l.turnPulse(now)
+	o := w.branch.watches.observer
+	o.turnPulse(now)
 	view := r.Ledger()
-	g := glance{status: r.Status(), balance: view.Balance(w.account), spread: map[uint64]int64{}, open: l.pulse.isEventful()}
+	g := glance{status: r.Status(), balance: view.Balance(w.account), spread: map[uint64]int64{}, open: o.pulse.isEventful()}
 	for i := range view.Branches() {
 		g.escrow = append(g.escrow, int64(view.Escrow(w.account, i)))
 	}
-	g.p50, g.p99 = l.pulse.recent(now)
-	g.seconds = append(g.seconds, l.pulse.since(last)...)
+	g.p50, g.p99 = o.pulse.recent(now)
+	g.seconds = append(g.seconds, o.pulse.since(last)...)
 	for _, sequence := range asked {
-		if us := l.pulse.spreadOf(sequence); us > 0 {
+		if us := o.pulse.spreadOf(sequence); us > 0 {
 			g.spread[sequence] = us
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // Whatever a branch reports of itself, the picture of the bank holds no more of it
 // than a report may say, and is shown.
 func TestReportsThatLieAreBounded(t *testing.T) {
-	b := &Branch{id: 1, loop: newLoop(nil, nil, time.Now()), cfg: Config{Addresses: map[uint32]string{1: "", 2: "", 3: ""}}, linksCtx: t.Context()}
+	b := &Branch{id: 1, watches: &watches{observer: newLoopObserver(1)}, cfg: Config{Addresses: map[uint32]string{1: "", 2: "", 3: ""}}, linksCtx: t.Context()}
 	h := newBankWatch(b, "a", nil)
 	defer h.cancel()
 	numbers := []int64{0, 1, -1, math.MaxInt64, math.MinInt64, 1 << 62, 1 << 53}

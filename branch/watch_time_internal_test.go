@@ -30,12 +30,12 @@ func heard(id uint32, complete bool, applied ...uint64) *bankv1.WatchResponse {
 func bankWatchPort(t *testing.T) *bankWatch {
 	t.Helper()
 	b := watchPort(t).Branch
-	w, err := b.loop.watches.joinBank(b, "a")
+	w, err := b.watches.joinBank(b, "a")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.leave)
-	return b.loop.watches.banks["a"]
+	return b.watches.banks["a"]
 }
 
 func (h *bankWatch) healthOf(id uint32) bankv1.BranchHealth {
@@ -154,7 +154,7 @@ func TestAWatchLasts(t *testing.T) {
 		if stream.Err() != nil || messages > 10*5*60 || !strings.HasPrefix(text, "branches 1, 2 and 3 are unreachable, for 5 min") && !strings.HasPrefix(text, "branches 1, 2 and 3 are unreachable, for 4 min") {
 			t.Errorf("%v, %d messages, %q", stream.Err(), messages, text)
 		}
-		p.loop.watches.stop()
+		p.watches.stop()
 		for stream.Receive() { // what is on its way
 		}
 		if connect.CodeOf(stream.Err()) != connect.CodeUnavailable {
@@ -172,7 +172,7 @@ func TestAWatcherWhoReadsNothingIsBrokenOff(t *testing.T) {
 		if err != nil || !stream.Receive() {
 			t.Fatal(err, stream.Err())
 		}
-		h := p.loop.watches.banks["shared"]
+		h := p.watches.banks["shared"]
 		h.mu.Lock()
 		h.picture.version++
 		large := make([]byte, 1<<20) // also when it is compressed
@@ -195,7 +195,7 @@ func TestAWatcherWhoReadsNothingIsBrokenOff(t *testing.T) {
 // stillWatch is a watch of the bank that nothing runs.
 func stillWatch(t *testing.T) *bankWatch {
 	t.Helper()
-	b := &Branch{id: 1, loop: newLoop(nil, nil, time.Now()), cfg: Config{Addresses: map[uint32]string{1: "", 2: "", 3: ""}}, linksCtx: t.Context()}
+	b := &Branch{id: 1, watches: &watches{observer: newLoopObserver(1)}, cfg: Config{Addresses: map[uint32]string{1: "", 2: "", 3: ""}}, linksCtx: t.Context()}
 	return newBankWatch(b, "a", nil)
 }
 
