@@ -3,6 +3,7 @@ package branch
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/code"
@@ -11,21 +12,36 @@ import (
 )
 
 // Faults breaks the branches of a bank on purpose and mends them, for the
-// branch that was asked to. What can't be done now, it refuses with a
-// [*FaultError]. Ids are those of branches of the bank.
+// branch that was asked to. A [*FaultError] refuses what can't be done now. Ids
+// are those of branches of the bank.
 type Faults interface {
 	// List returns the branches with a fault, in order of their ids.
 	List(ctx context.Context) ([]Fault, error)
-	// Cut cuts a branch off from all others, and Heal ends that.
-	Cut(ctx context.Context, id uint32) error
-	Heal(ctx context.Context, id uint32) error
-	// Pause freezes a branch, and Resume ends that.
-	Pause(ctx context.Context, id uint32) error
-	Resume(ctx context.Context, id uint32) error
-	// Kill ends a branch at once, and Restart starts one that has ended.
-	Kill(ctx context.Context, id uint32) error
-	Restart(ctx context.Context, id uint32) error
+	// Apply carries out an action at a branch, and returns when it is done.
+	Apply(ctx context.Context, id uint32, action Action) error
 }
+
+// Action breaks a branch or mends it. Its text is a word for it.
+type Action string
+
+// The actions.
+const (
+	// Cut cuts a branch off from all others until Heal, both for its calls to
+	// them and for their calls to it. Customers still reach it. The links are
+	// dialed again within about a second after Heal.
+	Cut  Action = "cut"
+	Heal Action = "heal"
+	// Pause freezes a branch until Resume: it keeps its connections, and reads,
+	// decides, writes and says nothing.
+	Pause  Action = "pause"
+	Resume Action = "resume"
+	// Kill ends a branch at once, in the middle of whatever it does: nobody who
+	// waits gets an answer, and what is not on disk is lost. A branch that is
+	// paused can be killed, too.
+	Kill Action = "kill"
+	// Restart starts a branch that has ended, and is done when it takes writes.
+	Restart Action = "restart"
+)
 
 // Fault is what is broken at a branch.
 type Fault struct {
@@ -43,33 +59,34 @@ func (e *FaultError) Error() string { return e.Problem }
 // Code returns failed_precondition.
 func (e *FaultError) Code() code.Code { return code.FailedPrecondition }
 
-// ErrKilled is why Serve returns after Kill.
+// ErrKilled is why Serve returns after [Kill].
 var ErrKilled = errors.New("killed on purpose")
 
-// Kill has Serve end the branch at once, in the middle of whatever it does:
-// nobody who waits gets an answer, and what is not on disk is lost. A branch
-// that is paused can be killed, too.
-func (b *Branch) Kill() { b.fail(ErrKilled) }
-
-// Pause freezes the branch until Resume: it keeps its connections, and reads,
-// decides, writes and says nothing. It works only with Config.Faults.
-func (b *Branch) Pause() { b.loop.freeze.begin() }
-
-// Resume ends a pause.
-func (b *Branch) Resume() { b.loop.freeze.end() }
-
-// Cut cuts the branch off from all others until Heal, for what it asks of them
-// and for what they ask of it. Customers still reach it. It works only with
-// Config.Faults.
-func (b *Branch) Cut() { b.cut.begin() }
-
-// Heal ends a cut. The links are dialed again within about a second.
-func (b *Branch) Heal() { b.cut.end() }
+// Apply breaks or mends the branch itself. It works only with Config.Faults,
+// except for [Kill]. A branch that has ended can't restart itself: that takes
+// another [Open].
+func (b *Branch) Apply(action Action) error {
+	switch action {
+	case Cut:
+		b.cut.begin()
+	case Heal:
+		b.cut.end()
+	case Pause:
+		b.loop.freeze.begin()
+	case Resume:
+		b.loop.freeze.end()
+	case Kill:
+		b.fail(ErrKilled)
+	default:
+		return &FaultError{Problem: fmt.Sprintf("a branch can't %s itself", action)}
+	}
+	return nil
+}
 
 // faultService serves bank.v1.FaultService: it converts, and calls.
 type faultService struct{ branch *Branch }
 
-// ListFaults is FaultServiceHandler's.
+// ListFaults implements FaultServiceHandler.
 func (s faultService) ListFaults(ctx context.Context, _ *bankv1.ListFaultsRequest) (*bankv1.ListFaultsResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
@@ -84,39 +101,39 @@ func (s faultService) ListFaults(ctx context.Context, _ *bankv1.ListFaultsReques
 	return out, nil
 }
 
-// Cut is FaultServiceHandler's.
+// Cut implements FaultServiceHandler.
 func (s faultService) Cut(ctx context.Context, req *bankv1.CutRequest) (*bankv1.CutResponse, error) {
-	return &bankv1.CutResponse{}, s.change(ctx, req.GetBranch(), Faults.Cut)
+	return &bankv1.CutResponse{}, s.apply(ctx, req.GetBranch(), Cut)
 }
 
-// Heal is FaultServiceHandler's.
+// Heal implements FaultServiceHandler.
 func (s faultService) Heal(ctx context.Context, req *bankv1.HealRequest) (*bankv1.HealResponse, error) {
-	return &bankv1.HealResponse{}, s.change(ctx, req.GetBranch(), Faults.Heal)
+	return &bankv1.HealResponse{}, s.apply(ctx, req.GetBranch(), Heal)
 }
 
-// Pause is FaultServiceHandler's.
+// Pause implements FaultServiceHandler.
 func (s faultService) Pause(ctx context.Context, req *bankv1.PauseRequest) (*bankv1.PauseResponse, error) {
-	return &bankv1.PauseResponse{}, s.change(ctx, req.GetBranch(), Faults.Pause)
+	return &bankv1.PauseResponse{}, s.apply(ctx, req.GetBranch(), Pause)
 }
 
-// Resume is FaultServiceHandler's.
+// Resume implements FaultServiceHandler.
 func (s faultService) Resume(ctx context.Context, req *bankv1.ResumeRequest) (*bankv1.ResumeResponse, error) {
-	return &bankv1.ResumeResponse{}, s.change(ctx, req.GetBranch(), Faults.Resume)
+	return &bankv1.ResumeResponse{}, s.apply(ctx, req.GetBranch(), Resume)
 }
 
-// Kill is FaultServiceHandler's.
+// Kill implements FaultServiceHandler.
 func (s faultService) Kill(ctx context.Context, req *bankv1.KillRequest) (*bankv1.KillResponse, error) {
-	return &bankv1.KillResponse{}, s.change(ctx, req.GetBranch(), Faults.Kill)
+	return &bankv1.KillResponse{}, s.apply(ctx, req.GetBranch(), Kill)
 }
 
-// Restart is FaultServiceHandler's.
+// Restart implements FaultServiceHandler.
 func (s faultService) Restart(ctx context.Context, req *bankv1.RestartRequest) (*bankv1.RestartResponse, error) {
-	return &bankv1.RestartResponse{}, s.change(ctx, req.GetBranch(), Faults.Restart)
+	return &bankv1.RestartResponse{}, s.apply(ctx, req.GetBranch(), Restart)
 }
 
-// change makes or mends a fault. It gives up when this branch ends: it may be
+// apply carries out an action. It gives up when this branch ends, which may be
 // the one that somebody else kills and waits for.
-func (s faultService) change(ctx context.Context, id uint32, change func(Faults, context.Context, uint32) error) error {
+func (s faultService) apply(ctx context.Context, id uint32, action Action) error {
 	b := s.branch
 	if _, ok := b.cfg.Addresses[id]; !ok {
 		return api.Fieldf("branch", "this bank has no branch %d", id)
@@ -124,7 +141,7 @@ func (s faultService) change(ctx context.Context, id uint32, change func(Faults,
 	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
 	defer context.AfterFunc(b.linksCtx, cancel)()
-	return change(b.cfg.Faults, ctx, id)
+	return b.cfg.Faults.Apply(ctx, id, action)
 }
 
 var _ bankv1connect.FaultServiceHandler = faultService{}

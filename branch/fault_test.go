@@ -29,17 +29,25 @@ func runBreakable(t testing.TB, options branchOptions) *bank {
 	return runBankWith(t, 3, 300, options)
 }
 
+// mustApply breaks or mends a branch.
+func mustApply(t testing.TB, b *branch.Branch, action branch.Action) {
+	t.Helper()
+	if err := b.Apply(action); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // cutFromAll cuts a branch off, and waits until both sides know.
 func (b *bank) cutFromAll(id uint32) {
 	b.t.Helper()
-	b.at(id).branch.Cut()
+	mustApply(b.t, b.at(id).branch, branch.Cut)
 	b.awaitReachableFrom(id, false)
 }
 
 // healAll ends that.
 func (b *bank) healAll(id uint32) {
 	b.t.Helper()
-	b.at(id).branch.Heal()
+	mustApply(b.t, b.at(id).branch, branch.Heal)
 	b.awaitReachableFrom(id, true)
 }
 
@@ -137,13 +145,13 @@ func TestACutFailsTheCallsUnderWay(t *testing.T) {
 				done <- err
 			}()
 			b.awaitStatus(2, "the entry", func(s *bankv1.GetStatusResponse) bool { return s.GetApplied()[1].GetSequence() == 1 })
-			b.at(cut).branch.Cut()
+			mustApply(b.t, b.at(cut).branch, branch.Cut)
 			err := <-done
 			wantCode(t, err, connect.CodeUnavailable)
 			if !strings.Contains(err.Error(), "it is not known whether the write was recorded") {
 				t.Errorf("the text is %v", err)
 			}
-			b.at(cut).branch.Heal()
+			mustApply(b.t, b.at(cut).branch, branch.Heal)
 			b.setRoads(2, 3, func(r *road) { r.setFrozen(false) })
 			b.awaitLinks()
 			if res := b.mustDeposit(1, &bankv1.DepositRequest{Amount: 10, RequestId: "r", HomeBranch: 2}); !res.GetReplay() {
@@ -158,7 +166,7 @@ func TestACutFailsTheCallsUnderWay(t *testing.T) {
 func TestAPausedBranchDoesNothing(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b := runBreakable(t, branchOptions{PeerTimeout: patient / 10})
-	b.at(3).branch.Pause()
+	mustApply(b.t, b.at(3).branch, branch.Pause)
 	answered := make(chan error, 1)
 	client := b.customers(3)
 	go func() {
@@ -174,7 +182,7 @@ func TestAPausedBranchDoesNothing(t *testing.T) {
 		t.Errorf("a paused branch has answered: %v", err)
 	default:
 	}
-	b.at(3).branch.Resume()
+	mustApply(b.t, b.at(3).branch, branch.Resume)
 	if err := <-answered; err != nil {
 		t.Error(err)
 	}
@@ -187,9 +195,9 @@ func TestAPausedBranchStopsWhenItIsTold(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b := runBreakable(t, branchOptions{})
 	b.deposit(1, 10)
-	b.at(2).branch.Pause()
+	mustApply(b.t, b.at(2).branch, branch.Pause)
 	b.stop(2)
-	b.at(3).branch.Pause()
+	mustApply(b.t, b.at(3).branch, branch.Pause)
 	b.die(3)
 	b.start(3)
 	b.start(2)
@@ -203,7 +211,7 @@ func TestAPausedBranchStopsWhenItIsTold(t *testing.T) {
 func (b *bank) die(id uint32) {
 	b.t.Helper()
 	r := b.at(id)
-	r.branch.Kill()
+	mustApply(b.t, r.branch, branch.Kill)
 	<-r.done
 	if !errors.Is(r.err, branch.ErrKilled) {
 		b.t.Errorf("branch %d ended with %v", id, r.err)
@@ -253,8 +261,8 @@ type notedFaults struct {
 	hold chan struct{}
 }
 
-func (f *notedFaults) note(ctx context.Context, what string, id uint32) error {
-	f.told = append(f.told, fmt.Sprint(what, " ", id))
+func (f *notedFaults) Apply(ctx context.Context, id uint32, action branch.Action) error {
+	f.told = append(f.told, fmt.Sprint(action, " ", id))
 	if f.hold != nil {
 		close(f.hold)
 		<-ctx.Done()
@@ -265,14 +273,6 @@ func (f *notedFaults) note(ctx context.Context, what string, id uint32) error {
 
 func (f *notedFaults) List(context.Context) ([]branch.Fault, error) {
 	return []branch.Fault{{Branch: 1, Cut: true}, {Branch: 2, Paused: true}, {Branch: 3, Killed: true}}, f.refuse
-}
-func (f *notedFaults) Cut(ctx context.Context, id uint32) error    { return f.note(ctx, "cut", id) }
-func (f *notedFaults) Heal(ctx context.Context, id uint32) error   { return f.note(ctx, "heal", id) }
-func (f *notedFaults) Pause(ctx context.Context, id uint32) error  { return f.note(ctx, "pause", id) }
-func (f *notedFaults) Resume(ctx context.Context, id uint32) error { return f.note(ctx, "resume", id) }
-func (f *notedFaults) Kill(ctx context.Context, id uint32) error   { return f.note(ctx, "kill", id) }
-func (f *notedFaults) Restart(ctx context.Context, id uint32) error {
-	return f.note(ctx, "restart", id)
 }
 
 func (b *bank) faults(at uint32) bankv1connect.FaultServiceClient {
@@ -333,6 +333,15 @@ func TestFaultServiceRefuses(t *testing.T) {
 	if len(f.told) > 0 {
 		t.Errorf("told %v", f.told)
 	}
+}
+
+func TestABranchCanNotRestartItself(t *testing.T) {
+	b := runBreakable(t, branchOptions{})
+	var refused *branch.FaultError
+	if err := b.at(1).branch.Apply(branch.Restart); !errors.As(err, &refused) {
+		t.Errorf("got %v", err)
+	}
+	b.wantBalance(1, 300)
 }
 
 func TestNoFaultServiceWithoutFaults(t *testing.T) {

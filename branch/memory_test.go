@@ -134,7 +134,7 @@ func TestBranchesOfOneProcessReachEachOtherThroughMemory(t *testing.T) {
 		t.Errorf("%d connections over TCP, want those of the customer", n)
 	}
 
-	third.Kill()
+	mustApply(t, third, branch.Kill)
 	if err := <-ended; !errors.Is(err, branch.ErrKilled) {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestABranchOfOneProcessCanBeBroken(t *testing.T) {
 				<-b.Ready()
 			}
 			h.awaitMissed(2)
-			all[broken].Cut()
+			mustApply(t, all[broken], branch.Cut)
 			h.awaitMissed(2, broken)
 			h.awaitMissed(broken, slices.DeleteFunc([]uint32{1, 2, 3}, func(id uint32) bool { return id == broken })...)
 			ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -178,17 +178,17 @@ func TestABranchOfOneProcessCanBeBroken(t *testing.T) {
 			peer := bankv1connect.NewPeerServiceClient(&http.Client{Transport: h.transport}, "http://"+h.addresses[broken])
 			_, err := peer.Claim(ctx, &bankv1.ClaimRequest{Branch: 2, Amount: 1})
 			wantCode(t, err, connect.CodeUnavailable)
-			all[broken].Heal()
+			mustApply(t, all[broken], branch.Heal)
 			h.awaitMissed(2)
 			h.awaitMissed(broken)
 
-			all[broken].Pause()
+			mustApply(t, all[broken], branch.Pause)
 			h.awaitMissed(2, broken)
-			all[broken].Resume()
+			mustApply(t, all[broken], branch.Resume)
 			h.awaitMissed(2)
 
-			all[broken].Pause()
-			all[broken].Kill()
+			mustApply(t, all[broken], branch.Pause)
+			mustApply(t, all[broken], branch.Kill)
 			if err := <-ended; !errors.Is(err, branch.ErrKilled) {
 				t.Fatal(err)
 			}

@@ -358,7 +358,7 @@ func TestAWatcherSeesWhatABranchDoesThatIsCutOff(t *testing.T) {
 	if !w.first.GetFaults() {
 		t.Error("watchers are not told that faults are on")
 	}
-	b.at(3).branch.Cut()
+	mustApply(t, b.at(3).branch, branch.Cut)
 	w.awaitHealth(3, cutOff)
 	b.deposit(1, 7)
 	b.mustWithdraw(3, &bankv1.WithdrawRequest{Amount: 60})

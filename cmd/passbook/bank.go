@@ -273,7 +273,7 @@ func (b *bank) serve(ctx context.Context) error {
 }
 
 // start has a branch serve. The caller holds mu.
-func (b *bank) start(open *branch.Branch) *runningBranch {
+func (b *bank) start(open *branch.Branch) {
 	r := &runningBranch{branch: open, ended: make(chan struct{})}
 	b.running[open.ID()] = r
 	go func() { // until ended, which serve waits for
@@ -289,7 +289,6 @@ func (b *bank) start(open *branch.Branch) *runningBranch {
 			close(b.ended)
 		}
 	}()
-	return r
 }
 
 // close gives up branches that don't serve yet.

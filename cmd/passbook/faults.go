@@ -20,18 +20,20 @@ const (
 )
 
 // breaker breaks branches of a bank and mends them: those of this process, or
-// the processes of a bank. It is told only what makes sense, a thing at a time.
+// the processes of a bank. It is told only what makes sense, one action at a
+// time.
 type breaker interface {
-	// runs tells whether a branch has started and not ended.
-	runs(id uint32) bool
-	cut(ctx context.Context, id uint32) error
-	heal(ctx context.Context, id uint32) error
-	pause(id uint32) error
-	resume(id uint32) error
-	// kill returns when the branch has ended.
-	kill(ctx context.Context, id uint32) error
-	// restart returns how to wait until the branch takes writes.
-	restart(id uint32) (ready func(context.Context) error, err error)
+	// find returns a branch that has started and not ended.
+	find(id uint32) (running, bool)
+	// apply carries out an action. It returns as soon as a branch is killed,
+	// which then ends, and as soon as one is restarted.
+	apply(ctx context.Context, id uint32, action branch.Action) error
+}
+
+// running is a branch that has started. Its zero value is one that has ended.
+type running struct {
+	// ready is closed when the branch takes writes, ended when it has ended.
+	ready, ended <-chan struct{}
 }
 
 // faults keeps account of what is broken on purpose in a bank.
@@ -58,7 +60,7 @@ func (f *faults) of(asked uint32) branch.Faults { return &askedFaults{faults: f,
 
 // at returns what is broken at a branch.
 func (f *faults) at(id uint32) branch.Fault {
-	runs := f.breaker.runs(id)
+	_, runs := f.breaker.find(id)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !runs {
@@ -83,7 +85,7 @@ type askedFaults struct {
 	asked uint32
 }
 
-// List is branch.Faults's.
+// List implements branch.Faults.
 func (f *askedFaults) List(context.Context) ([]branch.Fault, error) {
 	var list []branch.Fault
 	for _, id := range f.ids {
@@ -94,118 +96,131 @@ func (f *askedFaults) List(context.Context) ([]branch.Fault, error) {
 	return list, nil
 }
 
-// change has its turn, and gives what is broken at the branch to do, which
-// returns what is broken then.
-func (f *askedFaults) change(ctx context.Context, id uint32, what string, do func(now branch.Fault) (branch.Fault, error)) error {
-	select {
-	case f.turn <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-f.turn }()
-	if asked := f.at(f.asked); asked.Killed || asked.Paused {
-		return faultErrorf("branch %d, which was asked, has itself been stopped meanwhile", f.asked)
-	}
-	now, err := do(f.at(id))
-	if err != nil {
-		return err
-	}
-	f.note(now)
-	f.logger.Warn(fmt.Sprintf("Branch %d is %s, as asked of branch %d", id, what, f.asked))
-	return nil
-}
-
-// Cut is branch.Faults's.
-func (f *askedFaults) Cut(ctx context.Context, id uint32) error {
-	return f.change(ctx, id, "cut off", func(now branch.Fault) (branch.Fault, error) {
-		switch {
-		case now.Killed, now.Paused:
-			return now, notNow(now)
-		case now.Cut:
-			return now, faultErrorf("branch %d is cut off already", id)
-		}
-		now.Cut = true
-		return now, f.breaker.cut(ctx, id)
-	})
-}
-
-// Heal is branch.Faults's.
-func (f *askedFaults) Heal(ctx context.Context, id uint32) error {
-	return f.change(ctx, id, "healed", func(now branch.Fault) (branch.Fault, error) {
-		switch {
-		case now.Killed, now.Paused:
-			return now, notNow(now)
-		case !now.Cut:
-			return now, faultErrorf("branch %d is not cut off", id)
-		}
-		now.Cut = false
-		return now, f.breaker.heal(ctx, id)
-	})
-}
-
-// Pause is branch.Faults's.
-func (f *askedFaults) Pause(ctx context.Context, id uint32) error {
-	if id == f.asked {
-		return errOneself(id)
-	}
-	return f.change(ctx, id, "paused", func(now branch.Fault) (branch.Fault, error) {
-		switch {
-		case now.Killed:
-			return now, notNow(now)
-		case now.Paused:
-			return now, faultErrorf("branch %d is paused already", id)
-		}
-		now.Paused = true
-		return now, f.breaker.pause(id)
-	})
-}
-
-// Resume is branch.Faults's.
-func (f *askedFaults) Resume(ctx context.Context, id uint32) error {
-	return f.change(ctx, id, "resumed", func(now branch.Fault) (branch.Fault, error) {
-		switch {
-		case now.Killed:
-			return now, notNow(now)
-		case !now.Paused:
-			return now, faultErrorf("branch %d is not paused", id)
-		}
-		now.Paused = false
-		return now, f.breaker.resume(id)
-	})
-}
-
-// Kill is branch.Faults's.
-func (f *askedFaults) Kill(ctx context.Context, id uint32) error {
-	if id == f.asked {
-		return errOneself(id)
-	}
-	return f.change(ctx, id, "killed", func(now branch.Fault) (branch.Fault, error) {
-		if now.Killed {
-			return now, faultErrorf("branch %d has ended already", id)
-		}
-		ctx, cancel := context.WithTimeout(ctx, endTimeout)
-		defer cancel()
-		return branch.Fault{Branch: id}, f.breaker.kill(ctx, id)
-	})
-}
-
-// Restart is branch.Faults's. It returns when the branch takes writes.
-func (f *askedFaults) Restart(ctx context.Context, id uint32) error {
-	var ready func(context.Context) error
-	err := f.change(ctx, id, "restarted", func(now branch.Fault) (branch.Fault, error) {
-		if !now.Killed {
-			return now, faultErrorf("branch %d has not ended: only one that has can be restarted", id)
-		}
-		var err error
-		ready, err = f.breaker.restart(id)
-		return branch.Fault{Branch: id}, err
-	})
-	if err != nil {
+// Apply implements branch.Faults. It has its turn, and then waits until a
+// branch that was restarted takes writes.
+func (f *askedFaults) Apply(ctx context.Context, id uint32, action branch.Action) error {
+	again, err := f.change(ctx, id, action)
+	if err != nil || action != branch.Restart {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, restartTimeout)
 	defer cancel()
-	return ready(ctx)
+	return again.awaitReady(ctx, id)
+}
+
+// change carries out an action while nobody else does, and returns the branch
+// that runs then.
+func (f *askedFaults) change(ctx context.Context, id uint32, action branch.Action) (then running, err error) {
+	if id == f.asked && (action == branch.Pause || action == branch.Kill) {
+		return then, faultErrorf("this call is served by branch %d: ask another branch to stop it", id)
+	}
+	select {
+	case f.turn <- struct{}{}:
+	case <-ctx.Done():
+		return then, ctx.Err()
+	}
+	defer func() { <-f.turn }()
+	if asked := f.at(f.asked); asked.Killed || asked.Paused {
+		return then, faultErrorf("branch %d, which was asked, has itself been stopped meanwhile", f.asked)
+	}
+	now, what, err := after(f.at(id), action)
+	if err != nil {
+		return then, err
+	}
+	if then, err = f.carryOut(ctx, id, action); err != nil {
+		return then, err
+	}
+	f.note(now)
+	f.logger.Warn(fmt.Sprintf("Branch %d is %s, as asked of branch %d", id, what, f.asked))
+	return then, nil
+}
+
+// carryOut breaks or mends a branch. It waits for the end of one that is killed.
+func (f *faults) carryOut(ctx context.Context, id uint32, action branch.Action) (then running, err error) {
+	before, _ := f.breaker.find(id)
+	if err := f.breaker.apply(ctx, id, action); err != nil {
+		return then, err
+	}
+	if action == branch.Kill {
+		ctx, cancel := context.WithTimeout(ctx, endTimeout)
+		defer cancel()
+		return then, before.awaitEnd(ctx, id)
+	}
+	then, _ = f.breaker.find(id)
+	return then, nil
+}
+
+// after returns what is broken at a branch once an action has been carried out,
+// and what the branch then is in a word. It refuses an action that makes no
+// sense now.
+func after(now branch.Fault, action branch.Action) (then branch.Fault, what string, err error) {
+	id, then := now.Branch, now
+	stopped := now.Killed || now.Paused && (action == branch.Cut || action == branch.Heal)
+	switch action {
+	case branch.Cut:
+		then.Cut, what = true, "cut off"
+	case branch.Heal:
+		then.Cut, what = false, "healed"
+	case branch.Pause:
+		then.Paused, what = true, "paused"
+	case branch.Resume:
+		then.Paused, what = false, "resumed"
+	case branch.Kill:
+		then, what, stopped = branch.Fault{Branch: id}, "killed", false
+	case branch.Restart:
+		then, what, stopped = branch.Fault{Branch: id}, "restarted", false
+	default:
+		return now, "", errUnknown(action)
+	}
+	if stopped {
+		return now, "", notNow(now)
+	}
+	return then, what, changesNothing(now, action)
+}
+
+// changesNothing refuses an action whose effect a branch shows already.
+func changesNothing(now branch.Fault, action branch.Action) error {
+	id := now.Branch
+	switch {
+	case action == branch.Cut && now.Cut:
+		return faultErrorf("branch %d is cut off already", id)
+	case action == branch.Heal && !now.Cut:
+		return faultErrorf("branch %d is not cut off", id)
+	case action == branch.Pause && now.Paused:
+		return faultErrorf("branch %d is paused already", id)
+	case action == branch.Resume && !now.Paused:
+		return faultErrorf("branch %d is not paused", id)
+	case action == branch.Kill && now.Killed:
+		return faultErrorf("branch %d has ended already", id)
+	case action == branch.Restart && !now.Killed:
+		return faultErrorf("branch %d has not ended: only one that has can be restarted", id)
+	}
+	return nil
+}
+
+// awaitEnd waits for the end of a branch that was killed.
+func (r running) awaitEnd(ctx context.Context, id uint32) error {
+	select {
+	case <-r.ended:
+		return nil
+	case <-ctx.Done():
+		return faultErrorf("branch %d was killed, and has not ended after %v", id, endTimeout)
+	}
+}
+
+// awaitReady waits until a branch that was restarted takes writes.
+func (r running) awaitReady(ctx context.Context, id uint32) error {
+	if r.ended == nil {
+		return errEnded(id)
+	}
+	select {
+	case <-r.ready:
+		return nil
+	case <-r.ended:
+		return errEnded(id)
+	case <-ctx.Done():
+		return faultErrorf("branch %d runs again, and takes no writes yet after %v: its status says why", id, restartTimeout)
+	}
 }
 
 // notNow refuses to do something to a branch that has ended or is paused.
@@ -216,16 +231,16 @@ func notNow(now branch.Fault) error {
 	return faultErrorf("branch %d is paused: resume it first", now.Branch)
 }
 
-func errOneself(id uint32) error {
-	return faultErrorf("this call is served by branch %d: ask another branch to stop it", id)
-}
-
-func errUnready(id uint32) error {
-	return faultErrorf("branch %d runs again, and takes no writes yet after %v: its status says why", id, restartTimeout)
-}
-
 func errEnded(id uint32) error {
 	return faultErrorf("branch %d has ended before it took writes: its log says why", id)
+}
+
+func errNotServing(id uint32) error {
+	return faultErrorf("branch %d does not serve: it starts, or has ended", id)
+}
+
+func errUnknown(action branch.Action) error {
+	return faultErrorf("%q is nothing that can be done", action)
 }
 
 var errBankStops = faultErrorf("the bank is stopping")

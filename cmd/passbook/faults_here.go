@@ -49,12 +49,10 @@ func (a *app) childFaults(id uint32, logger *slog.Logger) faultsHere {
 		switch {
 		case b == nil:
 			return refusal(errNotServing(id))
-		case question.Do == doCut:
-			return refusal(b.cut(ctx, id))
-		case question.Do == doHeal:
-			return refusal(b.heal(ctx, id))
+		case question.Do == branch.Cut, question.Do == branch.Heal:
+			return refusal(b.apply(ctx, id, question.Do))
 		}
-		return refuseUnknown(question)
+		return refusal(errUnknown(question.Do))
 	})
 	return faultsHere{
 		of: func(b *bank, _ uint32) branch.Faults {
@@ -65,92 +63,51 @@ func (a *app) childFaults(id uint32, logger *slog.Logger) faultsHere {
 	}
 }
 
-// find returns a branch that serves.
-func (b *bank) find(id uint32) (*runningBranch, error) {
+// find implements breaker.
+func (b *bank) find(id uint32) (running, bool) {
+	if r := b.serves(id); r != nil {
+		return running{ready: r.branch.Ready(), ended: r.ended}, true
+	}
+	return running{}, false
+}
+
+// serves returns a branch that serves, or nil.
+func (b *bank) serves(id uint32) *runningBranch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if r := b.running[id]; r != nil {
-		return r, nil
+	return b.running[id]
+}
+
+// apply implements breaker.
+func (b *bank) apply(_ context.Context, id uint32, action branch.Action) error {
+	if action == branch.Restart {
+		return b.restart(id)
 	}
-	return nil, errNotServing(id)
-}
-
-func errNotServing(id uint32) error {
-	return faultErrorf("branch %d does not serve: it starts, or has ended", id)
-}
-
-// runs is breaker's.
-func (b *bank) runs(id uint32) bool {
-	_, err := b.find(id)
-	return err == nil
-}
-
-// change does something to a branch that serves.
-func (b *bank) change(id uint32, do func(*branch.Branch)) error {
-	r, err := b.find(id)
-	if err != nil {
-		return err
+	r := b.serves(id)
+	if r == nil {
+		return errNotServing(id)
 	}
-	do(r.branch)
-	return nil
+	return r.branch.Apply(action)
 }
 
-func (b *bank) cut(_ context.Context, id uint32) error  { return b.change(id, (*branch.Branch).Cut) }
-func (b *bank) heal(_ context.Context, id uint32) error { return b.change(id, (*branch.Branch).Heal) }
-func (b *bank) pause(id uint32) error                   { return b.change(id, (*branch.Branch).Pause) }
-func (b *bank) resume(id uint32) error                  { return b.change(id, (*branch.Branch).Resume) }
-
-// kill is breaker's. It waits until the branch has let its port and its data
-// directory go.
-func (b *bank) kill(ctx context.Context, id uint32) error {
-	r, err := b.find(id)
-	if err != nil {
-		return err
-	}
-	r.branch.Kill()
-	return awaitEnd(ctx, id, r.ended)
-}
-
-// restart is breaker's.
-func (b *bank) restart(id uint32) (ready func(context.Context) error, err error) {
+// restart opens a branch that has ended, and has it serve.
+func (b *bank) restart(id uint32) (err error) {
 	c := b.configs[id]
 	ctx, cancel := context.WithTimeout(context.Background(), restartTimeout/2)
 	defer cancel()
 	if c.Listener, err = b.network.listenFor(ctx, id, c.Logger); err != nil {
-		return nil, faultErrorf("%v", err)
+		return faultErrorf("%v", err)
 	}
 	open, err := branch.Open(c)
 	if err != nil {
-		return nil, faultErrorf("%v", err)
+		return faultErrorf("%v", err)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.running) == 0 || b.serving.Err() != nil {
 		_ = open.Close() // it has done nothing
-		return nil, errBankStops
+		return errBankStops
 	}
-	r := b.start(open)
-	return func(ctx context.Context) error { return awaitReady(ctx, id, open.Ready(), r.ended) }, nil
-}
-
-// awaitEnd waits for the end of a branch that was killed.
-func awaitEnd(ctx context.Context, id uint32, ended <-chan struct{}) error {
-	select {
-	case <-ended:
-		return nil
-	case <-ctx.Done():
-		return faultErrorf("branch %d was killed, and has not ended after %v", id, endTimeout)
-	}
-}
-
-// awaitReady waits until a branch that was restarted takes writes.
-func awaitReady(ctx context.Context, id uint32, ready, ended <-chan struct{}) error {
-	select {
-	case <-ready:
-		return nil
-	case <-ended:
-		return errEnded(id)
-	case <-ctx.Done():
-		return errUnready(id)
-	}
+	b.start(open)
+	return nil
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+
+	"passbook.example/passbook/branch"
 )
 
 // do has the goroutine that owns the supervisor carry out an order.
@@ -15,8 +17,8 @@ func (s *supervisor) do(order func() error) error {
 	}
 }
 
-// find returns the process of a branch.
-func (s *supervisor) find(id uint32) (p *process, err error) {
+// process returns the process of a branch.
+func (s *supervisor) process(id uint32) (p *process, err error) {
 	err = s.do(func() error {
 		if p = s.processes[id]; p == nil {
 			return errNotServing(id)
@@ -26,29 +28,41 @@ func (s *supervisor) find(id uint32) (p *process, err error) {
 	return p, err
 }
 
-// change does something to the process of a branch, unless all are to stop.
-func (s *supervisor) change(id uint32, do func(*process) error) error {
+// find implements breaker.
+func (s *supervisor) find(id uint32) (running, bool) {
+	p, err := s.process(id)
+	if err != nil {
+		return running{}, false
+	}
+	return running{ready: p.ready, ended: p.ended}, true
+}
+
+// apply implements breaker. A process cuts and heals its branch itself; all else
+// is done to the process.
+func (s *supervisor) apply(ctx context.Context, id uint32, action branch.Action) error {
+	if action == branch.Cut || action == branch.Heal {
+		return s.ask(ctx, id, action)
+	}
 	return s.do(func() error {
 		p := s.processes[id]
 		switch {
 		case s.stopping:
 			return errBankStops
+		case action == branch.Restart:
+			return s.restart(id)
 		case p == nil:
 			return errNotServing(id)
 		}
-		return do(p)
+		if err := p.apply(action); err != nil {
+			return faultErrorf("branch %d: %v", id, err)
+		}
+		return nil
 	})
 }
 
-// runs is breaker's.
-func (s *supervisor) runs(id uint32) bool {
-	_, err := s.find(id)
-	return err == nil
-}
-
-// ask has the process of a branch do something itself.
-func (s *supervisor) ask(ctx context.Context, id uint32, do string) error {
-	p, err := s.find(id)
+// ask asks the process of a branch to carry out an action itself.
+func (s *supervisor) ask(ctx context.Context, id uint32, action branch.Action) error {
+	p, err := s.process(id)
 	if err != nil {
 		return err
 	}
@@ -61,70 +75,36 @@ func (s *supervisor) ask(ctx context.Context, id uint32, do string) error {
 		case <-ctx.Done():
 		}
 	}()
-	if _, err = p.wire.ask(ctx, line{Do: do, Branch: id}); ctx.Err() != nil {
+	if _, err = p.wire.ask(ctx, line{Do: action, Branch: id}); ctx.Err() != nil {
 		return faultErrorf("branch %d does not answer, or has ended", id)
 	}
 	return err
 }
 
-// cut is breaker's.
-func (s *supervisor) cut(ctx context.Context, id uint32) error { return s.ask(ctx, id, doCut) }
-
-// heal is breaker's.
-func (s *supervisor) heal(ctx context.Context, id uint32) error { return s.ask(ctx, id, doHeal) }
-
-// pause is breaker's.
-func (s *supervisor) pause(id uint32) error {
-	return s.change(id, func(p *process) error {
-		if err := freeze(p.cmd.Process); err != nil {
-			return faultErrorf("branch %d: %v", id, err)
-		}
-		p.paused = true
-		return nil
-	})
+// restart starts the process of a branch that has ended.
+func (s *supervisor) restart(id uint32) error {
+	if err := s.launch(id); err != nil {
+		return faultErrorf("branch %d: %v", id, err)
+	}
+	s.processes[id].again = true
+	return nil
 }
 
-// resume is breaker's.
-func (s *supervisor) resume(id uint32) error {
-	return s.change(id, func(p *process) error {
-		if err := unfreeze(p.cmd.Process); err != nil {
-			return faultErrorf("branch %d: %v", id, err)
+// apply does something to the process. The goroutine that owns the supervisor
+// calls it.
+func (p *process) apply(action branch.Action) (err error) {
+	switch action {
+	case branch.Pause:
+		if err = freeze(p.cmd.Process); err == nil {
+			p.paused = true
 		}
-		p.paused = false
-		return nil
-	})
-}
-
-// kill is breaker's.
-func (s *supervisor) kill(ctx context.Context, id uint32) error {
-	var ended <-chan struct{}
-	err := s.change(id, func(p *process) error {
+	case branch.Resume:
+		if err = unfreeze(p.cmd.Process); err == nil {
+			p.paused = false
+		}
+	case branch.Kill:
 		p.killed = true
-		ended = p.ended
-		return p.cmd.Process.Kill()
-	})
-	if err != nil {
-		return err
+		err = p.cmd.Process.Kill()
 	}
-	return awaitEnd(ctx, id, ended)
-}
-
-// restart is breaker's.
-func (s *supervisor) restart(id uint32) (ready func(context.Context) error, err error) {
-	var p *process
-	err = s.do(func() error {
-		if s.stopping {
-			return errBankStops
-		}
-		if err := s.launch(id); err != nil {
-			return faultErrorf("branch %d: %v", id, err)
-		}
-		p = s.processes[id]
-		p.again = true
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context) error { return awaitReady(ctx, id, p.ready, p.ended) }, nil
+	return err
 }

@@ -16,51 +16,52 @@ import (
 
 // fakeBreaker breaks nothing, and notes what it was told.
 type fakeBreaker struct {
-	told  []string
-	ended map[uint32]bool
+	told []string
+	// ends has the ends of the branches that run.
+	ends map[uint32]chan struct{}
 	// refuse is what it says.
 	refuse error
 	// killed, when not nil, is sent what is killed, before and after it ended.
 	killed chan uint32
-	// stuck has what is killed never end.
+	// stuck means that a branch that is killed never ends.
 	stuck bool
 	// ready is when a branch that was restarted takes writes.
 	ready chan struct{}
 }
 
-func (b *fakeBreaker) note(what string, id uint32) error {
-	b.told = append(b.told, fmt.Sprint(what, " ", id))
-	return b.refuse
+func (b *fakeBreaker) find(id uint32) (running, bool) {
+	end, ok := b.ends[id]
+	return running{ready: b.ready, ended: end}, ok
 }
 
-func (b *fakeBreaker) runs(id uint32) bool                     { return !b.ended[id] }
-func (b *fakeBreaker) cut(_ context.Context, id uint32) error  { return b.note("cut", id) }
-func (b *fakeBreaker) heal(_ context.Context, id uint32) error { return b.note("heal", id) }
-func (b *fakeBreaker) pause(id uint32) error                   { return b.note("pause", id) }
-func (b *fakeBreaker) resume(id uint32) error                  { return b.note("resume", id) }
-func (b *fakeBreaker) kill(ctx context.Context, id uint32) error {
-	if b.stuck {
-		return awaitEnd(ctx, id, nil)
+func (b *fakeBreaker) apply(_ context.Context, id uint32, action branch.Action) error {
+	b.told = append(b.told, fmt.Sprint(action, " ", id))
+	if b.refuse != nil {
+		return b.refuse
 	}
-	if b.killed != nil {
-		b.killed <- id
-		<-b.killed
+	switch {
+	case action == branch.Kill && !b.stuck:
+		if b.killed != nil {
+			b.killed <- id
+			<-b.killed
+		}
+		b.end(id)
+	case action == branch.Restart:
+		b.ends[id] = make(chan struct{})
 	}
-	if b.refuse == nil {
-		b.ended[id] = true
-	}
-	return b.note("kill", id)
+	return nil
 }
 
-func (b *fakeBreaker) restart(id uint32) (func(context.Context) error, error) {
-	if b.refuse == nil {
-		delete(b.ended, id)
-	}
-	return func(ctx context.Context) error { return awaitReady(ctx, id, b.ready, nil) }, b.note("restart", id)
+func (b *fakeBreaker) end(id uint32) {
+	close(b.ends[id])
+	delete(b.ends, id)
 }
 
 func newFakeFaults() (*faults, *fakeBreaker) {
-	b := &fakeBreaker{ended: map[uint32]bool{}, ready: make(chan struct{})}
+	b := &fakeBreaker{ends: map[uint32]chan struct{}{}, ready: make(chan struct{})}
+	for id := range uint32(3) {
+		b.ends[id+1] = make(chan struct{})
+	}
 	close(b.ready)
 	return newFaults(b, []uint32{3, 1, 2}, slog.New(slog.DiscardHandler)), b
 }
@@ -78,17 +79,17 @@ func TestWhatIsBrokenIsListed(t *testing.T) {
 	f, b := newFakeFaults()
 	asked, ctx := f.of(1), t.Context()
 	wantFaults(t, f)
-	if err := errors.Join(asked.Cut(ctx, 3), asked.Cut(ctx, 1), asked.Pause(ctx, 3), asked.Kill(ctx, 2)); err != nil {
+	if err := errors.Join(asked.Apply(ctx, 3, branch.Cut), asked.Apply(ctx, 1, branch.Cut), asked.Apply(ctx, 3, branch.Pause), asked.Apply(ctx, 2, branch.Kill)); err != nil {
 		t.Fatal(err)
 	}
 	wantFaults(t, f, branch.Fault{Branch: 1, Cut: true}, branch.Fault{Branch: 2, Killed: true}, branch.Fault{Branch: 3, Cut: true, Paused: true})
 	// A branch that ends, also by itself, is neither cut off nor paused any more.
-	b.ended[3] = true
-	if err := errors.Join(asked.Heal(ctx, 1), asked.Restart(ctx, 2)); err != nil {
+	b.end(3)
+	if err := errors.Join(asked.Apply(ctx, 1, branch.Heal), asked.Apply(ctx, 2, branch.Restart)); err != nil {
 		t.Fatal(err)
 	}
 	wantFaults(t, f, branch.Fault{Branch: 3, Killed: true})
-	if err := asked.Restart(ctx, 3); err != nil {
+	if err := asked.Apply(ctx, 3, branch.Restart); err != nil {
 		t.Fatal(err)
 	}
 	wantFaults(t, f)
@@ -100,15 +101,15 @@ func TestAFaultThatCanNotBeMadeIsRefused(t *testing.T) {
 	b.refuse = faultErrorf("no")
 	asked, ctx := f.of(1), t.Context()
 	for name, err := range map[string]error{
-		"cut": asked.Cut(ctx, 2), "pause": asked.Pause(ctx, 2), "kill": asked.Kill(ctx, 2),
+		"cut": asked.Apply(ctx, 2, branch.Cut), "pause": asked.Apply(ctx, 2, branch.Pause), "kill": asked.Apply(ctx, 2, branch.Kill),
 	} {
 		if !errors.Is(err, b.refuse) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	wantFaults(t, f)
-	b.ended[2] = true
-	if err := asked.Restart(ctx, 2); !errors.Is(err, b.refuse) {
+	b.end(2)
+	if err := asked.Apply(ctx, 2, branch.Restart); !errors.Is(err, b.refuse) {
 		t.Error(err)
 	}
 	wantFaults(t, f, branch.Fault{Branch: 2, Killed: true})
@@ -121,11 +122,11 @@ func TestABranchThatEndsEndsNoOther(t *testing.T) {
 		f, b := newFakeFaults()
 		b.killed = make(chan uint32)
 		first, second := make(chan error, 1), make(chan error, 1)
-		go func() { first <- f.of(1).Kill(t.Context(), 2) }()
+		go func() { first <- f.of(1).Apply(t.Context(), 2, branch.Kill) }()
 		if id := <-b.killed; id != 2 {
 			t.Fatalf("killed %d", id)
 		}
-		go func() { second <- f.of(2).Kill(t.Context(), 1) }()
+		go func() { second <- f.of(2).Apply(t.Context(), 1, branch.Kill) }()
 		synctest.Wait() // it has no turn yet
 		b.killed <- 2
 		var refused *branch.FaultError
@@ -146,11 +147,11 @@ func TestATurnIsNotWaitedForInVain(t *testing.T) {
 		f, b := newFakeFaults()
 		b.killed = make(chan uint32)
 		killing := make(chan error, 1)
-		go func() { killing <- f.of(1).Kill(t.Context(), 2) }()
+		go func() { killing <- f.of(1).Apply(t.Context(), 2, branch.Kill) }()
 		<-b.killed
 		ctx, cancel := context.WithCancel(t.Context())
 		waiting := make(chan error, 1)
-		go func() { waiting <- f.of(2).Cut(ctx, 3) }()
+		go func() { waiting <- f.of(2).Apply(ctx, 3, branch.Cut) }()
 		synctest.Wait()
 		cancel()
 		if err := <-waiting; !errors.Is(err, context.Canceled) {
@@ -166,18 +167,19 @@ func TestATurnIsNotWaitedForInVain(t *testing.T) {
 func TestAKillAndARestartDoNotWaitForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, b := newFakeFaults()
-		b.ended[2], b.ready = true, make(chan struct{})
+		b.end(2)
+		b.ready = make(chan struct{})
 		var refused *branch.FaultError
 		began := time.Now()
-		if err := f.of(1).Restart(t.Context(), 2); !errors.As(err, &refused) || time.Since(began) != restartTimeout {
+		if err := f.of(1).Apply(t.Context(), 2, branch.Restart); !errors.As(err, &refused) || time.Since(began) != restartTimeout {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
 		wantFaults(t, f) // it runs
 		began, b.stuck = time.Now(), true
-		if err := f.of(1).Kill(t.Context(), 2); !errors.As(err, &refused) || time.Since(began) != endTimeout {
+		if err := f.of(1).Apply(t.Context(), 2, branch.Kill); !errors.As(err, &refused) || time.Since(began) != endTimeout {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
-		if err := f.of(1).Cut(t.Context(), 3); err != nil {
+		if err := f.of(1).Apply(t.Context(), 3, branch.Cut); err != nil {
 			t.Errorf("the next turn: %v", err)
 		}
 	})

@@ -25,26 +25,19 @@ const (
 type line struct {
 	// ID numbers the questions of one side. The answer has that of its question.
 	ID uint64 `json:"id"`
-	// Do is what to do, and Branch to which branch. Answers do nothing.
-	Do     string `json:"do,omitempty"`
-	Branch uint32 `json:"branch,omitempty"`
+	// Do is the action to carry out, or doList, and Branch the branch to do it
+	// to. The process of a branch asks for all actions, for any branch; it is
+	// itself asked to cut and heal its branch. Answers do nothing.
+	Do     branch.Action `json:"do,omitempty"`
+	Branch uint32        `json:"branch,omitempty"`
 	// Refused says why it can't be done.
 	Refused string `json:"refused,omitempty"`
 	// Faults answers the question for a list.
 	Faults []branch.Fault `json:"faults,omitempty"`
 }
 
-// What one side asks the other to do. The process of a branch asks for all of
-// it, for any branch; it is itself asked to cut and heal its branch.
-const (
-	doList    = "list"
-	doCut     = "cut"
-	doHeal    = "heal"
-	doPause   = "pause"
-	doResume  = "resume"
-	doKill    = "kill"
-	doRestart = "restart"
-)
+// doList asks for the list of the branches with a fault.
+const doList branch.Action = "list"
 
 // wire carries lines over the two pipes between serve --processes and the
 // process of a branch. Both sides ask, and both answer.
@@ -173,61 +166,27 @@ func refusal(err error) line {
 
 // answerFor answers a question of the process of a branch.
 func answerFor(ctx context.Context, f branch.Faults, question line) line {
-	switch question.Do {
-	case doList:
-		list, err := f.List(ctx)
-		answer := refusal(err)
-		answer.Faults = list
-		return answer
-	case doCut:
-		return refusal(f.Cut(ctx, question.Branch))
-	case doHeal:
-		return refusal(f.Heal(ctx, question.Branch))
-	case doPause:
-		return refusal(f.Pause(ctx, question.Branch))
-	case doResume:
-		return refusal(f.Resume(ctx, question.Branch))
-	case doKill:
-		return refusal(f.Kill(ctx, question.Branch))
-	case doRestart:
-		return refusal(f.Restart(ctx, question.Branch))
+	if question.Do != doList {
+		return refusal(f.Apply(ctx, question.Branch, question.Do))
 	}
-	return refuseUnknown(question)
-}
-
-func refuseUnknown(question line) line {
-	return line{Refused: fmt.Sprintf("%q is nothing that can be done", question.Do)}
+	list, err := f.List(ctx)
+	answer := refusal(err)
+	answer.Faults = list
+	return answer
 }
 
 // wiredFaults asks serve --processes to break the bank, from the process of a
 // branch.
 type wiredFaults struct{ wire *wire }
 
-// List is branch.Faults's.
+// List implements branch.Faults.
 func (f wiredFaults) List(ctx context.Context) ([]branch.Fault, error) {
 	answer, err := f.wire.ask(ctx, line{Do: doList})
 	return answer.Faults, err
 }
 
-func (f wiredFaults) do(ctx context.Context, what string, id uint32) error {
-	_, err := f.wire.ask(ctx, line{Do: what, Branch: id})
+// Apply implements branch.Faults.
+func (f wiredFaults) Apply(ctx context.Context, id uint32, action branch.Action) error {
+	_, err := f.wire.ask(ctx, line{Do: action, Branch: id})
 	return err
 }
-
-// Cut is branch.Faults's.
-func (f wiredFaults) Cut(ctx context.Context, id uint32) error { return f.do(ctx, doCut, id) }
-
-// Heal is branch.Faults's.
-func (f wiredFaults) Heal(ctx context.Context, id uint32) error { return f.do(ctx, doHeal, id) }
-
-// Pause is branch.Faults's.
-func (f wiredFaults) Pause(ctx context.Context, id uint32) error { return f.do(ctx, doPause, id) }
-
-// Resume is branch.Faults's.
-func (f wiredFaults) Resume(ctx context.Context, id uint32) error { return f.do(ctx, doResume, id) }
-
-// Kill is branch.Faults's.
-func (f wiredFaults) Kill(ctx context.Context, id uint32) error { return f.do(ctx, doKill, id) }
-
-// Restart is branch.Faults's.
-func (f wiredFaults) Restart(ctx context.Context, id uint32) error { return f.do(ctx, doRestart, id) }

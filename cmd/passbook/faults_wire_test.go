@@ -39,7 +39,7 @@ func TestAWireCarriesQuestionsAndAnswers(t *testing.T) {
 	asks, _ := wires(t, func(ctx context.Context, question line) line { return answerFor(ctx, f.of(1), question) })
 	far, ctx := wiredFaults{wire: asks}, t.Context()
 	for _, err := range []error{
-		far.Cut(ctx, 3), far.Heal(ctx, 3), far.Pause(ctx, 2), far.Resume(ctx, 2), far.Kill(ctx, 2), far.Restart(ctx, 2), far.Cut(ctx, 3),
+		far.Apply(ctx, 3, branch.Cut), far.Apply(ctx, 3, branch.Heal), far.Apply(ctx, 2, branch.Pause), far.Apply(ctx, 2, branch.Resume), far.Apply(ctx, 2, branch.Kill), far.Apply(ctx, 2, branch.Restart), far.Apply(ctx, 3, branch.Cut),
 	} {
 		if err != nil {
 			t.Error(err)
@@ -50,10 +50,10 @@ func TestAWireCarriesQuestionsAndAnswers(t *testing.T) {
 		t.Errorf("listed %s", got)
 	}
 	var refused *branch.FaultError
-	if err := far.Kill(ctx, 1); !errors.As(err, &refused) || refused.Problem != errOneself(1).Error() {
+	if err := far.Apply(ctx, 1, branch.Kill); !errors.As(err, &refused) || refused.Problem != "this call is served by branch 1: ask another branch to stop it" {
 		t.Errorf("got %v", err)
 	}
-	if err := far.do(ctx, "dance", 1); !errors.As(err, &refused) || !strings.Contains(refused.Problem, `"dance"`) {
+	if err := far.Apply(ctx, 2, "dance"); !errors.As(err, &refused) || !strings.Contains(refused.Problem, `"dance"`) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -69,12 +69,12 @@ func TestQuestionsOnAWireAreBounded(t *testing.T) {
 		results := make(chan error, maxQuestions)
 		for range maxQuestions {
 			go func() {
-				_, err := asks.ask(t.Context(), line{Do: doCut})
+				_, err := asks.ask(t.Context(), line{Do: branch.Cut})
 				results <- err
 			}()
 		}
 		synctest.Wait()
-		if _, err := asks.ask(t.Context(), line{Do: doCut}); err == nil || !strings.Contains(err.Error(), "wait for some") {
+		if _, err := asks.ask(t.Context(), line{Do: branch.Cut}); err == nil || !strings.Contains(err.Error(), "wait for some") {
 			t.Errorf("one question too many: %v", err)
 		}
 		if got := len(answers.answering); got != maxQuestions {
@@ -82,7 +82,7 @@ func TestQuestionsOnAWireAreBounded(t *testing.T) {
 		}
 		heard := &bytes.Buffer{}
 		answers.to = io.MultiWriter(heard, answers.to)
-		if err := asks.say(line{ID: 1000, Do: doCut}); err != nil {
+		if err := asks.say(line{ID: 1000, Do: branch.Cut}); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -124,7 +124,7 @@ func TestAQuestionIsNotAskedForEver(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := asks.ask(ctx, line{Do: doCut}); !errors.Is(err, context.Canceled) {
+	if _, err := asks.ask(ctx, line{Do: branch.Cut}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if len(asks.asked) > 0 {
@@ -132,7 +132,7 @@ func TestAQuestionIsNotAskedForEver(t *testing.T) {
 	}
 	gone, to := io.Pipe()
 	_ = gone.Close()
-	if _, err := newWire(to, nil, nil).ask(t.Context(), line{Do: doCut}); !errors.Is(err, errBankStops) {
+	if _, err := newWire(to, nil, nil).ask(t.Context(), line{Do: branch.Cut}); !errors.Is(err, errBankStops) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -158,7 +158,7 @@ func (s *supervisor) start(program string, id uint32, args []string, stderr io.W
 	p.lifeline = lifeline
 	p.wire = newWire(lifeline, s.logger, func(ctx context.Context, question line) line {
 		if s.faults == nil {
-			return refuseUnknown(question)
+			return refusal(errUnknown(question.Do))
 		}
 		return answerFor(ctx, s.faults.of(id), question)
 	})
