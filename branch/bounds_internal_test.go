@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/bound"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -284,7 +285,7 @@ func TestLinksOfAPeerAreBounded(t *testing.T) {
 		}
 		synctest.Wait()
 		p.turn()
-		if in := p.peers[1].links.in.Load(); in != 1 {
+		if in := p.peers[1].links.In(); in != 1 {
 			t.Errorf("%d links are left, want 1", in)
 		}
 		if last := open(); len(last) > 0 {
@@ -333,22 +334,22 @@ func TestThePauseBeforeALinkIsDialedAgainIsBounded(t *testing.T) {
 // A list counts for what it takes until the loop has answered it, also when the
 // stream it came on has gone.
 func TestListsCountUntilTheLoopHasAnsweredThem(t *testing.T) {
-	b := &Branch{logger: slog.New(slog.DiscardHandler), gate: newGate(), loop: newLoop(nil, nil, time.Now(), newLoopObserver(1)), listBytes: weight{most: 100}}
+	b := &Branch{logger: slog.New(slog.DiscardHandler), gate: newGate(), loop: newLoop(nil, nil, time.Now(), newLoopObserver(1)), listBytes: bound.Weight{Most: 100}}
 	s := &submitStream{branch: b}
 	reply := make(chan replica.Reply, 1)
 	for _, l := range []submission{{reply: reply, bytes: 60}, {err: errTooManyLists}} {
-		b.listBytes.take(l.bytes)
+		b.listBytes.Take(l.bytes)
 		s.inHand.Add(1)
 		b.gate.enter()
 		b.answerList(gone(), &l)
 		s.leave(l)
 	}
-	if b.listBytes.take(41) {
+	if b.listBytes.Take(41) {
 		t.Error("there is room for another list while the loop has the first")
 	}
 	reply <- replica.Reply{ID: 1}
 	b.tasks.wait()
-	if !b.listBytes.take(100) {
+	if !b.listBytes.Take(100) {
 		t.Error("there is no room when the loop has answered")
 	}
 }

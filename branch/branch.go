@@ -14,6 +14,7 @@ import (
 	"connectrpc.com/connect"
 	"connectrpc.com/grpchealth"
 
+	"passbook.example/passbook/branch/bound"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
@@ -36,7 +37,7 @@ type Branch struct {
 	openings    openings
 	// submits are the streams of Submit, listBytes what their lists take.
 	submits   submits
-	listBytes weight
+	listBytes bound.Weight
 	server    *http.Server
 	health    *grpchealth.StaticChecker
 	// services are the names of what the server offers for calls.
@@ -92,7 +93,7 @@ func Open(cfg Config) (*Branch, error) {
 
 // open returns what it has opened also with an error.
 func open(cfg Config) (*Branch, error) {
-	b := &Branch{cfg: cfg.withDefaults(), id: ledger.BranchID(cfg.ID), started: time.Now(), listener: cfg.Listener, gate: newGate(), listBytes: weight{most: maxListBytes}, failed: make(chan error, 1), peers: map[ledger.BranchID]*peer{}}
+	b := &Branch{cfg: cfg.withDefaults(), id: ledger.BranchID(cfg.ID), started: time.Now(), listener: cfg.Listener, gate: newGate(), listBytes: bound.Weight{Most: maxListBytes}, failed: make(chan error, 1), peers: map[ledger.BranchID]*peer{}}
 	cfg = b.cfg
 	b.logger = cfg.Logger.With("branch", cfg.ID)
 	b.story = newStory(b.logger, b.id)
@@ -154,7 +155,7 @@ func (b *Branch) addPeers(branches []ledger.BranchID) {
 		if id == b.id {
 			continue
 		}
-		b.peers[id] = &peer{branch: b, id: id, address: b.cfg.Addresses[uint32(id)], links: bound{most: maxLinks}}
+		b.peers[id] = &peer{branch: b, id: id, address: b.cfg.Addresses[uint32(id)], links: bound.Count{Most: maxLinks}}
 	}
 }
 

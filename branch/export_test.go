@@ -9,4 +9,4 @@ func (b *Branch) HoldLoop() (release func()) {
 }
 
 // ListBytes is what the lists in hand take, of maxListBytes.
-func (b *Branch) ListBytes() int64 { return b.listBytes.held.Load() }
+func (b *Branch) ListBytes() int64 { return b.listBytes.Taken() }

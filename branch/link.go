@@ -243,7 +243,7 @@ func (k *link) down(l *loop) {
 			l.replica.LinkDown(k.peer.id)
 		}
 		if k.accepted {
-			k.peer.links.leave()
+			k.peer.links.Leave()
 		}
 	})
 	// A peer that is stopping waits for its connections to be closed.

@@ -54,7 +54,7 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 	if err != nil {
 		return api.Inputf("hello: %v", err)
 	}
-	if !p.links.enter() {
+	if !p.links.Enter() {
 		return errTooManyLinks
 	}
 	leave()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/bound"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
@@ -53,7 +54,7 @@ type loop struct {
 	fullAt int
 	// calls, claims and looks are taken and not answered; one whose caller has
 	// gone counts too, until its answer is ready.
-	calls, claims, looks bound
+	calls, claims, looks bound.Count
 	// ended is closed when the loop has ended. What is not answered by then
 	// never will be.
 	ended chan struct{}
@@ -94,7 +95,7 @@ func newLoop(r *replica.Replica, j *journal.Journal, started time.Time, o observ
 	return &loop{
 		replica: r, journal: j, started: started, wake: make(chan struct{}, 1), ended: make(chan struct{}), serving: make(chan struct{}),
 		waiting: map[uint64]chan<- replica.Reply{}, served: map[uint64]chan<- replica.Message{},
-		calls: bound{most: maxQueuedCalls}, claims: bound{most: maxServedClaims}, looks: bound{most: maxLooks},
+		calls: bound.Count{Most: maxQueuedCalls}, claims: bound.Count{Most: maxServedClaims}, looks: bound.Count{Most: maxLooks},
 		observer: o, onDouble: func(*ledger.Double) {}, returning: maxHeldWrites, refuse: func(replica.Refusal) {},
 	}
 }
@@ -210,7 +211,7 @@ func (l *loop) step() error {
 	for i := range ready.Replies {
 		if ch, ok := l.waiting[ready.Replies[i].ID]; ok {
 			delete(l.waiting, ready.Replies[i].ID)
-			l.calls.leave()
+			l.calls.Leave()
 			ch <- ready.Replies[i]
 		}
 	}
@@ -271,7 +272,7 @@ func (l *loop) letOut(m replica.Message) {
 	}
 	if ch, ok := l.served[id]; ok {
 		delete(l.served, id)
-		l.claims.leave()
+		l.claims.Leave()
 		ch <- m
 	}
 }
@@ -328,7 +329,7 @@ func (l *loop) call(ctx context.Context, post func(func()) bool, start func(id u
 // begin queues a call, after all that were begun before it. Its reply comes
 // out of await.
 func (l *loop) begin(post func(func()) bool, start func(id uint64)) (<-chan replica.Reply, error) {
-	if !l.calls.enter() {
+	if !l.calls.Enter() {
 		return nil, replica.ErrQueueFull
 	}
 	ch := make(chan replica.Reply, 1)
@@ -366,7 +367,7 @@ func (l *loop) serve(ctx context.Context, post func(func()) bool, message func(i
 	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
 	ch := make(chan replica.Message, 1)
-	if !l.claims.enter() {
+	if !l.claims.Enter() {
 		return replica.Message{}, replica.ErrQueueFull
 	}
 	ok := post(func() {
@@ -392,14 +393,14 @@ func (l *loop) serve(ctx context.Context, post func(func()) bool, message func(i
 func (l *loop) look(ctx context.Context, f func(*replica.Replica)) error {
 	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
-	if !l.looks.enter() {
+	if !l.looks.Enter() {
 		return replica.ErrQueueFull
 	}
 	done := make(chan struct{})
 	ok := l.post(func() {
 		f(l.replica)
 		l.after = append(l.after, func() {
-			l.looks.leave()
+			l.looks.Leave()
 			close(done)
 		})
 	})

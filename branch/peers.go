@@ -13,6 +13,7 @@ import (
 	"connectrpc.com/connect"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/bound"
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
@@ -30,7 +31,7 @@ type peer struct {
 	// link is the one that is up; it belongs to the loop's goroutine.
 	link *link
 	// links counts the accepted ones, calls runs the claims and looks.
-	links bound
+	links bound.Count
 	calls peerCalls
 }
 

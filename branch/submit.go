@@ -162,7 +162,7 @@ func (s *submitStream) begin(ctx context.Context, req *bankv1.SubmitRequest) sub
 		return l
 	}
 	b.story.asked(&op.Entry)
-	if bytes := op.Entry.MaxBytes(); b.listBytes.take(bytes) {
+	if bytes := op.Entry.MaxBytes(); b.listBytes.Take(bytes) {
 		l.bytes = bytes
 	} else {
 		l.err = errTooManyLists
@@ -247,7 +247,7 @@ func (s *submitStream) rest() {
 // leave forgets a list. As long as the loop has it, what it takes is counted.
 func (s *submitStream) leave(l submission) {
 	b := s.branch
-	give := func() { b.listBytes.give(l.bytes) }
+	give := func() { b.listBytes.Give(l.bytes) }
 	if l.reply == nil || !b.spawn(func() {
 		_, _ = b.loop.await(context.Background(), l.reply)
 		give()
