@@ -2,11 +2,8 @@ package customer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"net/url"
 	"time"
 
 	"connectrpc.com/connect"
@@ -61,9 +58,9 @@ func (c *Customer) call(ctx context.Context, i int) (reply, error) {
 			return r, nil
 		}
 		wait.failed(err)
-		again := retryable(err)
-		unknown = again && (unknown || maybeRecorded(err))
-		if !isDial(err) || c.run.options.FailFast {
+		again := err.Retryable()
+		unknown = again && (unknown || err.Unknown())
+		if err.Sent || c.run.options.FailFast {
 			attempt++
 		}
 		if again && attempt <= maxAttempts && pause(ctx, failures) {
@@ -72,7 +69,7 @@ func (c *Customer) call(ctx context.Context, i int) (reply, error) {
 		if replaying.Err() != nil && unknown && e.Interface != Query {
 			return reply{}, fmt.Errorf("branch %d at %s: %w", e.Branch, s.address, errStopped)
 		}
-		if again && replaying.Err() == nil && (!connect.IsWireError(err) || isTimeout(err)) {
+		if again && replaying.Err() == nil && (!err.Answered || err.TimedOut()) {
 			c.run.giveUp(e.Branch, describe(err, e, s.address, timeout, false))
 		}
 		return reply{}, describe(err, e, s.address, timeout, unknown && e.Interface != Query)
@@ -90,25 +87,27 @@ type Attempt struct {
 	Took   time.Duration
 	// Err is why it ended without an answer, or what the branch refused; nil for
 	// success.
-	Err error
+	Err *Error
 }
 
 // attempt sends event i once. All attempts but the last get half of the time
 // that is left, so that one lost reply doesn't take it all.
-func (c *Customer) attempt(ctx context.Context, attempt int, s stub, i int) (reply, error) {
+func (c *Customer) attempt(ctx context.Context, attempt int, s stub, i int) (reply, *Error) {
 	if deadline, ok := ctx.Deadline(); ok && attempt < maxAttempts {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
 		defer cancel()
 	}
-	attempted := c.run.options.Attempted
-	if attempted == nil {
-		return c.send(ctx, s.client, c.input.Events[i], fmt.Sprintf("%s-%d", c.requests, i+1))
-	}
 	began := time.Now()
 	r, err := c.send(ctx, s.client, c.input.Events[i], fmt.Sprintf("%s-%d", c.requests, i+1))
-	attempted(Attempt{Customer: c.input.ID, Event: c.input.Events[i], Address: s.address, Number: attempt, Took: time.Since(began), Err: err})
-	return r, err
+	var failed *Error
+	if err != nil {
+		failed = classify(err)
+	}
+	if attempted := c.run.options.Attempted; attempted != nil {
+		attempted(Attempt{Customer: c.input.ID, Event: c.input.Events[i], Address: s.address, Number: attempt, Took: time.Since(began), Err: failed})
+	}
+	return r, failed
 }
 
 // send makes the call that an event asks for. Its request id belongs to the branch
@@ -153,89 +152,23 @@ func newReply[R interface {
 	return reply{balance: r.GetBalance(), session: r.GetSession(), unreachable: r.GetUnreachableBranches()}, err
 }
 
-// retryable says whether an attempt ended without a verdict that another
-// attempt may bring.
-func retryable(err error) bool {
-	code := connect.CodeOf(err)
-	if connect.IsWireError(err) {
-		switch code {
-		case connect.CodeUnavailable:
-			// With this detail the branch has tried, and asked its peers.
-			return detail[*bankv1.EscrowUnavailable](err) == nil
-		case connect.CodeDeadlineExceeded, connect.CodeResourceExhausted:
-			return true
-		}
-		return false
-	}
-	switch code {
-	case connect.CodeUnavailable, connect.CodeDeadlineExceeded:
-		return true
-	case connect.CodeUnknown, connect.CodeInternal, connect.CodeCanceled, connect.CodeAborted:
-		// A connection that breaks in the middle of a call shows as one of these.
-		return true
-	}
-	return false
-}
-
-// maybeRecorded says whether a write that ended so may have been recorded.
-func maybeRecorded(err error) bool {
-	if connect.IsWireError(err) {
-		return isTimeout(err)
-	}
-	return !isDial(err)
-}
-
-// isTimeout says whether the time ran out, on either side, without a word on
-// whether the write is recorded: with the detail, the branch says that it is.
-func isTimeout(err error) bool {
-	return connect.CodeOf(err) == connect.CodeDeadlineExceeded && detail[*bankv1.NotReplicated](err) == nil
-}
-
-// isDial says whether there was no connection, so that nothing was sent.
-func isDial(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
-}
-
-// detail returns the error's first detail of a type.
-func detail[D comparable](err error) (none D) {
-	var e *connect.Error
-	if !errors.As(err, &e) {
-		return none
-	}
-	for _, d := range e.Details() {
-		if message, err := d.Value(); err == nil {
-			if found, ok := message.(D); ok {
-				return found
-			}
-		}
-	}
-	return none
-}
-
 // describe names the branch in the error that an event failed with.
-func describe(err error, e Event, address string, timeout time.Duration, unknown bool) error {
+func describe(err *Error, e Event, address string, timeout time.Duration, unknown bool) error {
 	note := ""
 	if unknown {
 		note = fmt.Sprintf("; it is not known whether the %s was recorded", e.Interface)
 	}
-	var cause *connect.Error
-	if !errors.As(err, &cause) || connect.IsWireError(err) && !isTimeout(err) {
+	if err.Answered && !err.TimedOut() {
 		return fmt.Errorf("branch %d at %s: %w%s", e.Branch, address, err, note)
 	}
 	what := "broke off the call"
 	switch {
-	case isDial(err), cause.Code() == connect.CodeUnavailable:
+	case !err.Sent, err.Code == connect.CodeUnavailable:
 		what = "can't be reached"
-	case isTimeout(err):
+	case err.TimedOut():
 		what = fmt.Sprintf("gave no answer within %v", timeout)
 	}
-	inner := cause.Unwrap()
-	var request *url.Error
-	if errors.As(inner, &request) {
-		inner = request.Err // without the URL, which is in the message already
-	}
-	return fmt.Errorf("branch %d at %s %s: %w%s", e.Branch, address, what, inner, note)
+	return fmt.Errorf("branch %d at %s %s: %w%s", e.Branch, address, what, err.cause(), note)
 }
 
 // pause waits before the attempt after some that failed, longer each time, and

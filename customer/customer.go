@@ -133,13 +133,14 @@ func (c *Customer) execute(ctx context.Context, wanted func(Event) bool) error {
 func (c *Customer) receive(i int, reply reply, err error) {
 	r := &c.received[i]
 	r.Err = err
+	failed := ErrorOf(err)
 	switch {
 	case err == nil:
 		r.Outcome, r.Balance, r.Unreachable = Succeeded, reply.balance, reply.unreachable
 		if reply.session != "" {
 			*c.session = reply.session
 		}
-	case connect.IsWireError(err) && connect.CodeOf(err) == connect.CodeFailedPrecondition:
+	case failed != nil && failed.Refused():
 		r.Outcome = Refused
 	default:
 		r.Outcome = Failed

@@ -21,7 +21,7 @@ type Waiting struct {
 	// Until is when the event fails, if the branch does not answer before.
 	Until time.Time
 	// Err is why the last attempt failed; nil if none has ended yet.
-	Err error
+	Err *Error
 }
 
 // reach is what the customers of a replay know of the branches they call.
@@ -78,7 +78,7 @@ func (r *run) wait(branch int64, address string, most time.Duration) *wait {
 }
 
 // failed notes why an attempt failed.
-func (w *wait) failed(err error) {
+func (w *wait) failed(err *Error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.what.Err = err

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"strconv"
 	"time"
 
@@ -73,21 +72,15 @@ func (t *target) call(ctx context.Context, again string, f func(context.Context,
 	client := customer.NewHTTPClient()
 	defer client.CloseIdleConnections()
 	err = f(limited, bankv1connect.NewBranchServiceClient(client, baseURL(address), connect.WithReadMaxBytes(maxStatusBytes)))
-	var call *connect.Error
-	if !errors.As(err, &call) {
+	failed := customer.ErrorOf(err)
+	if failed == nil {
 		return err
 	}
-	err = &callError{where: name, again: again, err: err}
+	err = &callError{where: name, again: again, err: failed}
 	if ctx.Err() != nil {
 		return errors.Join(context.Cause(ctx), err)
 	}
 	return err
-}
-
-// notSent says whether there was no connection, so that nothing was sent.
-func notSent(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
 }
 
 // amountArgument takes exactly one argument, an amount.

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"connectrpc.com/connect"
+
+	"passbook.example/passbook/customer"
 )
 
 // The exit codes. 128 + n says, as shells do, that signal n ended the command.
@@ -73,7 +75,6 @@ func exitCode(err error) int {
 		stopped     signalError
 		usage       usageError
 		unreachable unreachableError
-		call        *connect.Error
 	)
 	switch {
 	case err == nil:
@@ -87,8 +88,9 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &unreachable):
 		return exitUnavailable
-	case errors.As(err, &call):
-		return exitCodeOfCall(call.Code())
+	}
+	if call := customer.ErrorOf(err); call != nil {
+		return exitCodeOfCall(call.Code)
 	}
 	return exitFailed
 }

@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"strings"
 
-	"connectrpc.com/connect"
-
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/customer"
@@ -36,7 +34,7 @@ func tellEvents(log *slog.Logger, o *customer.Options) {
 				slog.String("interface", string(a.Event.Interface)), slog.Int("attempt", a.Number), slog.Duration("took", a.Took),
 			}
 			if a.Err != nil {
-				code = connect.CodeOf(a.Err).String()
+				code = a.Err.Code.String()
 				attrs = append(attrs, slog.String("error", reason(a.Err)))
 			}
 			log.LogAttrs(ctx, api.LevelCalls, "attempt", append(attrs, slog.String("code", code))...)

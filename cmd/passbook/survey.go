@@ -111,7 +111,7 @@ func (s *survey) until(ctx context.Context, wait time.Duration, done func([]answ
 // was left is no worse than it said before, and one that was gone has a cause.
 func keepAnswers(answers, before []answer) {
 	for i := range before {
-		if errors.Is(answers[i].err, context.DeadlineExceeded) && !answered(answers[i].err) {
+		if late(answers[i].err) {
 			answers[i] = before[i]
 		}
 	}
@@ -128,7 +128,7 @@ func (a answer) unready() string {
 	switch {
 	case errors.Is(a.err, errNoAnswer):
 		return "has not answered yet"
-	case errors.Is(a.err, context.DeadlineExceeded) && !answered(a.err):
+	case late(a.err):
 		return "can't be reached: it gave no answer in time"
 	case a.err != nil:
 		return "can't be reached: " + reason(a.err)
