@@ -18,6 +18,7 @@ import (
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/bound"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/redial"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -324,7 +325,7 @@ func TestThePauseBeforeALinkIsDialedAgainIsBounded(t *testing.T) {
 		}
 		for i, at := range u.dialed[1:] {
 			pause := at.Sub(u.dialed[i])
-			if least, most := redialMin/2, 3*redialMax/2; pause < least || pause >= most || i == 0 && pause >= 3*redialMin/2 {
+			if least, most := redial.MinPause/2, 3*redial.MaxPause/2; pause < least || pause >= most || i == 0 && pause >= 3*redial.MinPause/2 {
 				t.Errorf("pause %d is %v", i+1, pause)
 			}
 		}

@@ -45,6 +45,7 @@
 //	replica/      the protocol (pure)
 //	journal/      the disk
 //	name/, port/  what names may be; how a port is opened (for all)
+//	redial/       trying again what broke, for links and watches
 //	simulation/   a whole bank in one goroutine, with every fault there is
 //
 // docs/design.md explains the guarantees and the protocol from the beginning.

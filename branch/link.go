@@ -3,13 +3,13 @@ package branch
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/redial"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
@@ -33,9 +33,6 @@ const (
 	// maxLinks bounds the links of one peer that are accepted and not ended
 	// yet, the replaced ones too.
 	maxLinks = 8
-	// redialMin and redialMax bound the pause before a link is tried again.
-	redialMin = 20 * time.Millisecond
-	redialMax = time.Second
 	// helloTimeout bounds the wait for the first frame of an accepted link.
 	helloTimeout = 5 * time.Second
 )
@@ -250,27 +247,9 @@ func (k *link) down(l *loop) {
 	k.peer.branch.transport.CloseIdleConnections()
 }
 
-// dial keeps a link to the peer until ctx is done: it dials, runs the link
-// until it breaks, and dials again after a pause that grows, with jitter.
+// dial keeps a link to the peer until ctx is done: when it breaks, it dials again.
 func (p *peer) dial(ctx context.Context) {
-	pause := redialMin
-	for ctx.Err() == nil {
-		began := time.Now()
-		err := p.runLink(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		if time.Since(began) > redialMax {
-			pause = redialMin
-		}
-		p.noteDown(err)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause/2 + rand.N(pause)):
-			pause = min(2*pause, redialMax)
-		}
-	}
+	redial.Keep(ctx, func() error { return p.runLink(ctx) }, p.noteDown)
 }
 
 // runLink opens a link to the peer and runs it until it breaks.

@@ -3,12 +3,12 @@ package branch
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"time"
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch/redial"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -127,26 +127,10 @@ func (h *bankWatch) start(leave func()) bool {
 	return ok
 }
 
-// watchPeer watches a peer until the watch ends: when the stream breaks it
-// asks again, after pauses that grow, with jitter.
+// watchPeer watches a peer until the watch ends: when the stream breaks it asks
+// again.
 func (h *bankWatch) watchPeer(p *peer) {
-	pause := redialMin
-	for h.ctx.Err() == nil {
-		began := time.Now()
-		err := h.follow(p)
-		if h.ctx.Err() != nil {
-			return
-		}
-		h.miss(uint32(p.id), err)
-		if time.Since(began) > redialMax {
-			pause = redialMin
-		}
-		select {
-		case <-h.ctx.Done():
-		case <-time.After(pause/2 + rand.N(pause)):
-			pause = min(2*pause, redialMax)
-		}
-	}
+	redial.Keep(h.ctx, func() error { return h.follow(p) }, func(err error) { h.miss(uint32(p.id), err) })
 }
 
 // follow takes what a peer reports until the stream ends.

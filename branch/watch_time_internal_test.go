@@ -12,6 +12,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch/redial"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -225,7 +226,7 @@ func TestThePauseBeforeABranchIsWatchedAgainIsBounded(t *testing.T) {
 		}
 		for i, at := range u.asked[1:] {
 			pause := at.Sub(u.asked[i])
-			if least, most := redialMin/2, 3*redialMax/2; pause < least || pause >= most || i == 0 && pause >= 3*redialMin/2 {
+			if least, most := redial.MinPause/2, 3*redial.MaxPause/2; pause < least || pause >= most || i == 0 && pause >= 3*redial.MinPause/2 {
 				t.Errorf("pause %d is %v", i+1, pause)
 			}
 		}
