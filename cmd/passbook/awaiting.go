@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
 )
 
@@ -31,12 +33,12 @@ func (a *app) await(ctx context.Context, s *survey, wait time.Duration, failFast
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("stopped before the replay: %w", context.Cause(ctx))
 	case !anyReached(answers):
-		return nil, unreachableError{fmt.Errorf("none of the %s can be reached; the first: %s; 'passbook serve FILE' starts them",
-			count(len(answers), "branch"), unreadyLine(answers[0]))}
+		return nil, exit.Unreachable(fmt.Errorf("none of the %s can be reached; the first: %s; 'passbook serve FILE' starts them",
+			words.Count(len(answers), "branch"), unreadyLine(answers[0])))
 	case failFast:
 		lines := unreadyLines(answers)
-		return nil, unreachableError{fmt.Errorf("%s, and --fail-fast doesn't wait; the first: %s",
-			notReady(len(lines), len(answers)), lines[0])}
+		return nil, exit.Unreachable(fmt.Errorf("%s, and --fail-fast doesn't wait; the first: %s",
+			notReady(len(lines), len(answers)), lines[0]))
 	}
 	a.ui.unready(answers)
 	return answers, nil
@@ -80,8 +82,8 @@ func (s *survey) foreign(answers []answer) error {
 			}
 		}
 		if len(missing) > 0 {
-			return usagef("branch %d is one of another bank, which has %s and not %s: replay the file of that bank, or serve this one on ports of its own with --base-port",
-				a.branch, branches(theirs), branches(missing))
+			return exit.Usagef("branch %d is one of another bank, which has %s and not %s: replay the file of that bank, or serve this one on ports of its own with --base-port",
+				a.branch, words.Branches(theirs), words.Branches(missing))
 		}
 	}
 	return nil

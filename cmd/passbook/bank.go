@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/web"
@@ -167,7 +169,7 @@ func firstOf(errs []error) error {
 		}
 	}
 	if more > 0 {
-		return fmt.Errorf("%w; and so for %s", first, count(more, "more branch"))
+		return fmt.Errorf("%w; and so for %s", first, words.Count(more, "more branch"))
 	}
 	return first
 }
@@ -317,7 +319,7 @@ func (b *bank) ready(ctx context.Context) error {
 func temporaryData() (dir string, remove func() error, err error) {
 	dir, err = os.MkdirTemp("", "passbook-")
 	if err != nil {
-		return "", nil, usagef("no temporary directory for the data: %w; choose one with --data", err)
+		return "", nil, exit.Usagef("no temporary directory for the data: %w; choose one with --data", err)
 	}
 	return dir, func() error { return os.RemoveAll(dir) }, nil
 }

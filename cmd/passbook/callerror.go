@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"passbook.example/passbook/branch/name"
+	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
@@ -24,23 +24,9 @@ func (e *callError) Unwrap() error { return e.err }
 
 func (e *callError) Error() string {
 	if !e.err.Answered {
-		return fmt.Sprintf("%s gave no answer: %s", e.where, reason(e.err))
+		return fmt.Sprintf("%s gave no answer: %s", e.where, words.Reason(e.err))
 	}
-	return fmt.Sprintf("%s: %s: %s", e.where, e.err.Code, reason(e.err))
-}
-
-// late says whether the error is that no answer came in time.
-func late(err error) bool {
-	call := customer.ErrorOf(err)
-	return call != nil && call.Late()
-}
-
-// reason returns the text of an error, in one line, without the code and the URL.
-func reason(err error) string {
-	if call := customer.ErrorOf(err); call != nil {
-		return name.Printable(call.Reason())
-	}
-	return name.Printable(err.Error())
+	return fmt.Sprintf("%s: %s: %s", e.where, e.err.Code, words.Reason(e.err))
 }
 
 // detailLines says in words what the details of a failed call are, and what to
@@ -58,7 +44,7 @@ func detailLines(err error) []string {
 				lines = append(lines, fmt.Sprintf("%d was asked for, and branch %d can pay %d%s; nothing was recorded", d.GetAmount(), d.GetBranch(), d.GetAvailable(), heldText(d)))
 			}
 		case *bankv1.NotReplicated:
-			lines = append(lines, fmt.Sprintf("recorded as entry %s; not confirmed by %s yet", receiptText(d.GetReceipt()), branches(d.GetMissingBranches())))
+			lines = append(lines, fmt.Sprintf("recorded as entry %s; not confirmed by %s yet", receiptText(d.GetReceipt()), words.Branches(d.GetMissingBranches())))
 		}
 	}
 	var call *callError

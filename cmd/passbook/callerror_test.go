@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"passbook.example/passbook/cmd/passbook/internal/exit"
 )
 
 // Who calls a port where something else listens is told that, and not how its
@@ -17,8 +19,8 @@ func TestWhatIsNoBranchIsToldSo(t *testing.T) {
 	var out, errs bytes.Buffer
 	u := &ui{out: &out, err: &errs}
 	u.console(consoleOptions{})
-	if code := run([]string{"query", "--address", address}, u); code != exitUnavailable {
-		t.Errorf("exit code %d, want %d", code, exitUnavailable)
+	if code := run([]string{"query", "--address", address}, u); code != exit.Unavailable {
+		t.Errorf("exit code %d, want %d", code, exit.Unavailable)
 	}
 	want := "passbook: " + address + " gave no answer: what listens there does not speak HTTP/2: it is not a branch, or one that is stopping\n"
 	if errs.String() != want || out.Len() > 0 {

@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 
+	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/customer"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -44,12 +45,12 @@ func (t *target) where() (address, name string, err error) {
 	}
 	if t.address != "" {
 		if err := checkAddress(t.address); err != nil {
-			return "", "", usagef("--address %w", err)
+			return "", "", exit.Usagef("--address %w", err)
 		}
 		return t.address, t.address, nil
 	}
 	if t.branch == 0 {
-		return "", "", usagef("--branch must be at least 1")
+		return "", "", exit.Usagef("--branch must be at least 1")
 	}
 	if err := t.network.check(t.branch); err != nil {
 		return "", "", err
@@ -65,7 +66,7 @@ func (t *target) call(ctx context.Context, again string, f func(context.Context,
 	if err != nil {
 		return err
 	}
-	ctx, release := interruptible(ctx, stopSignals...)
+	ctx, release := exit.Interruptible(ctx, exit.StopSignals...)
 	defer release()
 	limited, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()

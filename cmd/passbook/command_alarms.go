@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/branch/name"
+	"passbook.example/passbook/cmd/passbook/internal/exit"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -59,7 +60,7 @@ that says how the branch is can't be resolved so.`,
 	t.targetFlags(c)
 	return a.does(c, func(ctx context.Context, args []string) error {
 		if err := name.Check(args[0]); err != nil {
-			return usagef("the id of an alarm %w", err)
+			return exit.Usagef("the id of an alarm %w", err)
 		}
 		return t.call(ctx, "", func(ctx context.Context, client bankv1connect.BranchServiceClient) error {
 			reply, err := client.ResolveAlarm(ctx, &bankv1.ResolveAlarmRequest{Id: args[0]})

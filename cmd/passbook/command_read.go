@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"passbook.example/passbook/cmd/passbook/internal/exit"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -103,7 +104,7 @@ branch has written. It shows one page, and the token of the next, or --all.`,
 	c.MarkFlagsMutuallyExclusive("account", "journal")
 	return a.does(c, func(ctx context.Context, _ []string) error {
 		if request.GetPageSize() < 0 || request.GetPageSize() > 1000 {
-			return usagef("--page-size must be 1 to 1000, got %d", request.GetPageSize())
+			return exit.Usagef("--page-size must be 1 to 1000, got %d", request.GetPageSize())
 		}
 		if newestFirst {
 			request.Order = bankv1.Order_ORDER_NEWEST_FIRST

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/customer"
 )
 
@@ -47,7 +48,7 @@ Ctrl-C stops the replay: what was answered by then is written.`,
 	o.console.consoleFlags(c)
 	acknowledgeFlag(c, &o.replay.acknowledge, "when a write counts as done (default what the bank was started with)")
 	return a.does(c, func(ctx context.Context, args []string) error {
-		ctx, release := interruptible(ctx, stopSignals...)
+		ctx, release := exit.Interruptible(ctx, exit.StopSignals...)
 		defer release()
 		if o.replay.failFast && !c.Flags().Changed("wait") {
 			o.wait = 0
@@ -65,7 +66,7 @@ func (a *app) replayFile(ctx context.Context, file string, o *replayCommandOptio
 	}
 	ids := in.BranchIDs()
 	if o.wait < 0 {
-		return usagef("--wait must be at least 0, got %v", o.wait)
+		return exit.Usagef("--wait must be at least 0, got %v", o.wait)
 	}
 	if err := errors.Join(o.network.check(ids...), o.network.elsewhere.check("address", ids), o.replay.check(in)); err != nil {
 		return err

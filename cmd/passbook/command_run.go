@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/customer"
 )
 
@@ -48,7 +49,7 @@ end. With --data it stays, and the next run goes on from its balances.`,
 	c.Flags().StringVar(&o.serving.data, "data", "", "the `directory` of the data, one below it for each branch (default a temporary one)")
 	o.console.consoleFlags(c)
 	return a.does(c, func(ctx context.Context, args []string) error {
-		ctx, release := interruptible(ctx, stopSignals...)
+		ctx, release := exit.Interruptible(ctx, exit.StopSignals...)
 		defer release()
 		return a.runBank(ctx, args[0], &o)
 	})

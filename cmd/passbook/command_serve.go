@@ -15,6 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
 )
 
@@ -112,7 +114,7 @@ func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone boo
 		return err
 	}
 	if err := branch.CheckBank(o.serving.bank, o.bankID); err != nil {
-		return usagef("--bank-id: %w", err)
+		return exit.Usagef("--bank-id: %w", err)
 	}
 	options := bankOptions{
 		input: in, ids: ids, network: &o.network, data: o.serving.data, bank: o.serving.bank, bankID: o.bankID, bootstrap: o.bootstrap,
@@ -150,7 +152,7 @@ func (a *app) serveHere(ctx context.Context, options bankOptions, o *serveOption
 	done()
 	announced.Wait()
 	if err == nil && !o.child { // a child that was told to stop has done its work
-		err = stoppedBy(ctx)
+		err = exit.StoppedBy(ctx)
 	}
 	return err
 }
@@ -193,7 +195,7 @@ func readyLine(ids []uint32) string {
 	if len(ids) == 1 {
 		return fmt.Sprintf("Branch %d is ready", ids[0])
 	}
-	return fmt.Sprintf("All %s are ready", count(len(ids), "branch"))
+	return fmt.Sprintf("All %s are ready", words.Count(len(ids), "branch"))
 }
 
 // untilStopped returns a context that ends when serving is to end. A child is
@@ -201,10 +203,10 @@ func readyLine(ids []uint32) string {
 // What the parent says goes to listen.
 func (o *serveOptions) untilStopped(ctx context.Context, listen func(io.Reader)) (context.Context, func()) {
 	if !o.child {
-		return interruptible(ctx, stopSignals...)
+		return exit.Interruptible(ctx, exit.StopSignals...)
 	}
 	signal.Ignore(os.Interrupt)
-	ctx, release := interruptible(ctx, syscall.SIGTERM)
+	ctx, release := exit.Interruptible(ctx, syscall.SIGTERM)
 	ctx, cancel := context.WithCancel(ctx)
 	// Nobody waits for it: it ends with the process or with its parent.
 	go func() {

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/branch/simulation"
+	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/words"
 )
 
 // simulateOptions are the flags of simulate.
@@ -52,7 +54,7 @@ is then 1.`,
 	f.BoolVar(&o.run.Fork, "fork", false, "start two processes with one branch id instead of other faults")
 	f.BoolVar(&o.json, "json", false, "print the report as one line of JSON")
 	return a.does(c, func(ctx context.Context, _ []string) error {
-		ctx, release := interruptible(ctx, stopSignals...)
+		ctx, release := exit.Interruptible(ctx, exit.StopSignals...)
 		defer release()
 		return a.simulate(ctx, &o)
 	})
@@ -64,17 +66,17 @@ const maxSimulatedBranches = 64
 func (o *simulateOptions) check() error {
 	switch {
 	case o.run.Steps < 0:
-		return usagef("--steps must be at least 0, got %d", o.run.Steps)
+		return exit.Usagef("--steps must be at least 0, got %d", o.run.Steps)
 	case o.seeds < 1:
-		return usagef("--seeds must be at least 1, got %d", o.seeds)
+		return exit.Usagef("--seeds must be at least 1, got %d", o.seeds)
 	case o.run.Branches < 0 || o.run.Branches > maxSimulatedBranches:
-		return usagef("--branches must be at most %d, got %d", maxSimulatedBranches, o.run.Branches)
+		return exit.Usagef("--branches must be at most %d, got %d", maxSimulatedBranches, o.run.Branches)
 	case o.run.Fork && o.run.Branches > 0 && o.run.Branches < 3:
-		return usagef("--fork needs at least 3 branches, got %d", o.run.Branches)
+		return exit.Usagef("--fork needs at least 3 branches, got %d", o.run.Branches)
 	case o.run.Fork && o.run.Calm:
-		return usagef("--fork and --calm exclude each other")
+		return exit.Usagef("--fork and --calm exclude each other")
 	case o.run.Liar && (o.run.Fork || o.run.Calm):
-		return usagef("--liar goes with neither --fork nor --calm")
+		return exit.Usagef("--liar goes with neither --fork nor --calm")
 	}
 	return nil
 }
@@ -126,7 +128,7 @@ func (u *ui) simulated(r *simulation.Report, seeds int, took time.Duration, fail
 		result = "a promise was broken"
 	}
 	_, err := fmt.Fprintf(u.out, "Simulated %s: %s in %s, %d virtual seconds, in %v: %s.\n",
-		count(seeds, "bank"), count(r.Calls(), "call"), count(r.Steps, "step"), r.Millis/1000, duration(took), result)
+		words.Count(seeds, "bank"), words.Count(r.Calls(), "call"), words.Count(r.Steps, "step"), r.Millis/1000, words.Duration(took), result)
 	return err
 }
 

@@ -15,6 +15,8 @@ import (
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/name"
+	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/words"
 )
 
 // maxFindings is how many of the findings of one directory are shown.
@@ -57,7 +59,7 @@ all is as it must be, 1 when it is not, and 2 when DIR can't be checked.`,
 			err = a.ui.verified(r)
 		}
 		if err == nil && len(r.Findings) > 0 {
-			err = fmt.Errorf("%s found", count(r.found, "fault"))
+			err = fmt.Errorf("%s found", words.Count(r.found, "fault"))
 		}
 		return err
 	})
@@ -83,7 +85,7 @@ func dataDirs(args []string) ([]string, error) {
 	}
 	for i, dir := range dirs {
 		if slices.Contains(dirs[:i], dir) {
-			return nil, usagef("%s is named twice", dir)
+			return nil, exit.Usagef("%s is named twice", dir)
 		}
 	}
 	return dirs, nil
@@ -94,7 +96,7 @@ func dataDirs(args []string) ([]string, error) {
 func branchDirs(arg string) ([]string, error) {
 	entries, err := os.ReadDir(arg)
 	if err != nil {
-		return nil, usagef("%s can't be verified: %w", arg, err)
+		return nil, exit.Usagef("%s can't be verified: %w", arg, err)
 	}
 	if own := branchesIn(arg, entries); own != nil {
 		return own, nil
@@ -108,14 +110,14 @@ func branchDirs(arg string) ([]string, error) {
 		}
 		inside, err := os.ReadDir(dir)
 		if err != nil {
-			return nil, usagef("%s can't be verified: %w", arg, err)
+			return nil, exit.Usagef("%s can't be verified: %w", arg, err)
 		}
 		if found := branchesIn(dir, inside); found != nil {
 			banks, below = append(banks, dir), found
 		}
 	}
 	if len(banks) > 1 {
-		return nil, usagef("%s has the data of %s, name one: %s", arg, count(len(banks), "bank"), strings.Join(banks, ", "))
+		return nil, exit.Usagef("%s has the data of %s, name one: %s", arg, words.Count(len(banks), "bank"), strings.Join(banks, ", "))
 	}
 	return below, nil
 }
@@ -211,9 +213,9 @@ func unverifiable(dir string, err error) error {
 	var held *journal.HeldError
 	switch {
 	case errors.As(err, &held):
-		return usagef("%s is in use: stop the branch first%s", dir, held.Cause())
+		return exit.Usagef("%s is in use: stop the branch first%s", dir, held.Cause())
 	case errors.Is(err, journal.ErrNoJournal):
-		return usagef("%w, and no directory named branch-1 or the like with one", err)
+		return exit.Usagef("%w, and no directory named branch-1 or the like with one", err)
 	}
 	return err
 }
@@ -224,7 +226,7 @@ func (u *ui) verified(r *verification) error {
 	for _, c := range r.Checked {
 		result := "good"
 		if c.Findings > 0 {
-			result = count(c.Findings, "fault")
+			result = words.Count(c.Findings, "fault")
 		}
 		t.add(c.Dir, c.Identity.Branch, len(c.Journals), c.Batches, c.Entries, c.Requests, c.Accounts, result)
 	}
@@ -238,10 +240,10 @@ func (u *ui) verified(r *verification) error {
 		fmt.Fprintln(u.out, name.Printable(f.String()))
 	}
 	if more := r.found - len(r.Findings); more > 0 {
-		fmt.Fprintf(u.out, "and %s\n", count(more, "more fault"))
+		fmt.Fprintf(u.out, "and %s\n", words.Count(more, "more fault"))
 	}
 	for _, l := range r.Lags {
-		fmt.Fprintf(u.out, "%s is behind: the journal of branch %d ends at %d there; %s has %s more\n", name.Printable(l.Dir), l.Branch, l.At, name.Printable(l.Ahead), count(int(l.Missing), "entry"))
+		fmt.Fprintf(u.out, "%s is behind: the journal of branch %d ends at %d there; %s has %s more\n", name.Printable(l.Dir), l.Branch, l.At, name.Printable(l.Ahead), words.Count(int(l.Missing), "entry"))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"passbook.example/passbook/branch/name"
+	"passbook.example/passbook/cmd/passbook/internal/exit"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -132,7 +133,7 @@ func (a *app) write(c *cobra.Command, o *writeOptions, done string, call func(co
 	return a.does(c, func(ctx context.Context, args []string) error {
 		amount, err := parseAmount(args[0])
 		if err != nil {
-			return usageError{err}
+			return exit.Usage(err)
 		}
 		if o.requestID == "" {
 			o.requestID = newRequestID()

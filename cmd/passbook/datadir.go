@@ -11,6 +11,7 @@ import (
 
 	"passbook.example/passbook/branch"
 	"passbook.example/passbook/branch/journal"
+	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
 )
 
@@ -119,12 +120,12 @@ func bankText(id journal.Identity) string {
 	for i, b := range id.Branches {
 		ids[i] = uint32(b)
 	}
-	return fmt.Sprintf("%s of a bank with %s, opening balance %d", branches([]uint32{uint32(id.Branch)}), branches(ids), id.Opening)
+	return fmt.Sprintf("%s of a bank with %s, opening balance %d", words.Branches([]uint32{uint32(id.Branch)}), words.Branches(ids), id.Opening)
 }
 
 // fileText says which bank a file describes.
 func fileText(in *customer.Input) string {
-	return fmt.Sprintf("%s, opening balance %d", branches(in.BranchIDs()), in.Opening())
+	return fmt.Sprintf("%s, opening balance %d", words.Branches(in.BranchIDs()), in.Opening())
 }
 
 // freeName returns the name if there is no such file yet, and otherwise the name

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"passbook.example/passbook/cmd/passbook/internal/exit"
 )
 
 // checkFaults says whether the branches may be broken on purpose: whoever
@@ -15,14 +17,14 @@ func (o *serveOptions) checkFaults(alone bool) error {
 	case !o.faults || o.child:
 		return nil
 	case alone:
-		return usagef("--faults is for all branches of a file, not for --branch: what serves one branch alone can't stop, start or cut off the others")
+		return exit.Usagef("--faults is for all branches of a file, not for --branch: what serves one branch alone can't stop, start or cut off the others")
 	case !isLoopback(o.network.listen):
-		return usagef("--faults lets everybody break the branches, so they must be on this machine alone: --listen must be a loopback address such as %s, got %q", defaultListen, o.network.listen)
+		return exit.Usagef("--faults lets everybody break the branches, so they must be on this machine alone: --listen must be a loopback address such as %s, got %q", defaultListen, o.network.listen)
 	}
 	for _, id := range slices.Sorted(maps.Keys(o.network.elsewhere)) {
 		address := o.network.elsewhere[id]
 		if host, _, err := net.SplitHostPort(address); err != nil || !isLoopback(host) {
-			return usagef("--faults lets everybody break the branches, so they must be on this machine alone: --peer must name a loopback address such as %d=%s:50057, got %d=%s", id, defaultListen, id, address)
+			return exit.Usagef("--faults lets everybody break the branches, so they must be on this machine alone: --peer must name a loopback address such as %d=%s:50057, got %d=%s", id, defaultListen, id, address)
 		}
 	}
 	return nil

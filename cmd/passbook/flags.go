@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
@@ -95,7 +96,7 @@ func levelWord(level slog.Level) string {
 // positive says whether the duration of a flag is greater than zero.
 func positive(flag string, d time.Duration) error {
 	if d <= 0 {
-		return usagef("--%s must be greater than 0, got %v", flag, d)
+		return exit.Usagef("--%s must be greater than 0, got %v", flag, d)
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
 )
 
@@ -18,7 +20,7 @@ func readInput(name string) (*customer.Input, error) {
 	}
 	in, err := customer.ReadInput(name, f)
 	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, usageError{err}
+		return nil, exit.Usage(err)
 	}
 	return in, nil
 }
@@ -26,7 +28,7 @@ func readInput(name string) (*customer.Input, error) {
 // checkBranch says whether the input has the branch.
 func checkBranch(in *customer.Input, id uint32) error {
 	if ids := in.BranchIDs(); !slices.Contains(ids, id) {
-		return usagef("%s has no branch %d; its branches are %s", in.Name, id, listIDs(ids))
+		return exit.Usagef("%s has no branch %d; its branches are %s", in.Name, id, words.IDs(ids))
 	}
 	return nil
 }
@@ -46,16 +48,16 @@ func checkOutput(path, file string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
-		return usagef("--output %s is a directory", path)
+		return exit.Usagef("--output %s is a directory", path)
 	case err == nil && !info.Mode().IsRegular():
 		return nil // a device or a pipe
 	case errors.Is(err, fs.ErrNotExist) && !isDir(filepath.Dir(path)):
-		return usagef("--output %s can't be written: there is no directory %s", path, filepath.Dir(path))
+		return exit.Usagef("--output %s can't be written: there is no directory %s", path, filepath.Dir(path))
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return usagef("--output: %w", err)
+		return exit.Usagef("--output: %w", err)
 	}
 	if err := checkWritable(filepath.Dir(path)); err != nil {
-		return usagef("--output %s can't be written: %w", path, err)
+		return exit.Usagef("--output %s can't be written: %w", path, err)
 	}
 	return nil
 }
@@ -74,7 +76,7 @@ func checkApart(path, file string) error {
 		output, err = os.Stat(path)
 	}
 	if err == nil && os.SameFile(input, output) {
-		return usagef("--output %s is the input, %s, which it would overwrite: choose another", path, file)
+		return exit.Usagef("--output %s is the input, %s, which it would overwrite: choose another", path, file)
 	}
 	return nil
 }
@@ -86,9 +88,9 @@ func checkStrictly(in *customer.Input) error {
 	case 0:
 		return nil
 	case 1:
-		return usagef("%s; --strict refuses that", doubts[0])
+		return exit.Usagef("%s; --strict refuses that", doubts[0])
 	}
-	return usagef("%s; --strict refuses that, and %s", doubts[0], count(len(doubts)-1, "more doubt"))
+	return exit.Usagef("%s; --strict refuses that, and %s", doubts[0], words.Count(len(doubts)-1, "more doubt"))
 }
 
 // doubtsAbout are what is most likely a mistake in an input.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/cmd/passbook/internal/words"
 )
 
 // listedListeners is of how many branches each is told where it listens. Of more,
@@ -19,7 +20,7 @@ func tellListening(log *slog.Logger, branches []*branch.Branch) {
 	if len(sorted) > listedListeners {
 		first, last := sorted[0], sorted[len(sorted)-1]
 		log.Info(fmt.Sprintf("%s listen, from branch %d on http://%s to branch %d on http://%s",
-			count(len(sorted), "branch"), first.ID(), first.Address(), last.ID(), last.Address()))
+			words.Count(len(sorted), "branch"), first.ID(), first.Address(), last.ID(), last.Address()))
 		return
 	}
 	for _, b := range sorted {

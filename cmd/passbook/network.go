@@ -16,6 +16,8 @@ import (
 
 	"passbook.example/passbook/branch/name"
 	"passbook.example/passbook/branch/port"
+	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/words"
 )
 
 const (
@@ -42,13 +44,13 @@ func (n *network) check(ids ...uint32) error {
 	for _, id := range ids {
 		switch port := int64(n.basePort) + int64(id); {
 		case port > math.MaxUint16:
-			return usagef("branch %d would be on port %d, and the last port is %d: choose a lower --base-port, or a lower id", id, port, math.MaxUint16)
+			return exit.Usagef("branch %d would be on port %d, and the last port is %d: choose a lower --base-port, or a lower id", id, port, math.MaxUint16)
 		case port < 1:
-			return usagef("branch %d would be on port %d, and the first port is 1: choose a higher --base-port", id, port)
+			return exit.Usagef("branch %d would be on port %d, and the first port is 1: choose a higher --base-port", id, port)
 		}
 	}
 	if n.listen == "" || strings.ContainsAny(n.listen, "/[] ") {
-		return usagef("--listen must be a host name or an IP address without a port, got %q", n.listen)
+		return exit.Usagef("--listen must be a host name or an IP address without a port, got %q", n.listen)
 	}
 	return nil
 }
@@ -111,7 +113,7 @@ func (n *network) listenFor(ctx context.Context, id uint32, logger *slog.Logger)
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("branch %d: port %d needs privileges: choose another range with --base-port", id, n.port(id))
 	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.As(err, &resolve):
-		return nil, usagef("branch %d: %q is no address of this machine: choose another with --listen", id, n.listen)
+		return nil, exit.Usagef("branch %d: %q is no address of this machine: choose another with --listen", id, n.listen)
 	}
 	return nil, fmt.Errorf("branch %d: %w", id, err)
 }
@@ -157,7 +159,7 @@ func (a addresses) check(flag string, ids []uint32) error {
 	}
 	for id := range a {
 		if !known[id] {
-			return usagef("--%s names branch %d, which is not in the file; its branches are %s", flag, id, listIDs(ids))
+			return exit.Usagef("--%s names branch %d, which is not in the file; its branches are %s", flag, id, words.IDs(ids))
 		}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/cmd/passbook/internal/exit"
 )
 
 // checkData says whether the data directories of branches can be used, or made
@@ -18,7 +19,7 @@ import (
 // this leaves nothing behind.
 func checkData(data string, ids []uint32) error {
 	if data == "" {
-		return usagef("--data must be a directory")
+		return exit.Usagef("--data must be a directory")
 	}
 	writable := make(map[string]bool)
 	for _, id := range ids {
@@ -28,7 +29,7 @@ func checkData(data string, ids []uint32) error {
 			writable[at] = true
 		}
 		if err != nil {
-			return usagef("--data %s can't be used: %w", data, err)
+			return exit.Usagef("--data %s can't be used: %w", data, err)
 		}
 	}
 	return nil

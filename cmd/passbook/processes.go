@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"time"
 
+	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
@@ -81,7 +82,7 @@ type supervisor struct {
 // serveProcesses serves each branch in a process of its own until a signal
 // comes, or none is left.
 func (a *app) serveProcesses(ctx context.Context, in *customer.Input, ids []uint32, o *serveOptions) error {
-	ctx, release := interruptible(ctx, stopSignals...)
+	ctx, release := exit.Interruptible(ctx, exit.StopSignals...)
 	defer release()
 	program, err := os.Executable()
 	if err != nil {
@@ -117,7 +118,7 @@ func (a *app) serveProcesses(ctx context.Context, in *customer.Input, ids []uint
 	}
 	s.supervise(ctx)
 	if len(s.failures) == 0 {
-		return stoppedBy(ctx)
+		return exit.StoppedBy(ctx)
 	}
 	return errors.Join(s.failures...)
 }
@@ -195,7 +196,7 @@ func (s *supervisor) supervise(ctx context.Context) {
 	done := ctx.Done()
 	defer close(s.over)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, stopSignals...)
+	signal.Notify(signals, exit.StopSignals...)
 	defer signal.Stop(signals)
 	received := 0
 	var overdue <-chan time.Time

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"passbook.example/passbook/cmd/passbook/internal/exit"
 )
 
 // contents returns what is in a directory: the rights of everything, and the hash
@@ -122,8 +124,8 @@ func TestARefusedStartLeavesNothingBehind(t *testing.T) {
 				c := exec.CommandContext(ctx, "passbook", append(append(append([]string{}, way...), common...), test.flags...)...)
 				c.Dir = dir
 				out, err := c.CombinedOutput()
-				var exit *exec.ExitError
-				if !errors.As(err, &exit) || exit.ExitCode() != exitFailed && exit.ExitCode() != exitUsage || !strings.Contains(string(out), test.want) {
+				var ended *exec.ExitError
+				if !errors.As(err, &ended) || ended.ExitCode() != exit.Failed && ended.ExitCode() != exit.BadUsage || !strings.Contains(string(out), test.want) {
 					t.Errorf("got %v, want exit code 1 or 2 and %q:\n%s", err, test.want, out)
 				}
 				if diff := cmp.Diff(before, contents(t, dir)); diff != "" {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
@@ -112,7 +113,7 @@ func (a *app) writeOutput(path string, report *customer.Report, form customer.Ou
 func verdict(report *customer.Report, agreement *agreement) error {
 	var errs []error
 	if report.Failed > 0 {
-		errs = append(errs, fmt.Errorf("%s got no answer", count(report.Failed, "event")))
+		errs = append(errs, fmt.Errorf("%s got no answer", words.Count(report.Failed, "event")))
 	}
 	switch {
 	case len(agreement.alarms) > 0:

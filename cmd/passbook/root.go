@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"passbook.example/passbook/cmd/passbook/internal/exit"
 )
 
 // app is one execution of the binary.
@@ -27,13 +28,12 @@ func run(args []string, u *ui) int {
 	root.SetErr(u.err)
 	c, err := root.ExecuteContextC(context.Background())
 	if err != nil && !a.running {
-		err = usagef("%w\nSee '%s --help'.", inWords(c, err), c.CommandPath())
+		err = exit.Usagef("%w\nSee '%s --help'.", inWords(c, err), c.CommandPath())
 	}
-	var quiet orderlyStop
-	if err != nil && !errors.As(err, &quiet) {
+	if err != nil && !exit.IsOrderly(err) {
 		u.failure(err)
 	}
-	return exitCode(err)
+	return exit.Code(err)
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -44,7 +44,7 @@ func (a *app) rootCommand() *cobra.Command {
 branch takes deposits, withdrawals, transfers and queries; no account is ever
 overdrawn, nothing acknowledged is lost, and all branches agree.
 
-` + exitCodes,
+` + exit.Codes,
 		Example: `  # All branches of a file in one process, its customers replayed
   passbook run examples/course-50.json
 

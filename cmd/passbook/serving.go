@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/cmd/passbook/internal/exit"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -32,10 +33,10 @@ func (o *servingOptions) servingFlags(c *cobra.Command) {
 
 func (o *servingOptions) check() error {
 	if err := branch.CheckBank(o.bank, ""); err != nil {
-		return usagef("--bank: %w", err)
+		return exit.Usagef("--bank: %w", err)
 	}
 	if o.maxAccounts < 0 {
-		return usagef("--max-accounts must be 1 or more, or 0 for any number, is %d", o.maxAccounts)
+		return exit.Usagef("--max-accounts must be 1 or more, or 0 for any number, is %d", o.maxAccounts)
 	}
 	return positive("peer-timeout", o.peerTimeout)
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"passbook.example/passbook/branch/name"
+	"passbook.example/passbook/cmd/passbook/internal/words"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -43,7 +44,7 @@ func (u *ui) written(done string, amount int64, r writeReply) error {
 		line += " (recorded earlier, under the same request id)"
 	}
 	if lost := r.GetUnreachableBranches(); len(lost) > 0 {
-		line += fmt.Sprintf("; %s can't be reached and will catch up", branches(lost))
+		line += fmt.Sprintf("; %s can't be reached and will catch up", words.Branches(lost))
 	}
 	_, err := fmt.Fprintln(u.out, line)
 	return err
@@ -65,7 +66,7 @@ func (u *ui) status(s *bankv1.GetStatusResponse) error {
 	if s.GetStateReason() != "" {
 		state += " (" + name.Printable(s.GetStateReason()) + ")"
 	}
-	up := duration(time.Duration(s.GetUptimeMs()) * time.Millisecond)
+	up := words.Duration(time.Duration(s.GetUptimeMs()) * time.Millisecond)
 	fmt.Fprintf(u.out, "Branch %d at %s: %s, epoch %d, up %v\n", s.GetBranch(), name.Printable(s.GetAddress()), state, s.GetEpoch(), up)
 	fmt.Fprintln(u.out, bankLine(s.GetBankName(), s.GetBankId()))
 	for _, alarm := range s.GetAlarms() {
@@ -166,7 +167,7 @@ func factText(e *bankv1.Entry, account string) (what, amount string) {
 
 // bulkText counts the operations of a bulk.
 func bulkText(b *bankv1.Bulk) string {
-	text := "bulk of " + count(len(b.GetAmounts()), "operation")
+	text := "bulk of " + words.Count(len(b.GetAmounts()), "operation")
 	if refused := len(b.GetInsufficient()) + len(b.GetUnavailable()); refused > 0 {
 		text += fmt.Sprintf(", %d refused", refused)
 	}

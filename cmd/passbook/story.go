@@ -8,6 +8,7 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
 )
 
@@ -35,7 +36,7 @@ func tellEvents(log *slog.Logger, o *customer.Options) {
 			}
 			if a.Err != nil {
 				code = a.Err.Code.String()
-				attrs = append(attrs, slog.String("error", reason(a.Err)))
+				attrs = append(attrs, slog.String("error", words.Reason(a.Err)))
 			}
 			log.LogAttrs(ctx, api.LevelCalls, "attempt", append(attrs, slog.String("code", code))...)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/cmd/passbook/internal/words"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -111,7 +112,7 @@ func (s *survey) until(ctx context.Context, wait time.Duration, done func([]answ
 // was left is no worse than it said before, and one that was gone has a cause.
 func keepAnswers(answers, before []answer) {
 	for i := range before {
-		if late(answers[i].err) {
+		if words.Late(answers[i].err) {
 			answers[i] = before[i]
 		}
 	}
@@ -128,15 +129,15 @@ func (a answer) unready() string {
 	switch {
 	case errors.Is(a.err, errNoAnswer):
 		return "has not answered yet"
-	case late(a.err):
+	case words.Late(a.err):
 		return "can't be reached: it gave no answer in time"
 	case a.err != nil:
-		return "can't be reached: " + reason(a.err)
+		return "can't be reached: " + words.Reason(a.err)
 	case !a.serves():
 		return "takes no writes: " + a.status.GetStateReason()
 	}
 	if lost := a.lost(); len(lost) > 0 {
-		return "does not reach " + branches(lost)
+		return "does not reach " + words.Branches(lost)
 	}
 	return ""
 }

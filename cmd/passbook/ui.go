@@ -8,11 +8,11 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/term"
 
 	"passbook.example/passbook/branch/name"
+	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
@@ -124,7 +124,7 @@ func (u *ui) summary(report *customer.Report, a *agreement, total int, output st
 	}
 	u.lines("failed: ", failures)
 	fmt.Fprintf(out, "Replayed %s at %s in %s: %d succeeded, %d refused, %d failed.\n",
-		replayedText(report), count(total, "branch"), duration(report.Duration),
+		replayedText(report), words.Count(total, "branch"), words.Duration(report.Duration),
 		report.Succeeded, report.Refused, report.Failed)
 	if a != nil {
 		fmt.Fprintln(out, agreementLine(a, total))
@@ -143,11 +143,11 @@ func agreementLine(a *agreement, total int) string {
 	case len(a.views) == 0:
 		return "No branch can be reached any more."
 	case len(a.lost) > 0:
-		return fmt.Sprintf("%d of %s agree: %s.", len(a.views[0].branches), count(total, "branch"), viewText(a.views[0]))
+		return fmt.Sprintf("%d of %s agree: %s.", len(a.views[0].branches), words.Count(total, "branch"), viewText(a.views[0]))
 	case total == 1:
 		return fmt.Sprintf("The branch holds %s.", viewText(a.views[0]))
 	}
-	return fmt.Sprintf("All %s agree: %s.", count(total, "branch"), viewText(a.views[0]))
+	return fmt.Sprintf("All %s agree: %s.", words.Count(total, "branch"), viewText(a.views[0]))
 }
 
 // differences lists what keeps the branches from agreeing.
@@ -155,11 +155,11 @@ func differences(a *agreement) []string {
 	var lines []string
 	if len(a.views) > 1 {
 		for _, v := range a.views {
-			lines = append(lines, fmt.Sprintf("%s: %s", branches(v.branches), viewText(v)))
+			lines = append(lines, fmt.Sprintf("%s: %s", words.Branches(v.branches), viewText(v)))
 		}
 	}
 	for _, lost := range a.lost {
-		lines = append(lines, fmt.Sprintf("branch %d can't be reached: %s", lost.branch, reason(lost.err)))
+		lines = append(lines, fmt.Sprintf("branch %d can't be reached: %s", lost.branch, words.Reason(lost.err)))
 	}
 	for _, alarm := range a.alarms {
 		lines = append(lines, "alarm at "+alarm)
@@ -177,7 +177,7 @@ func viewText(v view) string {
 		}
 		parts = append(parts, accountText(account))
 	}
-	return fmt.Sprintf("%s after %s", strings.Join(parts, ", "), count(int(v.entries), "entry"))
+	return fmt.Sprintf("%s after %s", strings.Join(parts, ", "), words.Count(int(v.entries), "entry"))
 }
 
 func accountText(a *bankv1.AccountStatus) string {
@@ -190,55 +190,4 @@ func outputName(path string) string {
 		return "the output"
 	}
 	return path
-}
-
-// count returns "1 branch" or "2 branches".
-func count(n int, noun string) string {
-	switch {
-	case n == 1:
-	case strings.HasSuffix(noun, "ch"):
-		noun += "es"
-	case strings.HasSuffix(noun, "ry"):
-		noun = strings.TrimSuffix(noun, "y") + "ies"
-	default:
-		noun += "s"
-	}
-	return fmt.Sprintf("%d %s", n, noun)
-}
-
-// branches returns "branch 7" or "branches 1, 2 and 4".
-func branches(ids []uint32) string {
-	if len(ids) == 1 {
-		return fmt.Sprintf("branch %d", ids[0])
-	}
-	return "branches " + listIDs(ids)
-}
-
-// listIDs returns "1, 2 and 4", with the first few of many.
-func listIDs(ids []uint32) string {
-	ids = slices.Sorted(slices.Values(ids))
-	var words []string
-	for i, id := range ids {
-		if i == maxLines && len(ids) > maxLines+1 {
-			words = append(words, fmt.Sprintf("%d more", len(ids)-maxLines))
-			break
-		}
-		words = append(words, fmt.Sprint(id))
-	}
-	last := len(words) - 1
-	if last < 1 {
-		return strings.Join(words, "")
-	}
-	return strings.Join(words[:last], ", ") + " and " + words[last]
-}
-
-// duration rounds for people.
-func duration(d time.Duration) time.Duration {
-	switch {
-	case d > time.Minute:
-		return d.Round(time.Second)
-	case d > time.Second:
-		return d.Round(10 * time.Millisecond)
-	}
-	return d.Round(time.Millisecond)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"passbook.example/passbook/branch/name"
+	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
 )
 
@@ -27,14 +28,14 @@ func notReady(n, of int) string {
 	if n == 1 {
 		verb = "is"
 	}
-	return fmt.Sprintf("%d of %s %s not ready", n, count(of, "branch"), verb)
+	return fmt.Sprintf("%d of %s %s not ready", n, words.Count(of, "branch"), verb)
 }
 
 // waitingFor tells that an event of a replay waits for a branch.
 func (u *ui) waitingFor(w customer.Waiting) {
 	why := "has not answered yet"
 	if w.Err != nil {
-		why = "gave no answer: " + reason(w.Err)
+		why = "gave no answer: " + words.Reason(w.Err)
 	}
 	u.notice(fmt.Sprintf("waiting until %s: branch %d at %s %s", w.Until.Format(clock), w.Branch, w.Address, why))
 }
@@ -47,7 +48,7 @@ func (u *ui) held(answers []answer) {
 		if n == 1 {
 			them = "it"
 		}
-		u.notice(fmt.Sprintf("the bank already holds %s: the answers go on from %s, and differ from those of a new bank", count(int(n), "entry"), them))
+		u.notice(fmt.Sprintf("the bank already holds %s: the answers go on from %s, and differ from those of a new bank", words.Count(int(n), "entry"), them))
 	}
 }
 
@@ -64,9 +65,9 @@ func (u *ui) stopped(report *customer.Report) {
 // replayedText says how many events of a replay came to an end.
 func replayedText(r *customer.Report) string {
 	if done := r.Succeeded + r.Refused + r.Failed; done < r.Events {
-		return fmt.Sprintf("%d of %s", done, count(r.Events, "event"))
+		return fmt.Sprintf("%d of %s", done, words.Count(r.Events, "event"))
 	}
-	return count(r.Events, "event")
+	return words.Count(r.Events, "event")
 }
 
 // notice tells something that is no result.

@@ -3,10 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"os"
 	"strings"
-	"syscall"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -71,32 +68,6 @@ func TestVerdictCountsEventsWithoutAnswer(t *testing.T) {
 	}
 }
 
-func TestExitCode(t *testing.T) {
-	for _, tt := range []struct {
-		err  error
-		want int
-	}{
-		{nil, exitOK},
-		{errors.New("anything"), exitFailed},
-		{usagef("no such file"), exitUsage},
-		{fmt.Errorf("stopped: %w", signalError{os.Interrupt}), 130},
-		{fmt.Errorf("stopped: %w", signalError{syscall.SIGTERM}), 143},
-		{errors.Join(signalError{os.Interrupt}, connect.NewError(connect.CodeCanceled, nil)), 130},
-		{unreachableError{errors.New("none")}, exitUnavailable},
-		{connect.NewError(connect.CodeFailedPrecondition, nil), exitRefused},
-		{connect.NewError(connect.CodeAlreadyExists, nil), exitRefused},
-		{connect.NewError(connect.CodeUnavailable, nil), exitUnavailable},
-		{connect.NewError(connect.CodeDeadlineExceeded, nil), exitUnavailable},
-		{connect.NewError(connect.CodeResourceExhausted, nil), exitUnavailable},
-		{connect.NewError(connect.CodeInvalidArgument, nil), exitUsage},
-		{connect.NewError(connect.CodeInternal, nil), exitFailed},
-	} {
-		if got := exitCode(tt.err); got != tt.want {
-			t.Errorf("exitCode(%v) = %d, want %d", tt.err, got, tt.want)
-		}
-	}
-}
-
 func TestTable(t *testing.T) {
 	table := table{header: []string{"NAME", ">SUM"}}
 	table.add("a", 5)
@@ -112,22 +83,6 @@ func TestTable(t *testing.T) {
 		var got bytes.Buffer
 		if err := table.write(&got, tt.aligned, tt.heading); err != nil || got.String() != tt.want {
 			t.Errorf("aligned %t, heading %t: got\n%q, %v, want\n%q", tt.aligned, tt.heading, got.String(), err, tt.want)
-		}
-	}
-}
-
-func TestWords(t *testing.T) {
-	for _, tt := range []struct{ got, want string }{
-		{count(1, "branch"), "1 branch"},
-		{count(2, "branch"), "2 branches"},
-		{count(0, "entry"), "0 entries"},
-		{count(3, "event"), "3 events"},
-		{branches([]uint32{7}), "branch 7"},
-		{branches([]uint32{4, 2, 1}), "branches 1, 2 and 4"},
-		{listIDs([]uint32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}), "1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more"},
-	} {
-		if tt.got != tt.want {
-			t.Errorf("got %q, want %q", tt.got, tt.want)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"passbook.example/passbook/branch/name"
+	"passbook.example/passbook/cmd/passbook/internal/exit"
 )
 
 const (
@@ -134,13 +135,13 @@ func openInput(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, usagef("%s: there is no such file%s", name.Printable(path), filesIn(filepath.Dir(path)))
+		return nil, exit.Usagef("%s: there is no such file%s", name.Printable(path), filesIn(filepath.Dir(path)))
 	case err == nil && info.IsDir():
-		return nil, usagef("%s is a directory, not an input file%s", name.Printable(path), filesIn(path))
+		return nil, exit.Usagef("%s is a directory, not an input file%s", name.Printable(path), filesIn(path))
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, exit.Usage(err)
 	}
 	return f, nil
 }

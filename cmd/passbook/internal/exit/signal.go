@@ -1,4 +1,4 @@
-package main
+package exit
 
 import (
 	"context"
@@ -8,13 +8,13 @@ import (
 	"syscall"
 )
 
-// stopSignals are the signals that stop a command in order.
-var stopSignals = []os.Signal{os.Interrupt, syscall.SIGTERM}
+// StopSignals are the signals that stop a command in order.
+var StopSignals = []os.Signal{os.Interrupt, syscall.SIGTERM}
 
-// interruptible returns a context that ends at the first of the signals, with
-// a signalError as its cause. The second one has its usual effect, which is to
+// Interruptible returns a context that ends at the first of the signals, with
+// a cause that [Code] knows. The second one has its usual effect, which is to
 // end the process at once. The caller calls release.
-func interruptible(parent context.Context, signals ...os.Signal) (ctx context.Context, release func()) {
+func Interruptible(parent context.Context, signals ...os.Signal) (ctx context.Context, release func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	received := make(chan os.Signal, 1)
 	signal.Notify(received, signals...)

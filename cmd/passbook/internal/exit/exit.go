@@ -1,4 +1,7 @@
-package main
+// Package exit has the exit codes of passbook: the errors that they belong to,
+// and the signals that end a command. It knows the errors of calls to branches;
+// all of the binary knows it.
+package exit
 
 import (
 	"context"
@@ -12,18 +15,18 @@ import (
 	"passbook.example/passbook/customer"
 )
 
-// The exit codes. 128 + n says, as shells do, that signal n ended the command.
+// The exit codes. As in shells, 128 + n says that signal n ended the command.
 const (
-	exitOK          = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitRefused     = 3
-	exitUnavailable = 4
-	exitSignal      = 128
+	OK          = 0
+	Failed      = 1
+	BadUsage    = 2
+	Refused     = 3
+	Unavailable = 4
+	signalled   = 128
 )
 
-// exitCodes documents them in the help.
-const exitCodes = `Exit codes:
+// Codes documents the exit codes in the help.
+const Codes = `Exit codes:
   0  success; for run and replay: every event got an answer (a refused
      withdrawal is one), and all branches agree
   1  the command failed
@@ -37,10 +40,12 @@ const exitCodes = `Exit codes:
 // usageError is an error that the user mends in the command line or in a file.
 type usageError struct{ error }
 
-// usagef returns a usageError with a text.
-func usagef(format string, args ...any) error {
-	return usageError{fmt.Errorf(format, args...)}
-}
+// Usage returns an error that the user mends in the command line or in a file:
+// its code is [BadUsage].
+func Usage(err error) error { return usageError{err} }
+
+// Usagef is [Usage] with a text.
+func Usagef(format string, args ...any) error { return Usage(fmt.Errorf(format, args...)) }
 
 func (e usageError) Unwrap() error { return e.error }
 
@@ -55,8 +60,15 @@ type orderlyStop struct{ error }
 
 func (e orderlyStop) Unwrap() error { return e.error }
 
-// stoppedBy returns an orderlyStop if a signal ended ctx, and else nil.
-func stoppedBy(ctx context.Context) error {
+// IsOrderly reports whether the error is one of [StoppedBy].
+func IsOrderly(err error) bool {
+	var quiet orderlyStop
+	return errors.As(err, &quiet)
+}
+
+// StoppedBy returns an error if a signal ended ctx, and else nil. It is for
+// commands that usually end so: nobody needs to be told.
+func StoppedBy(ctx context.Context) error {
 	var stopped signalError
 	if !errors.As(context.Cause(ctx), &stopped) {
 		return nil
@@ -69,8 +81,12 @@ type unreachableError struct{ error }
 
 func (e unreachableError) Unwrap() error { return e.error }
 
-// exitCode returns the exit code that belongs to an error.
-func exitCode(err error) int {
+// Unreachable returns an error that says that branches which the command needs
+// can't be reached: its code is [Unavailable].
+func Unreachable(err error) error { return unreachableError{err} }
+
+// Code returns the exit code that belongs to an error.
+func Code(err error) int {
 	var (
 		stopped     signalError
 		usage       usageError
@@ -78,33 +94,33 @@ func exitCode(err error) int {
 	)
 	switch {
 	case err == nil:
-		return exitOK
+		return OK
 	case errors.As(err, &stopped):
 		if number, ok := stopped.signal.(syscall.Signal); ok {
-			return exitSignal + int(number)
+			return signalled + int(number)
 		}
-		return exitFailed
+		return Failed
 	case errors.As(err, &usage):
-		return exitUsage
+		return BadUsage
 	case errors.As(err, &unreachable):
-		return exitUnavailable
+		return Unavailable
 	}
 	if call := customer.ErrorOf(err); call != nil {
-		return exitCodeOfCall(call.Code)
+		return codeOfCall(call.Code)
 	}
-	return exitFailed
+	return Failed
 }
 
-// exitCodeOfCall returns the exit code that belongs to the code of a call.
-func exitCodeOfCall(code connect.Code) int {
+// codeOfCall returns the exit code that belongs to the code of a call.
+func codeOfCall(code connect.Code) int {
 	switch code {
 	case connect.CodeInvalidArgument:
-		return exitUsage
+		return BadUsage
 	case connect.CodeFailedPrecondition, connect.CodeAlreadyExists:
-		return exitRefused
+		return Refused
 	case connect.CodeUnavailable, connect.CodeDeadlineExceeded,
 		connect.CodeResourceExhausted, connect.CodeCanceled:
-		return exitUnavailable
+		return Unavailable
 	}
-	return exitFailed
+	return Failed
 }

@@ -1,0 +1,65 @@
+// Package words has the words for what passbook tells: numbers of things, ids of
+// branches, times, and the causes of errors. It knows the errors of calls; all of
+// the binary knows it.
+package words
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxIDs is how many of many ids are named.
+const maxIDs = 10
+
+// Count returns "1 branch" or "2 branches".
+func Count(n int, noun string) string {
+	switch {
+	case n == 1:
+	case strings.HasSuffix(noun, "ch"):
+		noun += "es"
+	case strings.HasSuffix(noun, "ry"):
+		noun = strings.TrimSuffix(noun, "y") + "ies"
+	default:
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
+// Branches returns "branch 7" or "branches 1, 2 and 4".
+func Branches(ids []uint32) string {
+	if len(ids) == 1 {
+		return fmt.Sprintf("branch %d", ids[0])
+	}
+	return "branches " + IDs(ids)
+}
+
+// IDs returns "1, 2 and 4", with the first few of many.
+func IDs(ids []uint32) string {
+	ids = slices.Sorted(slices.Values(ids))
+	var words []string
+	for i, id := range ids {
+		if i == maxIDs && len(ids) > maxIDs+1 {
+			words = append(words, fmt.Sprintf("%d more", len(ids)-maxIDs))
+			break
+		}
+		words = append(words, fmt.Sprint(id))
+	}
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " and " + words[last]
+}
+
+// Duration rounds for people.
+func Duration(d time.Duration) time.Duration {
+	switch {
+	case d > time.Minute:
+		return d.Round(time.Second)
+	case d > time.Second:
+		return d.Round(10 * time.Millisecond)
+	}
+	return d.Round(time.Millisecond)
+}
