@@ -108,7 +108,7 @@ func open(cfg Config) (*Branch, error) {
 		}
 		b.listener = l
 	}
-	b.near = cfg.PeerTransport.neighbours.add(b.addresses()...)
+	b.near = cfg.PeerTransport.addNeighbour(b.addresses()...)
 	j, state, err := journal.Open(cfg.Dir, id, journal.Options{Logger: b.logger, OnFailure: b.fail})
 	if err != nil {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
@@ -148,7 +148,7 @@ func (b *Branch) addPeers(branches []ledger.BranchID) {
 	if b.cfg.Faults != nil {
 		client = &cuttable{branch: b, next: client}
 	}
-	client = &peerClient{next: client}
+	client = newAddressedClient(&outboxClient{next: client})
 	b.service = bankv1connect.NewPeerServiceClient(client, "http://peer", options...)
 	b.customers = bankv1connect.NewBranchServiceClient(client, "http://peer", options...)
 	for _, id := range branches {
@@ -205,7 +205,11 @@ func (b *Branch) Serve(ctx context.Context) error {
 			b.fail(fmt.Errorf("serve: %w", err))
 		}
 	})
-	b.near.open(b.server, b.connections.freeze)
+	var pause func()
+	if f := b.connections.freeze; f != nil {
+		pause = f.pass
+	}
+	b.near.open(b.server, pause)
 	for _, p := range b.peers {
 		if p.id > b.id {
 			b.spawn(func() { p.dial(b.linksCtx) })
@@ -231,7 +235,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 	b.loop.freeze.lift()
 	b.stop(err)
 	running.Wait()
-	b.near.running.Wait()
+	b.near.wait()
 	b.tasks.wait()
 	b.transport.CloseIdleConnections()
 	b.proxy.transport.CloseIdleConnections()

@@ -94,14 +94,17 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	defer b.gate.leave()
-	ctx, cancel := context.WithTimeout(to.call(req.Context()), proxyTimeout)
+	ctx, cancel := context.WithTimeout(context.WithValue(req.Context(), passedToKey{}, to), proxyTimeout)
 	defer cancel()
 	p.reverse.ServeHTTP(w, req.WithContext(ctx))
 }
 
+// passedToKey is where a request's context has the peer that it is passed on to.
+type passedToKey struct{}
+
 // rewrite makes the request that the other branch gets.
 func rewrite(r *httputil.ProxyRequest) {
-	to := r.In.Context().Value(peerKey{}).(*peer)
+	to := r.In.Context().Value(passedToKey{}).(*peer)
 	header := http.Header{}
 	for _, name := range passedHeaders {
 		if values := r.Out.Header[name]; values != nil {
@@ -123,7 +126,7 @@ func forgetHeaders(res *http.Response) error {
 
 // failed tells the caller that the other branch has not answered.
 func (p *proxy) failed(w http.ResponseWriter, req *http.Request, err error) {
-	to := req.Context().Value(peerKey{}).(*peer)
+	to := req.Context().Value(passedToKey{}).(*peer)
 	p.requests.refuse(w, req, to.unanswered(req.Context(), err))
 }
 

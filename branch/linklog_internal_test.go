@@ -239,7 +239,7 @@ func TestALinkThatIsOnlyDialedIsDown(t *testing.T) {
 		s := newLinkStory(0)
 		p := servePort(t)
 		p.links = s.LinkLog
-		p.service = bankv1connect.NewPeerServiceClient(&peerClient{next: &http.Client{Transport: refused{}}}, "http://peer", connect.WithGRPC())
+		p.service = bankv1connect.NewPeerServiceClient(newAddressedClient(&http.Client{Transport: refused{}}), "http://peer", connect.WithGRPC())
 		s.join(2, map[ledger.BranchID]*peer{3: p.peers[3]})
 		var dialing sync.WaitGroup
 		dialing.Go(func() { p.peers[3].dial(p.linksCtx) })

@@ -21,11 +21,11 @@ type neighbours struct {
 type neighbour struct {
 	among     *neighbours
 	addresses []string
-	// server, whose handler takes the calls, and freeze are set before opened is
-	// closed; freeze holds what goes in and out while the branch is paused, nil
-	// for never.
+	// server's handler takes the calls. It is set before opened is closed.
 	server *http.Server
-	freeze *freeze
+	// pause holds what goes in and out while the branch is paused; nil for
+	// never. It is set before opened is closed.
+	pause func()
 	// opened is closed when calls are taken, gone when none are any more.
 	opened, gone chan struct{}
 
@@ -51,7 +51,7 @@ func (n *neighbours) add(addresses ...string) *neighbour {
 	return b
 }
 
-// roundTrip is http.RoundTripper's. It reports false, and has done nothing, when
+// roundTrip implements http.RoundTripper. It reports false, and has done nothing, when
 // no branch of this process is at the request's address.
 func (n *neighbours) roundTrip(req *http.Request) (*http.Response, bool, error) {
 	n.mu.Lock()
@@ -101,9 +101,11 @@ func (b *neighbour) await(ctx context.Context) (found bool, err error) {
 	}
 }
 
-// open lets calls in. It is called once.
-func (b *neighbour) open(server *http.Server, freeze *freeze) {
-	b.server, b.freeze = server, freeze
+// open lets calls in, to server's handler. pause returns at once, or when a pause
+// of the branch has ended; nil for a branch that is never paused. open is called
+// once.
+func (b *neighbour) open(server *http.Server, pause func()) {
+	b.server, b.pause = server, pause
 	close(b.opened)
 }
 
@@ -145,12 +147,15 @@ func (b *neighbour) leave() {
 	}
 }
 
+// wait returns when the calls in hand are over. The branch must have left.
+func (b *neighbour) wait() { b.running.Wait() }
+
 // finish waits until the calls in hand are over. It reports false when ctx has
 // ended first. The branch must have left.
 func (b *neighbour) finish(ctx context.Context) bool {
 	over := make(chan struct{})
 	go func() { // until the handlers have ended, which the branch waits for
-		b.running.Wait()
+		b.wait()
 		close(over)
 	}()
 	select {
@@ -178,8 +183,8 @@ func (b *neighbour) abort() {
 
 // pass returns when the branch is not paused.
 func (b *neighbour) pass() {
-	if b.freeze != nil {
-		b.freeze.pass()
+	if b.pause != nil {
+		b.pause()
 	}
 }
 

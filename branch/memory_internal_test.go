@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,11 +33,11 @@ func callNeighbour(ctx context.Context, t *testing.T, b *neighbour, body io.Read
 
 // neighbourWith opens a branch of this process, and has its calls over before
 // the test ends. What it logs comes to the buffer.
-func neighbourWith(t *testing.T, freeze *freeze, handler http.HandlerFunc) (*neighbour, *bytes.Buffer) {
+func neighbourWith(t *testing.T, pause func(), handler http.HandlerFunc) (*neighbour, *bytes.Buffer) {
 	t.Helper()
 	var n neighbours
 	b, logged := n.add(nextDoor), &bytes.Buffer{}
-	b.open(&http.Server{Handler: handler, ErrorLog: log.New(logged, "", 0)}, freeze)
+	b.open(&http.Server{Handler: handler, ErrorLog: log.New(logged, "", 0)}, pause)
 	t.Cleanup(func() {
 		b.abort()
 		b.running.Wait()
@@ -412,9 +413,9 @@ func TestDialingANeighbourEndsInTime(t *testing.T) {
 // it is carried out when it is resumed, given up or not.
 func TestAPausedNeighbourKeepsStill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var f freeze
+		var f pauses
 		begun, heard := make(chan struct{}, 1), make(chan string, 1)
-		b, _ := neighbourWith(t, &f, func(w http.ResponseWriter, req *http.Request) {
+		b, _ := neighbourWith(t, f.pass, func(w http.ResponseWriter, req *http.Request) {
 			begun <- struct{}{}
 			for p := make([]byte, 4); ; {
 				n, err := req.Body.Read(p)
@@ -464,28 +465,6 @@ func TestAPausedNeighbourKeepsStill(t *testing.T) {
 	})
 }
 
-// A branch that is paused while it sends holds nobody who wants to end.
-func TestAPausedCallerHoldsNoHandler(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var f freeze
-		f.begin()
-		got := make(chan error, 1)
-		b, _ := neighbourWith(t, nil, func(w http.ResponseWriter, req *http.Request) {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(time.Second))
-			_, err := req.Body.Read(make([]byte, 1))
-			got <- err
-		})
-		res, err := callNeighbour(t.Context(), t, b, newFrozenBody(io.NopCloser(strings.NewReader("x")), &f))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := <-got; !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("got %v", err)
-		}
-		_ = res.Body.Close()
-	})
-}
-
 // still fails if anything comes.
 func still[T any](t *testing.T, c <-chan T) {
 	t.Helper()
@@ -496,3 +475,10 @@ func still[T any](t *testing.T, c <-chan T) {
 	default:
 	}
 }
+
+// pauses holds whoever passes from begin to end.
+type pauses struct{ over sync.WaitGroup }
+
+func (p *pauses) begin() { p.over.Add(1) }
+func (p *pauses) end()   { p.over.Done() }
+func (p *pauses) pass()  { p.over.Wait() }

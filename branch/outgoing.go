@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+	"net/http"
 	"slices"
 	"sync"
 
+	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
 	"passbook.example/passbook/branch/api"
@@ -29,6 +31,9 @@ type envelope struct {
 	once  sync.Once
 	bytes []byte
 }
+
+// keptFrameBytes bounds the memory that an idle link keeps for its next frame.
+const keptFrameBytes = 1 << 10
 
 const prefixBytes = 5
 
@@ -97,6 +102,15 @@ func (k *link) dialing(ctx context.Context) context.Context {
 	return context.WithValue(k.peer.call(ctx), linkKey{}, k)
 }
 
+// outboxClient sends the requests whose body is an outbox.
+type outboxClient struct{ next connect.HTTPClient }
+
+// Do implements connect.HTTPClient.
+func (c *outboxClient) Do(req *http.Request) (*http.Response, error) {
+	req.Body = requestOf(req.Context(), req.Body)
+	return c.next.Do(req)
+}
+
 // requestOf returns the body of a request that has an outbox for one, in the
 // place of the pipe that Connect would send on; or else its own body.
 func requestOf(ctx context.Context, body io.ReadCloser) io.ReadCloser {
@@ -138,7 +152,7 @@ func (b *outboxBody) encoded(f outgoing) []byte {
 		return f.shared()
 	}
 	out := encode(b.own, f.frame)
-	if cap(out) <= keptBytes {
+	if cap(out) <= keptFrameBytes {
 		b.own = out
 	}
 	return out

@@ -137,7 +137,7 @@ func TestAFrameIsSentAtOnceWhereThereIsRoom(t *testing.T) {
 	}{
 		"room":                  {small, mostBytes(small), true},
 		"too little":            {small, mostBytes(small) - 1, false},
-		"a hello":               {&replica.Frame{Hello: &replica.Hello{}}, memoryBytes, false},
+		"a hello":               {&replica.Frame{Hello: &replica.Hello{}}, maxPeerMessage - 1, false},
 		"nobody knows how much": {small, -1, false},
 	}
 	for name, test := range tests {

@@ -3,21 +3,14 @@ package branch
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"slices"
-	"time"
-
-	"connectrpc.com/connect"
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/bound"
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/port"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -36,72 +29,6 @@ type peer struct {
 }
 
 type customerClient = bankv1connect.BranchServiceClient
-
-// dialTimeout bounds the wait for a connection to a peer.
-const dialTimeout = 5 * time.Second
-
-// peerClient sends a call to the peer that its context names: a client for
-// each pair of branches would cost more than all the links.
-type peerClient struct{ next connect.HTTPClient }
-
-type peerKey struct{}
-
-// call returns a context for calls to the peer.
-func (p *peer) call(ctx context.Context) context.Context {
-	return context.WithValue(ctx, peerKey{}, p)
-}
-
-// Do is connect.HTTPClient's.
-func (c *peerClient) Do(req *http.Request) (*http.Response, error) {
-	p, ok := req.Context().Value(peerKey{}).(*peer)
-	if !ok {
-		return nil, errors.New("call to a peer names no peer")
-	}
-	req.URL.Host, req.Host = p.address, ""
-	req.Body = requestOf(req.Context(), req.Body)
-	return c.next.Do(req)
-}
-
-// PeerTransport carries calls and streams between branches. Those that share
-// one reach each other through memory, and others over TCP.
-type PeerTransport struct {
-	*http.Transport
-	neighbours neighbours
-}
-
-// NewPeerTransport returns one that no branch uses yet. Customers' calls never
-// share its connections.
-func NewPeerTransport() *PeerTransport { return &PeerTransport{Transport: newTransport()} }
-
-// RoundTrip is http.RoundTripper's.
-func (t *PeerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if res, found, err := t.neighbours.roundTrip(req); found {
-		return res, err
-	}
-	return t.Transport.RoundTrip(req)
-}
-
-// newTransport is for what branches say to each other: HTTP/2 in clear text,
-// pings so that a frozen peer is found, and windows that bound what it can make
-// this branch buffer.
-func newTransport() *http.Transport {
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: -1, Control: port.Share}
-	t := &http.Transport{
-		DialContext: dialer.DialContext,
-		Protocols:   new(http.Protocols),
-		HTTP2: &http.HTTP2Config{
-			MaxReceiveBufferPerConnection: 4<<20 - 1,
-			MaxReceiveBufferPerStream:     256 << 10,
-			MaxReadFrameSize:              16 << 10,
-			SendPingTimeout:               15 * time.Second,
-			PingTimeout:                   5 * time.Second,
-			WriteByteTimeout:              10 * time.Second,
-		},
-		IdleConnTimeout: 90 * time.Second,
-	}
-	t.Protocols.SetUnencryptedHTTP2(true)
-	return t
-}
 
 // letOut sends a message to a peer: frames on the link, the rest as calls.
 func (b *Branch) letOut(m replica.Message) {
@@ -375,3 +302,6 @@ var (
 	errGap    = code.New(code.OutOfRange, "send what is missing first")
 	errForked = code.New(code.FailedPrecondition, "the journal of that branch has forked and is stopped here: see the alarms in GetStatus")
 )
+
+// call returns a context for calls to the peer.
+func (p *peer) call(ctx context.Context) context.Context { return callTo(ctx, &p.address) }

@@ -3,9 +3,7 @@ package branch
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -233,36 +231,4 @@ func TestIdleConnectionsAreClosedInTime(t *testing.T) {
 			})
 		})
 	}
-}
-
-// The wait for a connection to a peer ends: here nobody knows where the peer
-// is.
-func TestDialingAPeerEndsInTime(t *testing.T) {
-	before := net.DefaultResolver
-	defer func() { net.DefaultResolver = before }()
-	// What package net makes for all look-ups must not be made in the bubble.
-	refusing := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) { return nil, net.ErrClosed }}
-	if _, err := refusing.LookupHost(t.Context(), "branch-1.example"); err == nil {
-		t.Fatal("a resolver that asks nobody finds a host")
-	}
-	synctest.Test(t, func(t *testing.T) {
-		over := make(chan struct{})
-		defer close(over)
-		net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
-			<-over
-			return nil, net.ErrClosed
-		}}
-		began := time.Now()
-		c, err := NewPeerTransport().DialContext(hour(t), "tcp", "branch-1.example:50051")
-		if err == nil {
-			c.Close()
-		}
-		var timeout net.Error
-		if !errors.As(err, &timeout) || !timeout.Timeout() {
-			t.Errorf("got %v, want a time-out", err)
-		}
-		if took := time.Since(began); took != dialTimeout {
-			t.Errorf("took %v, want %v", took, dialTimeout)
-		}
-	})
 }
