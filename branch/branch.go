@@ -17,6 +17,7 @@ import (
 	"passbook.example/passbook/branch/bound"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -32,7 +33,7 @@ type Branch struct {
 	watches  *watches
 	listener net.Listener
 	// near is where the branches of this process call.
-	near        *neighbour
+	near        *peernet.Neighbour
 	connections *connections
 	openings    openings
 	// submits are the streams of Submit, listBytes what their lists take.
@@ -57,7 +58,7 @@ type Branch struct {
 	failed    chan error
 	gate      *gate
 	cut       cut
-	transport *PeerTransport
+	transport *peernet.Transport
 	proxy     *proxy
 	// service and customers call the peer that the context names.
 	service   bankv1connect.PeerServiceClient
@@ -81,7 +82,7 @@ func Open(cfg Config) (*Branch, error) {
 			_ = b.listener.Close()
 		}
 		if b.near != nil {
-			b.near.leave()
+			b.near.Leave()
 		}
 		if b.journal != nil {
 			_ = b.journal.Close()
@@ -108,7 +109,7 @@ func open(cfg Config) (*Branch, error) {
 		}
 		b.listener = l
 	}
-	b.near = cfg.PeerTransport.addNeighbour(b.addresses()...)
+	b.near = cfg.PeerTransport.Add(b.addresses()...)
 	j, state, err := journal.Open(cfg.Dir, id, journal.Options{Logger: b.logger, OnFailure: b.fail})
 	if err != nil {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
@@ -148,7 +149,7 @@ func (b *Branch) addPeers(branches []ledger.BranchID) {
 	if b.cfg.Faults != nil {
 		client = &cuttable{branch: b, next: client}
 	}
-	client = newAddressedClient(&outboxClient{next: client})
+	client = peernet.NewClient(&outboxClient{next: client})
 	b.service = bankv1connect.NewPeerServiceClient(client, "http://peer", options...)
 	b.customers = bankv1connect.NewBranchServiceClient(client, "http://peer", options...)
 	for _, id := range branches {
@@ -209,7 +210,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 	if f := b.connections.freeze; f != nil {
 		pause = f.pass
 	}
-	b.near.open(b.server, pause)
+	b.near.Open(b.server, pause)
 	for _, p := range b.peers {
 		if p.id > b.id {
 			b.spawn(func() { p.dial(b.linksCtx) })
@@ -235,7 +236,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 	b.loop.freeze.lift()
 	b.stop(err)
 	running.Wait()
-	b.near.wait()
+	b.near.Wait()
 	b.tasks.wait()
 	b.transport.CloseIdleConnections()
 	b.proxy.transport.CloseIdleConnections()
@@ -248,7 +249,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 // Close gives up a branch that was opened and not served.
 func (b *Branch) Close() error {
 	b.cutLinks()
-	b.near.leave()
+	b.near.Leave()
 	return errors.Join(b.listener.Close(), b.journal.Close())
 }
 
@@ -275,8 +276,8 @@ func (b *Branch) stop(cause error) {
 	b.setHealth(grpchealth.StatusNotServing)
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	b.near.leave()
-	if cause != nil || b.server.Shutdown(ctx) != nil || !b.near.finish(ctx) {
+	b.near.Leave()
+	if cause != nil || b.server.Shutdown(ctx) != nil || !b.near.Finish(ctx) {
 		b.hangUp()
 	}
 }
@@ -284,7 +285,7 @@ func (b *Branch) stop(cause error) {
 // hangUp ends all calls, and lets no more in.
 func (b *Branch) hangUp() {
 	_ = b.server.Close()
-	b.near.abort()
+	b.near.Abort()
 }
 
 // spawn runs a task that Serve waits for. It reports false when Serve is over.
@@ -317,7 +318,7 @@ func (c Config) withDefaults() Config {
 		c.MaxAccounts = DefaultMaxAccounts
 	}
 	if c.PeerTransport == nil {
-		c.PeerTransport = NewPeerTransport()
+		c.PeerTransport = peernet.New()
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

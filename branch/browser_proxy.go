@@ -12,11 +12,12 @@ import (
 	"connectrpc.com/connect"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/branch/replica"
 )
 
 // proxyTimeout bounds a call that is passed on to another branch.
-const proxyTimeout = dialTimeout + api.CallTimeout
+const proxyTimeout = peernet.DialTimeout + api.CallTimeout
 
 // passedHeaders are those of a request that are passed on. Neither who the
 // caller is nor which page it comes from is the other branch's concern: this
@@ -64,7 +65,7 @@ func newProxy(q *requests) *proxy {
 // fast as the caller takes it, and as many as there may be that are large fit
 // in what a connection holds: slow callers hold up nobody else.
 func newProxyTransport() *http.Transport {
-	t := newTransport()
+	t := peernet.NewTCP()
 	t.DisableCompression = true // as the caller wants it
 	t.MaxResponseHeaderBytes = maxHeaderBytes
 	t.HTTP2.MaxReceiveBufferPerStream = 32 << 10

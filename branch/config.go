@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"passbook.example/passbook/branch/peernet"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -58,7 +59,7 @@ type Config struct {
 	// PeerTransport carries the links and calls to peers. Branches of one
 	// process may share one, and then reach each other through memory; nil
 	// stands for one of the branch's own.
-	PeerTransport *PeerTransport
+	PeerTransport *peernet.Transport
 	// Faults, when not nil, has the branch offer FaultService, which breaks
 	// branches of the bank on purpose.
 	Faults Faults

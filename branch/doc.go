@@ -29,7 +29,7 @@
 //	identity.go   which bank a branch belongs to, and links with another one
 //	link*.go      the links between branches: dialing, sending, receiving;
 //	              gather.go: what goes as one message; outgoing.go: how
-//	memory*.go    the calls between branches of one process
+//	peernet/      the calls between branches, over TCP and within one process
 //	server.go     one port: Connect, gRPC, gRPC-Web, health, reflection
 //	connections.go, addresses.go, requests.go, shares.go, intake.go, openings.go
 //	              what customers and peers may take of a branch

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"passbook.example/passbook/branch/peernet"
 )
 
 // A branch that is paused while it sends holds nobody who wants to end.
@@ -17,9 +19,9 @@ func TestAPausedCallerHoldsNoHandler(t *testing.T) {
 		var f freeze
 		f.begin()
 		got := make(chan error, 1)
-		transport := NewPeerTransport()
-		b := transport.addNeighbour("127.0.0.1:1")
-		b.open(&http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		transport := peernet.New()
+		b := transport.Add("127.0.0.1:1")
+		b.Open(&http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(time.Second))
 			_, err := req.Body.Read(make([]byte, 1))
 			got <- err
@@ -36,7 +38,7 @@ func TestAPausedCallerHoldsNoHandler(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		_ = res.Body.Close()
-		b.leave()
-		b.finish(t.Context())
+		b.Leave()
+		b.Finish(t.Context())
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
@@ -65,7 +66,7 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 	k := newLink(p)
 	k.accepted = true
 	k.put = func(f outgoing) error { return stream.Send(f.response()) }
-	k.room = roomOf(ctx)
+	k.room = peernet.RoomOf(ctx)
 	if !k.upIfKin(b.loop, said) {
 		return api.ErrStopped
 	}

@@ -17,6 +17,7 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
@@ -239,7 +240,7 @@ func TestALinkThatIsOnlyDialedIsDown(t *testing.T) {
 		s := newLinkStory(0)
 		p := servePort(t)
 		p.links = s.LinkLog
-		p.service = bankv1connect.NewPeerServiceClient(newAddressedClient(&http.Client{Transport: refused{}}), "http://peer", connect.WithGRPC())
+		p.service = bankv1connect.NewPeerServiceClient(peernet.NewClient(&http.Client{Transport: refused{}}), "http://peer", connect.WithGRPC())
 		s.join(2, map[ledger.BranchID]*peer{3: p.peers[3]})
 		var dialing sync.WaitGroup
 		dialing.Go(func() { p.peers[3].dial(p.linksCtx) })

@@ -13,6 +13,7 @@ import (
 	"connectrpc.com/connect"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/peernet"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -35,7 +36,7 @@ func (l countedListener) Accept() (net.Conn, error) {
 // household is a bank whose branches share a transport.
 type household struct {
 	t         *testing.T
-	transport *branch.PeerTransport
+	transport *peernet.Transport
 	addresses map[uint32]string
 	dirs      map[uint32]string
 	accepted  atomic.Int64
@@ -99,7 +100,7 @@ func newHousehold(t *testing.T) *household {
 	t.Helper()
 	customers := &http.Transport{Protocols: new(http.Protocols)}
 	customers.Protocols.SetUnencryptedHTTP2(true)
-	h := &household{t: t, transport: branch.NewPeerTransport(), addresses: map[uint32]string{}, dirs: map[uint32]string{}, http: &http.Client{Transport: customers}}
+	h := &household{t: t, transport: peernet.New(), addresses: map[uint32]string{}, dirs: map[uint32]string{}, http: &http.Client{Transport: customers}}
 	t.Cleanup(customers.CloseIdleConnections)
 	for _, id := range []uint32{1, 2, 3} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

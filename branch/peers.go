@@ -11,6 +11,7 @@ import (
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -304,4 +305,4 @@ var (
 )
 
 // call returns a context for calls to the peer.
-func (p *peer) call(ctx context.Context) context.Context { return callTo(ctx, &p.address) }
+func (p *peer) call(ctx context.Context) context.Context { return peernet.To(ctx, &p.address) }

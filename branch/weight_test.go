@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/peernet"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -60,7 +61,7 @@ func inUse() int64 {
 func quietBank(t *testing.T, n int) (end func()) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	transport := branch.NewPeerTransport()
+	transport := peernet.New()
 	addresses, listeners := map[uint32]string{}, map[uint32]net.Listener{}
 	for id := uint32(1); id <= uint32(n); id++ {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

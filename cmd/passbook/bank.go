@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
@@ -177,7 +178,7 @@ func firstOf(errs []error) error {
 // configs returns what each of the branches is told.
 func (o bankOptions) configs(listeners []net.Listener) []branch.Config {
 	configs := make([]branch.Config, len(o.ids))
-	transport := branch.NewPeerTransport()
+	transport := peernet.New()
 	page := web.Handler()
 	links := branch.NewLinkLog(o.logger)
 	for i, id := range o.ids {

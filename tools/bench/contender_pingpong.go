@@ -15,6 +15,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch/peernet"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -103,7 +104,7 @@ func (b *bench) startPong(ctx context.Context) (*process, *pinger, error) {
 		return nil, nil, err
 	}
 	// The transport ends with the stream.
-	t := peerTransport()
+	t := peernet.NewTCP()
 	var near *pinger
 	err = until(ctx, "wait for pong at "+hostPort(port), []*process{p}, func(context.Context) error {
 		near, err = newPinger(ctx, t, hostPort(port)) // the stream outlives the question
@@ -133,7 +134,7 @@ func fanMain(args []string) error {
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	t := peerTransport()
+	t := peernet.NewTCP()
 	var pingers []*pinger
 	for range *streams {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -21,27 +21,6 @@ func customerTransport(http2 bool) *http.Transport {
 	return t
 }
 
-// peerTransport has the settings of the links between branches, those of
-// NewPeerTransport in branch/peers.go.
-func peerTransport() *http.Transport {
-	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: -1}
-	t := &http.Transport{
-		DialContext: dialer.DialContext,
-		Protocols:   new(http.Protocols),
-		HTTP2: &http.HTTP2Config{
-			MaxReceiveBufferPerConnection: 4<<20 - 1,
-			MaxReceiveBufferPerStream:     256 << 10,
-			MaxReadFrameSize:              16 << 10,
-			SendPingTimeout:               15 * time.Second,
-			PingTimeout:                   5 * time.Second,
-			WriteByteTimeout:              10 * time.Second,
-		},
-		IdleConnTimeout: 90 * time.Second,
-	}
-	t.Protocols.SetUnencryptedHTTP2(true)
-	return t
-}
-
 // bareServer has the settings of a branch's port, those of newServer in
 // branch/server.go.
 func bareServer(handler http.Handler) *http.Server {

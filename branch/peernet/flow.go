@@ -1,4 +1,4 @@
-package branch
+package peernet
 
 import (
 	"io"
@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// memoryBytes bounds what of a response through memory is written and not
-	// read. Who writes more waits until the other side has read.
+	// memoryBytes bounds the bytes of a response through memory that are written
+	// and not read. A handler that writes more waits until the caller has read.
 	memoryBytes = 32 << 10
 	// keptBytes bounds the buffer that a flow keeps while it has nothing: most
 	// messages are small, and a thousand links are idle.
@@ -19,21 +19,23 @@ const (
 // flow carries bytes from one goroutine to another one.
 type flow struct {
 	mu sync.Mutex
-	// readable and writable wake who waits to read and to write.
+	// readable wakes the reader, writable the writer.
 	readable, writable sync.Cond
-	// buffer from start on is written and not read.
+	// buffer[start:] is written and not read.
 	buffer []byte
 	start  int
-	// unwritten says that no more will be written, broken why no more will be
-	// read either.
+	// unwritten says that no more will be written.
 	unwritten bool
-	broken    error
-	writeBy   time.Time
+	// broken says why no more can be read either; nil while more can be.
+	broken error
+	// writeBy is when a write gives up; zero for never.
+	writeBy time.Time
 }
 
 func (f *flow) init() { f.readable.L, f.writable.L = &f.mu, &f.mu }
 
-// change makes a change that those who wait may be concerned with.
+// change makes a change that may concern the reader and the writer, and wakes
+// both.
 func (f *flow) change(do func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -42,7 +44,7 @@ func (f *flow) change(do func()) {
 	f.writable.Broadcast()
 }
 
-// read is io.Reader's.
+// read implements io.Reader.
 func (f *flow) read(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -59,7 +61,7 @@ func (f *flow) read(p []byte) (int, error) {
 	}
 }
 
-// take moves what p has room for out of the buffer.
+// take moves as much as p has room for out of the buffer.
 func (f *flow) take(p []byte) int {
 	n := copy(p, f.buffer[f.start:])
 	f.start += n
@@ -73,22 +75,23 @@ func (f *flow) take(p []byte) int {
 	return n
 }
 
-// room returns how much can be written without waiting.
+// room returns how many bytes can be written without waiting.
 func (f *flow) room() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return memoryBytes - len(f.buffer) + f.start
 }
 
-// flush wakes who waits to read what was written. A message is written in
-// pieces, and waking somebody costs more than a piece.
+// flush wakes the reader. A message is written in pieces, and waking the reader
+// costs more than a piece.
 func (f *flow) flush() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.readable.Signal()
 }
 
-// write is io.Writer's. What it writes may be read after flush at the latest.
+// write implements io.Writer. The reader may read what is written at once, and
+// after flush at the latest.
 func (f *flow) write(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -108,7 +111,7 @@ func (f *flow) write(p []byte) (int, error) {
 	}
 }
 
-// put moves what there is room for into the buffer.
+// put moves as much into the buffer as there is room for.
 func (f *flow) put(p []byte) int {
 	p = p[:min(len(p), memoryBytes-len(f.buffer)+f.start)]
 	if f.start > 0 && len(f.buffer)+len(p) > cap(f.buffer) {

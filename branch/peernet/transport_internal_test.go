@@ -1,4 +1,4 @@
-package branch
+package peernet
 
 import (
 	"context"
@@ -29,7 +29,7 @@ func TestDialingAPeerEndsInTime(t *testing.T) {
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		c, err := NewPeerTransport().DialContext(ctx, "tcp", "branch-1.example:50051")
+		c, err := New().DialContext(ctx, "tcp", "branch-1.example:50051")
 		if err == nil {
 			c.Close()
 		}
@@ -37,8 +37,8 @@ func TestDialingAPeerEndsInTime(t *testing.T) {
 		if !errors.As(err, &timeout) || !timeout.Timeout() {
 			t.Errorf("got %v, want a time-out", err)
 		}
-		if took := time.Since(began); took != dialTimeout {
-			t.Errorf("took %v, want %v", took, dialTimeout)
+		if took := time.Since(began); took != DialTimeout {
+			t.Errorf("took %v, want %v", took, DialTimeout)
 		}
 	})
 }

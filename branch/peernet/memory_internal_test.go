@@ -1,4 +1,4 @@
-package branch
+package peernet
 
 import (
 	"bytes"
@@ -21,25 +21,25 @@ const nextDoor = "127.0.0.1:1"
 
 // callNeighbour sends a request to a branch of this process that has nothing
 // but a handler. A body that is nil is none.
-func callNeighbour(ctx context.Context, t *testing.T, b *neighbour, body io.Reader) (*http.Response, error) {
+func callNeighbour(ctx context.Context, t *testing.T, b *Neighbour, body io.Reader) (*http.Response, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+nextDoor+"/a%2Fb?c=d", body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Question", "1")
-	return (&PeerTransport{Transport: newTransport(), neighbours: neighbours{at: map[string]*neighbour{nextDoor: b}}}).RoundTrip(req)
+	return (&Transport{Transport: NewTCP(), neighbours: neighbours{at: map[string]*Neighbour{nextDoor: b}}}).RoundTrip(req)
 }
 
 // neighbourWith opens a branch of this process, and has its calls over before
 // the test ends. What it logs comes to the buffer.
-func neighbourWith(t *testing.T, pause func(), handler http.HandlerFunc) (*neighbour, *bytes.Buffer) {
+func neighbourWith(t *testing.T, pause func(), handler http.HandlerFunc) (*Neighbour, *bytes.Buffer) {
 	t.Helper()
 	var n neighbours
 	b, logged := n.add(nextDoor), &bytes.Buffer{}
-	b.open(&http.Server{Handler: handler, ErrorLog: log.New(logged, "", 0)}, pause)
+	b.Open(&http.Server{Handler: handler, ErrorLog: log.New(logged, "", 0)}, pause)
 	t.Cleanup(func() {
-		b.abort()
+		b.Abort()
 		b.running.Wait()
 	})
 	return b, logged
@@ -226,12 +226,12 @@ func TestAResponseThroughMemoryIsBounded(t *testing.T) {
 // Whichever side ends a call in the middle, the other one does not wait for it.
 func TestACallThroughMemoryEndsForBothSides(t *testing.T) {
 	tests := map[string]struct {
-		end    func(b *neighbour, cancel func(), res *http.Response)
+		end    func(b *Neighbour, cancel func(), res *http.Response)
 		caller error
 	}{
-		"the caller's context":    {func(_ *neighbour, cancel func(), _ *http.Response) { cancel() }, context.Canceled},
-		"the caller's body":       {func(_ *neighbour, _ func(), res *http.Response) { _ = res.Body.Close() }, errClosedByCaller},
-		"the branch that ends":    {func(b *neighbour, _ func(), _ *http.Response) { b.abort() }, io.ErrUnexpectedEOF},
+		"the caller's context":    {func(_ *Neighbour, cancel func(), _ *http.Response) { cancel() }, context.Canceled},
+		"the caller's body":       {func(_ *Neighbour, _ func(), res *http.Response) { _ = res.Body.Close() }, errClosedByCaller},
+		"the branch that ends":    {func(b *Neighbour, _ func(), _ *http.Response) { b.Abort() }, io.ErrUnexpectedEOF},
 		"the handler that panics": {nil, io.ErrUnexpectedEOF},
 	}
 	for name, test := range tests {
@@ -265,7 +265,7 @@ func TestACallThroughMemoryEndsForBothSides(t *testing.T) {
 				t.Errorf("the caller reads %v, want %v", err, test.caller)
 			}
 			<-ended
-			b.leave()
+			b.Leave()
 			b.running.Wait()
 			if _, err := w.Write([]byte{1}); !errors.Is(err, io.ErrClosedPipe) {
 				t.Errorf("the caller writes: %v", err)
@@ -287,7 +287,7 @@ func TestACallThroughMemoryWithoutAResponse(t *testing.T) {
 	if _, err := callNeighbour(t.Context(), t, b, r); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("got %v", err)
 	}
-	b.leave()
+	b.Leave()
 	b.running.Wait()
 	if _, err := w.Write([]byte{1}); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("the caller writes: %v", err)
@@ -331,21 +331,21 @@ func TestANeighbourThatLeavesFinishesItsCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.leave()
+	b.Leave()
 	if len(b.among.at) != 0 {
 		t.Error("the branch is found")
 	}
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+nextDoor, nil)
-	if _, found, err := (&neighbours{at: map[string]*neighbour{nextDoor: b}}).roundTrip(req); found || err != nil {
+	if _, found, err := (&neighbours{at: map[string]*Neighbour{nextDoor: b}}).roundTrip(req); found || err != nil {
 		t.Errorf("the branch takes calls: %v", err)
 	}
 	soon, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if b.finish(soon) {
+	if b.Finish(soon) {
 		t.Error("a call is in hand, and finished")
 	}
 	close(goOn)
-	if !b.finish(t.Context()) {
+	if !b.Finish(t.Context()) {
 		t.Error("the call has not finished")
 	}
 	if body, err := io.ReadAll(res.Body); string(body) != "done" || err != nil {
@@ -379,12 +379,12 @@ func TestDialingANeighbour(t *testing.T) {
 		found, _ := ask(t.Context(), "localhost:1")
 		done <- found
 	}()
-	b.leave()
+	b.Leave()
 	if <-done {
 		t.Error("a branch that is gone was found")
 	}
 	again := n.add(nextDoor)
-	if b.leave(); n.at[nextDoor] != again || len(n.at) != 1 {
+	if b.Leave(); n.at[nextDoor] != again || len(n.at) != 1 {
 		t.Errorf("when the old one leaves again, %d are there", len(n.at))
 	}
 }
@@ -400,8 +400,8 @@ func TestDialingANeighbourEndsInTime(t *testing.T) {
 		if _, err := callNeighbour(t.Context(), t, b, r); !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &op) || op.Op != "dial" {
 			t.Errorf("got %v, want a time-out", err)
 		}
-		if took := time.Since(began); took != dialTimeout {
-			t.Errorf("took %v, want %v", took, dialTimeout)
+		if took := time.Since(began); took != DialTimeout {
+			t.Errorf("took %v, want %v", took, DialTimeout)
 		}
 		if _, err := w.Write([]byte{1}); !errors.Is(err, io.ErrClosedPipe) {
 			t.Errorf("the request is open: %v", err)

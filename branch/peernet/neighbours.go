@@ -1,4 +1,4 @@
-package branch
+package peernet
 
 import (
 	"context"
@@ -7,19 +7,21 @@ import (
 	"sync"
 )
 
-// neighbours are the branches of this process, as far as they share a
-// PeerTransport. They call each other's handlers through memory: HTTP as
-// package net/http means it, without connections, frames and calls of the
-// system.
+// neighbours are the branches of this process that share a Transport. They call
+// each other's handlers through memory: HTTP as package net/http means it, without
+// connections, frames and system calls.
 type neighbours struct {
 	mu sync.Mutex
 	// at has the branches by where others reach them.
-	at map[string]*neighbour
+	at map[string]*Neighbour
 }
 
-// neighbour is a branch as those of its process reach it.
-type neighbour struct {
-	among     *neighbours
+// Neighbour is a branch as the others of its process reach it: [Transport.Add]
+// makes it known, Open lets calls in, and Leave or Abort ends that.
+type Neighbour struct {
+	// among has the branch until it leaves.
+	among *neighbours
+	// addresses are where the others reach it.
 	addresses []string
 	// server's handler takes the calls. It is set before opened is closed.
 	server *http.Server
@@ -29,21 +31,23 @@ type neighbour struct {
 	// opened is closed when calls are taken, gone when none are any more.
 	opened, gone chan struct{}
 
-	mu    sync.Mutex
-	left  bool
+	mu sync.Mutex
+	// left says that the branch takes no more calls.
+	left bool
+	// calls are those whose handlers run.
 	calls map[*exchange]bool
 	// running are the handlers of calls.
 	running sync.WaitGroup
 }
 
-// add has calls to the addresses come to a branch that takes them once it is
+// add makes calls to the addresses come to a branch that takes them once it is
 // opened, and until it leaves.
-func (n *neighbours) add(addresses ...string) *neighbour {
-	b := &neighbour{among: n, addresses: addresses, opened: make(chan struct{}), gone: make(chan struct{}), calls: map[*exchange]bool{}}
+func (n *neighbours) add(addresses ...string) *Neighbour {
+	b := &Neighbour{among: n, addresses: addresses, opened: make(chan struct{}), gone: make(chan struct{}), calls: map[*exchange]bool{}}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.at == nil {
-		n.at = map[string]*neighbour{}
+		n.at = map[string]*Neighbour{}
 	}
 	for _, a := range addresses {
 		n.at[a] = b
@@ -51,8 +55,8 @@ func (n *neighbours) add(addresses ...string) *neighbour {
 	return b
 }
 
-// roundTrip implements http.RoundTripper. It reports false, and has done nothing, when
-// no branch of this process is at the request's address.
+// roundTrip implements http.RoundTripper. It reports false, and has done nothing,
+// when no branch of this process is at the request's address.
 func (n *neighbours) roundTrip(req *http.Request) (*http.Response, bool, error) {
 	n.mu.Lock()
 	b := n.at[req.URL.Host]
@@ -82,13 +86,13 @@ func closeBody(req *http.Request, err error) error {
 
 // await waits until the branch takes calls. It reports false when it takes
 // none any more: the port says so too, or has another branch by now.
-func (b *neighbour) await(ctx context.Context) (found bool, err error) {
+func (b *Neighbour) await(ctx context.Context) (found bool, err error) {
 	select {
 	case <-b.opened: // as almost always
 		return true, nil
 	default:
 	}
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
 	defer cancel()
 	select {
 	case <-b.opened:
@@ -101,17 +105,17 @@ func (b *neighbour) await(ctx context.Context) (found bool, err error) {
 	}
 }
 
-// open lets calls in, to server's handler. pause returns at once, or when a pause
-// of the branch has ended; nil for a branch that is never paused. open is called
-// once.
-func (b *neighbour) open(server *http.Server, pause func()) {
+// Open lets calls in, to server's handler. It is called once. Whatever goes in and
+// out first calls pause, which returns when the branch is not paused; nil stands
+// for a branch that never is.
+func (b *Neighbour) Open(server *http.Server, pause func()) {
 	b.server, b.pause = server, pause
 	close(b.opened)
 }
 
 // begin takes a call and runs its handler. It returns nil when the branch takes
 // none any more.
-func (b *neighbour) begin(req *http.Request) *exchange {
+func (b *Neighbour) begin(req *http.Request) *exchange {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.left {
@@ -128,8 +132,8 @@ func (b *neighbour) begin(req *http.Request) *exchange {
 	return e
 }
 
-// leave lets no more calls in; those in hand go on.
-func (b *neighbour) leave() {
+// Leave lets no more calls in; those in hand go on. It may be called again.
+func (b *Neighbour) Leave() {
 	b.mu.Lock()
 	left := b.left
 	b.left = true
@@ -147,15 +151,15 @@ func (b *neighbour) leave() {
 	}
 }
 
-// wait returns when the calls in hand are over. The branch must have left.
-func (b *neighbour) wait() { b.running.Wait() }
+// Wait returns when the calls in hand are over. The branch must have left.
+func (b *Neighbour) Wait() { b.running.Wait() }
 
-// finish waits until the calls in hand are over. It reports false when ctx has
+// Finish waits until the calls in hand are over. It reports false when ctx has
 // ended first. The branch must have left.
-func (b *neighbour) finish(ctx context.Context) bool {
+func (b *Neighbour) Finish(ctx context.Context) bool {
 	over := make(chan struct{})
 	go func() { // until the handlers have ended, which the branch waits for
-		b.wait()
+		b.Wait()
 		close(over)
 	}()
 	select {
@@ -166,10 +170,10 @@ func (b *neighbour) finish(ctx context.Context) bool {
 	}
 }
 
-// abort has the branch leave and ends its calls without an answer: nobody hears
-// more of it. Their handlers find that nobody listens.
-func (b *neighbour) abort() {
-	b.leave()
+// Abort makes the branch leave and ends its calls without an answer. Their
+// callers hear no more of it, and their handlers find that nobody listens.
+func (b *Neighbour) Abort() {
+	b.Leave()
 	b.mu.Lock()
 	var calls []*exchange
 	for e := range b.calls {
@@ -182,7 +186,7 @@ func (b *neighbour) abort() {
 }
 
 // pass returns when the branch is not paused.
-func (b *neighbour) pass() {
+func (b *Neighbour) pass() {
 	if b.pause != nil {
 		b.pause()
 	}
@@ -191,8 +195,8 @@ func (b *neighbour) pass() {
 // memoryAddr is the host:port of a branch, reached through memory.
 type memoryAddr string
 
-// Network is net.Addr's.
+// Network implements net.Addr.
 func (a memoryAddr) Network() string { return "memory" }
 
-// String is net.Addr's.
+// String implements net.Addr.
 func (a memoryAddr) String() string { return string(a) }

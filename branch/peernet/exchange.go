@@ -1,4 +1,4 @@
-package branch
+package peernet
 
 import (
 	"context"
@@ -15,15 +15,16 @@ import (
 	"time"
 )
 
-// errHungUp ends a call when the branch at its other side has.
+// errHungUp ends a call when the branch at its other side has hung up.
 var errHungUp = fmt.Errorf("the other branch has hung up: %w", io.ErrUnexpectedEOF)
 
 // exchange is one call through memory, from its request to the end of its
-// response. It is what the handler writes to, with all that Connect, gRPC and
-// the bounds of requests.go ask of an HTTP/2 stream. The handler reads the
+// response. It is the handler's http.ResponseWriter, with everything that Connect,
+// gRPC and a branch's bounds ask of an HTTP/2 stream. The handler reads the
 // request's body where the caller writes it; the response has a bounded buffer.
 type exchange struct {
-	to *neighbour
+	// to is the branch that is called.
+	to *Neighbour
 	// request is as the handler sees it; cancel ends its context.
 	request *http.Request
 	cancel  context.CancelFunc
@@ -31,11 +32,12 @@ type exchange struct {
 	sent io.ReadCloser
 	// response is complete, but for its trailer, when begun is closed.
 	response *http.Response
-	begun    chan struct{}
+	// begun is closed when the caller may have the response, or there is none.
+	begun chan struct{}
 	// back carries the response's body.
 	back flow
 
-	// What follows belongs to the handler.
+	// header and written, whether WriteHeader was called, belong to the handler.
 	header  http.Header
 	written bool
 
@@ -44,16 +46,19 @@ type exchange struct {
 	// that the request was not read in time.
 	ended, late bool
 	cause       error
-	isBegun     bool
-	readBy      *time.Timer
-	trailer     http.Header
-	// released ends what watches the caller's context.
+	// isBegun says that begun is closed.
+	isBegun bool
+	// readBy ends the request at its deadline; nil without one.
+	readBy *time.Timer
+	// trailer is set by finish, and nil once the caller has it.
+	trailer http.Header
+	// release stops waiting for the end of the caller's context.
 	release func() bool
 }
 
-// newExchange makes a request that comes in out of one that goes out. What the
-// caller's context carries stays with the caller.
-func newExchange(to *neighbour, out *http.Request) *exchange {
+// newExchange turns a request that goes out into one that comes in. The handler
+// sees nothing of the values in the caller's context.
+func newExchange(to *Neighbour, out *http.Request) *exchange {
 	e := &exchange{to: to, sent: out.Body, begun: make(chan struct{}), header: http.Header{}}
 	e.back.init()
 	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), exchangeKey{}, e))
@@ -81,9 +86,9 @@ func newExchange(to *neighbour, out *http.Request) *exchange {
 
 type exchangeKey struct{}
 
-// roomOf returns what tells how much the handler of a call can write without
-// waiting, or nil for one that does not come through memory.
-func roomOf(ctx context.Context) func() int {
+// RoomOf returns a function that tells how many bytes the handler of a call can
+// write without waiting, or nil for a call that does not come through memory.
+func RoomOf(ctx context.Context) func() int {
 	if e, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
 		return e.back.room
 	}
@@ -100,7 +105,7 @@ func (e *exchange) await() (*http.Response, error) {
 	return e.response, nil
 }
 
-// serve has the handler answer.
+// serve runs the handler.
 func (e *exchange) serve() {
 	e.to.pass()
 	defer func() {
@@ -117,7 +122,7 @@ func (e *exchange) serve() {
 	e.finish()
 }
 
-// finish ends the response well. What is written stays there to be read.
+// finish ends the response well. The caller can still read what is written.
 func (e *exchange) finish() {
 	e.WriteHeader(http.StatusOK)
 	e.to.pass()
@@ -147,7 +152,7 @@ func (e *exchange) end(cause error) {
 	e.close()
 }
 
-// close has nobody wait for the request any more.
+// close ends all waiting for the request.
 func (e *exchange) close() {
 	e.cancel()
 	e.setReadDeadline(time.Time{})
@@ -156,8 +161,8 @@ func (e *exchange) close() {
 	}
 }
 
-// begin gives the caller the response, or why there is none. The caller of
-// begin holds mu.
+// begin gives the caller the response, or the reason why there is none. The
+// caller of begin holds mu.
 func (e *exchange) begin() {
 	if !e.isBegun {
 		e.isBegun = true
@@ -165,7 +170,7 @@ func (e *exchange) begin() {
 	}
 }
 
-// trailers returns what the handler has said after the body.
+// trailers returns the headers that the handler has set after the body.
 func (e *exchange) trailers() http.Header {
 	t := http.Header{}
 	for name, values := range e.header {
@@ -183,10 +188,10 @@ func (e *exchange) trailers() http.Header {
 	return t
 }
 
-// Header is http.ResponseWriter's.
+// Header implements http.ResponseWriter.
 func (e *exchange) Header() http.Header { return e.header }
 
-// WriteHeader is http.ResponseWriter's.
+// WriteHeader implements http.ResponseWriter.
 func (e *exchange) WriteHeader(status int) {
 	if e.written {
 		return
@@ -202,12 +207,13 @@ func (e *exchange) WriteHeader(status int) {
 	e.response.StatusCode, e.response.Status = status, fmt.Sprintf("%d %s", status, http.StatusText(status))
 }
 
-// Write is http.ResponseWriter's. What it writes may wait for Flush.
+// Write implements http.ResponseWriter. The caller may have to wait for Flush
+// until it reads what is written.
 func (e *exchange) Write(p []byte) (int, error) {
 	e.WriteHeader(http.StatusOK)
 	e.to.pass()
 	if e.back.room() < len(p) {
-		e.Flush() // or it would wait for a reader who knows of nothing
+		e.Flush() // or it would wait for a reader that has not been woken
 	}
 	n, err := e.back.write(p)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -216,7 +222,7 @@ func (e *exchange) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Flush is http.Flusher's.
+// Flush implements http.Flusher.
 func (e *exchange) Flush() {
 	e.WriteHeader(http.StatusOK)
 	e.to.pass()
@@ -228,7 +234,8 @@ func (e *exchange) Flush() {
 	e.back.flush()
 }
 
-// EnableFullDuplex is for http.ResponseController: it always is.
+// EnableFullDuplex is for http.ResponseController. Both directions always work at
+// once.
 func (e *exchange) EnableFullDuplex() error { return nil }
 
 // SetWriteDeadline is for http.ResponseController.
@@ -265,7 +272,7 @@ func (e *exchange) setReadDeadline(t time.Time) {
 // requestBody is what the caller sends, as the handler reads it.
 type requestBody struct{ *exchange }
 
-// Read is io.Reader's.
+// Read implements io.Reader.
 func (b requestBody) Read(p []byte) (int, error) {
 	n, err := b.sent.Read(p)
 	b.to.pass()
@@ -279,13 +286,13 @@ func (b requestBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close is io.Closer's.
+// Close implements io.Closer.
 func (b requestBody) Close() error { return b.sent.Close() }
 
 // responseBody is what the handler writes, as the caller reads it.
 type responseBody struct{ *exchange }
 
-// Read is io.Reader's.
+// Read implements io.Reader.
 func (b *responseBody) Read(p []byte) (int, error) {
 	n, err := b.back.read(p)
 	if err != nil {
@@ -298,12 +305,13 @@ func (b *responseBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close is io.Closer's. A caller that has not read all breaks the call off.
+// Close implements io.Closer. It breaks the call off if the caller has not read
+// everything.
 func (b *responseBody) Close() error {
 	b.release()
 	b.end(errClosedByCaller)
 	return nil
 }
 
-// errClosedByCaller ends a call whose caller wants to know no more.
+// errClosedByCaller ends a call whose caller has closed the response.
 var errClosedByCaller = errors.New("the caller has closed the call")
