@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/customer"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -72,7 +73,7 @@ func (t *target) call(ctx context.Context, again string, f func(context.Context,
 	defer cancel()
 	client := customer.NewHTTPClient()
 	defer client.CloseIdleConnections()
-	err = f(limited, bankv1connect.NewBranchServiceClient(client, baseURL(address), connect.WithReadMaxBytes(maxStatusBytes)))
+	err = f(limited, bankv1connect.NewBranchServiceClient(client, survey.BaseURL(address), connect.WithReadMaxBytes(survey.MaxStatusBytes)))
 	failed := customer.ErrorOf(err)
 	if failed == nil {
 		return err

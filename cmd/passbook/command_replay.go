@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/survey"
+	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
 )
 
@@ -74,9 +77,34 @@ func (a *app) replayFile(ctx context.Context, file string, o *replayCommandOptio
 	a.ui.doubts(in)
 	client := customer.NewHTTPClient()
 	defer client.CloseIdleConnections()
-	answers, err := a.await(ctx, newSurvey(client, &o.network, ids), o.wait, o.replay.failFast)
+	answers, err := a.await(ctx, survey.New(client, o.network.addressesOf(ids), ids), o.wait, o.replay.failFast)
 	if err != nil {
 		return err
 	}
 	return a.replay(ctx, in, &o.network, client, o.replay, answers)
+}
+
+// await waits until all branches are ready, and warns of those that aren't when
+// time runs out. It returns what they said last, or an error if none can be
+// reached at all, or, with failFast, not all are ready.
+func (a *app) await(ctx context.Context, s *survey.Survey, wait time.Duration, failFast bool) ([]survey.Answer, error) {
+	answers, ready := s.UntilNoticed(ctx, wait, a.ui.waiting)
+	if err := s.Foreign(answers); err != nil {
+		return nil, err
+	}
+	switch {
+	case ready:
+		return answers, nil
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("stopped before the replay: %w", context.Cause(ctx))
+	case !survey.AnyReached(answers):
+		return nil, exit.Unreachable(fmt.Errorf("none of the %s can be reached; the first: %s; 'passbook serve FILE' starts them",
+			words.Count(len(answers), "branch"), survey.UnreadyLine(answers[0])))
+	case failFast:
+		lines := survey.UnreadyLines(answers)
+		return nil, exit.Unreachable(fmt.Errorf("%s, and --fail-fast doesn't wait; the first: %s",
+			survey.NotReady(len(lines), len(answers)), lines[0]))
+	}
+	a.ui.unready(answers)
+	return answers, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/customer"
 )
 
@@ -96,7 +97,7 @@ func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err erro
 func (a *app) replayReady(ctx context.Context, bank *bank, in *customer.Input, o *runOptions) error {
 	client := customer.NewHTTPClient()
 	defer client.CloseIdleConnections()
-	answers, err := bank.reachable(ctx, newSurvey(client, &o.network, in.BranchIDs()))
+	answers, err := bank.reachable(ctx, survey.New(client, o.network.addressesOf(in.BranchIDs()), in.BranchIDs()))
 	if err != nil {
 		return err
 	}
@@ -105,21 +106,21 @@ func (a *app) replayReady(ctx context.Context, bank *bank, in *customer.Input, o
 
 // reachable waits until all branches take writes and reach each other, and
 // returns what they say.
-func (b *bank) reachable(ctx context.Context, s *survey) ([]answer, error) {
+func (b *bank) reachable(ctx context.Context, s *survey.Survey) ([]survey.Answer, error) {
 	soon, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	wait := readyTimeout
 	if err := b.ready(soon); err != nil {
 		wait = 0 // only ask what they wait for
 	}
-	answers, ok := s.until(ctx, wait, allReady)
+	answers, ok := s.Until(ctx, wait, survey.AllReady)
 	switch {
 	case ok:
 		return answers, nil
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("stopped before the replay: %w", context.Cause(ctx))
 	}
-	return nil, fmt.Errorf("the branches were not ready within %v:\n%s", readyTimeout, strings.Join(unreadyLines(answers), "\n"))
+	return nil, fmt.Errorf("the branches were not ready within %v:\n%s", readyTimeout, strings.Join(survey.UnreadyLines(answers), "\n"))
 }
 
 // during serves while f runs, and stops the branches after it. A branch that

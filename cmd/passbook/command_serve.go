@@ -16,6 +16,7 @@ import (
 
 	"passbook.example/passbook/branch"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
 )
@@ -183,9 +184,9 @@ func (a *app) logWaiting(ctx context.Context, ids []uint32, o *serveOptions, log
 	defer client.CloseIdleConnections()
 	// What this process serves is asked here, whatever --peer says.
 	here := network{listen: o.network.listen, basePort: o.network.basePort}
-	for _, answer := range newSurvey(client, &here, ids).ask(ctx) {
-		if answer.err == nil && answer.status.GetStateReason() != "" {
-			logger.Warn(unreadyLine(answer))
+	for _, answer := range survey.New(client, here.addressesOf(ids), ids).Ask(ctx) {
+		if answer.Err == nil && answer.Status.GetStateReason() != "" {
+			logger.Warn(survey.UnreadyLine(answer))
 		}
 	}
 }

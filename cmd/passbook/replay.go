@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -54,14 +55,14 @@ func (o *replayOptions) check(in *customer.Input) error {
 // replay replays an input against branches that run, writes the output, and
 // tells what became of it; answers are what the branches said before. It returns
 // nil only if every event got an answer and all branches agree.
-func (a *app) replay(ctx context.Context, in *customer.Input, n *network, client *http.Client, o replayOptions, answers []answer) error {
+func (a *app) replay(ctx context.Context, in *customer.Input, n *network, client *http.Client, o replayOptions, answers []survey.Answer) error {
 	addresses := n.addressesOf(in.BranchIDs())
 	a.ui.held(answers)
 	bar := a.ui.progress(in.Events())
 	options := customer.Options{
 		Address: func(id uint32) string {
 			if address, ok := addresses[id]; ok {
-				return baseURL(address)
+				return survey.BaseURL(address)
 			}
 			return ""
 		},
@@ -71,7 +72,7 @@ func (a *app) replay(ctx context.Context, in *customer.Input, n *network, client
 			bar.finish() // until the next event
 			a.ui.waitingFor(w)
 		},
-		GivenUp:      givenUp(answers),
+		GivenUp:      survey.GivenUp(answers),
 		FailFast:     o.failFast,
 		Acknowledge:  o.acknowledge,
 		EventTimeout: o.eventTimeout,
@@ -92,7 +93,7 @@ func (a *app) replay(ctx context.Context, in *customer.Input, n *network, client
 		a.ui.summary(report, nil, len(in.Branches), o.output)
 		return err
 	}
-	agreement := newSurvey(client, n, in.BranchIDs()).agree(ctx)
+	agreement := survey.New(client, addresses, in.BranchIDs()).Agree(ctx)
 	a.ui.summary(report, agreement, len(in.Branches), o.output)
 	return verdict(report, agreement)
 }
@@ -110,15 +111,15 @@ func (a *app) writeOutput(path string, report *customer.Report, form customer.Ou
 }
 
 // verdict returns what a replay ends with.
-func verdict(report *customer.Report, agreement *agreement) error {
+func verdict(report *customer.Report, agreement *survey.Agreement) error {
 	var errs []error
 	if report.Failed > 0 {
 		errs = append(errs, fmt.Errorf("%s got no answer", words.Count(report.Failed, "event")))
 	}
 	switch {
-	case len(agreement.alarms) > 0:
+	case len(agreement.Alarms) > 0:
 		errs = append(errs, errors.New("a branch has raised an alarm"))
-	case !agreement.reached():
+	case !agreement.Reached():
 		errs = append(errs, errors.New("not all branches agree"))
 	}
 	return errors.Join(errs...)

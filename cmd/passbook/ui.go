@@ -6,12 +6,12 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 
 	"golang.org/x/term"
 
 	"passbook.example/passbook/branch/name"
+	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -86,34 +86,13 @@ func (u *ui) lines(prefix string, lines []string) {
 }
 
 // unready warns of branches that are not ready though time has run out.
-func (u *ui) unready(answers []answer) {
-	u.warnings(unreadyLines(answers))
-}
-
-// unreadyLines says which branches are not ready, and why. That a branch does not
-// reach one that can't be reached goes without saying.
-func unreadyLines(answers []answer) []string {
-	gone := make(map[uint32]bool)
-	for _, a := range answers {
-		gone[a.branch] = a.err != nil
-	}
-	var lines []string
-	for _, a := range answers {
-		known := a.err == nil && a.serves() && !slices.ContainsFunc(a.lost(), func(id uint32) bool { return !gone[id] })
-		if a.unready() != "" && !known {
-			lines = append(lines, unreadyLine(a))
-		}
-	}
-	return lines
-}
-
-func unreadyLine(a answer) string {
-	return fmt.Sprintf("branch %d %s", a.branch, a.unready())
+func (u *ui) unready(answers []survey.Answer) {
+	u.warnings(survey.UnreadyLines(answers))
 }
 
 // summary tells what became of a replay; of one that was stopped, without an
 // agreement.
-func (u *ui) summary(report *customer.Report, a *agreement, total int, output string) {
+func (u *ui) summary(report *customer.Report, a *survey.Agreement, total int, output string) {
 	out := u.out
 	if output == stdoutName {
 		out = u.err // standard output is the output
@@ -136,48 +115,48 @@ func (u *ui) summary(report *customer.Report, a *agreement, total int, output st
 }
 
 // agreementLine says whether all branches agree, and on what.
-func agreementLine(a *agreement, total int) string {
+func agreementLine(a *survey.Agreement, total int) string {
 	switch {
-	case len(a.views) > 1:
+	case len(a.Views) > 1:
 		return "The branches do not agree:"
-	case len(a.views) == 0:
+	case len(a.Views) == 0:
 		return "No branch can be reached any more."
-	case len(a.lost) > 0:
-		return fmt.Sprintf("%d of %s agree: %s.", len(a.views[0].branches), words.Count(total, "branch"), viewText(a.views[0]))
+	case len(a.Lost) > 0:
+		return fmt.Sprintf("%d of %s agree: %s.", len(a.Views[0].Branches), words.Count(total, "branch"), viewText(a.Views[0]))
 	case total == 1:
-		return fmt.Sprintf("The branch holds %s.", viewText(a.views[0]))
+		return fmt.Sprintf("The branch holds %s.", viewText(a.Views[0]))
 	}
-	return fmt.Sprintf("All %s agree: %s.", words.Count(total, "branch"), viewText(a.views[0]))
+	return fmt.Sprintf("All %s agree: %s.", words.Count(total, "branch"), viewText(a.Views[0]))
 }
 
 // differences lists what keeps the branches from agreeing.
-func differences(a *agreement) []string {
+func differences(a *survey.Agreement) []string {
 	var lines []string
-	if len(a.views) > 1 {
-		for _, v := range a.views {
-			lines = append(lines, fmt.Sprintf("%s: %s", words.Branches(v.branches), viewText(v)))
+	if len(a.Views) > 1 {
+		for _, v := range a.Views {
+			lines = append(lines, fmt.Sprintf("%s: %s", words.Branches(v.Branches), viewText(v)))
 		}
 	}
-	for _, lost := range a.lost {
-		lines = append(lines, fmt.Sprintf("branch %d can't be reached: %s", lost.branch, words.Reason(lost.err)))
+	for _, lost := range a.Lost {
+		lines = append(lines, fmt.Sprintf("branch %d can't be reached: %s", lost.Branch, words.Reason(lost.Err)))
 	}
-	for _, alarm := range a.alarms {
+	for _, alarm := range a.Alarms {
 		lines = append(lines, "alarm at "+alarm)
 	}
 	return lines
 }
 
 // viewText says what branches hold: "balance 400 after 100 entries".
-func viewText(v view) string {
+func viewText(v survey.View) string {
 	var parts []string
-	for i, account := range v.accounts {
+	for i, account := range v.Accounts {
 		if i == maxLines {
-			parts = append(parts, fmt.Sprintf("%d more accounts", len(v.accounts)-maxLines))
+			parts = append(parts, fmt.Sprintf("%d more accounts", len(v.Accounts)-maxLines))
 			break
 		}
 		parts = append(parts, accountText(account))
 	}
-	return fmt.Sprintf("%s after %s", strings.Join(parts, ", "), words.Count(int(v.entries), "entry"))
+	return fmt.Sprintf("%s after %s", strings.Join(parts, ", "), words.Count(int(v.Entries), "entry"))
 }
 
 func accountText(a *bankv1.AccountStatus) string {

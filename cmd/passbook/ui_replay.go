@@ -5,30 +5,16 @@ import (
 	"time"
 
 	"passbook.example/passbook/branch/name"
+	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
 )
 
 // waiting tells which branches a command waits for, and until when.
-func (u *ui) waiting(answers []answer, until time.Time) {
-	lines := unreadyLines(answers)
-	if len(lines) == 0 {
-		return
+func (u *ui) waiting(answers []survey.Answer, until time.Time) {
+	if line := survey.WaitingLine(answers, until); line != "" {
+		u.notice(line)
 	}
-	which := lines[0]
-	if len(lines) > 1 {
-		which = fmt.Sprintf("%s; the first: %s", notReady(len(lines), len(answers)), lines[0])
-	}
-	u.notice(fmt.Sprintf("waiting until %s: %s (--fail-fast doesn't wait)", until.Format(clock), which))
-}
-
-// notReady says how many branches are not ready: "1 of 3 branches is not ready".
-func notReady(n, of int) string {
-	verb := "are"
-	if n == 1 {
-		verb = "is"
-	}
-	return fmt.Sprintf("%d of %s %s not ready", n, words.Count(of, "branch"), verb)
 }
 
 // waitingFor tells that an event of a replay waits for a branch.
@@ -37,13 +23,13 @@ func (u *ui) waitingFor(w customer.Waiting) {
 	if w.Err != nil {
 		why = "gave no answer: " + words.Reason(w.Err)
 	}
-	u.notice(fmt.Sprintf("waiting until %s: branch %d at %s %s", w.Until.Format(clock), w.Branch, w.Address, why))
+	u.notice(fmt.Sprintf("waiting until %s: branch %d at %s %s", words.Clock(w.Until), w.Branch, w.Address, why))
 }
 
 // held tells that a bank is not new: the answers to a replay depend on what it
 // holds.
-func (u *ui) held(answers []answer) {
-	if n := held(answers); n > 0 {
+func (u *ui) held(answers []survey.Answer) {
+	if n := survey.Held(answers); n > 0 {
 		them := "them"
 		if n == 1 {
 			them = "it"

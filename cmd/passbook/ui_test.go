@@ -8,6 +8,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
@@ -22,28 +23,28 @@ func status(n uint64, balance int64, alarms ...string) *bankv1.GetStatusResponse
 }
 
 func TestSummaryTellsWhetherBranchesAgree(t *testing.T) {
-	lost := answer{branch: 3, err: connect.NewError(connect.CodeUnavailable, errors.New("connection refused"))}
+	lost := survey.Answer{Branch: 3, Err: connect.NewError(connect.CodeUnavailable, errors.New("connection refused"))}
 	for _, tt := range []struct {
 		name    string
-		answers []answer
+		answers []survey.Answer
 		agree   bool
 		want    []string
 	}{
-		{"agree", []answer{{branch: 1, status: status(5, 40)}, {branch: 2, status: status(5, 40)}}, true,
+		{"agree", []survey.Answer{{Branch: 1, Status: status(5, 40)}, {Branch: 2, Status: status(5, 40)}}, true,
 			[]string{"All 2 branches agree: shared account 40 after 5 entries."}},
-		{"behind", []answer{{branch: 1, status: status(4, 30)}, {branch: 2, status: status(5, 40)}, {branch: 3, status: status(5, 40)}}, false,
+		{"behind", []survey.Answer{{Branch: 1, Status: status(4, 30)}, {Branch: 2, Status: status(5, 40)}, {Branch: 3, Status: status(5, 40)}}, false,
 			[]string{"The branches do not agree:", "branches 2 and 3: shared account 40 after 5 entries", "branch 1: shared account 30 after 4 entries"}},
-		{"same entries, other balance", []answer{{branch: 1, status: status(5, 30)}, {branch: 2, status: status(5, 40)}}, false,
+		{"same entries, other balance", []survey.Answer{{Branch: 1, Status: status(5, 30)}, {Branch: 2, Status: status(5, 40)}}, false,
 			[]string{"The branches do not agree:"}},
-		{"lost", []answer{{branch: 1, status: status(5, 40)}, lost}, false,
+		{"lost", []survey.Answer{{Branch: 1, Status: status(5, 40)}, lost}, false,
 			[]string{"1 of 2 branches agree: shared account 40", "branch 3 can't be reached: connection refused"}},
-		{"all lost", []answer{lost}, false, []string{"No branch can be reached any more."}},
-		{"alarm", []answer{{branch: 1, status: status(5, 40, "journal 2 has forked")}}, false,
+		{"all lost", []survey.Answer{lost}, false, []string{"No branch can be reached any more."}},
+		{"alarm", []survey.Answer{{Branch: 1, Status: status(5, 40, "journal 2 has forked")}}, false,
 			[]string{"alarm at branch 1: journal 2 has forked"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var text bytes.Buffer
-			found := compare(tt.answers)
+			found := survey.Compare(tt.answers)
 			report := &customer.Report{Events: 1, Succeeded: 1}
 			(&ui{out: &text, err: &text}).summary(report, found, len(tt.answers), "output.json")
 			for _, want := range tt.want {
@@ -59,7 +60,7 @@ func TestSummaryTellsWhetherBranchesAgree(t *testing.T) {
 }
 
 func TestVerdictCountsEventsWithoutAnswer(t *testing.T) {
-	agreed := compare([]answer{{branch: 1, status: status(5, 40)}})
+	agreed := survey.Compare([]survey.Answer{{Branch: 1, Status: status(5, 40)}})
 	if err := verdict(&customer.Report{Events: 2, Succeeded: 1, Refused: 1}, agreed); err != nil {
 		t.Errorf("a refusal is an answer, got %v", err)
 	}

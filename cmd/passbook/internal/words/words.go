@@ -63,3 +63,6 @@ func Duration(d time.Duration) time.Duration {
 	}
 	return d.Round(time.Millisecond)
 }
+
+// Clock says when a moment soon to come is.
+func Clock(t time.Time) string { return t.Format("15:04:05 MST") }

@@ -1,4 +1,4 @@
-package main
+package survey
 
 import (
 	"context"
@@ -34,21 +34,21 @@ func TestBranchesAskedAtOnceAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int64
 		release := make(chan struct{})
-		var s survey
+		var s Survey
 		for id := range uint32(asking + 10) {
 			s.ids = append(s.ids, id+1)
 			s.clients = append(s.clients, heldClient{asked: &asked, release: release})
 		}
-		answers := make(chan []answer, 1)
-		go func() { answers <- s.ask(t.Context()) }()
+		answers := make(chan []Answer, 1)
+		go func() { answers <- s.Ask(t.Context()) }()
 		synctest.Wait()
 		if got := asked.Load(); got != asking {
 			t.Errorf("%d branches are asked, want %d", got, asking)
 		}
 		close(release)
 		for _, a := range <-answers {
-			if a.err != nil || a.status == nil {
-				t.Errorf("branch %d: %v", a.branch, a.err)
+			if a.Err != nil || a.Status == nil {
+				t.Errorf("branch %d: %v", a.Branch, a.Err)
 			}
 		}
 	})
@@ -72,9 +72,9 @@ func TestThePausesOfASurveyAreBounded(t *testing.T) {
 	const wait = 2 * time.Second
 	synctest.Test(t, func(t *testing.T) {
 		var asked []time.Time
-		s := survey{ids: []uint32{1}, clients: []bankv1connect.BranchServiceClient{notedClient{asked: &asked}}}
+		s := Survey{ids: []uint32{1}, clients: []bankv1connect.BranchServiceClient{notedClient{asked: &asked}}}
 		began := time.Now()
-		if _, ok := s.until(t.Context(), wait, func([]answer) bool { return false }); ok {
+		if _, ok := s.Until(t.Context(), wait, func([]Answer) bool { return false }); ok {
 			t.Error("the survey is content")
 		}
 		var want []time.Duration
@@ -98,10 +98,10 @@ func TestABranchThatIsAskedMustAnswerInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		s := survey{ids: []uint32{1}, clients: []bankv1connect.BranchServiceClient{silentClient{}}}
+		s := Survey{ids: []uint32{1}, clients: []bankv1connect.BranchServiceClient{silentClient{}}}
 		began := time.Now()
-		if a := s.ask(ctx)[0]; !errors.Is(a.err, context.DeadlineExceeded) {
-			t.Errorf("got %v", a.err)
+		if a := s.Ask(ctx)[0]; !errors.Is(a.Err, context.DeadlineExceeded) {
+			t.Errorf("got %v", a.Err)
 		}
 		if took := time.Since(began); took != statusTimeout {
 			t.Errorf("took %v, want %v", took, statusTimeout)
@@ -127,7 +127,7 @@ type largeBranch struct {
 
 // GetStatus answers with a reason as long as the bound.
 func (largeBranch) GetStatus(context.Context, *bankv1.GetStatusRequest) (*bankv1.GetStatusResponse, error) {
-	return &bankv1.GetStatusResponse{StateReason: strings.Repeat("r", maxStatusBytes)}, nil
+	return &bankv1.GetStatusResponse{StateReason: strings.Repeat("r", MaxStatusBytes)}, nil
 }
 
 func TestAStatusOverTheSizeLimitFails(t *testing.T) {
@@ -135,9 +135,9 @@ func TestAStatusOverTheSizeLimitFails(t *testing.T) {
 	mux.Handle(bankv1connect.NewBranchServiceHandler(largeBranch{}))
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	n := &network{elsewhere: addresses{1: server.Listener.Addr().String()}}
+	addresses := map[uint32]string{1: server.Listener.Addr().String()}
 	// Not by ask, which gives up sooner than a slow machine sends so much.
-	_, err := newSurvey(server.Client(), n, []uint32{1}).clients[0].GetStatus(t.Context(), &bankv1.GetStatusRequest{})
+	_, err := New(server.Client(), addresses, []uint32{1}).clients[0].GetStatus(t.Context(), &bankv1.GetStatusRequest{})
 	if err == nil || !strings.Contains(err.Error(), "max 16777216") {
 		t.Errorf("got %v, want an error that names the bound", err)
 	}

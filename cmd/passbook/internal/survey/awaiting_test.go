@@ -1,7 +1,6 @@
-package main
+package survey
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -47,34 +46,33 @@ func TestWhatIsWaitedForIsToldInTime(t *testing.T) {
 		want   string
 		took   time.Duration
 	}{
-		{"gone", goneClient{}, 10 * time.Second, "waiting until 00:00:10 UTC: branch 2 can't be reached: connection refused (--fail-fast doesn't wait)\n", 10 * time.Second},
-		{"silent", silentClient{}, 10 * time.Second, "waiting until 00:00:10 UTC: branch 2 has not answered yet (--fail-fast doesn't wait)\n", 10 * time.Second},
-		{"silent, no wait", silentClient{}, 0, "waiting until 00:00:03 UTC: branch 2 has not answered yet (--fail-fast doesn't wait)\n", statusTimeout},
+		{"gone", goneClient{}, 10 * time.Second, "waiting until 00:00:10 UTC: branch 2 can't be reached: connection refused (--fail-fast doesn't wait)", 10 * time.Second},
+		{"silent", silentClient{}, 10 * time.Second, "waiting until 00:00:10 UTC: branch 2 has not answered yet (--fail-fast doesn't wait)", 10 * time.Second},
+		{"silent, no wait", silentClient{}, 0, "waiting until 00:00:03 UTC: branch 2 has not answered yet (--fail-fast doesn't wait)", statusTimeout},
 		{"gone, no wait", goneClient{}, 0, "", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &survey{ids: []uint32{1, 2}, clients: []bankv1connect.BranchServiceClient{readyClient{}, tt.client}}
-				var out bytes.Buffer
-				a := &app{ui: &ui{out: &out, err: &out}}
+				s := &Survey{ids: []uint32{1, 2}, clients: []bankv1connect.BranchServiceClient{readyClient{}, tt.client}}
+				told := ""
 				began, toldAfter := time.Now(), time.Duration(0)
-				answers, ready := s.untilNoticed(t.Context(), tt.wait, func(answers []answer, until time.Time) {
+				answers, ready := s.UntilNoticed(t.Context(), tt.wait, func(answers []Answer, until time.Time) {
 					toldAfter = time.Since(began)
-					a.ui.waiting(answers, until.UTC())
+					told = WaitingLine(answers, until.UTC())
 				})
-				if ready || toldAfter > 2*time.Second || out.String() != tt.want {
-					t.Errorf("ready %t; told after %v: %q, want %q", ready, toldAfter, out.String(), tt.want)
+				if ready || toldAfter > 2*time.Second || told != tt.want {
+					t.Errorf("ready %t; told after %v: %q, want %q", ready, toldAfter, told, tt.want)
 				}
 				if took := time.Since(began); took != tt.took {
 					t.Errorf("took %v, want %v", took, tt.took)
 				}
-				if !anyReached(answers) {
+				if !AnyReached(answers) {
 					t.Errorf("no branch was reached: %+v", answers)
 				}
-				if err := givenUp(answers)(2, "query"); err == nil || !strings.HasPrefix(err.Error(), "branch 2 can't be reached: ") {
+				if err := GivenUp(answers)(2, "query"); err == nil || !strings.HasPrefix(err.Error(), "branch 2 can't be reached: ") {
 					t.Errorf("branch 2 is given up with %v", err)
 				}
-				if err := givenUp(answers)(1, "deposit"); err != nil {
+				if err := GivenUp(answers)(1, "deposit"); err != nil {
 					t.Errorf("branch 1 is given up with %v", err)
 				}
 			})
@@ -84,8 +82,8 @@ func TestWhatIsWaitedForIsToldInTime(t *testing.T) {
 
 // A branch that recovers answers queries, and is not sent writes.
 func TestWhatIsGivenUp(t *testing.T) {
-	recovering := answer{branch: 1, status: &bankv1.GetStatusResponse{State: bankv1.BranchState_BRANCH_STATE_RECOVERING, StateReason: "it waits for branch 2"}}
-	lost := givenUp([]answer{recovering})
+	recovering := Answer{Branch: 1, Status: &bankv1.GetStatusResponse{State: bankv1.BranchState_BRANCH_STATE_RECOVERING, StateReason: "it waits for branch 2"}}
+	lost := GivenUp([]Answer{recovering})
 	if err := lost(1, "query"); err != nil {
 		t.Errorf("a query fails with %v", err)
 	}
@@ -96,18 +94,18 @@ func TestWhatIsGivenUp(t *testing.T) {
 
 // The branch that is gone is named, and not each that does not reach it.
 func TestWhatIsGoneIsNamedOnce(t *testing.T) {
-	answers := []answer{{branch: 3, err: errors.New("connection refused")}}
+	answers := []Answer{{Branch: 3, Err: errors.New("connection refused")}}
 	for id := range uint32(2) {
-		answers = append(answers, answer{branch: id + 1, status: &bankv1.GetStatusResponse{
+		answers = append(answers, Answer{Branch: id + 1, Status: &bankv1.GetStatusResponse{
 			State: bankv1.BranchState_BRANCH_STATE_SERVING,
 			Peers: []*bankv1.PeerStatus{{Branch: 2 - id, Reachable: true}, {Branch: 3}},
 		}})
 	}
-	if got, want := unreadyLines(answers), []string{"branch 3 can't be reached: connection refused"}; !slices.Equal(got, want) {
+	if got, want := UnreadyLines(answers), []string{"branch 3 can't be reached: connection refused"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	answers[0] = answer{branch: 3, status: &bankv1.GetStatusResponse{State: bankv1.BranchState_BRANCH_STATE_SERVING}}
-	if got, want := unreadyLines(answers), []string{"branch 1 does not reach branch 3", "branch 2 does not reach branch 3"}; !slices.Equal(got, want) {
+	answers[0] = Answer{Branch: 3, Status: &bankv1.GetStatusResponse{State: bankv1.BranchState_BRANCH_STATE_SERVING}}
+	if got, want := UnreadyLines(answers), []string{"branch 1 does not reach branch 3", "branch 2 does not reach branch 3"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
