@@ -127,7 +127,7 @@ func (r *Replica) apply(from *peer, i int, s *ledger.Sealed) {
 	r.misfits[i] = ledger.Hash{}
 	r.commit.Batches = append(r.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: posted})
 	r.commit.Sync = r.commit.Sync || i == r.self || s.Batch.FirstSequence <= r.peers[i].syncUpTo
-	r.applied = true
+	r.recheck = true
 	r.oweAck(r.peers[i])
 	r.fetches[i].appliedAt = r.now
 	if r.fetches[i].from != nil {

@@ -124,7 +124,7 @@ func compareTickets(a, b Ticket) int {
 
 // settleQueues serves the queues that something has happened to.
 func (r *Replica) settleQueues() {
-	if r.applied {
+	if r.recheck {
 		// Any batch may end a round, and any link may open one.
 		for _, name := range sortedKeys(r.queues) {
 			r.touchAccount(name)
@@ -277,7 +277,7 @@ func (r *Replica) startRound(name string, q *queue) {
 		// Too much even for all branches: find out whether that is so. A
 		// doomed withdrawal moves no escrow.
 		q.waiting = slices.Delete(q.waiting, 0, 1)
-		r.joinCollect(name, waiter{op: first})
+		r.joinCollect(name, first)
 		r.touchAccount(name)
 		return
 	}

@@ -41,7 +41,39 @@ type collect struct {
 	answers, before []lookAnswer
 	// open are the calls of this look that are not answered.
 	open    int
-	members []waiter
+	members []member
+}
+
+// member is a call that waits for the verdict of a double collect.
+type member struct {
+	call judged
+	// joined is the look at which it began to wait.
+	joined uint64
+}
+
+// judged is a call that a double collect decides: a withdrawal that is more than
+// the balance in this branch's view, or a strong query.
+type judged interface {
+	deadline() Millis
+	// asks reports whether it is a query.
+	asks() bool
+	// amount is what it takes of the account that is looked at; 0 for a query.
+	amount() ledger.Amount
+	// judge serves it, if the last two looks allow that.
+	judge(r *Replica, c *collect, seen sums) bool
+	// fail answers it with an error.
+	fail(r *Replica, err error)
+}
+
+// sums are what two looks have seen together.
+type sums struct {
+	// exact says that both have seen the same: now is the balance then, and a hint
+	// otherwise. It is what the branches have paid by the second one.
+	exact bool
+	now   ledger.Amount
+	// most is the most that the balance can have been between them; MaxAmount when
+	// that is not known.
+	most ledger.Amount
 }
 
 type lookAnswer struct {
@@ -53,51 +85,35 @@ type lookAnswer struct {
 const maxMembers = 8192
 
 // joinCollect has a call wait for the verdict of a double collect.
-func (r *Replica) joinCollect(account string, w waiter) {
+func (r *Replica) joinCollect(account string, w judged) {
 	c := r.collects[account]
 	if c == nil {
 		r.nextCall++
 		c = &collect{account: account, id: r.nextCall}
 		r.collects[account] = c
-		c.members = append(c.members, w)
+		c.members = append(c.members, member{call: w})
 		r.startLook(c)
 		return
 	}
 	if len(c.members) >= maxMembers {
-		r.failMember(w, ErrQueueFull)
+		w.fail(r, ErrQueueFull)
 		return
 	}
-	w.setJoined(c.look)
-	c.members = append(c.members, w)
-	if w.query != nil && c.restsUntil != 0 {
+	c.members = append(c.members, member{call: w, joined: c.look})
+	if w.asks() && c.restsUntil != 0 {
 		r.startLook(c) // the rest is for refusals
 	}
 }
 
-func (w waiter) setJoined(look uint64) {
-	if w.op != nil {
-		w.op.joined = int(look)
-	} else {
-		w.query.joined = int(look)
-	}
-}
+func (p *pending) asks() bool { return false }
+func (a *asking) asks() bool  { return true }
 
-// amount is what a write takes of the account that is looked at; 0 for a
-// query.
-func (w waiter) amount() ledger.Amount {
-	if w.op == nil {
-		return 0
-	}
-	_, amount := w.op.needs()
+func (p *pending) amount() ledger.Amount {
+	_, amount := p.needs()
 	return amount
 }
 
-func (w waiter) joined() uint64 {
-	if w.op != nil {
-		return uint64(w.op.joined)
-	}
-	return uint64(w.query.joined)
-}
+func (a *asking) amount() ledger.Amount { return 0 }
 
 // startLook asks every branch, this one included.
 func (r *Replica) startLook(c *collect) {
@@ -112,8 +128,8 @@ func (r *Replica) startLook(c *collect) {
 	c.look++
 	c.hold, c.restsUntil = c.unsettled && !c.hold, 0
 	if c.look == 1 {
-		for _, w := range c.members {
-			w.setJoined(1)
+		for k := range c.members {
+			c.members[k].joined = 1
 		}
 	}
 	c.before, c.answers = c.answers, make([]lookAnswer, r.n)
@@ -184,16 +200,16 @@ func (r *Replica) endLook(c *collect) {
 	refused := 0
 	c.unsettled = false
 	if c.look > 1 {
-		exact, most, now := c.compare()
+		seen := c.compare()
 		members := c.members
 		c.members = nil
-		for _, w := range members {
-			late, amount := w.joined() >= c.look, w.amount()
+		for _, m := range members {
+			late, amount := m.joined >= c.look, m.call.amount()
 			switch {
-			case late || !r.verdict(c, w, exact, most, now):
+			case late || !m.call.judge(r, c, seen):
 				c.unsettled = c.unsettled || !late
-				c.members = append(c.members, w)
-			case most < amount:
+				c.members = append(c.members, m)
+			case seen.most < amount:
 				refused++
 			}
 		}
@@ -210,7 +226,7 @@ func (r *Replica) endLook(c *collect) {
 
 // asked reports whether a query is among the members.
 func (c *collect) asked() bool {
-	return slices.ContainsFunc(c.members, func(w waiter) bool { return w.query != nil })
+	return slices.ContainsFunc(c.members, func(m member) bool { return m.call.asks() })
 }
 
 // endCollect forgets a collect. Where its last look holds the account, one
@@ -232,45 +248,42 @@ func (r *Replica) endCollect(c *collect) {
 	}
 }
 
-// compare returns whether the last two looks saw the same, and the most that
-// the balance can have been between them: MaxAmount when that is not known.
-// now is what the branches have paid by this look: the balance if exact, and a
-// hint if not.
-func (c *collect) compare() (exact bool, most, now ledger.Amount) {
-	exact = true
+// compare returns what the last two looks have seen together.
+func (c *collect) compare() sums {
+	s := sums{exact: true}
 	known := true
 	for i := range c.answers {
-		exact = exact && c.answers[i].Last == c.before[i].Last
+		s.exact = s.exact && c.answers[i].Last == c.before[i].Last
 		known = known && c.answers[i].Watched
-		most += max(c.answers[i].Most, c.answers[i].Paid)
-		now += c.answers[i].Paid
+		s.most += max(c.answers[i].Most, c.answers[i].Paid)
+		s.now += c.answers[i].Paid
 	}
 	switch {
-	case exact:
-		most = now
+	case s.exact:
+		s.most = s.now
 	case !known:
-		most = ledger.MaxAmount
+		s.most = ledger.MaxAmount
 	}
-	return exact, most, now
+	return s
 }
 
-// verdict serves a member, if the last two looks allow it.
-func (r *Replica) verdict(c *collect, w waiter, exact bool, most, now ledger.Amount) bool {
-	if w.query != nil {
-		if exact {
-			r.replyStrong(c, w.query, most)
-		}
-		return exact
+func (a *asking) judge(r *Replica, c *collect, seen sums) bool {
+	if seen.exact {
+		r.replyStrong(c, a, seen.now)
 	}
-	_, amount := w.op.needs()
+	return seen.exact
+}
+
+func (p *pending) judge(r *Replica, c *collect, seen sums) bool {
+	_, amount := p.needs()
 	switch {
-	case most < amount:
-		r.refuse(w.op, &InsufficientError{Account: c.account, Balance: most, Amount: amount})
-	case now >= amount:
+	case seen.most < amount:
+		r.refuse(p, &InsufficientError{Account: c.account, Balance: seen.most, Amount: amount})
+	case seen.now >= amount:
 		// Enough after all: the view was behind. It catches up while the
 		// write waits for escrow like any other.
 		q := r.queueOf(c.account)
-		q.insert(w.op)
+		q.insert(p)
 		q.pause = min(max(2*q.pause, claimPauseMin), claimPauseMax)
 		q.pausedUntil = r.now + q.pause
 	default:
@@ -305,18 +318,13 @@ func (r *Replica) failCollect(c *collect, reason string) {
 			delete(r.calls, id)
 		}
 	}
-	for _, w := range c.members {
-		r.failMember(w, r.unavailable(c.account, w.amount(), reason))
+	for _, m := range c.members {
+		m.call.fail(r, r.unavailable(c.account, m.call.amount(), reason))
 	}
 }
 
-func (r *Replica) failMember(w waiter, err error) {
-	if w.op != nil {
-		r.refuse(w.op, err)
-		return
-	}
-	r.reply(Reply{ID: w.query.query.ID, Err: err})
-}
+func (p *pending) fail(r *Replica, err error) { r.refuse(p, err) }
+func (a *asking) fail(r *Replica, err error)  { r.reply(Reply{ID: a.query.ID, Err: err}) }
 
 // expireCollects gives up the members whose deadline has passed, and asks
 // again, or gives up, where a look gets no answer.
@@ -338,11 +346,11 @@ func (r *Replica) expireCollects() {
 	}
 	for _, name := range sortedKeys(r.collects) {
 		c := r.collects[name]
-		c.members = slices.DeleteFunc(c.members, func(w waiter) bool {
-			if r.now < w.deadline() {
+		c.members = slices.DeleteFunc(c.members, func(m member) bool {
+			if r.now < m.call.deadline() {
 				return false
 			}
-			r.failMember(w, r.unavailable(c.account, w.amount(), "the time was up while the account kept changing"))
+			m.call.fail(r, r.unavailable(c.account, m.call.amount(), "the time was up while the account kept changing"))
 			return true
 		})
 	}

@@ -89,7 +89,7 @@ func (r *Replica) stranger(p *peer, h *Hello, end bool) string {
 	changed := problem != f.strangers[p.index]
 	if changed {
 		f.strangers[p.index] = problem
-		r.applied = true // it may serve now, or no longer hope to
+		r.recheck = true // it may serve now, or no longer hope to
 	}
 	if problem == "" {
 		return ""
@@ -159,7 +159,7 @@ func (r *Replica) founded(id ledger.BankID) {
 	if err := r.ledger.Found(r.genesis()); err != nil {
 		r.fail(err)
 	}
-	r.applied = true
+	r.recheck = true
 }
 
 // genesis is what the first batch of every journal follows in a founded bank.

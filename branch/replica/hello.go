@@ -56,7 +56,7 @@ func (r *Replica) receiveHello(p *peer, h *Hello) {
 	p.heard, p.synced = true, 0
 	p.next, p.target, p.inflight, p.inflightBytes = own+1, r.head(r.self), nil, 0
 	p.progressAt, p.probing, p.syncAsked = r.now, false, 0
-	r.applied = true
+	r.recheck = true
 	r.confirmHello(p)
 }
 

@@ -19,8 +19,6 @@ type pending struct {
 	// overtaken says that another branch has recorded the request while this one
 	// waited.
 	overtaken bool
-	// joined is the look of a double collect at which it began to wait for it.
-	joined int
 	// account is the one that a bulk waits for, need what it takes of that.
 	account string
 	need    ledger.Amount
@@ -38,37 +36,26 @@ func (p *pending) needs() (string, ledger.Amount) {
 	return p.op.Entry.Account, p.op.Entry.Amount
 }
 
+func (p *pending) id() uint64                 { return p.op.ID }
+func (p *pending) deadline() Millis           { return p.op.Deadline }
+func (p *pending) session() []ledger.Position { return p.op.Session }
+
 // asking is a query that is not answered yet.
 type asking struct {
-	query  Query
-	joined int
+	query Query
 }
 
-// waiter is a call that waits until it may be decided.
-type waiter struct {
-	op    *pending
-	query *asking
-}
+func (a *asking) id() uint64                 { return a.query.ID }
+func (a *asking) deadline() Millis           { return a.query.Deadline }
+func (a *asking) session() []ledger.Position { return a.query.Session }
 
-func (w waiter) deadline() Millis {
-	if w.op != nil {
-		return w.op.op.Deadline
-	}
-	return w.query.query.Deadline
-}
-
-func (w waiter) session() []ledger.Position {
-	if w.op != nil {
-		return w.op.op.Session
-	}
-	return w.query.query.Session
-}
-
-func (w waiter) id() uint64 {
-	if w.op != nil {
-		return w.op.op.ID
-	}
-	return w.query.query.ID
+// waiter is a call that waits until it may be decided: a write or a query.
+type waiter interface {
+	id() uint64
+	deadline() Millis
+	session() []ledger.Position
+	// admit decides the call, or has it wait on.
+	admit(r *Replica)
 }
 
 // decideSubmitted decides the calls that came in since the last Ready.
@@ -76,47 +63,70 @@ func (r *Replica) decideSubmitted() {
 	asked, submitted := r.asked, r.submitted
 	r.asked, r.submitted = nil, nil
 	for _, a := range asked {
-		r.admit(waiter{query: a})
+		a.admit(r)
 	}
 	for _, p := range submitted {
-		r.admit(waiter{op: p})
+		p.admit(r)
 	}
 }
 
 // decideHeld decides the calls that had to wait, if they no longer do.
 func (r *Replica) decideHeld() {
-	if !r.applied || len(r.held) == 0 {
+	if !r.recheck || len(r.held) == 0 {
 		return
 	}
 	held := r.held
 	r.held = nil
 	for _, w := range held {
-		r.admit(w)
+		w.admit(r)
 	}
 }
 
-// admit decides a call, or holds it while the branch recovers or has seen less
-// than the customer's session has.
-func (r *Replica) admit(w waiter) {
-	missing, err := r.unseen(w.session())
+func (p *pending) admit(r *Replica) {
+	now, err := r.mayDecide(p.op.Session)
 	switch {
 	case err != nil:
-		r.reply(Reply{ID: w.id(), Err: err})
-	case r.recovery.state == Halted && w.op != nil:
-		r.reply(Reply{ID: w.id(), Err: r.notServing()})
-	case r.recovery.state == Recovering && r.now-r.booted >= r.cfg.StartWait+r.cfg.PeerTimeout:
-		r.reply(Reply{ID: w.id(), Err: r.notServing()})
-	case r.recovery.state == Recovering, missing.Branch != 0:
-		if len(r.held) >= maxHeld {
-			r.reply(Reply{ID: w.id(), Err: ErrQueueFull})
-			return
-		}
-		r.held = append(r.held, w)
-	case w.op != nil:
-		r.decide(w.op)
+		r.reply(Reply{ID: p.op.ID, Err: err})
+	case r.recovery.state == Halted:
+		r.reply(Reply{ID: p.op.ID, Err: r.notServing()})
+	case now:
+		r.decide(p)
 	default:
-		r.answer(w.query)
+		r.putOff(p)
 	}
+}
+
+func (a *asking) admit(r *Replica) {
+	now, err := r.mayDecide(a.query.Session)
+	switch {
+	case err != nil:
+		r.reply(Reply{ID: a.query.ID, Err: err})
+	case now:
+		r.answer(a)
+	default:
+		r.putOff(a)
+	}
+}
+
+// mayDecide reports whether a call may be decided now. It has to wait while the
+// branch recovers, or has seen less than the customer's session has; the error
+// says why it must not.
+func (r *Replica) mayDecide(session []ledger.Position) (bool, error) {
+	missing, err := r.unseen(session)
+	recovering := r.recovery.state == Recovering
+	if err == nil && recovering && r.now-r.booted >= r.cfg.StartWait+r.cfg.PeerTimeout {
+		err = r.notServing()
+	}
+	return !recovering && missing.Branch == 0, err
+}
+
+// putOff has a call wait until it may be decided.
+func (r *Replica) putOff(w waiter) {
+	if len(r.held) >= maxHeld {
+		r.reply(Reply{ID: w.id(), Err: ErrQueueFull})
+		return
+	}
+	r.held = append(r.held, w)
 }
 
 // ErrQueueFull refuses a call because too many wait already.
@@ -147,7 +157,7 @@ func (r *Replica) unseen(session []ledger.Position) (ledger.Position, error) {
 // answer answers a query that may be answered now.
 func (r *Replica) answer(a *asking) {
 	if a.query.Strong {
-		r.joinCollect(a.query.Account, waiter{query: a})
+		r.joinCollect(a.query.Account, a)
 		return
 	}
 	r.replyBalance(a, r.ledger.Balance(a.query.Account))

@@ -11,14 +11,24 @@ import (
 type peer struct {
 	branch ledger.BranchID
 	index  int
-	// linked says that there is a link, heard that its hello has come.
-	linked, heard bool
-	// closing says that this link is to be ended: nothing more of it is taken.
-	closing bool
 	// reachable says that the peer counts for [Reachable]: it was never tried,
 	// or is linked, has caught up and acks in time. since is when that changed.
 	reachable bool
 	since     Millis
+	// acked and synced are how far the peer has confirmed to have applied and
+	// synced this branch's journal. Invariant: synced <= acked on one link.
+	acked, synced uint64
+	// link ends with the link to the peer.
+	link
+}
+
+// link is what is known of a peer, and owed to it, since the last link to it was
+// lost. Losing one replaces it as a whole.
+type link struct {
+	// linked says that there is a link, heard that its hello has come.
+	linked, heard bool
+	// closing says that this link is to be ended: nothing more of it is taken.
+	closing bool
 	// suspectUntil is until when it is not called: a call to it failed, and
 	// nothing has come from it since.
 	suspectUntil Millis
@@ -28,21 +38,8 @@ type peer struct {
 	// told then.
 	helloAt Millis
 	told    ledger.Bank
-	// acked and synced are how far the peer has confirmed to have applied and
-	// synced this branch's journal. Invariant: synced <= acked on one link.
-	acked, synced uint64
-	// next is the own sequence to send next. Invariant: next > acked.
-	next uint64
-	// inflight are the own batches sent and not acked.
-	inflight      []sentBatch
-	inflightBytes int
-	// probing says that it has not acked in time: one batch at a time, then.
-	probing bool
-	// target is what it must ack to count as reachable again.
-	target uint64
-	// progressAt is when acked last rose, or the first batch was sent after
-	// everything was acked.
-	progressAt Millis
+	// window is what is on its way to the peer of this branch's own journal.
+	window
 	// syncAsked is how far the peer was asked to sync, syncAskedAt when.
 	syncAsked   uint64
 	syncAskedAt Millis
@@ -65,6 +62,23 @@ type peer struct {
 	wants []ledger.Position
 	// frame gathers what this Ready sends it.
 	frame *Frame
+}
+
+// window is what has been sent to a peer of this branch's journal, and when the
+// peer must have confirmed it.
+type window struct {
+	// next is the own sequence to send next. Invariant: next > acked.
+	next uint64
+	// inflight are the own batches sent and not acked.
+	inflight      []sentBatch
+	inflightBytes int
+	// probing says that it has not acked in time: one batch at a time, then.
+	probing bool
+	// target is what it must ack to count as reachable again.
+	target uint64
+	// progressAt is when acked last rose, or the first batch was sent after
+	// everything was acked.
+	progressAt Millis
 }
 
 type sentBatch struct {
@@ -132,13 +146,13 @@ func (r *Replica) LinkDown(b ledger.BranchID) {
 	if r.recovery.heard[i] || !r.waits() {
 		r.setReachable(p, false)
 	} // else both may just have started
-	*p = peer{branch: p.branch, index: p.index, reachable: p.reachable, since: p.since, acked: p.acked, synced: p.synced}
+	p.link = link{}
 	r.due.add(i)
 	r.fetching.add(i)
 	r.doubting.remove(i)
 	r.dropEarly(i)
 	r.dropEarlyOf(p)
-	r.applied = true // what waits for it may be decided now
+	r.recheck = true // what waits for it may be decided now
 	r.dropClaims(b)
 	r.failCalls(p)
 }
@@ -200,7 +214,7 @@ func (r *Replica) checkPeer(p *peer) {
 		p.inflight, p.inflightBytes = nil, 0
 	case !p.heard && p.reachable && r.now-p.since >= r.cfg.PeerTimeout:
 		r.setReachable(p, false)
-		r.applied = true
+		r.recheck = true
 	case p.heard && !p.reachable && p.acked >= p.target:
 		r.setReachable(p, true)
 	}

@@ -139,7 +139,7 @@ func (r *Replica) recover() {
 	}
 	v.state, v.lost = Serving, false
 	r.dropEarly(r.self) // those that nobody has shown the start of
-	r.applied = true
+	r.recheck = true
 	if e := r.ledger.Head(r.self).Epoch; r.epoch <= e {
 		r.epoch = e + 1
 	}
@@ -171,7 +171,7 @@ func (r *Replica) halt(text string) {
 		return
 	}
 	r.recovery.state, r.recovery.reason = Halted, text
-	r.applied = true    // what waits is refused now
+	r.recheck = true    // what waits is refused now
 	r.dropEarly(r.self) // nothing more of it is applied
 	r.alarm(AlarmFork, "this branch's journal has forked, it takes no more writes: "+text)
 }

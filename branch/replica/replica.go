@@ -93,7 +93,9 @@ type Replica struct {
 	misfitTold    []bool
 	doubting      indexes  // the peers that have to show something
 	synced        []uint64 // by index: how far the journal is synced on this disk
-	applied       bool     // a batch was applied, or a recovery finished, since Ready
+	// recheck says that something has changed which any call may wait for: this
+	// Ready decides all that wait again.
+	recheck bool
 
 	founding   founding
 	recovery   recovery
@@ -264,7 +266,7 @@ func (r *Replica) Ready() Ready {
 	r.fetchMissing()
 	r.propagate()
 	r.releaseAcks()
-	r.applied = false
+	r.recheck = false
 	out := r.out
 	r.out = Ready{}
 	return out

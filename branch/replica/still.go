@@ -95,7 +95,7 @@ func (r *Replica) release(q *queue) {
 	if q.heldUntil > 0 {
 		q.heldUntil = 0
 		r.still.end()
-		r.applied = true // transfers into the account may wait in any queue
+		r.recheck = true // transfers into the account may wait in any queue
 	}
 }
 

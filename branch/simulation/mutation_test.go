@@ -107,7 +107,7 @@ var mutations = []mutation{
 	},
 	{
 		"a single collect", "branch/replica/collect.go",
-		"exact = exact && c.answers[i].Last == c.before[i].Last", "", "faults",
+		"s.exact = s.exact && c.answers[i].Last == c.before[i].Last", "", "faults",
 	},
 	{
 		"the last sum stands for the most", "branch/replica/collect.go",
@@ -115,15 +115,15 @@ var mutations = []mutation{
 	},
 	{
 		"a collect serves those who joined too late", "branch/replica/collect.go",
-		"late, amount := w.joined() >= c.look, w.amount()", "late, amount := false, w.amount()", "faults",
+		"late, amount := m.joined >= c.look, m.call.amount()", "late, amount := false, m.call.amount()", "faults",
 	},
 	{
 		"who joins in a rest is refused by the looks before it", "branch/replica/collect.go",
-		"\tw.setJoined(c.look)\n\tc.members", "\tif c.restsUntil == 0 {\n\t\tw.setJoined(c.look)\n\t}\n\tc.members", "faults",
+		"c.members = append(c.members, member{call: w, joined: c.look})", "m := member{call: w}\n\tif c.restsUntil == 0 {\n\t\tm.joined = c.look\n\t}\n\tc.members = append(c.members, m)", "faults",
 	},
 	{
 		"a query waits for a rest to end", "branch/replica/collect.go",
-		"if w.query != nil && c.restsUntil != 0 {", "if w.query != nil && c.restsUntil < 0 {", "22_rest",
+		"if w.asks() && c.restsUntil != 0 {", "if w.asks() && c.restsUntil < 0 {", "22_rest",
 	},
 	{
 		"a collect rests while it holds the account", "branch/replica/collect.go",
@@ -135,7 +135,7 @@ var mutations = []mutation{
 	},
 	{
 		"refused by this view alone", "branch/replica/claim.go",
-		"r.joinCollect(name, waiter{op: first})", "r.refuse(first, &InsufficientError{Account: name, Balance: r.ledger.Balance(name), Amount: first.op.Entry.Amount})", "faults",
+		"r.joinCollect(name, first)", "r.refuse(first, &InsufficientError{Account: name, Balance: r.ledger.Balance(name), Amount: first.op.Entry.Amount})", "faults",
 	},
 	{
 		"a hold is not kept", "branch/replica/claim.go",
@@ -231,10 +231,10 @@ var mutations = []mutation{
 	},
 	{
 		"a bulk is refused by this view alone", "branch/replica/claim.go",
-		"r.joinCollect(name, waiter{op: first})", `if balance := r.ledger.Balance(name); first.op.Entry.Kind == ledger.Bulk {
+		"r.joinCollect(name, first)", `if balance := r.ledger.Balance(name); first.op.Entry.Kind == ledger.Bulk {
 			r.refuse(first, &InsufficientError{Account: name, Balance: balance, Amount: amount})
 		} else {
-			r.joinCollect(name, waiter{op: first})
+			r.joinCollect(name, first)
 		}`, "faults",
 	},
 	{
