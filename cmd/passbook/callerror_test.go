@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 )
 
@@ -17,8 +18,8 @@ func TestWhatIsNoBranchIsToldSo(t *testing.T) {
 	defer other.Close()
 	address := strings.TrimPrefix(other.URL, "http://")
 	var out, errs bytes.Buffer
-	u := &ui{out: &out, err: &errs}
-	u.console(consoleOptions{})
+	u := &console.Console{Out: &out, Err: &errs}
+	u.Configure(console.Options{})
 	if code := run([]string{"query", "--address", address}, u); code != exit.Unavailable {
 		t.Errorf("exit code %d, want %d", code, exit.Unavailable)
 	}

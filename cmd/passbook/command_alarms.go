@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,9 +38,9 @@ the branch that is told; an alarm about a request id has the same ID everywhere.
 			case err != nil:
 				return err
 			case t.json:
-				return a.ui.json(reply)
+				return a.console.JSON(reply)
 			}
-			return a.ui.alarms(reply)
+			return a.console.Alarms(reply)
 		})
 	})
 }
@@ -68,9 +67,9 @@ that says how the branch is can't be resolved so.`,
 			case err != nil:
 				return err
 			case t.json:
-				return a.ui.json(reply)
+				return a.console.JSON(reply)
 			}
-			return a.ui.resolved(args[0], reply)
+			return a.console.Resolved(args[0], reply)
 		})
 	})
 }
@@ -81,36 +80,4 @@ func alarmArgument(c *cobra.Command, args []string) error {
 		return fmt.Errorf("%s needs the id of one alarm, got %d arguments; 'passbook alarms' lists the alarms of a branch", c.CommandPath(), len(args))
 	}
 	return nil
-}
-
-// alarms tells of the alarms of a branch.
-func (u *ui) alarms(r *bankv1.ListAlarmsResponse) error {
-	if len(r.GetAlarms()) == 0 {
-		_, err := fmt.Fprintf(u.out, "Branch %d has no alarms\n", r.GetBranch())
-		return err
-	}
-	t := table{header: []string{"ID", "KIND", "STAYS UNTIL", "ALARM"}}
-	for _, alarm := range r.GetAlarms() {
-		stays := "a restart"
-		if alarm.GetDurable() {
-			stays = "it is resolved"
-		}
-		t.add(alarm.GetId(), alarmKind(alarm.GetKind()), stays, alarm.GetText())
-	}
-	return t.write(u.out, u.outTerminal, true)
-}
-
-// alarmKind is the word for a kind of alarm: "request id".
-func alarmKind(k bankv1.AlarmKind) string {
-	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(k.String(), "ALARM_KIND_")), "_", " ")
-}
-
-// resolved tells of an alarm that a branch does not have any more.
-func (u *ui) resolved(id string, r *bankv1.ResolveAlarmResponse) error {
-	line := fmt.Sprintf("Resolved alarm %s at branch %d", id, r.GetBranch())
-	if !r.GetResolved() {
-		line = fmt.Sprintf("Branch %d has no alarm %s: it was resolved before, or is one of another branch", r.GetBranch(), id)
-	}
-	_, err := fmt.Fprintln(u.out, line)
-	return err
 }

@@ -43,9 +43,9 @@ the balance over all branches at one moment during the call.`,
 			case err != nil:
 				return err
 			case t.json:
-				return a.ui.json(reply)
+				return a.console.JSON(reply)
 			}
-			return a.ui.balance(request.GetAccount(), reply)
+			return a.console.Balance(request.GetAccount(), reply)
 		})
 	})
 }
@@ -69,9 +69,9 @@ the branch can pay without asking another, and how it sees its peers.`,
 			case err != nil:
 				return err
 			case t.json:
-				return a.ui.json(reply)
+				return a.console.JSON(reply)
 			}
-			return a.ui.status(reply)
+			return a.console.Status(reply)
 		})
 	})
 }
@@ -135,9 +135,9 @@ func (a *app) listEntries(ctx context.Context, client bankv1connect.BranchServic
 			return err
 		}
 		if json {
-			err = a.ui.json(reply)
+			err = a.console.JSON(reply)
 		} else {
-			err = a.ui.entries(reply, statementAccount(request), first)
+			err = a.console.Entries(reply, statementAccount(request), first)
 		}
 		next := reply.GetNextPageToken()
 		switch {
@@ -146,7 +146,7 @@ func (a *app) listEntries(ctx context.Context, client bankv1connect.BranchServic
 		case !all && json:
 			return nil // the token is in the reply
 		case !all:
-			a.ui.nextPage(next)
+			a.console.NextPage(next)
 			return nil
 		case next == request.GetPageToken():
 			return errors.New("the branch's pages go round in a circle")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/cmd/passbook/internal/words"
@@ -19,7 +20,7 @@ type replayCommandOptions struct {
 	network network
 	replay  replayOptions
 	wait    time.Duration
-	console consoleOptions
+	console console.Options
 }
 
 func (a *app) replayCommand() *cobra.Command {
@@ -48,7 +49,7 @@ Ctrl-C stops the replay: what was answered by then is written.`,
 	o.replay.replayFlags(c)
 	c.Flags().Var(&o.network.elsewhere, "address", "where a branch is reached instead, as `ID=HOST:PORT`; may be repeated")
 	c.Flags().DurationVar(&o.wait, "wait", 10*time.Second, "how long to wait for branches that aren't ready yet")
-	o.console.consoleFlags(c)
+	consoleFlags(c, &o.console)
 	acknowledgeFlag(c, &o.replay.acknowledge, "when a write counts as done (default what the bank was started with)")
 	return a.does(c, func(ctx context.Context, args []string) error {
 		ctx, release := exit.Interruptible(ctx, exit.StopSignals...)
@@ -62,7 +63,7 @@ Ctrl-C stops the replay: what was answered by then is written.`,
 
 // replayFile is replay.
 func (a *app) replayFile(ctx context.Context, file string, o *replayCommandOptions) error {
-	a.ui.console(o.console)
+	a.console.Configure(o.console)
 	in, err := readInput(file)
 	if err != nil {
 		return err
@@ -74,7 +75,7 @@ func (a *app) replayFile(ctx context.Context, file string, o *replayCommandOptio
 	if err := errors.Join(o.network.check(ids...), o.network.elsewhere.check("address", ids), o.replay.check(in)); err != nil {
 		return err
 	}
-	a.ui.doubts(in)
+	a.console.Warnings(doubtsAbout(in))
 	client := customer.NewHTTPClient()
 	defer client.CloseIdleConnections()
 	answers, err := a.await(ctx, survey.New(client, o.network.addressesOf(ids), ids), o.wait, o.replay.failFast)
@@ -88,7 +89,7 @@ func (a *app) replayFile(ctx context.Context, file string, o *replayCommandOptio
 // time runs out. It returns what they said last, or an error if none can be
 // reached at all, or, with failFast, not all are ready.
 func (a *app) await(ctx context.Context, s *survey.Survey, wait time.Duration, failFast bool) ([]survey.Answer, error) {
-	answers, ready := s.UntilNoticed(ctx, wait, a.ui.waiting)
+	answers, ready := s.UntilNoticed(ctx, wait, a.console.Waiting)
 	if err := s.Foreign(answers); err != nil {
 		return nil, err
 	}
@@ -105,6 +106,6 @@ func (a *app) await(ctx context.Context, s *survey.Survey, wait time.Duration, f
 		return nil, exit.Unreachable(fmt.Errorf("%s, and --fail-fast doesn't wait; the first: %s",
 			survey.NotReady(len(lines), len(answers)), lines[0]))
 	}
-	a.ui.unready(answers)
+	a.console.Warnings(survey.UnreadyLines(answers))
 	return answers, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/customer"
@@ -23,7 +24,7 @@ type runOptions struct {
 	network network
 	replay  replayOptions
 	serving servingOptions
-	console consoleOptions
+	console console.Options
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -48,7 +49,7 @@ end. With --data it stays, and the next run goes on from its balances.`,
 	o.replay.replayFlags(c)
 	o.serving.servingFlags(c)
 	c.Flags().StringVar(&o.serving.data, "data", "", "the `directory` of the data, one below it for each branch (default a temporary one)")
-	o.console.consoleFlags(c)
+	consoleFlags(c, &o.console)
 	return a.does(c, func(ctx context.Context, args []string) error {
 		ctx, release := exit.Interruptible(ctx, exit.StopSignals...)
 		defer release()
@@ -58,7 +59,7 @@ end. With --data it stays, and the next run goes on from its balances.`,
 
 // runBank is run: it opens the branches of a file, replays, and closes them.
 func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err error) {
-	a.ui.console(o.console)
+	a.console.Configure(o.console)
 	in, err := readInput(file)
 	if err != nil {
 		return err
@@ -66,7 +67,7 @@ func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err erro
 	if err := errors.Join(o.network.check(in.BranchIDs()...), o.replay.check(in), o.serving.check()); err != nil {
 		return err
 	}
-	a.ui.doubts(in)
+	a.console.Warnings(doubtsAbout(in))
 	data := o.serving.data
 	if data == "" {
 		temporary, remove, err2 := temporaryData()
@@ -79,7 +80,7 @@ func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err erro
 	options := bankOptions{
 		input: in, ids: in.BranchIDs(), network: &o.network, data: data,
 		acknowledge: o.serving.acknowledge, bank: o.serving.bank, peerTimeout: o.serving.peerTimeout, maxAccounts: o.serving.maxAccounts, requireHome: o.serving.requireHome, browsers: o.serving.browsers,
-		logger: a.ui.log,
+		logger: a.console.Log,
 	}
 	if err := options.check(); err != nil {
 		return a.occupied(err, in, data)

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/cmd/passbook/internal/words"
@@ -33,7 +34,7 @@ type serveOptions struct {
 	processes bool
 	bootstrap bool
 	bankID    string
-	console   consoleOptions
+	console   console.Options
 	// child is set where this process is a branch of serve --processes: it
 	// writes a line to standard output when it is ready, and stops when its
 	// standard input ends, which also happens when its parent is killed.
@@ -84,7 +85,7 @@ other branch answers.`,
 	if err := f.MarkHidden("child"); err != nil {
 		panic(err)
 	}
-	o.console.consoleFlags(c)
+	consoleFlags(c, &o.console)
 	c.MarkFlagsMutuallyExclusive("branch", "processes")
 	return a.does(c, func(ctx context.Context, args []string) error {
 		if !c.Flags().Changed("data") {
@@ -96,7 +97,7 @@ other branch answers.`,
 
 // serve is serve: it checks what it is told, and goes one of two ways.
 func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone bool) error {
-	a.ui.console(o.console)
+	a.console.Configure(o.console)
 	in, err := readInput(file)
 	if err != nil {
 		return err
@@ -119,7 +120,7 @@ func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone boo
 	}
 	options := bankOptions{
 		input: in, ids: ids, network: &o.network, data: o.serving.data, bank: o.serving.bank, bankID: o.bankID, bootstrap: o.bootstrap,
-		acknowledge: o.serving.acknowledge, peerTimeout: o.serving.peerTimeout, maxAccounts: o.serving.maxAccounts, requireHome: o.serving.requireHome, browsers: o.serving.browsers, logger: a.ui.log,
+		acknowledge: o.serving.acknowledge, peerTimeout: o.serving.peerTimeout, maxAccounts: o.serving.maxAccounts, requireHome: o.serving.requireHome, browsers: o.serving.browsers, logger: a.console.Log,
 	}
 	err = options.check()
 	switch {
@@ -137,7 +138,7 @@ func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone boo
 
 // serveHere serves branches in this process. A signal is its usual end.
 func (a *app) serveHere(ctx context.Context, options bankOptions, o *serveOptions) error {
-	broken := a.faultsHere(options.ids, o, a.ui.deeds)
+	broken := a.faultsHere(options.ids, o, a.console.Deeds)
 	options.faults = broken.of
 	ctx, release := o.untilStopped(ctx, broken.listen)
 	defer release()
@@ -172,7 +173,7 @@ func (a *app) announce(ctx context.Context, bank *bank, ids []uint32, o *serveOp
 		return
 	}
 	if o.child {
-		fmt.Fprintln(a.ui.out, readyWord)
+		fmt.Fprintln(a.console.Out, readyWord)
 		return
 	}
 	logger.Info(readyLine(ids))

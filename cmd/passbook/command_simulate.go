@@ -2,18 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/branch/simulation"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
-	"passbook.example/passbook/cmd/passbook/internal/words"
 )
 
 // simulateOptions are the flags of simulate.
@@ -99,59 +94,9 @@ func (a *app) simulate(ctx context.Context, o *simulateOptions) error {
 			_, failure = simulation.Shrink(run, simulation.Run)
 		}
 	}
-	err := a.ui.simulated(total, seeds, time.Since(began), failure, o.json)
+	err := a.console.Simulated(total, seeds, time.Since(began), failure, o.json)
 	if ctx.Err() != nil {
 		err = errors.Join(context.Cause(ctx), err)
 	}
 	return errors.Join(failure, err)
-}
-
-// simulated reports on a simulation.
-func (u *ui) simulated(r *simulation.Report, seeds int, took time.Duration, failure error, asJSON bool) error {
-	if asJSON {
-		return u.simulatedJSON(r, seeds, failure)
-	}
-	t := table{header: []string{"KIND", "WHAT", ">COUNT"}}
-	for _, kind := range []struct {
-		name string
-		of   simulation.Counters
-	}{{"operation", r.Operations}, {"fault", r.Faults}, {"path", r.Paths}} {
-		for _, name := range slices.Sorted(maps.Keys(kind.of)) {
-			t.add(kind.name, name, kind.of[name])
-		}
-	}
-	if err := t.write(u.out, u.outTerminal, true); err != nil {
-		return err
-	}
-	result := "every promise was kept"
-	if failure != nil {
-		result = "a promise was broken"
-	}
-	_, err := fmt.Fprintf(u.out, "Simulated %s: %s in %s, %d virtual seconds, in %v: %s.\n",
-		words.Count(seeds, "bank"), words.Count(r.Calls(), "call"), words.Count(r.Steps, "step"), r.Millis/1000, words.Duration(took), result)
-	return err
-}
-
-// simulatedJSON reports in one line.
-func (u *ui) simulatedJSON(r *simulation.Report, seeds int, failure error) error {
-	out := struct {
-		Good  bool `json:"good"`
-		Seeds int  `json:"seeds"`
-		Calls int  `json:"calls"`
-		*simulation.Report
-		Failure *simulatedFailure `json:"failure,omitempty"`
-	}{Good: failure == nil, Seeds: seeds, Calls: r.Calls(), Report: r}
-	var f *simulation.Failure
-	if errors.As(failure, &f) {
-		out.Failure = &simulatedFailure{Invariant: f.Invariant, Text: f.Text, Step: f.Step, Repeat: f.Repeat()}
-	}
-	return json.NewEncoder(u.out).Encode(out)
-}
-
-// simulatedFailure is a promise that was broken.
-type simulatedFailure struct {
-	Invariant string `json:"invariant"`
-	Text      string `json:"text"`
-	Step      int    `json:"step"`
-	Repeat    string `json:"repeat"`
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,8 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/branch/journal"
-	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/name"
+	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/cmd/passbook/internal/words"
 )
@@ -54,12 +52,12 @@ all is as it must be, 1 when it is not, and 2 when DIR can't be checked.`,
 		case err != nil:
 			return err
 		case asJSON:
-			err = a.ui.verifiedJSON(r)
+			err = a.console.VerifiedJSON(r)
 		default:
-			err = a.ui.verified(r)
+			err = a.console.Verified(r)
 		}
 		if err == nil && len(r.Findings) > 0 {
-			err = fmt.Errorf("%s found", words.Count(r.found, "fault"))
+			err = fmt.Errorf("%s found", words.Count(r.Found, "fault"))
 		}
 		return err
 	})
@@ -146,22 +144,13 @@ func leadsToDir(path string, e os.DirEntry) bool {
 	return err == nil && info.IsDir()
 }
 
-// verification is what verify has to tell.
-type verification struct {
-	Checked  []journal.Checked
-	Lags     []journal.Lag
-	Findings []journal.Finding
-	// found counts the findings, also those that are not shown.
-	found int
-}
-
 // verifyAll verifies directories and compares them. All stay open until the
 // end, so that no branch can begin to run.
-func verifyAll(dirs []string) (r *verification, err error) {
-	r = &verification{}
+func verifyAll(dirs []string) (r *console.Verification, err error) {
+	r = &console.Verification{}
 	shown := make(map[string]int)
 	report := func(f journal.Finding) {
-		r.found++
+		r.Found++
 		if shown[f.Dir]++; shown[f.Dir] <= maxFindings {
 			r.Findings = append(r.Findings, f)
 		}
@@ -186,28 +175,6 @@ func verifyAll(dirs []string) (r *verification, err error) {
 	return r, err
 }
 
-// banks says which banks the directories belong to, each once.
-func (r *verification) banks() []string {
-	var lines []string
-	for _, c := range r.Checked {
-		if c.Identity.Branch == 0 {
-			continue // it could not be read
-		}
-		if line := bankLine(c.Identity.Bank.Name, bankID(c.Identity.Bank)); !slices.Contains(lines, line) {
-			lines = append(lines, line)
-		}
-	}
-	return lines
-}
-
-// bankID returns the id of a bank that is founded.
-func bankID(b ledger.Bank) string {
-	if !b.Founded {
-		return ""
-	}
-	return b.ID.String()
-}
-
 // unverifiable says why a directory could not be looked at.
 func unverifiable(dir string, err error) error {
 	var held *journal.HeldError
@@ -217,81 +184,5 @@ func unverifiable(dir string, err error) error {
 	case errors.Is(err, journal.ErrNoJournal):
 		return exit.Usagef("%w, and no directory named branch-1 or the like with one", err)
 	}
-	return err
-}
-
-// verified tells what was checked, and what was found.
-func (u *ui) verified(r *verification) error {
-	t := table{header: []string{"DIRECTORY", ">BRANCH", ">JOURNALS", ">BATCHES", ">ENTRIES", ">REQUEST IDS", ">ACCOUNTS", "RESULT"}}
-	for _, c := range r.Checked {
-		result := "good"
-		if c.Findings > 0 {
-			result = words.Count(c.Findings, "fault")
-		}
-		t.add(c.Dir, c.Identity.Branch, len(c.Journals), c.Batches, c.Entries, c.Requests, c.Accounts, result)
-	}
-	if err := t.write(u.out, u.outTerminal, true); err != nil {
-		return err
-	}
-	for _, line := range r.banks() {
-		fmt.Fprintln(u.out, name.Printable(line))
-	}
-	for _, f := range r.Findings {
-		fmt.Fprintln(u.out, name.Printable(f.String()))
-	}
-	if more := r.found - len(r.Findings); more > 0 {
-		fmt.Fprintf(u.out, "and %s\n", words.Count(more, "more fault"))
-	}
-	for _, l := range r.Lags {
-		fmt.Fprintf(u.out, "%s is behind: the journal of branch %d ends at %d there; %s has %s more\n", name.Printable(l.Dir), l.Branch, l.At, name.Printable(l.Ahead), words.Count(int(l.Missing), "entry"))
-	}
-	return nil
-}
-
-// verifiedJSON tells the same to a program.
-func (u *ui) verifiedJSON(r *verification) error {
-	type directory struct {
-		Directory  string `json:"directory"`
-		Branch     uint32 `json:"branch"`
-		Bank       string `json:"bank"`
-		BankID     string `json:"bankId"`
-		Batches    uint64 `json:"batches"`
-		Entries    uint64 `json:"entries"`
-		RequestIDs uint64 `json:"requestIds"`
-		Accounts   uint64 `json:"accounts"`
-		Faults     int    `json:"faults"`
-	}
-	type fault struct {
-		Directory string `json:"directory"`
-		Place     string `json:"place"`
-		Problem   string `json:"problem"`
-	}
-	type lag struct {
-		Directory string `json:"directory"`
-		Ahead     string `json:"ahead"`
-		Journal   uint32 `json:"journal"`
-		Sequence  uint64 `json:"sequence"`
-		Missing   uint64 `json:"missing"`
-	}
-	out := struct {
-		Good        bool        `json:"good"`
-		Directories []directory `json:"directories"`
-		Faults      []fault     `json:"faults"`
-		Behind      []lag       `json:"behind"`
-	}{Good: r.found == 0, Directories: []directory{}, Faults: []fault{}, Behind: []lag{}}
-	for _, c := range r.Checked {
-		out.Directories = append(out.Directories, directory{c.Dir, uint32(c.Identity.Branch), c.Identity.Bank.Name, bankID(c.Identity.Bank), c.Batches, c.Entries, c.Requests, c.Accounts, c.Findings})
-	}
-	for _, f := range r.Findings {
-		out.Faults = append(out.Faults, fault{f.Dir, f.Place, f.Problem})
-	}
-	for _, l := range r.Lags {
-		out.Behind = append(out.Behind, lag{l.Dir, l.Ahead, uint32(l.Branch), l.At, l.Missing})
-	}
-	data, err := json.Marshal(out)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(u.out, string(data))
 	return err
 }

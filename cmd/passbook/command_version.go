@@ -18,7 +18,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Args:    noArgument,
 	}
 	return a.does(c, func(context.Context, []string) error {
-		_, err := fmt.Fprintln(a.ui.out, versionLine())
+		_, err := fmt.Fprintln(a.console.Out, versionLine())
 		return err
 	})
 }

@@ -5,9 +5,9 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/proto"
 
 	"passbook.example/passbook/branch/name"
+	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -23,15 +23,6 @@ type writeOptions struct {
 	acknowledge bankv1.Acknowledge
 	session     string
 	customer    int64
-}
-
-// writeReply is what the replies to writes have in common.
-type writeReply interface {
-	proto.Message
-	GetBalance() int64
-	GetReceipt() *bankv1.Receipt
-	GetUnreachableBranches() []uint32
-	GetReplay() bool
 }
 
 func (o *writeOptions) writeFlags(c *cobra.Command) {
@@ -61,7 +52,7 @@ func (a *app) depositCommand() *cobra.Command {
 		Args:    amountArgument,
 	}
 	nameFlag(c, &o.account, "account", accountUsage)
-	return a.write(c, o, "Deposited", func(ctx context.Context, client bankv1connect.BranchServiceClient, amount int64) (writeReply, error) {
+	return a.write(c, o, "Deposited", func(ctx context.Context, client bankv1connect.BranchServiceClient, amount int64) (console.WriteReply, error) {
 		return client.Deposit(ctx, &bankv1.DepositRequest{
 			Account: o.account, Amount: amount, RequestId: o.requestID, HomeBranch: o.home,
 			Acknowledge: o.acknowledge, Session: o.session, CustomerId: o.customer,
@@ -80,7 +71,7 @@ account. Any branch does, as long as the balance over all branches covers it.`,
 		Args:    amountArgument,
 	}
 	nameFlag(c, &o.account, "account", accountUsage)
-	return a.write(c, o, "Withdrew", func(ctx context.Context, client bankv1connect.BranchServiceClient, amount int64) (writeReply, error) {
+	return a.write(c, o, "Withdrew", func(ctx context.Context, client bankv1connect.BranchServiceClient, amount int64) (console.WriteReply, error) {
 		return client.Withdraw(ctx, &bankv1.WithdrawRequest{
 			Account: o.account, Amount: amount, RequestId: o.requestID, HomeBranch: o.home,
 			Acknowledge: o.acknowledge, Session: o.session, CustomerId: o.customer,
@@ -102,7 +93,7 @@ account to another in one step. The balance shown is that of the one that pays.`
 	nameFlag(c, &o.account, "from", "the account that pays: "+name.Rule+sharedUsage)
 	nameFlag(c, &to, "to", "the account that is paid: "+name.Rule+sharedUsage)
 	c.MarkFlagsOneRequired("from", "to")
-	return a.write(c, o, "Transferred", func(ctx context.Context, client bankv1connect.BranchServiceClient, amount int64) (writeReply, error) {
+	return a.write(c, o, "Transferred", func(ctx context.Context, client bankv1connect.BranchServiceClient, amount int64) (console.WriteReply, error) {
 		return client.Transfer(ctx, &bankv1.TransferRequest{
 			FromAccount: o.account, ToAccount: to, Amount: amount, RequestId: o.requestID, HomeBranch: o.home,
 			Acknowledge: o.acknowledge, Session: o.session, CustomerId: o.customer,
@@ -127,7 +118,7 @@ func (o *writeOptions) findHome(ctx context.Context) error {
 }
 
 // write makes a command of a call that writes.
-func (a *app) write(c *cobra.Command, o *writeOptions, done string, call func(context.Context, bankv1connect.BranchServiceClient, int64) (writeReply, error)) *cobra.Command {
+func (a *app) write(c *cobra.Command, o *writeOptions, done string, call func(context.Context, bankv1connect.BranchServiceClient, int64) (console.WriteReply, error)) *cobra.Command {
 	c.GroupID = branchGroup
 	o.writeFlags(c)
 	return a.does(c, func(ctx context.Context, args []string) error {
@@ -148,9 +139,9 @@ func (a *app) write(c *cobra.Command, o *writeOptions, done string, call func(co
 			case err != nil:
 				return err
 			case o.target.json:
-				return a.ui.json(reply)
+				return a.console.JSON(reply)
 			}
-			return a.ui.written(done, amount, reply)
+			return a.console.Written(done, amount, reply)
 		})
 	})
 }

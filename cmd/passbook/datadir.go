@@ -48,6 +48,9 @@ type occupiedError struct {
 
 func (e *occupiedError) Unwrap() error { return e.error }
 
+// Hints returns the lines.
+func (e *occupiedError) Hints() []string { return e.lines }
+
 // occupied adds to an error about the identity of a data directory what the
 // directory holds, what the file says, and the two ways on. Other errors stay as
 // they are.

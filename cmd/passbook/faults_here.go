@@ -44,7 +44,7 @@ func bankFaults(ids []uint32, logger *slog.Logger) func(*bank, uint32) branch.Fa
 // of this process when the parent asks for that.
 func (a *app) childFaults(id uint32, logger *slog.Logger) faultsHere {
 	var opened atomic.Pointer[bank]
-	w := newWire(a.ui.out, logger, func(ctx context.Context, question line) line {
+	w := newWire(a.console.Out, logger, func(ctx context.Context, question line) line {
 		b := opened.Load()
 		switch {
 		case b == nil:

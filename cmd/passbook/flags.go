@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -74,23 +75,12 @@ func outputFormFlag(c *cobra.Command, form *customer.OutputForm) {
 func logLevelFlag(c *cobra.Command, level *slog.Level, usual string) {
 	f := &choice[slog.Level]{value: level}
 	for _, l := range []slog.Level{slog.LevelDebug, api.LevelCalls, api.LevelEvents, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
-		f.words, f.mean = append(f.words, levelWord(l)), append(f.mean, l)
+		f.words, f.mean = append(f.words, console.LevelWord(l)), append(f.mean, l)
 	}
 	if err := f.Set(usual); err != nil {
 		panic(err)
 	}
 	f.add(c, "log-level", "the least level that is logged to stderr; -v stands for events, -vv for calls, -q for error")
-}
-
-// levelWord returns the word for a level: "info".
-func levelWord(level slog.Level) string {
-	switch level {
-	case api.LevelEvents:
-		return "events"
-	case api.LevelCalls:
-		return "calls"
-	}
-	return strings.ToLower(level.String())
 }
 
 // positive says whether the duration of a flag is greater than zero.

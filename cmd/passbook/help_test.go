@@ -8,11 +8,13 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"passbook.example/passbook/cmd/passbook/internal/console"
 )
 
 func commands(t *testing.T) []*cobra.Command {
 	t.Helper()
-	a := &app{ui: &ui{out: os.Stdout, err: os.Stderr}}
+	a := &app{console: &console.Console{Out: os.Stdout, Err: os.Stderr}}
 	return a.rootCommand().Commands()
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
@@ -33,13 +34,10 @@ func checkBranch(in *customer.Input, id uint32) error {
 	return nil
 }
 
-// stdoutName is the --output that stands for standard output.
-const stdoutName = "-"
-
 // checkOutput says whether the output of a replay of that file can be written,
 // before anything starts.
 func checkOutput(path, file string) error {
-	if err := checkApart(path, file); err != nil || path == stdoutName {
+	if err := checkApart(path, file); err != nil || path == console.StdoutName {
 		return err
 	}
 	if target, err := filepath.EvalSymlinks(path); err == nil {
@@ -70,7 +68,7 @@ func checkApart(path, file string) error {
 		return nil // whoever reads it says so; a pipe can't be overwritten
 	}
 	var output fs.FileInfo
-	if path == stdoutName {
+	if path == console.StdoutName {
 		output, err = os.Stdout.Stat()
 	} else {
 		output, err = os.Stat(path)

@@ -9,8 +9,12 @@
 // exit.go the exit codes.
 package main
 
-import "os"
+import (
+	"os"
+
+	"passbook.example/passbook/cmd/passbook/internal/console"
+)
 
 func main() {
-	os.Exit(run(os.Args[1:], newUI(os.Stdout, os.Stderr)))
+	os.Exit(run(os.Args[1:], console.New(os.Stdout, os.Stderr)))
 }

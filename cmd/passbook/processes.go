@@ -92,7 +92,7 @@ func (a *app) serveProcesses(ctx context.Context, in *customer.Input, ids []uint
 	if err := banks.checkData(); err != nil {
 		return a.occupied(err, in, o.serving.data)
 	}
-	logger := a.ui.deeds
+	logger := a.console.Deeds
 	if err := o.network.checkPorts(ctx, ids, logger); err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (a *app) serveProcesses(ctx context.Context, in *customer.Input, ids []uint
 		over:      make(chan struct{}),
 		processes: make(map[uint32]*process),
 	}
-	s.launch = func(id uint32) error { return s.start(program, id, o.childArguments(in.Name, id), a.ui.terminal) }
+	s.launch = func(id uint32) error { return s.start(program, id, o.childArguments(in.Name, id), a.console.Terminal) }
 	if o.faults {
 		s.faults = newFaults(s, ids, s.logger)
 	}
@@ -131,7 +131,7 @@ func (o *serveOptions) childArguments(file string, id uint32) []string {
 		"--data=" + o.serving.data, "--bank=" + o.serving.bank, "--bank-id=" + o.bankID, fmt.Sprintf("--bootstrap=%t", o.bootstrap),
 		fmt.Sprintf("--peer-timeout=%v", o.serving.peerTimeout), fmt.Sprintf("--max-accounts=%d", o.serving.maxAccounts),
 	}
-	args = append(args, o.console.arguments()...)
+	args = append(args, consoleArguments(&o.console)...)
 	if level := o.serving.acknowledge; level != bankv1.Acknowledge_ACKNOWLEDGE_UNSPECIFIED {
 		args = append(args, "--acknowledge="+acknowledgeWord(level))
 	}

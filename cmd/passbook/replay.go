@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
@@ -57,8 +58,8 @@ func (o *replayOptions) check(in *customer.Input) error {
 // nil only if every event got an answer and all branches agree.
 func (a *app) replay(ctx context.Context, in *customer.Input, n *network, client *http.Client, o replayOptions, answers []survey.Answer) error {
 	addresses := n.addressesOf(in.BranchIDs())
-	a.ui.held(answers)
-	bar := a.ui.progress(in.Events())
+	a.console.Held(answers)
+	bar := a.console.Progress(in.Events())
 	options := customer.Options{
 		Address: func(id uint32) string {
 			if address, ok := addresses[id]; ok {
@@ -67,10 +68,10 @@ func (a *app) replay(ctx context.Context, in *customer.Input, n *network, client
 			return ""
 		},
 		Concurrent: o.concurrent,
-		Progress:   bar.show,
+		Progress:   bar.Show,
 		Waiting: func(w customer.Waiting) {
-			bar.finish() // until the next event
-			a.ui.waitingFor(w)
+			bar.Finish() // until the next event
+			a.console.WaitingFor(w)
 		},
 		GivenUp:      survey.GivenUp(answers),
 		FailFast:     o.failFast,
@@ -78,34 +79,34 @@ func (a *app) replay(ctx context.Context, in *customer.Input, n *network, client
 		EventTimeout: o.eventTimeout,
 		HTTPClient:   client,
 	}
-	tellEvents(a.ui.log, &options)
+	console.TellEvents(a.console.Log, &options)
 	report, err := customer.Replay(ctx, in, options)
-	bar.finish()
+	bar.Finish()
 	if err != nil && report.Succeeded+report.Refused+report.Failed == 0 {
-		a.ui.stopped(report)
+		a.console.Stopped(report)
 		return fmt.Errorf("%w; %s is not written", err, outputName(o.output))
 	}
 	if writing := a.writeOutput(o.output, report, cmp.Or(o.form, in.Form)); writing != nil {
 		return errors.Join(err, writing)
 	}
 	if err != nil {
-		a.ui.stopped(report)
-		a.ui.summary(report, nil, len(in.Branches), o.output)
+		a.console.Stopped(report)
+		a.console.Summary(report, nil, len(in.Branches), o.output)
 		return err
 	}
 	agreement := survey.New(client, addresses, in.BranchIDs()).Agree(ctx)
-	a.ui.summary(report, agreement, len(in.Branches), o.output)
+	a.console.Summary(report, agreement, len(in.Branches), o.output)
 	return verdict(report, agreement)
 }
 
 // writeOutput writes the output.json of a report.
 func (a *app) writeOutput(path string, report *customer.Report, form customer.OutputForm) error {
-	if path != stdoutName {
+	if path != console.StdoutName {
 		return customer.WriteOutput(path, report, form)
 	}
 	data, err := customer.Encode(report, form)
 	if err == nil {
-		_, err = a.ui.out.Write(data)
+		_, err = a.console.Out.Write(data)
 	}
 	return err
 }
@@ -123,4 +124,12 @@ func verdict(report *customer.Report, agreement *survey.Agreement) error {
 		errs = append(errs, errors.New("not all branches agree"))
 	}
 	return errors.Join(errs...)
+}
+
+// outputName is how messages call the output.
+func outputName(path string) string {
+	if path == console.StdoutName {
+		return "the output"
+	}
+	return path
 }

@@ -6,12 +6,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 )
 
 // app is one execution of the binary.
 type app struct {
-	ui *ui
+	console *console.Console
 	// running is whether a command's own code has begun: an error before that is
 	// one of usage.
 	running bool
@@ -20,18 +21,18 @@ type app struct {
 }
 
 // run carries out one command line and returns the exit code.
-func run(args []string, u *ui) int {
-	a := &app{ui: u, args: args}
+func run(args []string, u *console.Console) int {
+	a := &app{console: u, args: args}
 	root := a.rootCommand()
 	root.SetArgs(args)
-	root.SetOut(u.out)
-	root.SetErr(u.err)
+	root.SetOut(u.Out)
+	root.SetErr(u.Err)
 	c, err := root.ExecuteContextC(context.Background())
 	if err != nil && !a.running {
 		err = exit.Usagef("%w\nSee '%s --help'.", inWords(c, err), c.CommandPath())
 	}
 	if err != nil && !exit.IsOrderly(err) {
-		u.failure(err)
+		u.Failure(err)
 	}
 	return exit.Code(err)
 }

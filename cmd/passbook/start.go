@@ -13,6 +13,6 @@ const startLines = `%[1]s run FILE      starts all branches of an input file, re
 
 // start tells somebody who gave no command three that are worth it.
 func (a *app) start(context.Context, []string) error {
-	_, err := fmt.Fprintf(a.ui.out, startLines, program())
+	_, err := fmt.Fprintf(a.console.Out, startLines, program())
 	return err
 }

@@ -6,9 +6,8 @@ import (
 	"slices"
 	"time"
 
-	bankv1 "passbook.example/passbook/gen/bank/v1"
-
 	"passbook.example/passbook/cmd/passbook/internal/words"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // serves says whether the branch takes writes.

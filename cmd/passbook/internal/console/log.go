@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -7,67 +7,49 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/spf13/cobra"
-
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/name"
 )
 
-// consoleOptions say how much a command tells while it works, and in which form.
-type consoleOptions struct {
-	verbose int
-	quiet   bool
-	level   slog.Level
-	json    bool
+// Options say how much a command tells while it works, and in which form.
+type Options struct {
+	// Verbose is 1 to tell events too, and 2 to tell calls too.
+	Verbose int
+	// Quiet leaves out all but results and errors.
+	Quiet bool
+	// Level is the least level that is logged, unless one of those above says it.
+	Level slog.Level
+	// JSON makes log lines of all that goes to standard error.
+	JSON bool
 }
 
-// consoleFlags adds the flags of a command that runs branches or replays.
-func (o *consoleOptions) consoleFlags(c *cobra.Command) {
-	f := c.Flags()
-	f.CountVarP(&o.verbose, "verbose", "v", "tell each event of customers and branches; -vv each call and link besides")
-	f.BoolVarP(&o.quiet, "quiet", "q", false, "tell results and errors only")
-	logLevelFlag(c, &o.level, "info")
-	format := &choice[bool]{value: &o.json, words: []string{"text", "json"}, mean: []bool{false, true}, word: "text"}
-	format.add(c, "log-format", "the form of what is told on stderr")
-	c.MarkFlagsMutuallyExclusive("verbose", "quiet", "log-level")
-}
-
-// least returns the least level that is logged: each of the flags stands for one.
-func (o *consoleOptions) least() slog.Level {
+// Least returns the least level that is logged: each of the flags stands for one.
+func (o *Options) Least() slog.Level {
 	switch {
-	case o.quiet:
+	case o.Quiet:
 		return slog.LevelError
-	case o.verbose == 1:
+	case o.Verbose == 1:
 		return api.LevelEvents
-	case o.verbose > 1:
+	case o.Verbose > 1:
 		return api.LevelCalls
 	}
-	return o.level
+	return o.Level
 }
 
-// arguments returns the flags with which another process tells as much.
-func (o *consoleOptions) arguments() []string {
-	args := []string{"--log-level=" + levelWord(o.least())}
-	if o.json {
-		args = append(args, "--log-format=json")
-	}
-	return args
-}
-
-// console has the command tell as much as the flags say.
-func (u *ui) console(o consoleOptions) {
-	handler := newHandler(u.err, o.least(), o.json)
-	u.quiet, u.jsonLines = o.quiet, o.json
-	u.barless = o.quiet || o.json || o.least() < slog.LevelInfo
-	u.deeds = slog.New(handler)
-	u.log = slog.New(newRepeats(handler))
+// Configure makes the console tell as much as the flags say.
+func (c *Console) Configure(o Options) {
+	handler := newHandler(c.Err, o.Least(), o.JSON)
+	c.quiet, c.jsonLines = o.Quiet, o.JSON
+	c.barless = o.Quiet || o.JSON || o.Least() < slog.LevelInfo
+	c.Deeds = slog.New(handler)
+	c.Log = slog.New(newRepeats(handler))
 }
 
 // newHandler returns where what is logged goes.
 func newHandler(out io.Writer, least slog.Level, json bool) slog.Handler {
 	options := &slog.HandlerOptions{Level: least, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		if level, ok := a.Value.Any().(slog.Level); ok && a.Key == slog.LevelKey && len(groups) == 0 {
-			return slog.String(slog.LevelKey, strings.ToUpper(levelWord(level)))
+			return slog.String(slog.LevelKey, strings.ToUpper(LevelWord(level)))
 		}
 		return a
 	}}
@@ -115,4 +97,15 @@ func (e *eventLines) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup implements slog.Handler.
 func (e *eventLines) WithGroup(group string) slog.Handler {
 	return &eventLines{Handler: e.Handler.WithGroup(group), out: e.out}
+}
+
+// LevelWord returns the word for a level: "info".
+func LevelWord(level slog.Level) string {
+	switch level {
+	case api.LevelEvents:
+		return "events"
+	case api.LevelCalls:
+		return "calls"
+	}
+	return strings.ToLower(level.String())
 }

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"bytes"
@@ -16,16 +16,16 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// json writes a reply as the API's JSON, zeros included: indented for a person,
+// JSON writes a reply as the API's JSON, zeros included: indented for a person,
 // on one line for a program.
-func (u *ui) json(m proto.Message) error {
+func (c *Console) JSON(m proto.Message) error {
 	data, err := protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(m)
 	if err != nil {
 		return err
 	}
 	// protojson puts blanks in at random, so as not to be compared by bytes.
 	var b bytes.Buffer
-	if u.outTerminal {
+	if c.outTerminal {
 		err = json.Indent(&b, data, "", "  ")
 	} else {
 		err = json.Compact(&b, data)
@@ -33,12 +33,21 @@ func (u *ui) json(m proto.Message) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(u.out, b.String())
+	_, err = fmt.Fprintln(c.Out, b.String())
 	return err
 }
 
-// written tells of a write that is done.
-func (u *ui) written(done string, amount int64, r writeReply) error {
+// WriteReply is what the replies to writes have in common.
+type WriteReply interface {
+	proto.Message
+	GetBalance() int64
+	GetReceipt() *bankv1.Receipt
+	GetUnreachableBranches() []uint32
+	GetReplay() bool
+}
+
+// Written tells of a write that is done.
+func (c *Console) Written(done string, amount int64, r WriteReply) error {
 	line := fmt.Sprintf("%s %d: balance %d, receipt %s", done, amount, r.GetBalance(), receiptText(r.GetReceipt()))
 	if r.GetReplay() {
 		line += " (recorded earlier, under the same request id)"
@@ -46,52 +55,52 @@ func (u *ui) written(done string, amount int64, r writeReply) error {
 	if lost := r.GetUnreachableBranches(); len(lost) > 0 {
 		line += fmt.Sprintf("; %s can't be reached and will catch up", words.Branches(lost))
 	}
-	_, err := fmt.Fprintln(u.out, line)
+	_, err := fmt.Fprintln(c.Out, line)
 	return err
 }
 
-// balance tells what a query showed.
-func (u *ui) balance(account string, r *bankv1.QueryResponse) error {
+// Balance tells what a query showed.
+func (c *Console) Balance(account string, r *bankv1.QueryResponse) error {
 	if account == "" {
 		account = "shared"
 	}
 	t := table{header: []string{"ACCOUNT", ">BALANCE", ">AVAILABLE HERE"}}
 	t.add(account, r.GetBalance(), r.GetAvailable())
-	return t.write(u.out, u.outTerminal, true)
+	return t.write(c.Out, c.outTerminal, true)
 }
 
-// status tells how a branch is.
-func (u *ui) status(s *bankv1.GetStatusResponse) error {
+// Status tells how a branch is.
+func (c *Console) Status(s *bankv1.GetStatusResponse) error {
 	state := strings.ToLower(strings.TrimPrefix(s.GetState().String(), "BRANCH_STATE_"))
 	if s.GetStateReason() != "" {
 		state += " (" + name.Printable(s.GetStateReason()) + ")"
 	}
 	up := words.Duration(time.Duration(s.GetUptimeMs()) * time.Millisecond)
-	fmt.Fprintf(u.out, "Branch %d at %s: %s, epoch %d, up %v\n", s.GetBranch(), name.Printable(s.GetAddress()), state, s.GetEpoch(), up)
-	fmt.Fprintln(u.out, bankLine(s.GetBankName(), s.GetBankId()))
+	fmt.Fprintf(c.Out, "Branch %d at %s: %s, epoch %d, up %v\n", s.GetBranch(), name.Printable(s.GetAddress()), state, s.GetEpoch(), up)
+	fmt.Fprintln(c.Out, bankLine(s.GetBankName(), s.GetBankId()))
 	for _, alarm := range s.GetAlarms() {
-		fmt.Fprintf(u.out, "Alarm: %s\n", name.Printable(alarm))
+		fmt.Fprintf(c.Out, "Alarm: %s\n", name.Printable(alarm))
 	}
 	if len(s.GetAlarms()) > 0 {
-		fmt.Fprintf(u.out, "passbook alarms --branch %d lists them, and puts away those that you have dealt with\n", s.GetBranch())
+		fmt.Fprintf(c.Out, "passbook alarms --branch %d lists them, and puts away those that you have dealt with\n", s.GetBranch())
 	}
-	fmt.Fprintln(u.out, accountsLine(s))
+	fmt.Fprintln(c.Out, accountsLine(s))
 	accounts := table{header: []string{"ACCOUNT", ">BALANCE", ">AVAILABLE HERE"}}
 	for _, a := range s.GetAccounts() {
 		accounts.add(a.GetAccount(), a.GetBalance(), a.GetAvailable())
 	}
-	fmt.Fprintln(u.out)
-	if err := accounts.write(u.out, u.outTerminal, true); err != nil {
+	fmt.Fprintln(c.Out)
+	if err := accounts.write(c.Out, c.outTerminal, true); err != nil {
 		return err
 	}
 	if s.GetAccountsTruncated() {
-		fmt.Fprintf(u.out, "and %d more accounts\n", s.GetAccountCount()-int64(len(s.GetAccounts())))
+		fmt.Fprintf(c.Out, "and %d more accounts\n", s.GetAccountCount()-int64(len(s.GetAccounts())))
 	}
 	if len(s.GetPeers()) == 0 {
 		return nil
 	}
-	fmt.Fprintln(u.out)
-	return u.peers(s)
+	fmt.Fprintln(c.Out)
+	return c.peers(s)
 }
 
 // accountsLine says how many accounts there are, and may be.
@@ -111,7 +120,7 @@ func bankLine(bank, id string) string {
 }
 
 // peers tells how a branch sees its peers.
-func (u *ui) peers(s *bankv1.GetStatusResponse) error {
+func (c *Console) peers(s *bankv1.GetStatusResponse) error {
 	applied := make(map[uint32]uint64)
 	for _, p := range s.GetApplied() {
 		applied[p.GetBranch()] = p.GetSequence()
@@ -124,15 +133,15 @@ func (u *ui) peers(s *bankv1.GetStatusResponse) error {
 		}
 		t.add(p.GetBranch(), p.GetAddress(), reachable, p.GetAckedSequence(), p.GetLag(), applied[p.GetBranch()])
 	}
-	return t.write(u.out, u.outTerminal, true)
+	return t.write(c.Out, c.outTerminal, true)
 }
 
 // moment is how a time that has passed is told, with its zone.
 const moment = time.DateTime + " MST"
 
-// entries tells of a page of entries, of an account's statement or, without
+// Entries tells of a page of entries, of an account's statement or, without
 // one, of a journal; the first page has the heading.
-func (u *ui) entries(page *bankv1.ListEntriesResponse, account string, first bool) error {
+func (c *Console) Entries(page *bankv1.ListEntriesResponse, account string, first bool) error {
 	t := table{header: []string{">RECEIPT", "TIME", "ENTRY", ">AMOUNT", ">BALANCE", ">CUSTOMER", "REQUEST ID"}}
 	for _, e := range page.GetEntries() {
 		what, amount := factText(e.GetEntry(), account)
@@ -144,7 +153,7 @@ func (u *ui) entries(page *bankv1.ListEntriesResponse, account string, first boo
 			time.UnixMilli(e.GetEntry().GetRecordedAtUnixMs()).UTC().Format(moment),
 			what, amount, balance, e.GetEntry().GetCustomerId(), e.GetEntry().GetRequestId())
 	}
-	return t.write(u.out, u.outTerminal, first)
+	return t.write(c.Out, c.outTerminal, first)
 }
 
 // factText says what an entry is about, and its amount; that of a bulk is what
@@ -197,7 +206,7 @@ func bulkAmount(b *bankv1.Bulk, account string) string {
 	return fmt.Sprintf("%+d", net)
 }
 
-// nextPage tells how to go on, to those who read and not to those who count.
-func (u *ui) nextPage(token string) {
-	fmt.Fprintf(u.err, "There are more entries: --page-token %s, or --all\n", name.Printable(token))
+// NextPage tells how to go on, to those who read and not to those who count.
+func (c *Console) NextPage(token string) {
+	fmt.Fprintf(c.Err, "There are more entries: --page-token %s, or --all\n", name.Printable(token))
 }

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -12,10 +12,10 @@ import (
 	"passbook.example/passbook/customer"
 )
 
-// tellEvents has a replay log the events of its customers, and with them each
+// TellEvents has a replay log the events of its customers, and with them each
 // attempt to call a branch, if that is wanted. The branches of a process log
 // theirs themselves.
-func tellEvents(log *slog.Logger, o *customer.Options) {
+func TellEvents(log *slog.Logger, o *customer.Options) {
 	ctx := context.Background()
 	if log.Enabled(ctx, api.LevelEvents) {
 		o.Sends = func(id int64, e customer.Event) {

@@ -8,6 +8,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -46,7 +47,7 @@ func TestSummaryTellsWhetherBranchesAgree(t *testing.T) {
 			var text bytes.Buffer
 			found := survey.Compare(tt.answers)
 			report := &customer.Report{Events: 1, Succeeded: 1}
-			(&ui{out: &text, err: &text}).summary(report, found, len(tt.answers), "output.json")
+			(&console.Console{Out: &text, Err: &text}).Summary(report, found, len(tt.answers), "output.json")
 			for _, want := range tt.want {
 				if !strings.Contains(text.String(), want) {
 					t.Errorf("the summary lacks %q:\n%s", want, text.String())
@@ -66,24 +67,5 @@ func TestVerdictCountsEventsWithoutAnswer(t *testing.T) {
 	}
 	if err := verdict(&customer.Report{Events: 2, Succeeded: 1, Failed: 1}, agreed); err == nil {
 		t.Error("no error though an event failed")
-	}
-}
-
-func TestTable(t *testing.T) {
-	table := table{header: []string{"NAME", ">SUM"}}
-	table.add("a", 5)
-	table.add("Łódź\x1b[2J", 1000)
-	for _, tt := range []struct {
-		aligned, heading bool
-		want             string
-	}{
-		{false, true, "NAME\tSUM\na\t5\nŁódź\\u001b[2J\t1000\n"},
-		{false, false, "a\t5\nŁódź\\u001b[2J\t1000\n"},
-		{true, true, "NAME            SUM\na                 5\nŁódź\\u001b[2J  1000\n"},
-	} {
-		var got bytes.Buffer
-		if err := table.write(&got, tt.aligned, tt.heading); err != nil || got.String() != tt.want {
-			t.Errorf("aligned %t, heading %t: got\n%q, %v, want\n%q", tt.aligned, tt.heading, got.String(), err, tt.want)
-		}
 	}
 }
