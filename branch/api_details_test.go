@@ -138,6 +138,7 @@ func TestAListThatFailsHasTheDetails(t *testing.T) {
 // What many unreachable branches hold is told of those that hold most, and in
 // sum.
 func TestRefusalsNameTheLargestHoldings(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	const n = 9
 	b := newBank(t, n, 1000, branchOptions{Bootstrap: true}) // 112 at branch 1, 111 at the others
 	b.start(1)
@@ -156,6 +157,7 @@ func TestRefusalsNameTheLargestHoldings(t *testing.T) {
 
 // An error that the home says names the home.
 func TestAnErrorOfTheHomeNamesTheHome(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBank(t, 3, 90)
 	b.cutOff(3)
 	req := &bankv1.WithdrawRequest{Amount: 80, RequestId: "w", HomeBranch: 2}

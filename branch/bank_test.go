@@ -292,6 +292,20 @@ func (b *bank) customers(id uint32) bankv1connect.BranchServiceClient {
 	return bankv1connect.NewBranchServiceClient(b.http, "http://"+b.at(id).address)
 }
 
+// connected is customers with a connection of its own, which is open already: many
+// calls at once would else open one each, and be too many for one address.
+func (b *bank) connected(id uint32) bankv1connect.BranchServiceClient {
+	b.t.Helper()
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	b.t.Cleanup(transport.CloseIdleConnections)
+	client := bankv1connect.NewBranchServiceClient(&http.Client{Transport: transport}, "http://"+b.at(id).address)
+	if _, err := client.GetStatus(b.ctx, &bankv1.GetStatusRequest{}); err != nil {
+		b.t.Fatal(err)
+	}
+	return client
+}
+
 // peers returns a client of what branches say to each other.
 func (b *bank) peers(id uint32) bankv1connect.PeerServiceClient {
 	b.t.Helper()

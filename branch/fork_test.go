@@ -91,6 +91,7 @@ func TestABackupThatWroteOnIsAFork(t *testing.T) {
 // A backup whose branch can't hear all the others takes no writes, and says for
 // whom it waits; so it is no fork, whoever is away, and whoever is behind.
 func TestABackupWaitsForEveryBranch(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	if runtime.GOOS != "linux" {
 		t.Skip("this system does not tell where a file is")
 	}

@@ -17,6 +17,7 @@ import (
 // What somebody only says of a branch's journal ends that link, with the reason;
 // the branch serves on, and tells of it.
 func TestHearsayEndsTheLink(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := newBank(t, 3, 300, branchOptions{Bootstrap: true, PeerTimeout: patient / 10})
 	b.start(2)
 	b.awaitReady(2)
@@ -118,6 +119,7 @@ func (s *lyingServer) Collect(context.Context, *bankv1.CollectRequest) (*bankv1.
 
 // A peer whose answers lie is refused, and the others serve on.
 func TestAPeerThatAnswersLiesIsRefused(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	lies := &lyingServer{hostile: newHostile(1, 3)}
 	mux := http.NewServeMux()
 	mux.Handle(bankv1connect.NewPeerServiceHandler(lies))

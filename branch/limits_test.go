@@ -155,14 +155,16 @@ func TestCustomersOverTheConnectionLimitAreToldAndPeersAreServed(t *testing.T) {
 func TestCallsOverTheQueueAreRefused(t *testing.T) {
 	b := newBank(t, 2, 100, branchOptions{PeerTimeout: testTimeout})
 	b.start(1) // waits to hear from branch 2, and holds calls until then
-	const calls, held = 4200, 4096
-	client := b.customers(1)
+	const calls, held, connections = 4200, 4096, 5
 	answers := make(chan error, calls)
-	for range calls {
-		go func() {
-			_, err := client.Query(b.ctx, &bankv1.QueryRequest{})
-			answers <- err
-		}()
+	for range connections {
+		client := b.connected(1)
+		for range calls / connections {
+			go func() {
+				_, err := client.Query(b.ctx, &bankv1.QueryRequest{})
+				answers <- err
+			}()
+		}
 	}
 	for range calls - held {
 		wantRefusal(t, <-answers, "too many calls wait at this branch")

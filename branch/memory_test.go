@@ -118,6 +118,7 @@ func newHousehold(t *testing.T) *household {
 // Branches that share a transport need no sockets for each other; a branch that
 // is killed is gone there too, and is found again when it is back.
 func TestBranchesOfOneProcessReachEachOtherThroughMemory(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	h := newHousehold(t)
 	first, second, third := h.open(1), h.open(2), h.open(3)
 	h.serve(first)

@@ -118,6 +118,7 @@ func TestPropagatingByHandRefuses(t *testing.T) {
 // Clocks and tickets that run ahead as far as they may, or further, keep nobody
 // from writing, also not after a restart.
 func TestClocksThatRunAheadStopNobody(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	const lead = 1 << 32
 	b := runBank(t, 3, 300)
 	for _, clock := range []uint64{1 << 62, 1<<62 - 1, 1<<64 - 1, lead + 3} {

@@ -138,6 +138,7 @@ func TestAHomeThatIsNoBranchIsRefused(t *testing.T) {
 // An id that two branches take, each as its own, counts twice. Every branch that
 // has both says so until an operator has looked, also after a restart.
 func TestARequestIDOfTwoJournalsRaisesAnAlarm(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	log := &errorLog{}
 	b := runBankWith(t, 3, 300, branchOptions{Logger: log.logger()})
 	b.cutOff(1)

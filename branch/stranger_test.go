@@ -38,6 +38,7 @@ func (l *sharedLog) String() string {
 
 // All branches of a bank agree on its id before they write, and keep it.
 func TestABankHasOneIDForEver(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b := runBank(t, 3, 300)
 	id := b.status(1).GetBankId()
 	for range 2 {
@@ -61,6 +62,7 @@ func TestABankHasOneIDForEver(t *testing.T) {
 // and the same opening balance. Both sides of each link name both banks, once; the
 // branch takes no writes, and the others go on.
 func TestADirectoryOfAnotherBankIsRefusedByBothSides(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	log := &sharedLog{}
 	other := runBank(t, 3, 300)
 	other.deposit(1, 1000)
