@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/cmd/passbook/internal/faults"
 )
 
 // faultsHere is how the branches of this process are broken on purpose.
@@ -31,44 +32,60 @@ func (a *app) faultsHere(ids []uint32, o *serveOptions, logger *slog.Logger) fau
 
 // bankFaults breaks a bank whose branches all run in this process.
 func bankFaults(ids []uint32, logger *slog.Logger) func(*bank, uint32) branch.Faults {
-	var all *faults
+	var all *faults.Maker
 	return func(b *bank, id uint32) branch.Faults {
 		if all == nil {
-			all = newFaults(b, ids, logger)
+			all = faults.NewMaker(b, ids, logger)
 		}
-		return all.of(id)
+		return all.For(id)
 	}
 }
 
 // childFaults asks the parent to break the bank, and cuts and heals the branch
 // of this process when the parent asks for that.
 func (a *app) childFaults(id uint32, logger *slog.Logger) faultsHere {
-	var opened atomic.Pointer[bank]
-	w := newWire(a.console.Out, logger, func(ctx context.Context, question line) line {
-		b := opened.Load()
-		switch {
-		case b == nil:
-			return refusal(errNotServing(id))
-		case question.Do == branch.Cut, question.Do == branch.Heal:
-			return refusal(b.apply(ctx, id, question.Do))
-		}
-		return refusal(errUnknown(question.Do))
-	})
+	own := &ownFaults{branch: id}
+	w := faults.NewWire(a.console.Out, logger, own)
 	return faultsHere{
 		of: func(b *bank, _ uint32) branch.Faults {
-			opened.Store(b)
-			return wiredFaults{wire: w}
+			own.bank.Store(b)
+			return w
 		},
-		listen: func(from io.Reader) { w.listen(from, func(string) bool { return false }) },
+		listen: func(from io.Reader) { w.Listen(from, func(string) bool { return false }) },
 	}
 }
 
-// find implements breaker.
-func (b *bank) find(id uint32) (running, bool) {
-	if r := b.serves(id); r != nil {
-		return running{ready: r.branch.Ready(), ended: r.ended}, true
+// ownFaults are what the process of a branch does to its branch when its parent
+// asks for it.
+type ownFaults struct {
+	branch uint32
+	// bank is nil before the branch is opened.
+	bank atomic.Pointer[bank]
+}
+
+// List implements branch.Faults. The parent itself knows what is broken.
+func (f *ownFaults) List(context.Context) ([]branch.Fault, error) {
+	return nil, faults.ErrUnknown("list")
+}
+
+// Apply implements branch.Faults.
+func (f *ownFaults) Apply(ctx context.Context, _ uint32, action branch.Action) error {
+	b := f.bank.Load()
+	switch {
+	case b == nil:
+		return faults.ErrNotServing(f.branch)
+	case action == branch.Cut, action == branch.Heal:
+		return b.Apply(ctx, f.branch, action)
 	}
-	return running{}, false
+	return faults.ErrUnknown(action)
+}
+
+// Find implements faults.Breaker.
+func (b *bank) Find(id uint32) (faults.Running, bool) {
+	if r := b.serves(id); r != nil {
+		return faults.Running{Ready: r.branch.Ready(), Ended: r.ended}, true
+	}
+	return faults.Running{}, false
 }
 
 // serves returns a branch that serves, or nil.
@@ -78,14 +95,14 @@ func (b *bank) serves(id uint32) *runningBranch {
 	return b.running[id]
 }
 
-// apply implements breaker.
-func (b *bank) apply(_ context.Context, id uint32, action branch.Action) error {
+// Apply implements faults.Breaker.
+func (b *bank) Apply(_ context.Context, id uint32, action branch.Action) error {
 	if action == branch.Restart {
 		return b.restart(id)
 	}
 	r := b.serves(id)
 	if r == nil {
-		return errNotServing(id)
+		return faults.ErrNotServing(id)
 	}
 	return r.branch.Apply(action)
 }
@@ -93,20 +110,20 @@ func (b *bank) apply(_ context.Context, id uint32, action branch.Action) error {
 // restart opens a branch that has ended, and has it serve.
 func (b *bank) restart(id uint32) (err error) {
 	c := b.configs[id]
-	ctx, cancel := context.WithTimeout(context.Background(), restartTimeout/2)
+	ctx, cancel := context.WithTimeout(context.Background(), faults.RestartTimeout/2)
 	defer cancel()
 	if c.Listener, err = b.network.listenFor(ctx, id, c.Logger); err != nil {
-		return faultErrorf("%v", err)
+		return faults.Refusef("%v", err)
 	}
 	open, err := branch.Open(c)
 	if err != nil {
-		return faultErrorf("%v", err)
+		return faults.Refusef("%v", err)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.running) == 0 || b.serving.Err() != nil {
 		_ = open.Close() // it has done nothing
-		return errBankStops
+		return faults.ErrBankStops
 	}
 	b.start(open)
 	return nil

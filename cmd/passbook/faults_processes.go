@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/cmd/passbook/internal/faults"
 )
 
 // do has the goroutine that owns the supervisor carry out an order.
@@ -13,7 +14,7 @@ func (s *supervisor) do(order func() error) error {
 	case s.orders <- func() { done <- order() }:
 		return <-done
 	case <-s.over:
-		return errBankStops
+		return faults.ErrBankStops
 	}
 }
 
@@ -21,25 +22,25 @@ func (s *supervisor) do(order func() error) error {
 func (s *supervisor) process(id uint32) (p *process, err error) {
 	err = s.do(func() error {
 		if p = s.processes[id]; p == nil {
-			return errNotServing(id)
+			return faults.ErrNotServing(id)
 		}
 		return nil
 	})
 	return p, err
 }
 
-// find implements breaker.
-func (s *supervisor) find(id uint32) (running, bool) {
+// Find implements faults.Breaker.
+func (s *supervisor) Find(id uint32) (faults.Running, bool) {
 	p, err := s.process(id)
 	if err != nil {
-		return running{}, false
+		return faults.Running{}, false
 	}
-	return running{ready: p.ready, ended: p.ended}, true
+	return faults.Running{Ready: p.ready, Ended: p.ended}, true
 }
 
-// apply implements breaker. A process cuts and heals its branch itself; all else
+// Apply implements faults.Breaker. A process cuts and heals its branch itself; all else
 // is done to the process.
-func (s *supervisor) apply(ctx context.Context, id uint32, action branch.Action) error {
+func (s *supervisor) Apply(ctx context.Context, id uint32, action branch.Action) error {
 	if action == branch.Cut || action == branch.Heal {
 		return s.ask(ctx, id, action)
 	}
@@ -47,14 +48,14 @@ func (s *supervisor) apply(ctx context.Context, id uint32, action branch.Action)
 		p := s.processes[id]
 		switch {
 		case s.stopping:
-			return errBankStops
+			return faults.ErrBankStops
 		case action == branch.Restart:
 			return s.restart(id)
 		case p == nil:
-			return errNotServing(id)
+			return faults.ErrNotServing(id)
 		}
 		if err := p.apply(action); err != nil {
-			return faultErrorf("branch %d: %v", id, err)
+			return faults.Refusef("branch %d: %v", id, err)
 		}
 		return nil
 	})
@@ -66,7 +67,7 @@ func (s *supervisor) ask(ctx context.Context, id uint32, action branch.Action) e
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, endTimeout)
+	ctx, cancel := context.WithTimeout(ctx, faults.EndTimeout)
 	defer cancel()
 	go func() { // until ctx is done
 		select {
@@ -75,8 +76,8 @@ func (s *supervisor) ask(ctx context.Context, id uint32, action branch.Action) e
 		case <-ctx.Done():
 		}
 	}()
-	if _, err = p.wire.ask(ctx, line{Do: action, Branch: id}); ctx.Err() != nil {
-		return faultErrorf("branch %d does not answer, or has ended", id)
+	if err = p.wire.Apply(ctx, id, action); ctx.Err() != nil {
+		return faults.Refusef("branch %d does not answer, or has ended", id)
 	}
 	return err
 }
@@ -84,7 +85,7 @@ func (s *supervisor) ask(ctx context.Context, id uint32, action branch.Action) e
 // restart starts the process of a branch that has ended.
 func (s *supervisor) restart(id uint32) error {
 	if err := s.launch(id); err != nil {
-		return faultErrorf("branch %d: %v", id, err)
+		return faults.Refusef("branch %d: %v", id, err)
 	}
 	s.processes[id].again = true
 	return nil

@@ -11,7 +11,9 @@ import (
 	"os/signal"
 	"time"
 
+	"passbook.example/passbook/branch"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/faults"
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
@@ -31,7 +33,7 @@ type process struct {
 	// which the system also does when this process is killed.
 	lifeline io.Closer
 	// wire carries questions about faults, over the same two pipes.
-	wire *wire
+	wire *faults.Wire
 	// ready is closed when the process is ready, ended when it has ended.
 	ready, ended chan struct{}
 	// again, killed and paused are whether it was restarted, killed or stopped
@@ -68,7 +70,7 @@ type supervisor struct {
 	// orders are what others want to be done by the goroutine that owns this.
 	orders chan func()
 	// faults is nil if nothing is broken on purpose.
-	faults *faults
+	faults *faults.Maker
 	// over is closed when all processes have ended.
 	over chan struct{}
 	// processes are those that run.
@@ -107,7 +109,7 @@ func (a *app) serveProcesses(ctx context.Context, in *customer.Input, ids []uint
 	}
 	s.launch = func(id uint32) error { return s.start(program, id, o.childArguments(in.Name, id), a.console.Terminal) }
 	if o.faults {
-		s.faults = newFaults(s, ids, s.logger)
+		s.faults = faults.NewMaker(s, ids, s.logger)
 	}
 	for _, id := range ids {
 		if err := s.launch(id); err != nil {
@@ -157,12 +159,11 @@ func (s *supervisor) start(program string, id uint32, args []string, stderr io.W
 		return err
 	}
 	p.lifeline = lifeline
-	p.wire = newWire(lifeline, s.logger, func(ctx context.Context, question line) line {
-		if s.faults == nil {
-			return refusal(errUnknown(question.Do))
-		}
-		return answerFor(ctx, s.faults.of(id), question)
-	})
+	var answers branch.Faults
+	if s.faults != nil {
+		answers = s.faults.For(id)
+	}
+	p.wire = faults.NewWire(lifeline, s.logger, answers)
 	said, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -179,7 +180,7 @@ func (s *supervisor) start(program string, id uint32, args []string, stderr io.W
 // listen passes on what a process has to tell.
 func (s *supervisor) listen(p *process, said io.Reader) {
 	told := false
-	p.wire.listen(said, func(text string) bool {
+	p.wire.Listen(said, func(text string) bool {
 		if text == readyWord && !told {
 			told = true
 			s.news <- news{from: p, ready: true}

@@ -1,4 +1,4 @@
-package main
+package faults
 
 import (
 	"bufio"
@@ -39,16 +39,17 @@ type line struct {
 // doList asks for the list of the branches with a fault.
 const doList branch.Action = "list"
 
-// wire carries lines over the two pipes between serve --processes and the
-// process of a branch. Both sides ask, and both answer.
-type wire struct {
+// Wire carries lines over the two pipes between serve --processes and the
+// process of a branch. Both sides ask, and both answer. It implements
+// branch.Faults: the other side carries out what it is told.
+type Wire struct {
 	// saying is held while a line is written to to.
 	saying sync.Mutex
 	to     io.Writer
 	logger *slog.Logger
-	// answer answers a question of the other side.
-	answer func(context.Context, line) line
-	// answering has the places of the questions that answer has in hand.
+	// answers does what the other side asks for; nil refuses it all.
+	answers branch.Faults
+	// answering has the places of the questions that answers has in hand.
 	answering chan struct{}
 
 	mu   sync.Mutex
@@ -57,17 +58,31 @@ type wire struct {
 	asked map[uint64]chan<- line
 }
 
-func newWire(to io.Writer, logger *slog.Logger, answer func(context.Context, line) line) *wire {
-	return &wire{to: to, logger: logger, answer: answer, answering: make(chan struct{}, maxQuestions), asked: map[uint64]chan<- line{}}
+// NewWire returns a wire that says what it has to say to one pipe. What the other
+// side asks for is up to answers; nil refuses it all. The caller calls Listen.
+func NewWire(to io.Writer, logger *slog.Logger, answers branch.Faults) *Wire {
+	return &Wire{to: to, logger: logger, answers: answers, answering: make(chan struct{}, maxQuestions), asked: map[uint64]chan<- line{}}
+}
+
+// List implements branch.Faults.
+func (w *Wire) List(ctx context.Context) ([]branch.Fault, error) {
+	answer, err := w.ask(ctx, line{Do: doList})
+	return answer.Faults, err
+}
+
+// Apply implements branch.Faults.
+func (w *Wire) Apply(ctx context.Context, id uint32, action branch.Action) error {
+	_, err := w.ask(ctx, line{Do: action, Branch: id})
+	return err
 }
 
 // ask asks the other side, and waits for its answer. A refusal is an error.
-func (w *wire) ask(ctx context.Context, question line) (line, error) {
+func (w *Wire) ask(ctx context.Context, question line) (line, error) {
 	answers := make(chan line, 1)
 	w.mu.Lock()
 	if len(w.asked) >= maxQuestions {
 		w.mu.Unlock()
-		return line{}, faultErrorf("%d faults are being made or mended: wait for some", maxQuestions)
+		return line{}, Refusef("%d faults are being made or mended: wait for some", maxQuestions)
 	}
 	w.next++
 	question.ID = w.next
@@ -79,7 +94,7 @@ func (w *wire) ask(ctx context.Context, question line) (line, error) {
 		delete(w.asked, question.ID)
 	}()
 	if err := w.say(question); err != nil {
-		return line{}, errBankStops // the other side has gone
+		return line{}, ErrBankStops // the other side has gone
 	}
 	select {
 	case answer := <-answers:
@@ -93,7 +108,7 @@ func (w *wire) ask(ctx context.Context, question line) (line, error) {
 }
 
 // say writes one line, in one piece.
-func (w *wire) say(l line) error {
+func (w *Wire) say(l line) error {
 	text, err := json.Marshal(l)
 	if err != nil {
 		return err
@@ -104,9 +119,9 @@ func (w *wire) say(l line) error {
 	return err
 }
 
-// listen hears what the other side says until it ends, and waits for the
+// Listen hears what the other side says until it ends, and waits for the
 // answers in hand. Lines that other hears are not for the wire.
-func (w *wire) listen(from io.Reader, other func(text string) bool) {
+func (w *Wire) Listen(from io.Reader, other func(text string) bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var answering sync.WaitGroup
 	defer answering.Wait()
@@ -126,7 +141,7 @@ func (w *wire) listen(from io.Reader, other func(text string) bool) {
 
 // hear takes one line: an answer to who waits for it, a question to be
 // answered.
-func (w *wire) hear(ctx context.Context, answering *sync.WaitGroup, text []byte) {
+func (w *Wire) hear(ctx context.Context, answering *sync.WaitGroup, text []byte) {
 	var l line
 	if err := json.Unmarshal(text, &l); err != nil || l.ID == 0 {
 		w.logger.Warn(fmt.Sprintf("Between a branch's process and serve --processes, this means nothing: %.100q", text))
@@ -156,37 +171,24 @@ func (w *wire) hear(ctx context.Context, answering *sync.WaitGroup, text []byte)
 	})
 }
 
+// answer answers a question of the other side.
+func (w *Wire) answer(ctx context.Context, question line) line {
+	switch {
+	case w.answers == nil:
+		return refusal(ErrUnknown(question.Do))
+	case question.Do == doList:
+		list, err := w.answers.List(ctx)
+		answer := refusal(err)
+		answer.Faults = list
+		return answer
+	}
+	return refusal(w.answers.Apply(ctx, question.Branch, question.Do))
+}
+
 // refusal is the answer of something that was done, or could not be.
 func refusal(err error) line {
 	if err != nil {
 		return line{Refused: err.Error()}
 	}
 	return line{}
-}
-
-// answerFor answers a question of the process of a branch.
-func answerFor(ctx context.Context, f branch.Faults, question line) line {
-	if question.Do != doList {
-		return refusal(f.Apply(ctx, question.Branch, question.Do))
-	}
-	list, err := f.List(ctx)
-	answer := refusal(err)
-	answer.Faults = list
-	return answer
-}
-
-// wiredFaults asks serve --processes to break the bank, from the process of a
-// branch.
-type wiredFaults struct{ wire *wire }
-
-// List implements branch.Faults.
-func (f wiredFaults) List(ctx context.Context) ([]branch.Fault, error) {
-	answer, err := f.wire.ask(ctx, line{Do: doList})
-	return answer.Faults, err
-}
-
-// Apply implements branch.Faults.
-func (f wiredFaults) Apply(ctx context.Context, id uint32, action branch.Action) error {
-	_, err := f.wire.ask(ctx, line{Do: action, Branch: id})
-	return err
 }

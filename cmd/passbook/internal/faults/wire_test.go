@@ -1,4 +1,4 @@
-package main
+package faults
 
 import (
 	"bytes"
@@ -14,17 +14,23 @@ import (
 	"passbook.example/passbook/branch"
 )
 
+// answerFunc carries out all actions in one way.
+type answerFunc func(context.Context) error
+
+func (f answerFunc) List(ctx context.Context) ([]branch.Fault, error)           { return nil, f(ctx) }
+func (f answerFunc) Apply(ctx context.Context, _ uint32, _ branch.Action) error { return f(ctx) }
+
 // wires are two wires that hear each other.
-func wires(t *testing.T, answer func(context.Context, line) line) (asks, answers *wire) {
+func wires(t *testing.T, answer branch.Faults) (asks, answers *Wire) {
 	t.Helper()
 	fromAsks, toAnswers := io.Pipe()
 	fromAnswers, toAsks := io.Pipe()
 	logger := slog.New(slog.DiscardHandler)
-	asks, answers = newWire(toAnswers, logger, nil), newWire(toAsks, logger, answer)
+	asks, answers = NewWire(toAnswers, logger, nil), NewWire(toAsks, logger, answer)
 	heard := make(chan struct{}, 2)
 	nothingElse := func(string) bool { return false }
-	go func() { asks.listen(fromAnswers, nothingElse); heard <- struct{}{} }()
-	go func() { answers.listen(fromAsks, nothingElse); heard <- struct{}{} }()
+	go func() { asks.Listen(fromAnswers, nothingElse); heard <- struct{}{} }()
+	go func() { answers.Listen(fromAsks, nothingElse); heard <- struct{}{} }()
 	t.Cleanup(func() {
 		_ = toAnswers.Close()
 		_ = toAsks.Close()
@@ -36,8 +42,8 @@ func wires(t *testing.T, answer func(context.Context, line) line) (asks, answers
 
 func TestAWireCarriesQuestionsAndAnswers(t *testing.T) {
 	f, _ := newFakeFaults()
-	asks, _ := wires(t, func(ctx context.Context, question line) line { return answerFor(ctx, f.of(1), question) })
-	far, ctx := wiredFaults{wire: asks}, t.Context()
+	far, _ := wires(t, f.For(1))
+	ctx := t.Context()
 	for _, err := range []error{
 		far.Apply(ctx, 3, branch.Cut), far.Apply(ctx, 3, branch.Heal), far.Apply(ctx, 2, branch.Pause), far.Apply(ctx, 2, branch.Resume), far.Apply(ctx, 2, branch.Kill), far.Apply(ctx, 2, branch.Restart), far.Apply(ctx, 3, branch.Cut),
 	} {
@@ -62,10 +68,10 @@ func TestAWireCarriesQuestionsAndAnswers(t *testing.T) {
 func TestQuestionsOnAWireAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		asks, answers := wires(t, func(context.Context, line) line {
+		asks, answers := wires(t, answerFunc(func(context.Context) error {
 			<-release
-			return line{}
-		})
+			return nil
+		}))
 		results := make(chan error, maxQuestions)
 		for range maxQuestions {
 			go func() {
@@ -101,8 +107,8 @@ func TestQuestionsOnAWireAreBounded(t *testing.T) {
 // What means nothing is logged, and what follows is heard.
 func TestLinesThatMeanNothingAreLogged(t *testing.T) {
 	var log, said bytes.Buffer
-	w := newWire(&said, slog.New(slog.NewTextHandler(&log, nil)), func(context.Context, line) line { return line{Refused: "heard"} })
-	w.listen(strings.NewReader("ready\nnonsense\n{}\n{\"id\":5}\n{\"id\":7,\"do\":\"cut\"}\n"), func(text string) bool { return text == readyWord })
+	w := NewWire(&said, slog.New(slog.NewTextHandler(&log, nil)), answerFunc(func(context.Context) error { return errors.New("heard") }))
+	w.Listen(strings.NewReader("ready\nnonsense\n{}\n{\"id\":5}\n{\"id\":7,\"do\":\"cut\"}\n"), func(text string) bool { return text == "ready" })
 	if got := strings.Count(log.String(), "this means nothing"); got != 2 {
 		t.Errorf("%d lines were logged, want 2:\n%s", got, &log)
 	}
@@ -110,7 +116,7 @@ func TestLinesThatMeanNothingAreLogged(t *testing.T) {
 		t.Errorf("said %q, want %q", got, want)
 	}
 	log.Reset()
-	w.listen(strings.NewReader(strings.Repeat("x", maxLineBytes+1)+"\nready\n"), func(string) bool { return false })
+	w.Listen(strings.NewReader(strings.Repeat("x", maxLineBytes+1)+"\nready\n"), func(string) bool { return false })
 	if !strings.Contains(log.String(), "can't be read any more") {
 		t.Errorf("a line that is too long: %s", &log)
 	}
@@ -118,10 +124,10 @@ func TestLinesThatMeanNothingAreLogged(t *testing.T) {
 
 // A question ends with its caller, and with the other side.
 func TestAQuestionIsNotAskedForEver(t *testing.T) {
-	asks, _ := wires(t, func(ctx context.Context, _ line) line {
+	asks, _ := wires(t, answerFunc(func(ctx context.Context) error {
 		<-ctx.Done()
-		return line{}
-	})
+		return nil
+	}))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := asks.ask(ctx, line{Do: branch.Cut}); !errors.Is(err, context.Canceled) {
@@ -132,18 +138,7 @@ func TestAQuestionIsNotAskedForEver(t *testing.T) {
 	}
 	gone, to := io.Pipe()
 	_ = gone.Close()
-	if _, err := newWire(to, nil, nil).ask(t.Context(), line{Do: branch.Cut}); !errors.Is(err, errBankStops) {
+	if _, err := NewWire(to, nil, nil).ask(t.Context(), line{Do: branch.Cut}); !errors.Is(err, ErrBankStops) {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestIsLoopback(t *testing.T) {
-	for host, want := range map[string]bool{
-		"127.0.0.1": true, "127.3.2.1": true, "::1": true, "localhost": true,
-		"0.0.0.0": false, "::": false, "10.0.0.1": false, "": false, "localhost.example": false, "127.0.0.1.example": false,
-	} {
-		if got := isLoopback(host); got != want {
-			t.Errorf("%q is loopback: %v, want %v", host, got, want)
-		}
 	}
 }

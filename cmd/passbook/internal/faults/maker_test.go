@@ -1,4 +1,4 @@
-package main
+package faults
 
 import (
 	"context"
@@ -29,12 +29,12 @@ type fakeBreaker struct {
 	ready chan struct{}
 }
 
-func (b *fakeBreaker) find(id uint32) (running, bool) {
+func (b *fakeBreaker) Find(id uint32) (Running, bool) {
 	end, ok := b.ends[id]
-	return running{ready: b.ready, ended: end}, ok
+	return Running{Ready: b.ready, Ended: end}, ok
 }
 
-func (b *fakeBreaker) apply(_ context.Context, id uint32, action branch.Action) error {
+func (b *fakeBreaker) Apply(_ context.Context, id uint32, action branch.Action) error {
 	b.told = append(b.told, fmt.Sprint(action, " ", id))
 	if b.refuse != nil {
 		return b.refuse
@@ -57,19 +57,19 @@ func (b *fakeBreaker) end(id uint32) {
 	delete(b.ends, id)
 }
 
-func newFakeFaults() (*faults, *fakeBreaker) {
+func newFakeFaults() (*Maker, *fakeBreaker) {
 	b := &fakeBreaker{ends: map[uint32]chan struct{}{}, ready: make(chan struct{})}
 	for id := range uint32(3) {
 		b.ends[id+1] = make(chan struct{})
 	}
 	close(b.ready)
-	return newFaults(b, []uint32{3, 1, 2}, slog.New(slog.DiscardHandler)), b
+	return NewMaker(b, []uint32{3, 1, 2}, slog.New(slog.DiscardHandler)), b
 }
 
 // wantFaults checks what is broken.
-func wantFaults(t *testing.T, f *faults, want ...branch.Fault) {
+func wantFaults(t *testing.T, f *Maker, want ...branch.Fault) {
 	t.Helper()
-	got, err := f.of(1).List(t.Context())
+	got, err := f.For(1).List(t.Context())
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("listed %v (-want +got):\n%s", err, diff)
 	}
@@ -77,7 +77,7 @@ func wantFaults(t *testing.T, f *faults, want ...branch.Fault) {
 
 func TestWhatIsBrokenIsListed(t *testing.T) {
 	f, b := newFakeFaults()
-	asked, ctx := f.of(1), t.Context()
+	asked, ctx := f.For(1), t.Context()
 	wantFaults(t, f)
 	if err := errors.Join(asked.Apply(ctx, 3, branch.Cut), asked.Apply(ctx, 1, branch.Cut), asked.Apply(ctx, 3, branch.Pause), asked.Apply(ctx, 2, branch.Kill)); err != nil {
 		t.Fatal(err)
@@ -98,8 +98,8 @@ func TestWhatIsBrokenIsListed(t *testing.T) {
 // What did not happen is not listed.
 func TestAFaultThatCanNotBeMadeIsRefused(t *testing.T) {
 	f, b := newFakeFaults()
-	b.refuse = faultErrorf("no")
-	asked, ctx := f.of(1), t.Context()
+	b.refuse = Refusef("no")
+	asked, ctx := f.For(1), t.Context()
 	for name, err := range map[string]error{
 		"cut": asked.Apply(ctx, 2, branch.Cut), "pause": asked.Apply(ctx, 2, branch.Pause), "kill": asked.Apply(ctx, 2, branch.Kill),
 	} {
@@ -122,11 +122,11 @@ func TestABranchThatEndsEndsNoOther(t *testing.T) {
 		f, b := newFakeFaults()
 		b.killed = make(chan uint32)
 		first, second := make(chan error, 1), make(chan error, 1)
-		go func() { first <- f.of(1).Apply(t.Context(), 2, branch.Kill) }()
+		go func() { first <- f.For(1).Apply(t.Context(), 2, branch.Kill) }()
 		if id := <-b.killed; id != 2 {
 			t.Fatalf("killed %d", id)
 		}
-		go func() { second <- f.of(2).Apply(t.Context(), 1, branch.Kill) }()
+		go func() { second <- f.For(2).Apply(t.Context(), 1, branch.Kill) }()
 		synctest.Wait() // it has no turn yet
 		b.killed <- 2
 		var refused *branch.FaultError
@@ -147,11 +147,11 @@ func TestATurnIsNotWaitedForInVain(t *testing.T) {
 		f, b := newFakeFaults()
 		b.killed = make(chan uint32)
 		killing := make(chan error, 1)
-		go func() { killing <- f.of(1).Apply(t.Context(), 2, branch.Kill) }()
+		go func() { killing <- f.For(1).Apply(t.Context(), 2, branch.Kill) }()
 		<-b.killed
 		ctx, cancel := context.WithCancel(t.Context())
 		waiting := make(chan error, 1)
-		go func() { waiting <- f.of(2).Apply(ctx, 3, branch.Cut) }()
+		go func() { waiting <- f.For(2).Apply(ctx, 3, branch.Cut) }()
 		synctest.Wait()
 		cancel()
 		if err := <-waiting; !errors.Is(err, context.Canceled) {
@@ -171,15 +171,15 @@ func TestAKillAndARestartDoNotWaitForEver(t *testing.T) {
 		b.ready = make(chan struct{})
 		var refused *branch.FaultError
 		began := time.Now()
-		if err := f.of(1).Apply(t.Context(), 2, branch.Restart); !errors.As(err, &refused) || time.Since(began) != restartTimeout {
+		if err := f.For(1).Apply(t.Context(), 2, branch.Restart); !errors.As(err, &refused) || time.Since(began) != RestartTimeout {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
 		wantFaults(t, f) // it runs
 		began, b.stuck = time.Now(), true
-		if err := f.of(1).Apply(t.Context(), 2, branch.Kill); !errors.As(err, &refused) || time.Since(began) != endTimeout {
+		if err := f.For(1).Apply(t.Context(), 2, branch.Kill); !errors.As(err, &refused) || time.Since(began) != EndTimeout {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
-		if err := f.of(1).Apply(t.Context(), 3, branch.Cut); err != nil {
+		if err := f.For(1).Apply(t.Context(), 3, branch.Cut); err != nil {
 			t.Errorf("the next turn: %v", err)
 		}
 	})

@@ -1,4 +1,8 @@
-package main
+// Package faults makes and mends the faults of a bank: it keeps account of what is
+// broken on purpose, refuses what makes no sense now, and carries what is asked of
+// one process to the one that can do it. It knows the branch by its faults alone;
+// what hosts branches knows it, and implements its Breaker.
+package faults
 
 import (
 	"context"
@@ -12,33 +16,34 @@ import (
 )
 
 const (
-	// endTimeout is how long a branch that was killed may take to end.
-	endTimeout = 5 * time.Second
-	// restartTimeout is how long a branch that was restarted may take until it
+	// EndTimeout is how long a branch that was killed may take to end.
+	EndTimeout = 5 * time.Second
+	// RestartTimeout is how long a branch that was restarted may take until it
 	// takes writes, as far as its restart waits for that.
-	restartTimeout = 8 * time.Second
+	RestartTimeout = 8 * time.Second
 )
 
-// breaker breaks branches of a bank and mends them: those of this process, or
+// Breaker breaks branches of a bank and mends them: those of this process, or
 // the processes of a bank. It is told only what makes sense, one action at a
 // time.
-type breaker interface {
-	// find returns a branch that has started and not ended.
-	find(id uint32) (running, bool)
-	// apply carries out an action. It returns as soon as a branch is killed,
+type Breaker interface {
+	// Find returns a branch that has started and not ended.
+	Find(id uint32) (Running, bool)
+	// Apply carries out an action. It returns as soon as a branch is killed,
 	// which then ends, and as soon as one is restarted.
-	apply(ctx context.Context, id uint32, action branch.Action) error
+	Apply(ctx context.Context, id uint32, action branch.Action) error
 }
 
-// running is a branch that has started. Its zero value is one that has ended.
-type running struct {
-	// ready is closed when the branch takes writes, ended when it has ended.
-	ready, ended <-chan struct{}
+// Running is a branch that has started. Its zero value is one that has ended.
+type Running struct {
+	// Ready is closed when the branch takes writes, Ended when it has ended.
+	Ready, Ended <-chan struct{}
 }
 
-// faults keeps account of what is broken on purpose in a bank.
-type faults struct {
-	breaker breaker
+// Maker makes and mends faults, one at a time, and keeps account of what is broken
+// on purpose in a bank.
+type Maker struct {
+	breaker Breaker
 	logger  *slog.Logger
 	ids     []uint32
 	// turn is taken while something is broken or mended.
@@ -50,17 +55,18 @@ type faults struct {
 	broken map[uint32]branch.Fault
 }
 
-func newFaults(b breaker, ids []uint32, logger *slog.Logger) *faults {
+// NewMaker returns what breaks a bank of the branches ids by means of b.
+func NewMaker(b Breaker, ids []uint32, logger *slog.Logger) *Maker {
 	logger.Warn("Faults are on: whoever reaches a branch can cut off, pause, kill and restart the branches")
-	return &faults{breaker: b, logger: logger, ids: slices.Sorted(slices.Values(ids)), turn: make(chan struct{}, 1), broken: map[uint32]branch.Fault{}}
+	return &Maker{breaker: b, logger: logger, ids: slices.Sorted(slices.Values(ids)), turn: make(chan struct{}, 1), broken: map[uint32]branch.Fault{}}
 }
 
-// of returns what breaks the bank for the branch that was asked to.
-func (f *faults) of(asked uint32) branch.Faults { return &askedFaults{faults: f, asked: asked} }
+// For returns what breaks the bank for the branch that was asked to.
+func (f *Maker) For(asked uint32) branch.Faults { return &askedFaults{Maker: f, asked: asked} }
 
 // at returns what is broken at a branch.
-func (f *faults) at(id uint32) branch.Fault {
-	_, runs := f.breaker.find(id)
+func (f *Maker) at(id uint32) branch.Fault {
+	_, runs := f.breaker.Find(id)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !runs {
@@ -71,7 +77,7 @@ func (f *faults) at(id uint32) branch.Fault {
 	return now
 }
 
-func (f *faults) note(now branch.Fault) {
+func (f *Maker) note(now branch.Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.broken[now.Branch] = now
@@ -81,7 +87,7 @@ func (f *faults) note(now branch.Fault) {
 // be the one that ends: the caller would not hear of it, and the last branch
 // could not be told to start the others.
 type askedFaults struct {
-	*faults
+	*Maker
 	asked uint32
 }
 
@@ -103,16 +109,16 @@ func (f *askedFaults) Apply(ctx context.Context, id uint32, action branch.Action
 	if err != nil || action != branch.Restart {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, restartTimeout)
+	ctx, cancel := context.WithTimeout(ctx, RestartTimeout)
 	defer cancel()
 	return again.awaitReady(ctx, id)
 }
 
 // change carries out an action while nobody else does, and returns the branch
 // that runs then.
-func (f *askedFaults) change(ctx context.Context, id uint32, action branch.Action) (then running, err error) {
+func (f *askedFaults) change(ctx context.Context, id uint32, action branch.Action) (then Running, err error) {
 	if id == f.asked && (action == branch.Pause || action == branch.Kill) {
-		return then, faultErrorf("this call is served by branch %d: ask another branch to stop it", id)
+		return then, Refusef("this call is served by branch %d: ask another branch to stop it", id)
 	}
 	select {
 	case f.turn <- struct{}{}:
@@ -121,7 +127,7 @@ func (f *askedFaults) change(ctx context.Context, id uint32, action branch.Actio
 	}
 	defer func() { <-f.turn }()
 	if asked := f.at(f.asked); asked.Killed || asked.Paused {
-		return then, faultErrorf("branch %d, which was asked, has itself been stopped meanwhile", f.asked)
+		return then, Refusef("branch %d, which was asked, has itself been stopped meanwhile", f.asked)
 	}
 	now, what, err := after(f.at(id), action)
 	if err != nil {
@@ -136,17 +142,17 @@ func (f *askedFaults) change(ctx context.Context, id uint32, action branch.Actio
 }
 
 // carryOut breaks or mends a branch. It waits for the end of one that is killed.
-func (f *faults) carryOut(ctx context.Context, id uint32, action branch.Action) (then running, err error) {
-	before, _ := f.breaker.find(id)
-	if err := f.breaker.apply(ctx, id, action); err != nil {
+func (f *Maker) carryOut(ctx context.Context, id uint32, action branch.Action) (then Running, err error) {
+	before, _ := f.breaker.Find(id)
+	if err := f.breaker.Apply(ctx, id, action); err != nil {
 		return then, err
 	}
 	if action == branch.Kill {
-		ctx, cancel := context.WithTimeout(ctx, endTimeout)
+		ctx, cancel := context.WithTimeout(ctx, EndTimeout)
 		defer cancel()
 		return then, before.awaitEnd(ctx, id)
 	}
-	then, _ = f.breaker.find(id)
+	then, _ = f.breaker.Find(id)
 	return then, nil
 }
 
@@ -170,7 +176,7 @@ func after(now branch.Fault, action branch.Action) (then branch.Fault, what stri
 	case branch.Restart:
 		then, what, stopped = branch.Fault{Branch: id}, "restarted", false
 	default:
-		return now, "", errUnknown(action)
+		return now, "", ErrUnknown(action)
 	}
 	if stopped {
 		return now, "", notNow(now)
@@ -183,68 +189,72 @@ func changesNothing(now branch.Fault, action branch.Action) error {
 	id := now.Branch
 	switch {
 	case action == branch.Cut && now.Cut:
-		return faultErrorf("branch %d is cut off already", id)
+		return Refusef("branch %d is cut off already", id)
 	case action == branch.Heal && !now.Cut:
-		return faultErrorf("branch %d is not cut off", id)
+		return Refusef("branch %d is not cut off", id)
 	case action == branch.Pause && now.Paused:
-		return faultErrorf("branch %d is paused already", id)
+		return Refusef("branch %d is paused already", id)
 	case action == branch.Resume && !now.Paused:
-		return faultErrorf("branch %d is not paused", id)
+		return Refusef("branch %d is not paused", id)
 	case action == branch.Kill && now.Killed:
-		return faultErrorf("branch %d has ended already", id)
+		return Refusef("branch %d has ended already", id)
 	case action == branch.Restart && !now.Killed:
-		return faultErrorf("branch %d has not ended: only one that has can be restarted", id)
+		return Refusef("branch %d has not ended: only one that has can be restarted", id)
 	}
 	return nil
 }
 
 // awaitEnd waits for the end of a branch that was killed.
-func (r running) awaitEnd(ctx context.Context, id uint32) error {
+func (r Running) awaitEnd(ctx context.Context, id uint32) error {
 	select {
-	case <-r.ended:
+	case <-r.Ended:
 		return nil
 	case <-ctx.Done():
-		return faultErrorf("branch %d was killed, and has not ended after %v", id, endTimeout)
+		return Refusef("branch %d was killed, and has not ended after %v", id, EndTimeout)
 	}
 }
 
 // awaitReady waits until a branch that was restarted takes writes.
-func (r running) awaitReady(ctx context.Context, id uint32) error {
-	if r.ended == nil {
+func (r Running) awaitReady(ctx context.Context, id uint32) error {
+	if r.Ended == nil {
 		return errEnded(id)
 	}
 	select {
-	case <-r.ready:
+	case <-r.Ready:
 		return nil
-	case <-r.ended:
+	case <-r.Ended:
 		return errEnded(id)
 	case <-ctx.Done():
-		return faultErrorf("branch %d runs again, and takes no writes yet after %v: its status says why", id, restartTimeout)
+		return Refusef("branch %d runs again, and takes no writes yet after %v: its status says why", id, RestartTimeout)
 	}
 }
 
 // notNow refuses to do something to a branch that has ended or is paused.
 func notNow(now branch.Fault) error {
 	if now.Killed {
-		return faultErrorf("branch %d has been killed or has ended: restart it first", now.Branch)
+		return Refusef("branch %d has been killed or has ended: restart it first", now.Branch)
 	}
-	return faultErrorf("branch %d is paused: resume it first", now.Branch)
+	return Refusef("branch %d is paused: resume it first", now.Branch)
 }
 
 func errEnded(id uint32) error {
-	return faultErrorf("branch %d has ended before it took writes: its log says why", id)
+	return Refusef("branch %d has ended before it took writes: its log says why", id)
 }
 
-func errNotServing(id uint32) error {
-	return faultErrorf("branch %d does not serve: it starts, or has ended", id)
+// ErrNotServing refuses to break a branch that does not run.
+func ErrNotServing(id uint32) error {
+	return Refusef("branch %d does not serve: it starts, or has ended", id)
 }
 
-func errUnknown(action branch.Action) error {
-	return faultErrorf("%q is nothing that can be done", action)
+// ErrUnknown refuses an action that there is none of.
+func ErrUnknown(action branch.Action) error {
+	return Refusef("%q is nothing that can be done", action)
 }
 
-var errBankStops = faultErrorf("the bank is stopping")
+// ErrBankStops refuses all once the bank stops.
+var ErrBankStops = Refusef("the bank is stopping")
 
-func faultErrorf(format string, args ...any) error {
+// Refusef returns an error that says why a fault can't be made or mended now.
+func Refusef(format string, args ...any) error {
 	return &branch.FaultError{Problem: fmt.Sprintf(format, args...)}
 }
