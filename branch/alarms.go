@@ -14,7 +14,7 @@ func (c customers) ListAlarms(ctx context.Context, _ *bankv1.ListAlarmsRequest) 
 	b := c.branch
 	out := &bankv1.ListAlarmsResponse{Branch: uint32(b.id)}
 	var alarms []replica.Alarm
-	if err := b.loop.look(ctx, func(r *replica.Replica) { alarms = r.Alarms() }); err != nil {
+	if err := b.engine.Visit(ctx, func(r *replica.Replica) { alarms = r.Alarms() }); err != nil {
 		return nil, err
 	}
 	for i := range alarms {
@@ -32,7 +32,7 @@ func (c customers) ResolveAlarm(ctx context.Context, req *bankv1.ResolveAlarmReq
 	out := &bankv1.ResolveAlarmResponse{Branch: uint32(b.id)}
 	var refused error
 	// It returns once the commit is synced.
-	err := b.loop.look(ctx, func(r *replica.Replica) { out.Resolved, refused = r.ResolveAlarm(req.GetId()) })
+	err := b.engine.Visit(ctx, func(r *replica.Replica) { out.Resolved, refused = r.ResolveAlarm(req.GetId()) })
 	if err == nil {
 		err = refused
 	}

@@ -178,11 +178,11 @@ func TestAShortTimeOutSaysWhatIsKnown(t *testing.T) {
 	b.wantBalance(2, 100)
 }
 
-// A write whose time is up while the loop has it may be recorded, and says so:
+// A write whose time is up while the engine has it may be recorded, and says so:
 // with what to do, which depends on whether it had a request id.
 func TestAWriteThatIsTooLateSaysThatItIsNotKnown(t *testing.T) {
 	b := runBank(t, 2, 100)
-	release := sync.OnceFunc(b.at(1).branch.HoldLoop())
+	release := sync.OnceFunc(b.at(1).branch.StopEngine())
 	defer release()
 	call := func(body string) answer {
 		return b.byHand(http.MethodPost, 1, branchService+"Deposit", body, "Content-Type", "application/json", "Connect-Timeout-Ms", "20")

@@ -17,6 +17,7 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/bound"
+	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/redial"
 	"passbook.example/passbook/branch/replica"
@@ -29,41 +30,6 @@ func gone() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
-}
-
-// What waits for the loop is bounded, also when those who asked have gone.
-func TestWhatWaitsForTheLoopIsBounded(t *testing.T) {
-	l := newLoop(nil, nil, time.Now(), newLoopObserver(1)) // and nothing runs it
-	tests := map[string]struct {
-		most int
-		call func() error
-	}{
-		"calls": {maxQueuedCalls, func() error {
-			_, err := l.ask(gone(), replica.Query{})
-			return err
-		}},
-		"claims": {maxServedClaims, func() error {
-			_, err := l.serve(gone(), l.post, func(uint64) replica.Message { return replica.Message{} })
-			return err
-		}},
-		"looks": {maxLooks, func() error { return l.look(gone(), func(*replica.Replica) {}) }},
-	}
-	for name, test := range tests {
-		for i := range test.most {
-			if err := test.call(); !errors.Is(err, context.Canceled) {
-				t.Fatalf("%s: number %d: %v", name, i+1, err)
-			}
-		}
-		if err := test.call(); !errors.Is(err, replica.ErrQueueFull) {
-			t.Errorf("%s: one more than %d: %v", name, test.most, err)
-		}
-	}
-	if want := maxQueuedCalls + maxServedClaims + maxLooks; len(l.queue) != want {
-		t.Errorf("%d wait, want %d", len(l.queue), want)
-	}
-	if first := len(l.take(&l.queue, maxDrained)); first != maxDrained {
-		t.Errorf("%d inputs in one step, want %d", first, maxDrained)
-	}
 }
 
 func TestTheOutboxIsBounded(t *testing.T) {
@@ -90,7 +56,7 @@ func TestTheOutboxIsBounded(t *testing.T) {
 	}
 }
 
-// A link is not read while the loop has not taken what came on it.
+// A link is not read while the engine has not taken what came on it.
 func TestUnreadFramesAreBounded(t *testing.T) {
 	large := &bankv1.Frame{}
 	large.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 1000, protowire.BytesType), make([]byte, 3*unreadBytes)))
@@ -102,15 +68,15 @@ func TestUnreadFramesAreBounded(t *testing.T) {
 		"large": {large, maxUnread / 4},
 	}
 	for name, test := range tests {
-		l := newLoop(nil, nil, time.Now(), newLoopObserver(1))
+		e := engine.New(engine.Config{})
 		k := newLink(&peer{branch: &Branch{}})
 		for range test.most {
-			if err := k.take(l, test.frame); err != nil {
+			if err := k.take(e, test.frame); err != nil {
 				t.Fatal(err)
 			}
 		}
 		k.end(errReplaced)
-		if err := k.take(l, test.frame); !errors.Is(err, errReplaced) {
+		if err := k.take(e, test.frame); !errors.Is(err, errReplaced) {
 			t.Errorf("%s: one more than %d was taken: %v", name, test.most, err)
 		}
 	}
@@ -237,7 +203,7 @@ func TestLargeRepliesInHandAreBounded(t *testing.T) {
 	})
 }
 
-// While the loop is at work, the links that a peer opens replace none: there
+// While the engine is at work, the links that a peer opens replace none: there
 // can be as many as the bound, and again when they have ended.
 func TestLinksOfAPeerAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -332,10 +298,10 @@ func TestThePauseBeforeALinkIsDialedAgainIsBounded(t *testing.T) {
 	})
 }
 
-// A list counts for what it takes until the loop has answered it, also when the
+// A list counts for what it takes until the engine has answered it, also when the
 // stream it came on has gone.
 func TestListsCountUntilTheLoopHasAnsweredThem(t *testing.T) {
-	b := &Branch{logger: slog.New(slog.DiscardHandler), gate: newGate(), loop: newLoop(nil, nil, time.Now(), newLoopObserver(1)), listBytes: bound.Weight{Most: 100}}
+	b := &Branch{logger: slog.New(slog.DiscardHandler), gate: newGate(), engine: engine.New(engine.Config{}), listBytes: bound.Weight{Most: 100}}
 	s := &submitStream{branch: b}
 	reply := make(chan replica.Reply, 1)
 	for _, l := range []submission{{reply: reply, bytes: 60}, {err: errTooManyLists}} {
@@ -346,12 +312,12 @@ func TestListsCountUntilTheLoopHasAnsweredThem(t *testing.T) {
 		s.leave(l)
 	}
 	if b.listBytes.Take(41) {
-		t.Error("there is room for another list while the loop has the first")
+		t.Error("there is room for another list while the engine has the first")
 	}
 	reply <- replica.Reply{ID: 1}
 	b.tasks.wait()
 	if !b.listBytes.Take(100) {
-		t.Error("there is no room when the loop has answered")
+		t.Error("there is no room when the engine has answered")
 	}
 }
 
@@ -386,7 +352,7 @@ func TestStreamsOfListsAtWorkStay(t *testing.T) {
 
 // helloFrom1 is the hello of branch 1 to the branch of a port.
 func helloFrom1(p *servedBranch) *bankv1.Hello {
-	h := p.loop.replica.Introduction(2)
+	h := p.replica.Introduction(2)
 	h.Branch, h.Epoch = 1, 1
 	return api.HelloToProto(h)
 }

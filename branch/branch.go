@@ -15,6 +15,7 @@ import (
 	"connectrpc.com/grpchealth"
 
 	"passbook.example/passbook/branch/bound"
+	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/peernet"
@@ -22,14 +23,14 @@ import (
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// Branch is one replica server: its journal, its loop, its links to the other
+// Branch is one replica server: its journal, its engine, its links to the other
 // branches and the services it offers on one port.
 type Branch struct {
 	cfg      Config
 	id       ledger.BranchID
 	logger   *slog.Logger
 	journal  *journal.Journal
-	loop     *loop
+	engine   *engine.Engine
 	watches  *watches
 	listener net.Listener
 	// near is where the branches of this process call.
@@ -46,7 +47,7 @@ type Branch struct {
 	peers    map[ledger.BranchID]*peer
 	links    *LinkLog
 	story    *story
-	// copies belongs to the loop's goroutine.
+	// copies belongs to the engine's goroutine.
 	copies  copies
 	started time.Time
 
@@ -58,6 +59,7 @@ type Branch struct {
 	failed    chan error
 	gate      *gate
 	cut       cut
+	freeze    freeze
 	transport *peernet.Transport
 	proxy     *proxy
 	// service and customers call the peer that the context names.
@@ -129,9 +131,7 @@ func open(cfg Config) (*Branch, error) {
 	}
 	observer := newLoopObserver(b.id)
 	b.watches = &watches{observer: observer, last: b.lastEntries}
-	b.loop = newLoop(r, j, b.started, observer)
-	b.loop.send, b.loop.refuse, b.loop.onState = b.letOut, b.noteRefusal, b.noteState
-	b.loop.story, b.loop.onDouble = b.story, b.noteDouble
+	b.engine = engine.New(engine.Config{Replica: r, Journal: j, Started: b.started, Freeze: &b.freeze, Outlet: outlet{b}, Observer: observer})
 	b.links = cfg.LinkLog
 	b.linksCtx, b.cutLinks = context.WithCancel(context.Background())
 	b.addPeers(id.Branches)
@@ -182,7 +182,7 @@ func (b *Branch) addresses() []string {
 // Ready returns a channel that is closed once the branch takes writes: it has
 // heard what its peers hold of its journal, or knows that they can't be
 // reached.
-func (b *Branch) Ready() <-chan struct{} { return b.loop.serving }
+func (b *Branch) Ready() <-chan struct{} { return b.engine.Serving() }
 
 // Serve runs the branch until ctx is done, and then stops it gracefully: it
 // refuses new calls, finishes those in hand, closes the links and returns nil,
@@ -197,7 +197,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 	defer b.links.leave(b.id)
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := b.loop.run(loopCtx); err != nil {
+		if err := b.engine.Run(loopCtx); err != nil {
 			b.fail(err)
 		}
 	})
@@ -220,10 +220,10 @@ func (b *Branch) Serve(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		b.links.leave(b.id) // from here on its links are to be down
-		b.loop.freeze.lift()
+		b.freeze.lift()
 		b.finishCalls()
 		stopLoop() // which answers the calls that have not finished: the end of the links must not
-		<-b.loop.ended
+		<-b.engine.Ended()
 	case err = <-b.failed:
 		if errors.Is(err, ErrKilled) {
 			b.hangUp() // before anybody is told that the branch has stopped
@@ -233,7 +233,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 	}
 	b.cutLinks()
 	stopLoop()
-	b.loop.freeze.lift()
+	b.freeze.lift()
 	b.stop(err)
 	running.Wait()
 	b.near.Wait()

@@ -15,7 +15,7 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// customers serves bank.v1.BranchService: it converts, and calls the loop.
+// customers serves bank.v1.BranchService: it converts, and calls the engine.
 type customers struct{ branch *Branch }
 
 // write is what the three kinds of writes have in common.
@@ -96,7 +96,7 @@ func (b *Branch) query(ctx context.Context, req *bankv1.QueryRequest) (*bankv1.Q
 	}
 	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
-	reply, err := b.loop.ask(ctx, replica.Query{
+	reply, err := b.engine.Ask(ctx, replica.Query{
 		Account: name, Strong: req.GetConsistency() == bankv1.Consistency_CONSISTENCY_STRONG,
 		Session: seen, Deadline: b.deadline(ctx),
 	})
@@ -132,7 +132,7 @@ func otherwise(reply replica.Reply, err error) (replica.Reply, error) {
 	return *reply.Otherwise, reply.Otherwise.Err
 }
 
-// write checks a write and has the loop carry it out.
+// write checks a write and has the engine carry it out.
 func (b *Branch) write(ctx context.Context, w write) (replica.Reply, error) {
 	w.entry.RecordedAt = time.Now().UnixMilli()
 	b.story.asked(&w.entry)
@@ -164,7 +164,7 @@ func (b *Branch) tryWrite(ctx context.Context, w write) (replica.Reply, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
-	reply, err := b.loop.submit(ctx, replica.Operation{
+	reply, err := b.engine.Submit(ctx, replica.Operation{
 		Entry: w.entry, Home: ledger.BranchID(w.home), Acknowledge: level, Session: seen, Deadline: b.deadline(ctx),
 	})
 	return reply, unknownOutcome(err, w.entry.RequestID)
@@ -247,10 +247,10 @@ func (b *Branch) level(a bankv1.Acknowledge) (replica.Level, error) {
 func (b *Branch) deadline(ctx context.Context) replica.Millis {
 	at, ok := ctx.Deadline()
 	if !ok {
-		return b.loop.now() + replica.Millis(api.CallTimeout.Milliseconds())
+		return b.engine.Now() + replica.Millis(api.CallTimeout.Milliseconds())
 	}
 	left := time.Until(at)
-	return b.loop.now() + replica.Millis((left - left/10).Milliseconds())
+	return b.engine.Now() + replica.Millis((left - left/10).Milliseconds())
 }
 
 // forward asks the home of a request to carry it out: only one branch may, or

@@ -3,14 +3,14 @@
 //
 // The life of a write:
 //
-//	customer → handler → queue ┐                          ┌→ link to peer 2 → ack
-//	customer → handler → queue ┼→ loop: decide → commit → ┼→ link to peer 3 → ack
-//	peer's frame       → queue ┘                          └→ reply, when enough acks are in
+//	customer → handler → queue ┐                            ┌→ link to peer 2 → ack
+//	customer → handler → queue ┼→ engine: decide → commit → ┼→ link to peer 3 → ack
+//	peer's frame       → queue ┘                            └→ reply, when enough acks are in
 //
-// One goroutine, the loop, owns the replica. It drains what has queued up, has
-// the replica decide, writes everything as one atomic commit of the journal,
-// synced when it holds entries of this branch's own, and only then hands out
-// messages and replies. Group commit, group propagation and back-pressure
+// One goroutine, that of package engine, owns the replica. It drains what has
+// queued up, has the replica decide, writes everything as one atomic commit of the
+// journal, synced when it holds entries of this branch's own, and only then hands
+// out messages and replies. Group commit, group propagation and back-pressure
 // follow from that: while one commit is on its way to disk, the next inputs
 // queue up. A failed write or sync stops the branch.
 //
@@ -18,8 +18,6 @@
 //
 //	branch.go     Open and Serve: what starts, and in which order it stops;
 //	              check.go: what can be refused before anything is changed
-//	loop.go       the loop, and how handlers call it; hold.go: which writes
-//	              wait so that a batch has many
 //	customers.go  bank.v1.BranchService; course.go: the course's bank.Bank
 //	submit.go     its lists of operations; submits.go: how many streams of them
 //	watch.go      Watch; watch_branch.go: what is reported; watch_bank.go,
@@ -41,6 +39,8 @@
 //	alarms.go     what needs an operator
 //	codec.go      the JSON of the API
 //	fault*.go     bank.v1.FaultService, and what breaks a branch on purpose
+//	engine/       the queue, which writes wait so that a batch has many, the
+//	              calls that wait, and the step; outlet.go: where its results go
 //	ledger/       entries → balances and escrow (pure)
 //	replica/      the protocol (pure)
 //	journal/      the disk

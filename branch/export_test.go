@@ -1,10 +1,12 @@
 package branch
 
-// HoldLoop has the loop stand still until release is called: what comes is
+import "passbook.example/passbook/branch/replica"
+
+// StopEngine lets the engine stand still until release is called: what comes is
 // taken and not answered.
-func (b *Branch) HoldLoop() (release func()) {
+func (b *Branch) StopEngine() (release func()) {
 	held := make(chan struct{})
-	b.loop.post(func() { <-held })
+	b.engine.Post(func(*replica.Replica) { <-held })
 	return func() { close(held) }
 }
 

@@ -72,9 +72,9 @@ func (b *Branch) Apply(action Action) error {
 	case Heal:
 		b.cut.end()
 	case Pause:
-		b.loop.freeze.begin()
+		b.freeze.begin()
 	case Resume:
-		b.loop.freeze.end()
+		b.freeze.end()
 	case Kill:
 		b.fail(ErrKilled)
 	default:

@@ -66,7 +66,7 @@ type cuttable struct {
 // Do is connect.HTTPClient's. A cut fails calls that are under way.
 func (c *cuttable) Do(req *http.Request) (*http.Response, error) {
 	b := c.branch
-	if err := b.loop.freeze.passUntil(req.Context()); err != nil {
+	if err := b.freeze.PassUntil(req.Context()); err != nil {
 		return nil, err
 	}
 	whole := context.Background()
@@ -81,7 +81,7 @@ func (c *cuttable) Do(req *http.Request) (*http.Response, error) {
 	uncut := context.AfterFunc(whole, cancel)
 	req = req.WithContext(ctx)
 	if req.Body != nil {
-		req.Body = newFrozenBody(req.Body, &b.loop.freeze)
+		req.Body = newFrozenBody(req.Body, &b.freeze)
 	}
 	res, err := c.next.Do(req)
 	if err != nil {
@@ -92,7 +92,7 @@ func (c *cuttable) Do(req *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	body := &cuttableBody{ReadCloser: res.Body, whole: whole, freeze: &b.loop.freeze}
+	body := &cuttableBody{ReadCloser: res.Body, whole: whole, freeze: &b.freeze}
 	// Cancelling alone does not wake an idle read.
 	closing := context.AfterFunc(whole, func() { _ = body.ReadCloser.Close() })
 	body.done = func() {

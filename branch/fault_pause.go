@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 )
 
-// freeze holds whoever passes while the branch is paused. The loop passes
+// freeze holds whoever passes while the branch is paused. The engine passes
 // before each step, and the connections and the calls to peers with whatever
 // they carry: so nothing happens and nothing leaves, as when the system stops
 // a process. Its zero value holds nobody.
@@ -46,10 +46,10 @@ func (f *freeze) lift() {
 }
 
 // pass returns when the branch is not paused.
-func (f *freeze) pass() { _ = f.passUntil(context.Background()) }
+func (f *freeze) pass() { _ = f.PassUntil(context.Background()) }
 
-// passUntil is pass for those who may have to give up.
-func (f *freeze) passUntil(ctx context.Context) error {
+// PassUntil is pass for those who may have to give up.
+func (f *freeze) PassUntil(ctx context.Context) error {
 	for held := f.held.Load(); held != nil; held = f.held.Load() {
 		select {
 		case <-*held:
@@ -96,7 +96,7 @@ func newFrozenBody(body io.ReadCloser, freeze *freeze) *frozenBody {
 // held longer than it wants to be.
 func (b *frozenBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if b.freeze.passUntil(b.open) != nil {
+	if b.freeze.PassUntil(b.open) != nil {
 		return 0, io.ErrClosedPipe
 	}
 	return n, err

@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/connect"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/name"
@@ -77,14 +78,14 @@ func (c *Config) CheckData() error {
 
 // upIfKin makes a link that a peer has opened its only one, unless its hello is
 // that of a stranger: then the link ends, and the one that there may be stays.
-func (k *link) upIfKin(l *loop, hello *replica.Hello) bool {
-	return l.post(func() {
-		if err := l.replica.Meet(k.peer.id, hello); err != nil {
-			k.introduction = l.replica.Introduction(k.peer.id)
+func (k *link) upIfKin(e *engine.Engine, hello *replica.Hello) bool {
+	return e.Post(func(r *replica.Replica) {
+		if err := r.Meet(k.peer.id, hello); err != nil {
+			k.introduction = r.Introduction(k.peer.id)
 			k.end(err)
 			return
 		}
-		k.replace(l)
+		k.replace(r)
 	})
 }
 

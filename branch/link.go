@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/redial"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -23,7 +24,7 @@ const (
 	maxOutboxBytes = 16 << 20
 	// maxKeptOutbox bounds the memory that an empty outbox keeps, in frames.
 	maxKeptOutbox = 4
-	// maxUnread bounds the frames of a link that the loop has not taken yet;
+	// maxUnread bounds the frames of a link that the engine has not taken yet;
 	// the link is not read while there are more. A frame counts as one for
 	// each unreadBytes it has.
 	maxUnread   = 16
@@ -73,7 +74,7 @@ type link struct {
 	// more; pumps are those who do.
 	pumping bool
 	pumps   sync.WaitGroup
-	// unread has the places of the frames given to the loop and not taken yet.
+	// unread has the places of the frames given to the engine and not taken yet.
 	unread chan struct{}
 }
 
@@ -164,20 +165,20 @@ func (k *link) close(cause error) {
 	k.pumps.Wait()
 }
 
-// pumpIn gives what arrives to the loop until receiving fails or the link ends.
-func (k *link) pumpIn(l *loop, receive func() (*bankv1.Frame, error)) error {
+// pumpIn gives what arrives to the engine until receiving fails or the link ends.
+func (k *link) pumpIn(e *engine.Engine, receive func() (*bankv1.Frame, error)) error {
 	for {
 		in, err := receive()
 		if err != nil {
 			return err
 		}
-		if err := k.take(l, in); err != nil {
+		if err := k.take(e, in); err != nil {
 			return err
 		}
 	}
 }
 
-func (k *link) take(l *loop, in *bankv1.Frame) error {
+func (k *link) take(e *engine.Engine, in *bankv1.Frame) error {
 	if n := len(in.GetWants()); n > maxWants {
 		return k.lied(api.Inputf("frame from branch %d: it asks for %d journals, at most %d are allowed", k.peer.id, n, maxWants))
 	}
@@ -193,12 +194,12 @@ func (k *link) take(l *loop, in *bankv1.Frame) error {
 			return context.Cause(k.ctx)
 		}
 	}
-	ok := l.post(func() {
+	ok := e.Post(func(r *replica.Replica) {
 		for range places {
 			<-k.unread
 		}
 		if k.peer.link == k { // and not one that has been replaced
-			l.replica.Receive(replica.Message{From: k.peer.id, To: k.peer.branch.id, Frame: f})
+			r.Receive(replica.Message{From: k.peer.id, To: k.peer.branch.id, Frame: f})
 		}
 	})
 	if !ok {
@@ -211,12 +212,12 @@ func (k *link) take(l *loop, in *bankv1.Frame) error {
 func (k *link) lied(err error) error { return k.peer.branch.lied(k.peer.id, err) }
 
 // up makes the link the peer's only one.
-func (k *link) up(l *loop) bool {
-	return l.post(func() { k.replace(l) })
+func (k *link) up(e *engine.Engine) bool {
+	return e.Post(k.replace)
 }
 
-// replace is up, in the loop's goroutine.
-func (k *link) replace(l *loop) {
+// replace is up, in the engine's goroutine.
+func (k *link) replace(r *replica.Replica) {
 	if old := k.peer.link; old != nil {
 		old.end(errReplaced)
 	}
@@ -224,12 +225,12 @@ func (k *link) replace(l *loop) {
 	if k.accepted {
 		k.noteUp()
 	}
-	l.replica.LinkUp(k.peer.id)
+	r.LinkUp(k.peer.id)
 }
 
-// down tells the loop that the link is gone.
-func (k *link) down(l *loop) {
-	l.post(func() {
+// down tells the engine that the link is gone.
+func (k *link) down(e *engine.Engine) {
+	e.Post(func(r *replica.Replica) {
 		if k.peer.link == k {
 			k.peer.link = nil
 			cause := context.Cause(k.ctx)
@@ -237,7 +238,7 @@ func (k *link) down(l *loop) {
 			if k.heard {
 				k.peer.branch.logger.Log(context.Background(), api.LevelCalls, "link is down", "peer", k.peer.id, "address", k.peer.address, "cause", cause)
 			}
-			l.replica.LinkDown(k.peer.id)
+			r.LinkDown(k.peer.id)
 		}
 		if k.accepted {
 			k.peer.links.Leave()
@@ -261,11 +262,11 @@ func (p *peer) runLink(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l := p.branch.loop
-	if !k.up(l) {
+	e := p.branch.engine
+	if !k.up(e) {
 		return api.ErrStopped
 	}
-	defer k.down(l)
+	defer k.down(e)
 	defer context.AfterFunc(ctx, func() { k.end(ctx.Err()) })()
 	// Cancelling alone does not wake an idle Receive.
 	closed := onEnd(k.ctx, func() {
@@ -274,11 +275,11 @@ func (p *peer) runLink(ctx context.Context) error {
 		_ = stream.CloseRequest()
 	})
 	first := true
-	k.close(k.pumpIn(l, func() (*bankv1.Frame, error) {
+	k.close(k.pumpIn(e, func() (*bankv1.Frame, error) {
 		res, err := stream.Receive()
 		if first && err == nil {
 			first = false
-			k.hear(l)
+			k.hear(e)
 		}
 		return res.GetFrame(), err
 	}))

@@ -41,7 +41,7 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 		f, err := receive()
 		first <- greeting{f, err}
 		if k := <-linked; k != nil {
-			k.end(k.broken(k.pumpIn(b.loop, receive)))
+			k.end(k.broken(k.pumpIn(b.engine, receive)))
 		}
 	})
 	if !spawned {
@@ -67,14 +67,14 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 	k.accepted = true
 	k.put = func(f outgoing) error { return stream.Send(f.response()) }
 	k.room = peernet.RoomOf(ctx)
-	if !k.upIfKin(b.loop, said) {
+	if !k.upIfKin(b.engine, said) {
 		return api.ErrStopped
 	}
-	defer k.down(b.loop)
+	defer k.down(b.engine)
 	defer k.close(api.ErrStopped)
 	defer context.AfterFunc(ctx, func() { k.end(k.broken(context.Cause(ctx))) })()
 	defer k.interruptIfReplaced(open)()
-	if err := k.take(b.loop, hello); err == nil {
+	if err := k.take(b.engine, hello); err == nil {
 		linked <- k
 		<-k.ctx.Done()
 	} else {

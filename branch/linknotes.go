@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/engine"
+	"passbook.example/passbook/branch/replica"
 )
 
 // What a link has logged of itself.
@@ -20,7 +22,7 @@ func (k *link) broken(err error) error {
 }
 
 // noteUp has it logged that the peer has been heard: a link that is dialed is up
-// for the replica before that, and may never come about. The loop calls it.
+// for the replica before that, and may never come about. The engine calls it.
 func (k *link) noteUp() {
 	b := k.peer.branch
 	b.links.noteUp(linkEnd{b.id, k.peer.id})
@@ -29,8 +31,8 @@ func (k *link) noteUp() {
 }
 
 // hear notes that a first frame has come over a dialed link.
-func (k *link) hear(l *loop) {
-	l.post(func() {
+func (k *link) hear(e *engine.Engine) {
+	e.Post(func(*replica.Replica) {
 		if k.peer.link == k {
 			k.noteUp()
 		}

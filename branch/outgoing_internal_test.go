@@ -127,7 +127,7 @@ func (c *closeNoted) Close() error {
 }
 
 // Where there is room for a frame, nobody is woken to send it; where there may
-// not be, the loop does not wait for it.
+// not be, the engine does not wait for it.
 func TestAFrameIsSentAtOnceWhereThereIsRoom(t *testing.T) {
 	small := &replica.Frame{Ack: &replica.Ack{Applied: 1 << 60, Synced: 1 << 60, Forked: true}}
 	tests := map[string]struct {
@@ -168,7 +168,7 @@ func TestAFrameIsSentAtOnceWhereThereIsRoom(t *testing.T) {
 	}
 }
 
-// A frame is never larger than mostBytes says, or the loop would wait.
+// A frame is never larger than mostBytes says, or the engine would wait.
 func TestMostBytesOfAFrame(t *testing.T) {
 	most := ^uint64(0)
 	batch := sealedOf(1000)

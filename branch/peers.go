@@ -22,7 +22,7 @@ type peer struct {
 	branch  *Branch
 	id      ledger.BranchID
 	address string
-	// link is the one that is up; it belongs to the loop's goroutine.
+	// link is the one that is up; it belongs to the engine's goroutine.
 	link *link
 	// links counts the accepted ones, calls runs the claims and looks.
 	links bound.Count
@@ -63,7 +63,7 @@ func (p *peer) claim(ctx context.Context, c *replica.Claim) {
 	p.receive(replica.Message{ClaimAnswer: a})
 }
 
-// collect calls the peer for one look and gives its answer to the loop.
+// collect calls the peer for one look and gives its answer to the engine.
 func (p *peer) collect(ctx context.Context, c *replica.Collect) {
 	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
@@ -79,7 +79,7 @@ func (p *peer) collect(ctx context.Context, c *replica.Collect) {
 
 func (p *peer) receive(m replica.Message) {
 	m.From, m.To = p.id, p.branch.id
-	p.branch.loop.post(func() { p.branch.loop.replica.Receive(m) })
+	p.branch.engine.Post(func(r *replica.Replica) { r.Receive(m) })
 }
 
 // peerService serves bank.v1.PeerService.
@@ -103,11 +103,9 @@ func (s peerService) Claim(ctx context.Context, req *bankv1.ClaimRequest) (*bank
 	if t := req.GetTicket(); t != nil {
 		ticket.Branch = ledger.BranchID(t.GetBranch())
 	}
-	m, err := b.loop.serve(ctx, b.loop.postWrite, func(id uint64) replica.Message {
-		return replica.Message{From: from, To: b.id, Claim: &replica.Claim{
-			ID: id, Account: name, Amount: ledger.Amount(req.GetAmount()), Ticket: ticket,
-		}}
-	})
+	m, err := b.engine.Serve(ctx, replica.Message{From: from, To: b.id, Claim: &replica.Claim{
+		Account: name, Amount: ledger.Amount(req.GetAmount()), Ticket: ticket,
+	}})
 	if err != nil {
 		return nil, err
 	}
@@ -129,11 +127,9 @@ func (s peerService) Collect(ctx context.Context, req *bankv1.CollectRequest) (*
 	if err := api.CheckName("account", name); err != nil {
 		return nil, b.lied(from, err)
 	}
-	m, err := b.loop.serve(ctx, b.loop.post, func(id uint64) replica.Message {
-		return replica.Message{From: from, To: b.id, Collect: &replica.Collect{
-			ID: id, Account: name, Collect: req.GetCollect(), Look: req.GetLook(), Hold: req.GetHold(),
-		}}
-	})
+	m, err := b.engine.Serve(ctx, replica.Message{From: from, To: b.id, Collect: &replica.Collect{
+		Account: name, Collect: req.GetCollect(), Look: req.GetLook(), Hold: req.GetHold(),
+	}})
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +207,7 @@ func (b *Branch) applyOne(ctx context.Context, kind ledger.Kind, req oneEntry) (
 		After: api.PositionsFromProto(req.GetAfter()), PrevHash: prev,
 	}
 	var result oneResult
-	if err := b.loop.look(ctx, func(r *replica.Replica) { result = receiveOne(r, batch) }); err != nil {
+	if err := b.engine.Visit(ctx, func(r *replica.Replica) { result = receiveOne(r, batch) }); err != nil {
 		return nil, false, err
 	}
 	if result.err != nil {

@@ -10,16 +10,18 @@ import (
 	"testing"
 	"time"
 
+	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/branch/simulation"
 )
 
 // servedBranch is the port of branch 2 of three, in memory, so that it can be served
-// in a bubble of package synctest. Nothing runs the branch's loop.
+// in a bubble of package synctest. Nothing runs the branch's engine.
 type servedBranch struct {
 	*Branch
 	t       *testing.T
+	replica *replica.Replica
 	network *pipes
 	client  *http.Client
 	// took gets how long each call was in the server's hands.
@@ -46,7 +48,8 @@ func servePort(t *testing.T) *servedBranch {
 		listener: p.network, gate: newGate(), peers: map[ledger.BranchID]*peer{},
 	}
 	p.watches = &watches{observer: newLoopObserver(2)}
-	p.loop = newLoop(r, nil, time.Now(), p.watches.observer)
+	p.replica = r
+	p.engine = engine.New(engine.Config{Replica: r, Journal: nowhere{}, Started: time.Now(), Outlet: outlet{p.Branch}, Observer: p.watches.observer})
 	p.links = NewLinkLog(p.logger)
 	p.linksCtx, p.cutLinks = context.WithCancel(context.Background())
 	p.addPeers(ids)
@@ -77,8 +80,18 @@ func servePort(t *testing.T) *servedBranch {
 	return p
 }
 
-// turn does what waits for the loop.
-func (p *servedBranch) turn() { p.loop.drain() }
+// turn does what waits for the engine.
+func (p *servedBranch) turn() {
+	if err := p.engine.Step(); err != nil {
+		p.t.Error(err)
+	}
+}
+
+// nowhere is a journal that keeps nothing.
+type nowhere struct{}
+
+// Commit implements engine.Journal.
+func (nowhere) Commit(*ledger.Commit) error { return nil }
 
 // pipes is a listener in memory.
 type pipes struct {

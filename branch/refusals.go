@@ -35,7 +35,7 @@ func (b *Branch) lied(peer ledger.BranchID, err error) error {
 	case api.CodeOf(err) != connect.CodeInvalidArgument:
 		return err
 	}
-	b.loop.post(func() { b.loop.replica.Refuse(peer, lie, err.Error()) })
+	b.engine.Post(func(r *replica.Replica) { r.Refuse(peer, lie, err.Error()) })
 	return err
 }
 

@@ -81,7 +81,7 @@ func (b *Branch) newServer() {
 	}
 	var handler http.Handler = q
 	if b.cfg.Faults != nil {
-		handler, b.connections.freeze = b.cuttableHandler(handler), &b.loop.freeze
+		handler, b.connections.freeze = b.cuttableHandler(handler), &b.freeze
 	}
 	b.server = &http.Server{
 		Handler:           b.tasks.handler(newBrowsers(b, q, handler)),

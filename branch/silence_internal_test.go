@@ -14,6 +14,7 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/bound"
+	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -90,7 +91,7 @@ func TestCallsThatSayNothingEndInTime(t *testing.T) {
 // in hand, or soon after one.
 func TestAStreamOfListsThatSaysNothingEndsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &Branch{gate: newGate(), listBytes: bound.Weight{Most: maxListBytes}, loop: newLoop(nil, nil, time.Now(), newLoopObserver(1))}
+		b := &Branch{gate: newGate(), listBytes: bound.Weight{Most: maxListBytes}, engine: engine.New(engine.Config{})}
 		s := &submitStream{branch: b, taken: make(chan submission, maxUnanswered), evicted: make(chan struct{}), answered: make(chan struct{})}
 		if !b.submits.enter(s) {
 			t.Fatal("there is room")

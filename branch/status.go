@@ -21,7 +21,7 @@ const maxStatusAccounts = 1000
 func (c customers) GetStatus(ctx context.Context, _ *bankv1.GetStatusRequest) (*bankv1.GetStatusResponse, error) {
 	b := c.branch
 	out := &bankv1.GetStatusResponse{Branch: uint32(b.id), Address: "http://" + b.cfg.Addresses[uint32(b.id)], UptimeMs: time.Since(b.started).Milliseconds()}
-	err := b.loop.look(ctx, func(r *replica.Replica) {
+	err := b.engine.Visit(ctx, func(r *replica.Replica) {
 		s := r.Status()
 		out.Epoch, out.StateReason, out.Alarms = s.Epoch, s.Reason, s.Alarms
 		out.State, out.BankName = api.StateToProto(s.State), s.Bank.Name

@@ -46,7 +46,7 @@ var (
 // submission is a list that is being carried out.
 type submission struct {
 	req *bankv1.SubmitRequest
-	// reply is what the loop will say; nil when err says it already, or the
+	// reply is what the engine will say; nil when err says it already, or the
 	// loop has said it.
 	reply <-chan replica.Reply
 	err   error
@@ -108,7 +108,7 @@ func (c customers) Submit(ctx context.Context, stream *connect.BidiStream[bankv1
 	return s.answer(ctx, ended, stream.Send)
 }
 
-// take has the loop begin with every list that comes.
+// take has the engine begin with every list that comes.
 func (s *submitStream) take(ctx context.Context, receive func() (*bankv1.SubmitRequest, error), ended chan<- error) {
 	defer func() {
 		close(s.taken)
@@ -152,7 +152,7 @@ func (s *submitStream) take(ctx context.Context, receive func() (*bankv1.SubmitR
 	}
 }
 
-// begin hands a list to the loop.
+// begin hands a list to the engine.
 func (s *submitStream) begin(ctx context.Context, req *bankv1.SubmitRequest) submission {
 	b := s.branch
 	l := submission{req: req}
@@ -168,10 +168,7 @@ func (s *submitStream) begin(ctx context.Context, req *bankv1.SubmitRequest) sub
 		l.err = errTooManyLists
 		return l
 	}
-	l.reply, l.err = b.loop.begin(b.loop.postWrite, func(id uint64) {
-		op.ID = id
-		b.loop.replica.Submit(op)
-	})
+	l.reply, l.err = b.engine.Begin(op)
 	return l
 }
 
@@ -244,12 +241,12 @@ func (s *submitStream) rest() {
 	s.inHand.Add(-1)
 }
 
-// leave forgets a list. As long as the loop has it, what it takes is counted.
+// leave forgets a list. As long as the engine has it, what it takes is counted.
 func (s *submitStream) leave(l submission) {
 	b := s.branch
 	give := func() { b.listBytes.Give(l.bytes) }
 	if l.reply == nil || !b.spawn(func() {
-		_, _ = b.loop.await(context.Background(), l.reply)
+		_, _ = b.engine.Await(context.Background(), l.reply)
 		give()
 	}) {
 		give()
@@ -263,7 +260,7 @@ func (b *Branch) answerList(ctx context.Context, l *submission) *bankv1.SubmitRe
 	var reply replica.Reply
 	err := l.err
 	if err == nil {
-		reply, err = b.loop.await(ctx, l.reply)
+		reply, err = b.engine.Await(ctx, l.reply)
 		if reply.ID != 0 {
 			l.reply = nil
 		}
@@ -340,7 +337,7 @@ func (b *Branch) failList(ctx context.Context, res *bankv1.SubmitResponse, err e
 	res.ErrorCode, res.Error, res.ErrorDetails = known.Code().String(), known.Message(), api.DetailsToProto(known)
 }
 
-// bulk checks a list and makes it a write for the loop.
+// bulk checks a list and makes it a write for the engine.
 func (b *Branch) bulk(ctx context.Context, req *bankv1.SubmitRequest) (replica.Operation, error) {
 	var op replica.Operation
 	level, err := b.level(req.GetAcknowledge())
@@ -369,6 +366,6 @@ func (b *Branch) bulk(ctx context.Context, req *bankv1.SubmitRequest) (replica.O
 			Kind: ledger.Bulk, Operations: operations, RequestID: req.GetRequestId(), CustomerID: req.GetCustomerId(), RecordedAt: time.Now().UnixMilli(),
 		},
 		// The deadline of a stream is not that of a list.
-		Home: ledger.BranchID(req.GetHomeBranch()), Acknowledge: level, Session: seen, Deadline: min(b.deadline(ctx), b.loop.now()+replica.Millis(api.CallTimeout.Milliseconds())),
+		Home: ledger.BranchID(req.GetHomeBranch()), Acknowledge: level, Session: seen, Deadline: min(b.deadline(ctx), b.engine.Now()+replica.Millis(api.CallTimeout.Milliseconds())),
 	}, nil
 }

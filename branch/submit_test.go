@@ -214,7 +214,7 @@ func TestTheBytesOfListsInHandAreBounded(t *testing.T) {
 	t.Parallel() // much of it is one goroutine
 	const streams, lists, most = 3, 10, 29
 	b := runBank(t, 2, 0)
-	release := sync.OnceFunc(b.at(2).branch.HoldLoop()) // so that none is answered
+	release := sync.OnceFunc(b.at(2).branch.StopEngine()) // so that none is answered
 	defer release()
 	answers := make(chan []*bankv1.SubmitResponse)
 	for s := range streams {

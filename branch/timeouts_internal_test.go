@@ -47,7 +47,7 @@ func (silentBranch) Collect(ctx context.Context, _ *bankv1.CollectRequest) (*ban
 	return nil, ctx.Err()
 }
 
-// A call that names no deadline ends all the same when the loop, or the peer
+// A call that names no deadline ends all the same when the engine, or the peer
 // that is asked, says nothing.
 func TestCallsEndInTime(t *testing.T) {
 	tests := map[string]func(context.Context, *Branch) error{
@@ -84,7 +84,7 @@ func TestCallsEndInTime(t *testing.T) {
 		},
 		"claim": func(ctx context.Context, b *Branch) error {
 			b.peers[1].claim(ctx, &replica.Claim{})
-			return context.DeadlineExceeded // which it has told the loop
+			return context.DeadlineExceeded // which it has told the engine
 		},
 		"look": func(ctx context.Context, b *Branch) error {
 			b.peers[1].collect(ctx, &replica.Collect{})

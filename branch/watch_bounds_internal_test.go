@@ -15,7 +15,7 @@ import (
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// watchPort is a branch whose watches say nothing: nothing runs its loop.
+// watchPort is a branch whose watches say nothing: nothing runs its engine.
 func watchPort(t *testing.T) *servedBranch {
 	t.Helper()
 	p := servePort(t)

@@ -30,7 +30,7 @@ type branchWatch struct {
 	escrow []int64
 
 	// balance is the account's after the last step, if noted. They belong to
-	// the loop's goroutine.
+	// the engine's goroutine.
 	balance ledger.Amount
 	noted   bool
 
@@ -48,7 +48,7 @@ func newBranchWatch(b *Branch, account string) *branchWatch {
 	return w
 }
 
-// note takes what a step has committed. It runs on the loop's goroutine.
+// note takes what a step has committed. It runs on the engine's goroutine.
 func (w *branchWatch) note(r *replica.Replica, commit *ledger.Commit) {
 	w.balance, w.noted = r.Ledger().Balance(w.account), true
 	if commit != nil {
@@ -116,7 +116,7 @@ func (w *branchWatch) signal() {
 	}
 }
 
-// run reports until the watch ends. It says nothing while the loop does
+// run reports until the watch ends. It says nothing while the engine does
 // nothing: silence means that the branch is stuck.
 func (w *branchWatch) run() {
 	defer w.cancel()
@@ -209,7 +209,7 @@ func (w *branchWatch) report(last *int64) (open bool, err error) {
 	w.mu.Unlock()
 	asked := w.spreadAsked(inbox)
 	var g glance
-	err = w.branch.loop.look(w.ctx, func(r *replica.Replica) { g = w.glance(r, *last, asked) })
+	err = w.branch.engine.Visit(w.ctx, func(r *replica.Replica) { g = w.glance(r, *last, asked) })
 	if err != nil {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -262,7 +262,7 @@ func (w *branchWatch) spreadAsked(inbox []*bankv1.WatchedEntry) []uint64 {
 	return asked
 }
 
-// glance runs on the loop's goroutine.
+// glance runs on the engine's goroutine.
 func (w *branchWatch) glance(r *replica.Replica, last int64, asked []uint64) glance {
 	now := time.Now()
 	o := w.branch.watches.observer

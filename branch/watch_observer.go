@@ -8,9 +8,9 @@ import (
 	"passbook.example/passbook/branch/replica"
 )
 
-// loopObserver sees every step of the loop: it keeps the branch's pulse, and
+// loopObserver sees every step of the engine: it keeps the branch's pulse, and
 // tells the watches of this branch alone what was committed. But for watches it
-// belongs to the loop's goroutine.
+// belongs to the engine's goroutine.
 type loopObserver struct {
 	// pulse remembers the last minutes.
 	pulse pulse

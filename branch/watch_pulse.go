@@ -22,7 +22,7 @@ const (
 // pulse is what a branch remembers of its last minutes: how many entries it
 // applied in each second, and how long its own took until every branch had
 // applied them. It is noted step by step, without a timer: a second without a
-// step is left out. It belongs to the loop's goroutine.
+// step is left out. It belongs to the engine's goroutine.
 type pulse struct {
 	self ledger.BranchID
 	// spreading are own batches that not all branches have applied, spread

@@ -132,7 +132,7 @@ func TestABranchIsBehindAfterAWhile(t *testing.T) {
 }
 
 // A watch lasts longer than any request or other stream may. Nothing runs this
-// branch's loop: it says of itself that it does not report.
+// branch's engine: it says of itself that it does not report.
 func TestAWatchLasts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := watchPort(t)

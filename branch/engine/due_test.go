@@ -1,4 +1,4 @@
-package branch
+package engine
 
 import (
 	"testing"
@@ -14,9 +14,7 @@ func TestAClaimWaitsAsWritesDo(t *testing.T) {
 		h := newHolding(t)
 		answered := make(chan error, 1)
 		go func() {
-			_, err := h.loop.serve(t.Context(), h.loop.postWrite, func(id uint64) replica.Message {
-				return replica.Message{From: 2, To: 1, Claim: &replica.Claim{ID: id, Account: ledger.SharedAccount, Amount: 1, Ticket: replica.Ticket{Clock: 9, Branch: 2}}}
-			})
+			_, err := h.engine.Serve(t.Context(), replica.Message{From: 2, To: 1, Claim: &replica.Claim{Account: ledger.SharedAccount, Amount: 1, Ticket: replica.Ticket{Clock: 9, Branch: 2}}})
 			answered <- err
 		}()
 		synctest.Wait()
@@ -37,19 +35,19 @@ func TestAClaimWaitsAsWritesDo(t *testing.T) {
 func TestAWriteGoesWithABatchThatIsMadeAnyway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHolding(t)
-		h.loop.post(func() {
-			h.loop.replica.Submit(replica.Operation{ID: 8, Entry: ledger.Entry{Kind: ledger.Withdrawal, Account: ledger.SharedAccount, Amount: 40}, Acknowledge: replica.Local, Deadline: 60_000})
+		h.engine.Post(func(r *replica.Replica) {
+			r.Submit(replica.Operation{ID: 8, Entry: ledger.Entry{Kind: ledger.Withdrawal, Account: ledger.SharedAccount, Amount: 40}, Acknowledge: replica.Local, Deadline: 60_000})
 		})
 		h.write()
 		h.step()
 		h.wantEntries(2)
-		view := h.loop.replica.Ledger()
+		view := h.engine.cfg.Replica.Ledger()
 		peer, _ := view.Index(2)
 		grant := ledger.NewSealed(&ledger.Batch{Branch: 2, Epoch: 1, FirstSequence: 1, PrevHash: view.Head(peer).Hash, Entries: []ledger.Entry{
 			{Sequence: 1, Clock: 9, Kind: ledger.Grant, Account: ledger.SharedAccount, ToBranch: 1, Amount: 30},
 		}})
-		h.loop.post(func() {
-			h.loop.replica.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Batches: []*ledger.Sealed{grant}}})
+		h.engine.Post(func(r *replica.Replica) {
+			r.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Batches: []*ledger.Sealed{grant}}})
 		})
 		h.step()
 		h.wantEntries(4)

@@ -1,4 +1,4 @@
-package branch
+package engine
 
 import (
 	"testing"
@@ -9,7 +9,7 @@ import (
 	"passbook.example/passbook/branch/replica"
 )
 
-// holding is a loop whose first batch, a grant and a customer's deposit, is on
+// holding is an engine whose first batch, a grant and a customer's deposit, is on
 // its way to the peer.
 type holding struct {
 	*oneStep
@@ -26,29 +26,29 @@ func newHolding(t *testing.T) *holding {
 
 func (h *holding) step() {
 	h.t.Helper()
-	if err := h.loop.step(); err != nil {
+	if err := h.engine.Step(); err != nil {
 		h.t.Fatal(err)
 	}
 }
 
 // write posts a write.
 func (h *holding) write() {
-	h.loop.postWrite(func() {
-		h.loop.replica.Submit(replica.Operation{ID: 9, Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 1}, Acknowledge: replica.Local, Deadline: 60_000})
+	h.engine.queue.postWrite(func(r *replica.Replica) {
+		r.Submit(replica.Operation{ID: 9, Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 1}, Acknowledge: replica.Local, Deadline: 60_000})
 	})
 }
 
 // ack has the peer say how far it has applied this branch's journal.
 func (h *holding) ack(sequence uint64) {
-	h.loop.post(func() {
-		h.loop.replica.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Ack: &replica.Ack{Applied: sequence}}})
+	h.engine.Post(func(r *replica.Replica) {
+		r.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Ack: &replica.Ack{Applied: sequence}}})
 	})
 }
 
 func (h *holding) wantEntries(want uint64) {
 	h.t.Helper()
-	own, _ := h.loop.replica.Ledger().Index(1)
-	if got := h.loop.replica.Ledger().Head(own).Sequence; got != want {
+	own, _ := h.engine.cfg.Replica.Ledger().Index(1)
+	if got := h.engine.cfg.Replica.Ledger().Head(own).Sequence; got != want {
 		h.t.Errorf("%d entries are recorded, want %d", got, want)
 	}
 }
@@ -82,14 +82,14 @@ func TestAWriteDoesNotWaitForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHolding(t)
 		h.write()
-		h.wantHeldFor(maxHold)
+		h.wantHeldFor(maxLinger)
 	})
 }
 
 // Those who were just answered are expected to ask again, besides those who
 // have asked meanwhile.
 func TestAWriteWaitsForTheOthersOfTheCrowd(t *testing.T) {
-	const took = maxHold / 20
+	const took = maxLinger / 20
 	tests := map[string]func(*holding){
 		"who come": func(h *holding) {
 			h.write()
@@ -118,7 +118,7 @@ func TestAWriteWaitsForTheOthersOfTheCrowd(t *testing.T) {
 // Who did not come again is not waited for the next time, but after a while it is
 // tried again.
 func TestACrowdThatDoesNotComeIsNotWaitedFor(t *testing.T) {
-	const took = maxHold / 20
+	const took = maxLinger / 20
 	synctest.Test(t, func(t *testing.T) {
 		h := newHolding(t)
 		recorded := uint64(2)
@@ -146,10 +146,10 @@ func TestACrowdThatDoesNotComeIsNotWaitedFor(t *testing.T) {
 
 // A crowd that grows is waited for as a whole at once.
 func TestACrowdThatGrowsIsWaitedFor(t *testing.T) {
-	const took = maxHold / 20
+	const took = maxLinger / 20
 	synctest.Test(t, func(t *testing.T) {
 		h := newHolding(t)
-		h.loop.returning = 1
+		h.engine.pacer.returning = 1
 		for range 3 {
 			h.write()
 		}
@@ -174,11 +174,11 @@ func TestACrowdThatGrowsIsWaitedFor(t *testing.T) {
 func TestTheCrowdIsNotWaitedForForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHolding(t)
-		time.Sleep(maxHold / 2)
+		time.Sleep(maxLinger / 2)
 		h.ack(2)
 		h.write()
 		h.step()
-		h.wantHeldFor(maxHold / 2)
+		h.wantHeldFor(maxLinger / 2)
 	})
 }
 
@@ -186,11 +186,11 @@ func TestTheCrowdIsNotWaitedForForLong(t *testing.T) {
 func TestABranchAloneDoesNotHoldWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHolding(t)
-		h.loop.post(func() { h.loop.replica.LinkDown(2) })
+		h.engine.Post(func(r *replica.Replica) { r.LinkDown(2) })
 		h.write()
 		h.step()
 		h.wantEntries(3)
-		time.Sleep(maxHold / 10)
+		time.Sleep(maxLinger / 10)
 		h.write()
 		h.step()
 		h.wantEntries(4)
@@ -200,40 +200,37 @@ func TestABranchAloneDoesNotHoldWrites(t *testing.T) {
 // Grants are made for peers, who are no customers to wait for, and lists are
 // batches by themselves.
 func TestGrantsAndListsAreNoCrowd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHolding(t)
-		own := func(kind ledger.Kind) ledger.StoredBatch {
-			return ledger.StoredBatch{Sealed: &ledger.Sealed{Batch: &ledger.Batch{Branch: 1, Entries: []ledger.Entry{{Kind: kind}}}}}
-		}
-		peers := own(ledger.Deposit)
-		peers.Batch.Branch = 2
-		c := &ledger.Commit{Batches: []ledger.StoredBatch{own(ledger.Deposit), peers, own(ledger.Grant), own(ledger.Bulk), own(ledger.Withdrawal)}}
-		if got := h.loop.writesIn(c); got != 2 {
-			t.Errorf("%d customers' writes are counted, want 2", got)
-		}
-	})
+	own := func(kind ledger.Kind) ledger.StoredBatch {
+		return ledger.StoredBatch{Sealed: &ledger.Sealed{Batch: &ledger.Batch{Branch: 1, Entries: []ledger.Entry{{Kind: kind}}}}}
+	}
+	peers := own(ledger.Deposit)
+	peers.Batch.Branch = 2
+	c := &ledger.Commit{Batches: []ledger.StoredBatch{own(ledger.Deposit), peers, own(ledger.Grant), own(ledger.Bulk), own(ledger.Withdrawal)}}
+	if got := writesOf(c, 1); got != 2 {
+		t.Errorf("%d customers' writes are counted, want 2", got)
+	}
 }
 
-// What the loop waits for wakes it, and nothing else does.
-func TestHeldWritesDoNotWakeTheLoop(t *testing.T) {
+// What the engine waits for wakes it, and nothing else does.
+func TestHeldWritesDoNotWakeTheEngine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHolding(t)
 		h.write()
 		h.step()
-		for len(h.loop.wake) > 0 {
-			<-h.loop.wake
+		for len(h.engine.queue.wake) > 0 {
+			<-h.engine.queue.wake
 		}
-		for range maxHeldWrites - 2 {
+		for range maxLingering - 2 {
 			h.write()
 		}
-		if len(h.loop.wake) != 0 {
-			t.Error("a write that is held wakes the loop")
+		if len(h.engine.queue.wake) != 0 {
+			t.Error("a write that is held wakes the engine")
 		}
 		h.write()
-		if len(h.loop.wake) != 1 {
-			t.Errorf("the loop sleeps although %d writes wait", len(h.loop.writes))
+		if len(h.engine.queue.wake) != 1 {
+			t.Errorf("the engine sleeps although %d writes wait", len(h.engine.queue.writes))
 		}
 		h.step()
-		h.wantEntries(2 + maxHeldWrites)
+		h.wantEntries(2 + maxLingering)
 	})
 }

@@ -1,7 +1,8 @@
-package branch
+package engine
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,72 +13,91 @@ import (
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/simulation"
 )
 
-// oneStep is a loop whose next step records a deposit and a grant, and has
+// oneStep is an engine whose next step records a deposit and a grant, and has
 // something to let out of every kind.
 type oneStep struct {
-	loop *loop
+	engine *Engine
 	// onSync, when set, is called in place of each sync of the journal.
 	onSync func() error
 	// What the step lets out: a customer's reply, the answer to a peer's claim,
-	// a frame with the entries, and what a look waits for.
+	// a frame with the entries, and what a visitor waits for.
 	reply  chan replica.Reply
 	answer chan replica.Message
 	frames chan replica.Message
-	look   chan struct{}
+	visit  chan struct{}
+	// order is what the outlet and the observer were told.
+	order []string
 }
 
 func newOneStep(t *testing.T) *oneStep {
 	t.Helper()
 	const opening = 100
 	branches := []ledger.BranchID{1, 2}
-	s := &oneStep{reply: make(chan replica.Reply, 1), answer: make(chan replica.Message, 1), frames: make(chan replica.Message, 8), look: make(chan struct{}, 1)}
+	s := &oneStep{reply: make(chan replica.Reply, 1), answer: make(chan replica.Message, 1), frames: make(chan replica.Message, 8), visit: make(chan struct{})}
 	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if s.onSync != nil && op.Kind == errorfs.OpFileSyncData && strings.HasSuffix(op.Path, ".log") {
 			return s.onSync()
 		}
 		return nil
 	}))
-	j, state, err := journal.Open("data", journal.Identity{Branch: 1, Branches: branches, Opening: opening, Bank: ledger.Bank{Name: DefaultBank}}, journal.Options{FS: fs})
+	j, state, err := journal.Open("data", journal.Identity{Branch: 1, Branches: branches, Opening: opening, Bank: ledger.Bank{Name: "bank"}}, journal.Options{FS: fs})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = j.Close() }) // errs when a sync has failed
-	r, err := replica.New(replica.Config{ID: 1, Opening: opening, Ledger: state.Ledger, Epoch: state.Epoch, Bank: state.Bank, Proposal: newBankID(), Storage: j, PeerTimeout: 60_000})
+	r, err := replica.New(replica.Config{ID: 1, Opening: opening, Ledger: state.Ledger, Epoch: state.Epoch, Bank: state.Bank, Proposal: simulation.Proposal(1, 0), Storage: j, PeerTimeout: 60_000})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.loop = newLoop(r, j, time.Now(), newLoopObserver(1))
-	s.loop.send = func(m replica.Message) { s.frames <- m }
-	s.loop.post(func() {
+	s.engine = New(Config{Replica: r, Journal: j, Started: time.Now(), Outlet: s, Observer: s})
+	s.engine.Post(func(r *replica.Replica) {
 		r.LinkUp(2)
 		r.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Hello: helloOf2()}})
 	})
-	if err := s.loop.step(); err != nil || r.State() != replica.Serving {
+	if err := s.engine.Step(); err != nil || r.State() != replica.Serving {
 		t.Fatalf("state %v, %v", r.State(), err)
 	}
 	<-s.frames // the hello
-	s.loop.post(func() {
-		s.loop.waiting[1], s.loop.served[2] = s.reply, s.answer
+	s.order = nil
+	s.engine.Post(func(r *replica.Replica) {
+		s.engine.calls.waiting[1], s.engine.calls.peers[2] = s.reply, s.answer
 		r.Submit(replica.Operation{ID: 1, Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 10}, Acknowledge: replica.Local, Deadline: 60_000})
 		r.Receive(replica.Message{From: 2, To: 1, Claim: &replica.Claim{ID: 2, Account: ledger.SharedAccount, Amount: 10, Ticket: replica.Ticket{Clock: 1, Branch: 2}}})
-		s.loop.after = append(s.loop.after, func() { s.look <- struct{}{} })
+		s.engine.calls.visited = append(s.engine.calls.visited, s.visit)
 	})
 	return s
 }
+
+// Committed, Send, Refused and StateChanged implement Outlet, Observe Observer.
+func (s *oneStep) Committed(*ledger.Commit) { s.order = append(s.order, "committed") }
+func (s *oneStep) Send(m replica.Message) {
+	s.order = append(s.order, "sent")
+	s.frames <- m
+}
+func (s *oneStep) Refused(replica.Refusal)                  {}
+func (s *oneStep) StateChanged(replica.State)               {}
+func (s *oneStep) Observe(*replica.Replica, *ledger.Commit) { s.order = append(s.order, "observed") }
 
 // helloOf2 is the hello of branch 2 in a bank that is founded.
 func helloOf2() *replica.Hello {
 	return &replica.Hello{
 		Version: replica.Version, Branch: 2, To: 1, Epoch: 1, Bank: replica.BankHash([]ledger.BranchID{1, 2}, 100),
-		Identity: ledger.Bank{Name: DefaultBank, ID: ledger.BankID{1}, Founded: true},
+		Identity: ledger.Bank{Name: "bank", ID: ledger.BankID{1}, Founded: true},
 	}
 }
 
-// out counts what was let out: replies, answers, frames and looks.
+// out counts what was let out: replies, answers, frames and visits that ended.
 func (s *oneStep) out() [4]int {
-	return [...]int{len(s.reply), len(s.answer), len(s.frames), len(s.look)}
+	visits := 0
+	select {
+	case <-s.visit:
+		visits++
+	default:
+	}
+	return [...]int{len(s.reply), len(s.answer), len(s.frames), visits}
 }
 
 func TestNothingIsLetOutBeforeTheJournalIsSynced(t *testing.T) {
@@ -90,7 +110,7 @@ func TestNothingIsLetOutBeforeTheJournalIsSynced(t *testing.T) {
 		}
 		return nil
 	}
-	if err := s.loop.step(); err != nil {
+	if err := s.engine.Step(); err != nil {
 		t.Fatal(err)
 	}
 	s.onSync = nil
@@ -102,11 +122,23 @@ func TestNothingIsLetOutBeforeTheJournalIsSynced(t *testing.T) {
 	}
 }
 
+// What is told of a commit comes before what leaves, and the observer sees a step
+// when all has left.
+func TestAStepIsToldInOrder(t *testing.T) {
+	s := newOneStep(t)
+	if err := s.engine.Step(); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"committed", "sent", "observed"}; !slices.Equal(s.order, want) {
+		t.Errorf("told %v, want %v", s.order, want)
+	}
+}
+
 func TestACommitThatFailsLetsNothingOut(t *testing.T) {
 	s := newOneStep(t)
 	broken := errors.New("the disk is broken")
 	s.onSync = func() error { return broken }
-	if err := s.loop.step(); !errors.Is(err, broken) {
+	if err := s.engine.Step(); !errors.Is(err, broken) {
 		t.Errorf("got %v, want that %v", err, broken)
 	}
 	if out := s.out(); out != [4]int{} {

@@ -1,0 +1,212 @@
+package engine
+
+import (
+	"context"
+
+	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/bound"
+	"passbook.example/passbook/branch/replica"
+)
+
+// Bounds of what waits for the engine.
+const (
+	// maxQueuedCalls bounds the customers' calls taken and not answered.
+	maxQueuedCalls = 16384
+	// maxServed bounds the peers' claims and collects taken and not answered.
+	maxServed = 4096
+	// maxVisits bounds what else wants to see the replica.
+	maxVisits = 1024
+)
+
+// calls are those that were taken and are not answered. One whose caller has gone
+// counts too, until its answer is ready.
+type calls struct {
+	queued, served, visits bound.Count
+
+	// What follows belongs to the engine's goroutine. waiting are the customers'
+	// calls and peers those of peers, by the ids that the replica knows them by.
+	nextID  uint64
+	waiting map[uint64]chan<- replica.Reply
+	peers   map[uint64]chan<- replica.Message
+	// visited are closed once the commit has succeeded.
+	visited []chan<- struct{}
+}
+
+func newCalls() calls {
+	return calls{
+		queued: bound.Count{Most: maxQueuedCalls}, served: bound.Count{Most: maxServed}, visits: bound.Count{Most: maxVisits},
+		waiting: map[uint64]chan<- replica.Reply{}, peers: map[uint64]chan<- replica.Message{},
+	}
+}
+
+// reply answers a customer's call.
+func (c *calls) reply(r *replica.Reply) {
+	if ch, ok := c.waiting[r.ID]; ok {
+		delete(c.waiting, r.ID)
+		c.queued.Leave()
+		ch <- *r
+	}
+}
+
+// answerPeer reports whether a message answers a peer's call, and answers it.
+func (c *calls) answerPeer(m replica.Message) bool {
+	var id uint64
+	switch {
+	case m.ClaimAnswer != nil:
+		id = m.ClaimAnswer.ID
+	case m.CollectAnswer != nil:
+		id = m.CollectAnswer.ID
+	default:
+		return false
+	}
+	if ch, ok := c.peers[id]; ok {
+		delete(c.peers, id)
+		c.served.Leave()
+		ch <- m
+	}
+	return true
+}
+
+// endVisits tells visitors that what they saw is durable.
+func (c *calls) endVisits() {
+	for _, done := range c.visited {
+		c.visits.Leave()
+		close(done)
+	}
+	c.visited = nil
+}
+
+// Post does something to the replica before the next step. It reports false when
+// the engine has ended.
+func (e *Engine) Post(f func(*replica.Replica)) bool { return e.queue.post(f) }
+
+// Submit carries out a write and returns its reply. The replica answers by the
+// deadline in op; ctx is for callers that go away earlier. It returns
+// [replica.ErrQueueFull] when too many calls wait, and [api.ErrStopping] or
+// [api.ErrStopped] when the engine has ended.
+func (e *Engine) Submit(ctx context.Context, op replica.Operation) (replica.Reply, error) {
+	ch, err := e.Begin(op)
+	if err != nil {
+		return replica.Reply{}, err
+	}
+	return e.Await(ctx, ch)
+}
+
+// Ask carries out a read and returns its reply. Its errors are those of Submit.
+func (e *Engine) Ask(ctx context.Context, q replica.Query) (replica.Reply, error) {
+	ch, err := e.begin(e.queue.post, func(r *replica.Replica, id uint64) {
+		q.ID = id
+		r.Ask(q)
+	})
+	if err != nil {
+		return replica.Reply{}, err
+	}
+	return e.Await(ctx, ch)
+}
+
+// Begin queues a write, after all that were begun before it. Its reply comes out
+// of Await. Its errors are those of Submit.
+func (e *Engine) Begin(op replica.Operation) (<-chan replica.Reply, error) {
+	return e.begin(e.queue.postWrite, func(r *replica.Replica, id uint64) {
+		op.ID = id
+		r.Submit(op)
+	})
+}
+
+func (e *Engine) begin(post func(input) bool, start func(r *replica.Replica, id uint64)) (<-chan replica.Reply, error) {
+	if !e.calls.queued.Enter() {
+		return nil, replica.ErrQueueFull
+	}
+	ch := make(chan replica.Reply, 1)
+	ok := post(func(r *replica.Replica) {
+		e.calls.nextID++
+		e.calls.waiting[e.calls.nextID] = ch
+		start(r, e.calls.nextID)
+	})
+	if !ok {
+		return nil, api.ErrStopping
+	}
+	return ch, nil
+}
+
+// Await returns the reply of a call that was begun. It returns [api.ErrStopped]
+// when the engine has ended without one.
+func (e *Engine) Await(ctx context.Context, ch <-chan replica.Reply) (replica.Reply, error) {
+	select {
+	case reply := <-ch:
+		return reply, reply.Err
+	case <-e.ended:
+	case <-ctx.Done():
+		return replica.Reply{}, ctx.Err()
+	}
+	select {
+	case reply := <-ch: // the last thing that the engine did
+		return reply, reply.Err
+	default:
+		return replica.Reply{}, api.ErrStopped
+	}
+}
+
+// Serve gives a peer's claim or collect to the replica and returns its answer. It
+// sets the message's id. A claim waits as writes do, since a grant makes as much
+// work as they do. It returns [replica.ErrQueueFull] when too many wait, and
+// [api.ErrStopped] when the engine has ended.
+func (e *Engine) Serve(ctx context.Context, m replica.Message) (replica.Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
+	defer cancel()
+	ch := make(chan replica.Message, 1)
+	if !e.calls.served.Enter() {
+		return replica.Message{}, replica.ErrQueueFull
+	}
+	post := e.queue.post
+	if m.Claim != nil {
+		post = e.queue.postWrite
+	}
+	ok := post(func(r *replica.Replica) {
+		e.calls.nextID++
+		e.calls.peers[e.calls.nextID] = ch
+		if m.Claim != nil {
+			m.Claim.ID = e.calls.nextID
+		} else {
+			m.Collect.ID = e.calls.nextID
+		}
+		r.Receive(m)
+	})
+	if !ok {
+		return replica.Message{}, api.ErrStopped
+	}
+	select {
+	case answer := <-ch:
+		return answer, nil
+	case <-e.ended:
+		return replica.Message{}, api.ErrStopped
+	case <-ctx.Done():
+		return replica.Message{}, ctx.Err()
+	}
+}
+
+// Visit runs f on the replica, between two steps, and returns once what f saw and
+// did is durable. Its errors are those of Serve.
+func (e *Engine) Visit(ctx context.Context, f func(*replica.Replica)) error {
+	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
+	defer cancel()
+	if !e.calls.visits.Enter() {
+		return replica.ErrQueueFull
+	}
+	done := make(chan struct{})
+	ok := e.Post(func(r *replica.Replica) {
+		f(r)
+		e.calls.visited = append(e.calls.visited, done)
+	})
+	if !ok {
+		return api.ErrStopped
+	}
+	select {
+	case <-done:
+		return nil
+	case <-e.ended:
+		return api.ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,237 @@
+// Package engine drives the replica: it queues what comes, has the replica
+// decide, makes the result durable, and only then lets messages and replies out.
+//
+// One goroutine, that of [Engine.Run], owns the replica. Each step drains what has
+// queued up and writes it as one commit. Group commit, group propagation and
+// back-pressure follow from that: while one commit is on its way to disk, the
+// next inputs queue up.
+//
+//	engine.go  New, Run and the step
+//	queue.go   what waits for the next step
+//	pacer.go   which writes wait so that a batch has many (a pure value)
+//	calls.go   the calls that wait for an answer, and how to make one
+//
+// It knows the replica, and by interfaces declared here the journal, the freeze of
+// a branch that is paused, where the results go, and who observes. Links, services
+// and the feed know it; the wiring in package branch makes it.
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+)
+
+// Journal makes commits durable.
+type Journal interface {
+	// Commit writes a commit, and syncs it when it holds entries of this branch's
+	// own. An error stops the engine.
+	Commit(c *ledger.Commit) error
+}
+
+// Freeze stops the engine while the branch is paused on purpose.
+type Freeze interface {
+	// PassUntil returns nil once the branch is not paused, and an error if ctx
+	// ends before.
+	PassUntil(ctx context.Context) error
+}
+
+// Outlet takes the results of a step, in the order of its methods. They are
+// called on the engine's goroutine, once the commit of the step is durable, and
+// must not block.
+type Outlet interface {
+	// Committed takes what was committed.
+	Committed(c *ledger.Commit)
+	// Send takes a message for a peer.
+	Send(m replica.Message)
+	// Refused is told of messages of peers that were refused.
+	Refused(r replica.Refusal)
+	// StateChanged is told the replica's state whenever it is another one.
+	StateChanged(s replica.State)
+}
+
+// Observer sees every step once its messages and replies are on their way. It is
+// called on the engine's goroutine and must not block.
+type Observer interface {
+	// Observe takes what a step has committed, nil for nothing, and the replica
+	// as it is then.
+	Observe(r *replica.Replica, commit *ledger.Commit)
+}
+
+// Config has what an engine works with.
+type Config struct {
+	// Replica decides. Once the engine runs, it belongs to its goroutine.
+	Replica *replica.Replica
+	// Journal is where the replica's commits go.
+	Journal Journal
+	// Started is when the replica's clock was at zero.
+	Started time.Time
+	// Freeze stops the engine before a step while the branch is paused.
+	Freeze Freeze
+	// Outlet takes the results of each step.
+	Outlet Outlet
+	// Observer sees each step.
+	Observer Observer
+}
+
+// Engine owns the replica.
+type Engine struct {
+	cfg   Config
+	queue queue
+	calls calls
+	// ended is closed when the engine has ended. What is not answered by then
+	// never will be.
+	ended chan struct{}
+	// serving is closed when the branch first takes writes.
+	serving chan struct{}
+
+	// What follows belongs to the engine's goroutine.
+	pacer pacer
+	// state is what the outlet was told last, isServing whether serving is closed.
+	state     replica.State
+	isServing bool
+}
+
+// New returns an engine that waits for Run. What is posted before is done then.
+func New(cfg Config) *Engine {
+	return &Engine{cfg: cfg, queue: newQueue(), calls: newCalls(), pacer: newPacer(), ended: make(chan struct{}), serving: make(chan struct{})}
+}
+
+// Now returns the time on the replica's clock.
+func (e *Engine) Now() replica.Millis {
+	return replica.Millis(time.Since(e.cfg.Started).Milliseconds())
+}
+
+// Serving returns a channel that is closed once the branch has taken writes.
+func (e *Engine) Serving() <-chan struct{} { return e.serving }
+
+// Ended returns a channel that is closed when Run has returned.
+func (e *Engine) Ended() <-chan struct{} { return e.ended }
+
+// Run drives the replica until ctx is done, and then returns nil. It returns an
+// error when a commit or a read fails: nothing of that step has been let out.
+// Run can be called once.
+func (e *Engine) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	defer e.close()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-e.queue.wake:
+		case <-timer.C:
+		}
+		if e.cfg.Freeze.PassUntil(ctx) != nil {
+			return nil
+		}
+		if err := e.Step(); err != nil {
+			return err
+		}
+		e.setTimer(timer)
+	}
+}
+
+// close lets every caller go.
+func (e *Engine) close() {
+	e.queue.close()
+	close(e.ended)
+}
+
+// setTimer sets the timer to when the replica wants to be told the time, or to
+// when writes have lingered for long enough.
+func (e *Engine) setTimer(timer *time.Timer) {
+	pause, ok := time.Duration(0), false
+	if at, wanted := e.cfg.Replica.NextTick(); wanted {
+		pause, ok = max(time.Millisecond, time.Until(e.cfg.Started.Add(time.Duration(at)*time.Millisecond))), true
+	}
+	if e.queue.lingering { // only this goroutine sets it
+		if linger := time.Until(e.pacer.until()); !ok || linger < pause {
+			pause, ok = linger, true
+		}
+	}
+	if ok {
+		timer.Reset(pause)
+	}
+}
+
+// Step drains the queue once: it decides, commits and lets out. Run does so
+// whenever something waits; where nothing runs the engine, a test may.
+func (e *Engine) Step() error {
+	r := e.cfg.Replica
+	r.Tick(e.Now())
+	e.drain()
+	ready := r.Ready()
+	if err := r.Err(); err != nil {
+		return err
+	}
+	if ready.Commit != nil {
+		if err := e.commit(ready.Commit); err != nil {
+			return err
+		}
+	}
+	r.Advance()
+	e.letOut(&ready)
+	e.noteState()
+	e.cfg.Observer.Observe(r, ready.Commit)
+	return nil
+}
+
+// commit makes a step durable.
+func (e *Engine) commit(c *ledger.Commit) error {
+	if err := e.cfg.Journal.Commit(c); err != nil {
+		return fmt.Errorf("write journal: %w", err)
+	}
+	if c.Sync {
+		// Its own batch goes to the peers now.
+		e.pacer.sent(time.Now(), writesOf(c, e.cfg.Replica.ID()), e.cfg.Replica.Propagating())
+	}
+	e.cfg.Outlet.Committed(c)
+	return nil
+}
+
+// letOut hands out the results of a step that is durable.
+func (e *Engine) letOut(ready *replica.Ready) {
+	for _, m := range ready.Messages {
+		if !e.calls.answerPeer(m) {
+			e.cfg.Outlet.Send(m)
+		}
+	}
+	for _, f := range ready.Refusals {
+		e.cfg.Outlet.Refused(f)
+	}
+	for i := range ready.Replies {
+		e.calls.reply(&ready.Replies[i])
+	}
+	e.calls.endVisits()
+}
+
+// drain runs what has queued up, as far as one commit may follow it: first what
+// may tell that the last batch has arrived, and then the writes, unless they
+// have to wait for that.
+func (e *Engine) drain() {
+	for _, f := range e.queue.takeInputs() {
+		f(e.cfg.Replica)
+	}
+	now, due, propagating := time.Now(), e.cfg.Replica.Due(), e.cfg.Replica.Propagating()
+	for _, f := range e.queue.takeWrites(&e.pacer, now, due, propagating) {
+		f(e.cfg.Replica)
+	}
+}
+
+// noteState tells when the replica's state is another one.
+func (e *Engine) noteState() {
+	state := e.cfg.Replica.State()
+	if state == e.state {
+		return
+	}
+	e.state = state
+	e.cfg.Outlet.StateChanged(state)
+	if state != replica.Recovering && !e.isServing {
+		e.isServing = true
+		close(e.serving)
+	}
+}

@@ -1,0 +1,28 @@
+package branch
+
+import (
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
+)
+
+// outlet takes the results of the engine's steps to where they belong in the
+// branch.
+type outlet struct{ branch *Branch }
+
+// Committed tells the story of what was committed, and of request ids that count
+// twice.
+func (o outlet) Committed(c *ledger.Commit) {
+	o.branch.story.applied(c)
+	for i := range c.Doubles {
+		o.branch.noteDouble(&c.Doubles[i])
+	}
+}
+
+// Send takes a message to a peer.
+func (o outlet) Send(m replica.Message) { o.branch.letOut(m) }
+
+// Refused logs refused messages, and may end the link they came on.
+func (o outlet) Refused(r replica.Refusal) { o.branch.noteRefusal(r) }
+
+// StateChanged tells the branch's health.
+func (o outlet) StateChanged(s replica.State) { o.branch.noteState(s) }
