@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/host"
 	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/customer"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -19,7 +20,7 @@ import (
 
 // target is the one branch that a command talks to.
 type target struct {
-	network network
+	network host.Network
 	branch  uint32
 	address string
 	timeout time.Duration
@@ -29,7 +30,7 @@ type target struct {
 // targetFlags adds the flags that choose the branch, and how to show what it
 // says.
 func (t *target) targetFlags(c *cobra.Command) {
-	t.network.placeFlags(c)
+	placeFlags(c, &t.network)
 	f := c.Flags()
 	f.Uint32Var(&t.branch, "branch", 0, "the `id` of the branch to talk to")
 	f.StringVar(&t.address, "address", "", "the `host:port` of the branch to talk to, instead of --branch")
@@ -53,10 +54,10 @@ func (t *target) where() (address, name string, err error) {
 	if t.branch == 0 {
 		return "", "", exit.Usagef("--branch must be at least 1")
 	}
-	if err := t.network.check(t.branch); err != nil {
+	if err := t.network.Check(t.branch); err != nil {
 		return "", "", err
 	}
-	address = t.network.address(t.branch)
+	address = t.network.Address(t.branch)
 	return address, fmt.Sprintf("branch %d at %s", t.branch, address), nil
 }
 

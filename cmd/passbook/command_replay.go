@@ -10,6 +10,7 @@ import (
 
 	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/host"
 	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
@@ -17,7 +18,7 @@ import (
 
 // replayCommandOptions are the flags of replay.
 type replayCommandOptions struct {
-	network network
+	network host.Network
 	replay  replayOptions
 	wait    time.Duration
 	console console.Options
@@ -45,9 +46,9 @@ Ctrl-C stops the replay: what was answered by then is written.`,
 		Args:              inputFile,
 		ValidArgsFunction: inputFiles,
 	}
-	o.network.placeFlags(c)
+	placeFlags(c, &o.network)
 	o.replay.replayFlags(c)
-	c.Flags().Var(&o.network.elsewhere, "address", "where a branch is reached instead, as `ID=HOST:PORT`; may be repeated")
+	elsewhereFlag(c, &o.network, "address")
 	c.Flags().DurationVar(&o.wait, "wait", 10*time.Second, "how long to wait for branches that aren't ready yet")
 	consoleFlags(c, &o.console)
 	acknowledgeFlag(c, &o.replay.acknowledge, "when a write counts as done (default what the bank was started with)")
@@ -72,13 +73,13 @@ func (a *app) replayFile(ctx context.Context, file string, o *replayCommandOptio
 	if o.wait < 0 {
 		return exit.Usagef("--wait must be at least 0, got %v", o.wait)
 	}
-	if err := errors.Join(o.network.check(ids...), o.network.elsewhere.check("address", ids), o.replay.check(in)); err != nil {
+	if err := errors.Join(o.network.Check(ids...), checkElsewhere(&o.network, "address", ids), o.replay.check(in)); err != nil {
 		return err
 	}
 	a.console.Warnings(doubtsAbout(in))
 	client := customer.NewHTTPClient()
 	defer client.CloseIdleConnections()
-	answers, err := a.await(ctx, survey.New(client, o.network.addressesOf(ids), ids), o.wait, o.replay.failFast)
+	answers, err := a.await(ctx, survey.New(client, o.network.AddressesOf(ids), ids), o.wait, o.replay.failFast)
 	if err != nil {
 		return err
 	}

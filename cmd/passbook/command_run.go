@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/host"
 	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/customer"
 )
@@ -21,7 +23,7 @@ const readyTimeout = 30 * time.Second
 
 // runOptions are the flags of run.
 type runOptions struct {
-	network network
+	network host.Network
 	replay  replayOptions
 	serving servingOptions
 	console console.Options
@@ -45,7 +47,7 @@ end. With --data it stays, and the next run goes on from its balances.`,
 		Args:              inputFile,
 		ValidArgsFunction: inputFiles,
 	}
-	o.network.placeFlags(c)
+	placeFlags(c, &o.network)
 	o.replay.replayFlags(c)
 	o.serving.servingFlags(c)
 	c.Flags().StringVar(&o.serving.data, "data", "", "the `directory` of the data, one below it for each branch (default a temporary one)")
@@ -64,54 +66,49 @@ func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err erro
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(o.network.check(in.BranchIDs()...), o.replay.check(in), o.serving.check()); err != nil {
+	if err := errors.Join(o.network.Check(in.BranchIDs()...), o.replay.check(in), o.serving.check()); err != nil {
 		return err
 	}
 	a.console.Warnings(doubtsAbout(in))
-	data := o.serving.data
-	if data == "" {
+	if o.serving.data == "" {
 		temporary, remove, err2 := temporaryData()
 		if err2 != nil {
 			return err2
 		}
 		defer func() { err = errors.Join(err, remove()) }()
-		data = temporary
+		o.serving.data = temporary
 	}
-	options := bankOptions{
-		input: in, ids: in.BranchIDs(), network: &o.network, data: data,
-		acknowledge: o.serving.acknowledge, bank: o.serving.bank, peerTimeout: o.serving.peerTimeout, maxAccounts: o.serving.maxAccounts, requireHome: o.serving.requireHome, browsers: o.serving.browsers,
-		logger: a.console.Log,
+	options := o.serving.hosting(in, in.BranchIDs(), &o.network, a.console.Log)
+	if err := options.Check(); err != nil {
+		return a.occupied(err, in, o.serving.data)
 	}
-	if err := options.check(); err != nil {
-		return a.occupied(err, in, data)
-	}
-	bank, err := openBank(ctx, options)
+	bank, err := host.Open(ctx, options)
 	if err != nil {
-		return a.occupied(err, in, data)
+		return a.occupied(err, in, o.serving.data)
 	}
-	return bank.during(ctx, func(ctx context.Context) error {
+	return bank.During(ctx, func(ctx context.Context) error {
 		return a.replayReady(ctx, bank, in, o)
 	})
 }
 
 // replayReady replays as soon as the branches are ready.
-func (a *app) replayReady(ctx context.Context, bank *bank, in *customer.Input, o *runOptions) error {
+func (a *app) replayReady(ctx context.Context, bank *host.Bank, in *customer.Input, o *runOptions) error {
 	client := customer.NewHTTPClient()
 	defer client.CloseIdleConnections()
-	answers, err := bank.reachable(ctx, survey.New(client, o.network.addressesOf(in.BranchIDs()), in.BranchIDs()))
+	answers, err := awaitReachable(ctx, bank, survey.New(client, o.network.AddressesOf(in.BranchIDs()), in.BranchIDs()))
 	if err != nil {
 		return err
 	}
 	return a.replay(ctx, in, &o.network, client, o.replay, answers)
 }
 
-// reachable waits until all branches take writes and reach each other, and
+// awaitReachable waits until all branches take writes and reach each other, and
 // returns what they say.
-func (b *bank) reachable(ctx context.Context, s *survey.Survey) ([]survey.Answer, error) {
+func awaitReachable(ctx context.Context, b *host.Bank, s *survey.Survey) ([]survey.Answer, error) {
 	soon, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	wait := readyTimeout
-	if err := b.ready(soon); err != nil {
+	if err := b.Ready(soon); err != nil {
 		wait = 0 // only ask what they wait for
 	}
 	answers, ok := s.Until(ctx, wait, survey.AllReady)
@@ -124,14 +121,11 @@ func (b *bank) reachable(ctx context.Context, s *survey.Survey) ([]survey.Answer
 	return nil, fmt.Errorf("the branches were not ready within %v:\n%s", readyTimeout, strings.Join(survey.UnreadyLines(answers), "\n"))
 }
 
-// during serves while f runs, and stops the branches after it. A branch that
-// stops by itself fails it, too.
-func (b *bank) during(ctx context.Context, f func(context.Context) error) error {
-	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	served := make(chan error, 1)
-	go func() { served <- b.serve(serving) }()
-	err := f(ctx)
-	stop()
-	return errors.Join(err, <-served)
+// temporaryData makes a data directory that remove removes.
+func temporaryData() (dir string, remove func() error, err error) {
+	dir, err = os.MkdirTemp("", "passbook-")
+	if err != nil {
+		return "", nil, exit.Usagef("no temporary directory for the data: %w; choose one with --data", err)
+	}
+	return dir, func() error { return os.RemoveAll(dir) }, nil
 }

@@ -17,8 +17,8 @@ import (
 	"passbook.example/passbook/branch"
 	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/host"
 	"passbook.example/passbook/cmd/passbook/internal/survey"
-	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
 )
 
@@ -28,7 +28,7 @@ const waitingLog = 3 * time.Second
 
 // serveOptions are the flags of serve.
 type serveOptions struct {
-	network   network
+	network   host.Network
 	serving   servingOptions
 	branch    uint32
 	processes bool
@@ -71,7 +71,7 @@ other branch answers.`,
 		Args:              inputFile,
 		ValidArgsFunction: inputFiles,
 	}
-	o.network.placeFlags(c)
+	placeFlags(c, &o.network)
 	o.serving.servingFlags(c)
 	f := c.Flags()
 	f.StringVar(&o.serving.data, "data", "", "the `directory` of the data, one below it for each branch (default ./"+dataRoot+"/ and the name of FILE)")
@@ -79,7 +79,7 @@ other branch answers.`,
 	f.BoolVar(&o.processes, "processes", false, "serve each branch in a process of its own")
 	f.BoolVar(&o.bootstrap, "bootstrap", false, "let branches with empty or copied data write without having heard from all others")
 	f.StringVar(&o.bankID, "bank-id", "", "the `id` of the bank: refuse data of another one, and let empty data belong to none but this")
-	f.Var(&o.network.elsewhere, "peer", "where a branch is reached instead, as `ID=HOST:PORT`; may be repeated")
+	elsewhereFlag(c, &o.network, "peer")
 	f.BoolVar(&o.faults, "faults", false, "let the dashboard and FaultService break branches on purpose: cut off, pause, kill, restart (loopback only)")
 	f.BoolVar(&o.child, "child", false, "this is a process of serve --processes")
 	if err := f.MarkHidden("child"); err != nil {
@@ -103,7 +103,7 @@ func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone boo
 		return err
 	}
 	ids := in.BranchIDs()
-	if err := errors.Join(o.network.check(ids...), o.network.elsewhere.check("peer", ids), o.serving.check()); err != nil {
+	if err := errors.Join(o.network.Check(ids...), checkElsewhere(&o.network, "peer", ids), o.serving.check()); err != nil {
 		return err
 	}
 	if alone {
@@ -118,11 +118,9 @@ func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone boo
 	if err := branch.CheckBank(o.serving.bank, o.bankID); err != nil {
 		return exit.Usagef("--bank-id: %w", err)
 	}
-	options := bankOptions{
-		input: in, ids: ids, network: &o.network, data: o.serving.data, bank: o.serving.bank, bankID: o.bankID, bootstrap: o.bootstrap,
-		acknowledge: o.serving.acknowledge, peerTimeout: o.serving.peerTimeout, maxAccounts: o.serving.maxAccounts, requireHome: o.serving.requireHome, browsers: o.serving.browsers, logger: a.console.Log,
-	}
-	err = options.check()
+	options := o.serving.hosting(in, ids, &o.network, a.console.Log)
+	options.BankID, options.Bootstrap = o.bankID, o.bootstrap
+	err = options.Check()
 	switch {
 	case err != nil:
 	case o.processes:
@@ -137,20 +135,20 @@ func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone boo
 }
 
 // serveHere serves branches in this process. A signal is its usual end.
-func (a *app) serveHere(ctx context.Context, options bankOptions, o *serveOptions) error {
-	broken := a.faultsHere(options.ids, o, a.console.Deeds)
-	options.faults = broken.of
+func (a *app) serveHere(ctx context.Context, options host.Options, o *serveOptions) error {
+	broken := a.faultsHere(options.IDs, o, a.console.Deeds)
+	options.Faults = broken.of
 	ctx, release := o.untilStopped(ctx, broken.listen)
 	defer release()
-	bank, err := openBank(ctx, options)
+	bank, err := host.Open(ctx, options)
 	if err != nil {
 		return err
 	}
 	// The announcement ends with the serving, whichever way that ends.
 	announcing, done := context.WithCancel(ctx)
 	var announced sync.WaitGroup
-	announced.Go(func() { a.announce(announcing, bank, options.ids, o, options.logger) })
-	err = bank.serve(ctx)
+	announced.Go(func() { a.announce(announcing, bank, options.IDs, o, options.Logger) })
+	err = bank.Serve(ctx)
 	done()
 	announced.Wait()
 	if err == nil && !o.child { // a child that was told to stop has done its work
@@ -161,22 +159,22 @@ func (a *app) serveHere(ctx context.Context, options bankOptions, o *serveOption
 
 // announce logs that the branches take writes, as soon as they do, and what
 // they wait for when that takes long.
-func (a *app) announce(ctx context.Context, bank *bank, ids []uint32, o *serveOptions, logger *slog.Logger) {
+func (a *app) announce(ctx context.Context, bank *host.Bank, ids []uint32, o *serveOptions, logger *slog.Logger) {
 	soon, cancel := context.WithTimeout(ctx, waitingLog)
-	err := bank.ready(soon)
+	err := bank.Ready(soon)
 	cancel()
 	if err != nil && ctx.Err() == nil {
 		a.logWaiting(ctx, ids, o, logger)
-		err = bank.ready(ctx)
+		err = bank.Ready(ctx)
 	}
 	if err != nil {
 		return
 	}
 	if o.child {
-		fmt.Fprintln(a.console.Out, readyWord)
+		fmt.Fprintln(a.console.Out, host.ReadyWord)
 		return
 	}
-	logger.Info(readyLine(ids))
+	logger.Info(host.ReadyLine(ids))
 }
 
 // logWaiting logs why branches don't take writes yet.
@@ -184,20 +182,12 @@ func (a *app) logWaiting(ctx context.Context, ids []uint32, o *serveOptions, log
 	client := customer.NewHTTPClient()
 	defer client.CloseIdleConnections()
 	// What this process serves is asked here, whatever --peer says.
-	here := network{listen: o.network.listen, basePort: o.network.basePort}
-	for _, answer := range survey.New(client, here.addressesOf(ids), ids).Ask(ctx) {
+	here := host.Network{Listen: o.network.Listen, BasePort: o.network.BasePort}
+	for _, answer := range survey.New(client, here.AddressesOf(ids), ids).Ask(ctx) {
 		if answer.Err == nil && answer.Status.GetStateReason() != "" {
 			logger.Warn(survey.UnreadyLine(answer))
 		}
 	}
-}
-
-// readyLine says that branches take writes.
-func readyLine(ids []uint32) string {
-	if len(ids) == 1 {
-		return fmt.Sprintf("Branch %d is ready", ids[0])
-	}
-	return fmt.Sprintf("All %s are ready", words.Count(len(ids), "branch"))
 }
 
 // untilStopped returns a context that ends when serving is to end. A child is

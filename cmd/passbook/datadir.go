@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -105,16 +104,6 @@ func (a *app) commandWith(data string) string {
 		words = append(words, quote(word))
 	}
 	return strings.Join(words, " ")
-}
-
-// checkData returns what the branches would refuse their directories for. It
-// changes nothing.
-func (o bankOptions) checkData() error {
-	var errs []error
-	for _, c := range o.configs(make([]net.Listener, len(o.ids))) {
-		errs = append(errs, c.CheckData())
-	}
-	return firstOf(errs)
 }
 
 // bankText says what a data directory holds.

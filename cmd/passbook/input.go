@@ -9,6 +9,7 @@ import (
 
 	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/host"
 	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
 )
@@ -54,7 +55,7 @@ func checkOutput(path, file string) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return exit.Usagef("--output: %w", err)
 	}
-	if err := checkWritable(filepath.Dir(path)); err != nil {
+	if err := host.CheckWritable(filepath.Dir(path)); err != nil {
 		return exit.Usagef("--output %s can't be written: %w", path, err)
 	}
 	return nil
@@ -100,13 +101,4 @@ func doubtsAbout(in *customer.Input) []string {
 func isDir(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
-}
-
-// checkWritable says whether files can be made in a directory.
-func checkWritable(dir string) error {
-	f, err := os.CreateTemp(dir, ".passbook-*")
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
 }

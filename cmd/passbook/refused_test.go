@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/host"
 )
 
 // contents returns what is in a directory: the rights of everything, and the hash
@@ -157,7 +158,7 @@ func listenAt(t *testing.T, port int) {
 func keepBranch2(t *testing.T, data string, _ int) {
 	t.Helper()
 	for _, id := range []uint32{1, 3} {
-		if err := os.RemoveAll(branchDir(data, id)); err != nil {
+		if err := os.RemoveAll(host.BranchDir(data, id)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -168,14 +169,14 @@ func keepBranch2(t *testing.T, data string, _ int) {
 func damageBranch2(t *testing.T, data string, base int) {
 	t.Helper()
 	keepBranch2(t, data, base)
-	damage(t, filepath.Join(branchDir(data, 2), "synced"))
+	damage(t, filepath.Join(host.BranchDir(data, 2), "synced"))
 }
 
 // swapBranches has branches 1 and 2 take each other's data.
 func swapBranches(t *testing.T, data string, _ int) {
 	t.Helper()
 	aside := filepath.Join(data, "aside")
-	for _, move := range [][2]string{{branchDir(data, 1), aside}, {branchDir(data, 2), branchDir(data, 1)}, {aside, branchDir(data, 2)}} {
+	for _, move := range [][2]string{{host.BranchDir(data, 1), aside}, {host.BranchDir(data, 2), host.BranchDir(data, 1)}, {aside, host.BranchDir(data, 2)}} {
 		if err := os.Rename(move[0], move[1]); err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/cmd/passbook/internal/console"
+	"passbook.example/passbook/cmd/passbook/internal/host"
 	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
@@ -56,8 +57,8 @@ func (o *replayOptions) check(in *customer.Input) error {
 // replay replays an input against branches that run, writes the output, and
 // tells what became of it; answers are what the branches said before. It returns
 // nil only if every event got an answer and all branches agree.
-func (a *app) replay(ctx context.Context, in *customer.Input, n *network, client *http.Client, o replayOptions, answers []survey.Answer) error {
-	addresses := n.addressesOf(in.BranchIDs())
+func (a *app) replay(ctx context.Context, in *customer.Input, n *host.Network, client *http.Client, o replayOptions, answers []survey.Answer) error {
+	addresses := n.AddressesOf(in.BranchIDs())
 	a.console.Held(answers)
 	bar := a.console.Progress(in.Events())
 	options := customer.Options{

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/branch"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/host"
+	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -29,6 +32,15 @@ func (o *servingOptions) servingFlags(c *cobra.Command) {
 	c.Flags().StringVar(&o.bank, "bank", branch.DefaultBank, "the `name` of the bank; its branches refuse those of a bank with another name")
 	c.Flags().IntVar(&o.maxAccounts, "max-accounts", branch.DefaultMaxAccounts, "with how many accounts a branch refuses to open another one; 0 for any `number`")
 	c.Flags().DurationVar(&o.peerTimeout, "peer-timeout", branch.DefaultPeerTimeout, "how long a peer may leave entries unconfirmed before it counts as unreachable")
+}
+
+// hosting says how to host branches of an input so.
+func (o *servingOptions) hosting(in *customer.Input, ids []uint32, n *host.Network, log *slog.Logger) host.Options {
+	return host.Options{
+		Input: in, IDs: ids, Network: n, Data: o.data, Bank: o.bank, Acknowledge: o.acknowledge, PeerTimeout: o.peerTimeout,
+		MaxAccounts: o.maxAccounts, RequireHome: o.requireHome,
+		AllowedOrigins: o.browsers.origins.values, AllowedHosts: o.browsers.hosts.values, Logger: log,
+	}
 }
 
 func (o *servingOptions) check() error {

@@ -1,4 +1,4 @@
-package main
+package host
 
 import (
 	"cmp"
@@ -23,9 +23,9 @@ func checkData(data string, ids []uint32) error {
 	}
 	writable := make(map[string]bool)
 	for _, id := range ids {
-		at, err := nearest(branchDir(data, id))
+		at, err := nearest(BranchDir(data, id))
 		if err == nil && !writable[at] {
-			err = checkWritable(at)
+			err = CheckWritable(at)
 			writable[at] = true
 		}
 		if err != nil {
@@ -35,12 +35,12 @@ func checkData(data string, ids []uint32) error {
 	return nil
 }
 
-// check says whether the branches can be opened, and changes nothing.
-func (o bankOptions) check() error {
-	if err := checkData(o.data, o.ids); err != nil {
+// Check says whether the branches can be opened, and changes nothing.
+func (o Options) Check() error {
+	if err := checkData(o.Data, o.IDs); err != nil {
 		return err
 	}
-	configs := o.configs(make([]net.Listener, len(o.ids)))
+	configs := o.configs(make([]net.Listener, len(o.IDs)))
 	errs := make([]error, len(configs))
 	someAtOnce(len(configs), func(i int) { errs[i] = branch.Check(configs[i]) })
 	return cmp.Or(errs...)
@@ -71,4 +71,23 @@ func nearest(dir string) (string, error) {
 func isThere(dir string) bool {
 	_, err := os.Stat(dir)
 	return err == nil
+}
+
+// CheckData returns what the branches would refuse their directories for. It
+// changes nothing.
+func (o Options) CheckData() error {
+	var errs []error
+	for _, c := range o.configs(make([]net.Listener, len(o.IDs))) {
+		errs = append(errs, c.CheckData())
+	}
+	return firstOf(errs)
+}
+
+// CheckWritable says whether files can be made in a directory.
+func CheckWritable(dir string) error {
+	f, err := os.CreateTemp(dir, ".passbook-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }

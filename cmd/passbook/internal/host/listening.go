@@ -1,4 +1,4 @@
-package main
+package host
 
 import (
 	"cmp"
@@ -26,4 +26,12 @@ func tellListening(log *slog.Logger, branches []*branch.Branch) {
 	for _, b := range sorted {
 		log.Info(fmt.Sprintf("Branch %d listens on http://%s", b.ID(), b.Address()), "branch", b.ID(), "address", b.Address())
 	}
+}
+
+// ReadyLine says that branches take writes.
+func ReadyLine(ids []uint32) string {
+	if len(ids) == 1 {
+		return fmt.Sprintf("Branch %d is ready", ids[0])
+	}
+	return fmt.Sprintf("All %s are ready", words.Count(len(ids), "branch"))
 }

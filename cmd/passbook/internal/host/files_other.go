@@ -1,6 +1,6 @@
 //go:build !unix
 
-package main
+package host
 
 // openFiles returns 0: how many files may be open is not known here.
 func openFiles() int { return 0 }

@@ -1,4 +1,4 @@
-package main
+package host
 
 import (
 	"context"
@@ -10,30 +10,11 @@ import (
 	"passbook.example/passbook/cmd/passbook/internal/faults"
 )
 
-// faultsHere is how the branches of this process are broken on purpose.
-type faultsHere struct {
-	// of is for bankOptions.
-	of func(b *bank, id uint32) branch.Faults
-	// listen hears what a parent says, until it ends.
-	listen func(io.Reader)
-}
-
-// faultsHere returns how to break the branches that serve serves here: by
-// itself, or as the process of a branch by its parent, or not at all.
-func (a *app) faultsHere(ids []uint32, o *serveOptions, logger *slog.Logger) faultsHere {
-	switch {
-	case !o.faults:
-		return faultsHere{listen: func(from io.Reader) { _, _ = io.Copy(io.Discard, from) }}
-	case o.child:
-		return a.childFaults(o.branch, logger)
-	}
-	return faultsHere{of: bankFaults(ids, logger)}
-}
-
-// bankFaults breaks a bank whose branches all run in this process.
-func bankFaults(ids []uint32, logger *slog.Logger) func(*bank, uint32) branch.Faults {
+// BankFaults returns an [Options.Faults] for a bank whose branches all run in
+// this process.
+func BankFaults(ids []uint32, logger *slog.Logger) func(*Bank, uint32) branch.Faults {
 	var all *faults.Maker
-	return func(b *bank, id uint32) branch.Faults {
+	return func(b *Bank, id uint32) branch.Faults {
 		if all == nil {
 			all = faults.NewMaker(b, ids, logger)
 		}
@@ -41,18 +22,17 @@ func bankFaults(ids []uint32, logger *slog.Logger) func(*bank, uint32) branch.Fa
 	}
 }
 
-// childFaults asks the parent to break the bank, and cuts and heals the branch
-// of this process when the parent asks for that.
-func (a *app) childFaults(id uint32, logger *slog.Logger) faultsHere {
+// ChildFaults asks the parent to break the bank, and cuts and heals the branch
+// of this process when the parent asks for that. It writes to the parent; listen
+// reads what the parent says, until that ends.
+func ChildFaults(id uint32, parent io.Writer, logger *slog.Logger) (of func(*Bank, uint32) branch.Faults, listen func(io.Reader)) {
 	own := &ownFaults{branch: id}
-	w := faults.NewWire(a.console.Out, logger, own)
-	return faultsHere{
-		of: func(b *bank, _ uint32) branch.Faults {
-			own.bank.Store(b)
-			return w
-		},
-		listen: func(from io.Reader) { w.Listen(from, func(string) bool { return false }) },
+	w := faults.NewWire(parent, logger, own)
+	of = func(b *Bank, _ uint32) branch.Faults {
+		own.bank.Store(b)
+		return w
 	}
+	return of, func(from io.Reader) { w.Listen(from, func(string) bool { return false }) }
 }
 
 // ownFaults are what the process of a branch does to its branch when its parent
@@ -60,7 +40,7 @@ func (a *app) childFaults(id uint32, logger *slog.Logger) faultsHere {
 type ownFaults struct {
 	branch uint32
 	// bank is nil before the branch is opened.
-	bank atomic.Pointer[bank]
+	bank atomic.Pointer[Bank]
 }
 
 // List implements branch.Faults. The parent itself knows what is broken.
@@ -81,7 +61,7 @@ func (f *ownFaults) Apply(ctx context.Context, _ uint32, action branch.Action) e
 }
 
 // Find implements faults.Breaker.
-func (b *bank) Find(id uint32) (faults.Running, bool) {
+func (b *Bank) Find(id uint32) (faults.Running, bool) {
 	if r := b.serves(id); r != nil {
 		return faults.Running{Ready: r.branch.Ready(), Ended: r.ended}, true
 	}
@@ -89,14 +69,14 @@ func (b *bank) Find(id uint32) (faults.Running, bool) {
 }
 
 // serves returns a branch that serves, or nil.
-func (b *bank) serves(id uint32) *runningBranch {
+func (b *Bank) serves(id uint32) *runningBranch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.running[id]
 }
 
 // Apply implements faults.Breaker.
-func (b *bank) Apply(_ context.Context, id uint32, action branch.Action) error {
+func (b *Bank) Apply(_ context.Context, id uint32, action branch.Action) error {
 	if action == branch.Restart {
 		return b.restart(id)
 	}
@@ -108,7 +88,7 @@ func (b *bank) Apply(_ context.Context, id uint32, action branch.Action) error {
 }
 
 // restart opens a branch that has ended, and has it serve.
-func (b *bank) restart(id uint32) (err error) {
+func (b *Bank) restart(id uint32) (err error) {
 	c := b.configs[id]
 	ctx, cancel := context.WithTimeout(context.Background(), faults.RestartTimeout/2)
 	defer cancel()

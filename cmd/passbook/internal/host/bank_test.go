@@ -1,4 +1,4 @@
-package main
+package host
 
 import (
 	"context"
@@ -54,9 +54,9 @@ func TestABankStopsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		b := &bank{ended: make(chan struct{})}
+		b := &Bank{ended: make(chan struct{})}
 		began := time.Now()
-		err := b.serve(ctx)
+		err := b.Serve(ctx)
 		if err == nil || !strings.Contains(err.Error(), "did not stop within 8s") {
 			t.Errorf("got %v, want an error that names the bound", err)
 		}

@@ -1,4 +1,4 @@
-package main
+package host
 
 import (
 	"os"
@@ -8,20 +8,20 @@ import (
 // processors is this process's share of the machine's processors, rounded up,
 // by how many of the branches of this machine it has. Processes that each count
 // on all of them wake and wait for one another.
-func (o *bankOptions) processors(all int) int {
+func (o *Options) processors(all int) int {
 	here := 0
-	for _, e := range o.input.Branches {
-		if o.network.isHere(e.ID) {
+	for _, e := range o.Input.Branches {
+		if o.Network.isHere(e.ID) {
 			here++
 		}
 	}
-	here = max(here, len(o.ids))
-	return (all*len(o.ids) + here - 1) / here
+	here = max(here, len(o.IDs))
+	return (all*len(o.IDs) + here - 1) / here
 }
 
 // shareProcessors keeps this process to its share, unless GOMAXPROCS says what it
 // may use.
-func (o *bankOptions) shareProcessors() {
+func (o *Options) shareProcessors() {
 	all := runtime.GOMAXPROCS(0)
 	// Set only if it is less: from then on Go follows no change of the machine.
 	if share := o.processors(all); share < all && os.Getenv("GOMAXPROCS") == "" {

@@ -1,4 +1,8 @@
-package main
+// Package host runs the branches of a bank, in this process or each in one of its
+// own: it opens their ports, checks their places on disk, tells them where the
+// others are, stops them in time, and breaks them where faults are wanted. It knows
+// branches, and serves them the page; the commands know it.
+package host
 
 import (
 	"cmp"
@@ -7,14 +11,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"passbook.example/passbook/branch"
 	"passbook.example/passbook/branch/peernet"
-	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -32,38 +34,45 @@ const (
 	minConnections = 16
 )
 
-// bankOptions say which branches to open, and how.
-type bankOptions struct {
-	input *customer.Input
-	// ids are the branches to open here, some or all of the input's.
-	ids     []uint32
-	network *network
-	// data is the directory that has one for each branch.
-	data        string
-	bank        string
-	bankID      string
-	bootstrap   bool
-	acknowledge bankv1.Acknowledge
-	peerTimeout time.Duration
-	maxAccounts int
-	requireHome bool
-	browsers    browserOptions
-	logger      *slog.Logger
-	// faults returns what breaks the bank on purpose at the word of one of its
+// Options say which branches to open, and how.
+type Options struct {
+	// Input is the file of the bank.
+	Input *customer.Input
+	// IDs are the branches to open here, some or all of the input's.
+	IDs []uint32
+	// Network says where they are.
+	Network *Network
+	// Data is the directory that has one for each branch.
+	Data string
+	// Bank and all down to RequireHome are as in [branch.Config].
+	Bank        string
+	BankID      string
+	Bootstrap   bool
+	Acknowledge bankv1.Acknowledge
+	PeerTimeout time.Duration
+	// MaxAccounts is 0 for any number.
+	MaxAccounts int
+	RequireHome bool
+	// AllowedOrigins and AllowedHosts are what browsers may call the branches from
+	// and by, besides what they may anyway.
+	AllowedOrigins, AllowedHosts []string
+	// Logger is for all branches.
+	Logger *slog.Logger
+	// Faults returns what breaks the bank on purpose at the word of one of its
 	// branches; nil for nothing.
-	faults func(b *bank, id uint32) branch.Faults
+	Faults func(b *Bank, id uint32) branch.Faults
 }
 
-// bank is the branches that run in this process.
-type bank struct {
-	network *network
+// Bank is the branches that run in this process.
+type Bank struct {
+	network *Network
 	logger  *slog.Logger
 	// configs are what the branches were opened with, branches those that were.
 	configs  map[uint32]branch.Config
 	branches []*branch.Branch
 
 	mu sync.Mutex
-	// serving is what serve was given; nil before.
+	// serving is what Serve was given; nil before.
 	serving context.Context
 	// running are the branches that serve.
 	running map[uint32]*runningBranch
@@ -79,18 +88,19 @@ type runningBranch struct {
 	ended  chan struct{}
 }
 
-// openBank opens branches. On an error none stays open. The caller calls serve.
-func openBank(ctx context.Context, o bankOptions) (*bank, error) {
-	listeners, err := listenForAll(ctx, o.network, o.ids, o.logger)
+// Open opens branches. On an error none stays open. The caller calls
+// Serve or During.
+func Open(ctx context.Context, o Options) (*Bank, error) {
+	listeners, err := listenForAll(ctx, o.Network, o.IDs, o.Logger)
 	if err != nil {
 		return nil, err
 	}
-	b := &bank{network: o.network, logger: o.logger, configs: map[uint32]branch.Config{}, running: map[uint32]*runningBranch{}, ended: make(chan struct{})}
+	b := &Bank{network: o.Network, logger: o.Logger, configs: map[uint32]branch.Config{}, running: map[uint32]*runningBranch{}, ended: make(chan struct{})}
 	configs := o.configs(listeners)
 	o.shareProcessors()
 	for i := range configs {
-		if o.faults != nil {
-			configs[i].Faults = o.faults(b, configs[i].ID)
+		if o.Faults != nil {
+			configs[i].Faults = o.Faults(b, configs[i].ID)
 		}
 		b.configs[configs[i].ID] = configs[i]
 	}
@@ -176,35 +186,35 @@ func firstOf(errs []error) error {
 }
 
 // configs returns what each of the branches is told.
-func (o bankOptions) configs(listeners []net.Listener) []branch.Config {
-	configs := make([]branch.Config, len(o.ids))
+func (o Options) configs(listeners []net.Listener) []branch.Config {
+	configs := make([]branch.Config, len(o.IDs))
 	transport := peernet.New()
 	page := web.Handler()
-	links := branch.NewLinkLog(o.logger)
-	for i, id := range o.ids {
-		all := o.network.addressesOf(o.input.BranchIDs())
+	links := branch.NewLinkLog(o.Logger)
+	for i, id := range o.IDs {
+		all := o.Network.AddressesOf(o.Input.BranchIDs())
 		configs[i] = branch.Config{
 			ID:          id,
 			Addresses:   all,
-			Opening:     o.input.Opening(),
-			Dir:         branchDir(o.data, id),
+			Opening:     o.Input.Opening(),
+			Dir:         BranchDir(o.Data, id),
 			Listener:    listeners[i],
-			Bank:        o.bank,
-			BankID:      o.bankID,
-			Bootstrap:   o.bootstrap,
-			Acknowledge: o.acknowledge,
-			PeerTimeout: o.peerTimeout,
-			MaxAccounts: accountsBound(o.maxAccounts),
+			Bank:        o.Bank,
+			BankID:      o.BankID,
+			Bootstrap:   o.Bootstrap,
+			Acknowledge: o.Acknowledge,
+			PeerTimeout: o.PeerTimeout,
+			MaxAccounts: accountsBound(o.MaxAccounts),
 
-			RequireHomeBranch: o.requireHome,
+			RequireHomeBranch: o.RequireHome,
 			// One for all: so they reach each other through memory.
 			PeerTransport:  transport,
-			MaxConnections: connectionsEach(openFiles(), len(o.ids)),
+			MaxConnections: connectionsEach(openFiles(), len(o.IDs)),
 			Page:           page,
-			AllowedOrigins: o.browsers.origins.values,
-			AllowedHosts:   append([]string{o.network.listen}, o.browsers.hosts.values...),
+			AllowedOrigins: o.AllowedOrigins,
+			AllowedHosts:   append([]string{o.Network.Listen}, o.AllowedHosts...),
 			LinkLog:        links,
-			Logger:         o.logger,
+			Logger:         o.Logger,
 		}
 	}
 	return configs
@@ -229,13 +239,13 @@ func connectionsEach(files, branches int) int {
 	return 0
 }
 
-// branchDir returns the data directory of one branch.
-func branchDir(data string, id uint32) string {
+// BranchDir returns the data directory of one branch.
+func BranchDir(data string, id uint32) string {
 	return filepath.Join(data, fmt.Sprintf("branch-%d", id))
 }
 
 // listenForAll opens the ports of all branches, or none.
-func listenForAll(ctx context.Context, n *network, ids []uint32, logger *slog.Logger) ([]net.Listener, error) {
+func listenForAll(ctx context.Context, n *Network, ids []uint32, logger *slog.Logger) ([]net.Listener, error) {
 	listeners := make([]net.Listener, 0, len(ids))
 	for _, id := range ids {
 		l, err := n.listenFor(ctx, id, logger)
@@ -250,10 +260,10 @@ func listenForAll(ctx context.Context, n *network, ids []uint32, logger *slog.Lo
 	return listeners, nil
 }
 
-// serve serves until ctx is done and all branches have stopped. A branch that
+// Serve serves until ctx is done and all branches have stopped. A branch that
 // stops by itself says so in its log and does not stop the others; serve
 // returns when none is left, with an error that names it.
-func (b *bank) serve(ctx context.Context) error {
+func (b *Bank) Serve(ctx context.Context) error {
 	b.mu.Lock()
 	b.serving = ctx
 	for _, open := range b.branches {
@@ -276,7 +286,7 @@ func (b *bank) serve(ctx context.Context) error {
 }
 
 // start has a branch serve. The caller holds mu.
-func (b *bank) start(open *branch.Branch) {
+func (b *Bank) start(open *branch.Branch) {
 	r := &runningBranch{branch: open, ended: make(chan struct{})}
 	b.running[open.ID()] = r
 	go func() { // until ended, which serve waits for
@@ -295,7 +305,7 @@ func (b *bank) start(open *branch.Branch) {
 }
 
 // close gives up branches that don't serve yet.
-func (b *bank) close() error {
+func (b *Bank) close() error {
 	var errs []error
 	for _, open := range b.branches {
 		errs = append(errs, open.Close())
@@ -303,9 +313,9 @@ func (b *bank) close() error {
 	return errors.Join(errs...)
 }
 
-// ready waits until all branches take writes. It returns the cause of ctx if
+// Ready waits until all branches take writes. It returns the cause of ctx if
 // that ends first.
-func (b *bank) ready(ctx context.Context) error {
+func (b *Bank) Ready(ctx context.Context) error {
 	for _, waiting := range b.branches {
 		select {
 		case <-waiting.Ready():
@@ -316,11 +326,14 @@ func (b *bank) ready(ctx context.Context) error {
 	return nil
 }
 
-// temporaryData makes a data directory that remove removes.
-func temporaryData() (dir string, remove func() error, err error) {
-	dir, err = os.MkdirTemp("", "passbook-")
-	if err != nil {
-		return "", nil, exit.Usagef("no temporary directory for the data: %w; choose one with --data", err)
-	}
-	return dir, func() error { return os.RemoveAll(dir) }, nil
+// During serves while f runs, and stops the branches after it. A branch that
+// stops by itself fails it, too.
+func (b *Bank) During(ctx context.Context, f func(context.Context) error) error {
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	served := make(chan error, 1)
+	go func() { served <- b.Serve(serving) }()
+	err := f(ctx)
+	stop()
+	return errors.Join(err, <-served)
 }

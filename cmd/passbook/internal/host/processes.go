@@ -1,4 +1,4 @@
-package main
+package host
 
 import (
 	"context"
@@ -14,12 +14,10 @@ import (
 	"passbook.example/passbook/branch"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/cmd/passbook/internal/faults"
-	"passbook.example/passbook/customer"
-	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// readyWord is the line by which a child tells its parent that it is ready.
-const readyWord = "ready"
+// ReadyWord is the line by which a child tells its parent that it is ready.
+const ReadyWord = "ready"
 
 // killTimeout is how long children that were told to stop may take before they
 // are killed. They give up by themselves a little earlier.
@@ -81,37 +79,38 @@ type supervisor struct {
 	failures []error
 }
 
-// serveProcesses serves each branch in a process of its own until a signal
-// comes, or none is left.
-func (a *app) serveProcesses(ctx context.Context, in *customer.Input, ids []uint32, o *serveOptions) error {
-	ctx, release := exit.Interruptible(ctx, exit.StopSignals...)
-	defer release()
-	program, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	banks := bankOptions{input: in, ids: ids, network: &o.network, data: o.serving.data, bank: o.serving.bank, bankID: o.bankID}
-	if err := banks.checkData(); err != nil {
-		return a.occupied(err, in, o.serving.data)
-	}
-	logger := a.console.Deeds
-	if err := o.network.checkPorts(ctx, ids, logger); err != nil {
-		return err
-	}
+// Processes say which processes to start, and how.
+type Processes struct {
+	// IDs are the branches, each of which has a process of its own.
+	IDs []uint32
+	// Program is the file to run, and Arguments are those for a branch.
+	Program   string
+	Arguments func(id uint32) []string
+	// Stderr is where the processes write what they tell.
+	Stderr io.Writer
+	// Logger is told when they start and end.
+	Logger *slog.Logger
+	// Faults lets the bank be broken on purpose.
+	Faults bool
+}
+
+// ServeProcesses serves each branch in a process of its own until ctx ends, or
+// none is left.
+func ServeProcesses(ctx context.Context, o Processes) error {
 	s := &supervisor{
-		logger: logger,
-		ids:    ids,
+		logger: o.Logger,
+		ids:    o.IDs,
 		// A process has at most two things to tell.
-		news:      make(chan news, 2*len(ids)),
+		news:      make(chan news, 2*len(o.IDs)),
 		orders:    make(chan func()),
 		over:      make(chan struct{}),
 		processes: make(map[uint32]*process),
 	}
-	s.launch = func(id uint32) error { return s.start(program, id, o.childArguments(in.Name, id), a.console.Terminal) }
-	if o.faults {
-		s.faults = faults.NewMaker(s, ids, s.logger)
+	s.launch = func(id uint32) error { return s.start(o.Program, id, o.Arguments(id), o.Stderr) }
+	if o.Faults {
+		s.faults = faults.NewMaker(s, o.IDs, s.logger)
 	}
-	for _, id := range ids {
+	for _, id := range o.IDs {
 		if err := s.launch(id); err != nil {
 			s.failures = append(s.failures, fmt.Errorf("start branch %d: %w", id, err))
 			s.stop()
@@ -119,35 +118,7 @@ func (a *app) serveProcesses(ctx context.Context, in *customer.Input, ids []uint
 		}
 	}
 	s.supervise(ctx)
-	if len(s.failures) == 0 {
-		return exit.StoppedBy(ctx)
-	}
 	return errors.Join(s.failures...)
-}
-
-// childArguments returns the command line of the process of one branch.
-func (o *serveOptions) childArguments(file string, id uint32) []string {
-	args := []string{
-		"serve", "--child", fmt.Sprintf("--branch=%d", id),
-		"--listen=" + o.network.listen, fmt.Sprintf("--base-port=%d", o.network.basePort),
-		"--data=" + o.serving.data, "--bank=" + o.serving.bank, "--bank-id=" + o.bankID, fmt.Sprintf("--bootstrap=%t", o.bootstrap),
-		fmt.Sprintf("--peer-timeout=%v", o.serving.peerTimeout), fmt.Sprintf("--max-accounts=%d", o.serving.maxAccounts),
-	}
-	args = append(args, consoleArguments(&o.console)...)
-	if level := o.serving.acknowledge; level != bankv1.Acknowledge_ACKNOWLEDGE_UNSPECIFIED {
-		args = append(args, "--acknowledge="+acknowledgeWord(level))
-	}
-	if o.serving.requireHome {
-		args = append(args, "--require-home-branch")
-	}
-	if o.faults {
-		args = append(args, "--faults")
-	}
-	for peer, address := range o.network.elsewhere {
-		args = append(args, fmt.Sprintf("--peer=%d=%s", peer, address))
-	}
-	args = append(args, o.serving.browsers.arguments()...)
-	return append(args, "--", file)
 }
 
 // start starts the process of a branch.
@@ -181,11 +152,11 @@ func (s *supervisor) start(program string, id uint32, args []string, stderr io.W
 func (s *supervisor) listen(p *process, said io.Reader) {
 	told := false
 	p.wire.Listen(said, func(text string) bool {
-		if text == readyWord && !told {
+		if text == ReadyWord && !told {
 			told = true
 			s.news <- news{from: p, ready: true}
 		}
-		return text == readyWord
+		return text == ReadyWord
 	})
 	s.news <- news{from: p, err: p.cmd.Wait()}
 }
@@ -229,9 +200,9 @@ func (s *supervisor) hear(n news) {
 	if n.ready {
 		close(n.from.ready)
 		if n.from.again {
-			s.logger.Info(readyLine([]uint32{n.from.branch}))
+			s.logger.Info(ReadyLine([]uint32{n.from.branch}))
 		} else if s.ready++; s.ready == len(s.ids) {
-			s.logger.Info(readyLine(s.ids))
+			s.logger.Info(ReadyLine(s.ids))
 		}
 		return
 	}

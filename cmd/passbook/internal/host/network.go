@@ -1,0 +1,116 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"passbook.example/passbook/branch/port"
+	"passbook.example/passbook/cmd/passbook/internal/exit"
+)
+
+// Network says where the branches of a bank are: branch i on port base + i.
+type Network struct {
+	// Listen is the host that those of this machine listen on.
+	Listen string
+	// BasePort is the port that branch 0 would have.
+	BasePort int
+	// Elsewhere has the host:port of each branch that is reached there instead.
+	Elsewhere map[uint32]string
+}
+
+// Check says whether each of the branches has a port.
+func (n *Network) Check(ids ...uint32) error {
+	for _, id := range ids {
+		switch port := int64(n.BasePort) + int64(id); {
+		case port > math.MaxUint16:
+			return exit.Usagef("branch %d would be on port %d, and the last port is %d: choose a lower --base-port, or a lower id", id, port, math.MaxUint16)
+		case port < 1:
+			return exit.Usagef("branch %d would be on port %d, and the first port is 1: choose a higher --base-port", id, port)
+		}
+	}
+	if n.Listen == "" || strings.ContainsAny(n.Listen, "/[] ") {
+		return exit.Usagef("--listen must be a host name or an IP address without a port, got %q", n.Listen)
+	}
+	return nil
+}
+
+// port returns the port of a branch.
+func (n *Network) port(id uint32) int { return n.BasePort + int(id) }
+
+// Address returns the host:port at which others reach a branch.
+func (n *Network) Address(id uint32) string {
+	if a, ok := n.Elsewhere[id]; ok {
+		return a
+	}
+	host := n.Listen
+	// The address that stands for all of a machine's is none to connect to.
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+		if ip.Is6() {
+			host = "::1"
+		}
+	}
+	return net.JoinHostPort(host, strconv.Itoa(n.port(id)))
+}
+
+// isHere reports whether a branch is on this machine, as far as the flags tell:
+// it is not said to be elsewhere, or on a loopback address.
+func (n *Network) isHere(id uint32) bool {
+	a, ok := n.Elsewhere[id]
+	if !ok {
+		return true
+	}
+	host, _, err := net.SplitHostPort(a)
+	ip, parseErr := netip.ParseAddr(host)
+	return err == nil && (host == "localhost" || parseErr == nil && ip.IsLoopback())
+}
+
+// AddressesOf returns where others reach each of the branches.
+func (n *Network) AddressesOf(ids []uint32) map[uint32]string {
+	m := make(map[uint32]string, len(ids))
+	for _, id := range ids {
+		m[id] = n.Address(id)
+	}
+	return m
+}
+
+// listenFor opens the port of a branch; one that will be free soon it waits for,
+// and logs that. Its errors name the flag that helps.
+func (n *Network) listenFor(ctx context.Context, id uint32, logger *slog.Logger) (net.Listener, error) {
+	l, err := port.Listen(ctx, n.Listen, n.port(id), func(why string) {
+		logger.Warn(fmt.Sprintf("Branch %d: %s", id, why))
+	})
+	var (
+		taken   *port.TakenError
+		resolve *net.DNSError
+	)
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.As(err, &taken):
+		return nil, fmt.Errorf("branch %d: %w: choose another range with --base-port, or stop what has it", id, err)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("branch %d: port %d needs privileges: choose another range with --base-port", id, n.port(id))
+	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.As(err, &resolve):
+		return nil, exit.Usagef("branch %d: %q is no address of this machine: choose another with --listen", id, n.Listen)
+	}
+	return nil, fmt.Errorf("branch %d: %w", id, err)
+}
+
+// CheckPorts says whether the ports of branches are free, for others to listen
+// on: so that none of them starts if not all can.
+func (n *Network) CheckPorts(ctx context.Context, ids []uint32, logger *slog.Logger) error {
+	listeners, err := listenForAll(ctx, n, ids, logger)
+	for _, l := range listeners {
+		err = errors.Join(err, l.Close())
+	}
+	return err
+}
