@@ -39,14 +39,14 @@ func (e *AccountsError) Detail() proto.Message {
 
 // mayOpen refuses a write that would open an account too many. What this Ready has
 // opened counts. Entries of peers are not asked: they are recorded.
-func (r *Replica) mayOpen(e *ledger.Entry) error {
-	most := r.cfg.MaxAccounts
-	if most == 0 || r.ledger.Count()+2*ledger.MaxOperations <= most {
+func (d *desk) mayOpen(e *ledger.Entry) error {
+	most := d.cfg.MaxAccounts
+	if most == 0 || d.ledger.Count()+2*ledger.MaxOperations <= most {
 		return nil
 	}
-	opens, first := r.ledger.Opens(e)
-	if opens == 0 || r.ledger.Count()+opens <= most {
+	opens, first := d.ledger.Opens(e)
+	if opens == 0 || d.ledger.Count()+opens <= most {
 		return nil
 	}
-	return &AccountsError{Account: first, Opens: opens, Accounts: r.ledger.Count(), Limit: most}
+	return &AccountsError{Account: first, Opens: opens, Accounts: d.ledger.Count(), Limit: most}
 }

@@ -34,56 +34,64 @@ func (h *ackHeap) Pop() any {
 	return x
 }
 
-// ackQueues are the writes that wait, by their level.
-type ackQueues [All + 1]ackHeap
+// acks are the recorded writes whose customers wait for other branches.
+type acks struct {
+	*core
+	progress *progress
+	// queues are the writes by their level.
+	queues [All + 1]ackHeap
+	// wantSync is the last own entry that a customer waits for to be synced at
+	// peers.
+	wantSync uint64
+}
 
 // acknowledge has a write of this branch's journal answered as soon as its
 // level is reached: with this Ready, or a later one.
-func (r *Replica) acknowledge(op *Operation, reply Reply) {
+func (a *acks) acknowledge(op *Operation, reply Reply) {
 	if op.Acknowledge >= Majority {
-		r.own.wantSync = max(r.own.wantSync, reply.Receipt.Sequence)
-		r.due.addAll(r.n)
+		a.wantSync = max(a.wantSync, reply.Receipt.Sequence)
+		a.progress.due.addAll(a.n)
 	}
-	heap.Push(&r.acks[op.Acknowledge], ackWait{reply, op})
+	heap.Push(&a.queues[op.Acknowledge], ackWait{reply, op})
 }
 
-// releaseAcks answers the writes that are acknowledged by now, and those that
+// step answers the writes that are acknowledged by now, and those that
 // can't be. It runs after propagate, so that this Ready's own batches count as
 // synced here: its replies leave only then.
-func (r *Replica) releaseAcks() {
-	r.releaseUpTo(Local, r.head(r.self))
-	reachable := r.reachableApplied()
-	r.releaseUpTo(Reachable, reachable)
+func (a *acks) step() {
+	a.releaseUpTo(Local, a.head(a.self))
+	reachable := a.progress.reachableApplied()
+	a.releaseUpTo(Reachable, reachable)
 	for _, level := range []Level{Majority, All} {
-		if r.acks[level].Len() == 0 {
+		if a.queues[level].Len() == 0 {
 			continue
 		}
-		r.releaseUpTo(level, min(r.syncedAt(level, false), reachable))
-		if hope := r.syncedAt(level, true); hope < r.head(r.self) {
-			r.failBetween(level, hope, r.reachableSynced())
+		a.releaseUpTo(level, min(a.syncedAt(level, false), reachable))
+		if hope := a.syncedAt(level, true); hope < a.head(a.self) {
+			a.failBetween(level, hope, a.reachableSynced())
 		}
 	}
 }
 
 // reachableApplied is how far this branch's journal is applied at every
 // branch that is reachable now.
-func (r *Replica) reachableApplied() uint64 {
-	return min(r.head(r.self), r.reached.of(r, func(p *peer) bool { return p.reachable }))
+func (pr *progress) reachableApplied() uint64 {
+	return min(pr.head(pr.self), pr.reached.of(pr.peers, pr.self, func(p *peer) bool { return p.reachable }))
 }
 
 // Everywhere returns the last entry of this branch's journal that every branch
 // has confirmed to have applied, since this branch started.
 func (r *Replica) Everywhere() uint64 {
-	all := r.everyone.of(r, func(*peer) bool { return true })
-	r.everywhere = max(r.everywhere, min(r.head(r.self), all))
-	return r.everywhere
+	all := r.progress.everyone.of(r.peers, r.self, func(*peer) bool { return true })
+	r.progress.everywhere = max(r.progress.everywhere, min(r.head(r.self), all))
+	return r.progress.everywhere
 }
 
 // confirm notes how far a peer has applied this branch's journal.
-func (r *Replica) confirm(p *peer, acked uint64) {
-	r.everyone.moved(p.acked, acked)
+func (pr *progress) confirm(p *peer, acked uint64) {
+	pr.everyone.moved(p.acked, acked)
 	if p.reachable {
-		r.reached.moved(p.acked, acked)
+		pr.reached.moved(p.acked, acked)
 	}
 	p.acked = acked
 }
@@ -91,11 +99,11 @@ func (r *Replica) confirm(p *peer, acked uint64) {
 // syncedAt is how far this branch's journal is synced at as many branches as
 // the level asks for; with hope, as far as it will be if every reachable
 // branch goes on.
-func (r *Replica) syncedAt(level Level, hope bool) uint64 {
-	at := make([]uint64, 0, r.n)
-	for i, p := range r.peers {
-		if i == r.self || hope && p.reachable {
-			at = append(at, r.head(r.self))
+func (a *acks) syncedAt(level Level, hope bool) uint64 {
+	at := make([]uint64, 0, a.n)
+	for i, p := range a.peers {
+		if i == a.self || hope && p.reachable {
+			at = append(at, a.head(a.self))
 		} else {
 			at = append(at, p.synced)
 		}
@@ -104,25 +112,25 @@ func (r *Replica) syncedAt(level Level, hope bool) uint64 {
 	if level == All {
 		return at[0]
 	}
-	return at[(r.n-1)/2]
+	return at[(a.n-1)/2]
 }
 
-func (r *Replica) releaseUpTo(level Level, sequence uint64) {
-	q := &r.acks[level]
+func (a *acks) releaseUpTo(level Level, sequence uint64) {
+	q := &a.queues[level]
 	for q.Len() > 0 && (*q)[0].reply.Receipt.Sequence <= sequence {
 		w := heap.Pop(q).(ackWait)
-		w.reply.Unreachable = r.unconfirmed(w.reply.Receipt.Sequence)
-		w.reply.Session = r.seen(w.op.Session)
-		r.reply(w.reply)
+		w.reply.Unreachable = a.unconfirmed(w.reply.Receipt.Sequence)
+		w.reply.Session = a.seen(w.op.Session)
+		a.reply(w.reply)
 	}
 }
 
 // reachableSynced is how far this branch's journal is synced at every branch
 // that is reachable now.
-func (r *Replica) reachableSynced() uint64 {
-	synced := r.head(r.self)
-	for i, p := range r.peers {
-		if i != r.self && p.reachable {
+func (a *acks) reachableSynced() uint64 {
+	synced := a.head(a.self)
+	for i, p := range a.peers {
+		if i != a.self && p.reachable {
 			synced = min(synced, p.synced)
 		}
 	}
@@ -131,8 +139,8 @@ func (r *Replica) reachableSynced() uint64 {
 
 // failBetween answers the writes after one sequence and up to another: too few
 // branches can be reached for their level, and those that can have them.
-func (r *Replica) failBetween(level Level, after, upTo uint64) {
-	q := &r.acks[level]
+func (a *acks) failBetween(level Level, after, upTo uint64) {
+	q := &a.queues[level]
 	var kept ackHeap
 	for q.Len() > 0 {
 		w := heap.Pop(q).(ackWait)
@@ -140,25 +148,25 @@ func (r *Replica) failBetween(level Level, after, upTo uint64) {
 			kept = append(kept, w)
 			continue
 		}
-		r.failAck(w)
+		a.failAck(w)
 	}
 	*q = kept
 }
 
 // failAck answers a write that is recorded and has not reached its level, with
 // all that it led to.
-func (r *Replica) failAck(w ackWait) {
+func (a *acks) failAck(w ackWait) {
 	at := w.reply.Receipt
 	missing := []ledger.BranchID{}
-	for i, p := range r.peers {
-		if i != r.self && (p.confirmed() < at.Sequence || w.op.Acknowledge >= Majority && p.synced < at.Sequence) {
+	for i, p := range a.peers {
+		if i != a.self && (p.confirmed() < at.Sequence || w.op.Acknowledge >= Majority && p.synced < at.Sequence) {
 			missing = append(missing, p.branch)
 		}
 	}
-	w.reply.Session = r.seen(w.op.Session)
+	w.reply.Session = a.seen(w.op.Session)
 	w.reply.Unreachable = missing
 	w.reply.Err = notReplicated(w.op, &w.reply, missing, false)
-	r.reply(w.reply)
+	a.reply(w.reply)
 }
 
 // notReplicated is the error of a reply whose write has not reached its level.
@@ -171,28 +179,28 @@ func notReplicated(op *Operation, reply *Reply, missing []ledger.BranchID, unask
 
 // unconfirmed returns the unreachable branches that have not confirmed an own
 // entry.
-func (r *Replica) unconfirmed(sequence uint64) []ledger.BranchID {
+func (a *acks) unconfirmed(sequence uint64) []ledger.BranchID {
 	var out []ledger.BranchID
-	for i, p := range r.peers {
-		if i != r.self && !p.reachable && p.confirmed() < sequence {
+	for i, p := range a.peers {
+		if i != a.self && !p.reachable && p.confirmed() < sequence {
 			out = append(out, p.branch)
 		}
 	}
 	return out
 }
 
-// expireAcks answers the writes whose deadline has passed. They are recorded.
-func (r *Replica) expireAcks() {
+// expire answers the writes whose deadline has passed. They are recorded.
+func (a *acks) expire() {
 	for level := Local; level <= All; level++ {
-		q := &r.acks[level]
-		expired := func(w ackWait) bool { return r.now >= w.op.Deadline }
+		q := &a.queues[level]
+		expired := func(w ackWait) bool { return a.now >= w.op.Deadline }
 		if !slices.ContainsFunc(*q, expired) {
 			continue
 		}
 		var kept ackHeap
 		for _, w := range *q {
 			if expired(w) {
-				r.failAck(w)
+				a.failAck(w)
 			} else {
 				kept = append(kept, w)
 			}
@@ -200,4 +208,14 @@ func (r *Replica) expireAcks() {
 		heap.Init(&kept)
 		*q = kept
 	}
+}
+
+// nextTick returns when a write may have waited too long.
+func (a *acks) nextTick() Millis {
+	for level := range a.queues {
+		if a.queues[level].Len() > 0 {
+			return a.now + deadlineGrain
+		}
+	}
+	return never
 }

@@ -40,6 +40,24 @@ type Alarm struct {
 	Double *ledger.Double
 }
 
+// alarms are what needs an operator, and the messages that were refused.
+type alarms struct {
+	*core
+	own *ownBatch
+	// raised are the alarms that say how the branch is since it was started.
+	raised []Alarm
+	// doubles are the request ids that several entries have.
+	doubles doubles
+	// refused counts the messages refused, by the index of the peer.
+	refused []refusals
+	// refusalAlarms counts the alarms about them.
+	refusalAlarms int
+}
+
+func newAlarms(c *core, own *ownBatch) alarms {
+	return alarms{core: c, own: own, doubles: doubles{kept: slices.Clone(c.cfg.Doubles)}, refused: make([]refusals, c.n)}
+}
+
 // alarmIDBytes is how much of a hash is an id: 8 letters and digits.
 const alarmIDBytes = 5
 
@@ -57,22 +75,22 @@ func IsAlarmID(text string) bool {
 	return err == nil && len(b) == alarmIDBytes
 }
 
-// alarm tells the operator; each text is kept once.
-func (r *Replica) alarm(kind AlarmKind, text string) {
-	if len(r.alarms) < maxAlarms && !slices.ContainsFunc(r.alarms, func(a Alarm) bool { return a.Text == text }) {
-		r.alarms = append(r.alarms, Alarm{ID: alarmID(kind, text), Kind: kind, Text: text})
+// raise tells the operator; each text is kept once.
+func (al *alarms) raise(kind AlarmKind, text string) {
+	if len(al.raised) < maxAlarms && !slices.ContainsFunc(al.raised, func(a Alarm) bool { return a.Text == text }) {
+		al.raised = append(al.raised, Alarm{ID: alarmID(kind, text), Kind: kind, Text: text})
 	}
 }
 
 // Alarms returns what needs an operator: what is on disk first.
 func (r *Replica) Alarms() []Alarm {
 	var all []Alarm
-	for i := range r.doubles.kept {
-		d := r.doubles.kept[i]
+	for i := range r.alarms.doubles.kept {
+		d := r.alarms.doubles.kept[i]
 		d.Entries = slices.Clone(d.Entries)
 		all = append(all, AlarmOf(d))
 	}
-	all = append(all, r.alarms...)
+	all = append(all, r.alarms.raised...)
 	for _, text := range r.founding.strangers {
 		if text != "" {
 			all = append(all, Alarm{ID: alarmID(AlarmOtherBank, text), Kind: AlarmOtherBank, Text: text})
@@ -106,10 +124,10 @@ var ErrAlarmHolds = code.New(code.FailedPrecondition, "that alarm says how the b
 // was such a one. It returns [ErrAlarmHolds] for one that is not resolved by
 // saying so.
 func (r *Replica) ResolveAlarm(id string) (bool, error) {
-	for i := range r.doubles.kept {
-		if about := r.doubles.kept[i].RequestID; alarmID(AlarmRequestID, about) == id {
-			r.doubles.kept = slices.Delete(r.doubles.kept, i, i+1)
-			r.doubles.change(about)
+	for i := range r.alarms.doubles.kept {
+		if about := r.alarms.doubles.kept[i].RequestID; alarmID(AlarmRequestID, about) == id {
+			r.alarms.doubles.kept = slices.Delete(r.alarms.doubles.kept, i, i+1)
+			r.alarms.doubles.change(about)
 			r.commit.Sync = true
 			return true, nil
 		}
@@ -162,19 +180,19 @@ func (d *doubles) take() []ledger.Double {
 // foundTwice raises the alarm that an entry has the request id of another: the
 // customer was served twice. It goes to disk with the commit that applies the
 // entry.
-func (r *Replica) foundTwice(at ledger.Position, e *ledger.Entry) {
-	d := r.doubles.find(e.RequestID)
-	if d == nil && len(r.doubles.kept) >= maxDoubles {
-		r.doubles.countUntold()
+func (al *alarms) foundTwice(at ledger.Position, e *ledger.Entry) {
+	d := al.doubles.find(e.RequestID)
+	if d == nil && len(al.doubles.kept) >= maxDoubles {
+		al.doubles.countUntold()
 		return
 	}
 	if d == nil {
-		first, ok := r.recorded(e.RequestID)
+		first, ok := al.own.recorded(e.RequestID)
 		if !ok {
 			return // the disk failed, and the branch stops
 		}
-		r.doubles.kept = append(r.doubles.kept, ledger.Double{RequestID: e.RequestID, Entries: []ledger.DoubleEntry{ledger.NewDoubleEntry(first.At, &first.Entry)}})
-		d = &r.doubles.kept[len(r.doubles.kept)-1]
+		al.doubles.kept = append(al.doubles.kept, ledger.Double{RequestID: e.RequestID, Entries: []ledger.DoubleEntry{ledger.NewDoubleEntry(first.At, &first.Entry)}})
+		d = &al.doubles.kept[len(al.doubles.kept)-1]
 	}
 	switch {
 	case d.Has(at):
@@ -184,7 +202,7 @@ func (r *Replica) foundTwice(at ledger.Position, e *ledger.Entry) {
 	default:
 		d.More++
 	}
-	r.doubles.change(e.RequestID)
+	al.doubles.change(e.RequestID)
 }
 
 // countUntold counts a request id for which there is no room. It takes a place

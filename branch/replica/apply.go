@@ -7,6 +7,46 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
+// intake takes the batches of all journals in: it applies those that fit, keeps
+// those that are early, fetches what is missing, and searches for the place where
+// a peer's copy of a journal differs.
+type intake struct {
+	*core
+	alarms   *alarms
+	founding *founding
+	recovery *recovery
+	progress *progress
+	own      *ownBatch
+	desk     *desk
+	escrow   *escrow
+	// stopped are the journals that are no longer applied, proofs why those are that
+	// have forked; by index, as all that follows.
+	stopped []bool
+	proofs  []*proof
+	// misfits are the last batches that broke a rule here; misfitTold says that an
+	// alarm tells of one.
+	misfits    []ledger.Hash
+	misfitTold []bool
+	// doubting are the peers that have to show something.
+	doubting indexes
+	// early are the batches that came early, gapped the journals that have some.
+	early  []earlyBatches
+	gapped indexes
+	// fetches are how journals are asked for, fetching those that may have to be,
+	// and all that are.
+	fetches  []fetch
+	fetching indexes
+}
+
+func newIntake(c *core) intake {
+	in := intake{
+		core: c, stopped: make([]bool, c.n), proofs: make([]*proof, c.n), misfits: make([]ledger.Hash, c.n), misfitTold: make([]bool, c.n),
+		doubting: newIndexes(c.n), early: make([]earlyBatches, c.n), gapped: newIndexes(c.n), fetches: make([]fetch, c.n), fetching: newIndexes(c.n),
+	}
+	in.fetching.addAll(c.n)
+	return in
+}
+
 // earlyBatches are batches of one journal that wait for what comes before
 // them, or for what they depend on. They are ascending.
 type earlyBatches struct {
@@ -26,75 +66,75 @@ type earlyBatch struct {
 // receiveBatch applies a batch that is next in its journal and whose
 // dependencies are applied, keeps one that is early, and ignores a duplicate.
 // One that does not chain, or breaks a rule, stops its journal here.
-func (r *Replica) receiveBatch(from *peer, s *ledger.Sealed) {
-	i, ok := r.ledger.Index(s.Batch.Branch)
-	if !r.founding.bank.Founded {
+func (in *intake) receiveBatch(from *peer, s *ledger.Sealed) {
+	i, ok := in.ledger.Index(s.Batch.Branch)
+	if !in.founding.bank.Founded {
 		return
 	}
-	if problem := r.checkBatch(s.Batch); !ok || problem != "" {
-		r.reject(from, BadForm, true, "entry %d of branch %d: %s", s.Batch.LastSequence(), s.Batch.Branch, problem)
+	if problem := in.checkBatch(s.Batch); !ok || problem != "" {
+		in.alarms.reject(from, BadForm, true, "entry %d of branch %d: %s", s.Batch.LastSequence(), s.Batch.Branch, problem)
 		return
 	}
-	if r.stopped[i] {
+	if in.stopped[i] {
 		return
 	}
-	r.oweAck(r.peers[i])
+	in.progress.oweAck(in.peers[i])
 	if len(from.doubts) > 0 {
-		r.judge(from, i, s)
+		in.judge(from, i, s)
 	}
-	switch first, head := s.Batch.FirstSequence, r.head(i); {
-	case i == r.self && r.recovery.state == Halted:
-	case r.holds(i, s):
-	case first <= head && r.follows(i, s):
-		r.prove(from, i, s)
+	switch first, head := s.Batch.FirstSequence, in.head(i); {
+	case i == in.self && in.state == Halted:
+	case in.holds(i, s):
+	case first <= head && in.follows(i, s):
+		in.prove(from, i, s)
 	case first <= head:
-		r.doubt(from, i, max(1, first-1), BadBatch, "entry %d of branch %d follows another batch than is here", first, s.Batch.Branch)
-	case i == r.self:
-		r.receiveOwn(from, s)
-	case first > head+1 || r.missing(s).Branch != 0:
-		r.keepEarly(from, i, s)
-		r.doubtAfter(from, s)
+		in.doubt(from, i, max(1, first-1), BadBatch, "entry %d of branch %d follows another batch than is here", first, s.Batch.Branch)
+	case i == in.self:
+		in.receiveOwn(from, s)
+	case first > head+1 || in.missing(s).Branch != 0:
+		in.keepEarly(from, i, s)
+		in.doubtAfter(from, s)
 	default:
-		r.apply(from, i, s)
-		r.applyEarly()
+		in.apply(from, i, s)
+		in.applyEarly()
 	}
 }
 
 // receiveOwn takes a batch of this branch's own journal that is not here. A branch
 // that recovers fetches it back. One that serves has lost it, and did not know, if
 // it follows what is here; else the peer has to show where they part.
-func (r *Replica) receiveOwn(from *peer, s *ledger.Sealed) {
-	head, last := r.ledger.Head(r.self), s.Batch.LastSequence()
+func (in *intake) receiveOwn(from *peer, s *ledger.Sealed) {
+	head, last := in.ledger.Head(in.self), s.Batch.LastSequence()
 	next := s.Batch.FirstSequence == head.Sequence+1
-	ready := next && r.missing(s).Branch == 0
-	switch recovering := r.recovery.state == Recovering; {
+	ready := next && in.missing(s).Branch == 0
+	switch recovering := in.state == Recovering; {
 	case recovering && !ready:
-		r.recovery.learn(r, from, last)
-		r.keepEarly(from, r.self, s)
+		in.recovery.learn(from, last)
+		in.keepEarly(from, in.self, s)
 	case recovering, ready && s.Batch.PrevHash == head.Hash:
-		r.apply(from, r.self, s)
-		r.applyEarly()
+		in.apply(from, in.self, s)
+		in.applyEarly()
 	default:
-		r.doubtEnd(from, last)
+		in.doubtEnd(from, last)
 	}
 }
 
 // doubtAfter has the peer that sent a batch show what it comes after of this
 // branch's own journal, where that is not here.
-func (r *Replica) doubtAfter(from *peer, s *ledger.Sealed) {
+func (in *intake) doubtAfter(from *peer, s *ledger.Sealed) {
 	for _, a := range s.Batch.After {
-		if a.Branch == r.cfg.ID && a.Sequence > r.head(r.self) && r.recovery.state == Serving {
-			r.doubtEnd(from, a.Sequence)
+		if a.Branch == in.cfg.ID && a.Sequence > in.head(in.self) && in.state == Serving {
+			in.doubtEnd(from, a.Sequence)
 		}
 	}
 }
 
 // missing returns a position that the batch depends on and that is not applied
 // here: the causal wait.
-func (r *Replica) missing(s *ledger.Sealed) ledger.Position {
+func (in *intake) missing(s *ledger.Sealed) ledger.Position {
 	for _, a := range s.Batch.After {
-		i, ok := r.ledger.Index(a.Branch)
-		if !ok || r.head(i) < a.Sequence {
+		i, ok := in.ledger.Index(a.Branch)
+		if !ok || in.head(i) < a.Sequence {
 			return a
 		}
 	}
@@ -102,60 +142,60 @@ func (r *Replica) missing(s *ledger.Sealed) ledger.Position {
 }
 
 // apply posts a batch that fits, or stops its journal.
-func (r *Replica) apply(from *peer, i int, s *ledger.Sealed) {
-	head := r.ledger.Head(i)
-	if s.Hash == r.misfits[i] {
+func (in *intake) apply(from *peer, i int, s *ledger.Sealed) {
+	head := in.ledger.Head(i)
+	if s.Hash == in.misfits[i] {
 		return
 	}
 	if s.Batch.PrevHash != head.Hash {
-		r.doubt(from, i, max(1, head.Sequence), BadBatch, "entry %d of branch %d does not follow the one before it", s.Batch.FirstSequence, s.Batch.Branch)
+		in.doubt(from, i, max(1, head.Sequence), BadBatch, "entry %d of branch %d does not follow the one before it", s.Batch.FirstSequence, s.Batch.Branch)
 		return
 	}
 	if s.Batch.Epoch < head.Epoch {
-		r.reject(from, BadEpoch, true, "entry %d of branch %d is of boot %d, the one before it of boot %d", s.Batch.FirstSequence, s.Batch.Branch, s.Batch.Epoch, head.Epoch)
+		in.alarms.reject(from, BadEpoch, true, "entry %d of branch %d is of boot %d, the one before it of boot %d", s.Batch.FirstSequence, s.Batch.Branch, s.Batch.Epoch, head.Epoch)
 		return
 	}
-	if err := r.ledger.CheckLead(i, s.Batch); err != nil {
-		r.reject(from, LeadLie(err), true, "%v", err)
+	if err := in.ledger.CheckLead(i, s.Batch); err != nil {
+		in.alarms.reject(from, LeadLie(err), true, "%v", err)
 		return
 	}
-	posted, err := r.ledger.PostBatch(s)
+	posted, err := in.ledger.PostBatch(s)
 	if err != nil {
-		r.misfit(from, i, s, err)
+		in.misfit(from, i, s, err)
 		return
 	}
-	r.misfits[i] = ledger.Hash{}
-	r.commit.Batches = append(r.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: posted})
-	r.commit.Sync = r.commit.Sync || i == r.self || s.Batch.FirstSequence <= r.peers[i].syncUpTo
-	r.recheck = true
-	r.oweAck(r.peers[i])
-	r.fetches[i].appliedAt = r.now
-	if r.fetches[i].from != nil {
-		r.fetches[i].again = true
-		r.fetching.add(i)
+	in.misfits[i] = ledger.Hash{}
+	in.commit.Batches = append(in.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: posted})
+	in.commit.Sync = in.commit.Sync || i == in.self || s.Batch.FirstSequence <= in.peers[i].syncUpTo
+	in.recheck = true
+	in.progress.oweAck(in.peers[i])
+	in.fetches[i].appliedAt = in.now
+	if in.fetches[i].from != nil {
+		in.fetches[i].again = true
+		in.fetching.add(i)
 	}
-	recorded := r.positions(s.Batch)
+	recorded := in.positions(s.Batch)
 	for k := range s.Batch.Entries {
 		e := &s.Batch.Entries[k]
 		at := ledger.Position{Branch: s.Batch.Branch, Sequence: e.Sequence}
-		if e.RequestID != "" && r.isFirst(at, e, recorded[k]) {
-			r.remember(at, e, posted[k].Balance)
+		if e.RequestID != "" && in.isFirst(at, e, recorded[k]) {
+			in.own.remember(at, e, posted[k].Balance)
 		}
-		r.followSpent(i, e)
-		e.EachAccount(r.touchAccount)
+		in.escrow.followSpent(i, e)
+		e.EachAccount(in.escrow.touchAccount)
 	}
-	if i == r.self {
-		clear(r.own.after) // the next own batch names them all again
-		r.due.addAll(r.n)
-		r.dropDoubts(head.Sequence)
-		r.recovery.applied(r, from)
+	if i == in.self {
+		clear(in.own.after) // the next own batch names them all again
+		in.progress.due.addAll(in.n)
+		in.dropDoubts(head.Sequence)
+		in.recovery.applied(from)
 	}
 }
 
 // positions returns where the request ids of a batch that was just posted are
 // on disk, by its entries; zero where they are not. They are looked for
 // together, since one by one that would cost more than all else of a batch.
-func (r *Replica) positions(b *ledger.Batch) []ledger.Position {
+func (in *intake) positions(b *ledger.Batch) []ledger.Position {
 	ids, places := make([]string, 0, len(b.Entries)), make([]int, 0, len(b.Entries))
 	for k := range b.Entries {
 		if id := b.Entries[k].RequestID; id != "" {
@@ -166,9 +206,9 @@ func (r *Replica) positions(b *ledger.Batch) []ledger.Position {
 	if len(ids) == 0 {
 		return at
 	}
-	found, err := r.cfg.Storage.Positions(ids)
+	found, err := in.cfg.Storage.Positions(ids)
 	if err != nil {
-		r.fail(fmt.Errorf("look up the request ids of a batch of branch %d: %w", b.Branch, err))
+		in.fail(fmt.Errorf("look up the request ids of a batch of branch %d: %w", b.Branch, err))
 		return at
 	}
 	for i, k := range places {
@@ -180,24 +220,24 @@ func (r *Replica) positions(b *ledger.Batch) []ledger.Position {
 // isFirst reports whether an entry is the first that has its request id, as it
 // should be: otherwise two journals hold one request id, the customer was served
 // twice, and an alarm says so. recorded is where the disk has the request id.
-func (r *Replica) isFirst(at ledger.Position, e *ledger.Entry, recorded ledger.Position) bool {
-	if p := r.byRequest[e.RequestID]; p != nil {
+func (in *intake) isFirst(at ledger.Position, e *ledger.Entry, recorded ledger.Position) bool {
+	if p := in.desk.byRequest[e.RequestID]; p != nil {
 		p.overtaken = true
 	}
-	if rec, ok := r.fresh[e.RequestID]; ok {
+	if rec, ok := in.own.fresh[e.RequestID]; ok {
 		recorded = rec.at
 	}
 	if recorded.Sequence == 0 || recorded == at {
 		return true
 	}
-	r.foundTwice(at, e)
+	in.alarms.foundTwice(at, e)
 	return false
 }
 
 // keepEarly keeps a batch until it fits; over the bound the last one is
 // dropped and comes again, since it is not acked.
-func (r *Replica) keepEarly(from *peer, i int, s *ledger.Sealed) {
-	q := &r.early[i]
+func (in *intake) keepEarly(from *peer, i int, s *ledger.Sealed) {
+	q := &in.early[i]
 	k, found := slices.BinarySearchFunc(q.batches, s.Batch.FirstSequence, func(b earlyBatch, first uint64) int {
 		switch {
 		case b.Batch.FirstSequence < first:
@@ -207,7 +247,7 @@ func (r *Replica) keepEarly(from *peer, i int, s *ledger.Sealed) {
 		}
 		return 0
 	})
-	if found && (q.batches[k].Hash == s.Hash || from != r.peers[i]) {
+	if found && (q.batches[k].Hash == s.Hash || from != in.peers[i]) {
 		return
 	}
 	if found { // the writer knows better than who relays
@@ -222,20 +262,20 @@ func (r *Replica) keepEarly(from *peer, i int, s *ledger.Sealed) {
 		q.batches = q.batches[:n-1]
 	}
 	if len(q.batches) == 0 {
-		q.since = r.now
+		q.since = in.now
 	}
 	if k == 0 {
 		q.from = from
 	}
 	q.batches = slices.Insert(q.batches, k, earlyBatch{s, from})
 	q.bytes += len(s.Bytes)
-	r.gapped.add(i)
+	in.gapped.add(i)
 }
 
 // dropEarlyOf forgets the early batches that a peer has sent of any journal.
-func (r *Replica) dropEarlyOf(p *peer) {
-	for i := r.gapped.next(0); i >= 0; i = r.gapped.next(i + 1) {
-		q := &r.early[i]
+func (in *intake) dropEarlyOf(p *peer) {
+	for i := in.gapped.next(0); i >= 0; i = in.gapped.next(i + 1) {
+		q := &in.early[i]
 		q.batches = slices.DeleteFunc(q.batches, func(b earlyBatch) bool {
 			if b.from == p {
 				q.bytes -= len(b.Bytes)
@@ -244,71 +284,71 @@ func (r *Replica) dropEarlyOf(p *peer) {
 		})
 		switch {
 		case len(q.batches) == 0:
-			r.dropEarly(i)
+			in.dropEarly(i)
 		case q.from == p:
-			q.from, q.since = q.batches[0].from, r.now
+			q.from, q.since = q.batches[0].from, in.now
 		}
 	}
 }
 
 // dropEarly forgets the batches of a journal that came early.
-func (r *Replica) dropEarly(i int) {
-	r.early[i] = earlyBatches{}
-	r.gapped.remove(i)
+func (in *intake) dropEarly(i int) {
+	in.early[i] = earlyBatches{}
+	in.gapped.remove(i)
 }
 
 // applyEarly applies the batches that have waited for what was just applied.
-func (r *Replica) applyEarly() {
+func (in *intake) applyEarly() {
 	for again := true; again; {
 		again = false
-		for i := r.gapped.next(0); i >= 0; i = r.gapped.next(i + 1) {
-			for r.applyFirstEarly(i) {
+		for i := in.gapped.next(0); i >= 0; i = in.gapped.next(i + 1) {
+			for in.applyFirstEarly(i) {
 				again = true
 			}
 		}
 	}
 }
 
-func (r *Replica) applyFirstEarly(i int) bool {
-	q := &r.early[i]
+func (in *intake) applyFirstEarly(i int) bool {
+	q := &in.early[i]
 	if len(q.batches) == 0 {
 		return false
 	}
 	s := q.batches[0]
-	head := r.head(i)
-	fits := s.Batch.FirstSequence == head+1 && r.missing(s.Sealed).Branch == 0
-	if !fits && s.Batch.FirstSequence > head && !r.stopped[i] {
+	head := in.head(i)
+	fits := s.Batch.FirstSequence == head+1 && in.missing(s.Sealed).Branch == 0
+	if !fits && s.Batch.FirstSequence > head && !in.stopped[i] {
 		return false
 	}
 	q.batches = slices.Delete(q.batches, 0, 1)
 	if len(q.batches) == 0 {
-		r.gapped.remove(i)
+		in.gapped.remove(i)
 	}
 	q.bytes -= len(s.Bytes)
-	if q.since = r.now; len(q.batches) > 0 {
+	if q.since = in.now; len(q.batches) > 0 {
 		q.from = q.batches[0].from
 	}
-	if fits && !r.stopped[i] {
-		r.apply(s.from, i, s.Sealed)
+	if fits && !in.stopped[i] {
+		in.apply(s.from, i, s.Sealed)
 	}
 	return true
 }
 
 // hashAt returns the hash of the batch of the i-th journal that ends at
 // sequence.
-func (r *Replica) hashAt(i int, sequence uint64) (ledger.Hash, bool) {
-	if head := r.ledger.Head(i); head.Sequence == sequence {
+func (in *intake) hashAt(i int, sequence uint64) (ledger.Hash, bool) {
+	if head := in.ledger.Head(i); head.Sequence == sequence {
 		return head.Hash, true
 	}
-	b := r.peers[i].branch
-	for _, s := range r.commit.Batches {
+	b := in.peers[i].branch
+	for _, s := range in.commit.Batches {
 		if s.Batch.Branch == b && s.Batch.LastSequence() == sequence {
 			return s.Hash, true
 		}
 	}
-	hash, ok, err := r.cfg.Storage.HashAt(b, sequence)
+	hash, ok, err := in.cfg.Storage.HashAt(b, sequence)
 	if err != nil {
-		r.fail(fmt.Errorf("read the hash of entry %d of branch %d: %w", sequence, b, err))
+		in.fail(fmt.Errorf("read the hash of entry %d of branch %d: %w", sequence, b, err))
 	}
 	return hash, ok && err == nil
 }
@@ -318,15 +358,15 @@ func (r *Replica) hashAt(i int, sequence uint64) (ledger.Hash, bool) {
 // another side of a third journal, or it is not the writer's. So nobody is told
 // that its journal has forked, or one fork would halt the whole bank; and another
 // batch that comes in its place is applied if it fits.
-func (r *Replica) misfit(from *peer, i int, s *ledger.Sealed, err error) {
-	if r.misfits[i] = s.Hash; i == r.self {
-		r.reject(from, BadBatch, true, "a batch of this branch's own journal breaks a rule: %v", err)
+func (in *intake) misfit(from *peer, i int, s *ledger.Sealed, err error) {
+	if in.misfits[i] = s.Hash; i == in.self {
+		in.alarms.reject(from, BadBatch, true, "a batch of this branch's own journal breaks a rule: %v", err)
 		return
 	}
-	r.reject(from, BadBatch, false, "a batch of branch %d breaks a rule here: %v", r.peers[i].branch, err)
-	if !r.misfitTold[i] && r.refusalAlarms < maxRefusalAlarms {
-		r.misfitTold[i] = true
-		r.refusalAlarms++
-		r.alarm(AlarmStopped, fmt.Sprintf("the journal of branch %d is applied no further with what was sent: it breaks a rule here, so it has forked or one that it depends on has, or its sender lies: %v", r.peers[i].branch, err))
+	in.alarms.reject(from, BadBatch, false, "a batch of branch %d breaks a rule here: %v", in.peers[i].branch, err)
+	if !in.misfitTold[i] && in.alarms.refusalAlarms < maxRefusalAlarms {
+		in.misfitTold[i] = true
+		in.alarms.refusalAlarms++
+		in.alarms.raise(AlarmStopped, fmt.Sprintf("the journal of branch %d is applied no further with what was sent: it breaks a rule here, so it has forked or one that it depends on has, or its sender lies: %v", in.peers[i].branch, err))
 	}
 }

@@ -9,8 +9,8 @@ import (
 // What a message may say, checked before any of it is used.
 
 // checkClaim reports what a claim may not say.
-func (r *Replica) checkClaim(p *peer, c *Claim) (Lie, string) {
-	switch view := r.ledger.Clock(); {
+func (es *escrow) checkClaim(p *peer, c *Claim) (Lie, string) {
+	switch view := es.ledger.Clock(); {
 	case c.Amount <= 0:
 		return BadForm, fmt.Sprintf("amount %d: must be greater than 0", c.Amount)
 	case c.Account == "":
@@ -24,20 +24,20 @@ func (r *Replica) checkClaim(p *peer, c *Claim) (Lie, string) {
 }
 
 // checkFrame reports what a frame may not say, its batches apart.
-func (r *Replica) checkFrame(p *peer, f *Frame) (Lie, string) {
+func (pr *progress) checkFrame(p *peer, f *Frame) (Lie, string) {
 	if f.Hello != nil {
-		if lie, problem := r.checkHello(p, f.Hello); lie != 0 {
+		if lie, problem := pr.checkHello(p, f.Hello); lie != 0 {
 			return lie, "a hello: " + problem
 		}
 	}
 	if a := f.Ack; a != nil && (a.Synced > a.Applied || a.Applied > ledger.MaxSequence) {
 		return BadPosition, fmt.Sprintf("an ack: entry %d applied, entry %d synced", a.Applied, a.Synced)
 	}
-	if len(f.Wants) > r.n {
-		return BadForm, fmt.Sprintf("it wants %d journals, this bank has %d", len(f.Wants), r.n)
+	if len(f.Wants) > pr.n {
+		return BadForm, fmt.Sprintf("it wants %d journals, this bank has %d", len(f.Wants), pr.n)
 	}
 	for _, w := range f.Wants {
-		if _, ok := r.ledger.Index(w.Branch); !ok {
+		if _, ok := pr.ledger.Index(w.Branch); !ok {
 			return BadForm, fmt.Sprintf("it wants the journal of branch %d, which this bank does not have", w.Branch)
 		}
 		if w.Sequence > ledger.MaxSequence {
@@ -48,21 +48,21 @@ func (r *Replica) checkFrame(p *peer, f *Frame) (Lie, string) {
 }
 
 // checkHello reports what a hello of a peer of this bank may not say.
-func (r *Replica) checkHello(p *peer, h *Hello) (Lie, string) {
-	if r.founding.problem(p.branch, r.bank, h) != "" {
+func (pr *progress) checkHello(p *peer, h *Hello) (Lie, string) {
+	if pr.founding.problem(p.branch, pr.founding.charter, h) != "" {
 		return 0, "" // which is told elsewhere
 	}
-	known := r.ledger.Head(p.index).Epoch
+	known := pr.ledger.Head(p.index).Epoch
 	switch {
-	case h.Branch != p.branch || h.To != r.cfg.ID:
-		return BadForm, fmt.Sprintf("of branch %d to branch %d, on the link between branch %d and branch %d", h.Branch, h.To, p.branch, r.cfg.ID)
+	case h.Branch != p.branch || h.To != pr.cfg.ID:
+		return BadForm, fmt.Sprintf("of branch %d to branch %d, on the link between branch %d and branch %d", h.Branch, h.To, p.branch, pr.cfg.ID)
 	case h.Epoch > ledger.MaxEpoch || h.Epoch > known && h.Epoch-known > ledger.MaxEpochLead:
 		return BadEpoch, fmt.Sprintf("its boot %d is more than %d after the last one known, which is %d", h.Epoch, uint64(ledger.MaxEpochLead), known)
-	case len(h.Applied) > r.n:
-		return BadForm, fmt.Sprintf("it names %d positions, this bank has %d journals", len(h.Applied), r.n)
+	case len(h.Applied) > pr.n:
+		return BadForm, fmt.Sprintf("it names %d positions, this bank has %d journals", len(h.Applied), pr.n)
 	}
 	for _, m := range h.Applied {
-		if _, ok := r.ledger.Index(m.Branch); !ok {
+		if _, ok := pr.ledger.Index(m.Branch); !ok {
 			return BadForm, fmt.Sprintf("it names branch %d, which this bank does not have", m.Branch)
 		}
 		if m.Sequence > ledger.MaxSequence {
@@ -73,12 +73,12 @@ func (r *Replica) checkHello(p *peer, h *Hello) (Lie, string) {
 }
 
 // checkBatch reports what a batch names that this bank does not have.
-func (r *Replica) checkBatch(b *ledger.Batch) string {
-	if _, ok := r.ledger.Index(b.Branch); !ok {
+func (in *intake) checkBatch(b *ledger.Batch) string {
+	if _, ok := in.ledger.Index(b.Branch); !ok {
 		return "this bank does not have that branch"
 	}
 	for _, a := range b.After {
-		if _, ok := r.ledger.Index(a.Branch); !ok {
+		if _, ok := in.ledger.Index(a.Branch); !ok {
 			return fmt.Sprintf("it comes after entry %d of branch %d, which this bank does not have", a.Sequence, a.Branch)
 		}
 	}
@@ -94,7 +94,7 @@ func LeadLie(err *ledger.LeadError) Lie {
 }
 
 // checkClaimAnswer reports what the answer to a claim may not say.
-func (r *Replica) checkClaimAnswer(a *ClaimAnswer) string {
+func (es *escrow) checkClaimAnswer(a *ClaimAnswer) string {
 	switch {
 	case a.Granted < 0 || a.Escrow < 0:
 		return fmt.Sprintf("granted %d, %d left", a.Granted, a.Escrow)
@@ -107,20 +107,13 @@ func (r *Replica) checkClaimAnswer(a *ClaimAnswer) string {
 // checkCollectAnswer reports what the answer to a look may not say: no branch pays
 // in more than its limit, or takes out more than the others together may pay in. The
 // entry it names goes into sessions, which no branch may have to refuse.
-func (r *Replica) checkCollectAnswer(p *peer, a *CollectAnswer) string {
-	most := r.ledger.Limit() + 1 // the remainder of the opening balance
-	switch least := -most * ledger.Amount(r.n-1); {
-	case r.tooFarAhead(p.index, a.Last, ledger.MaxSequenceLead/2):
+func (cs *collects) checkCollectAnswer(p *peer, a *CollectAnswer) string {
+	most := cs.ledger.Limit() + 1 // the remainder of the opening balance
+	switch least := -most * ledger.Amount(cs.n-1); {
+	case cs.tooFarAhead(p.index, a.Last, ledger.MaxSequenceLead/2):
 		return fmt.Sprintf("last entry %d", a.Last)
 	case a.Paid > most || a.Most > most || a.Paid < least || a.Most < least:
 		return fmt.Sprintf("paid %d, at most %d since: a branch pays in %d at most", a.Paid, a.Most, most)
 	}
 	return ""
-}
-
-// tooFarAhead reports whether an entry of the i-th journal is more than a bound
-// ahead of what is applied here.
-func (r *Replica) tooFarAhead(i int, sequence, lead uint64) bool {
-	head := r.head(i)
-	return sequence > ledger.MaxSequence || sequence > head && sequence-head > lead
 }

@@ -8,6 +8,32 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
+// escrow is what waits for this branch's escrow of accounts, or keeps it: writes
+// and claims of peers, promises to bulks, and holds.
+type escrow struct {
+	*core
+	alarms   *alarms
+	recovery *recovery
+	own      *ownBatch
+	desk     *desk
+	collects *collects
+	calls    *calls
+	// queues are what waits, by account; touched are the accounts whose queues
+	// something has happened to.
+	queues  map[string]*queue
+	touched []string
+	// tickets is the Lamport time of tickets, which no entry ever has.
+	tickets uint64
+	// demands are where claimed accounts are spent.
+	demands demands
+	// still is how long accounts were held lately.
+	still still
+}
+
+func newEscrow(c *core) escrow {
+	return escrow{core: c, queues: map[string]*queue{}, demands: demands{of: map[string]*demand{}, began: c.now}, still: still{at: c.now}}
+}
+
 // queue holds what waits for escrow of one account at this branch: its own
 // writes, and the claims of peers. Both go by their tickets, oldest first:
 // waiting only ever points at older tickets, so there is no deadlock, and the
@@ -39,6 +65,22 @@ type peerClaim struct {
 	claim Claim
 }
 
+// calls are the claims and looks under way.
+type calls struct {
+	*core
+	escrow   *escrow
+	collects *collects
+	// open are the calls that are not answered, by their ids.
+	open map[uint64]*call
+	// last is the last id used. It begins with the epoch, so that no call is taken
+	// for one of another boot.
+	last uint64
+}
+
+func newCalls(c *core, es *escrow, cs *collects) calls {
+	return calls{core: c, escrow: es, collects: cs, open: map[uint64]*call{}, last: c.epoch % (1 << 32) << 32}
+}
+
 // call is a claim or a look on its way to a peer and back.
 type call struct {
 	id      uint64
@@ -60,50 +102,50 @@ type call struct {
 // mustQueue reports whether a write has to wait its turn although the escrow
 // is here: older ones wait, the escrow is promised, or the balance is being
 // looked at.
-func (r *Replica) mustQueue(e *ledger.Entry) bool {
-	if e.Kind != ledger.Deposit && r.promisedAway(e.Account, e.Amount, Ticket{}) {
+func (es *escrow) mustQueue(e *ledger.Entry) bool {
+	if e.Kind != ledger.Deposit && es.promisedAway(e.Account, e.Amount, Ticket{}) {
 		return true
 	}
-	if q := r.queues[e.Account]; q != nil && (len(q.waiting) > 0 || r.now < q.heldUntil) {
+	if q := es.queues[e.Account]; q != nil && (len(q.waiting) > 0 || es.now < q.heldUntil) {
 		return true
 	}
 	if e.Kind != ledger.Transfer {
 		return false
 	}
-	q := r.queues[e.ToAccount]
-	return q != nil && r.now < q.heldUntil
+	q := es.queues[e.ToAccount]
+	return q != nil && es.now < q.heldUntil
 }
 
 // queueOf returns the queue of an account, and has it looked at.
-func (r *Replica) queueOf(account string) *queue {
-	q := r.queues[account]
+func (es *escrow) queueOf(account string) *queue {
+	q := es.queues[account]
 	if q == nil {
 		q = &queue{}
-		r.queues[account] = q
+		es.queues[account] = q
 	}
-	r.touchAccount(account)
+	es.touchAccount(account)
 	return q
 }
 
 // wait gives a write its ticket and queues it. It reports false when the queue
 // is full, or the write would open an account too many: it is refused then.
-func (r *Replica) wait(p *pending) bool {
+func (es *escrow) wait(p *pending) bool {
 	account, _ := p.needs()
-	if err := r.mayOpen(&p.op.Entry); err != nil {
-		r.refuse(p, err)
+	if err := es.desk.mayOpen(&p.op.Entry); err != nil {
+		es.desk.refuse(p, err)
 		return false
 	}
-	q := r.queueOf(account)
+	q := es.queueOf(account)
 	if len(q.waiting) >= maxWaiting {
-		r.refuse(p, ErrQueueFull)
+		es.desk.refuse(p, ErrQueueFull)
 		return false
 	}
 	if p.ticket == (Ticket{}) { // a bulk may have waited before
-		r.tickets = max(r.tickets, r.ledger.Clock()) + 1
-		p.ticket = Ticket{Clock: r.tickets, Branch: r.cfg.ID}
+		es.tickets = max(es.tickets, es.ledger.Clock()) + 1
+		p.ticket = Ticket{Clock: es.tickets, Branch: es.cfg.ID}
 	}
 	if id := p.op.Entry.RequestID; id != "" {
-		r.byRequest[id] = p
+		es.desk.byRequest[id] = p
 	}
 	q.insert(p)
 	return true
@@ -122,134 +164,140 @@ func compareTickets(a, b Ticket) int {
 	return cmp.Compare(a.Branch, b.Branch)
 }
 
+// step serves what waits for escrow, and shares out what is left.
+func (es *escrow) step() {
+	es.settleQueues()
+	es.shareOut()
+}
+
 // settleQueues serves the queues that something has happened to.
-func (r *Replica) settleQueues() {
-	if r.recheck {
+func (es *escrow) settleQueues() {
+	if es.recheck {
 		// Any batch may end a round, and any link may open one.
-		for _, name := range sortedKeys(r.queues) {
-			r.touchAccount(name)
+		for _, name := range sortedKeys(es.queues) {
+			es.touchAccount(name)
 		}
 	}
-	for len(r.settle) > 0 {
-		name := r.settle[0]
-		r.settle = r.settle[1:]
-		q := r.queues[name]
+	for len(es.touched) > 0 {
+		name := es.touched[0]
+		es.touched = es.touched[1:]
+		q := es.queues[name]
 		if q == nil {
 			continue
 		}
 		q.touched = false
-		r.settleQueue(name, q)
-		if len(q.waiting) == 0 && len(q.claims) == 0 && len(q.promised) == 0 && len(q.round) == 0 && r.now >= q.heldUntil {
-			delete(r.queues, name)
+		es.settleQueue(name, q)
+		if len(q.waiting) == 0 && len(q.claims) == 0 && len(q.promised) == 0 && len(q.round) == 0 && es.now >= q.heldUntil {
+			delete(es.queues, name)
 		}
 	}
-	r.settle = nil
+	es.touched = nil
 }
 
 // settleQueue serves one account's waiting writes and claims, oldest ticket
 // first but for those that are covered, and claims what is still lacking.
-func (r *Replica) settleQueue(name string, q *queue) {
-	if r.recovery.state != Serving {
-		r.dropQueue(q)
+func (es *escrow) settleQueue(name string, q *queue) {
+	if es.state != Serving {
+		es.dropQueue(q)
 		return
 	}
 	for {
 		// What covers a write came for it: not even an older claim takes that.
-		if len(q.waiting) > 0 && r.now >= q.heldUntil && r.serveWaiting(q) {
+		if len(q.waiting) > 0 && es.now >= q.heldUntil && es.serveWaiting(q) {
 			continue
 		}
 		if len(q.claims) > 0 && (len(q.waiting) == 0 || q.claims[0].claim.Ticket.Older(q.waiting[0].ticket)) {
 			c := q.claims[0]
-			if r.promisedAway(name, 1, c.claim.Ticket) && r.ledger.Escrow(name, r.self) > 0 {
+			if es.promisedAway(name, 1, c.claim.Ticket) && es.ledger.Escrow(name, es.self) > 0 {
 				break // it all goes to older bulks
 			}
 			q.claims = q.claims[1:]
-			r.grant(c.peer, &c.claim)
+			es.grant(c.peer, &c.claim)
 			continue
 		}
-		if len(q.waiting) == 0 || r.now < q.heldUntil || !r.serveDeposit(q) {
+		if len(q.waiting) == 0 || es.now < q.heldUntil || !es.serveDeposit(q) {
 			break
 		}
 	}
 	if len(q.waiting) > 0 && q.waiting[0].ticket.Older(q.ticket) {
-		r.dropRound(q)
+		es.dropRound(q)
 	}
-	q.round = slices.DeleteFunc(q.round, func(c *call) bool { return r.callDone(q, c) })
-	if len(q.waiting) > 0 && len(q.round) == 0 && r.now >= q.pausedUntil && r.now >= q.heldUntil {
-		r.startRound(name, q)
+	q.round = slices.DeleteFunc(q.round, func(c *call) bool { return es.callDone(q, c) })
+	if len(q.waiting) > 0 && len(q.round) == 0 && es.now >= q.pausedUntil && es.now >= q.heldUntil {
+		es.startRound(name, q)
 	}
 }
 
 // dropQueue refuses what waits: this branch may not write any more.
-func (r *Replica) dropQueue(q *queue) {
+func (es *escrow) dropQueue(q *queue) {
 	for _, p := range q.waiting {
-		r.refuse(p, r.notServing())
+		es.desk.refuse(p, es.recovery.notServing())
 	}
 	for _, c := range q.claims {
-		r.answerClaim(c.peer, &c.claim, 0)
+		es.answerClaim(c.peer, &c.claim, 0)
 	}
 	q.waiting, q.claims, q.round = nil, nil, nil
 }
 
 // serveWaiting records or refuses the oldest waiting write, if it can.
-func (r *Replica) serveWaiting(q *queue) bool {
+func (es *escrow) serveWaiting(q *queue) bool {
 	p := q.waiting[0]
 	if p.op.Entry.Kind == ledger.Bulk {
-		return r.serveBulk(q, p)
+		return es.serveBulk(q, p)
 	}
-	if p.op.Entry.Kind == ledger.Transfer && r.heldAccount(p.op.Entry.ToAccount) {
+	if p.op.Entry.Kind == ledger.Transfer && es.heldAccount(p.op.Entry.ToAccount) {
 		return false
 	}
-	err := r.ledger.CanPay(r.self, &p.op.Entry)
+	err := es.ledger.CanPay(es.self, &p.op.Entry)
 	var escrow *ledger.EscrowError
-	if errors.As(err, &escrow) || p.op.Entry.Kind != ledger.Deposit && r.promisedAway(p.op.Entry.Account, p.op.Entry.Amount, p.ticket) {
+	if errors.As(err, &escrow) || p.op.Entry.Kind != ledger.Deposit && es.promisedAway(p.op.Entry.Account, p.op.Entry.Amount, p.ticket) {
 		return false
 	}
 	q.waiting = slices.Delete(q.waiting, 0, 1)
 	q.pause = 0
 	if err != nil {
-		r.refuse(p, err)
+		es.desk.refuse(p, err)
 	} else {
-		r.record(p)
+		es.desk.record(p)
 	}
 	return true
 }
 
 // serveDeposit records the oldest deposit that waits. It does not wait for what
 // is older: it takes no escrow, and may be what that lacks.
-func (r *Replica) serveDeposit(q *queue) bool {
+func (es *escrow) serveDeposit(q *queue) bool {
 	k := slices.IndexFunc(q.waiting, func(p *pending) bool { return p.op.Entry.Kind == ledger.Deposit })
 	if k < 0 {
 		return false
 	}
 	p := q.waiting[k]
 	q.waiting = slices.Delete(q.waiting, k, k+1)
-	if err := r.ledger.CanPay(r.self, &p.op.Entry); err != nil {
-		r.refuse(p, err)
+	if err := es.ledger.CanPay(es.self, &p.op.Entry); err != nil {
+		es.desk.refuse(p, err)
 	} else {
-		r.record(p)
+		es.desk.record(p)
 	}
 	return true
 }
 
-func (r *Replica) heldAccount(name string) bool {
-	q := r.queues[name]
-	return q != nil && r.now < q.heldUntil
+func (es *escrow) heldAccount(name string) bool {
+	q := es.queues[name]
+	return q != nil && es.now < q.heldUntil
 }
 
 // callDone reports whether a claim of a round is answered and its answer shows
 // in this branch's view.
-func (r *Replica) callDone(q *queue, c *call) bool {
+func (es *escrow) callDone(q *queue, c *call) bool {
 	if c.failed {
 		return true
 	}
 	// An answer that names an entry which does not come is not waited for for ever.
-	shown := r.head(c.peer.index) >= c.sequence || r.now-c.sentAt >= patience*r.cfg.PeerTimeout
+	shown := es.head(c.peer.index) >= c.sequence || es.now-c.sentAt >= patience*es.cfg.PeerTimeout
 	done := c.answered && shown
 	if done && c.granted == 0 {
 		// What the view promised had already moved on: let it arrive.
 		q.pause = min(max(2*q.pause, claimPauseMin), claimPauseMax)
-		q.pausedUntil = r.now + q.pause
+		q.pausedUntil = es.now + q.pause
 	}
 	return done
 }
@@ -257,53 +305,53 @@ func (r *Replica) callDone(q *queue, c *call) bool {
 // dropRound gives up the claims under way, because a write with an older
 // ticket has come back from a double collect: under the younger ticket of the
 // round they may wait for peers that wait for that write.
-func (r *Replica) dropRound(q *queue) {
+func (es *escrow) dropRound(q *queue) {
 	for _, c := range q.round {
-		delete(r.calls, c.id)
+		delete(es.calls.open, c.id)
 	}
 	q.round = nil
 }
 
 // startRound claims the shortfall of the whole queue: from the richest peers
 // first, as this branch sees them, and from all if that is what it takes.
-func (r *Replica) startRound(name string, q *queue) {
+func (es *escrow) startRound(name string, q *queue) {
 	first := q.waiting[0]
 	_, amount := first.needs()
-	escrow := r.ledger.Escrow(name, r.self)
+	escrow := es.ledger.Escrow(name, es.self)
 	if escrow >= amount {
 		return // it only waits for a look to end
 	}
-	if r.ledger.Balance(name) < amount {
+	if es.ledger.Balance(name) < amount {
 		// Too much even for all branches: find out whether that is so. A
 		// doomed withdrawal moves no escrow.
 		q.waiting = slices.Delete(q.waiting, 0, 1)
-		r.joinCollect(name, first)
-		r.touchAccount(name)
+		es.collects.join(name, first)
+		es.touchAccount(name)
 		return
 	}
-	rich, within := r.richestPeers(name)
+	rich, within := es.richestPeers(name)
 	if escrow+within < amount {
 		q.waiting = slices.Delete(q.waiting, 0, 1)
-		r.refuse(first, r.unavailable(name, amount, "the amount needs escrow of branches that can't be reached"))
-		r.touchAccount(name)
+		es.desk.refuse(first, es.unavailable(name, amount, "the amount needs escrow of branches that can't be reached"))
+		es.touchAccount(name)
 		return
 	}
 	q.ticket = first.ticket
-	lacking := r.shortfall(q, escrow, within)
+	lacking := es.shortfall(q, escrow, within)
 	for _, p := range rich {
 		if lacking <= 0 {
 			break
 		}
-		ask := min(lacking, r.ledger.Escrow(name, p.index))
+		ask := min(lacking, es.ledger.Escrow(name, p.index))
 		lacking -= ask
-		c := r.newCall(p, name)
+		c := es.calls.begin(p, name)
 		q.round = append(q.round, c)
-		r.send(p, Message{Claim: &Claim{ID: c.id, Account: name, Amount: ask, Ticket: first.ticket}})
+		es.send(p, Message{Claim: &Claim{ID: c.id, Account: name, Amount: ask, Ticket: first.ticket}})
 	}
 }
 
 // shortfall is what the queue lacks, as far as the reachable peers have it.
-func (r *Replica) shortfall(q *queue, escrow, within ledger.Amount) ledger.Amount {
+func (es *escrow) shortfall(q *queue, escrow, within ledger.Amount) ledger.Amount {
 	lacking := -escrow
 	for _, p := range q.waiting {
 		if p.op.Entry.Kind == ledger.Deposit {
@@ -320,70 +368,64 @@ func (r *Replica) shortfall(q *queue, escrow, within ledger.Amount) ledger.Amoun
 
 // richestPeers returns the peers that can be asked and hold escrow of an
 // account in this view, most first, and what they hold together.
-func (r *Replica) richestPeers(name string) ([]*peer, ledger.Amount) {
+func (es *escrow) richestPeers(name string) ([]*peer, ledger.Amount) {
 	var rich []*peer
 	var sum ledger.Amount
-	for i, p := range r.peers {
-		if e := r.ledger.Escrow(name, i); i != r.self && e > 0 && r.callable(p) {
+	for i, p := range es.peers {
+		if e := es.ledger.Escrow(name, i); i != es.self && e > 0 && es.callable(p) {
 			rich = append(rich, p)
 			sum += e
 		}
 	}
 	slices.SortStableFunc(rich, func(a, b *peer) int {
 		return cmp.Or(
-			cmp.Compare(r.ledger.Escrow(name, b.index), r.ledger.Escrow(name, a.index)),
+			cmp.Compare(es.ledger.Escrow(name, b.index), es.ledger.Escrow(name, a.index)),
 			// Between equals the next branch: not all ask the same one.
-			cmp.Compare((a.index-r.self+r.n)%r.n, (b.index-r.self+r.n)%r.n),
+			cmp.Compare((a.index-es.self+es.n)%es.n, (b.index-es.self+es.n)%es.n),
 		)
 	})
 	return rich, sum
 }
 
-// callable reports whether a call to a peer has a chance.
-func (r *Replica) callable(p *peer) bool { return p.linked && p.heard && r.now >= p.suspectUntil }
-
 // tooLate reports whether a call has gone unanswered, and nothing else has come
 // from the peer, for longer than a peer may take that only has much to do.
-func (r *Replica) tooLate(c *call) bool {
-	return r.now-max(c.sentAt, c.peer.heardAt) >= patience*r.cfg.PeerTimeout
+func (t *calls) tooLate(c *call) bool {
+	return t.now-max(c.sentAt, c.peer.heardAt) >= patience*t.cfg.PeerTimeout
 }
 
-// suspect has a peer not be called for a while, unless it is heard from.
-func (r *Replica) suspect(p *peer) { p.suspectUntil = r.now + r.cfg.PeerTimeout }
-
-func (r *Replica) newCall(p *peer, account string) *call {
-	r.nextCall++
-	c := &call{id: r.nextCall, peer: p, account: account, sentAt: r.now}
-	r.calls[c.id] = c
+func (t *calls) begin(p *peer, account string) *call {
+	t.last++
+	c := &call{id: t.last, peer: p, account: account, sentAt: t.now}
+	t.open[c.id] = c
 	return c
 }
 
-func (r *Replica) receiveClaimAnswer(p *peer, a *ClaimAnswer) {
-	c := r.calls[a.ID]
+func (es *escrow) receiveClaimAnswer(p *peer, a *ClaimAnswer) {
+	c := es.calls.open[a.ID]
 	if c == nil || c.peer != p || c.collect != nil {
 		return
 	}
-	if problem := r.checkClaimAnswer(a); problem != "" {
-		r.reject(p, BadAnswer, false, "an answer to a claim: %s", problem)
+	if problem := es.checkClaimAnswer(a); problem != "" {
+		es.alarms.reject(p, BadAnswer, false, "an answer to a claim: %s", problem)
 		a = &ClaimAnswer{ID: a.ID, Failed: true}
 	}
-	delete(r.calls, c.id)
+	delete(es.calls.open, c.id)
 	c.answered, c.failed, c.granted, c.sequence = !a.Failed, a.Failed, a.Granted, a.Sequence
 	if a.Failed {
-		r.suspect(p)
+		es.suspect(p)
 	}
-	r.touchAccount(c.account)
+	es.touchAccount(c.account)
 }
 
-// failCalls gives up the calls to a peer that is gone.
-func (r *Replica) failCalls(p *peer) {
-	for _, id := range sortedKeys(r.calls) {
+// failAll gives up the calls to a peer that is gone.
+func (t *calls) failAll(p *peer) {
+	for _, id := range sortedKeys(t.open) {
 		// A look that fails takes the others of its collect along.
-		if c := r.calls[id]; c != nil && c.peer == p {
-			r.failCall(c)
+		if c := t.open[id]; c != nil && c.peer == p {
+			t.fail(c)
 		}
 	}
-	for _, q := range r.queues { // in any order: this only marks
+	for _, q := range t.escrow.queues { // in any order: this only marks
 		for _, c := range q.round {
 			// What it granted may not come for a long time.
 			c.failed = c.failed || c.peer == p
@@ -391,58 +433,84 @@ func (r *Replica) failCalls(p *peer) {
 	}
 }
 
-func (r *Replica) failCall(c *call) {
-	delete(r.calls, c.id)
+func (t *calls) fail(c *call) {
+	delete(t.open, c.id)
 	c.failed = true
 	if c.collect != nil {
-		r.failLook(c)
+		t.collects.failLook(c)
 	} else {
-		r.touchAccount(c.account)
+		t.escrow.touchAccount(c.account)
 	}
 }
 
-// expireWaiting gives up the writes and calls that have waited too long.
-func (r *Replica) expireWaiting() {
-	for _, id := range sortedKeys(r.calls) {
-		if c := r.calls[id]; c.collect == nil && r.now-c.sentAt >= patience*r.cfg.PeerTimeout {
-			if r.tooLate(c) {
-				r.suspect(c.peer) // else it only serves its own, older writes first
+// expire gives up the writes and calls that have waited too long.
+func (es *escrow) expire() {
+	for _, id := range sortedKeys(es.calls.open) {
+		if c := es.calls.open[id]; c.collect == nil && es.now-c.sentAt >= patience*es.cfg.PeerTimeout {
+			if es.calls.tooLate(c) {
+				es.suspect(c.peer) // else it only serves its own, older writes first
 			}
-			r.failCall(c)
+			es.calls.fail(c)
 		}
 	}
-	for _, name := range sortedKeys(r.queues) {
-		q := r.queues[name]
-		if q.heldUntil > 0 && r.now >= q.heldUntil {
-			r.release(q)
+	for _, name := range sortedKeys(es.queues) {
+		q := es.queues[name]
+		if q.heldUntil > 0 && es.now >= q.heldUntil {
+			es.release(q)
 		}
-		if q.pausedUntil > 0 && r.now >= q.pausedUntil {
+		if q.pausedUntil > 0 && es.now >= q.pausedUntil {
 			q.pausedUntil = 0
-			r.touchAccount(name)
+			es.touchAccount(name)
 		}
-		expired := slices.ContainsFunc(q.waiting, func(p *pending) bool { return r.now >= p.op.Deadline })
+		expired := slices.ContainsFunc(q.waiting, func(p *pending) bool { return es.now >= p.op.Deadline })
 		if !expired {
 			continue
 		}
 		for _, p := range slices.Clone(q.waiting) {
-			if r.now >= p.op.Deadline {
+			if es.now >= p.op.Deadline {
 				q.waiting = slices.DeleteFunc(q.waiting, func(o *pending) bool { return o == p })
 				_, amount := p.needs()
-				r.refuse(p, r.unavailable(name, amount, "the time was up before enough escrow had come from other branches"))
+				es.desk.refuse(p, es.unavailable(name, amount, "the time was up before enough escrow had come from other branches"))
 			}
 		}
-		r.touchAccount(name)
+		es.touchAccount(name)
 	}
 }
 
-// unavailable describes what an answer lacks: the unreachable branches, and
-// what they hold in this view.
-func (r *Replica) unavailable(account string, amount ledger.Amount, reason string) error {
-	err := &UnavailableError{Branch: r.cfg.ID, Account: account, Amount: amount, Available: r.ledger.Escrow(account, r.self), Reason: reason}
-	for i, p := range r.peers {
-		if i != r.self && !r.callable(p) {
-			err.Held = append(err.Held, Held{Branch: p.branch, Escrow: r.ledger.Escrow(account, i)})
+// covered reports whether the oldest write of a queue that something has happened
+// to can go on.
+func (es *escrow) covered() bool {
+	for _, name := range es.touched {
+		if q := es.queues[name]; q != nil && len(q.waiting) > 0 {
+			if _, amount := q.waiting[0].needs(); es.ledger.Escrow(name, es.self) >= amount {
+				return true
+			}
 		}
 	}
-	return err
+	return false
+}
+
+// nextTick returns when a queue goes on, or a write may have waited too long.
+func (es *escrow) nextTick() Millis {
+	next := never
+	for _, q := range es.queues {
+		if q.heldUntil > 0 {
+			next = min(next, q.heldUntil)
+		}
+		if len(q.waiting) > 0 {
+			next = min(next, es.now+deadlineGrain)
+			if q.pausedUntil > es.now {
+				next = min(next, q.pausedUntil)
+			}
+		}
+	}
+	return next
+}
+
+// nextTick returns when a call may have waited too long.
+func (t *calls) nextTick() Millis {
+	if len(t.open) > 0 {
+		return t.now + deadlineGrain
+	}
+	return never
 }

@@ -26,6 +26,26 @@ import (
 // Customers who are refused together mostly ask again together. So a collect
 // that has refused several rests for a moment before its next look. That look
 // alone settles what all have joined for meanwhile: the moment is when it begins.
+type collects struct {
+	*core
+	alarms   *alarms
+	recovery *recovery
+	desk     *desk
+	escrow   *escrow
+	calls    *calls
+	// of are the double collects of this branch, by account.
+	of map[string]*collect
+	// watches follow what this branch pays, for those that look at an account;
+	// watching is how many there are.
+	watches  map[string][]*watch
+	watching int
+}
+
+func newCollects(c *core) collects {
+	return collects{core: c, of: map[string]*collect{}, watches: map[string][]*watch{}}
+}
+
+// collect is a double collect of one account.
 type collect struct {
 	account string
 	id      uint64
@@ -60,9 +80,9 @@ type judged interface {
 	// amount is what it takes of the account that is looked at; 0 for a query.
 	amount() ledger.Amount
 	// judge serves it, if the last two looks allow that.
-	judge(r *Replica, c *collect, seen sums) bool
+	judge(cs *collects, c *collect, seen sums) bool
 	// fail answers it with an error.
-	fail(r *Replica, err error)
+	fail(d *desk, err error)
 }
 
 // sums are what two looks have seen together.
@@ -84,24 +104,24 @@ type lookAnswer struct {
 // maxMembers bounds the calls that one collect serves.
 const maxMembers = 8192
 
-// joinCollect has a call wait for the verdict of a double collect.
-func (r *Replica) joinCollect(account string, w judged) {
-	c := r.collects[account]
+// join has a call wait for the verdict of a double collect.
+func (cs *collects) join(account string, w judged) {
+	c := cs.of[account]
 	if c == nil {
-		r.nextCall++
-		c = &collect{account: account, id: r.nextCall}
-		r.collects[account] = c
+		cs.calls.last++
+		c = &collect{account: account, id: cs.calls.last}
+		cs.of[account] = c
 		c.members = append(c.members, member{call: w})
-		r.startLook(c)
+		cs.startLook(c)
 		return
 	}
 	if len(c.members) >= maxMembers {
-		w.fail(r, ErrQueueFull)
+		w.fail(cs.desk, ErrQueueFull)
 		return
 	}
 	c.members = append(c.members, member{call: w, joined: c.look})
 	if w.asks() && c.restsUntil != 0 {
-		r.startLook(c) // the rest is for refusals
+		cs.startLook(c) // the rest is for refusals
 	}
 }
 
@@ -116,13 +136,13 @@ func (p *pending) amount() ledger.Amount {
 func (a *asking) amount() ledger.Amount { return 0 }
 
 // startLook asks every branch, this one included.
-func (r *Replica) startLook(c *collect) {
+func (cs *collects) startLook(c *collect) {
 	switch {
-	case r.recovery.state != Serving:
-		r.failCollect(c, r.stateReason())
+	case cs.state != Serving:
+		cs.fail(c, cs.recovery.stateReason())
 		return
-	case len(r.uncallable()) > 0:
-		r.failCollect(c, "the balance over all branches needs branches that can't be reached")
+	case len(cs.uncallable()) > 0:
+		cs.fail(c, "the balance over all branches needs branches that can't be reached")
 		return
 	}
 	c.look++
@@ -132,71 +152,71 @@ func (r *Replica) startLook(c *collect) {
 			c.members[k].joined = 1
 		}
 	}
-	c.before, c.answers = c.answers, make([]lookAnswer, r.n)
+	c.before, c.answers = c.answers, make([]lookAnswer, cs.n)
 	ask := Collect{Account: c.account, Collect: c.id, Look: c.look, Hold: c.hold}
-	c.answers[r.self] = lookAnswer{CollectAnswer: r.look(r.cfg.ID, &ask), there: true}
-	c.open = r.n - 1
-	for i, p := range r.peers {
-		if i != r.self {
-			r.sendLook(c, p, ask)
+	c.answers[cs.self] = lookAnswer{CollectAnswer: cs.look(cs.cfg.ID, &ask), there: true}
+	c.open = cs.n - 1
+	for i, p := range cs.peers {
+		if i != cs.self {
+			cs.sendLook(c, p, ask)
 		}
 	}
 }
 
-func (r *Replica) sendLook(c *collect, p *peer, ask Collect) {
-	call := r.newCall(p, c.account)
-	call.collect, call.askAgainAt = c, r.now+lookRetry
+func (cs *collects) sendLook(c *collect, p *peer, ask Collect) {
+	call := cs.calls.begin(p, c.account)
+	call.collect, call.askAgainAt = c, cs.now+lookRetry
 	ask.ID = call.id
-	r.send(p, Message{Collect: &ask})
+	cs.send(p, Message{Collect: &ask})
 }
 
 // uncallable returns the peers that a look can't reach.
-func (r *Replica) uncallable() []*peer {
+func (cs *collects) uncallable() []*peer {
 	var out []*peer
-	for i, p := range r.peers {
-		if i != r.self && !r.callable(p) {
+	for i, p := range cs.peers {
+		if i != cs.self && !cs.callable(p) {
 			out = append(out, p)
 		}
 	}
 	return out
 }
 
-func (r *Replica) receiveCollectAnswer(p *peer, a *CollectAnswer) {
-	call := r.calls[a.ID]
+func (cs *collects) receiveCollectAnswer(p *peer, a *CollectAnswer) {
+	call := cs.calls.open[a.ID]
 	if call == nil || call.peer != p || call.collect == nil {
 		return
 	}
-	if problem := r.checkCollectAnswer(p, a); problem != "" {
-		r.reject(p, BadAnswer, false, "an answer to a look: %s", problem)
+	if problem := cs.checkCollectAnswer(p, a); problem != "" {
+		cs.alarms.reject(p, BadAnswer, false, "an answer to a look: %s", problem)
 		a = &CollectAnswer{ID: a.ID, Failed: true}
 	}
 	if a.Failed {
-		r.suspect(p)
-		r.failCall(call)
+		cs.suspect(p)
+		cs.calls.fail(call)
 		return
 	}
-	delete(r.calls, call.id)
+	delete(cs.calls.open, call.id)
 	c := call.collect
-	if r.collects[c.account] != c || c.answers[p.index].there {
+	if cs.of[c.account] != c || c.answers[p.index].there {
 		return
 	}
 	c.answers[p.index] = lookAnswer{CollectAnswer: *a, there: true}
 	c.open--
 }
 
-// stepCollects ends the looks that are answered, and starts the next ones.
-func (r *Replica) stepCollects() {
-	for _, name := range sortedKeys(r.collects) {
-		c := r.collects[name]
-		for c.open == 0 && r.collects[name] == c && r.now >= c.restsUntil {
-			r.endLook(c)
+// step ends the looks that are answered, and starts the next ones.
+func (cs *collects) step() {
+	for _, name := range sortedKeys(cs.of) {
+		c := cs.of[name]
+		for c.open == 0 && cs.of[name] == c && cs.now >= c.restsUntil {
+			cs.endLook(c)
 		}
 	}
 }
 
 // endLook serves those members who had joined before the look began, and
 // starts the next look for those who are left.
-func (r *Replica) endLook(c *collect) {
+func (cs *collects) endLook(c *collect) {
 	refused := 0
 	c.unsettled = false
 	if c.look > 1 {
@@ -206,7 +226,7 @@ func (r *Replica) endLook(c *collect) {
 		for _, m := range members {
 			late, amount := m.joined >= c.look, m.call.amount()
 			switch {
-			case late || !m.call.judge(r, c, seen):
+			case late || !m.call.judge(cs, c, seen):
 				c.unsettled = c.unsettled || !late
 				c.members = append(c.members, m)
 			case seen.most < amount:
@@ -215,12 +235,12 @@ func (r *Replica) endLook(c *collect) {
 		}
 	}
 	switch {
-	case refused > 1 && !c.unsettled && !c.hold && !c.asked() && r.n > 1:
-		c.restsUntil = r.now + lookPause
+	case refused > 1 && !c.unsettled && !c.hold && !c.asked() && cs.n > 1:
+		c.restsUntil = cs.now + lookPause
 	case len(c.members) > 0:
-		r.startLook(c)
+		cs.startLook(c)
 	default:
-		r.endCollect(c)
+		cs.end(c)
 	}
 }
 
@@ -229,21 +249,21 @@ func (c *collect) asked() bool {
 	return slices.ContainsFunc(c.members, func(m member) bool { return m.call.asks() })
 }
 
-// endCollect forgets a collect. Where its last look holds the account, one
+// end forgets a collect. Where its last look holds the account, one
 // more look that nobody waits for ends that.
-func (r *Replica) endCollect(c *collect) {
-	delete(r.collects, c.account)
+func (cs *collects) end(c *collect) {
+	delete(cs.of, c.account)
 	if !c.hold {
 		return
 	}
 	ask := Collect{Account: c.account, Collect: c.id, Look: c.look + 1}
-	r.look(r.cfg.ID, &ask)
-	for i, p := range r.peers {
-		if i != r.self && r.callable(p) {
-			r.nextCall++
-			ask.ID = r.nextCall
+	cs.look(cs.cfg.ID, &ask)
+	for i, p := range cs.peers {
+		if i != cs.self && cs.callable(p) {
+			cs.calls.last++
+			ask.ID = cs.calls.last
 			again := ask
-			r.send(p, Message{Collect: &again})
+			cs.send(p, Message{Collect: &again})
 		}
 	}
 }
@@ -267,25 +287,25 @@ func (c *collect) compare() sums {
 	return s
 }
 
-func (a *asking) judge(r *Replica, c *collect, seen sums) bool {
+func (a *asking) judge(cs *collects, c *collect, seen sums) bool {
 	if seen.exact {
-		r.replyStrong(c, a, seen.now)
+		cs.replyStrong(c, a, seen.now)
 	}
 	return seen.exact
 }
 
-func (p *pending) judge(r *Replica, c *collect, seen sums) bool {
+func (p *pending) judge(cs *collects, c *collect, seen sums) bool {
 	_, amount := p.needs()
 	switch {
 	case seen.most < amount:
-		r.refuse(p, &InsufficientError{Account: c.account, Balance: seen.most, Amount: amount})
+		cs.desk.refuse(p, &InsufficientError{Account: c.account, Balance: seen.most, Amount: amount})
 	case seen.now >= amount:
 		// Enough after all: the view was behind. It catches up while the
 		// write waits for escrow like any other.
-		q := r.queueOf(c.account)
+		q := cs.escrow.queueOf(c.account)
 		q.insert(p)
 		q.pause = min(max(2*q.pause, claimPauseMin), claimPauseMax)
-		q.pausedUntil = r.now + q.pause
+		q.pausedUntil = cs.now + q.pause
 	default:
 		return false
 	}
@@ -294,74 +314,74 @@ func (p *pending) judge(r *Replica, c *collect, seen sums) bool {
 
 // replyStrong answers a strong query. Its session covers the entries that made
 // the balance, also those that are not applied here yet.
-func (r *Replica) replyStrong(c *collect, a *asking, balance ledger.Amount) {
+func (cs *collects) replyStrong(c *collect, a *asking, balance ledger.Amount) {
 	session := slices.Clone(a.query.Session)
-	for i, p := range r.peers {
+	for i, p := range cs.peers {
 		if last := c.answers[i].Last; last > 0 {
 			session = append(session, ledger.Position{Branch: p.branch, Sequence: last})
 		}
 	}
-	r.reply(Reply{ID: a.query.ID, Balance: balance, Available: r.ledger.Escrow(c.account, r.self), Session: r.seen(session)})
+	cs.reply(Reply{ID: a.query.ID, Balance: balance, Available: cs.ledger.Escrow(c.account, cs.self), Session: cs.seen(session)})
 }
 
 // failLook ends a collect that a branch could not be asked for.
-func (r *Replica) failLook(call *call) {
-	if c := call.collect; r.collects[c.account] == c && !c.answers[call.peer.index].there {
-		r.failCollect(c, fmt.Sprintf("the balance over all branches needs branch %d, which can't be reached", call.peer.branch))
+func (cs *collects) failLook(call *call) {
+	if c := call.collect; cs.of[c.account] == c && !c.answers[call.peer.index].there {
+		cs.fail(c, fmt.Sprintf("the balance over all branches needs branch %d, which can't be reached", call.peer.branch))
 	}
 }
 
-func (r *Replica) failCollect(c *collect, reason string) {
-	r.endCollect(c)
-	for _, id := range sortedKeys(r.calls) {
-		if r.calls[id].collect == c {
-			delete(r.calls, id)
+func (cs *collects) fail(c *collect, reason string) {
+	cs.end(c)
+	for _, id := range sortedKeys(cs.calls.open) {
+		if cs.calls.open[id].collect == c {
+			delete(cs.calls.open, id)
 		}
 	}
 	for _, m := range c.members {
-		m.call.fail(r, r.unavailable(c.account, m.call.amount(), reason))
+		m.call.fail(cs.desk, cs.unavailable(c.account, m.call.amount(), reason))
 	}
 }
 
-func (p *pending) fail(r *Replica, err error) { r.refuse(p, err) }
-func (a *asking) fail(r *Replica, err error)  { r.reply(Reply{ID: a.query.ID, Err: err}) }
+func (p *pending) fail(d *desk, err error) { d.refuse(p, err) }
+func (a *asking) fail(d *desk, err error)  { d.reply(Reply{ID: a.query.ID, Err: err}) }
 
-// expireCollects gives up the members whose deadline has passed, and asks
+// expire gives up the members whose deadline has passed, and asks
 // again, or gives up, where a look gets no answer.
-func (r *Replica) expireCollects() {
-	for _, id := range sortedKeys(r.calls) {
-		call := r.calls[id]
+func (cs *collects) expire() {
+	for _, id := range sortedKeys(cs.calls.open) {
+		call := cs.calls.open[id]
 		if call == nil || call.collect == nil {
 			continue
 		}
 		switch {
-		case r.tooLate(call):
-			r.suspect(call.peer)
-			r.failCall(call)
-		case r.now >= call.askAgainAt:
-			call.askAgainAt = r.now + r.cfg.PeerTimeout
+		case cs.calls.tooLate(call):
+			cs.suspect(call.peer)
+			cs.calls.fail(call)
+		case cs.now >= call.askAgainAt:
+			call.askAgainAt = cs.now + cs.cfg.PeerTimeout
 			c := call.collect
-			r.send(call.peer, Message{Collect: &Collect{ID: call.id, Account: c.account, Collect: c.id, Look: c.look, Hold: c.hold}})
+			cs.send(call.peer, Message{Collect: &Collect{ID: call.id, Account: c.account, Collect: c.id, Look: c.look, Hold: c.hold}})
 		}
 	}
-	for _, name := range sortedKeys(r.collects) {
-		c := r.collects[name]
+	for _, name := range sortedKeys(cs.of) {
+		c := cs.of[name]
 		c.members = slices.DeleteFunc(c.members, func(m member) bool {
-			if r.now < m.call.deadline() {
+			if cs.now < m.call.deadline() {
 				return false
 			}
-			m.call.fail(r, r.unavailable(c.account, m.call.amount(), "the time was up while the account kept changing"))
+			m.call.fail(cs.desk, cs.unavailable(c.account, m.call.amount(), "the time was up while the account kept changing"))
 			return true
 		})
 	}
-	for _, name := range sortedKeys(r.watches) {
-		all := r.watches[name]
-		kept := slices.DeleteFunc(all, func(w *watch) bool { return r.now >= w.until })
-		r.watching -= len(all) - len(kept)
+	for _, name := range sortedKeys(cs.watches) {
+		all := cs.watches[name]
+		kept := slices.DeleteFunc(all, func(w *watch) bool { return cs.now >= w.until })
+		cs.watching -= len(all) - len(kept)
 		if len(kept) == 0 {
-			delete(r.watches, name)
+			delete(cs.watches, name)
 		} else {
-			r.watches[name] = kept
+			cs.watches[name] = kept
 		}
 	}
 }
@@ -371,4 +391,18 @@ func sortedKeys[K interface{ ~string | ~int | ~uint64 }, V any](m map[K]V) []K {
 		return nil
 	}
 	return slices.Sorted(maps.Keys(m))
+}
+
+// nextTick returns when a look is started, or a call may have waited too long.
+func (cs *collects) nextTick() Millis {
+	next := never
+	if len(cs.of) > 0 || len(cs.watches) > 0 {
+		next = cs.now + deadlineGrain
+	}
+	for _, c := range cs.of {
+		if c.restsUntil != 0 {
+			next = min(next, c.restsUntil)
+		}
+	}
+	return next
 }

@@ -28,12 +28,12 @@ type doubt struct {
 
 // doubt has a peer show its batches of the i-th journal, in which something
 // differs at the sequence hi or before.
-func (r *Replica) doubt(p *peer, i int, hi uint64, lie Lie, format string, args ...any) {
+func (in *intake) doubt(p *peer, i int, hi uint64, lie Lie, format string, args ...any) {
 	if p.closing || p.doubts[i] != nil {
 		return
 	}
 	if !p.usable() { // a call by hand, or a frame that overtook its link's hello
-		r.reject(p, lie, true, format, args...)
+		in.alarms.reject(p, lie, true, format, args...)
 		return
 	}
 	if p.doubts == nil {
@@ -41,22 +41,22 @@ func (r *Replica) doubt(p *peer, i int, hi uint64, lie Lie, format string, args 
 	}
 	d := &doubt{hi: hi, lie: lie, text: fmt.Sprintf(format, args...)}
 	p.doubts[i] = d
-	r.doubting.add(p.index)
-	r.askOf(p, i, d, hi-1)
+	in.doubting.add(p.index)
+	in.askOf(p, i, d, hi-1)
 }
 
 // askOf asks for the batches of a doubted journal from the one on that holds the
 // entry after a sequence.
-func (r *Replica) askOf(p *peer, i int, d *doubt, after uint64) {
-	d.askedAt, d.heard = r.now, false
-	r.want(p, i, after)
+func (in *intake) askOf(p *peer, i int, d *doubt, after uint64) {
+	d.askedAt, d.heard = in.now, false
+	in.want(p, i, after)
 }
 
 // want has this Ready ask a peer for a journal: once, since the peer serves the
 // wants of a frame together.
-func (r *Replica) want(p *peer, i int, after uint64) {
-	f := r.frameTo(p)
-	at := ledger.Position{Branch: r.peers[i].branch, Sequence: after}
+func (in *intake) want(p *peer, i int, after uint64) {
+	f := in.progress.frameTo(p)
+	at := ledger.Position{Branch: in.peers[i].branch, Sequence: after}
 	for k := range f.Wants {
 		if f.Wants[k].Branch == at.Branch {
 			f.Wants[k] = at
@@ -67,7 +67,7 @@ func (r *Replica) want(p *peer, i int, after uint64) {
 }
 
 // judge holds a batch that a doubted peer shows against what is here.
-func (r *Replica) judge(p *peer, i int, s *ledger.Sealed) {
+func (in *intake) judge(p *peer, i int, s *ledger.Sealed) {
 	d := p.doubts[i]
 	first, last := s.Batch.FirstSequence, s.Batch.LastSequence()
 	if d == nil || first > d.hi {
@@ -75,78 +75,59 @@ func (r *Replica) judge(p *peer, i int, s *ledger.Sealed) {
 	}
 	d.heard = true
 	switch {
-	case !r.follows(i, s):
+	case !in.follows(i, s):
 		d.hi = min(d.hi, first-1)
-	case first > r.head(i):
+	case first > in.head(i):
 		d.lo = max(d.lo, first-1)
-	case r.holds(i, s):
+	case in.holds(i, s):
 		d.lo = max(d.lo, last)
 	default:
-		r.prove(p, i, s)
+		in.prove(p, i, s)
 	}
 }
 
 // askFurther goes on with the searches in which batches have come.
-func (r *Replica) askFurther(p *peer) {
+func (in *intake) askFurther(p *peer) {
 	for _, i := range sortedKeys(p.doubts) {
 		switch d := p.doubts[i]; {
 		case p.closing || !d.heard:
 		case d.hi <= d.lo || d.steps >= doubtSteps:
-			r.reject(p, d.lie, true, "%s: what it shows does not differ from what is here", d.text)
+			in.alarms.reject(p, d.lie, true, "%s: what it shows does not differ from what is here", d.text)
 		default:
 			d.steps++
-			r.askOf(p, i, d, (d.lo+d.hi)/2)
+			in.askOf(p, i, d, (d.lo+d.hi)/2)
 		}
 	}
 }
 
-// checkDoubts gives up the searches that have come to nothing in time, and asks
+// expire gives up the searches that have come to nothing in time, and asks
 // again where no answer has come.
-func (r *Replica) checkDoubts() {
-	for k := r.doubting.next(0); k >= 0; k = r.doubting.next(k + 1) {
-		p := r.peers[k]
+func (in *intake) expire() {
+	for k := in.doubting.next(0); k >= 0; k = in.doubting.next(k + 1) {
+		p := in.peers[k]
 		for _, i := range sortedKeys(p.doubts) {
 			switch d := p.doubts[i]; {
 			case p.closing:
-			case r.now-d.askedAt < fetchRetry:
+			case in.now-d.askedAt < fetchRetry:
 			case d.tries >= doubtTries:
-				r.reject(p, d.lie, true, "%s: it shows no batch that proves it", d.text)
+				in.alarms.reject(p, d.lie, true, "%s: it shows no batch that proves it", d.text)
 			default:
 				d.tries++
-				r.askOf(p, i, d, (d.lo+d.hi)/2)
+				in.askOf(p, i, d, (d.lo+d.hi)/2)
 			}
 		}
 		if len(p.doubts) == 0 {
-			r.doubting.remove(k)
+			in.doubting.remove(k)
 		}
 	}
 }
 
 // dropDoubts gives up the searches in this branch's own journal beyond a sequence:
 // what they are about is applied now, or a claim.
-func (r *Replica) dropDoubts(beyond uint64) {
-	for k := r.doubting.next(0); k >= 0; k = r.doubting.next(k + 1) {
-		if d := r.peers[k].doubts[r.self]; d != nil && d.hi > beyond {
-			delete(r.peers[k].doubts, r.self)
-		}
-	}
-}
-
-// wantShown wants the times at which a search goes on, or a claim lapses.
-func (r *Replica) wantShown(want func(Millis)) {
-	for k := r.doubting.next(0); k >= 0; k = r.doubting.next(k + 1) {
-		if p := r.peers[k]; !p.closing { // else they end with its link
-			for _, d := range p.doubts {
-				want(d.askedAt + fetchRetry)
-			}
-		}
-	}
-	if v := &r.recovery; v.state == Recovering {
-		r.wantStrangers(want)
-		for i := range v.claims {
-			if c := &v.claims[i]; c.most > r.head(r.self) {
-				want(c.wait.at + fetchRetry)
-			}
+func (in *intake) dropDoubts(beyond uint64) {
+	for k := in.doubting.next(0); k >= 0; k = in.doubting.next(k + 1) {
+		if d := in.peers[k].doubts[in.self]; d != nil && d.hi > beyond {
+			delete(in.peers[k].doubts, in.self)
 		}
 	}
 }
@@ -173,30 +154,30 @@ func (w *wait) inVain(now Millis, head uint64) bool {
 
 // hashUpTo returns the hash that a batch of the i-th journal must name as the one
 // before it, if it begins after sequence.
-func (r *Replica) hashUpTo(i int, sequence uint64) (ledger.Hash, bool) {
+func (in *intake) hashUpTo(i int, sequence uint64) (ledger.Hash, bool) {
 	switch {
 	case sequence == 0:
-		return r.genesis(), true
-	case sequence > r.head(i):
+		return in.founding.genesis(), true
+	case sequence > in.head(i):
 		return ledger.Hash{}, false
 	}
-	return r.hashAt(i, sequence)
+	return in.hashAt(i, sequence)
 }
 
 // has reports whether the batch of the i-th journal that ends at a sequence here
 // has a hash.
-func (r *Replica) has(i int, sequence uint64, hash ledger.Hash) bool {
-	here, ok := r.hashUpTo(i, sequence)
+func (in *intake) has(i int, sequence uint64, hash ledger.Hash) bool {
+	here, ok := in.hashUpTo(i, sequence)
 	return ok && here == hash
 }
 
 // holds reports whether a batch is the one that is applied here in its place.
-func (r *Replica) holds(i int, s *ledger.Sealed) bool {
-	return r.has(i, s.Batch.LastSequence(), s.Hash)
+func (in *intake) holds(i int, s *ledger.Sealed) bool {
+	return in.has(i, s.Batch.LastSequence(), s.Hash)
 }
 
 // follows reports whether a batch follows what is applied here of its journal,
 // at the end or before it.
-func (r *Replica) follows(i int, s *ledger.Sealed) bool {
-	return r.has(i, s.Batch.FirstSequence-1, s.Batch.PrevHash)
+func (in *intake) follows(i int, s *ledger.Sealed) bool {
+	return in.has(i, s.Batch.FirstSequence-1, s.Batch.PrevHash)
 }

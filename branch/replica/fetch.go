@@ -23,39 +23,60 @@ type fetch struct {
 	appliedAt Millis
 }
 
-// fetchMissing asks peers for what this branch lacks of journals whose writers
+// step asks peers for what this branch lacks of journals whose writers
 // don't send it: they are cut off or down, or the journal is its own. As long
 // as a journal goes on, what waits for it is not asked for: a branch that comes
 // back is sent several long ones at once, which wait for each other by turns.
-func (r *Replica) fetchMissing() {
-	if !r.founding.bank.Founded {
+func (in *intake) step() {
+	if !in.founding.bank.Founded {
 		return
 	}
-	needs := r.earlyNeeds()
-	for i := r.fetching.next(0); i >= 0; i = r.fetching.next(i + 1) {
-		f := &r.fetches[i]
-		closed := r.stopped[i] || i == r.self && r.recovery.state != Recovering
-		if closed || r.writesHere(i) && (needs == nil || !needs[i].late || r.now-f.appliedAt < gapDelay) {
+	needs := in.earlyNeeds()
+	for i := in.fetching.next(0); i >= 0; i = in.fetching.next(i + 1) {
+		f := &in.fetches[i]
+		closed := in.stopped[i] || i == in.self && in.state != Recovering
+		if closed || in.writesHere(i) && (needs == nil || !needs[i].late || in.now-f.appliedAt < gapDelay) {
 			f.asked, f.again = false, false
-			r.fetching.remove(i)
+			in.fetching.remove(i)
 			continue
 		}
 		var need *peer
 		if needs != nil {
 			need = needs[i].from
 		}
-		if need != nil && f.need.of(need, r.now, r.head(i)) {
-			r.needInVain(need, i)
+		if need != nil && f.need.of(need, in.now, in.head(i)) {
+			in.needInVain(need, i)
 			continue
 		}
-		if from := r.fetchFrom(i, need); from != nil {
-			f.from, f.at, f.asked = from, r.now, true
+		if from := in.fetchFrom(i, need); from != nil {
+			f.from, f.at, f.asked = from, in.now, true
 			if from.doubts[i] == nil { // which asks for other batches of it
-				r.want(from, i, r.head(i))
+				in.want(from, i, in.head(i))
 			}
-			r.noteAsked(from, i)
+			in.noteAsked(from, i)
 		}
 	}
+}
+
+// nextTick returns when a search in what a peer has, or a fetch, goes on.
+func (in *intake) nextTick() Millis {
+	next := never
+	if !in.gapped.empty() {
+		next = in.now + gapDelay
+	}
+	for i := in.fetching.next(0); i >= 0; i = in.fetching.next(i + 1) {
+		if f := &in.fetches[i]; f.asked {
+			next = min(next, f.at+fetchRetry)
+		}
+	}
+	for k := in.doubting.next(0); k >= 0; k = in.doubting.next(k + 1) {
+		if p := in.peers[k]; !p.closing { // else they end with its link
+			for _, d := range p.doubts {
+				next = min(next, d.askedAt+fetchRetry)
+			}
+		}
+	}
+	return next
 }
 
 // needWait is a wait for what a peer's early batches depend on.
@@ -73,50 +94,50 @@ func (w *needWait) of(from *peer, now Millis, head uint64) bool {
 
 // needInVain gives up the early batches of a peer that depend on more of the i-th
 // journal, which it has not shown.
-func (r *Replica) needInVain(p *peer, i int) {
-	r.fetches[i].need = needWait{}
-	r.dropEarlyOf(p)
-	if !r.unappliable(i) {
-		r.reject(p, BadPosition, true, "it has sent a batch that waits for more of the journal of branch %d than entry %d, and shows none", r.peers[i].branch, r.head(i))
+func (in *intake) needInVain(p *peer, i int) {
+	in.fetches[i].need = needWait{}
+	in.dropEarlyOf(p)
+	if !in.unappliable(i) {
+		in.alarms.reject(p, BadPosition, true, "it has sent a batch that waits for more of the journal of branch %d than entry %d, and shows none", in.peers[i].branch, in.head(i))
 	}
 }
 
 // unappliable reports whether more of the i-th journal may have come and not be
 // applied.
-func (r *Replica) unappliable(i int) bool { return r.stopped[i] || r.misfits[i] != (ledger.Hash{}) }
+func (in *intake) unappliable(i int) bool { return in.stopped[i] || in.misfits[i] != (ledger.Hash{}) }
 
 // noteAsked waits for a peer to show something of a journal of which it has named
 // more than is here.
-func (r *Replica) noteAsked(p *peer, i int) {
+func (in *intake) noteAsked(p *peer, i int) {
 	switch w := p.asked[i]; {
-	case p.advertised[i] <= r.head(i):
+	case p.advertised[i] <= in.head(i):
 		delete(p.asked, i)
 	case w == nil:
 		if p.asked == nil {
 			p.asked = map[int]*wait{}
 		}
-		p.asked[i] = &wait{at: r.now, head: r.head(i)}
-	case w.inVain(r.now, r.head(i)) && i != r.self && !r.unappliable(i):
-		r.reject(p, BadPosition, true, "it has entry %d of the journal of branch %d, which ends at %d here: it shows no batch that proves it", p.advertised[i], r.peers[i].branch, r.head(i))
+		p.asked[i] = &wait{at: in.now, head: in.head(i)}
+	case w.inVain(in.now, in.head(i)) && i != in.self && !in.unappliable(i):
+		in.alarms.reject(p, BadPosition, true, "it has entry %d of the journal of branch %d, which ends at %d here: it shows no batch that proves it", p.advertised[i], in.peers[i].branch, in.head(i))
 	}
 }
 
 // fetchFrom returns the peer to ask for the i-th journal now, or nil. need is
 // one that sent a batch which depends on more of it.
-func (r *Replica) fetchFrom(i int, need *peer) *peer {
-	f := &r.fetches[i]
+func (in *intake) fetchFrom(i int, need *peer) *peer {
+	f := &in.fetches[i]
 	if f.again {
 		f.again = false
 		if f.from.usable() {
 			return f.from
 		}
 	}
-	if f.asked && r.now-f.at < fetchRetry {
+	if f.asked && in.now-f.at < fetchRetry {
 		return nil
 	}
-	for k := range r.peers { // by turns: one that shows nothing keeps nobody else from it
-		k = (f.next + 1 + k) % r.n
-		if p := r.peers[k]; p.usable() && p.advertised[i] > r.head(i) {
+	for k := range in.peers { // by turns: one that shows nothing keeps nobody else from it
+		k = (f.next + 1 + k) % in.n
+		if p := in.peers[k]; p.usable() && p.advertised[i] > in.head(i) {
 			f.next = k
 			return p
 		}
@@ -124,16 +145,16 @@ func (r *Replica) fetchFrom(i int, need *peer) *peer {
 	if need != nil {
 		return need
 	}
-	if i == r.self {
+	if i == in.self {
 		f.asked = false
 		return nil
 	}
 	asked := f.asked // or give the writer a moment first
-	f.asked, f.at = true, r.now
+	f.asked, f.at = true, in.now
 	if !asked {
 		return nil
 	}
-	return r.nextUsable(f)
+	return in.nextUsable(f)
 }
 
 // earlyNeed is who sent a batch that waits for more of a journal.
@@ -145,27 +166,27 @@ type earlyNeed struct {
 
 // earlyNeeds returns by journal what early batches wait for, or nil when there
 // are none.
-func (r *Replica) earlyNeeds() []earlyNeed {
+func (in *intake) earlyNeeds() []earlyNeed {
 	var needs []earlyNeed
-	for k := r.gapped.next(0); k >= 0; k = r.gapped.next(k + 1) {
-		q := &r.early[k]
+	for k := in.gapped.next(0); k >= 0; k = in.gapped.next(k + 1) {
+		q := &in.early[k]
 		if !q.from.usable() {
 			continue
 		}
 		if needs == nil {
-			needs = make([]earlyNeed, r.n)
+			needs = make([]earlyNeed, in.n)
 		}
-		late := r.now-q.since >= gapDelay
+		late := in.now-q.since >= gapDelay
 		need := func(i int) {
 			needs[i] = earlyNeed{from: q.from, late: needs[i].late || late}
-			r.fetching.add(i)
+			in.fetching.add(i)
 		}
 		s := q.batches[0]
-		if s.Batch.FirstSequence > r.head(k)+1 {
+		if s.Batch.FirstSequence > in.head(k)+1 {
 			need(k)
 		}
 		for _, a := range s.Batch.After {
-			if i, ok := r.ledger.Index(a.Branch); ok && a.Sequence > r.head(i) {
+			if i, ok := in.ledger.Index(a.Branch); ok && a.Sequence > in.head(i) {
 				need(i)
 			}
 		}
@@ -174,15 +195,15 @@ func (r *Replica) earlyNeeds() []earlyNeed {
 }
 
 // writesHere reports whether the writer of the i-th journal sends it itself.
-func (r *Replica) writesHere(i int) bool { return i != r.self && r.peers[i].usable() }
+func (in *intake) writesHere(i int) bool { return i != in.self && in.peers[i].usable() }
 
 func (p *peer) usable() bool { return p != nil && p.linked && p.heard && !p.closing }
 
 // nextUsable returns the linked peers in turn.
-func (r *Replica) nextUsable(f *fetch) *peer {
-	for range r.n {
-		f.next = (f.next + 1) % r.n
-		if p := r.peers[f.next]; f.next != r.self && p.usable() {
+func (in *intake) nextUsable(f *fetch) *peer {
+	for range in.n {
+		f.next = (f.next + 1) % in.n
+		if p := in.peers[f.next]; f.next != in.self && p.usable() {
 			return p
 		}
 	}

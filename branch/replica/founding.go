@@ -25,6 +25,12 @@ const Version = 1
 // it, and is so now. If one of them has not, it can't have been, and the founder
 // may propose another id, which takes the place of the one before.
 type founding struct {
+	*core
+	alarms   *alarms
+	progress *progress
+	// charter is what BankHash returns: links between branches with another one are
+	// refused.
+	charter ledger.Hash
 	// bank is what this branch has recorded, or records with this Ready.
 	bank ledger.Bank
 	// proposal is the id that this branch proposes if it founds.
@@ -43,8 +49,11 @@ type founding struct {
 	next    int
 }
 
-func newFounding(cfg *Config, n int) founding {
-	return founding{bank: cfg.Bank, proposal: cfg.Proposal, said: make([]ledger.Bank, n), met: make([]bool, n), strangers: make([]string, n), strangeAt: make([]Millis, n), askedAt: cfg.Now}
+func newFounding(c *core, a *alarms, pr *progress) founding {
+	return founding{
+		core: c, alarms: a, progress: pr, charter: BankHash(c.ledger.Branches(), c.cfg.Opening), bank: c.cfg.Bank, proposal: c.cfg.Proposal,
+		said: make([]ledger.Bank, c.n), met: make([]bool, c.n), strangers: make([]string, c.n), strangeAt: make([]Millis, c.n), askedAt: c.now,
+	}
 }
 
 // StrangerError refuses a link with a branch of another bank, or one that
@@ -69,7 +78,7 @@ func (r *Replica) Meet(b ledger.BranchID, h *Hello) error {
 	if !ok || i == r.self {
 		return ErrUnknownBranch
 	}
-	if problem := r.stranger(r.peers[i], h, false); problem != "" {
+	if problem := r.founding.stranger(r.peers[i], h, false); problem != "" {
 		return &StrangerError{Branch: b, Problem: problem}
 	}
 	return nil
@@ -77,31 +86,32 @@ func (r *Replica) Meet(b ledger.BranchID, h *Hello) error {
 
 // Introduction is the hello for a peer that gets no link: it says which bank
 // this branch belongs to, and nothing about its journals.
-func (r *Replica) Introduction(to ledger.BranchID) *Hello {
-	return &Hello{Version: Version, Branch: r.cfg.ID, To: to, Epoch: r.epoch, Bank: r.bank, Identity: r.founding.bank}
+func (r *Replica) Introduction(to ledger.BranchID) *Hello { return r.founding.introduction(to) }
+
+func (f *founding) introduction(to ledger.BranchID) *Hello {
+	return &Hello{Version: Version, Branch: f.cfg.ID, To: to, Epoch: f.epoch, Bank: f.charter, Identity: f.bank}
 }
 
 // stranger returns why the speaker of a hello is no peer, and notes it; nothing
 // for one that is. end has the link ended that the hello came on.
-func (r *Replica) stranger(p *peer, h *Hello, end bool) string {
-	f := &r.founding
-	problem := f.problem(p.branch, r.bank, h)
+func (f *founding) stranger(p *peer, h *Hello, end bool) string {
+	problem := f.problem(p.branch, f.charter, h)
 	changed := problem != f.strangers[p.index]
 	if changed {
 		f.strangers[p.index] = problem
-		r.recheck = true // it may serve now, or no longer hope to
+		f.recheck = true // it may serve now, or no longer hope to
 	}
 	if problem == "" {
 		return ""
 	}
-	f.strangeAt[p.index] = r.now
+	f.strangeAt[p.index] = f.now
 	if !p.heard { // else somebody speaks in its name
 		f.met[p.index] = false
 	}
-	r.refused[p.index][BadBank]++
+	f.alarms.refused[p.index][BadBank]++
 	refusal := Refusal{Peer: p.branch, Lie: BadBank, Text: problem, Close: end, First: changed}
 	if refusal.First || refusal.Close {
-		r.out.Refusals = append(r.out.Refusals, refusal)
+		f.out.Refusals = append(f.out.Refusals, refusal)
 	}
 	p.closing = p.closing || refusal.Close
 	return problem
@@ -124,82 +134,78 @@ func (f *founding) problem(b ledger.BranchID, charter ledger.Hash, h *Hello) str
 }
 
 // hearBank takes what a peer of this bank says about the founding.
-func (r *Replica) hearBank(p *peer, said ledger.Bank) {
-	f := &r.founding
+func (f *founding) hearBank(p *peer, said ledger.Bank) {
 	f.met[p.index], f.said[p.index] = true, said
 	switch {
 	case f.bank.Founded:
 	case said.Founded:
-		r.founded(said.ID)
-		if r.self == 0 {
-			r.tellBank(r.peers...) // they ask it first
+		f.founded(said.ID)
+		if f.self == 0 {
+			f.tellBank(f.peers...) // they ask it first
 		}
 	case p.index == 0 && said.ID != ledger.BankID{}:
 		if f.bank.ID != said.ID {
-			r.recordBank(ledger.Bank{Name: f.bank.Name, ID: said.ID})
+			f.recordBank(ledger.Bank{Name: f.bank.Name, ID: said.ID})
 		}
-		r.sayHello(p) // that it is recorded
+		f.progress.sayHello(p) // that it is recorded
 		return
 	}
 	if p.told != f.bank && said != f.bank {
-		r.sayHello(p) // what was said first was less
+		f.progress.sayHello(p) // what was said first was less
 	}
 }
 
 // recordBank has this Ready's commit say which bank the branch belongs to.
-func (r *Replica) recordBank(b ledger.Bank) {
-	r.founding.bank = b
-	r.commit.Bank, r.commit.Sync = &b, true
+func (f *founding) recordBank(b ledger.Bank) {
+	f.bank = b
+	f.commit.Bank, f.commit.Sync = &b, true
 }
 
 // founded records that the bank is founded.
-func (r *Replica) founded(id ledger.BankID) {
-	f := &r.founding
-	r.recordBank(ledger.Bank{Name: f.bank.Name, ID: id, Founded: true})
-	if err := r.ledger.Found(r.genesis()); err != nil {
-		r.fail(err)
+func (f *founding) founded(id ledger.BankID) {
+	f.recordBank(ledger.Bank{Name: f.bank.Name, ID: id, Founded: true})
+	if err := f.ledger.Found(f.genesis()); err != nil {
+		f.fail(err)
 	}
-	r.recheck = true
+	f.recheck = true
 }
 
 // genesis is what the first batch of every journal follows in a founded bank.
-func (r *Replica) genesis() ledger.Hash {
-	return r.founding.bank.Genesis(r.ledger.Branches(), r.cfg.Opening)
+func (f *founding) genesis() ledger.Hash {
+	return f.bank.Genesis(f.ledger.Branches(), f.cfg.Opening)
 }
 
-// found goes on with the founding, if there is anything to do.
-func (r *Replica) found() {
-	f := &r.founding
+// step goes on with the founding, if there is anything to do.
+func (f *founding) step() {
 	if f.bank.Founded {
 		return
 	}
 	told := f.bank.ID
-	switch id, sure := r.choose(); {
+	switch id, sure := f.choose(); {
 	case sure:
-		r.founded(id)
+		f.founded(id)
 	case id != ledger.BankID{} && id != told:
-		r.recordBank(ledger.Bank{Name: f.bank.Name, ID: id})
+		f.recordBank(ledger.Bank{Name: f.bank.Name, ID: id})
 	}
 	switch {
-	case f.bank.Founded || r.self == 0 && f.bank.ID != told:
-		r.tellBank(r.peers...)
-	case r.now-f.askedAt >= r.cfg.PeerTimeout:
-		r.askBank()
+	case f.bank.Founded || f.self == 0 && f.bank.ID != told:
+		f.tellBank(f.peers...)
+	case f.now-f.askedAt >= f.cfg.PeerTimeout:
+		f.askBank()
 	}
 }
 
 // choose returns the id that this branch founds the bank with, if it is sure
 // that it may, or proposes; zero when it has to hear more first.
-func (r *Replica) choose() (id ledger.BankID, sure bool) {
-	f := &r.founding
-	alone := r.mayFoundAlone()
-	if r.self != 0 && !alone {
+func (f *founding) choose() (id ledger.BankID, sure bool) {
+	alone := f.mayFoundAlone()
+	if f.self != 0 && !alone {
 		return id, false
 	}
 	accepted, all := ledger.BankID{}, true
-	for i := range r.peers {
+	for i := range f.peers {
 		switch said := f.said[i].ID; {
-		case i == r.self, alone && !f.met[i]:
+		case i == f.self, alone && !f.met[i]:
 		case !f.met[i]:
 			return id, false
 		case accepted == ledger.BankID{}:
@@ -223,15 +229,15 @@ func (r *Replica) choose() (id ledger.BankID, sure bool) {
 // mayFoundAlone reports whether the branch need not wait for those that it has
 // not met: there are no others, or an operator has said so, no one answers that
 // would found, and they have had their time.
-func (r *Replica) mayFoundAlone() bool {
-	if r.n == 1 {
+func (f *founding) mayFoundAlone() bool {
+	if f.n == 1 {
 		return true
 	}
-	if !r.cfg.Bootstrap || r.waits() {
+	if !f.cfg.Bootstrap || f.waits() {
 		return false
 	}
-	for i := range r.self {
-		if r.founding.met[i] {
+	for i := range f.self {
+		if f.met[i] {
 			return false
 		}
 	}
@@ -240,12 +246,11 @@ func (r *Replica) mayFoundAlone() bool {
 
 // tellBank tells peers what this branch has recorded, those that have not said
 // that they know.
-func (r *Replica) tellBank(peers ...*peer) {
-	f := &r.founding
-	f.askedAt = r.now
+func (f *founding) tellBank(peers ...*peer) {
+	f.askedAt = f.now
 	for _, p := range peers {
-		if p.index != r.self && p.linked && p.heard && f.said[p.index] != f.bank {
-			r.sayHello(p)
+		if p.index != f.self && p.linked && p.heard && f.said[p.index] != f.bank {
+			f.progress.sayHello(p)
 		}
 	}
 }
@@ -253,42 +258,38 @@ func (r *Replica) tellBank(peers ...*peer) {
 // askBank says again what the branch has recorded, since a message may be lost:
 // the founder to all, and the others to the founder and to one more in turn,
 // which may have heard by now that the bank is founded.
-func (r *Replica) askBank() {
-	f := &r.founding
-	if r.self == 0 {
-		r.tellBank(r.peers...)
+func (f *founding) askBank() {
+	if f.self == 0 {
+		f.tellBank(f.peers...)
 		return
 	}
-	f.next = f.next%(r.n-1) + 1
-	for _, p := range []*peer{r.peers[0], r.peers[f.next]} {
-		if p.index != r.self && p.linked && p.heard {
-			r.sayHello(p)
+	f.next = f.next%(f.n-1) + 1
+	for _, p := range []*peer{f.peers[0], f.peers[f.next]} {
+		if p.index != f.self && p.linked && p.heard {
+			f.progress.sayHello(p)
 		}
 	}
-	f.askedAt = r.now
+	f.askedAt = f.now
 }
 
-// foundingAt returns when found is to be called again though nothing has come.
-func (r *Replica) foundingAt() (Millis, bool) {
-	f := &r.founding
+// nextTick returns when found is to be called again though nothing has come.
+func (f *founding) nextTick() Millis {
 	if f.bank.Founded {
-		return 0, false
+		return never
 	}
-	at, wanted := never, false
-	for _, p := range r.peers {
-		if p.index != r.self && p.linked && p.heard {
-			at, wanted = f.askedAt+r.cfg.PeerTimeout, true
-			break
+	for _, p := range f.peers {
+		if p.index != f.self && p.linked && p.heard {
+			return f.askedAt + f.cfg.PeerTimeout
 		}
 	}
-	return at, wanted
+	return never
 }
 
 // unmet returns the branches that the founding waits for.
-func (r *Replica) unmet() []ledger.BranchID {
+func (f *founding) unmet() []ledger.BranchID {
 	var out []ledger.BranchID
-	for i, p := range r.peers {
-		if i != r.self && !r.founding.met[i] {
+	for i, p := range f.peers {
+		if i != f.self && !f.met[i] {
 			out = append(out, p.branch)
 		}
 	}
@@ -300,15 +301,15 @@ func (r *Replica) unmet() []ledger.BranchID {
 // most likely this branch whose directory belongs elsewhere: it must not take
 // what is meant for the bank around it. Branches dial all the time: who has said so
 // and says no more may have spoken in the name of one that is away.
-func (r *Replica) outnumbered() []ledger.BranchID {
+func (f *founding) outnumbered() []ledger.BranchID {
 	var out []ledger.BranchID
 	own := 1
-	for i, p := range r.peers {
+	for i, p := range f.peers {
 		switch {
-		case i == r.self:
-		case r.strange(p) && r.now-r.founding.strangeAt[i] < strangerLasts:
+		case i == f.self:
+		case f.strangeUntil(p) > f.now:
 			out = append(out, p.branch)
-		case r.founding.met[i]:
+		case f.met[i]:
 			own++
 		}
 	}
@@ -319,13 +320,13 @@ func (r *Replica) outnumbered() []ledger.BranchID {
 }
 
 // strange reports whether a peer that has no link answers as one of another bank.
-func (r *Replica) strange(p *peer) bool { return r.founding.strangers[p.index] != "" && !p.heard }
+func (f *founding) strange(p *peer) bool { return f.strangers[p.index] != "" && !p.heard }
 
-// wantStrangers wants the times at which those of another bank count no more.
-func (r *Replica) wantStrangers(want func(Millis)) {
-	for i, p := range r.peers {
-		if at := r.founding.strangeAt[i] + strangerLasts; r.strange(p) && at > r.now {
-			want(at)
-		}
+// strangeUntil returns until when a peer counts as one of another bank; 0 if it
+// does not.
+func (f *founding) strangeUntil(p *peer) Millis {
+	if !f.strange(p) {
+		return 0
 	}
+	return f.strangeAt[p.index] + strangerLasts
 }

@@ -13,28 +13,28 @@ import (
 // it is: it takes no escrow to where that would be out of reach, and from no write
 // that is covered (settleQueue). A branch that did not claim it and does not spend
 // it grants it back to the first claim of one that does.
-func (r *Replica) receiveClaim(p *peer, c *Claim) {
-	if lie, problem := r.checkClaim(p, c); lie != 0 {
-		r.reject(p, lie, false, "a claim: %s", problem)
-		r.send(p, Message{ClaimAnswer: &ClaimAnswer{ID: c.ID, Refused: problem}})
+func (es *escrow) receiveClaim(p *peer, c *Claim) {
+	if lie, problem := es.checkClaim(p, c); lie != 0 {
+		es.alarms.reject(p, lie, false, "a claim: %s", problem)
+		es.send(p, Message{ClaimAnswer: &ClaimAnswer{ID: c.ID, Refused: problem}})
 		return
 	}
-	if r.recovery.state != Serving {
-		r.send(p, Message{ClaimAnswer: &ClaimAnswer{ID: c.ID, Sequence: r.head(r.self)}})
+	if es.state != Serving {
+		es.send(p, Message{ClaimAnswer: &ClaimAnswer{ID: c.ID, Sequence: es.head(es.self)}})
 		return
 	}
 	if !p.linked || !p.heard {
 		// Whoever this is, what is granted to a branch that is away is locked there.
-		r.answerClaim(p, c, 0)
+		es.answerClaim(p, c, 0)
 		return
 	}
 	// Own tickets follow it, but never so far that the peers would refuse them.
-	r.tickets = max(r.tickets, min(c.Ticket.Clock, r.ledger.Clock()+ledger.MaxClockLead/2))
-	r.claimed(p, c.Account, min(c.Amount, max(1, r.ledger.Balance(c.Account))))
-	q := r.queueOf(c.Account)
+	es.tickets = max(es.tickets, min(c.Ticket.Clock, es.ledger.Clock()+ledger.MaxClockLead/2))
+	es.claimed(p, c.Account, min(c.Amount, max(1, es.ledger.Balance(c.Account))))
+	q := es.queueOf(c.Account)
 	for k := range q.claims {
 		if old := q.claims[k]; old.peer == p {
-			r.answerClaim(p, &old.claim, 0)
+			es.answerClaim(p, &old.claim, 0)
 			q.claims = slices.Delete(q.claims, k, k+1)
 			break
 		}
@@ -47,42 +47,42 @@ func (r *Replica) receiveClaim(p *peer, c *Claim) {
 // promised to older bulks, and half of what remains on top if nobody waits
 // here, so that a hot account is not claimed for each operation; or a part of it
 // where it is known who spends how much.
-func (r *Replica) grant(p *peer, c *Claim) {
-	escrow := r.ledger.Escrow(c.Account, r.self)
-	amount := min(c.Amount, max(0, escrow-r.promisedBefore(c.Account, c.Ticket)))
-	if q := r.queues[c.Account]; q == nil || len(q.waiting) == 0 && len(q.claims) == 0 && len(q.promised) == 0 {
-		if d := r.demands.of[c.Account]; d != nil && d.again {
-			amount += r.onTop(c.Account, d, p.index, amount)
+func (es *escrow) grant(p *peer, c *Claim) {
+	escrow := es.ledger.Escrow(c.Account, es.self)
+	amount := min(c.Amount, max(0, escrow-es.promisedBefore(c.Account, c.Ticket)))
+	if q := es.queues[c.Account]; q == nil || len(q.waiting) == 0 && len(q.claims) == 0 && len(q.promised) == 0 {
+		if d := es.demands.of[c.Account]; d != nil && d.again {
+			amount += es.onTop(c.Account, d, p.index, amount)
 		} else {
 			amount += (escrow - amount) / 2
 		}
 	}
 	if amount > 0 {
-		r.post(ledger.Entry{Kind: ledger.Grant, Account: c.Account, ToBranch: p.branch, Amount: amount})
+		es.own.post(ledger.Entry{Kind: ledger.Grant, Account: c.Account, ToBranch: p.branch, Amount: amount})
 	}
-	r.answerClaim(p, c, amount)
+	es.answerClaim(p, c, amount)
 }
 
-func (r *Replica) answerClaim(p *peer, c *Claim, granted ledger.Amount) {
-	r.send(p, Message{ClaimAnswer: &ClaimAnswer{
-		ID: c.ID, Granted: granted, Sequence: r.head(r.self), Escrow: r.ledger.Escrow(c.Account, r.self),
+func (es *escrow) answerClaim(p *peer, c *Claim, granted ledger.Amount) {
+	es.send(p, Message{ClaimAnswer: &ClaimAnswer{
+		ID: c.ID, Granted: granted, Sequence: es.head(es.self), Escrow: es.ledger.Escrow(c.Account, es.self),
 	}})
 }
 
 // dropClaims forgets the claims of a peer that is gone: what was granted to it
 // would only be stuck there.
-func (r *Replica) dropClaims(b ledger.BranchID) {
-	for _, name := range sortedKeys(r.queues) {
-		q := r.queues[name]
+func (es *escrow) dropClaims(b ledger.BranchID) {
+	for _, name := range sortedKeys(es.queues) {
+		q := es.queues[name]
 		q.claims = slices.DeleteFunc(q.claims, func(c peerClaim) bool {
 			if c.peer.branch == b {
-				r.answerClaim(c.peer, &c.claim, 0)
+				es.answerClaim(c.peer, &c.claim, 0)
 			}
 			return c.peer.branch == b
 		})
 		if q.heldBy == b {
-			r.release(q)
+			es.release(q)
 		}
-		r.touchAccount(name)
+		es.touchAccount(name)
 	}
 }

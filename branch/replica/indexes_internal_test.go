@@ -46,26 +46,27 @@ func TestIndexes(t *testing.T) {
 func TestLeastIsThatOfAllPeers(t *testing.T) {
 	const n = 5
 	random := rand.New(rand.NewPCG(1, 2))
-	r := &Replica{n: n}
+	r := &Replica{core: core{n: n}}
+	r.progress.core = &r.core
 	for i := range n {
 		r.peers = append(r.peers, &peer{index: i, reachable: true})
 	}
 	for step := range 10_000 {
 		p := r.peers[1+random.IntN(n-1)]
 		if random.IntN(10) == 0 {
-			r.setReachable(p, !p.reachable)
+			r.progress.setReachable(p, !p.reachable)
 		} else {
-			r.confirm(p, max(0, p.acked+uint64(random.IntN(5)))-min(p.acked, uint64(random.IntN(3))))
+			r.progress.confirm(p, max(0, p.acked+uint64(random.IntN(5)))-min(p.acked, uint64(random.IntN(3))))
 		}
 		for name, l := range map[string]struct {
 			kept   *least
 			counts func(*peer) bool
 		}{
-			"everyone": {&r.everyone, func(*peer) bool { return true }},
-			"reached":  {&r.reached, func(p *peer) bool { return p.reachable }},
+			"everyone": {&r.progress.everyone, func(*peer) bool { return true }},
+			"reached":  {&r.progress.reached, func(p *peer) bool { return p.reachable }},
 		} {
 			var anew least
-			if got, want := l.kept.of(r, l.counts), anew.of(r, l.counts); got != want || l.kept.holders != anew.holders {
+			if got, want := l.kept.of(r.peers, r.self, l.counts), anew.of(r.peers, r.self, l.counts); got != want || l.kept.holders != anew.holders {
 				t.Fatalf("step %d: of %s %d is the least, of %d peers, want %d of %d", step, name, got, l.kept.holders, want, anew.holders)
 			}
 		}

@@ -25,14 +25,14 @@ func (l *least) moved(from, to uint64) {
 
 // of returns the least of the peers that count; the greatest number if none
 // does.
-func (l *least) of(r *Replica, counts func(*peer) bool) uint64 {
+func (l *least) of(peers []*peer, self int, counts func(*peer) bool) uint64 {
 	if l.holders > 0 {
 		return l.at
 	}
 	*l = least{at: math.MaxUint64, holders: 1}
-	for i, p := range r.peers {
+	for i, p := range peers {
 		switch {
-		case i == r.self || !counts(p) || p.acked > l.at:
+		case i == self || !counts(p) || p.acked > l.at:
 		case p.acked < l.at:
 			*l = least{at: p.acked, holders: 1}
 		default:

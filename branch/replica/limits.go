@@ -74,6 +74,8 @@ const (
 	// strangerLasts is how long a branch that recovers takes a peer for one of
 	// another bank that has said so, and says so no more.
 	strangerLasts Millis = 60_000
+	// deadlineGrain is how exactly the deadlines of waiting calls are kept.
+	deadlineGrain Millis = 20
 	// claimPauseMin and claimPauseMax bound the pause after a round of claims
 	// that brought nothing: the escrow is on its way between other branches.
 	claimPauseMin Millis = 2

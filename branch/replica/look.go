@@ -23,28 +23,28 @@ type watch struct {
 
 // receiveCollect answers one look of a peer. A branch that does not know its
 // own journal yet can't.
-func (r *Replica) receiveCollect(p *peer, c *Collect) {
+func (cs *collects) receiveCollect(p *peer, c *Collect) {
 	if c.Account == "" || c.Look == 0 || c.Look > maxLook {
 		problem := fmt.Sprintf("look %d: must be 1 to %d", c.Look, uint64(maxLook))
-		r.reject(p, BadForm, false, "a look: %s", problem)
-		r.send(p, Message{CollectAnswer: &CollectAnswer{ID: c.ID, Failed: true, Refused: problem}})
+		cs.alarms.reject(p, BadForm, false, "a look: %s", problem)
+		cs.send(p, Message{CollectAnswer: &CollectAnswer{ID: c.ID, Failed: true, Refused: problem}})
 		return
 	}
-	if r.recovery.state != Serving {
-		r.send(p, Message{CollectAnswer: &CollectAnswer{ID: c.ID, Failed: true}})
+	if cs.state != Serving {
+		cs.send(p, Message{CollectAnswer: &CollectAnswer{ID: c.ID, Failed: true}})
 		return
 	}
-	a := r.look(p.branch, c)
-	r.send(p, Message{CollectAnswer: &a})
+	a := cs.look(p.branch, c)
+	cs.send(p, Message{CollectAnswer: &a})
 }
 
 // look answers one look, and watches from now on what this branch pays. A
 // look may come again, and late: whichever answer the asker took, the watch
 // covers the time from then on.
-func (r *Replica) look(by ledger.BranchID, c *Collect) CollectAnswer {
-	paid := r.ledger.Paid(c.Account, r.self)
-	a := CollectAnswer{ID: c.ID, Last: r.ledger.Last(c.Account, r.self), Paid: paid}
-	w := r.watchOf(by, c.Account)
+func (cs *collects) look(by ledger.BranchID, c *Collect) CollectAnswer {
+	paid := cs.ledger.Paid(c.Account, cs.self)
+	a := CollectAnswer{ID: c.ID, Last: cs.ledger.Last(c.Account, cs.self), Paid: paid}
+	w := cs.watchOf(by, c.Account)
 	switch {
 	case w == nil:
 		return a // too many looks at once: this one proves only what it shows
@@ -59,54 +59,54 @@ func (r *Replica) look(by ledger.BranchID, c *Collect) CollectAnswer {
 	if w.known {
 		a.Most, a.Watched = w.most, true
 	}
-	w.collect, w.look, w.most, w.until = c.Collect, c.Look, paid, r.now+4*r.cfg.PeerTimeout
-	r.hold(by, c)
+	w.collect, w.look, w.most, w.until = c.Collect, c.Look, paid, cs.now+4*cs.cfg.PeerTimeout
+	cs.hold(by, c)
 	return a
 }
 
 // hold keeps this branch from changing the account's balance until the next
 // look of the branch that asked, as far as still.go allows. Only one branch at
 // a time can hold an account.
-func (r *Replica) hold(by ledger.BranchID, c *Collect) {
-	q := r.queues[c.Account]
-	if q != nil && r.now >= q.heldUntil {
-		r.release(q) // its time has passed since the last Ready
+func (cs *collects) hold(by ledger.BranchID, c *Collect) {
+	q := cs.escrow.queues[c.Account]
+	if q != nil && cs.now >= q.heldUntil {
+		cs.escrow.release(q) // its time has passed since the last Ready
 	}
 	held := q != nil && q.heldUntil > 0
 	switch {
 	case held && q.heldBy != by:
 	case held:
-		r.release(q) // the look after a held one ends the hold
+		cs.escrow.release(q) // the look after a held one ends the hold
 	case c.Hold:
-		r.holdStill(c.Account, by)
+		cs.escrow.holdStill(c.Account, by)
 	}
 }
 
 // watchOf returns the watch of a branch on an account, or nil when there are
 // too many to make one.
-func (r *Replica) watchOf(by ledger.BranchID, account string) *watch {
-	for _, w := range r.watches[account] {
+func (cs *collects) watchOf(by ledger.BranchID, account string) *watch {
+	for _, w := range cs.watches[account] {
 		if w.by == by {
 			return w
 		}
 	}
-	if r.watching >= maxWatches {
+	if cs.watching >= maxWatches {
 		return nil
 	}
-	r.watching++
+	cs.watching++
 	w := &watch{by: by}
-	r.watches[account] = append(r.watches[account], w)
+	cs.watches[account] = append(cs.watches[account], w)
 	return w
 }
 
 // watchPaid lets the watches see what an own entry has paid.
-func (r *Replica) watchPaid(e *ledger.Entry) {
-	if len(r.watches) == 0 {
+func (cs *collects) watchPaid(e *ledger.Entry) {
+	if len(cs.watches) == 0 {
 		return
 	}
 	e.EachAccount(func(name string) {
-		for _, w := range r.watches[name] {
-			w.most = max(w.most, r.ledger.Paid(name, r.self))
+		for _, w := range cs.watches[name] {
+			w.most = max(w.most, cs.ledger.Paid(name, cs.self))
 		}
 	})
 }

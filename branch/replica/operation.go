@@ -3,11 +3,28 @@ package replica
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
 )
+
+// desk decides the calls of customers.
+type desk struct {
+	*core
+	recovery *recovery
+	own      *ownBatch
+	acks     *acks
+	escrow   *escrow
+	collects *collects
+	// submitted and asked are the writes and the queries that no Ready has seen.
+	submitted []*pending
+	asked     []*asking
+	// held are the calls that wait until the branch serves, or has seen what their
+	// session has.
+	held []waiter
+	// byRequest are the writes that wait, by their request ids.
+	byRequest map[string]*pending
+}
 
 // pending is a write that is not answered yet.
 type pending struct {
@@ -55,99 +72,105 @@ type waiter interface {
 	deadline() Millis
 	session() []ledger.Position
 	// admit decides the call, or has it wait on.
-	admit(r *Replica)
+	admit(d *desk)
+}
+
+// step decides the calls that had to wait, and then those that came in.
+func (d *desk) step() {
+	d.decideHeld()
+	d.decideSubmitted()
 }
 
 // decideSubmitted decides the calls that came in since the last Ready.
-func (r *Replica) decideSubmitted() {
-	asked, submitted := r.asked, r.submitted
-	r.asked, r.submitted = nil, nil
+func (d *desk) decideSubmitted() {
+	asked, submitted := d.asked, d.submitted
+	d.asked, d.submitted = nil, nil
 	for _, a := range asked {
-		a.admit(r)
+		a.admit(d)
 	}
 	for _, p := range submitted {
-		p.admit(r)
+		p.admit(d)
 	}
 }
 
 // decideHeld decides the calls that had to wait, if they no longer do.
-func (r *Replica) decideHeld() {
-	if !r.recheck || len(r.held) == 0 {
+func (d *desk) decideHeld() {
+	if !d.recheck || len(d.held) == 0 {
 		return
 	}
-	held := r.held
-	r.held = nil
+	held := d.held
+	d.held = nil
 	for _, w := range held {
-		w.admit(r)
+		w.admit(d)
 	}
 }
 
-func (p *pending) admit(r *Replica) {
-	now, err := r.mayDecide(p.op.Session)
+func (p *pending) admit(d *desk) {
+	now, err := d.mayDecide(p.op.Session)
 	switch {
 	case err != nil:
-		r.reply(Reply{ID: p.op.ID, Err: err})
-	case r.recovery.state == Halted:
-		r.reply(Reply{ID: p.op.ID, Err: r.notServing()})
+		d.reply(Reply{ID: p.op.ID, Err: err})
+	case d.state == Halted:
+		d.reply(Reply{ID: p.op.ID, Err: d.recovery.notServing()})
 	case now:
-		r.decide(p)
+		d.decide(p)
 	default:
-		r.putOff(p)
+		d.putOff(p)
 	}
 }
 
-func (a *asking) admit(r *Replica) {
-	now, err := r.mayDecide(a.query.Session)
+func (a *asking) admit(d *desk) {
+	now, err := d.mayDecide(a.query.Session)
 	switch {
 	case err != nil:
-		r.reply(Reply{ID: a.query.ID, Err: err})
+		d.reply(Reply{ID: a.query.ID, Err: err})
 	case now:
-		r.answer(a)
+		d.answer(a)
 	default:
-		r.putOff(a)
+		d.putOff(a)
 	}
 }
 
 // mayDecide reports whether a call may be decided now. It has to wait while the
 // branch recovers, or has seen less than the customer's session has; the error
 // says why it must not.
-func (r *Replica) mayDecide(session []ledger.Position) (bool, error) {
-	missing, err := r.unseen(session)
-	recovering := r.recovery.state == Recovering
-	if err == nil && recovering && r.now-r.booted >= r.cfg.StartWait+r.cfg.PeerTimeout {
-		err = r.notServing()
+func (d *desk) mayDecide(session []ledger.Position) (bool, error) {
+	missing, err := d.unseen(session)
+	recovering := d.state == Recovering
+	if err == nil && recovering && d.now-d.booted >= d.cfg.StartWait+d.cfg.PeerTimeout {
+		err = d.recovery.notServing()
 	}
 	return !recovering && missing.Branch == 0, err
 }
 
 // putOff has a call wait until it may be decided.
-func (r *Replica) putOff(w waiter) {
-	if len(r.held) >= maxHeld {
-		r.reply(Reply{ID: w.id(), Err: ErrQueueFull})
+func (d *desk) putOff(w waiter) {
+	if len(d.held) >= maxHeld {
+		d.reply(Reply{ID: w.id(), Err: ErrQueueFull})
 		return
 	}
-	r.held = append(r.held, w)
+	d.held = append(d.held, w)
 }
 
 // ErrQueueFull refuses a call because too many wait already.
 var ErrQueueFull = code.New(code.ResourceExhausted, "too many calls wait at this branch; back off and try again")
 
-func (r *Replica) notServing() error {
-	return &UnavailableError{Reason: r.stateReason()}
+func (v *recovery) notServing() error {
+	return &UnavailableError{Reason: v.stateReason()}
 }
 
 // unseen returns the first position of a session that is not applied here, or why
 // no branch can have given it out.
-func (r *Replica) unseen(session []ledger.Position) (ledger.Position, error) {
+func (d *desk) unseen(session []ledger.Position) (ledger.Position, error) {
 	for _, s := range session {
-		i, ok := r.ledger.Index(s.Branch)
+		i, ok := d.ledger.Index(s.Branch)
 		if !ok {
 			return ledger.Position{}, fmt.Errorf("session names branch %d: %w", s.Branch, ErrUnknownBranch)
 		}
-		if r.tooFarAhead(i, s.Sequence, ledger.MaxSequenceLead) {
-			return ledger.Position{}, fmt.Errorf("session names entry %d of branch %d, this branch has %d: %w", s.Sequence, s.Branch, r.head(i), ErrSessionAhead)
+		if d.tooFarAhead(i, s.Sequence, ledger.MaxSequenceLead) {
+			return ledger.Position{}, fmt.Errorf("session names entry %d of branch %d, this branch has %d: %w", s.Sequence, s.Branch, d.head(i), ErrSessionAhead)
 		}
-		if r.head(i) < s.Sequence {
+		if d.head(i) < s.Sequence {
 			return s, nil
 		}
 	}
@@ -155,70 +178,70 @@ func (r *Replica) unseen(session []ledger.Position) (ledger.Position, error) {
 }
 
 // answer answers a query that may be answered now.
-func (r *Replica) answer(a *asking) {
+func (d *desk) answer(a *asking) {
 	if a.query.Strong {
-		r.joinCollect(a.query.Account, a)
+		d.collects.join(a.query.Account, a)
 		return
 	}
-	r.replyBalance(a, r.ledger.Balance(a.query.Account))
+	d.replyBalance(a, d.ledger.Balance(a.query.Account))
 }
 
-func (r *Replica) replyBalance(a *asking, balance ledger.Amount) {
-	r.reply(Reply{
-		ID: a.query.ID, Balance: balance, Available: r.ledger.Escrow(a.query.Account, r.self),
-		Session: r.seen(a.query.Session),
+func (d *desk) replyBalance(a *asking, balance ledger.Amount) {
+	d.reply(Reply{
+		ID: a.query.ID, Balance: balance, Available: d.ledger.Escrow(a.query.Account, d.self),
+		Session: d.seen(a.query.Session),
 	})
 }
 
 // decide carries out a write, lets it wait for escrow, or refuses it.
-func (r *Replica) decide(p *pending) {
-	if r.decidedBefore(p) {
+func (d *desk) decide(p *pending) {
+	if d.decidedBefore(p) {
 		return
 	}
 	e := &p.op.Entry
 	if e.Kind == ledger.Bulk {
-		r.decideBulk(p)
+		d.decideBulk(p)
 		return
 	}
-	err := r.ledger.CanPay(r.self, e)
+	err := d.ledger.CanPay(d.self, e)
 	var escrow *ledger.EscrowError
 	switch {
-	case err == nil && !r.mustQueue(e):
-		r.record(p)
+	case err == nil && !d.escrow.mustQueue(e):
+		d.record(p)
 	case err == nil, errors.As(err, &escrow):
-		r.wait(p)
+		d.escrow.wait(p)
 	default:
-		r.reply(Reply{ID: p.op.ID, Err: err})
+		d.reply(Reply{ID: p.op.ID, Err: err})
 	}
 }
 
 // decidedBefore handles a write whose request id is known here, or belongs to
 // another branch.
-func (r *Replica) decidedBefore(p *pending) bool {
+func (d *desk) decidedBefore(p *pending) bool {
 	id := p.op.Entry.RequestID
 	if id == "" {
 		return false
 	}
-	rec, ok := r.recorded(id)
+	rec, ok := d.own.recorded(id)
 	if ok {
-		r.replay(p, rec)
+		d.replay(p, rec)
 		return true
 	}
-	if first := r.byRequest[id]; first != nil {
+	if first := d.byRequest[id]; first != nil {
 		if !first.op.Entry.SameRequest(&p.op.Entry) {
-			r.reply(Reply{ID: p.op.ID, Err: &RequestError{RequestID: id}})
+			d.reply(Reply{ID: p.op.ID, Err: &RequestError{RequestID: id}})
 		} else if len(first.followers) >= maxFollowers {
-			r.reply(Reply{ID: p.op.ID, Err: ErrQueueFull})
+			d.reply(Reply{ID: p.op.ID, Err: ErrQueueFull})
 		} else {
 			first.followers = append(first.followers, p)
 		}
 		return true
 	}
-	if home := p.op.Home; home != 0 && home != r.cfg.ID {
-		if _, ok := r.ledger.Index(home); !ok {
-			r.reply(Reply{ID: p.op.ID, Err: fmt.Errorf("home branch %d: %w", home, ErrUnknownBranch)})
+	if home := p.op.Home; home != 0 && home != d.cfg.ID {
+		if _, ok := d.ledger.Index(home); !ok {
+			d.reply(Reply{ID: p.op.ID, Err: fmt.Errorf("home branch %d: %w", home, ErrUnknownBranch)})
 		} else {
-			r.reply(Reply{ID: p.op.ID, Forward: home})
+			d.reply(Reply{ID: p.op.ID, Forward: home})
 		}
 		return true
 	}
@@ -228,60 +251,48 @@ func (r *Replica) decidedBefore(p *pending) bool {
 // maxFollowers bounds the retries of one request that wait with it.
 const maxFollowers = 64
 
-// recorded finds a request id among what this branch has applied.
-func (r *Replica) recorded(id string) (ledger.Recorded, bool) {
-	if rec, ok := r.fresh[id]; ok {
-		return ledger.Recorded{At: rec.at, Entry: *rec.entry, Balance: rec.balance}, true
-	}
-	rec, ok, err := r.cfg.Storage.Request(id)
-	if err != nil {
-		r.fail(fmt.Errorf("look up request id %q: %w", id, err))
-	}
-	return rec, ok
-}
-
 // replay answers a request that was recorded before with its first answer.
-func (r *Replica) replay(p *pending, rec ledger.Recorded) {
+func (d *desk) replay(p *pending, rec ledger.Recorded) {
 	switch {
 	case !rec.Entry.SameRequest(&p.op.Entry):
-		r.reply(Reply{ID: p.op.ID, Err: &RequestError{RequestID: rec.Entry.RequestID, At: rec.At}})
-	case rec.At.Branch == r.cfg.ID:
-		r.acknowledge(&p.op, Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true})
+		d.reply(Reply{ID: p.op.ID, Err: &RequestError{RequestID: rec.Entry.RequestID, At: rec.At}})
+	case rec.At.Branch == d.cfg.ID:
+		d.acks.acknowledge(&p.op, Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true})
 	default:
-		r.replayElsewhere(p, rec)
+		d.replayElsewhere(p, rec)
 	}
 }
 
 // replayElsewhere answers a request that another branch has recorded. Only the
 // writer knows who has applied and synced it; without the writer the answer says
 // what is known here.
-func (r *Replica) replayElsewhere(p *pending, rec ledger.Recorded) {
+func (d *desk) replayElsewhere(p *pending, rec ledger.Recorded) {
 	reply := Reply{
-		ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true, Session: r.seen(p.op.Session),
+		ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true, Session: d.seen(p.op.Session),
 	}
 	level := p.op.Acknowledge
 	if level == Local {
-		r.reply(reply)
+		d.reply(reply)
 		return
 	}
-	i, _ := r.ledger.Index(rec.At.Branch)
-	reply.Unreachable = r.unknowing(i, rec.At.Sequence, level)
+	i, _ := d.ledger.Index(rec.At.Branch)
+	reply.Unreachable = d.unknowing(i, rec.At.Sequence, level)
 	if level >= Majority {
 		reply.Err = notReplicated(&p.op, &reply, reply.Unreachable, true)
 	}
-	if r.callable(r.peers[i]) {
-		r.reply(Reply{ID: p.op.ID, Forward: rec.At.Branch, Otherwise: &reply})
+	if d.callable(d.peers[i]) {
+		d.reply(Reply{ID: p.op.ID, Forward: rec.At.Branch, Otherwise: &reply})
 		return
 	}
-	r.reply(reply)
+	d.reply(reply)
 }
 
 // unknowing returns the branches that are not known to have an entry of the i-th
 // journal as a level asks for it: all but its writer, and this one where it has.
-func (r *Replica) unknowing(i int, sequence uint64, level Level) []ledger.BranchID {
+func (d *desk) unknowing(i int, sequence uint64, level Level) []ledger.BranchID {
 	var out []ledger.BranchID
-	for k, p := range r.peers {
-		here := k == r.self && (level < Majority || r.synced[i] >= sequence)
+	for k, p := range d.peers {
+		here := k == d.self && (level < Majority || d.synced[i] >= sequence)
 		if k != i && !here {
 			out = append(out, p.branch)
 		}
@@ -291,124 +302,93 @@ func (r *Replica) unknowing(i int, sequence uint64, level Level) []ledger.Branch
 
 // record posts a write and has it acknowledged, or refuses it if it would open an
 // account too many.
-func (r *Replica) record(p *pending) {
-	if err := r.mayOpen(&p.op.Entry); err != nil {
-		r.refuse(p, err)
+func (d *desk) record(p *pending) {
+	if err := d.mayOpen(&p.op.Entry); err != nil {
+		d.refuse(p, err)
 		return
 	}
-	r.breakPromises(p)
+	d.escrow.breakPromises(p)
 	if p.overtaken {
-		r.replayOvertaken(p)
+		d.replayOvertaken(p)
 		return
 	}
-	e, posted := r.post(p.op.Entry)
-	at := ledger.Position{Branch: r.cfg.ID, Sequence: e.Sequence}
-	delete(r.byRequest, e.RequestID)
-	r.acknowledge(&p.op, Reply{ID: p.op.ID, Balance: posted.Balance, Receipt: at, Operations: e.Operations})
+	e, posted := d.own.post(p.op.Entry)
+	at := ledger.Position{Branch: d.cfg.ID, Sequence: e.Sequence}
+	delete(d.byRequest, e.RequestID)
+	d.acks.acknowledge(&p.op, Reply{ID: p.op.ID, Balance: posted.Balance, Receipt: at, Operations: e.Operations})
 	for _, f := range p.followers {
-		r.acknowledge(&f.op, Reply{ID: f.op.ID, Balance: posted.Balance, Receipt: at, Operations: e.Operations, Replay: true})
+		d.acks.acknowledge(&f.op, Reply{ID: f.op.ID, Balance: posted.Balance, Receipt: at, Operations: e.Operations, Replay: true})
 	}
 }
 
 // replayOvertaken answers a write that has waited, and its retries, with what
 // another branch has recorded meanwhile under the same request id.
-func (r *Replica) replayOvertaken(p *pending) {
-	delete(r.byRequest, p.op.Entry.RequestID)
-	rec, ok := r.recorded(p.op.Entry.RequestID)
+func (d *desk) replayOvertaken(p *pending) {
+	delete(d.byRequest, p.op.Entry.RequestID)
+	rec, ok := d.own.recorded(p.op.Entry.RequestID)
 	if !ok {
 		return // the disk failed, and the branch stops
 	}
 	for _, q := range append([]*pending{p}, p.followers...) {
-		r.replay(q, rec)
+		d.replay(q, rec)
 	}
 	p.followers = nil
 }
 
 // refuse answers a write, and its retries, with an error. Nothing is recorded.
-func (r *Replica) refuse(p *pending, err error) {
-	r.breakPromises(p)
+func (d *desk) refuse(p *pending, err error) {
+	d.escrow.breakPromises(p)
 	if p.overtaken {
-		r.replayOvertaken(p)
+		d.replayOvertaken(p)
 		return
 	}
-	delete(r.byRequest, p.op.Entry.RequestID)
-	if p.op.Entry.Kind == ledger.Bulk && r.refusePart(p, err) {
+	delete(d.byRequest, p.op.Entry.RequestID)
+	if p.op.Entry.Kind == ledger.Bulk && d.refusePart(p, err) {
 		return
 	}
-	r.reply(Reply{ID: p.op.ID, Err: err})
+	d.reply(Reply{ID: p.op.ID, Err: err})
 	var insufficient *InsufficientError
 	if errors.As(err, &insufficient) {
 		// The moment of the verdict may lie before a retry began: each is
 		// decided afresh.
-		r.submitted = append(r.submitted, p.followers...)
+		d.submitted = append(d.submitted, p.followers...)
 		p.followers = nil
 	}
 	for _, f := range p.followers {
-		r.reply(Reply{ID: f.op.ID, Err: err})
+		d.reply(Reply{ID: f.op.ID, Err: err})
 	}
-}
-
-// seen returns a session merged with this branch's view.
-func (r *Replica) seen(session []ledger.Position) []ledger.Position {
-	if r.session == nil {
-		r.session = make([]ledger.Position, 0, r.n)
-		for i, p := range r.peers {
-			if s := r.head(i); s > 0 {
-				r.session = append(r.session, ledger.Position{Branch: p.branch, Sequence: s})
-			}
-		}
-	}
-	return mergeSessions(session, r.session)
-}
-
-// mergeSessions returns the larger position of each branch. It returns view
-// itself when there is no session.
-func mergeSessions(session, view []ledger.Position) []ledger.Position {
-	if len(session) == 0 {
-		return view
-	}
-	merged := slices.Clone(view)
-	at := make(map[ledger.BranchID]int, len(view))
-	for i, v := range view {
-		at[v.Branch] = i
-	}
-	for _, s := range session {
-		if i, ok := at[s.Branch]; ok {
-			merged[i].Sequence = max(merged[i].Sequence, s.Sequence)
-		} else {
-			at[s.Branch] = len(merged)
-			merged = append(merged, s)
-		}
-	}
-	return merged
 }
 
 // expire gives up the calls whose deadline has passed.
-func (r *Replica) expire() {
-	if r.now == r.expired {
-		return
-	}
-	r.expired = r.now
-	kept := r.held[:0]
-	for _, w := range r.held {
-		if r.now < w.deadline() {
+func (d *desk) expire() {
+	kept := d.held[:0]
+	for _, w := range d.held {
+		if d.now < w.deadline() {
 			kept = append(kept, w)
 			continue
 		}
-		r.reply(Reply{ID: w.id(), Err: r.heldTooLong(w)})
+		d.reply(Reply{ID: w.id(), Err: d.heldTooLong(w)})
 	}
-	clear(r.held[len(kept):])
-	r.held = kept
-	r.expireWaiting()
-	r.expireCollects()
-	r.expireAcks()
+	clear(d.held[len(kept):])
+	d.held = kept
 }
 
-func (r *Replica) heldTooLong(w waiter) error {
-	if r.recovery.state != Serving {
-		return r.notServing()
+func (d *desk) heldTooLong(w waiter) error {
+	if d.state != Serving {
+		return d.recovery.notServing()
 	}
-	s, _ := r.unseen(w.session())
-	i, _ := r.ledger.Index(s.Branch)
-	return &UnavailableError{Reason: fmt.Sprintf("the session has seen branch %d up to entry %d, this branch only up to %d", s.Branch, s.Sequence, r.head(i))}
+	s, _ := d.unseen(w.session())
+	i, _ := d.ledger.Index(s.Branch)
+	return &UnavailableError{Reason: fmt.Sprintf("the session has seen branch %d up to entry %d, this branch only up to %d", s.Branch, s.Sequence, d.head(i))}
+}
+
+// nextTick returns when a call is decided again, or may have waited too long.
+func (d *desk) nextTick() Millis {
+	switch {
+	case len(d.submitted) > 0:
+		return d.now
+	case len(d.held) > 0:
+		return d.now + deadlineGrain
+	}
+	return never
 }

@@ -20,36 +20,36 @@ type proof struct {
 // place here, and is another: the journal has forked, for instance by a restored
 // backup, or two processes with one branch id. Nothing more of it is applied until
 // an operator has looked.
-func (r *Replica) prove(p *peer, i int, s *ledger.Sealed) {
-	if r.err != nil {
+func (in *intake) prove(p *peer, i int, s *ledger.Sealed) {
+	if in.err != nil {
 		return // the disk failed, which says nothing about the journal
 	}
-	if err := r.ledger.CheckLead(i, s.Batch); err != nil {
-		r.reject(p, LeadLie(err), true, "%v", err) // what nobody can have written proves nothing
+	if err := in.ledger.CheckLead(i, s.Batch); err != nil {
+		in.alarms.reject(p, LeadLie(err), true, "%v", err) // what nobody can have written proves nothing
 		return
 	}
-	text := r.proofText(i, &proof{s, p.branch})
-	for _, q := range r.peers {
+	text := in.proofText(i, &proof{s, p.branch})
+	for _, q := range in.peers {
 		delete(q.doubts, i)
 	}
-	if i == r.self {
-		r.halt(text)
+	if i == in.self {
+		in.recovery.halt(text)
 		return
 	}
-	if r.proofs[i] != nil {
+	if in.proofs[i] != nil {
 		return
 	}
-	r.stopped[i], r.proofs[i] = true, &proof{s, p.branch}
-	r.dropEarly(i)
-	r.peers[i].forkedDue = true
-	r.due.add(i)
-	r.alarm(AlarmFork, fmt.Sprintf("the journal of branch %d has forked: %s", r.peers[i].branch, text))
+	in.stopped[i], in.proofs[i] = true, &proof{s, p.branch}
+	in.dropEarly(i)
+	in.peers[i].forkedDue = true
+	in.progress.due.add(i)
+	in.alarms.raise(AlarmFork, fmt.Sprintf("the journal of branch %d has forked: %s", in.peers[i].branch, text))
 }
 
 // proofText shows both batches.
-func (r *Replica) proofText(i int, f *proof) string {
+func (in *intake) proofText(i int, f *proof) string {
 	here, where := "not read", f.theirs.Batch.FirstSequence
-	if s := r.batchAt(i, where); s != nil {
+	if s := in.batchAt(i, where); s != nil {
 		here = fmt.Sprintf("%x, up to entry %d", s.Hash[:8], s.Span.Last)
 	}
 	return fmt.Sprintf("from its entry %d on it is another one at branch %d (batch %x, up to entry %d, of boot %d) than here (batch %s)",
@@ -58,20 +58,20 @@ func (r *Replica) proofText(i int, f *proof) string {
 
 // batchAt returns the batch of the i-th journal that begins at a sequence, as an
 // outline perhaps, or nil.
-func (r *Replica) batchAt(i int, first uint64) *ledger.Sealed {
-	b := r.peers[i].branch
-	commits := r.commit.Batches
-	if r.out.Commit != nil {
-		commits = r.out.Commit.Batches
+func (in *intake) batchAt(i int, first uint64) *ledger.Sealed {
+	b := in.peers[i].branch
+	commits := in.commit.Batches
+	if in.out.Commit != nil {
+		commits = in.out.Commit.Batches
 	}
 	for _, s := range commits {
 		if s.Span.Branch == b && s.Span.First == first {
 			return s.Sealed
 		}
 	}
-	stored, err := r.cfg.Storage.Batches(b, first-1, 1)
+	stored, err := in.cfg.Storage.Batches(b, first-1, 1)
 	if err != nil {
-		r.fail(fmt.Errorf("read journal of branch %d after entry %d: %w", b, first-1, err))
+		in.fail(fmt.Errorf("read journal of branch %d after entry %d: %w", b, first-1, err))
 	}
 	if len(stored) == 0 || stored[0].Span.First != first {
 		return nil
@@ -81,12 +81,12 @@ func (r *Replica) batchAt(i int, first uint64) *ledger.Sealed {
 
 // accuse tells the writer of a journal that it has forked, with both batches:
 // at least one is another than its own.
-func (r *Replica) accuse(p *peer, f *Frame) {
-	found := r.proofs[p.index]
+func (in *intake) accuse(p *peer, f *Frame) {
+	found := in.proofs[p.index]
 	if found == nil {
 		return
 	}
-	if here := r.batchAt(p.index, found.theirs.Batch.FirstSequence); here != nil {
+	if here := in.batchAt(p.index, found.theirs.Batch.FirstSequence); here != nil {
 		f.Batches = append(f.Batches, here)
 	}
 	f.Batches = append(f.Batches, found.theirs)
@@ -94,8 +94,8 @@ func (r *Replica) accuse(p *peer, f *Frame) {
 
 // receiveAccusation takes word that this branch's journal has forked. The proof
 // has come before it: without one it is nothing but talk.
-func (r *Replica) receiveAccusation(p *peer) {
-	if r.recovery.state == Serving && p.doubts[r.self] == nil {
-		r.reject(p, BadAccusation, true, "it says that this branch's journal has forked, and shows no batch that differs")
+func (in *intake) receiveAccusation(p *peer) {
+	if in.state == Serving && p.doubts[in.self] == nil {
+		in.alarms.reject(p, BadAccusation, true, "it says that this branch's journal has forked, and shows no batch that differs")
 	}
 }

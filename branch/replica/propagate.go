@@ -7,6 +7,34 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
+// progress is what each peer has of this branch's journal, and what it is to be
+// sent: that journal as far as the window allows, what it asked for, and acks.
+type progress struct {
+	*core
+	alarms   *alarms
+	founding *founding
+	recovery *recovery
+	intake   *intake
+	own      *ownBatch
+	acks     *acks
+	// due are the peers that this Ready looks at: something has come from them,
+	// or there may be something to send. awaited are those with a deadline, and
+	// checkAt is when they are due: never later than the first of the deadlines.
+	due, awaited indexes
+	checkAt      Millis
+	// everyone is the least that the peers have confirmed of this branch's journal,
+	// reached the least of those that are reachable.
+	everyone, reached least
+	// everywhere is how far it was applied at every branch.
+	everywhere uint64
+}
+
+func newProgress(c *core) progress {
+	pr := progress{core: c, due: newIndexes(c.n), awaited: newIndexes(c.n), checkAt: never}
+	pr.due.addAll(c.n)
+	return pr
+}
+
 // peer is another branch, seen from this one.
 type peer struct {
 	branch ledger.BranchID
@@ -86,10 +114,10 @@ type sentBatch struct {
 	bytes int
 }
 
-func (r *Replica) setReachable(p *peer, reachable bool) {
+func (pr *progress) setReachable(p *peer, reachable bool) {
 	if p.reachable != reachable {
-		p.reachable, p.since = reachable, r.now
-		r.reached = least{}
+		p.reachable, p.since = reachable, pr.now
+		pr.reached = least{}
 	}
 }
 
@@ -103,10 +131,10 @@ func (p *peer) confirmed() uint64 {
 }
 
 // frameTo returns the frame that this Ready sends a peer.
-func (r *Replica) frameTo(p *peer) *Frame {
+func (pr *progress) frameTo(p *peer) *Frame {
 	if p.frame == nil {
 		p.frame = &Frame{}
-		r.due.add(p.index)
+		pr.due.add(p.index)
 	}
 	return p.frame
 }
@@ -123,17 +151,8 @@ func (r *Replica) LinkUp(b ledger.BranchID) {
 	}
 	p := r.peers[i]
 	p.linked, p.suspectUntil = true, 0
-	r.dropEarly(i) // it sends them again, or others if it lost them
-	r.sayHello(p)
-}
-
-// syncApplied has this Ready's commit sync all that is applied.
-func (r *Replica) syncApplied() {
-	for i := range r.synced {
-		if r.head(i) > r.synced[i] {
-			r.commit.Sync = true
-		}
-	}
+	r.intake.dropEarly(i) // it sends them again, or others if it lost them
+	r.progress.sayHello(p)
 }
 
 // LinkDown tells that the link to a peer is gone, or could not be made.
@@ -144,29 +163,29 @@ func (r *Replica) LinkDown(b ledger.BranchID) {
 	}
 	p := r.peers[i]
 	if r.recovery.heard[i] || !r.waits() {
-		r.setReachable(p, false)
+		r.progress.setReachable(p, false)
 	} // else both may just have started
 	p.link = link{}
-	r.due.add(i)
-	r.fetching.add(i)
-	r.doubting.remove(i)
-	r.dropEarly(i)
-	r.dropEarlyOf(p)
+	r.progress.due.add(i)
+	r.intake.fetching.add(i)
+	r.intake.doubting.remove(i)
+	r.intake.dropEarly(i)
+	r.intake.dropEarlyOf(p)
 	r.recheck = true // what waits for it may be decided now
-	r.dropClaims(b)
-	r.failCalls(p)
+	r.escrow.dropClaims(b)
+	r.calls.failAll(p)
 }
 
-// checkPeers finds the peers that no longer answer, and those that have caught
+// expire finds the peers that no longer answer, and those that have caught
 // up.
-func (r *Replica) checkPeers() {
-	if r.now >= r.checkAt {
-		r.due.merge(r.awaited)
-		r.checkAt = never
+func (pr *progress) expire() {
+	if pr.now >= pr.checkAt {
+		pr.due.merge(pr.awaited)
+		pr.checkAt = never
 	}
-	for i := r.due.next(0); i >= 0; i = r.due.next(i + 1) {
-		if i != r.self {
-			r.checkPeer(r.peers[i])
+	for i := pr.due.next(0); i >= 0; i = pr.due.next(i + 1) {
+		if i != pr.self {
+			pr.checkPeer(pr.peers[i])
 		}
 	}
 }
@@ -176,17 +195,17 @@ const never Millis = math.MaxInt64
 
 // await has a peer looked at again when its deadline passes. That only moves
 // while the peer is due.
-func (r *Replica) await(p *peer) {
-	at := p.deadline(r.cfg.PeerTimeout)
+func (pr *progress) await(p *peer) {
+	at := p.deadline(pr.cfg.PeerTimeout)
 	if p.syncAsked > p.synced {
-		at = min(at, p.syncAskedAt+r.cfg.PeerTimeout)
+		at = min(at, p.syncAskedAt+pr.cfg.PeerTimeout)
 	}
 	if at == never {
-		r.awaited.remove(p.index)
+		pr.awaited.remove(p.index)
 		return
 	}
-	r.awaited.add(p.index)
-	r.checkAt = min(r.checkAt, at)
+	pr.awaited.add(p.index)
+	pr.checkAt = min(pr.checkAt, at)
 }
 
 // deadline is when checkPeer finds something that time alone has changed, but
@@ -205,76 +224,76 @@ func (p *peer) deadline(timeout Millis) Millis {
 	return at
 }
 
-func (r *Replica) checkPeer(p *peer) {
-	late := p.linked && p.heard && len(p.inflight) > 0 && r.now-p.progressAt >= r.cfg.PeerTimeout
+func (pr *progress) checkPeer(p *peer) {
+	late := p.linked && p.heard && len(p.inflight) > 0 && pr.now-p.progressAt >= pr.cfg.PeerTimeout
 	switch {
 	case late:
-		r.setReachable(p, false)
-		p.target, p.next, p.probing, p.progressAt = r.head(r.self), p.acked+1, true, r.now
+		pr.setReachable(p, false)
+		p.target, p.next, p.probing, p.progressAt = pr.head(pr.self), p.acked+1, true, pr.now
 		p.inflight, p.inflightBytes = nil, 0
-	case !p.heard && p.reachable && r.now-p.since >= r.cfg.PeerTimeout:
-		r.setReachable(p, false)
-		r.recheck = true
+	case !p.heard && p.reachable && pr.now-p.since >= pr.cfg.PeerTimeout:
+		pr.setReachable(p, false)
+		pr.recheck = true
 	case p.heard && !p.reachable && p.acked >= p.target:
-		r.setReachable(p, true)
+		pr.setReachable(p, true)
 	}
-	if p.syncAsked > p.synced && r.now-p.syncAskedAt >= r.cfg.PeerTimeout {
+	if p.syncAsked > p.synced && pr.now-p.syncAskedAt >= pr.cfg.PeerTimeout {
 		p.syncAsked = 0
 	}
-	if p.linked && !p.heard && r.now-p.helloAt >= r.cfg.PeerTimeout {
-		r.sayHello(p) // and it says its own again
+	if p.linked && !p.heard && pr.now-p.helloAt >= pr.cfg.PeerTimeout {
+		pr.sayHello(p) // and it says its own again
 	}
 }
 
-func (r *Replica) receiveFrame(p *peer, f *Frame) {
+func (pr *progress) receiveFrame(p *peer, f *Frame) {
 	if p.closing {
 		return
 	}
-	if lie, problem := r.checkFrame(p, f); lie != 0 {
-		r.reject(p, lie, true, "%s", problem)
+	if lie, problem := pr.checkFrame(p, f); lie != 0 {
+		pr.alarms.reject(p, lie, true, "%s", problem)
 		return
 	}
 	if f.Hello != nil {
-		r.receiveHello(p, f.Hello)
+		pr.receiveHello(p, f.Hello)
 	}
 	if p.linked && !p.heard || p.closing {
 		return // it may belong to another bank, or does
 	}
 	for _, s := range f.Batches {
-		if r.receiveBatch(p, s); p.closing {
+		if pr.intake.receiveBatch(p, s); p.closing {
 			return
 		}
 	}
 	if f.Sync {
-		r.commit.Sync = true
-		r.oweAck(p)
-		if early := r.early[p.index].batches; len(early) > 0 {
+		pr.commit.Sync = true
+		pr.oweAck(p)
+		if early := pr.intake.early[p.index].batches; len(early) > 0 {
 			p.syncUpTo = max(p.syncUpTo, early[len(early)-1].Batch.LastSequence())
 		}
 	}
 	if f.Ack != nil {
-		r.receiveAck(p, f.Ack)
+		pr.receiveAck(p, f.Ack)
 	}
 	if len(p.doubts) > 0 && len(f.Batches) > 0 {
-		r.askFurther(p)
+		pr.intake.askFurther(p)
 	}
 	if len(f.Wants) > 0 {
 		p.wants = f.Wants
-		r.syncApplied() // what is relayed must not be lost here
+		pr.syncApplied() // what is relayed must not be lost here
 	}
 }
 
-func (r *Replica) receiveAck(p *peer, a *Ack) {
+func (pr *progress) receiveAck(p *peer, a *Ack) {
 	if !p.heard {
 		return
 	}
 	if a.Forked {
-		r.receiveAccusation(p)
+		pr.intake.receiveAccusation(p)
 		return
 	}
-	if a.Applied > r.head(r.self) {
-		if r.recovery.state == Serving {
-			r.doubtEnd(p, a.Applied)
+	if a.Applied > pr.head(pr.self) {
+		if pr.state == Serving {
+			pr.intake.doubtEnd(p, a.Applied)
 		}
 		return
 	}
@@ -282,8 +301,8 @@ func (r *Replica) receiveAck(p *peer, a *Ack) {
 	if a.Applied <= p.acked {
 		return
 	}
-	r.confirm(p, a.Applied)
-	p.progressAt, p.probing = r.now, false
+	pr.confirm(p, a.Applied)
+	p.progressAt, p.probing = pr.now, false
 	p.next = max(p.next, p.acked+1)
 	k := 0
 	for k < len(p.inflight) && p.inflight[k].last <= p.acked {
@@ -293,119 +312,89 @@ func (r *Replica) receiveAck(p *peer, a *Ack) {
 	p.inflight = p.inflight[k:]
 }
 
-// propagate hands every linked peer what it lacks of this branch's journal,
+// step hands every linked peer what it lacks of this branch's journal,
 // what it asked for, and the acks it is owed. A peer for which nothing is due
 // was handed all of that, or has to say something first.
-func (r *Replica) propagate() {
-	for i := r.due.next(0); i >= 0; i = r.due.next(i + 1) {
-		p := r.peers[i]
-		if i != r.self {
-			r.propagateTo(p)
-			r.await(p)
+func (pr *progress) step() {
+	for i := pr.due.next(0); i >= 0; i = pr.due.next(i + 1) {
+		p := pr.peers[i]
+		if i != pr.self {
+			pr.propagateTo(p)
+			pr.await(p)
 		}
-		if i == r.self || !r.lacksOwn(p) {
-			r.due.remove(i)
+		if i == pr.self || !pr.lacksOwn(p) {
+			pr.due.remove(i)
 		}
 	}
 }
 
-func (r *Replica) propagateTo(p *peer) {
+func (pr *progress) propagateTo(p *peer) {
 	if p.heard {
-		r.sendOwn(p)
-		r.serveWants(p)
-		r.sendAck(p)
+		pr.sendOwn(p)
+		pr.serveWants(p)
+		pr.sendAck(p)
 	}
 	if f := p.frame; f != nil { // which only a peer with a link has
 		p.frame = nil
-		r.send(p, Message{Frame: f})
+		pr.send(p, Message{Frame: f})
 	}
 }
 
 // sendOwn sends own batches as far as the window allows.
-func (r *Replica) sendOwn(p *peer) {
-	for r.lacksOwn(p) {
-		batches := r.ownBatches(p.next - 1)
+func (pr *progress) sendOwn(p *peer) {
+	for pr.lacksOwn(p) {
+		batches := pr.own.batchesAfter(p.next - 1)
 		if len(batches) == 0 {
 			break
 		}
 		for _, s := range batches {
-			if !r.windowOpen(p) {
+			if !pr.windowOpen(p) {
 				break
 			}
 			if len(p.inflight) == 0 {
-				p.progressAt = r.now
+				p.progressAt = pr.now
 			}
 			p.inflight = append(p.inflight, sentBatch{last: s.Span.Last, bytes: len(s.Bytes)})
 			p.inflightBytes += len(s.Bytes)
 			p.next = s.Span.Last + 1
-			f := r.frameTo(p)
+			f := pr.frameTo(p)
 			f.Batches = append(f.Batches, s)
 		}
 	}
-	want := min(r.own.wantSync, p.next-1)
+	want := min(pr.acks.wantSync, p.next-1)
 	if want > p.synced && want > p.syncAsked {
-		p.syncAsked, p.syncAskedAt = want, r.now
-		r.frameTo(p).Sync = true
+		p.syncAsked, p.syncAskedAt = want, pr.now
+		pr.frameTo(p).Sync = true
 	}
 }
 
 // lacksOwn reports whether a peer has yet to be sent some of what the window
 // allows: what was fetched back can be read once this Ready's commit is done.
-func (r *Replica) lacksOwn(p *peer) bool {
-	return p.heard && p.next <= r.head(r.self) && r.windowOpen(p)
+func (pr *progress) lacksOwn(p *peer) bool {
+	return p.heard && p.next <= pr.head(pr.self) && pr.windowOpen(p)
 }
 
-func (r *Replica) windowOpen(p *peer) bool {
+func (pr *progress) windowOpen(p *peer) bool {
 	if p.probing {
 		return len(p.inflight) == 0
 	}
 	return p.inflightBytes < maxWindowBytes && len(p.inflight) < maxWindowBatches
 }
 
-// ownBatches returns own batches after sequence, from memory when they are
-// there.
-func (r *Replica) ownBatches(after uint64) []*ledger.Sealed {
-	if recent := r.own.recent; len(recent) > 0 && recent[0].Span.First <= after+1 {
-		lo, hi := 0, len(recent)
-		for lo < hi {
-			if mid := (lo + hi) / 2; recent[mid].Span.First <= after {
-				lo = mid + 1
-			} else {
-				hi = mid
-			}
-		}
-		return recent[lo:]
-	}
-	batches, err := r.cfg.Storage.Batches(r.cfg.ID, after, maxWindowBytes)
-	if err != nil {
-		r.fail(fmt.Errorf("read own journal after entry %d: %w", after, err))
-	}
-	return batches
-}
-
-// trimRecent lets go of own batches that can be read from disk by now.
-func (r *Replica) trimRecent() {
-	for r.own.recentBytes > maxRecentBytes && len(r.own.recent) > 1 {
-		r.own.recentBytes -= len(r.own.recent[0].Bytes)
-		r.own.recent[0] = nil
-		r.own.recent = r.own.recent[1:]
-	}
-}
-
 // serveWants sends batches of other journals to a peer that lacks them.
-func (r *Replica) serveWants(p *peer) {
+func (pr *progress) serveWants(p *peer) {
 	left := maxFetchBytes
 	for _, w := range p.wants {
-		if _, ok := r.ledger.Index(w.Branch); !ok || left <= 0 {
+		if _, ok := pr.ledger.Index(w.Branch); !ok || left <= 0 {
 			continue // it asks again
 		}
-		batches, err := r.cfg.Storage.Batches(w.Branch, w.Sequence, left)
+		batches, err := pr.cfg.Storage.Batches(w.Branch, w.Sequence, left)
 		if err != nil {
-			r.fail(fmt.Errorf("read journal of branch %d after entry %d: %w", w.Branch, w.Sequence, err))
+			pr.fail(fmt.Errorf("read journal of branch %d after entry %d: %w", w.Branch, w.Sequence, err))
 			return
 		}
 		if len(batches) > 0 {
-			f := r.frameTo(p)
+			f := pr.frameTo(p)
 			f.Batches = append(f.Batches, batches...)
 		}
 		for _, s := range batches {
@@ -416,20 +405,29 @@ func (r *Replica) serveWants(p *peer) {
 }
 
 // oweAck has a peer hear how far its journal is applied and synced here.
-func (r *Replica) oweAck(p *peer) {
+func (pr *progress) oweAck(p *peer) {
 	p.ackDue = true
-	r.due.add(p.index)
+	pr.due.add(p.index)
 }
 
 // sendAck tells a peer how far its journal is applied and synced here.
-func (r *Replica) sendAck(p *peer) {
+func (pr *progress) sendAck(p *peer) {
 	if !p.ackDue && !p.forkedDue {
 		return
 	}
-	f := r.frameTo(p)
+	f := pr.frameTo(p)
 	if p.forkedDue {
-		r.accuse(p, f)
+		pr.intake.accuse(p, f)
 	}
-	f.Ack = &Ack{Applied: r.head(p.index), Synced: r.synced[p.index], Forked: p.forkedDue}
+	f.Ack = &Ack{Applied: pr.head(p.index), Synced: pr.synced[p.index], Forked: p.forkedDue}
 	p.ackDue, p.forkedDue = false, false
+}
+
+// nextTick returns when the first peer is late.
+func (pr *progress) nextTick() Millis {
+	next := never
+	for i := pr.awaited.next(0); i >= 0; i = pr.awaited.next(i + 1) {
+		next = min(next, pr.peers[i].deadline(pr.cfg.PeerTimeout))
+	}
+	return next
 }

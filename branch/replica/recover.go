@@ -17,7 +17,11 @@ import (
 // A peer's word counts only as far as it shows batches: one that names entries
 // and shows none in time has said nothing yet.
 type recovery struct {
-	state State
+	*core
+	alarms   *alarms
+	founding *founding
+	intake   *intake
+	progress *progress
 	// reason is why the branch has halted.
 	reason string
 	// needAll says that every peer must have been heard, lost that some of this
@@ -31,6 +35,13 @@ type recovery struct {
 	claims []claim
 }
 
+func newRecovery(c *core, al *alarms, f *founding, in *intake, pr *progress) recovery {
+	return recovery{
+		core: c, alarms: al, founding: f, intake: in, progress: pr, heard: make([]bool, c.n), claims: make([]claim, c.n),
+		needAll: (!c.cfg.Settled || c.cfg.Copied) && !c.cfg.Bootstrap,
+	}
+}
+
 // claim is how much of this branch's journal a peer says that it holds.
 type claim struct {
 	most uint64
@@ -42,37 +53,37 @@ type claim struct {
 }
 
 // hear notes how much of this branch's journal a peer says that it holds.
-func (v *recovery) hear(r *Replica, p *peer, own uint64) {
+func (v *recovery) hear(p *peer, own uint64) {
 	c := &v.claims[p.index]
 	switch {
-	case own <= r.head(r.self):
+	case own <= v.head(v.self):
 		v.heard[p.index], c.most = true, 0
 	case v.state == Recovering && !c.broken:
-		c.await(r, !p.heard)
+		v.await(c, !p.heard)
 		c.most = own
 	}
 }
 
 // learn notes that a peer has shown a batch of this branch's journal.
-func (v *recovery) learn(r *Replica, p *peer, own uint64) {
+func (v *recovery) learn(p *peer, own uint64) {
 	c := &v.claims[p.index]
-	if own > max(c.most, r.head(r.self)) && !c.broken {
-		c.await(r, false)
+	if own > max(c.most, v.head(v.self)) && !c.broken {
+		v.await(c, false)
 		c.most = own
 	}
 }
 
 // await begins the wait for a peer to show what it holds, unless it has begun. Who
 // says it again on a new link has as long again, but not time after time.
-func (c *claim) await(r *Replica, newLink bool) {
+func (v *recovery) await(c *claim, newLink bool) {
 	switch {
-	case c.most <= r.head(r.self):
+	case c.most <= v.head(v.self):
 	case newLink && c.again < maxClaims:
 		c.again++
 	default:
 		return
 	}
-	c.wait = wait{at: r.now, head: r.head(r.self)}
+	c.wait = wait{at: v.now, head: v.head(v.self)}
 }
 
 // most is the most that any peer holds of this branch's journal, as far as that
@@ -85,80 +96,94 @@ func (v *recovery) most() (most uint64) {
 }
 
 // all reports whether every peer must have been heard.
-func (v *recovery) all(r *Replica) bool {
-	return v.needAll || v.lost || v.most() > r.head(r.self)
+func (v *recovery) all() bool {
+	return v.needAll || v.lost || v.most() > v.head(v.self)
 }
 
 // applied notes that a batch of this branch's journal that a peer has shown is
 // applied. A branch that served has lost it, and did not know.
-func (v *recovery) applied(r *Replica, from *peer) {
+func (v *recovery) applied(from *peer) {
 	v.lost = true
 	v.claims[from.index].again, v.claims[from.index].broken = 0, false
 	if v.state == Serving {
 		v.state = Recovering
-		r.fetching.add(r.self)
+		v.intake.fetching.add(v.self)
 	}
 	if from.advertised != nil {
-		v.learn(r, from, from.advertised[r.self])
+		v.learn(from, from.advertised[v.self])
 	}
-	for _, p := range r.peers {
+	for _, p := range v.peers {
 		if p.has.Sequence > p.acked { // which only a peer has
-			r.confirmHello(p)
+			v.progress.confirmHello(p)
 		}
 	}
 }
 
 // review counts the claims that are met, and gives up those that nothing has been
 // shown for in time.
-func (v *recovery) review(r *Replica) {
+func (v *recovery) review() {
 	for i := range v.claims {
 		c := &v.claims[i]
 		switch {
 		case c.most == 0:
-		case c.most <= r.head(r.self):
+		case c.most <= v.head(v.self):
 			v.heard[i], c.most = true, 0
-		case c.wait.inVain(r.now, r.head(r.self)):
-			r.reject(r.peers[i], BadPosition, true, "it has entry %d of this branch's journal, which ends at %d here: it shows no batch that proves it", c.most, r.head(r.self))
+		case c.wait.inVain(v.now, v.head(v.self)):
+			v.alarms.reject(v.peers[i], BadPosition, true, "it has entry %d of this branch's journal, which ends at %d here: it shows no batch that proves it", c.most, v.head(v.self))
 			c.most, c.broken = 0, true
 		}
 	}
 }
 
-// recover begins to serve once the peers have told enough.
-func (r *Replica) recover() {
-	v := &r.recovery
+// step begins to serve once the peers have told enough.
+func (v *recovery) step() {
 	if v.state != Recovering {
 		return
 	}
-	v.review(r)
-	if r.head(r.self) < v.most() || len(r.unheard()) > 0 {
+	v.review()
+	if v.head(v.self) < v.most() || len(v.unheard()) > 0 {
 		return
 	}
-	if !r.founding.bank.Founded || len(r.outnumbered()) > 0 {
+	if !v.founding.bank.Founded || len(v.founding.outnumbered()) > 0 {
 		return
 	}
 	v.state, v.lost = Serving, false
-	r.dropEarly(r.self) // those that nobody has shown the start of
-	r.recheck = true
-	if e := r.ledger.Head(r.self).Epoch; r.epoch <= e {
-		r.epoch = e + 1
+	v.intake.dropEarly(v.self) // those that nobody has shown the start of
+	v.recheck = true
+	if e := v.ledger.Head(v.self).Epoch; v.epoch <= e {
+		v.epoch = e + 1
 	}
-	r.commit.Settled, r.commit.Sync = true, true
+	v.commit.Settled, v.commit.Sync = true, true
 }
 
-// waits reports whether the branch has just started, and waits for its peers
-// though it need not hear them: they may know better what it had written.
-func (r *Replica) waits() bool { return r.now-r.booted < r.cfg.StartWait }
+// nextTick returns when a claim lapses, or one of another bank counts no more.
+func (v *recovery) nextTick() Millis {
+	next := never
+	if v.state != Recovering {
+		return next
+	}
+	for i, p := range v.peers {
+		if at := v.founding.strangeUntil(p); at > v.now {
+			next = min(next, at)
+		}
+		if c := &v.claims[i]; c.most > v.head(v.self) {
+			next = min(next, c.wait.at+fetchRetry)
+		}
+	}
+	if v.waits() {
+		next = min(next, v.booted+v.cfg.StartWait)
+	}
+	return next
+}
 
 // unheard returns the peers that must be heard before this branch writes: all, or
 // those that may have a word to say soon.
-func (r *Replica) unheard() []ledger.BranchID {
+func (v *recovery) unheard() []ledger.BranchID {
 	var out []ledger.BranchID
-	v := &r.recovery
-	all := v.all(r)
-	for i, p := range r.peers {
-		soon := !v.claims[i].broken && (p.reachable || r.waits() && r.founding.strangers[i] == "")
-		if i != r.self && !v.heard[i] && (all || soon) {
+	all := v.all()
+	for i, p := range v.peers {
+		soon := !v.claims[i].broken && (p.reachable || v.waits() && v.founding.strangers[i] == "")
+		if i != v.self && !v.heard[i] && (all || soon) {
 			out = append(out, p.branch)
 		}
 	}
@@ -166,38 +191,37 @@ func (r *Replica) unheard() []ledger.BranchID {
 }
 
 // halt stops this branch from writing: its own journal has forked.
-func (r *Replica) halt(text string) {
-	if r.recovery.state == Halted {
+func (v *recovery) halt(text string) {
+	if v.state == Halted {
 		return
 	}
-	r.recovery.state, r.recovery.reason = Halted, text
-	r.recheck = true    // what waits is refused now
-	r.dropEarly(r.self) // nothing more of it is applied
-	r.alarm(AlarmFork, "this branch's journal has forked, it takes no more writes: "+text)
+	v.state, v.reason = Halted, text
+	v.recheck = true           // what waits is refused now
+	v.intake.dropEarly(v.self) // nothing more of it is applied
+	v.alarms.raise(AlarmFork, "this branch's journal has forked, it takes no more writes: "+text)
 }
 
 // stateReason says in words why the branch takes no writes.
-func (r *Replica) stateReason() string {
-	v := &r.recovery
+func (v *recovery) stateReason() string {
 	switch {
 	case v.state == Halted:
 		return "the journal of this branch has forked: " + v.reason
 	case v.state == Serving:
 		return ""
-	case len(r.outnumbered()) > 0:
-		return fmt.Sprintf("this branch belongs to %v, and %s to another bank, which the alarms name", r.founding.bank, list(r.outnumbered()))
-	case !r.founding.bank.Founded && len(r.unmet()) > 0:
-		return "this branch's disk is empty, and its bank is not founded yet: all branches agree on its id first; this branch waits for " + list(r.unmet())
-	case !r.founding.bank.Founded:
-		return fmt.Sprintf("this branch's disk is empty, and its bank is not founded yet: this branch waits for branch %d to found it", r.peers[0].branch)
-	case len(r.unheard()) > 0 && r.cfg.Copied && v.needAll:
-		return "this branch's data directory is a copy, or was restored from one, and may be old: it has to hear from every branch before it writes; it waits for " + list(r.unheard())
-	case len(r.unheard()) > 0 && v.needAll && v.most() <= r.head(r.self):
-		return "this branch's disk is empty, and it has to hear from every branch before it writes; it waits for " + list(r.unheard())
-	case len(r.unheard()) > 0:
-		return "this branch asks what the others hold of its journal; it waits for " + list(r.unheard())
+	case len(v.founding.outnumbered()) > 0:
+		return fmt.Sprintf("this branch belongs to %v, and %s to another bank, which the alarms name", v.founding.bank, list(v.founding.outnumbered()))
+	case !v.founding.bank.Founded && len(v.founding.unmet()) > 0:
+		return "this branch's disk is empty, and its bank is not founded yet: all branches agree on its id first; this branch waits for " + list(v.founding.unmet())
+	case !v.founding.bank.Founded:
+		return fmt.Sprintf("this branch's disk is empty, and its bank is not founded yet: this branch waits for branch %d to found it", v.peers[0].branch)
+	case len(v.unheard()) > 0 && v.cfg.Copied && v.needAll:
+		return "this branch's data directory is a copy, or was restored from one, and may be old: it has to hear from every branch before it writes; it waits for " + list(v.unheard())
+	case len(v.unheard()) > 0 && v.needAll && v.most() <= v.head(v.self):
+		return "this branch's disk is empty, and it has to hear from every branch before it writes; it waits for " + list(v.unheard())
+	case len(v.unheard()) > 0:
+		return "this branch asks what the others hold of its journal; it waits for " + list(v.unheard())
 	}
-	return fmt.Sprintf("this branch fetches its own journal back: it has entry %d of %d", r.head(r.self), v.most())
+	return fmt.Sprintf("this branch fetches its own journal back: it has entry %d of %d", v.head(v.self), v.most())
 }
 
 func list(branches []ledger.BranchID) string {

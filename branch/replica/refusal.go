@@ -86,27 +86,27 @@ func (c *refusals) sum() (n uint64) {
 // Refuse counts a message of a peer that the owner has refused.
 func (r *Replica) Refuse(b ledger.BranchID, lie Lie, text string) {
 	if i, ok := r.ledger.Index(b); ok && i != r.self {
-		r.reject(r.peers[i], lie, false, "%s", text)
+		r.alarms.reject(r.peers[i], lie, false, "%s", text)
 	}
 }
 
 // reject counts a message that is refused, and tells the operator of the first of
 // its kind: by an alarm, unless it is only malformed, as a call by hand may be, or
 // its link stays and misfit tells of it. The alarms have room for other things, too.
-func (r *Replica) reject(p *peer, lie Lie, end bool, format string, args ...any) {
-	count := &r.refused[p.index][lie]
+func (al *alarms) reject(p *peer, lie Lie, end bool, format string, args ...any) {
+	count := &al.refused[p.index][lie]
 	*count++
 	first := *count == 1
 	if !first && !end {
 		return
 	}
 	f := Refusal{Peer: p.branch, Lie: lie, Text: fmt.Sprintf(format, args...), Close: end && p.linked && !p.closing, First: first}
-	if first && lie != BadForm && (end || lie != BadBatch) && r.refusalAlarms < maxRefusalAlarms {
-		r.refusalAlarms++
-		r.alarm(AlarmRefused, fmt.Sprintf("a message in the name of branch %d was refused (%s): %s; GetStatus counts them, and more are not told", p.branch, lie, f.Text))
+	if first && lie != BadForm && (end || lie != BadBatch) && al.refusalAlarms < maxRefusalAlarms {
+		al.refusalAlarms++
+		al.raise(AlarmRefused, fmt.Sprintf("a message in the name of branch %d was refused (%s): %s; GetStatus counts them, and more are not told", p.branch, lie, f.Text))
 	}
 	if first || f.Close {
-		r.out.Refusals = append(r.out.Refusals, f)
+		al.out.Refusals = append(al.out.Refusals, f)
 	}
 	p.closing = p.closing || f.Close
 }

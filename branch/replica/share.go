@@ -31,16 +31,16 @@ type demand struct {
 }
 
 // claimed notes that a peer lacks escrow of an account.
-func (r *Replica) claimed(p *peer, account string, amount ledger.Amount) {
-	d := r.demands.of[account]
+func (es *escrow) claimed(p *peer, account string, amount ledger.Amount) {
+	d := es.demands.of[account]
 	switch {
 	case d != nil:
 		d.again = true
-	case len(r.demands.of) >= maxDemands:
+	case len(es.demands.of) >= maxDemands:
 		return // it claims again
 	default:
-		d = &demand{spent: make([]ledger.Amount, r.n), before: make([]ledger.Amount, r.n)}
-		r.demands.of[account] = d
+		d = &demand{spent: make([]ledger.Amount, es.n), before: make([]ledger.Amount, es.n)}
+		es.demands.of[account] = d
 	}
 	d.add(p.index, amount)
 }
@@ -56,33 +56,33 @@ func (d *demand) lately(i int) ledger.Amount { return d.spent[i] + d.before[i] }
 
 // followSpent has the demand of an account follow what an entry of the i-th
 // branch takes out of it. What lists take is known by their claims only.
-func (r *Replica) followSpent(i int, e *ledger.Entry) {
-	if len(r.demands.of) == 0 {
+func (es *escrow) followSpent(i int, e *ledger.Entry) {
+	if len(es.demands.of) == 0 {
 		return
 	}
-	if d := r.demands.of[e.Account]; d != nil && (e.Kind == ledger.Withdrawal || e.Kind == ledger.Transfer) {
+	if d := es.demands.of[e.Account]; d != nil && (e.Kind == ledger.Withdrawal || e.Kind == ledger.Transfer) {
 		d.add(i, e.Amount)
 	}
-	if i != r.self {
+	if i != es.self {
 		return
 	}
 	e.EachAccount(func(name string) {
-		if d := r.demands.of[name]; d != nil && !d.changed {
+		if d := es.demands.of[name]; d != nil && !d.changed {
 			d.changed = true
-			r.demands.changed = append(r.demands.changed, name)
+			es.demands.changed = append(es.demands.changed, name)
 		}
 	})
 }
 
 // forgetDemands begins a new window when it is time, and forgets the accounts of
 // which nothing was spent for long.
-func (r *Replica) forgetDemands() {
-	passed := r.now - r.demands.began
+func (es *escrow) forgetDemands() {
+	passed := es.now - es.demands.began
 	if passed < demandWindow {
 		return
 	}
-	r.demands.began = r.now
-	maps.DeleteFunc(r.demands.of, func(_ string, d *demand) bool {
+	es.demands.began = es.now
+	maps.DeleteFunc(es.demands.of, func(_ string, d *demand) bool {
 		d.spent, d.before = d.before, d.spent
 		clear(d.spent)
 		return passed >= 2*demandWindow || slices.Max(d.before) == 0
@@ -91,50 +91,50 @@ func (r *Replica) forgetDemands() {
 
 // shareOut adds to this Ready's batch, if there is one, grants that bring
 // escrow to where it is spent. A branch that gets its own entries back makes no batch.
-func (r *Replica) shareOut() {
-	r.forgetDemands()
-	changed := r.demands.changed
+func (es *escrow) shareOut() {
+	es.forgetDemands()
+	changed := es.demands.changed
 	for _, name := range changed {
-		if d := r.demands.of[name]; d != nil && d.again && r.recovery.state == Serving {
-			r.shareAccount(name, d)
+		if d := es.demands.of[name]; d != nil && d.again && es.state == Serving {
+			es.shareAccount(name, d)
 		}
 	}
 	for _, name := range changed {
-		if d := r.demands.of[name]; d != nil {
+		if d := es.demands.of[name]; d != nil {
 			d.changed = false
 		}
 	}
-	r.demands.changed = nil
+	es.demands.changed = nil
 }
 
 // shareAccount brings the escrow of the branches that spend an account closer
 // to the parts that they spend of it. Nothing is taken from the writes, claims
 // and promises that wait here.
-func (r *Replica) shareAccount(name string, d *demand) {
-	if q := r.queues[name]; q != nil && len(q.waiting)+len(q.claims)+len(q.promised) > 0 {
+func (es *escrow) shareAccount(name string, d *demand) {
+	if q := es.queues[name]; q != nil && len(q.waiting)+len(q.claims)+len(q.promised) > 0 {
 		return
 	}
-	s := r.spread(name, d, 0)
-	lacks := make([]ledger.Amount, r.n)
+	s := es.spread(name, d, 0)
+	lacks := make([]ledger.Amount, es.n)
 	lacking := ledger.Amount(0)
-	for i := range r.peers {
-		if due := s.due(r, d, i); due-r.ledger.Escrow(name, i) > due/worthGranting {
-			lacks[i] = due - r.ledger.Escrow(name, i)
+	for i := range es.peers {
+		if due := es.partDue(&s, d, i); due-es.ledger.Escrow(name, i) > due/worthGranting {
+			lacks[i] = due - es.ledger.Escrow(name, i)
 			lacking += lacks[i]
 		}
 	}
 	for i, lack := range lacks {
 		if lack = min(lack, part(s.surplus, lack, lacking)); lack > 0 {
-			r.post(ledger.Entry{Kind: ledger.Grant, Account: name, ToBranch: r.peers[i].branch, Amount: lack})
+			es.own.post(ledger.Entry{Kind: ledger.Grant, Account: name, ToBranch: es.peers[i].branch, Amount: lack})
 		}
 	}
 }
 
 // onTop is what a claim is granted on top of an amount, so that its branch gets
 // the part of the rest that it spends.
-func (r *Replica) onTop(name string, d *demand, i int, amount ledger.Amount) ledger.Amount {
-	s := r.spread(name, d, amount)
-	return max(0, min(s.surplus, s.due(r, d, i)-r.ledger.Escrow(name, i)))
+func (es *escrow) onTop(name string, d *demand, i int, amount ledger.Amount) ledger.Amount {
+	s := es.spread(name, d, amount)
+	return max(0, min(s.surplus, es.partDue(&s, d, i)-es.ledger.Escrow(name, i)))
 }
 
 // spread is how the escrow of an account should be spread over the branches that
@@ -147,24 +147,24 @@ type spread struct {
 
 // spread returns how to spread the escrow of an account but for an amount of
 // this branch's.
-func (r *Replica) spread(name string, d *demand, without ledger.Amount) spread {
-	here := r.ledger.Escrow(name, r.self) - without
+func (es *escrow) spread(name string, d *demand, without ledger.Amount) spread {
+	here := es.ledger.Escrow(name, es.self) - without
 	s := spread{all: here}
-	for i := range r.peers {
-		if r.spends(d, i) {
-			s.all += r.ledger.Escrow(name, i)
+	for i := range es.peers {
+		if es.spends(d, i) {
+			s.all += es.ledger.Escrow(name, i)
 			s.spent += d.lately(i)
 		}
 	}
-	own := max(d.lately(r.self), s.spent/keptPart)
+	own := max(d.lately(es.self), s.spent/keptPart)
 	s.spent += own
 	s.surplus = max(0, here-part(s.all, own, s.spent))
 	return s
 }
 
-// due is what the i-th branch should have.
-func (s *spread) due(r *Replica, d *demand, i int) ledger.Amount {
-	if !r.spends(d, i) {
+// partDue is what the i-th branch should have.
+func (es *escrow) partDue(s *spread, d *demand, i int) ledger.Amount {
+	if !es.spends(d, i) {
 		return 0
 	}
 	return part(s.all, d.lately(i), s.spent)
@@ -172,8 +172,8 @@ func (s *spread) due(r *Replica, d *demand, i int) ledger.Amount {
 
 // spends reports whether a peer has spent lately, and what it is given is not
 // stuck there.
-func (r *Replica) spends(d *demand, i int) bool {
-	return i != r.self && d.lately(i) > 0 && r.callable(r.peers[i])
+func (es *escrow) spends(d *demand, i int) bool {
+	return i != es.self && d.lately(i) > 0 && es.callable(es.peers[i])
 }
 
 // part is amount × share / of, rounded down; the amount if of is no more than

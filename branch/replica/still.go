@@ -80,25 +80,25 @@ func (s *still) end() {
 
 // holdStill lets nothing change an account's balance until a branch's next look,
 // for half the peer time-out or what is left of maxStill at most.
-func (r *Replica) holdStill(account string, by ledger.BranchID) {
-	left := r.still.left()
+func (es *escrow) holdStill(account string, by ledger.BranchID) {
+	left := es.still.left()
 	if left < leastStill {
 		return
 	}
-	q := r.queueOf(account)
-	q.heldBy, q.heldUntil = by, r.now+min(r.cfg.PeerTimeout/2, left)
-	r.still.begin(q.heldUntil)
+	q := es.queueOf(account)
+	q.heldBy, q.heldUntil = by, es.now+min(es.cfg.PeerTimeout/2, left)
+	es.still.begin(q.heldUntil)
 }
 
 // release lets an account's balance change again.
-func (r *Replica) release(q *queue) {
+func (es *escrow) release(q *queue) {
 	if q.heldUntil > 0 {
 		q.heldUntil = 0
-		r.still.end()
-		r.recheck = true // transfers into the account may wait in any queue
+		es.still.end()
+		es.recheck = true // transfers into the account may wait in any queue
 	}
 }
 
 // StillUntil returns until when some account is held; 0 for none. It is for
 // tests.
-func (r *Replica) StillUntil() Millis { return r.still.until }
+func (r *Replica) StillUntil() Millis { return r.escrow.still.until }

@@ -30,8 +30,8 @@ var hunts = map[string]string{
 
 var mutations = []mutation{
 	{
-		"own entries are not synced", "branch/replica/replica.go",
-		"r.commit.Sync = true\n\t\tr.own.recent", "r.own.recent", "faults",
+		"own entries are not synced", "branch/replica/own.go",
+		"o.commit.Sync = true\n\t\to.recent", "o.recent", "faults",
 	},
 	{
 		"a failed commit is ignored and its sequence goes out", "branch/simulation/process.go",
@@ -39,23 +39,23 @@ var mutations = []mutation{
 	},
 	{
 		"a request id is not looked up", "branch/replica/operation.go",
-		"rec, ok := r.recorded(id)\n\tif ok {", "rec, ok := r.recorded(id)\n\tif ok && id == \"\" {", "faults",
+		"rec, ok := d.own.recorded(id)\n\tif ok {", "rec, ok := d.own.recorded(id)\n\tif ok && id == \"\" {", "faults",
 	},
 	{
-		"a request id is known in memory only", "branch/replica/operation.go",
-		"rec, ok, err := r.cfg.Storage.Request(id)", "rec, ok, err := ledger.Recorded{}, false, error(nil)", "faults",
+		"a request id is known in memory only", "branch/replica/own.go",
+		"rec, ok, err := o.cfg.Storage.Request(id)", "rec, ok, err := ledger.Recorded{}, false, error(nil)", "faults",
 	},
 	{
 		"the same request waits twice", "branch/replica/operation.go",
-		"if first := r.byRequest[id]; first != nil {", "if first := r.byRequest[id]; first != nil && id == \"\" {", "faults",
+		"if first := d.byRequest[id]; first != nil {", "if first := d.byRequest[id]; first != nil && id == \"\" {", "faults",
 	},
 	{
 		"a retry is refused by the verdict of the first try", "branch/replica/operation.go",
-		"r.submitted = append(r.submitted, p.followers...)\n\t\tp.followers = nil", "", "16_retry_of_a_refusal",
+		"d.submitted = append(d.submitted, p.followers...)\n\t\tp.followers = nil", "", "16_retry_of_a_refusal",
 	},
 	{
 		"the home of a forwarded request is ignored", "branch/replica/operation.go",
-		"if home := p.op.Home; home != 0 && home != r.cfg.ID {", "if home := p.op.Home; home != 0 && home != r.cfg.ID && id == \"\" {", "faults",
+		"if home := p.op.Home; home != 0 && home != d.cfg.ID {", "if home := p.op.Home; home != 0 && home != d.cfg.ID && id == \"\" {", "faults",
 	},
 	{
 		"a replay elsewhere does not ask the writer", "branch/replica/operation.go",
@@ -63,19 +63,19 @@ var mutations = []mutation{
 	},
 	{
 		"a session is not waited for", "branch/replica/operation.go",
-		"if r.head(i) < s.Sequence {", "if r.head(i) < s.Sequence && len(session) > 1000 {", "faults",
+		"if d.head(i) < s.Sequence {", "if d.head(i) < s.Sequence && len(session) > 1000 {", "faults",
 	},
 	{
-		"a reply's session leaves out what its view shows", "branch/replica/operation.go",
+		"a reply's session leaves out what its view shows", "branch/replica/core.go",
 		"merged[i].Sequence = max(merged[i].Sequence, s.Sequence)", "merged[i].Sequence = min(merged[i].Sequence, s.Sequence)", "faults",
 	},
 	{
 		"no causal wait", "branch/replica/apply.go",
-		"if !ok || r.head(i) < a.Sequence {", "if !ok || r.head(i) < a.Sequence && r.n == 1 {", "faults",
+		"if !ok || in.head(i) < a.Sequence {", "if !ok || in.head(i) < a.Sequence && in.n == 1 {", "faults",
 	},
 	{
-		"own batches don't name what they depend on", "branch/replica/replica.go",
-		"After: r.takeAfter(), ", "", "faults",
+		"own batches don't name what they depend on", "branch/replica/own.go",
+		"After: o.takeAfter(), ", "", "faults",
 	},
 	{
 		"a batch is posted without the overdraft check", "branch/ledger/post.go",
@@ -99,11 +99,11 @@ var mutations = []mutation{
 	},
 	{
 		"escrow is shared out to where it is stuck", "branch/replica/share.go",
-		" && r.callable(r.peers[i])", "", "23_share",
+		" && es.callable(es.peers[i])", "", "23_share",
 	},
 	{
 		"a deposit waits for older writes", "branch/replica/claim.go",
-		"len(q.waiting) == 0 || r.now < q.heldUntil || !r.serveDeposit(q)", "true", "24_deposit_passes",
+		"len(q.waiting) == 0 || es.now < q.heldUntil || !es.serveDeposit(q)", "true", "24_deposit_passes",
 	},
 	{
 		"a single collect", "branch/replica/collect.go",
@@ -135,31 +135,31 @@ var mutations = []mutation{
 	},
 	{
 		"refused by this view alone", "branch/replica/claim.go",
-		"r.joinCollect(name, first)", "r.refuse(first, &InsufficientError{Account: name, Balance: r.ledger.Balance(name), Amount: first.op.Entry.Amount})", "faults",
+		"es.collects.join(name, first)", "es.desk.refuse(first, &InsufficientError{Account: name, Balance: es.ledger.Balance(name), Amount: first.op.Entry.Amount})", "faults",
 	},
 	{
 		"a hold is not kept", "branch/replica/claim.go",
-		"(len(q.waiting) > 0 || r.now < q.heldUntil)", "len(q.waiting) > 0", "14_hold",
+		"(len(q.waiting) > 0 || es.now < q.heldUntil)", "len(q.waiting) > 0", "14_hold",
 	},
 	{
 		"a hold is never released", "branch/replica/still.go",
-		"by, r.now+min(r.cfg.PeerTimeout/2, left)", "by, r.now+1_000_000_000", "faults",
+		"by, es.now+min(es.cfg.PeerTimeout/2, left)", "by, es.now+1_000_000_000", "faults",
 	},
 	{
 		"accounts are held for as long as looks ask", "branch/replica/still.go",
-		"left := r.still.left()", "left := maxStill", "faults",
+		"left := es.still.left()", "left := maxStill", "faults",
 	},
 	{
 		"what one account was held does not count for another", "branch/replica/still.go",
-		"left := r.still.left()", "left := r.still.left()\n\tif r.queues[account] == nil {\n\t\tleft = maxStill\n\t}", "25_still",
+		"left := es.still.left()", "left := es.still.left()\n\tif es.queues[account] == nil {\n\t\tleft = maxStill\n\t}", "25_still",
 	},
 	{
 		"an older claim takes what covers a write", "branch/replica/claim.go",
-		"if len(q.waiting) > 0 && r.now >= q.heldUntil && r.serveWaiting(q) {\n\t\t\tcontinue\n\t\t}", "", "26_forged_claim",
+		"if len(q.waiting) > 0 && es.now >= q.heldUntil && es.serveWaiting(q) {\n\t\t\tcontinue\n\t\t}", "", "26_forged_claim",
 	},
 	{
 		"a branch that is away is granted what is claimed in its name", "branch/replica/grant.go",
-		"if !p.linked || !p.heard {", "if r.now < 0 {", "26_forged_claim",
+		"if !p.linked || !p.heard {", "if es.now < 0 {", "26_forged_claim",
 	},
 	{
 		"the younger ticket wins", "branch/replica/claim.go",
@@ -171,7 +171,7 @@ var mutations = []mutation{
 	},
 	{
 		"REACHABLE does not wait for peers", "branch/replica/acknowledge.go",
-		"return min(r.head(r.self), r.reached.of(r, func(p *peer) bool { return p.reachable }))", "return r.head(r.self)", "faults",
+		"return min(pr.head(pr.self), pr.reached.of(pr.peers, pr.self, func(p *peer) bool { return p.reachable }))", "return pr.head(pr.self)", "faults",
 	},
 	{
 		"MAJORITY counts what is applied", "branch/replica/acknowledge.go",
@@ -179,67 +179,67 @@ var mutations = []mutation{
 	},
 	{
 		"half is a majority", "branch/replica/acknowledge.go",
-		"return at[(r.n-1)/2]", "return at[r.n/2]", "faults",
+		"return at[(a.n-1)/2]", "return at[a.n/2]", "faults",
 	},
 	{
 		"the request to sync is ignored", "branch/replica/propagate.go",
-		"if f.Sync {\n\t\tr.commit.Sync = true", "if f.Sync {", "calm",
+		"if f.Sync {\n\t\tpr.commit.Sync = true", "if f.Sync {", "calm",
 	},
 	{
 		"acked before it is applied", "branch/replica/propagate.go",
-		"&Ack{Applied: r.head(p.index), ", "&Ack{Applied: r.head(p.index) + uint64(len(r.early[p.index].batches)), ", "faults",
+		"&Ack{Applied: pr.head(p.index), ", "&Ack{Applied: pr.head(p.index) + uint64(len(pr.intake.early[p.index].batches)), ", "faults",
 	},
 	{
 		"acked as synced when it is applied", "branch/replica/propagate.go",
-		"Synced: r.synced[p.index]", "Synced: r.head(p.index)", "faults",
+		"Synced: pr.synced[p.index]", "Synced: pr.head(p.index)", "faults",
 	},
 	{
-		"no amnesia check: an empty disk writes at once", "branch/replica/replica.go",
-		"needAll: (!cfg.Settled || cfg.Copied) && !cfg.Bootstrap", "needAll: cfg.Copied && !cfg.Bootstrap", "18_relay_is_kept",
+		"no amnesia check: an empty disk writes at once", "branch/replica/recover.go",
+		"needAll: (!c.cfg.Settled || c.cfg.Copied) && !c.cfg.Bootstrap", "needAll: c.cfg.Copied && !c.cfg.Bootstrap", "18_relay_is_kept",
 	},
 	{
 		"no amnesia check: peers are not asked", "branch/replica/recover.go",
-		"r.head(r.self) < v.most() || len(r.unheard()) > 0", "r.head(r.self) < v.most()", "faults",
+		"v.head(v.self) < v.most() || len(v.unheard()) > 0", "v.head(v.self) < v.most()", "faults",
 	},
 	{
 		"the own journal is not fetched back", "branch/replica/recover.go",
-		"case own <= r.head(r.self):", "case own <= r.head(r.self) || own > 0:", "faults",
+		"case own <= v.head(v.self):", "case own <= v.head(v.self) || own > 0:", "faults",
 	},
 	{
 		"nothing is sent again", "branch/replica/propagate.go",
-		"p.target, p.next, p.probing, p.progressAt = r.head(r.self), p.acked+1, true, r.now", "p.target, p.probing, p.progressAt = r.head(r.self), true, r.now", "faults",
+		"p.target, p.next, p.probing, p.progressAt = pr.head(pr.self), p.acked+1, true, pr.now", "p.target, p.probing, p.progressAt = pr.head(pr.self), true, pr.now", "faults",
 	},
 	{
 		"the hash before is not compared", "branch/replica/apply.go",
-		"if s.Batch.PrevHash != head.Hash {", "if s.Batch.PrevHash != head.Hash && r.n == 1 {", "fork",
+		"if s.Batch.PrevHash != head.Hash {", "if s.Batch.PrevHash != head.Hash && in.n == 1 {", "fork",
 	},
 	{
 		"two batches in one place are not compared", "branch/replica/doubt.go",
-		"return ok && here == hash", "return ok && (here == hash || r.n > 1)", "fork",
+		"return ok && here == hash", "return ok && (here == hash || in.n > 1)", "fork",
 	},
 	{
 		"a journal that does not fit is told to its writer as forked", "branch/replica/apply.go",
-		"r.misfit(from, i, s, err)", "r.prove(from, i, s)", "17_fork_spreads_no_further",
+		"in.misfit(from, i, s, err)", "in.prove(from, i, s)", "17_fork_spreads_no_further",
 	},
 	{
 		"a branch goes on when its journal has forked", "branch/replica/recover.go",
-		"r.recovery.state, r.recovery.reason = Halted, text", "r.recovery.reason = text", "fork",
+		"v.state, v.reason = Halted, text", "v.reason = text", "fork",
 	},
 	{
 		"a bulk ignores a hold", "branch/replica/bulk.go",
-		"touched[k] && r.heldAccount(name) || ", "touched[k] && r.now < 0 || ", "21_bulk_hold",
+		"touched[k] && es.heldAccount(name) || ", "touched[k] && es.now < 0 || ", "21_bulk_hold",
 	},
 	{
 		"a bulk is refused by this view alone", "branch/replica/claim.go",
-		"r.joinCollect(name, first)", `if balance := r.ledger.Balance(name); first.op.Entry.Kind == ledger.Bulk {
-			r.refuse(first, &InsufficientError{Account: name, Balance: balance, Amount: amount})
+		"es.collects.join(name, first)", `if balance := es.ledger.Balance(name); first.op.Entry.Kind == ledger.Bulk {
+			es.desk.refuse(first, &InsufficientError{Account: name, Balance: balance, Amount: amount})
 		} else {
-			r.joinCollect(name, first)
+			es.collects.join(name, first)
 		}`, "faults",
 	},
 	{
 		"a bulk refuses what is more than the escrow here", "branch/replica/bulk.go",
-		"o.RefuseBelow(p.account, insufficient.Balance)", "o.RefuseBelow(p.account, r.ledger.Escrow(p.account, r.self))", "faults",
+		"o.RefuseBelow(p.account, insufficient.Balance)", "o.RefuseBelow(p.account, d.ledger.Escrow(p.account, d.self))", "faults",
 	},
 	{
 		"a bulk is recorded when it lacks something of one account", "branch/replica/bulk.go",
@@ -275,11 +275,11 @@ var mutations = []mutation{
 	},
 	{
 		"what is promised to a bulk is granted away", "branch/replica/grant.go",
-		"max(0, escrow-r.promisedBefore(c.Account, c.Ticket))", "escrow", "20_two_lists",
+		"max(0, escrow-es.promisedBefore(c.Account, c.Ticket))", "escrow", "20_two_lists",
 	},
 	{
 		"what is promised to a bulk is paid out", "branch/replica/claim.go",
-		"if e.Kind != ledger.Deposit && r.promisedAway(e.Account, e.Amount, Ticket{}) {", "if e.Kind > ledger.Bulk {", "21_bulk_hold",
+		"if e.Kind != ledger.Deposit && es.promisedAway(e.Account, e.Amount, Ticket{}) {", "if e.Kind > ledger.Bulk {", "21_bulk_hold",
 	},
 	{
 		"a bulk gives up nothing that was promised", "branch/replica/bulk.go",
@@ -287,11 +287,11 @@ var mutations = []mutation{
 	},
 	{
 		"hello tells what is not synced", "branch/replica/hello.go",
-		"r.frameTo(p).Hello = hello\n\tr.syncApplied()", "r.frameTo(p).Hello = hello", "07_wiped_disk",
+		"pr.frameTo(p).Hello = hello\n\tpr.syncApplied()", "pr.frameTo(p).Hello = hello", "07_wiped_disk",
 	},
 	{
 		"what is relayed is not synced", "branch/replica/propagate.go",
-		"r.syncApplied() // what is relayed must not be lost here", "", "18_relay_is_kept",
+		"pr.syncApplied() // what is relayed must not be lost here", "", "18_relay_is_kept",
 	},
 	{
 		"a reply is let out before the commit", "branch/loop.go",
@@ -333,7 +333,7 @@ var mutations = []mutation{
 	},
 	{
 		"an id is said to be accepted and not recorded", "branch/replica/founding.go",
-		"r.recordBank(ledger.Bank{Name: f.bank.Name, ID: said.ID})", "f.bank.ID = said.ID", "faults",
+		"f.recordBank(ledger.Bank{Name: f.bank.Name, ID: said.ID})", "f.bank.ID = said.ID", "faults",
 	},
 	{
 		"an accepted id is never replaced", "branch/replica/founding.go",
@@ -349,11 +349,11 @@ var mutations = []mutation{
 	},
 	{
 		"the founding is not said again", "branch/replica/founding.go",
-		"case r.now-f.askedAt >= r.cfg.PeerTimeout:", "case r.now-f.askedAt >= 1_000*r.cfg.PeerTimeout:", "faults",
+		"case f.now-f.askedAt >= f.cfg.PeerTimeout:", "case f.now-f.askedAt >= 1_000*f.cfg.PeerTimeout:", "faults",
 	},
 	{
 		"a branch writes before its bank is founded", "branch/replica/recover.go",
-		"if !r.founding.bank.Founded || len(r.outnumbered()) > 0 {", "if len(r.outnumbered()) > 0 {", "faults",
+		"if !v.founding.bank.Founded || len(v.founding.outnumbered()) > 0 {", "if len(v.founding.outnumbered()) > 0 {", "faults",
 	},
 	{
 		"a branch of another bank is a peer", "branch/replica/founding.go",
@@ -361,11 +361,11 @@ var mutations = []mutation{
 	},
 	{
 		"a branch on the directory of another bank serves", "branch/replica/recover.go",
-		"if !r.founding.bank.Founded || len(r.outnumbered()) > 0 {", "if !r.founding.bank.Founded {", "28_another_bank",
+		"if !v.founding.bank.Founded || len(v.founding.outnumbered()) > 0 {", "if !v.founding.bank.Founded {", "28_another_bank",
 	},
 	{
-		"a copied disk counts as the branch's own", "branch/replica/replica.go",
-		"needAll: (!cfg.Settled || cfg.Copied) && !cfg.Bootstrap", "needAll: !cfg.Settled && !cfg.Bootstrap", "32_old_copy",
+		"a copied disk counts as the branch's own", "branch/replica/recover.go",
+		"needAll: (!c.cfg.Settled || c.cfg.Copied) && !c.cfg.Bootstrap", "needAll: !c.cfg.Settled && !c.cfg.Bootstrap", "32_old_copy",
 	},
 }
 

@@ -1,0 +1,179 @@
+package replica
+
+import (
+	"fmt"
+
+	"passbook.example/passbook/branch/ledger"
+)
+
+// ownBatch is the entries that this branch makes, in batches of a Ready each.
+type ownBatch struct {
+	*core
+	alarms   *alarms
+	progress *progress
+	escrow   *escrow
+	collects *collects
+	// entries are those of this Ready, posted what the ledger says of each.
+	entries []ledger.Entry
+	posted  []ledger.Posted
+	// after are the positions named in own batches so far.
+	after []uint64
+	// recent are own batches that peers may still need, oldest first.
+	recent      []*ledger.Sealed
+	recentBytes int
+	// fresh are the request ids that are not committed yet.
+	fresh map[string]recorded
+}
+
+func newOwnBatch(c *core, al *alarms, pr *progress, es *escrow, cs *collects) ownBatch {
+	return ownBatch{core: c, alarms: al, progress: pr, escrow: es, collects: cs, after: make([]uint64, c.n), fresh: map[string]recorded{}}
+}
+
+// post records an entry of this branch's own. The caller has checked that the
+// ledger allows it.
+func (o *ownBatch) post(e ledger.Entry) (*ledger.Entry, ledger.Posted) {
+	o.session = nil
+	e.Sequence, e.Clock = o.head(o.self)+1, o.ledger.Clock()+1
+	posted, err := o.ledger.Post(o.self, &e)
+	if err != nil {
+		panic(fmt.Sprintf("branch %d posts an entry that its ledger refuses: %v", o.cfg.ID, err))
+	}
+	o.entries = append(o.entries, e)
+	o.posted = append(o.posted, posted)
+	own := &o.entries[len(o.entries)-1]
+	o.remember(ledger.Position{Branch: o.cfg.ID, Sequence: e.Sequence}, own, posted.Balance)
+	o.collects.watchPaid(own)
+	o.escrow.followSpent(o.self, own)
+	own.EachAccount(o.escrow.touchAccount)
+	return own, posted
+}
+
+// recorded is a [ledger.Recorded] that lasts as long as its batch.
+type recorded struct {
+	at      ledger.Position
+	entry   *ledger.Entry
+	balance ledger.Amount
+}
+
+// remember makes a request id known until the commit that holds it is done.
+func (o *ownBatch) remember(at ledger.Position, e *ledger.Entry, balance ledger.Amount) {
+	if e.RequestID != "" {
+		o.fresh[e.RequestID] = recorded{at, e, balance}
+	}
+}
+
+// step seals the entries that this Ready has made, and hands out its commit.
+func (o *ownBatch) step() {
+	o.seal()
+	o.finishCommit()
+}
+
+// seal makes batches of the entries that this Ready made.
+func (o *ownBatch) seal() {
+	for len(o.entries) > 0 {
+		k := o.batch()
+		head := o.ledger.Head(o.self)
+		b := &ledger.Batch{
+			Branch: o.cfg.ID, Epoch: o.epoch, FirstSequence: o.entries[0].Sequence,
+			Entries: o.entries[:k:k], After: o.takeAfter(), PrevHash: head.Hash,
+		}
+		s := ledger.NewSealed(b)
+		o.ledger.Seal(o.self, s.Hash, o.epoch)
+		o.commit.Batches = append(o.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: o.posted[:k:k]})
+		o.commit.Sync = true
+		o.recent = append(o.recent, s)
+		o.recentBytes += len(s.Bytes)
+		o.entries, o.posted = o.entries[k:], o.posted[k:]
+		o.progress.due.addAll(o.n)
+	}
+	o.entries, o.posted = nil, nil
+}
+
+// batch returns how many of the entries go into one batch.
+func (o *ownBatch) batch() int {
+	k, bytes := 0, 0
+	for k < len(o.entries) && k < ledger.MaxBatchEntries/2 && (k == 0 || bytes+o.entries[k].MaxBytes() <= ledger.MaxBatchBytes/4) {
+		bytes += o.entries[k].MaxBytes()
+		k++
+	}
+	return k
+}
+
+// takeAfter returns the positions that changed since the last own batch.
+func (o *ownBatch) takeAfter() []ledger.Position {
+	var after []ledger.Position
+	for i, p := range o.peers {
+		if s := o.head(i); i != o.self && s > o.after[i] {
+			after = append(after, ledger.Position{Branch: p.branch, Sequence: s})
+			o.after[i] = s
+		}
+	}
+	return after
+}
+
+// finishCommit hands out what was gathered, if it is anything.
+func (o *ownBatch) finishCommit() {
+	c := o.commit
+	o.commit = ledger.Commit{}
+	c.Accounts, c.Doubles = o.ledger.TakeTouched(), o.alarms.doubles.take()
+	if len(c.Batches) == 0 && !c.Sync {
+		return
+	}
+	done := make([]bool, o.n)
+	for _, b := range c.Batches {
+		i, _ := o.ledger.Index(b.Batch.Branch)
+		if !done[i] {
+			done[i] = true
+			c.Heads = append(c.Heads, ledger.BranchHead{Branch: b.Batch.Branch, Head: o.ledger.Head(i)})
+		}
+	}
+	c.Clock = o.ledger.Clock()
+	if c.Sync {
+		for i := range o.synced {
+			o.synced[i] = o.head(i)
+		}
+	}
+	o.out.Commit = &c
+}
+
+// recorded finds a request id among what this branch has applied.
+func (o *ownBatch) recorded(id string) (ledger.Recorded, bool) {
+	if rec, ok := o.fresh[id]; ok {
+		return ledger.Recorded{At: rec.at, Entry: *rec.entry, Balance: rec.balance}, true
+	}
+	rec, ok, err := o.cfg.Storage.Request(id)
+	if err != nil {
+		o.fail(fmt.Errorf("look up request id %q: %w", id, err))
+	}
+	return rec, ok
+}
+
+// batchesAfter returns own batches after sequence, from memory when they are
+// there.
+func (o *ownBatch) batchesAfter(after uint64) []*ledger.Sealed {
+	if recent := o.recent; len(recent) > 0 && recent[0].Span.First <= after+1 {
+		lo, hi := 0, len(recent)
+		for lo < hi {
+			if mid := (lo + hi) / 2; recent[mid].Span.First <= after {
+				lo = mid + 1
+			} else {
+				hi = mid
+			}
+		}
+		return recent[lo:]
+	}
+	batches, err := o.cfg.Storage.Batches(o.cfg.ID, after, maxWindowBytes)
+	if err != nil {
+		o.fail(fmt.Errorf("read own journal after entry %d: %w", after, err))
+	}
+	return batches
+}
+
+// trimRecent lets go of own batches that can be read from disk by now.
+func (o *ownBatch) trimRecent() {
+	for o.recentBytes > maxRecentBytes && len(o.recent) > 1 {
+		o.recentBytes -= len(o.recent[0].Bytes)
+		o.recent[0] = nil
+		o.recent = o.recent[1:]
+	}
+}
