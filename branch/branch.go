@@ -16,6 +16,7 @@ import (
 
 	"passbook.example/passbook/branch/bound"
 	"passbook.example/passbook/branch/engine"
+	"passbook.example/passbook/branch/feed"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/peernet"
@@ -31,7 +32,7 @@ type Branch struct {
 	logger   *slog.Logger
 	journal  *journal.Journal
 	engine   *engine.Engine
-	watches  *watches
+	feed     *feed.Feed
 	listener net.Listener
 	// near is where the branches of this process call.
 	near        *peernet.Neighbour
@@ -129,9 +130,9 @@ func open(cfg Config) (*Branch, error) {
 	if err != nil {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
 	}
-	observer := newLoopObserver(b.id)
-	b.watches = &watches{observer: observer, last: b.lastEntries}
+	observer := feed.NewObserver(b.id)
 	b.engine = engine.New(engine.Config{Replica: r, Journal: j, Started: b.started, Freeze: &b.freeze, Outlet: outlet{b}, Observer: observer})
+	b.feed = feed.New(b.feedConfig(), observer, feedSource{b})
 	b.links = cfg.LinkLog
 	b.linksCtx, b.cutLinks = context.WithCancel(context.Background())
 	b.addPeers(id.Branches)
@@ -231,6 +232,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 			b.logger.Error("branch stops at once: it can't go on without its disk", "error", err)
 		}
 	}
+	b.feed.Stop()
 	b.cutLinks()
 	stopLoop()
 	b.freeze.lift()
@@ -256,7 +258,7 @@ func (b *Branch) Close() error {
 // finishCalls refuses new calls, ends the watches and waits for the calls in
 // hand.
 func (b *Branch) finishCalls() {
-	b.watches.stop()
+	b.feed.Stop()
 	b.setHealth(grpchealth.StatusNotServing)
 	if !b.gate.close(finishTimeout) {
 		b.logger.Warn("calls in hand did not finish in time")

@@ -82,6 +82,11 @@ func (c customers) Query(ctx context.Context, req *bankv1.QueryRequest) (*bankv1
 	return res, err
 }
 
+// Watch implements BranchServiceHandler.
+func (c customers) Watch(ctx context.Context, req *bankv1.WatchRequest, stream *connect.ServerStream[bankv1.WatchResponse]) error {
+	return c.branch.feed.Watch(ctx, req, stream.Send)
+}
+
 func (b *Branch) query(ctx context.Context, req *bankv1.QueryRequest) (*bankv1.QueryResponse, error) {
 	if _, ok := bankv1.Consistency_name[int32(req.GetConsistency())]; !ok {
 		return nil, api.Fieldf("consistency", "%d is not one", req.GetConsistency())
@@ -138,7 +143,7 @@ func (b *Branch) write(ctx context.Context, w write) (replica.Reply, error) {
 	b.story.asked(&w.entry)
 	reply, err := b.tryWrite(ctx, w)
 	if err != nil {
-		b.refused(&w.entry, err)
+		b.feed.Refused(&w.entry, err)
 	}
 	b.story.answered(&w.entry, &reply, err)
 	return reply, err

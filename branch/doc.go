@@ -20,9 +20,8 @@
 //	              check.go: what can be refused before anything is changed
 //	customers.go  bank.v1.BranchService; course.go: the course's bank.Bank
 //	submit.go     its lists of operations; submits.go: how many streams of them
-//	watch.go      Watch; watch_branch.go: what is reported; watch_bank.go,
-//	              watch_reports.go: what is made of it; watch_health.go,
-//	              watch_headline.go: the verdicts
+//	feed/         Watch: what a branch reports, what it makes of the others'
+//	              reports, statistics; feed.go: what it needs of the branch
 //	peers.go      bank.v1.PeerService and the calls to it
 //	identity.go   which bank a branch belongs to, and links with another one
 //	link*.go      the links between branches: dialing, sending, receiving;

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"passbook.example/passbook/branch/engine"
+	"passbook.example/passbook/branch/feed"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/branch/simulation"
@@ -47,9 +48,10 @@ func servePort(t *testing.T) *servedBranch {
 		cfg: Config{Addresses: map[uint32]string{1: "", 2: "", 3: ""}}.withDefaults(), id: 2, logger: slog.New(slog.DiscardHandler),
 		listener: p.network, gate: newGate(), peers: map[ledger.BranchID]*peer{},
 	}
-	p.watches = &watches{observer: newLoopObserver(2)}
+	observer := feed.NewObserver(2)
 	p.replica = r
-	p.engine = engine.New(engine.Config{Replica: r, Journal: nowhere{}, Started: time.Now(), Outlet: outlet{p.Branch}, Observer: p.watches.observer})
+	p.engine = engine.New(engine.Config{Replica: r, Journal: nowhere{}, Started: time.Now(), Outlet: outlet{p.Branch}, Observer: observer})
+	p.feed = feed.New(p.feedConfig(), observer, feedSource{p.Branch})
 	p.links = NewLinkLog(p.logger)
 	p.linksCtx, p.cutLinks = context.WithCancel(context.Background())
 	p.addPeers(ids)
@@ -71,6 +73,7 @@ func servePort(t *testing.T) *servedBranch {
 		}
 	})
 	t.Cleanup(func() {
+		p.feed.Stop()
 		p.cutLinks()
 		transport.CloseIdleConnections()
 		_ = p.server.Close()

@@ -7,6 +7,7 @@ import (
 	"connectrpc.com/grpchealth"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/feed"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
@@ -21,7 +22,7 @@ const (
 	// maxPeerRequests bounds those of peers that are not links.
 	maxPeerRequests, maxSilentPeerRequests = 4096, 1024
 	// maxWatchRequests is more than may watch: those over that are told so.
-	maxWatchRequests, maxSilentWatchRequests = 2*maxBankWatchers + 2*maxBranchWatchers, 1024
+	maxWatchRequests, maxSilentWatchRequests = 2*feed.MaxBankWatchers + 2*feed.MaxBranchWatchers, 1024
 	// maxHealthRequests bounds those that ask how a branch does.
 	maxHealthRequests, maxSilentHealthRequests = 1024, 256
 	// maxReflections bounds the streams of reflection.

@@ -1,4 +1,4 @@
-package branch
+package feed
 
 import (
 	"time"
@@ -11,7 +11,7 @@ const (
 	// maxSpreading bounds the own batches that are followed until every branch
 	// has applied them. While a peer is away the oldest ones are let go.
 	maxSpreading = 1024
-	// maxSpread bounds those whose time is remembered.
+	// maxSpread bounds the own batches whose time is remembered.
 	maxSpread = 256
 	// maxSamples bounds the seconds that are remembered.
 	maxSamples = 300
@@ -21,44 +21,56 @@ const (
 
 // pulse is what a branch remembers of its last minutes: how many entries it
 // applied in each second, and how long its own took until every branch had
-// applied them. It is noted step by step, without a timer: a second without a
+// applied them. It is told of each step, and has no timer: a second without a
 // step is left out. It belongs to the engine's goroutine.
 type pulse struct {
+	// self is the branch.
 	self ledger.BranchID
-	// spreading are own batches that not all branches have applied, spread
-	// those that all have, oldest first.
+	// spreading are own batches that not all branches have applied, oldest first.
 	spreading []spreading
-	spread    []spreading
-	// open is the second that has not ended, ended are those before it that
-	// had anything to tell, oldest first.
-	open  second
+	// spread are own batches that all branches have applied, oldest first.
+	spread []spreading
+	// open is the second that has not ended.
+	open second
+	// times are those of the entries that were applied everywhere in it.
 	times histogram
-	timed bool // times has any
+	// timed says that times has any.
+	timed bool
+	// ended are the seconds before it that had anything to tell, oldest first.
 	ended []second
 }
 
 // spreading is an own batch on its way to every branch.
 type spreading struct {
+	// first and last are the sequences of its entries.
 	first, last uint64
-	// at is when it was committed; us is how long it took then.
+	// at is when it was committed.
 	at time.Time
+	// us is how long it took until every branch had applied it, in microseconds;
+	// 0 until then.
 	us int64
 }
 
 // second is one second of a branch.
 type second struct {
-	unix    int64
+	// unix is the second.
+	unix int64
+	// entries is how many entries the branch applied.
 	entries uint64
-	spread  []bucketCount
+	// spread is how long own entries took that were applied everywhere in it.
+	spread []bucketCount
 	// balances are those at its end, of the accounts that are remembered.
 	balances []accountBalance
 }
 
+// accountBalance is what an account has.
 type accountBalance struct {
 	account string
 	balance ledger.Amount
 }
 
+// balance returns what an account had at the end of the second, if that is
+// remembered.
 func (s *second) balance(account string) (ledger.Amount, bool) {
 	for _, b := range s.balances {
 		if b.account == account {
@@ -86,9 +98,9 @@ func (p *pulse) turn(now time.Time, balances func() []accountBalance) {
 // isEventful reports whether there is anything to tell of the open second.
 func (p *pulse) isEventful() bool { return p.open.entries > 0 || p.timed }
 
-// note takes what a step has committed, and how far every branch has applied
+// observe takes what a step has committed, and how far every branch has applied
 // this branch's journal.
-func (p *pulse) note(now time.Time, commit *ledger.Commit, everywhere uint64) {
+func (p *pulse) observe(now time.Time, commit *ledger.Commit, everywhere uint64) {
 	if commit != nil {
 		for i := range commit.Batches {
 			b := commit.Batches[i].Batch

@@ -1,9 +1,8 @@
-package branch
+package feed
 
 import (
 	"cmp"
 	"slices"
-	"sync"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -14,44 +13,62 @@ import (
 // maxWatchedEntries bounds the entries that a picture has. The newest win.
 const maxWatchedEntries = 32
 
-// picture is what is known of the bank, or of one branch, and when each part
-// of it last changed, counted in versions: so that what has changed since any
-// version can be told, and nobody needs a queue.
+// picture is what is known of the bank, or of one branch, and when each part of it
+// last changed, counted in versions. So what has changed since any version can be
+// told, and no watcher needs a queue.
 type picture struct {
+	// version counts the changes, from 1 on.
 	version uint64
-	// self is the branch that is watched, bank the name of its bank, faults
-	// whether FaultService is on.
-	self   uint32
-	bank   string
+	// self is the branch that is watched.
+	self uint32
+	// bank is the name of its bank.
+	bank string
+	// faults says that the branch offers FaultService.
 	faults bool
 	// branches are those whose journals positions tell of, ascending.
 	branches []uint32
-	reports  []pictured
-	entries  []shown
+	// reports are of the branches that report here, ascending.
+	reports []pictured
+	// entries are the newest ones, at most maxWatchedEntries, oldest first.
+	entries []shown
 	// added counts the entries that there have been, also those left out.
-	added   uint64
+	added uint64
+	// samples are the last seconds, at most maxSamples, ascending.
 	samples []sample
 	// headline is nil where there is none.
-	headline   *bankv1.Headline
+	headline *bankv1.Headline
+	// headlineAt is the version in which the headline changed.
 	headlineAt uint64
 }
 
-// report is what a branch reports of itself, and what its watcher makes of it.
-// It is not changed once it is in a picture.
+// report is what a branch reports of itself, and the survey's verdict on it. It is
+// not changed once it is in a picture. The fields are those of
+// bank.v1.BranchReport.
 type report struct {
-	branch      uint32
-	address     string
-	health      bankv1.BranchHealth
-	reason      string
-	behind      uint64
-	balance     int64
-	available   int64
+	// branch and address say which branch it is, and where.
+	branch  uint32
+	address string
+	// health and reason are the verdict.
+	health bankv1.BranchHealth
+	reason string
+	// behind is how many entries it lacks that were known for a while.
+	behind uint64
+	// balance is the account's at the branch.
+	balance int64
+	// available is what the branch alone may spend of it.
+	available int64
+	// unreachable are the peers with which it can't exchange entries.
 	unreachable []uint32
-	state       bankv1.BranchState
-	epoch       uint64
-	uptime      time.Duration
-	alarms      []string
-	p50, p99    int64
+	// state and epoch are as in GetStatus.
+	state bankv1.BranchState
+	epoch uint64
+	// uptime is how long it has run.
+	uptime time.Duration
+	// alarms are what needs an operator.
+	alarms []string
+	// p50 and p99 are how long its entries took of late until all branches had
+	// applied them, in microseconds.
+	p50, p99 int64
 }
 
 // same reports whether only time has passed between two reports.
@@ -63,38 +80,48 @@ func (r *report) same(o *report) bool {
 
 // pictured is a branch in a picture.
 type pictured struct {
+	// report is the last one.
 	report report
 	// since is when its health became what it is.
 	since time.Time
 	// changed is the version in which anything of it last changed.
 	changed uint64
-	// applied are its positions by the order of the branches, moved the
-	// versions in which they last changed.
-	applied, moved []uint64
+	// applied are its positions by the order of the branches.
+	applied []uint64
+	// moved are the versions in which those last changed.
+	moved []uint64
 }
 
-// shown is an entry in a picture. The message is not changed any more.
+// shown is an entry in a picture.
 type shown struct {
+	// message is the entry. It is not changed any more, only replaced.
 	message *bankv1.WatchedEntry
-	// first is the version in which it came, changed the one in which it last
-	// changed.
-	first, changed uint64
+	// first is the version in which it came.
+	first uint64
+	// changed is the version in which it last changed.
+	changed uint64
 }
 
 // sample is one second in a picture.
 type sample struct {
-	unix     int64
-	balance  int64
-	known    bool // the balance
-	entries  uint64
-	spread   []bucketCount
+	// unix is the second.
+	unix int64
+	// balance is the account's at its end.
+	balance int64
+	// known says that balance is known.
+	known bool
+	// entries is how many entries the branch that is watched applied.
+	entries uint64
+	// spread is how long entries took that were applied everywhere in it.
+	spread []bucketCount
+	// p50 and p99 are percentiles of spread, in microseconds.
 	p50, p99 int64
 	// changed is 0 until the second is shown.
 	changed uint64
 }
 
-func newPicture(self uint32, bank string, faults bool, branches, reporting []uint32) picture {
-	p := picture{version: 1, self: self, bank: bank, faults: faults, branches: branches}
+func newPicture(of Config, branches, reporting []uint32) picture {
+	p := picture{version: 1, self: of.Branch, bank: of.Bank, faults: of.Faults, branches: branches}
 	for _, id := range reporting {
 		p.reports = append(p.reports, pictured{
 			report: report{branch: id}, applied: make([]uint64, len(branches)), moved: make([]uint64, len(branches)),
@@ -133,8 +160,8 @@ func (p *picture) find(e *bankv1.WatchedEntry) int {
 	return -1
 }
 
-// show adds an entry, or replaces it if more is known of it now. What is
-// older than all that a full picture has is not news.
+// show adds an entry, or replaces it if more is known of it now. An entry that is
+// older than all those of a full picture is not news.
 func (p *picture) show(e *bankv1.WatchedEntry) {
 	i := p.find(e)
 	switch full := len(p.entries) == maxWatchedEntries; {
@@ -181,10 +208,15 @@ func (p *picture) second(unix int64) *sample {
 	return &p.samples[i]
 }
 
-// seen is how much of a picture a watcher has: nothing at first.
-type seen struct{ version, added uint64 }
+// seen is how much of a picture a watcher has seen: nothing at first.
+type seen struct {
+	// version is that of the picture.
+	version uint64
+	// added is how many entries there had been.
+	added uint64
+}
 
-// since returns what has changed since a watcher last looked.
+// since returns what has changed since a watcher was shown the picture last.
 func (p *picture) since(s seen, now time.Time) *bankv1.WatchResponse {
 	out := &bankv1.WatchResponse{}
 	if s.version == 0 {
@@ -242,46 +274,4 @@ func (s *sample) toProto(histogram bool) *bankv1.Sample {
 		out.Spread = bucketsToProto(s.spread)
 	}
 	return out
-}
-
-// screen is a picture and those who watch it.
-type screen struct {
-	mu      sync.Mutex
-	picture picture
-	// first is closed when the picture may be shown, changed whenever it is
-	// shown anew; then there is another one.
-	first, changed chan struct{}
-	isShown        bool
-	// last is what a watcher was told last, for those who know as much as that
-	// one did.
-	last struct {
-		from, to seen
-		message  *bankv1.WatchResponse
-	}
-}
-
-func newScreen(p picture) screen {
-	return screen{picture: p, first: make(chan struct{}), changed: make(chan struct{})}
-}
-
-// publish shows the picture to those who watch. The caller holds s.mu.
-func (s *screen) publish() {
-	if !s.isShown {
-		s.isShown = true
-		close(s.first)
-	}
-	close(s.changed)
-	s.changed = make(chan struct{})
-}
-
-// look returns what is new to a watcher, what it has seen then, and what is
-// closed when there is more.
-func (s *screen) look(from seen) (*bankv1.WatchResponse, seen, <-chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	to := seen{version: s.picture.version, added: s.picture.added}
-	if l := &s.last; l.message == nil || from != l.from || to != l.to {
-		l.from, l.to, l.message = from, to, s.picture.since(from, time.Now())
-	}
-	return s.last.message, to, s.changed
 }

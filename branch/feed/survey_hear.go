@@ -1,4 +1,4 @@
-package branch
+package feed
 
 import (
 	"slices"
@@ -8,25 +8,23 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// What a bankWatch makes of what the branches report.
-
-// take takes what a branch reports of itself.
-func (h *bankWatch) take(id uint32, m *bankv1.WatchResponse) {
+// hear takes what a branch reports of itself.
+func (v *survey) hear(id uint32, m *bankv1.WatchResponse) {
 	now := time.Now()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	p := &h.picture
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p := &v.picture
 	p.version++
-	i := h.place(id)
-	s := &h.sources[i]
-	if !s.reported || h.isMissing(s, now) || len(m.GetReports())+len(m.GetEntries())+len(m.GetSamples()) > 0 {
-		h.signal()
+	i := v.place(id)
+	s := &v.subjects[i]
+	if !s.reported || v.isMissing(s, now) || len(m.GetReports())+len(m.GetEntries())+len(m.GetSamples()) > 0 {
+		v.signal()
 	}
 	s.heard, s.failed = now, 0
 	for _, r := range m.GetReports() {
 		if r.GetBranch() == id {
 			s.reported = true
-			h.takeReport(i, r, m.GetComplete(), now)
+			v.hearReport(i, r, m.GetComplete(), now)
 		}
 	}
 	p.added += m.GetSkippedEntries()
@@ -36,13 +34,15 @@ func (h *bankWatch) take(id uint32, m *bankv1.WatchResponse) {
 		}
 	}
 	for _, at := range m.GetSamples() {
-		h.takeSample(id, s, at)
+		v.hearSample(id, s, at)
 	}
-	h.count(i, now)
+	v.count(i, now)
 }
 
-func (h *bankWatch) takeReport(i int, r *bankv1.BranchReport, complete bool, now time.Time) {
-	p := &h.picture
+// hearReport takes a branch's report, complete or only its changes. Positions and
+// peers that the bank doesn't have are left out.
+func (v *survey) hearReport(i int, r *bankv1.BranchReport, complete bool, now time.Time) {
+	p := &v.picture
 	at := &p.reports[i]
 	if complete {
 		told := map[uint32]bool{}
@@ -58,7 +58,7 @@ func (h *bankWatch) takeReport(i int, r *bankv1.BranchReport, complete bool, now
 	for _, a := range r.GetApplied() {
 		if j, ok := slices.BinarySearch(p.branches, a.GetBranch()); ok {
 			p.move(at, j, a.GetSequence())
-			h.known[j] = max(h.known[j], a.GetSequence())
+			v.known[j] = max(v.known[j], a.GetSequence())
 		}
 	}
 	apart := map[uint32]time.Time{}
@@ -68,24 +68,25 @@ func (h *bankWatch) takeReport(i int, r *bankv1.BranchReport, complete bool, now
 	})
 	unreachable = unreachable[:min(len(unreachable), len(p.branches))]
 	for _, peer := range unreachable {
-		if apart[peer] = h.sources[i].apart[peer]; apart[peer].IsZero() {
+		if apart[peer] = v.subjects[i].apart[peer]; apart[peer].IsZero() {
 			apart[peer] = now
 		}
 	}
-	h.sources[i].apart = apart
+	v.subjects[i].apart = apart
 	fresh := at.report
 	fresh.balance, fresh.available, fresh.unreachable = r.GetBalance(), r.GetAvailable(), unreachable
 	fresh.state, fresh.epoch, fresh.uptime = r.GetState(), r.GetEpoch(), time.Duration(r.GetUptimeMs())*time.Millisecond
 	fresh.alarms, fresh.p50, fresh.p99 = reportedAlarms(r.GetAlarms()), r.GetSpreadP50Us(), r.GetSpreadP99Us()
-	h.sources[i].notServing = r.GetReason()
+	v.subjects[i].notServing = r.GetReason()
 	p.change(at, fresh)
 }
 
-// maxReportedAlarms bounds the alarms of a report, and maxReportedAlarm the bytes of
-// each: a report says what its branch likes.
+// Bounds of a report's alarms, since a branch may report what it likes.
 const (
+	// maxReportedAlarms bounds the alarms of a report.
 	maxReportedAlarms = 128
-	maxReportedAlarm  = 2048
+	// maxReportedAlarm bounds the bytes of one.
+	maxReportedAlarm = 2048
 )
 
 func reportedAlarms(in []string) []string {
@@ -98,14 +99,14 @@ func reportedAlarms(in []string) []string {
 	return out
 }
 
-// takeSample adds what a branch tells about a second.
-func (h *bankWatch) takeSample(id uint32, s *source, in *bankv1.Sample) {
+// hearSample adds what a branch tells about a second.
+func (v *survey) hearSample(id uint32, s *subject, in *bankv1.Sample) {
 	unix := in.GetUnixMs() / 1000
 	if unix <= s.second {
 		return // it has told before
 	}
 	s.second = unix
-	p := &h.picture
+	p := &v.picture
 	at := p.second(unix)
 	if at == nil {
 		return
@@ -114,7 +115,7 @@ func (h *bankWatch) takeSample(id uint32, s *source, in *bankv1.Sample) {
 	times.add(at.spread)
 	times.add(bucketsFromProto(in.GetSpread()))
 	at.spread, at.p50, at.p99 = times.pack(), times.percentile(50), times.percentile(99)
-	if id == uint32(h.branch.id) {
+	if id == v.self() {
 		at.balance, at.known, at.entries = in.GetBalance(), true, in.GetEntries()
 	}
 	if at.changed > 0 {
@@ -122,34 +123,34 @@ func (h *bankWatch) takeSample(id uint32, s *source, in *bankv1.Sample) {
 	}
 }
 
-// count counts what a branch has not applied.
-func (h *bankWatch) count(i int, now time.Time) {
-	at := &h.picture.reports[i]
+// count puts into a branch's report how many entries it lacks.
+func (v *survey) count(i int, now time.Time) {
+	at := &v.picture.reports[i]
 	fresh := at.report
-	fresh.behind = h.lacks(i, now)
-	h.picture.change(at, fresh)
+	fresh.behind = v.lacks(i, now)
+	v.picture.change(at, fresh)
 }
 
-// lacks returns how many entries a branch has not applied that were known a
-// while before it last reported. So a report that is only late says nothing.
-func (h *bankWatch) lacks(i int, at time.Time) uint64 {
+// lacks returns how many entries a branch has not applied that were known a while
+// before it last reported. So a report that is only late counts for nothing.
+func (v *survey) lacks(i int, at time.Time) uint64 {
 	var known []uint64
-	for _, m := range h.marks {
+	for _, m := range v.marks {
 		if at.Sub(m.at) < grace {
 			break
 		}
 		known = m.known
 	}
-	report := &h.picture.reports[i]
-	apart := h.sources[i].apart
+	report := &v.picture.reports[i]
+	apart := v.subjects[i].apart
 	if report.report.health == bankv1.BranchHealth_BRANCH_HEALTH_CUT_OFF {
 		apart = nil
 	}
 	var n uint64
 	for j, k := range known {
-		// What a branch that is cut off has written, the others can't have: it
-		// lags behind them, not they behind it.
-		if _, cut := apart[h.picture.branches[j]]; !cut {
+		// The others can't have what a branch that is cut off has written: it lags
+		// behind them, not they behind it.
+		if _, cut := apart[v.picture.branches[j]]; !cut {
 			n += k - min(k, report.applied[j])
 		}
 	}

@@ -1,4 +1,4 @@
-package branch
+package feed
 
 import (
 	"math"
@@ -12,9 +12,8 @@ import (
 // Whatever a branch reports of itself, the picture of the bank holds no more of it
 // than a report may say, and is shown.
 func TestReportsThatLieAreBounded(t *testing.T) {
-	b := &Branch{id: 1, watches: &watches{observer: newLoopObserver(1)}, cfg: Config{Addresses: map[uint32]string{1: "", 2: "", 3: ""}}, linksCtx: t.Context()}
-	h := newBankWatch(b, "a", nil)
-	defer h.cancel()
+	v := newSurvey(stillFeed(t), "a", nil)
+	defer v.cancel()
 	numbers := []int64{0, 1, -1, math.MaxInt64, math.MinInt64, 1 << 62, 1 << 53}
 	for _, n := range numbers {
 		report := &bankv1.BranchReport{
@@ -30,11 +29,11 @@ func TestReportsThatLieAreBounded(t *testing.T) {
 			m.Samples = append(m.Samples, &bankv1.Sample{UnixMs: n + int64(i)*1000, Balance: n, Spread: []*bankv1.SpreadBucket{{MostUs: n, Count: uint64(n)}}})
 			m.Entries = append(m.Entries, &bankv1.WatchedEntry{Branch: 2, Receipt: &bankv1.Receipt{Branch: 2, Sequence: uint64(n) + uint64(i)}, SpreadUs: n, Balance: n})
 		}
-		h.take(2, m)
-		h.picture.since(seen{}, time.Now())
+		v.hear(2, m)
+		v.picture.since(seen{}, time.Now())
 	}
-	p := &h.picture
-	got := p.reports[h.place(2)].report
+	p := &v.picture
+	got := p.reports[v.place(2)].report
 	if len(got.alarms) > maxReportedAlarms || len(got.unreachable) > 3 || len(p.entries) > maxWatchedEntries || len(p.samples) > maxSamples {
 		t.Errorf("%d alarms, %d unreachable, %d entries, %d samples", len(got.alarms), len(got.unreachable), len(p.entries), len(p.samples))
 	}

@@ -1,4 +1,4 @@
-package branch
+package feed
 
 import (
 	"context"
@@ -30,14 +30,14 @@ func (s *screen) add(from, to uint64) {
 // Who is slow is skipped forward to the latest picture, is told how much was
 // left out, and nobody waits.
 func TestASlowWatcherIsSkippedForward(t *testing.T) {
-	s := newScreen(newPicture(1, "bank", false, []uint32{1, 2}, []uint32{1}))
+	s := newScreen(newPicture(Config{Branch: 1}, []uint32{1, 2}, []uint32{1}))
 	s.add(1, 3)
 	got := make(chan *bankv1.WatchResponse)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	done := make(chan error)
 	go func() {
-		done <- s.show(ctx, nil, func(m *bankv1.WatchResponse) error {
+		done <- s.stream(ctx, nil, func(m *bankv1.WatchResponse) error {
 			got <- m
 			return nil
 		})
@@ -73,7 +73,7 @@ func TestASlowWatcherIsSkippedForward(t *testing.T) {
 }
 
 func TestTheEntriesOfAPictureAreBounded(t *testing.T) {
-	s := newScreen(newPicture(1, "bank", false, []uint32{1}, []uint32{1}))
+	s := newScreen(newPicture(Config{Branch: 1}, []uint32{1}, []uint32{1}))
 	s.add(101, 100+2*maxWatchedEntries)
 	p := &s.picture
 	if len(p.entries) != maxWatchedEntries || p.added != 2*maxWatchedEntries {
@@ -83,18 +83,18 @@ func TestTheEntriesOfAPictureAreBounded(t *testing.T) {
 	if p.added != 2*maxWatchedEntries {
 		t.Errorf("old entries are shown as new: %d", p.added)
 	}
-	_, has, _ := s.look(seen{})
+	_, has, _ := s.latest(seen{})
 	s.mu.Lock()
 	p.version++
 	p.show(withSpread(wrote(1, 150), 7))
 	p.show(wrote(1, 151)) // as it is already
 	s.mu.Unlock()
-	m, has, _ := s.look(has)
+	m, has, _ := s.latest(has)
 	if len(m.GetEntries()) != 1 || m.GetEntries()[0].GetSpreadUs() != 7 || m.GetSkippedEntries() != 0 {
 		t.Errorf("an entry that has spread: %v", m)
 	}
 	s.add(150, 150) // told again by somebody who does not know
-	if m, _, _ = s.look(has); len(m.GetEntries()) != 0 {
+	if m, _, _ = s.latest(has); len(m.GetEntries()) != 0 {
 		t.Errorf("nothing is new: %v", m)
 	}
 	refusal := &bankv1.WatchedEntry{Branch: 1, Entry: &bankv1.Entry{RecordedAtUnixMs: time.Now().UnixMilli()}, RefusalCode: "unavailable"}
@@ -107,15 +107,15 @@ func TestTheEntriesOfAPictureAreBounded(t *testing.T) {
 
 // Who has seen the same is told the same, made once.
 func TestWatchersShareMessages(t *testing.T) {
-	s := newScreen(newPicture(1, "bank", false, []uint32{1}, []uint32{1}))
-	a, has, _ := s.look(seen{})
-	b, _, _ := s.look(seen{})
+	s := newScreen(newPicture(Config{Branch: 1}, []uint32{1}, []uint32{1}))
+	a, has, _ := s.latest(seen{})
+	b, _, _ := s.latest(seen{})
 	if a != b {
 		t.Error("the first picture is made twice")
 	}
 	s.add(1, 1)
-	a, _, _ = s.look(has)
-	if b, _, _ = s.look(has); a != b || len(a.GetEntries()) != 1 {
+	a, _, _ = s.latest(has)
+	if b, _, _ = s.latest(has); a != b || len(a.GetEntries()) != 1 {
 		t.Error("what is new is made twice")
 	}
 }

@@ -1,4 +1,4 @@
-package branch
+package feed
 
 import (
 	"math/bits"
@@ -32,8 +32,8 @@ func mostOf(bucket int) int64 {
 	return int64(bucket%4+5)<<shift - 1
 }
 
-// percentile returns the time within which so many of a hundred were, 0 when
-// there are none.
+// percentile returns the time within which p of a hundred entries were, in
+// microseconds; 0 when there are none.
 func (h *histogram) percentile(p uint64) int64 {
 	var all uint64
 	for _, n := range h {
@@ -54,10 +54,13 @@ func (h *histogram) percentile(p uint64) int64 {
 
 // bucketCount is one bucket of a histogram that has few.
 type bucketCount struct {
+	// bucket is its place in the histogram.
 	bucket int
-	count  uint64
+	// count is how many entries it has.
+	count uint64
 }
 
+// pack returns the buckets that are not empty.
 func (h *histogram) pack() []bucketCount {
 	var out []bucketCount
 	for i, n := range h {
@@ -68,6 +71,7 @@ func (h *histogram) pack() []bucketCount {
 	return out
 }
 
+// add counts more entries.
 func (h *histogram) add(buckets []bucketCount) {
 	for _, b := range buckets {
 		h[b.bucket] += b.count

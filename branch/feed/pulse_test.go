@@ -1,4 +1,4 @@
-package branch
+package feed
 
 import (
 	"testing"
@@ -54,19 +54,19 @@ func TestThePulseMeasuresTheSpread(t *testing.T) {
 	began := time.Unix(1000, 0)
 	at := func(ms int) time.Time { return began.Add(time.Duration(ms) * time.Millisecond) }
 	p := &pulse{self: 1}
-	note := func(ms int, c *ledger.Commit, everywhere uint64) {
+	observe := func(ms int, c *ledger.Commit, everywhere uint64) {
 		p.turn(at(ms), noBalances)
-		p.note(at(ms), c, everywhere)
+		p.observe(at(ms), c, everywhere)
 	}
-	note(0, own(1, 3), 0)
-	note(10, own(4, 4), 2) // only a part of a batch
-	note(30, nil, 3)
+	observe(0, own(1, 3), 0)
+	observe(10, own(4, 4), 2) // only a part of a batch
+	observe(30, nil, 3)
 	for sequence, want := range map[uint64]int64{1: 30_000, 3: 30_000, 4: 0, 9: 0} {
 		if got := p.spreadOf(sequence); got != want {
 			t.Errorf("entry %d took %d µs, want %d", sequence, got, want)
 		}
 	}
-	note(1010, nil, 4)
+	observe(1010, nil, 4)
 	if got := p.spreadOf(4); got != 1_000_000 {
 		t.Errorf("entry 4 took %d µs", got)
 	}
@@ -89,18 +89,18 @@ func TestThePulseMeasuresTheSpread(t *testing.T) {
 func TestThePulseIsBounded(t *testing.T) {
 	p := &pulse{self: 1}
 	for i := range uint64(maxSpreading + 100) {
-		p.note(time.Unix(1, 0), own(i+1, i+1), 0) // a peer is away
+		p.observe(time.Unix(1, 0), own(i+1, i+1), 0) // a peer is away
 	}
 	if len(p.spreading) != maxSpreading || p.spreading[0].first != 101 {
 		t.Errorf("%d batches are followed, from entry %d on", len(p.spreading), p.spreading[0].first)
 	}
-	p.note(time.Unix(2, 0), nil, maxSpreading+100)
+	p.observe(time.Unix(2, 0), nil, maxSpreading+100)
 	if len(p.spreading) != 0 || len(p.spread) != maxSpread || p.spreadOf(maxSpreading+100) != 1_000_000 {
 		t.Errorf("%d are followed, %d are remembered", len(p.spreading), len(p.spread))
 	}
 	for s := range int64(maxSamples + 100) {
 		p.turn(time.Unix(10+s, 0), noBalances)
-		p.note(time.Unix(10+s, 0), own(1, 1), 0)
+		p.observe(time.Unix(10+s, 0), own(1, 1), 0)
 	}
 	if len(p.ended) != maxSamples {
 		t.Errorf("%d seconds are remembered", len(p.ended))
@@ -108,7 +108,7 @@ func TestThePulseIsBounded(t *testing.T) {
 }
 
 func TestTheHistoryOfAPictureIsBounded(t *testing.T) {
-	p := newPicture(1, "bank", false, []uint32{1}, []uint32{1})
+	p := newPicture(Config{Branch: 1}, []uint32{1}, []uint32{1})
 	for s := range int64(maxSamples + 10) {
 		p.second(s).entries = uint64(s)
 	}
@@ -129,6 +129,6 @@ func BenchmarkPulse(b *testing.B) {
 		batch.FirstSequence = i + 1
 		now = now.Add(50 * time.Microsecond)
 		p.turn(now, noBalances)
-		p.note(now, c, i)
+		p.observe(now, c, i)
 	}
 }
