@@ -40,7 +40,7 @@ func TestErrorSaysItsCode(t *testing.T) {
 			if test.err.Error() != test.text {
 				t.Errorf("text %q, want %q", test.err.Error(), test.text)
 			}
-			if test.err.Unwrap() != test.cause {
+			if !errors.Is(test.err.Unwrap(), test.cause) {
 				t.Errorf("cause %v, want %v", test.err.Unwrap(), test.cause)
 			}
 		})
