@@ -16,7 +16,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"passbook.example/passbook/branch/api"
-	"passbook.example/passbook/branch/bound"
 	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/redial"
@@ -24,13 +23,6 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
-
-// gone is the context of a caller that has gone away.
-func gone() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
-}
 
 func TestTheOutboxIsBounded(t *testing.T) {
 	k := newLink(&peer{})
@@ -296,58 +288,6 @@ func TestThePauseBeforeALinkIsDialedAgainIsBounded(t *testing.T) {
 			}
 		}
 	})
-}
-
-// A list counts for what it takes until the engine has answered it, also when the
-// stream it came on has gone.
-func TestListsCountUntilTheLoopHasAnsweredThem(t *testing.T) {
-	b := &Branch{logger: slog.New(slog.DiscardHandler), gate: newGate(), engine: engine.New(engine.Config{}), listBytes: bound.Weight{Most: 100}}
-	s := &submitStream{branch: b}
-	reply := make(chan replica.Reply, 1)
-	for _, l := range []submission{{reply: reply, bytes: 60}, {err: errTooManyLists}} {
-		b.listBytes.Take(l.bytes)
-		s.inHand.Add(1)
-		b.gate.enter()
-		b.answerList(gone(), &l)
-		s.leave(l)
-	}
-	if b.listBytes.Take(41) {
-		t.Error("there is room for another list while the engine has the first")
-	}
-	reply <- replica.Reply{ID: 1}
-	b.tasks.wait()
-	if !b.listBytes.Take(100) {
-		t.Error("there is no room when the engine has answered")
-	}
-}
-
-// A stream of lists that is at work gives way to no other.
-func TestStreamsOfListsAtWorkStay(t *testing.T) {
-	var m submits
-	streams := make([]*submitStream, maxSubmits+2)
-	for i := range streams {
-		streams[i] = &submitStream{evicted: make(chan struct{})}
-		streams[i].inHand.Store(1)
-	}
-	for i := range maxSubmits {
-		if !m.enter(streams[i]) {
-			t.Fatalf("stream %d is refused", i+1)
-		}
-	}
-	if m.enter(streams[maxSubmits]) {
-		t.Errorf("one more than %d at work are let in", maxSubmits)
-	}
-	streams[1].inHand.Store(0)
-	streams[1].idleSince.Store(2)
-	streams[2].inHand.Store(0)
-	streams[2].idleSince.Store(1)
-	if !m.enter(streams[maxSubmits]) || isClosed(streams[1].evicted) || !isClosed(streams[2].evicted) {
-		t.Error("the stream that was idle for longest has not given way")
-	}
-	m.leave(streams[0])
-	if !m.enter(streams[maxSubmits+1]) || isClosed(streams[1].evicted) {
-		t.Error("there was room for one more")
-	}
 }
 
 // helloFrom1 is the hello of branch 1 to the branch of a port.

@@ -21,6 +21,7 @@ import (
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/service"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
@@ -38,16 +39,15 @@ type Branch struct {
 	near        *peernet.Neighbour
 	connections *connections
 	openings    openings
-	// submits are the streams of Submit, listBytes what their lists take.
-	submits   submits
-	listBytes bound.Weight
-	server    *http.Server
-	health    *grpchealth.StaticChecker
+	// desk serves customers.
+	desk   *service.Customers
+	server *http.Server
+	health *grpchealth.StaticChecker
 	// services are the names of what the server offers for calls.
 	services []string
 	peers    map[ledger.BranchID]*peer
 	links    *LinkLog
-	story    *story
+	story    *service.Story
 	// copies belongs to the engine's goroutine.
 	copies  copies
 	started time.Time
@@ -97,10 +97,10 @@ func Open(cfg Config) (*Branch, error) {
 
 // open returns what it has opened also with an error.
 func open(cfg Config) (*Branch, error) {
-	b := &Branch{cfg: cfg.withDefaults(), id: ledger.BranchID(cfg.ID), started: time.Now(), listener: cfg.Listener, gate: newGate(), listBytes: bound.Weight{Most: maxListBytes}, failed: make(chan error, 1), peers: map[ledger.BranchID]*peer{}}
+	b := &Branch{cfg: cfg.withDefaults(), id: ledger.BranchID(cfg.ID), started: time.Now(), listener: cfg.Listener, gate: newGate(), failed: make(chan error, 1), peers: map[ledger.BranchID]*peer{}}
 	cfg = b.cfg
 	b.logger = cfg.Logger.With("branch", cfg.ID)
-	b.story = newStory(b.logger, b.id)
+	b.story = service.NewStory(b.logger, b.id)
 	id, err := cfg.check()
 	if err != nil {
 		return b, err

@@ -18,11 +18,12 @@
 //
 //	branch.go     Open and Serve: what starts, and in which order it stops;
 //	              check.go: what can be refused before anything is changed
-//	customers.go  bank.v1.BranchService; course.go: the course's bank.Bank
-//	submit.go     its lists of operations; submits.go: how many streams of them
+//	service/      what customers call: writes, lists, balances, entries, alarms, the
+//	              course's bank.Bank; and the calls of peers. services.go: how it is
+//	              put together
 //	feed/         Watch: what a branch reports, what it makes of the others'
 //	              reports, statistics; feed.go: what it needs of the branch
-//	peers.go      bank.v1.PeerService and the calls to it
+//	peers.go      the calls to bank.v1.PeerService
 //	identity.go   which bank a branch belongs to, and links with another one
 //	link*.go      the links between branches: dialing, sending, receiving;
 //	              gather.go: what goes as one message; outgoing.go: how
@@ -35,7 +36,6 @@
 //	errors.go     the one place where errors become Connect errors; details.go:
 //	              their typed details; explain.go: what those are told who
 //	              speak no protocol
-//	alarms.go     what needs an operator
 //	codec.go      the JSON of the API
 //	fault*.go     bank.v1.FaultService, and what breaks a branch on purpose
 //	engine/       the queue, which writes wait so that a batch has many, the

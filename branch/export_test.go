@@ -10,5 +10,5 @@ func (b *Branch) StopEngine() (release func()) {
 	return func() { close(held) }
 }
 
-// ListBytes is what the lists in hand take, of maxListBytes.
-func (b *Branch) ListBytes() int64 { return b.listBytes.Taken() }
+// ListBytes is what the lists in hand take, in bytes.
+func (b *Branch) ListBytes() int64 { return b.desk.ListBytes() }

@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"passbook.example/passbook/branch"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/service"
 	"passbook.example/passbook/branch/session"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
@@ -26,10 +26,10 @@ func newHostile(seed uint64, branches int) *hostile {
 	h := &hostile{Rand: rand.New(rand.NewPCG(seed, 0x6c696172)), branches: branches}
 	for _, sequence := range []uint64{1, 1 << 40, 1<<62 - 1, 1 << 62, 1<<64 - 1} {
 		h.tokens = append(h.tokens, session.Encode([]ledger.Position{{Branch: 1, Sequence: sequence}, {Branch: 3, Sequence: 1}}),
-			branch.PageToken(&bankv1.ListEntriesRequest{Branch: 1}, sequence),
-			branch.PageToken(&bankv1.ListEntriesRequest{Branch: 1, Order: bankv1.Order_ORDER_NEWEST_FIRST}, sequence),
-			branch.PageToken(&bankv1.ListEntriesRequest{Account: "shared"}, sequence),
-			branch.PageToken(&bankv1.ListEntriesRequest{Account: "shared", Order: bankv1.Order_ORDER_NEWEST_FIRST}, sequence))
+			service.ListingOf(&bankv1.ListEntriesRequest{Branch: 1}).Token(sequence),
+			service.ListingOf(&bankv1.ListEntriesRequest{Branch: 1, Order: bankv1.Order_ORDER_NEWEST_FIRST}).Token(sequence),
+			service.ListingOf(&bankv1.ListEntriesRequest{Account: "shared"}).Token(sequence),
+			service.ListingOf(&bankv1.ListEntriesRequest{Account: "shared", Order: bankv1.Order_ORDER_NEWEST_FIRST}).Token(sequence))
 	}
 	return h
 }

@@ -3,6 +3,7 @@ package branch
 import (
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/service"
 )
 
 // outlet takes the results of the engine's steps to where they belong in the
@@ -12,9 +13,9 @@ type outlet struct{ branch *Branch }
 // Committed tells the story of what was committed, and of request ids that count
 // twice.
 func (o outlet) Committed(c *ledger.Commit) {
-	o.branch.story.applied(c)
+	o.branch.story.Applied(c)
 	for i := range c.Doubles {
-		o.branch.noteDouble(&c.Doubles[i])
+		service.LogDouble(o.branch.logger, &c.Doubles[i])
 	}
 }
 

@@ -1,10 +1,6 @@
 package branch
 
 import (
-	"errors"
-
-	"connectrpc.com/connect"
-
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
@@ -24,18 +20,12 @@ func (b *Branch) noteRefusal(f replica.Refusal) {
 	}
 }
 
-// lied counts a call or frame in a peer's name that is refused for what it
-// says, and returns the error.
+// lied counts a frame in a peer's name that is refused for what it says, and
+// returns the error.
 func (b *Branch) lied(peer ledger.BranchID, err error) error {
-	lie := replica.BadForm
-	var lead *ledger.LeadError
-	switch {
-	case errors.As(err, &lead):
-		lie = replica.LeadLie(lead)
-	case api.CodeOf(err) != connect.CodeInvalidArgument:
-		return err
+	if lie, ok := api.LieOf(err); ok {
+		b.engine.Post(func(r *replica.Replica) { r.Refuse(peer, lie, err.Error()) })
 	}
-	b.engine.Post(func(r *replica.Replica) { r.Refuse(peer, lie, err.Error()) })
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/grpcreflect"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/service"
 	"passbook.example/passbook/gen/bank/bankconnect"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -61,9 +62,11 @@ func (b *Branch) newServer() {
 	reflector := grpcreflect.NewStaticReflector(append(names, grpchealth.HealthV1ServiceName)...)
 
 	mux := http.NewServeMux()
-	mux.Handle(bankv1connect.NewBranchServiceHandler(customers{branch: b}, forCustomers...))
-	mux.Handle(bankconnect.NewBankHandler(course{customers: customers{branch: b}}, forCustomers...))
-	mux.Handle(bankv1connect.NewPeerServiceHandler(peerService{branch: b}, forPeers...))
+	calls := b.serviceConfig()
+	b.desk = service.NewCustomers(calls)
+	mux.Handle(bankv1connect.NewBranchServiceHandler(b.desk, forCustomers...))
+	mux.Handle(bankconnect.NewBankHandler(service.NewCourse(b.desk), forCustomers...))
+	mux.Handle(bankv1connect.NewPeerServiceHandler(peerService{service.NewPeers(calls), b}, forPeers...))
 	if b.cfg.Faults != nil {
 		mux.Handle(bankv1connect.NewFaultServiceHandler(faultService{branch: b}, forCustomers...))
 	}
@@ -107,7 +110,7 @@ func (b *Branch) newServer() {
 // customerMessageLimit bounds a customer's message.
 func customerMessageLimit(spec connect.Spec) []connect.HandlerOption {
 	if spec.Procedure == bankv1connect.BranchServiceSubmitProcedure {
-		return []connect.HandlerOption{connect.WithReadMaxBytes(maxListMessage)}
+		return []connect.HandlerOption{connect.WithReadMaxBytes(service.MaxListMessage)}
 	}
 	return []connect.HandlerOption{connect.WithReadMaxBytes(maxCustomerMessage)}
 }

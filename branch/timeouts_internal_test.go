@@ -15,6 +15,7 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/service"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -52,34 +53,30 @@ func (silentBranch) Collect(ctx context.Context, _ *bankv1.CollectRequest) (*ban
 func TestCallsEndInTime(t *testing.T) {
 	tests := map[string]func(context.Context, *Branch) error{
 		"query": func(ctx context.Context, b *Branch) error {
-			_, err := customers{b}.Query(ctx, &bankv1.QueryRequest{})
+			_, err := service.NewCustomers(b.serviceConfig()).Query(ctx, &bankv1.QueryRequest{})
 			return err
 		},
 		"deposit": func(ctx context.Context, b *Branch) error {
-			_, err := customers{b}.Deposit(ctx, &bankv1.DepositRequest{Amount: 1})
+			_, err := service.NewCustomers(b.serviceConfig()).Deposit(ctx, &bankv1.DepositRequest{Amount: 1})
 			if err == nil || !strings.Contains(err.Error(), "not known whether the write was recorded") {
 				t.Errorf("a write that was not answered: %v", err)
 			}
 			return err
 		},
 		"status": func(ctx context.Context, b *Branch) error {
-			_, err := customers{b}.GetStatus(ctx, &bankv1.GetStatusRequest{})
-			return err
-		},
-		"forwarded deposit": func(ctx context.Context, b *Branch) error {
-			_, err := forward(ctx, b, 1, &bankv1.DepositRequest{}, (customerClient).Deposit)
+			_, err := service.NewCustomers(b.serviceConfig()).GetStatus(ctx, &bankv1.GetStatusRequest{})
 			return err
 		},
 		"peer's claim": func(ctx context.Context, b *Branch) error {
-			_, err := peerService{b}.Claim(ctx, &bankv1.ClaimRequest{Branch: 1, Amount: 1})
+			_, err := service.NewPeers(b.serviceConfig()).Claim(ctx, &bankv1.ClaimRequest{Branch: 1, Amount: 1})
 			return err
 		},
 		"peer's look": func(ctx context.Context, b *Branch) error {
-			_, err := peerService{b}.Collect(ctx, &bankv1.CollectRequest{Branch: 1})
+			_, err := service.NewPeers(b.serviceConfig()).Collect(ctx, &bankv1.CollectRequest{Branch: 1})
 			return err
 		},
 		"peer's entry": func(ctx context.Context, b *Branch) error {
-			_, err := peerService{b}.PropagateDeposit(ctx, &bankv1.PropagateDepositRequest{Branch: 1, Sequence: 1, Amount: 1})
+			_, err := service.NewPeers(b.serviceConfig()).PropagateDeposit(ctx, &bankv1.PropagateDepositRequest{Branch: 1, Sequence: 1, Amount: 1})
 			return err
 		},
 		"claim": func(ctx context.Context, b *Branch) error {

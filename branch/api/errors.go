@@ -13,6 +13,8 @@ import (
 
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/journal"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/gen/bank/bankconnect"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -130,6 +132,20 @@ func RefusalOf(err error) (name string, ok bool) {
 	default:
 		return c.String(), true
 	}
+}
+
+// LieOf returns as what kind a message in a peer's name counts that is refused with
+// an error: one that no branch of this bank would send. It returns false for any
+// other error.
+func LieOf(err error) (lie replica.Lie, ok bool) {
+	var lead *ledger.LeadError
+	switch {
+	case errors.As(err, &lead):
+		return replica.LeadLie(lead), true
+	case CodeOf(err) == connect.CodeInvalidArgument:
+		return replica.BadForm, true
+	}
+	return 0, false
 }
 
 // detailOf returns the typed detail of an error: its own, or else the field of the

@@ -1,4 +1,4 @@
-package branch
+package service
 
 import (
 	"context"
@@ -18,27 +18,27 @@ import (
 // maxToldEntries bounds the entries of one batch that a story tells one by one.
 const maxToldEntries = 32
 
-// story logs each event of a branch, as the programs of the course print them: in
-// their words, a line each. A nil story tells nothing, and costs nothing.
-type story struct {
+// Story logs each event of a branch, as the programs of the course print them: in
+// their words, a line each. A nil Story tells nothing, and costs nothing.
+type Story struct {
 	logger *slog.Logger
 	branch ledger.BranchID
 }
 
-// newStory returns a story if anybody wants to hear it.
-func newStory(logger *slog.Logger, branch ledger.BranchID) *story {
+// NewStory returns the story of a branch, or nil if the logger drops it.
+func NewStory(logger *slog.Logger, branch ledger.BranchID) *Story {
 	if !logger.Enabled(context.Background(), api.LevelEvents) {
 		return nil
 	}
-	return &story{logger: logger, branch: branch}
+	return &Story{logger: logger, branch: branch}
 }
 
-func (s *story) tell(text string, attrs ...slog.Attr) {
+func (s *Story) tell(text string, attrs ...slog.Attr) {
 	s.logger.LogAttrs(context.Background(), api.LevelEvents, fmt.Sprintf("Branch %d %s", s.branch, text), attrs...)
 }
 
 // asked tells of a customer's write.
-func (s *story) asked(e *ledger.Entry) {
+func (s *Story) asked(e *ledger.Entry) {
 	if s == nil {
 		return
 	}
@@ -46,7 +46,7 @@ func (s *story) asked(e *ledger.Entry) {
 }
 
 // answered tells what became of it.
-func (s *story) answered(e *ledger.Entry, reply *replica.Reply, err error) {
+func (s *Story) answered(e *ledger.Entry, reply *replica.Reply, err error) {
 	if s == nil {
 		return
 	}
@@ -67,14 +67,14 @@ func (s *story) answered(e *ledger.Entry, reply *replica.Reply, err error) {
 }
 
 // askedQuery tells of a customer's query, answeredQuery what it was answered.
-func (s *story) askedQuery(req *bankv1.QueryRequest) {
+func (s *Story) askedQuery(req *bankv1.QueryRequest) {
 	if s == nil {
 		return
 	}
 	s.tell("receives "+queryText(req)+" from "+customerText(req.GetCustomerId()), queryAttrs(req, "receive")...)
 }
 
-func (s *story) answeredQuery(req *bankv1.QueryRequest, res *bankv1.QueryResponse, err error) {
+func (s *Story) answeredQuery(req *bankv1.QueryRequest, res *bankv1.QueryResponse, err error) {
 	if s == nil {
 		return
 	}
@@ -86,7 +86,7 @@ func (s *story) answeredQuery(req *bankv1.QueryRequest, res *bankv1.QueryRespons
 }
 
 // answeredList tells what became of a list.
-func (s *story) answeredList(req *bankv1.SubmitRequest, res *bankv1.SubmitResponse, err error) {
+func (s *Story) answeredList(req *bankv1.SubmitRequest, res *bankv1.SubmitResponse, err error) {
 	if s == nil {
 		return
 	}
@@ -103,8 +103,8 @@ func (s *story) answeredList(req *bankv1.SubmitRequest, res *bankv1.SubmitRespon
 		len(req.GetAmounts()), customerText(req.GetCustomerId()), text, len(res.GetInsufficient()), len(res.GetUnavailable())), attrs...)
 }
 
-// sent tells of the batches in a frame for a peer.
-func (s *story) sent(to ledger.BranchID, f *replica.Frame) {
+// Sent tells of the batches in a frame for a peer.
+func (s *Story) Sent(to ledger.BranchID, f *replica.Frame) {
 	if s == nil {
 		return
 	}
@@ -122,8 +122,8 @@ func (s *story) sent(to ledger.BranchID, f *replica.Frame) {
 	}
 }
 
-// applied tells of the batches of peers in a commit.
-func (s *story) applied(commit *ledger.Commit) {
+// Applied tells of the batches of peers in a commit.
+func (s *Story) Applied(commit *ledger.Commit) {
 	if s == nil {
 		return
 	}
@@ -138,7 +138,7 @@ func (s *story) applied(commit *ledger.Commit) {
 }
 
 // tellEntries tells of the first entries of a batch.
-func (s *story) tellEntries(b *ledger.Batch, event string, text func(what string) string, attr slog.Attr) {
+func (s *Story) tellEntries(b *ledger.Batch, event string, text func(what string) string, attr slog.Attr) {
 	for i := range b.Entries {
 		if i == maxToldEntries {
 			s.tell(text(fmt.Sprintf("batch with %d more entries", len(b.Entries)-i)), slog.String("event", event), attr)

@@ -1,4 +1,4 @@
-package branch
+package service
 
 import (
 	"context"
@@ -16,13 +16,14 @@ import (
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/branch/session"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // Bounds of Submit.
 const (
-	// maxListMessage bounds a list: 8,192 operations with two accounts each of
+	// MaxListMessage bounds a list: 8,192 operations with two accounts each of
 	// the longest names.
-	maxListMessage = 3 << 20
+	MaxListMessage = 3 << 20
 	// maxUnanswered bounds the lists of a stream that are not answered; the
 	// stream is not read while there are more.
 	maxUnanswered = 16
@@ -47,17 +48,17 @@ var (
 type submission struct {
 	req *bankv1.SubmitRequest
 	// reply is what the engine will say; nil when err says it already, or the
-	// loop has said it.
+	// engine has said it.
 	reply <-chan replica.Reply
 	err   error
 	// bytes is what it counts for in maxListBytes.
 	bytes int
 }
 
-// submitStream is one stream of Submit: one goroutine takes the lists and has the
-// loop begin with them in their order, another answers.
+// submitStream is one stream of Submit: one goroutine receives the lists and gives
+// them to the engine in their order, another answers.
 type submitStream struct {
-	branch *Branch
+	desk *Customers
 	// taken are those that are not answered.
 	taken chan submission
 	// inHand counts those that are let in by the gate and have no answer yet.
@@ -71,7 +72,7 @@ type submitStream struct {
 	evicting          sync.Once
 	why               error
 	// conn is at work from the first list on.
-	conn *connection
+	conn Connection
 }
 
 // evict has the stream end as soon as no list is in hand. The first cause counts.
@@ -90,25 +91,29 @@ func (s *submitStream) silentFor() time.Duration {
 	return time.Since(time.Unix(0, s.idleSince.Load()))
 }
 
-// Submit is BranchServiceHandler's.
-func (c customers) Submit(ctx context.Context, stream *connect.BidiStream[bankv1.SubmitRequest, bankv1.SubmitResponse]) error {
-	b := c.branch
-	s := &submitStream{branch: b, taken: make(chan submission, maxUnanswered), evicted: make(chan struct{}), answered: make(chan struct{}), conn: connectionOf(ctx)}
-	if !b.submits.enter(s) {
+// Submit implements BranchServiceHandler.
+func (c *Customers) Submit(ctx context.Context, stream *connect.BidiStream[bankv1.SubmitRequest, bankv1.SubmitResponse]) error {
+	s := c.newStream(c.cfg.Connection(ctx))
+	if !c.submits.enter(s) {
 		return errTooManySubmits
 	}
-	defer b.submits.leave(s)
+	defer c.submits.leave(s)
 	defer close(s.answered)
 	ended := make(chan error, 1)
 	// Receive does not watch ctx: this goroutine ends with the stream, when the
 	// handler has returned.
-	if !b.spawn(func() { s.take(ctx, stream.Receive, ended) }) {
+	if !c.cfg.Spawn(func() { s.take(ctx, stream.Receive, ended) }) {
 		return api.ErrStopping
 	}
 	return s.answer(ctx, ended, stream.Send)
 }
 
-// take has the engine begin with every list that comes.
+// newStream returns a stream that nothing has come on yet.
+func (c *Customers) newStream(conn Connection) *submitStream {
+	return &submitStream{desk: c, taken: make(chan submission, maxUnanswered), evicted: make(chan struct{}), answered: make(chan struct{}), conn: conn}
+}
+
+// take gives every list that comes to the engine.
 func (s *submitStream) take(ctx context.Context, receive func() (*bankv1.SubmitRequest, error), ended chan<- error) {
 	defer func() {
 		close(s.taken)
@@ -121,13 +126,13 @@ func (s *submitStream) take(ctx context.Context, receive func() (*bankv1.SubmitR
 	working := false
 	defer func() {
 		if working {
-			s.conn.end()
+			s.conn.Leave()
 		}
 	}()
 	for {
 		req, err := receive()
 		if err == nil && !working {
-			err = s.conn.begin(true)
+			err = s.conn.EnterCustomer()
 			working = err == nil
 		}
 		if err != nil {
@@ -137,7 +142,7 @@ func (s *submitStream) take(ctx context.Context, receive func() (*bankv1.SubmitR
 			return
 		}
 		s.inHand.Add(1)
-		if isClosed(s.evicted) || !s.branch.gate.enter() {
+		if isClosed(s.evicted) || !s.desk.cfg.Gate.Enter() {
 			s.inHand.Add(-1)
 			return
 		}
@@ -154,28 +159,28 @@ func (s *submitStream) take(ctx context.Context, receive func() (*bankv1.SubmitR
 
 // begin hands a list to the engine.
 func (s *submitStream) begin(ctx context.Context, req *bankv1.SubmitRequest) submission {
-	b := s.branch
+	c := s.desk
 	l := submission{req: req}
-	op, err := b.bulk(ctx, req)
+	op, err := c.bulk(ctx, req)
 	if err != nil {
 		l.err = err
 		return l
 	}
-	b.story.asked(&op.Entry)
-	if bytes := op.Entry.MaxBytes(); b.listBytes.Take(bytes) {
+	c.cfg.Story.asked(&op.Entry)
+	if bytes := op.Entry.MaxBytes(); c.lists.Take(bytes) {
 		l.bytes = bytes
 	} else {
 		l.err = errTooManyLists
 		return l
 	}
-	l.reply, l.err = b.engine.Begin(op)
+	l.reply, l.err = c.cfg.Engine.Begin(op)
 	return l
 }
 
 // answer answers the lists in their order, until there are no more, the stream
 // breaks, or the branch stops.
 func (s *submitStream) answer(ctx context.Context, ended <-chan error, send func(*bankv1.SubmitResponse) error) error {
-	shutting, evicted := s.branch.gate.shutting, s.evicted
+	shutting, evicted := s.desk.cfg.Gate.Shutting(), s.evicted
 	silence := time.NewTimer(submitSilence)
 	defer silence.Stop()
 	var end error
@@ -185,7 +190,7 @@ func (s *submitStream) answer(ctx context.Context, ended <-chan error, send func
 			if !ok {
 				return s.endOf(ended)
 			}
-			answer := s.branch.answerList(ctx, &l)
+			answer := s.desk.answerList(ctx, &l)
 			s.rest() // before the customer knows, who may count on it
 			err := send(answer)
 			s.leave(l)
@@ -213,7 +218,7 @@ func (s *submitStream) answer(ctx context.Context, ended <-chan error, send func
 // endOf returns why no more lists come.
 func (s *submitStream) endOf(ended <-chan error) error {
 	switch {
-	case s.branch.gate.isShut():
+	case isClosed(s.desk.cfg.Gate.Shutting()):
 		return api.ErrStopping
 	case isClosed(s.evicted):
 		return s.why
@@ -243,30 +248,30 @@ func (s *submitStream) rest() {
 
 // leave forgets a list. As long as the engine has it, what it takes is counted.
 func (s *submitStream) leave(l submission) {
-	b := s.branch
-	give := func() { b.listBytes.Give(l.bytes) }
-	if l.reply == nil || !b.spawn(func() {
-		_, _ = b.engine.Await(context.Background(), l.reply)
+	c := s.desk
+	give := func() { c.lists.Give(l.bytes) }
+	if l.reply == nil || !c.cfg.Spawn(func() {
+		_, _ = c.cfg.Engine.Await(context.Background(), l.reply)
 		give()
 	}) {
 		give()
 	}
-	b.gate.leave()
+	c.cfg.Gate.Leave()
 }
 
 // answerList waits for what becomes of a list.
-func (b *Branch) answerList(ctx context.Context, l *submission) *bankv1.SubmitResponse {
+func (c *Customers) answerList(ctx context.Context, l *submission) *bankv1.SubmitResponse {
 	res := &bankv1.SubmitResponse{RequestId: l.req.GetRequestId()}
 	var reply replica.Reply
 	err := l.err
 	if err == nil {
-		reply, err = b.engine.Await(ctx, l.reply)
+		reply, err = c.cfg.Engine.Await(ctx, l.reply)
 		if reply.ID != 0 {
 			l.reply = nil
 		}
 	}
 	if err == nil && reply.Forward != 0 {
-		forwarded, ferr := b.forwardList(ctx, reply.Forward, l.req)
+		forwarded, ferr := c.forwardList(ctx, reply.Forward, l.req)
 		if ferr == nil {
 			return forwarded
 		}
@@ -280,9 +285,9 @@ func (b *Branch) answerList(ctx context.Context, l *submission) *bankv1.SubmitRe
 		outcome(res, &reply)
 	}
 	if err != nil {
-		b.failList(ctx, res, unknownOutcome(err, res.GetRequestId()))
+		c.failList(ctx, res, unknownOutcome(err, res.GetRequestId()))
 	}
-	b.story.answeredList(l.req, res, err)
+	c.cfg.Story.answeredList(l.req, res, err)
 	return res
 }
 
@@ -306,10 +311,10 @@ func outcome(res *bankv1.SubmitResponse, reply *replica.Reply) {
 
 // forwardList asks the home of a list to carry it out. An answer that says that
 // the list as a whole has failed comes with an error that says so by name.
-func (b *Branch) forwardList(ctx context.Context, home ledger.BranchID, req *bankv1.SubmitRequest) (*bankv1.SubmitResponse, error) {
+func (c *Customers) forwardList(ctx context.Context, home ledger.BranchID, req *bankv1.SubmitRequest) (*bankv1.SubmitResponse, error) {
 	req.HomeBranch = uint32(home)
-	res, err := forward(ctx, b, home, req, func(c customerClient, ctx context.Context, req *bankv1.SubmitRequest) (*bankv1.SubmitResponse, error) {
-		stream, err := c.Submit(ctx)
+	res, err := forward(ctx, &c.cfg, home, req, func(client bankv1connect.BranchServiceClient, ctx context.Context, req *bankv1.SubmitRequest) (*bankv1.SubmitResponse, error) {
+		stream, err := client.Submit(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -331,20 +336,20 @@ func (b *Branch) forwardList(ctx context.Context, home ledger.BranchID, req *ban
 }
 
 // failList says why a list as a whole failed.
-func (b *Branch) failList(ctx context.Context, res *bankv1.SubmitResponse, err error) {
+func (c *Customers) failList(ctx context.Context, res *bankv1.SubmitResponse, err error) {
 	var known *connect.Error
-	errors.As(api.ConnectError(ctx, b.logger, "Submit", err), &known)
+	errors.As(api.ConnectError(ctx, c.cfg.Logger, "Submit", err), &known)
 	res.ErrorCode, res.Error, res.ErrorDetails = known.Code().String(), known.Message(), api.DetailsToProto(known)
 }
 
 // bulk checks a list and makes it a write for the engine.
-func (b *Branch) bulk(ctx context.Context, req *bankv1.SubmitRequest) (replica.Operation, error) {
+func (c *Customers) bulk(ctx context.Context, req *bankv1.SubmitRequest) (replica.Operation, error) {
 	var op replica.Operation
-	level, err := b.level(req.GetAcknowledge())
+	level, err := c.cfg.level(req.GetAcknowledge())
 	if err != nil {
 		return op, err
 	}
-	seen, err := session.Decode(req.GetSession(), len(b.cfg.Addresses))
+	seen, err := session.Decode(req.GetSession(), len(c.cfg.Addresses))
 	if err != nil {
 		return op, err
 	}
@@ -354,7 +359,7 @@ func (b *Branch) bulk(ctx context.Context, req *bankv1.SubmitRequest) (replica.O
 	if err := api.CheckName("request_id", req.GetRequestId()); err != nil {
 		return op, err
 	}
-	if err := b.checkHome(req.GetHomeBranch(), req.GetRequestId()); err != nil {
+	if err := c.cfg.checkHome(req.GetHomeBranch(), req.GetRequestId()); err != nil {
 		return op, err
 	}
 	operations, err := api.OperationsFromProto(req)
@@ -366,6 +371,6 @@ func (b *Branch) bulk(ctx context.Context, req *bankv1.SubmitRequest) (replica.O
 			Kind: ledger.Bulk, Operations: operations, RequestID: req.GetRequestId(), CustomerID: req.GetCustomerId(), RecordedAt: time.Now().UnixMilli(),
 		},
 		// The deadline of a stream is not that of a list.
-		Home: ledger.BranchID(req.GetHomeBranch()), Acknowledge: level, Session: seen, Deadline: min(b.deadline(ctx), b.engine.Now()+replica.Millis(api.CallTimeout.Milliseconds())),
+		Home: ledger.BranchID(req.GetHomeBranch()), Acknowledge: level, Session: seen, Deadline: min(c.cfg.deadline(ctx), c.cfg.Engine.Now()+replica.Millis(api.CallTimeout.Milliseconds())),
 	}, nil
 }

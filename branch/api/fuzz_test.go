@@ -1,4 +1,4 @@
-package branch_test
+package api_test
 
 import (
 	"bytes"
@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
 
-	"passbook.example/passbook/branch"
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
@@ -35,7 +34,7 @@ func seeds(f *testing.F) []*replica.Frame {
 // peer would understand in the same way, with batches of these very bytes.
 func FuzzFrame(f *testing.F) {
 	for _, frame := range seeds(f) {
-		in, err := proto.Marshal(branch.FrameToProto(frame))
+		in, err := proto.Marshal(api.FrameToProto(frame))
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -47,7 +46,7 @@ func FuzzFrame(f *testing.F) {
 		if err := proto.Unmarshal(in, message); err != nil {
 			return
 		}
-		frame, err := branch.FrameFromProto(message)
+		frame, err := api.FrameFromProto(message)
 		if err != nil {
 			return
 		}
@@ -56,40 +55,9 @@ func FuzzFrame(f *testing.F) {
 				t.Errorf("batch %d has other bytes", i)
 			}
 		}
-		again, err := branch.FrameFromProto(branch.FrameToProto(frame))
+		again, err := api.FrameFromProto(api.FrameToProto(frame))
 		if diff := cmp.Diff(frame, again); err != nil || diff != "" {
 			t.Errorf("%v: %s", err, diff)
-		}
-	})
-}
-
-// Whatever a customer sends as a page token, it is refused with an InputError,
-// or it stands for one place of this listing, and of no other.
-func FuzzPageToken(f *testing.F) {
-	f.Add("a", uint32(0), false, branch.PageToken(&bankv1.ListEntriesRequest{Account: "a"}, 7))
-	f.Add("", uint32(3), true, branch.PageToken(&bankv1.ListEntriesRequest{Branch: 3, Order: bankv1.Order_ORDER_NEWEST_FIRST}, 1<<64-1))
-	f.Add("a", uint32(0), false, "")
-	f.Add("a", uint32(0), false, "AAAAAAAAAAAAAAAAAAAAAA")
-	f.Fuzz(func(t *testing.T, account string, writer uint32, newest bool, token string) {
-		req := &bankv1.ListEntriesRequest{Account: account, Branch: writer, Order: bankv1.Order_ORDER_OLDEST_FIRST}
-		if newest {
-			req.Order = bankv1.Order_ORDER_NEWEST_FIRST
-		}
-		cursor, err := branch.PageCursor(req, token)
-		if err != nil {
-			var input *api.InputError
-			if !errors.As(err, &input) {
-				t.Errorf("%q: %v is no api.InputError", token, err)
-			}
-			return
-		}
-		again, err := branch.PageCursor(req, branch.PageToken(req, cursor))
-		if again != cursor || err != nil {
-			t.Errorf("%q is %d, and then %d, %v", token, cursor, again, err)
-		}
-		req.Account += "x"
-		if other, err := branch.PageCursor(req, token); cursor != 0 && err == nil {
-			t.Errorf("%q is %d in another listing, too", token, other)
 		}
 	})
 }
@@ -115,7 +83,7 @@ func FuzzOperations(f *testing.F) {
 		if proto.Unmarshal(in, req) != nil {
 			return
 		}
-		o, err := branch.OperationsFromProto(req)
+		o, err := api.OperationsFromProto(req)
 		if err != nil {
 			var input *api.InputError
 			if !errors.As(err, &input) {

@@ -1,4 +1,4 @@
-package branch
+package api_test
 
 import (
 	"testing"

@@ -1,7 +1,8 @@
-package branch
+package service
 
 import (
 	"context"
+	"log/slog"
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
@@ -10,11 +11,10 @@ import (
 )
 
 // ListAlarms implements BranchServiceHandler.
-func (c customers) ListAlarms(ctx context.Context, _ *bankv1.ListAlarmsRequest) (*bankv1.ListAlarmsResponse, error) {
-	b := c.branch
-	out := &bankv1.ListAlarmsResponse{Branch: uint32(b.id)}
+func (c *Customers) ListAlarms(ctx context.Context, _ *bankv1.ListAlarmsRequest) (*bankv1.ListAlarmsResponse, error) {
+	out := &bankv1.ListAlarmsResponse{Branch: uint32(c.cfg.ID)}
 	var alarms []replica.Alarm
-	if err := b.engine.Visit(ctx, func(r *replica.Replica) { alarms = r.Alarms() }); err != nil {
+	if err := c.cfg.Engine.Visit(ctx, func(r *replica.Replica) { alarms = r.Alarms() }); err != nil {
 		return nil, err
 	}
 	for i := range alarms {
@@ -24,15 +24,14 @@ func (c customers) ListAlarms(ctx context.Context, _ *bankv1.ListAlarmsRequest) 
 }
 
 // ResolveAlarm implements BranchServiceHandler.
-func (c customers) ResolveAlarm(ctx context.Context, req *bankv1.ResolveAlarmRequest) (*bankv1.ResolveAlarmResponse, error) {
-	b := c.branch
+func (c *Customers) ResolveAlarm(ctx context.Context, req *bankv1.ResolveAlarmRequest) (*bankv1.ResolveAlarmResponse, error) {
 	if !replica.IsAlarmID(req.GetId()) {
 		return nil, api.Fieldf("id", "%.50q is no id of an alarm; ListAlarms lists them", req.GetId())
 	}
-	out := &bankv1.ResolveAlarmResponse{Branch: uint32(b.id)}
+	out := &bankv1.ResolveAlarmResponse{Branch: uint32(c.cfg.ID)}
 	var refused error
 	// It returns once the commit is synced.
-	err := b.engine.Visit(ctx, func(r *replica.Replica) { out.Resolved, refused = r.ResolveAlarm(req.GetId()) })
+	err := c.cfg.Engine.Visit(ctx, func(r *replica.Replica) { out.Resolved, refused = r.ResolveAlarm(req.GetId()) })
 	if err == nil {
 		err = refused
 	}
@@ -40,19 +39,9 @@ func (c customers) ResolveAlarm(ctx context.Context, req *bankv1.ResolveAlarmReq
 		return nil, err
 	}
 	if out.GetResolved() {
-		b.logger.InfoContext(ctx, "alarm resolved", "id", req.GetId())
+		c.cfg.Logger.InfoContext(ctx, "alarm resolved", "id", req.GetId())
 	}
 	return out, nil
-}
-
-// noteDouble logs that a request id counts twice: each once, and those for which
-// there is no room together.
-func (b *Branch) noteDouble(d *ledger.Double) {
-	if d.Resolved || d.RequestID == "" && d.More > 1 {
-		return
-	}
-	a := replica.AlarmOf(*d)
-	b.logger.Error("a request id counts twice; see passbook alarms", "alarm", a.ID, "problem", a.Text)
 }
 
 // alarmKinds are the kinds of alarms as the API has them.
@@ -80,4 +69,14 @@ func alarmEntryToProto(e *ledger.DoubleEntry) *bankv1.AlarmEntry {
 		Receipt: api.ReceiptToProto(e.At), What: e.Kind.String(), Account: e.Account, ToAccount: e.ToAccount, Amount: int64(e.Amount),
 		Operations: uint32(e.Operations), CustomerId: e.CustomerID, RecordedAtUnixMs: e.RecordedAt,
 	}
+}
+
+// LogDouble logs that a request id counts twice: each once, and those for which
+// there is no room together.
+func LogDouble(logger *slog.Logger, d *ledger.Double) {
+	if d.Resolved || d.RequestID == "" && d.More > 1 {
+		return
+	}
+	a := replica.AlarmOf(*d)
+	logger.Error("a request id counts twice; see passbook alarms", "alarm", a.ID, "problem", a.Text)
 }

@@ -1,4 +1,4 @@
-package branch
+package service
 
 import (
 	"bytes"
@@ -16,10 +16,10 @@ import (
 )
 
 // told returns the texts of what a story of branch 2 tells.
-func told(t *testing.T, tell func(*story)) []string {
+func told(t *testing.T, tell func(*Story)) []string {
 	t.Helper()
 	var out bytes.Buffer
-	tell(newStory(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: api.LevelEvents})), 2))
+	tell(NewStory(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: api.LevelEvents})), 2))
 	var lines []string
 	for line := range strings.Lines(out.String()) {
 		_, text, _ := strings.Cut(line, "msg=")
@@ -36,7 +36,7 @@ func TestAStoryTellsEachEvent(t *testing.T) {
 	bulk := ledger.Entry{Kind: ledger.Bulk, CustomerID: 7, Operations: &ledger.Operations{Amounts: []ledger.Amount{1, 2}}}
 	own := ledger.NewSealed(&ledger.Batch{Branch: 2, FirstSequence: 1, Entries: []ledger.Entry{deposit, grant}})
 	other := ledger.NewSealed(&ledger.Batch{Branch: 1, FirstSequence: 1, Entries: []ledger.Entry{withdrawal}})
-	got := told(t, func(s *story) {
+	got := told(t, func(s *Story) {
 		s.asked(&deposit)
 		s.answered(&deposit, &replica.Reply{Balance: 410}, nil)
 		s.answered(&deposit, &replica.Reply{Forward: 3}, nil)
@@ -47,8 +47,8 @@ func TestAStoryTellsEachEvent(t *testing.T) {
 		s.answeredQuery(&bankv1.QueryRequest{}, &bankv1.QueryResponse{Balance: 9}, nil)
 		s.asked(&bulk)
 		s.answeredList(&bankv1.SubmitRequest{Amounts: []int64{1, 2}, CustomerId: 7}, &bankv1.SubmitResponse{Insufficient: []uint32{1}}, nil)
-		s.sent(1, &replica.Frame{Batches: []*ledger.Sealed{own, other, {Span: ledger.Span{Branch: 1}}}})
-		s.applied(&ledger.Commit{Batches: []ledger.StoredBatch{{Sealed: own}, {Sealed: other}}})
+		s.Sent(1, &replica.Frame{Batches: []*ledger.Sealed{own, other, {Span: ledger.Span{Branch: 1}}}})
+		s.Applied(&ledger.Commit{Batches: []ledger.StoredBatch{{Sealed: own}, {Sealed: other}}})
 	})
 	want := []string{
 		"Branch 2 receives deposit 10 from customer 7",
@@ -80,7 +80,7 @@ func TestEntriesToldOfABatchAreBounded(t *testing.T) {
 		entries[i] = ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 1}
 	}
 	batch := ledger.NewSealed(&ledger.Batch{Branch: 1, FirstSequence: 1, Entries: entries})
-	got := told(t, func(s *story) { s.applied(&ledger.Commit{Batches: []ledger.StoredBatch{{Sealed: batch}}}) })
+	got := told(t, func(s *Story) { s.Applied(&ledger.Commit{Batches: []ledger.StoredBatch{{Sealed: batch}}}) })
 	if want := fmt.Sprintf("Branch 2 receives propagate_batch with %d more entries from branch 1", 1000-maxToldEntries); len(got) != maxToldEntries+1 || got[maxToldEntries] != want {
 		t.Errorf("%d lines, the last %q; want %d, and %q", len(got), got[len(got)-1], maxToldEntries+1, want)
 	}
@@ -88,7 +88,7 @@ func TestEntriesToldOfABatchAreBounded(t *testing.T) {
 
 // Where nobody listens there is no story, and telling it costs nothing.
 func TestAStoryThatNobodyHearsCostsNothing(t *testing.T) {
-	s := newStory(slog.New(slog.NewTextHandler(&bytes.Buffer{}, nil)), 2)
+	s := NewStory(slog.New(slog.NewTextHandler(&bytes.Buffer{}, nil)), 2)
 	if s != nil {
 		t.Fatal("there is a story")
 	}
@@ -96,8 +96,8 @@ func TestAStoryThatNobodyHearsCostsNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() {
 		s.asked(entry)
 		s.answered(entry, reply, nil)
-		s.sent(1, frame)
-		s.applied(commit)
+		s.Sent(1, frame)
+		s.Applied(commit)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}

@@ -1,4 +1,4 @@
-package branch
+package service
 
 import (
 	"context"
@@ -8,19 +8,23 @@ import (
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/gen/bank"
+	"passbook.example/passbook/gen/bank/bankconnect"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// course serves the contract of the course, bank.Bank, by that of the bank.
-type course struct{ customers customers }
+// Course serves the contract of the course, bank.Bank, by that of the bank.
+type Course struct{ customers *Customers }
+
+// NewCourse returns the handler of the course's calls.
+func NewCourse(c *Customers) Course { return Course{customers: c} }
 
 const (
 	courseSuccess = "success"
 	courseFail    = "fail"
 )
 
-// MsgDelivery is BankHandler's.
-func (c course) MsgDelivery(ctx context.Context, req *bank.TransactionRequest) (*bank.TransactionResponse, error) {
+// MsgDelivery implements BankHandler.
+func (c Course) MsgDelivery(ctx context.Context, req *bank.TransactionRequest) (*bank.TransactionResponse, error) {
 	customer := int64(req.GetCustomerId())
 	amount := int64(req.GetAmount())
 	switch req.GetOperation() {
@@ -56,3 +60,5 @@ func courseAnswer(err error) (*bank.TransactionResponse, error) {
 	}
 	return nil, err
 }
+
+var _ bankconnect.BankHandler = Course{}

@@ -1,0 +1,159 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/bound"
+	"passbook.example/passbook/branch/replica"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+)
+
+// slowEngine answers a list when its reply comes, and not before.
+type slowEngine struct{ Engine }
+
+func (slowEngine) Await(ctx context.Context, reply <-chan replica.Reply) (replica.Reply, error) {
+	select {
+	case r := <-reply:
+		return r, r.Err
+	case <-ctx.Done():
+		return replica.Reply{}, ctx.Err()
+	}
+}
+
+// openGate counts nothing, and is never shut.
+type openGate struct{}
+
+func (openGate) Enter() bool               { return true }
+func (openGate) Leave()                    {}
+func (openGate) Shutting() <-chan struct{} { return nil }
+
+// newDesk returns the handlers of customers' calls with an engine that is slow.
+// What they spawn is counted by the group.
+func newDesk(spawned *sync.WaitGroup) *Customers {
+	return NewCustomers(Config{
+		Engine: slowEngine{}, Gate: openGate{}, Logger: slog.New(slog.DiscardHandler),
+		Spawn: func(f func()) bool {
+			spawned.Go(f)
+			return true
+		},
+	})
+}
+
+// A customer who has the answer to all lists may count on the stream's being
+// idle, from that moment on.
+func TestAStreamOfListsIsIdleWhenItsAnswerGoesOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newDesk(nil).newStream(nil)
+		s.inHand.Add(1)
+		s.taken <- submission{req: &bankv1.SubmitRequest{}, err: errTooManyLists}
+		close(s.taken)
+		sent := 0
+		err := s.answer(t.Context(), make(chan error), func(*bankv1.SubmitResponse) error {
+			sent++
+			if s.inHand.Load() != 0 || s.idleSince.Load() == 0 {
+				t.Errorf("%d lists are in hand, idle since %d", s.inHand.Load(), s.idleSince.Load())
+			}
+			return nil
+		})
+		if sent != 1 || err != nil {
+			t.Errorf("%d answers were sent, %v", sent, err)
+		}
+	})
+}
+
+// A stream of lists ends when nothing has come for its time, and not while a list is
+// in hand, or soon after one.
+func TestAStreamOfListsThatSaysNothingEndsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var spawned sync.WaitGroup
+		c := newDesk(&spawned)
+		s := c.newStream(nil)
+		if !c.submits.enter(s) {
+			t.Fatal("there is room")
+		}
+		began := time.Now()
+		time.Sleep(submitSilence - time.Second)
+		reply := make(chan replica.Reply, 1)
+		s.inHand.Add(1)
+		s.taken <- submission{req: &bankv1.SubmitRequest{}, reply: reply}
+		go func() {
+			time.Sleep(5 * submitSilence)
+			reply <- replica.Reply{ID: 1}
+		}()
+		sent := 0
+		err := s.answer(context.Background(), make(chan error), func(*bankv1.SubmitResponse) error {
+			sent++
+			return nil
+		})
+		if code := api.CodeOf(err); code != connect.CodeDeadlineExceeded || sent != 1 {
+			t.Errorf("ended with %v after %d answers", err, sent)
+		}
+		if took, want := time.Since(began), 7*submitSilence-time.Second; took != want {
+			t.Errorf("took %v, want %v", took, want)
+		}
+		spawned.Wait()
+	})
+}
+
+// A list counts for what it takes until the engine has answered it, also when the
+// stream it came on has gone.
+func TestListsCountUntilTheEngineHasAnsweredThem(t *testing.T) {
+	var spawned sync.WaitGroup
+	c := newDesk(&spawned)
+	c.lists = bound.Weight{Most: 100}
+	s := c.newStream(nil)
+	reply := make(chan replica.Reply, 1)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, l := range []submission{{reply: reply, bytes: 60}, {err: errTooManyLists}} {
+		c.lists.Take(l.bytes)
+		s.inHand.Add(1)
+		c.answerList(gone, &l)
+		s.leave(l)
+	}
+	if c.lists.Take(41) {
+		t.Error("there is room for another list while the engine has the first")
+	}
+	reply <- replica.Reply{ID: 1}
+	spawned.Wait()
+	if !c.lists.Take(100) {
+		t.Error("there is no room when the engine has answered")
+	}
+}
+
+// A stream of lists that is at work gives way to no other.
+func TestStreamsOfListsAtWorkStay(t *testing.T) {
+	var m submits
+	streams := make([]*submitStream, maxSubmits+2)
+	for i := range streams {
+		streams[i] = &submitStream{evicted: make(chan struct{})}
+		streams[i].inHand.Store(1)
+	}
+	for i := range maxSubmits {
+		if !m.enter(streams[i]) {
+			t.Fatalf("stream %d is refused", i+1)
+		}
+	}
+	if m.enter(streams[maxSubmits]) {
+		t.Errorf("one more than %d at work are let in", maxSubmits)
+	}
+	streams[1].inHand.Store(0)
+	streams[1].idleSince.Store(2)
+	streams[2].inHand.Store(0)
+	streams[2].idleSince.Store(1)
+	if !m.enter(streams[maxSubmits]) || isClosed(streams[1].evicted) || !isClosed(streams[2].evicted) {
+		t.Error("the stream that was idle for longest has not given way")
+	}
+	m.leave(streams[0])
+	if !m.enter(streams[maxSubmits+1]) || isClosed(streams[1].evicted) {
+		t.Error("there was room for one more")
+	}
+}
