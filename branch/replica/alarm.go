@@ -248,3 +248,11 @@ func entryText(e *ledger.DoubleEntry) string {
 	}
 	return "a grant" // which has no request id
 }
+
+// LeadLie says which rule a batch breaks that is too far ahead.
+func LeadLie(err *ledger.LeadError) Lie {
+	if err.What == "epoch" {
+		return BadEpoch
+	}
+	return BadClock
+}

@@ -2,7 +2,6 @@ package replica
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"passbook.example/passbook/branch/ledger"
@@ -374,23 +373,7 @@ func (cs *collects) expire() {
 			return true
 		})
 	}
-	for _, name := range sortedKeys(cs.watches) {
-		all := cs.watches[name]
-		kept := slices.DeleteFunc(all, func(w *watch) bool { return cs.now >= w.until })
-		cs.watching -= len(all) - len(kept)
-		if len(kept) == 0 {
-			delete(cs.watches, name)
-		} else {
-			cs.watches[name] = kept
-		}
-	}
-}
-
-func sortedKeys[K interface{ ~string | ~int | ~uint64 }, V any](m map[K]V) []K {
-	if len(m) == 0 {
-		return nil
-	}
-	return slices.Sorted(maps.Keys(m))
+	cs.expireWatches()
 }
 
 // nextTick returns when a look is started, or a call may have waited too long.

@@ -4,7 +4,7 @@
 // It is pure, in the manner of etcd's raft: no I/O, no clock, no goroutine.
 // The owner feeds it customers' operations ([Replica.Submit], [Replica.Ask]),
 // messages ([Replica.Receive]), links that come and go ([Replica.LinkUp],
-// [Replica.LinkDown]) and the time ([Replica.Tick]), and then calls
+// [Replica.LinkDown]) and the time ([Replica.Tick]). Then it calls
 // [Replica.Ready], which decides and returns what has to happen: one commit,
 // and the messages and replies that may leave once it has succeeded. The
 // commit must be synced when it says so. That order is the durability rule,
@@ -17,8 +17,40 @@
 // Ready, after all of them. So one own batch follows one causal cut, which it
 // names in its After.
 //
-// Where to read on: operation.go (the life of a write), acknowledge.go (when
-// it is answered), propagate.go and apply.go (batches between branches),
-// claim.go (escrow from other branches), collect.go (the balance at one
-// moment), founding.go (which bank), recover.go (restart, amnesia, forks).
+// # The parts
+//
+// A [Replica] puts its parts in order, and owns nothing else of the protocol. Each
+// part owns its state and changes no other's fields. They share a core (core.go):
+// the ledger, the time, the peers, and what the Ready that is being made will say.
+//
+//   - desk (desk.go, bulk.go) decides customers' calls.
+//   - escrow (escrow.go, claim.go, grant.go) lets writes wait until this branch
+//     owns enough, claims from peers, and grants them what they claim.
+//   - collects (collect.go, look.go) find out a balance over all branches at one
+//     moment.
+//   - calls (claim.go) are the claims and looks under way.
+//   - own entries (own.go) are sealed into batches, and committed.
+//   - intake (apply.go, fetch.go, doubt.go) applies the batches of peers, fetches
+//     those that are missing, and proves forks.
+//   - progress (peer.go, propagate.go) sends each peer what it lacks, and knows what
+//     it has confirmed. acks (acks.go) answer the writes that wait for that.
+//   - founding (founding.go) agrees on the bank, recovery (recover.go) finds out
+//     whether this disk has lost anything.
+//   - alarms (alarm.go, refusal.go) are for the operator.
+//
+// A part has up to three methods that Replica calls in turn: expire gives up what
+// the time has ended, step goes on, nextTick tells when it wants to be told the
+// time.
+//
+// # Words
+//
+//   - A branch owns escrow: it alone may spend it. A branch has a batch or an
+//     entry once it has applied it.
+//   - A call that can't be decided yet is deferred at the desk; one that lacks
+//     escrow waits in the queue of its account.
+//   - An account is frozen while nothing may change its balance here.
+//   - A look is one round of a double collect, and nothing else. A tally follows,
+//     between two looks, what this branch has paid into an account.
+//   - Parts are told to recheck what waits when anything has changed that it may
+//     wait for.
 package replica

@@ -197,8 +197,6 @@ func (in *intake) earlyNeeds() []earlyNeed {
 // writesHere reports whether the writer of the i-th journal sends it itself.
 func (in *intake) writesHere(i int) bool { return i != in.self && in.peers[i].usable() }
 
-func (p *peer) usable() bool { return p != nil && p.linked && p.heard && !p.closing }
-
 // nextUsable returns the linked peers in turn.
 func (in *intake) nextUsable(f *fetch) *peer {
 	for range in.n {

@@ -11,7 +11,7 @@ var lieMutations = []mutation{
 		"b.Epoch-epoch > MaxEpochLead:", "b.Epoch-epoch > MaxEpoch:", "liar",
 	},
 	{
-		"a ticket runs ahead as it likes", "branch/replica/bounds.go",
+		"a ticket runs ahead as it likes", "branch/replica/refusal.go",
 		"c.Ticket.Clock-view > ledger.MaxClockLead:", "c.Ticket.Clock-view > ledger.MaxClock:", "TestClocksThatRunAheadStopNobody",
 	},
 	{
@@ -19,11 +19,11 @@ var lieMutations = []mutation{
 		"e.Sequence, e.Clock = o.head(o.self)+1, o.ledger.Clock()+1", "e.Sequence, e.Clock = o.head(o.self)+1, max(o.escrow.tickets, o.ledger.Clock())+1", "TestClocksThatRunAheadStopNobody",
 	},
 	{
-		"a branch halts since somebody says so", "branch/replica/proof.go",
+		"a branch halts since somebody says so", "branch/replica/doubt.go",
 		`in.alarms.reject(p, BadAccusation, true, "it says`, `in.recovery.halt("it says`, "liar",
 	},
 	{
-		"a branch halts since a hello names more than it has", "branch/replica/hello.go",
+		"a branch halts since a hello names more than it has", "branch/replica/propagate.go",
 		"pr.intake.doubtEnd(p, own)", `pr.recovery.halt("it has more")`, "liar",
 	},
 	{
@@ -31,7 +31,7 @@ var lieMutations = []mutation{
 		"case first <= head && in.follows(i, s):", "case first <= head:", "liar",
 	},
 	{
-		"a hello counts as applied whatever its hash", "branch/replica/hello.go",
+		"a hello counts as applied whatever its hash", "branch/replica/propagate.go",
 		"own > 0 && !pr.intake.has(pr.self, own, p.has.Hash)", "own > 0 && pr.n == 1", "liar",
 	},
 	{
@@ -47,7 +47,7 @@ var lieMutations = []mutation{
 		"if need != nil && f.need.of(need, in.now, in.head(i)) {", "if need != nil && in.n == 1 {", "liar",
 	},
 	{
-		"early batches of a link that is gone stay", "branch/replica/propagate.go",
+		"early batches of a link that is gone stay", "branch/replica/replica.go",
 		"\tr.intake.dropEarlyOf(p)\n", "", "replica.TestEarlyBatchesGoWithTheirLink",
 	},
 	{

@@ -72,6 +72,8 @@ func (m *mutation) run(t *testing.T) (string, bool) {
 	switch {
 	case strings.HasPrefix(m.caught, "replica."):
 		where, test = "./branch/replica", "^"+strings.TrimPrefix(m.caught, "replica.")+"$"
+	case strings.HasPrefix(m.caught, "engine."):
+		where, test = "./branch/engine", "^"+strings.TrimPrefix(m.caught, "engine.")+"$"
 	case strings.HasPrefix(m.caught, "Test"):
 		where, test = "./branch", "^"+m.caught+"$"
 	case test == "":

@@ -14,8 +14,8 @@ type mutation struct {
 	// file, from the module's root, has old exactly once; the mutant has new.
 	file     string
 	old, new string
-	// caught names what must fail: a hunt, a transcript, a test of package replica,
-	// or one of package branch, for what the simulation has in the loop's place.
+	// caught names what must fail: a hunt, a transcript, a test of package replica
+	// or engine by the package's name and its own, or one of package branch.
 	caught string
 }
 
@@ -38,7 +38,7 @@ var mutations = []mutation{
 		"\t\tp.crash()\n\t\tw.after(w.between(1_000, 300_000), p.start)\n\t\treturn\n\t}\n\tp.disk.Commit", "\t\tp.release()\n\t\treturn\n\t}\n\tp.disk.Commit", "faults",
 	},
 	{
-		"a request id is not looked up", "branch/replica/operation.go",
+		"a request id is not looked up", "branch/replica/desk.go",
 		"rec, ok := d.own.recorded(id)\n\tif ok {", "rec, ok := d.own.recorded(id)\n\tif ok && id == \"\" {", "faults",
 	},
 	{
@@ -46,23 +46,23 @@ var mutations = []mutation{
 		"rec, ok, err := o.cfg.Storage.Request(id)", "rec, ok, err := ledger.Recorded{}, false, error(nil)", "faults",
 	},
 	{
-		"the same request waits twice", "branch/replica/operation.go",
+		"the same request waits twice", "branch/replica/desk.go",
 		"if first := d.byRequest[id]; first != nil {", "if first := d.byRequest[id]; first != nil && id == \"\" {", "faults",
 	},
 	{
-		"a retry is refused by the verdict of the first try", "branch/replica/operation.go",
+		"a retry is refused by the verdict of the first try", "branch/replica/desk.go",
 		"d.submitted = append(d.submitted, p.followers...)\n\t\tp.followers = nil", "", "16_retry_of_a_refusal",
 	},
 	{
-		"the home of a forwarded request is ignored", "branch/replica/operation.go",
+		"the home of a forwarded request is ignored", "branch/replica/desk.go",
 		"if home := p.op.Home; home != 0 && home != d.cfg.ID {", "if home := p.op.Home; home != 0 && home != d.cfg.ID && id == \"\" {", "faults",
 	},
 	{
-		"a replay elsewhere does not ask the writer", "branch/replica/operation.go",
+		"a replay elsewhere does not ask the writer", "branch/replica/desk.go",
 		"if level == Local {", "if level <= All {", "faults",
 	},
 	{
-		"a session is not waited for", "branch/replica/operation.go",
+		"a session is not waited for", "branch/replica/desk.go",
 		"if d.head(i) < s.Sequence {", "if d.head(i) < s.Sequence && len(session) > 1000 {", "faults",
 	},
 	{
@@ -90,19 +90,19 @@ var mutations = []mutation{
 		"amount += (escrow - amount) / 2", "amount += escrow / 2", "faults",
 	},
 	{
-		"more is shared out than is here", "branch/replica/share.go",
+		"more is shared out than is here", "branch/replica/grant.go",
 		"min(lack, part(s.surplus, lack, lacking))", "lack", "faults",
 	},
 	{
-		"what others wait for is shared out", "branch/replica/share.go",
+		"what others wait for is shared out", "branch/replica/grant.go",
 		"len(q.waiting)+len(q.claims)+len(q.promised) > 0", "q.heldUntil < 0", "23_share",
 	},
 	{
-		"escrow is shared out to where it is stuck", "branch/replica/share.go",
+		"escrow is shared out to where it is stuck", "branch/replica/grant.go",
 		" && es.callable(es.peers[i])", "", "23_share",
 	},
 	{
-		"a deposit waits for older writes", "branch/replica/claim.go",
+		"a deposit waits for older writes", "branch/replica/escrow.go",
 		"len(q.waiting) == 0 || es.now < q.heldUntil || !es.serveDeposit(q)", "true", "24_deposit_passes",
 	},
 	{
@@ -138,23 +138,23 @@ var mutations = []mutation{
 		"es.collects.join(name, first)", "es.desk.refuse(first, &InsufficientError{Account: name, Balance: es.ledger.Balance(name), Amount: first.op.Entry.Amount})", "faults",
 	},
 	{
-		"a hold is not kept", "branch/replica/claim.go",
+		"a hold is not kept", "branch/replica/escrow.go",
 		"(len(q.waiting) > 0 || es.now < q.heldUntil)", "len(q.waiting) > 0", "14_hold",
 	},
 	{
-		"a hold is never released", "branch/replica/still.go",
+		"a hold is never released", "branch/replica/look.go",
 		"by, es.now+min(es.cfg.PeerTimeout/2, left)", "by, es.now+1_000_000_000", "faults",
 	},
 	{
-		"accounts are held for as long as looks ask", "branch/replica/still.go",
+		"accounts are held for as long as looks ask", "branch/replica/look.go",
 		"left := es.still.left()", "left := maxStill", "faults",
 	},
 	{
-		"what one account was held does not count for another", "branch/replica/still.go",
+		"what one account was held does not count for another", "branch/replica/look.go",
 		"left := es.still.left()", "left := es.still.left()\n\tif es.queues[account] == nil {\n\t\tleft = maxStill\n\t}", "25_still",
 	},
 	{
-		"an older claim takes what covers a write", "branch/replica/claim.go",
+		"an older claim takes what covers a write", "branch/replica/escrow.go",
 		"if len(q.waiting) > 0 && es.now >= q.heldUntil && es.serveWaiting(q) {\n\t\t\tcontinue\n\t\t}", "", "26_forged_claim",
 	},
 	{
@@ -162,23 +162,23 @@ var mutations = []mutation{
 		"if !p.linked || !p.heard {", "if es.now < 0 {", "26_forged_claim",
 	},
 	{
-		"the younger ticket wins", "branch/replica/claim.go",
+		"the younger ticket wins", "branch/replica/escrow.go",
 		"q.claims[0].claim.Ticket.Older(q.waiting[0].ticket)", "!q.claims[0].claim.Ticket.Older(q.waiting[0].ticket)", "calm",
 	},
 	{
-		"claims go first, whatever their ticket", "branch/replica/claim.go",
+		"claims go first, whatever their ticket", "branch/replica/escrow.go",
 		"q.claims[0].claim.Ticket.Older(q.waiting[0].ticket)", "len(q.claims) > 0", "03_older_ticket",
 	},
 	{
-		"REACHABLE does not wait for peers", "branch/replica/acknowledge.go",
+		"REACHABLE does not wait for peers", "branch/replica/peer.go",
 		"return min(pr.head(pr.self), pr.reached.of(pr.peers, pr.self, func(p *peer) bool { return p.reachable }))", "return pr.head(pr.self)", "faults",
 	},
 	{
-		"MAJORITY counts what is applied", "branch/replica/acknowledge.go",
+		"MAJORITY counts what is applied", "branch/replica/acks.go",
 		"at = append(at, p.synced)", "at = append(at, p.acked)", "faults",
 	},
 	{
-		"half is a majority", "branch/replica/acknowledge.go",
+		"half is a majority", "branch/replica/acks.go",
 		"return at[(a.n-1)/2]", "return at[a.n/2]", "faults",
 	},
 	{
@@ -206,7 +206,7 @@ var mutations = []mutation{
 		"case own <= v.head(v.self):", "case own <= v.head(v.self) || own > 0:", "faults",
 	},
 	{
-		"nothing is sent again", "branch/replica/propagate.go",
+		"nothing is sent again", "branch/replica/peer.go",
 		"p.target, p.next, p.probing, p.progressAt = pr.head(pr.self), p.acked+1, true, pr.now", "p.target, p.probing, p.progressAt = pr.head(pr.self), true, pr.now", "faults",
 	},
 	{
@@ -278,7 +278,7 @@ var mutations = []mutation{
 		"max(0, escrow-es.promisedBefore(c.Account, c.Ticket))", "escrow", "20_two_lists",
 	},
 	{
-		"what is promised to a bulk is paid out", "branch/replica/claim.go",
+		"what is promised to a bulk is paid out", "branch/replica/escrow.go",
 		"if e.Kind != ledger.Deposit && es.promisedAway(e.Account, e.Amount, Ticket{}) {", "if e.Kind > ledger.Bulk {", "21_bulk_hold",
 	},
 	{
@@ -286,7 +286,7 @@ var mutations = []mutation{
 		"return m.bulk == p", "return false", "calm",
 	},
 	{
-		"hello tells what is not synced", "branch/replica/hello.go",
+		"hello tells what is not synced", "branch/replica/propagate.go",
 		"pr.frameTo(p).Hello = hello\n\tpr.syncApplied()", "pr.frameTo(p).Hello = hello", "07_wiped_disk",
 	},
 	{
@@ -294,38 +294,37 @@ var mutations = []mutation{
 		"pr.syncApplied() // what is relayed must not be lost here", "", "18_relay_is_kept",
 	},
 	{
-		"a reply is let out before the commit", "branch/loop.go",
+		"a reply is let out before the commit", "branch/engine/engine.go",
 		"\tif ready.Commit != nil {\n\t\tif err", `
-	for _, rep := range ready.Replies {
-		l.waiting[rep.ID] <- rep
+	for i := range ready.Replies {
+		e.calls.reply(&ready.Replies[i])
 	}
 	ready.Replies = nil
 	if ready.Commit != nil {
-		if err`, "TestNothingIsLetOutBeforeTheJournalIsSynced",
+		if err`, "engine.TestNothingIsLetOutBeforeTheJournalIsSynced",
 	},
 	{
-		"a message is let out before the commit", "branch/loop.go",
+		"a message is let out before the commit", "branch/engine/engine.go",
 		"\tif ready.Commit != nil {\n\t\tif err", `
 	for _, m := range ready.Messages {
-		l.letOut(m)
+		if !e.calls.answerPeer(m) {
+			e.cfg.Outlet.Send(m)
+		}
 	}
 	ready.Messages = nil
 	if ready.Commit != nil {
-		if err`, "TestNothingIsLetOutBeforeTheJournalIsSynced",
+		if err`, "engine.TestNothingIsLetOutBeforeTheJournalIsSynced",
 	},
 	{
-		"a look is let out before the commit", "branch/loop.go",
+		"a visit ends before the commit", "branch/engine/engine.go",
 		"\tif ready.Commit != nil {\n\t\tif err", `
-	for _, f := range l.after {
-		f()
-	}
-	l.after = nil
+	e.calls.endVisits()
 	if ready.Commit != nil {
-		if err`, "TestNothingIsLetOutBeforeTheJournalIsSynced",
+		if err`, "engine.TestNothingIsLetOutBeforeTheJournalIsSynced",
 	},
 	{
-		"a commit that failed is ignored", "branch/loop.go",
-		`return fmt.Errorf("write journal: %w", err)`, `_ = fmt.Errorf("write journal: %w", err)`, "TestACommitThatFailsLetsNothingOut",
+		"a commit that failed is ignored", "branch/engine/engine.go",
+		`return fmt.Errorf("write journal: %w", err)`, `_ = fmt.Errorf("write journal: %w", err)`, "engine.TestACommitThatFailsLetsNothingOut",
 	},
 	{
 		"a bank is founded once one has accepted its id", "branch/replica/founding.go",

@@ -287,19 +287,6 @@ func (d *desk) replayElsewhere(p *pending, rec ledger.Recorded) {
 	d.reply(reply)
 }
 
-// unknowing returns the branches that are not known to have an entry of the i-th
-// journal as a level asks for it: all but its writer, and this one where it has.
-func (d *desk) unknowing(i int, sequence uint64, level Level) []ledger.BranchID {
-	var out []ledger.BranchID
-	for k, p := range d.peers {
-		here := k == d.self && (level < Majority || d.synced[i] >= sequence)
-		if k != i && !here {
-			out = append(out, p.branch)
-		}
-	}
-	return out
-}
-
 // record posts a write and has it acknowledged, or refuses it if it would open an
 // account too many.
 func (d *desk) record(p *pending) {
@@ -391,4 +378,18 @@ func (d *desk) nextTick() Millis {
 		return d.now + deadlineGrain
 	}
 	return never
+}
+
+// mayOpen refuses a write that would open an account too many. What this Ready has
+// opened counts. Entries of peers are not asked: they are recorded.
+func (d *desk) mayOpen(e *ledger.Entry) error {
+	most := d.cfg.MaxAccounts
+	if most == 0 || d.ledger.Count()+2*ledger.MaxOperations <= most {
+		return nil
+	}
+	opens, first := d.ledger.Opens(e)
+	if opens == 0 || d.ledger.Count()+opens <= most {
+		return nil
+	}
+	return &AccountsError{Account: first, Opens: opens, Accounts: d.ledger.Count(), Limit: most}
 }

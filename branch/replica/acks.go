@@ -73,29 +73,6 @@ func (a *acks) step() {
 	}
 }
 
-// reachableApplied is how far this branch's journal is applied at every
-// branch that is reachable now.
-func (pr *progress) reachableApplied() uint64 {
-	return min(pr.head(pr.self), pr.reached.of(pr.peers, pr.self, func(p *peer) bool { return p.reachable }))
-}
-
-// Everywhere returns the last entry of this branch's journal that every branch
-// has confirmed to have applied, since this branch started.
-func (r *Replica) Everywhere() uint64 {
-	all := r.progress.everyone.of(r.peers, r.self, func(*peer) bool { return true })
-	r.progress.everywhere = max(r.progress.everywhere, min(r.head(r.self), all))
-	return r.progress.everywhere
-}
-
-// confirm notes how far a peer has applied this branch's journal.
-func (pr *progress) confirm(p *peer, acked uint64) {
-	pr.everyone.moved(p.acked, acked)
-	if p.reachable {
-		pr.reached.moved(p.acked, acked)
-	}
-	p.acked = acked
-}
-
 // syncedAt is how far this branch's journal is synced at as many branches as
 // the level asks for; with hope, as far as it will be if every reachable
 // branch goes on.
@@ -218,4 +195,17 @@ func (a *acks) nextTick() Millis {
 		}
 	}
 	return never
+}
+
+// unknowing returns the branches that are not known to have an entry of the i-th
+// journal as a level asks for it: all but its writer, and this one where it has.
+func (d *desk) unknowing(i int, sequence uint64, level Level) []ledger.BranchID {
+	var out []ledger.BranchID
+	for k, p := range d.peers {
+		here := k == d.self && (level < Majority || d.synced[i] >= sequence)
+		if k != i && !here {
+			out = append(out, p.branch)
+		}
+	}
+	return out
 }

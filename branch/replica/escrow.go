@@ -1,0 +1,325 @@
+package replica
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"passbook.example/passbook/branch/ledger"
+)
+
+// escrow is what waits for this branch's escrow of accounts, or keeps it: writes
+// and claims of peers, promises to bulks, and holds.
+type escrow struct {
+	*core
+	alarms   *alarms
+	recovery *recovery
+	own      *ownBatch
+	desk     *desk
+	collects *collects
+	calls    *calls
+	// queues are what waits, by account; touched are the accounts whose queues
+	// something has happened to.
+	queues  map[string]*queue
+	touched []string
+	// tickets is the Lamport time of tickets, which no entry ever has.
+	tickets uint64
+	// demands are where claimed accounts are spent.
+	demands demands
+	// still is how long accounts were held lately.
+	still still
+}
+
+func newEscrow(c *core) escrow {
+	return escrow{core: c, queues: map[string]*queue{}, demands: demands{of: map[string]*demand{}, began: c.now}, still: still{at: c.now}}
+}
+
+// queue holds what waits for escrow of one account at this branch: its own
+// writes, and the claims of peers. Both go by their tickets, oldest first:
+// waiting only ever points at older tickets, so there is no deadlock, and the
+// oldest gets whatever is claimed for it, so there is no livelock.
+type queue struct {
+	// waiting are this branch's own writes, oldest first.
+	waiting []*pending
+	// claims are those of peers that came while an older write waits here.
+	claims []peerClaim
+	// promised is what of the account goes to bulks that wait for another one,
+	// oldest first.
+	promised []promise
+	// round are the calls of the claim round under way, ticket is its age.
+	round  []*call
+	ticket Ticket
+	// pausedUntil is when the next round may start, pause how long the last
+	// pause was.
+	pausedUntil, pause Millis
+	// heldUntil is until when nothing may change the balance, since a peer
+	// takes a look; heldBy is that peer.
+	heldUntil Millis
+	heldBy    ledger.BranchID
+	touched   bool
+}
+
+// peerClaim is a claim that has not been answered.
+type peerClaim struct {
+	peer  *peer
+	claim Claim
+}
+
+// step serves what waits for escrow, and shares out what is left.
+func (es *escrow) step() {
+	es.settleQueues()
+	es.shareOut()
+}
+
+// expire gives up the writes and calls that have waited too long.
+func (es *escrow) expire() {
+	for _, id := range sortedKeys(es.calls.open) {
+		if c := es.calls.open[id]; c.collect == nil && es.now-c.sentAt >= patience*es.cfg.PeerTimeout {
+			if es.calls.tooLate(c) {
+				es.suspect(c.peer) // else it only serves its own, older writes first
+			}
+			es.calls.fail(c)
+		}
+	}
+	for _, name := range sortedKeys(es.queues) {
+		q := es.queues[name]
+		if q.heldUntil > 0 && es.now >= q.heldUntil {
+			es.release(q)
+		}
+		if q.pausedUntil > 0 && es.now >= q.pausedUntil {
+			q.pausedUntil = 0
+			es.touchAccount(name)
+		}
+		expired := slices.ContainsFunc(q.waiting, func(p *pending) bool { return es.now >= p.op.Deadline })
+		if !expired {
+			continue
+		}
+		for _, p := range slices.Clone(q.waiting) {
+			if es.now >= p.op.Deadline {
+				q.waiting = slices.DeleteFunc(q.waiting, func(o *pending) bool { return o == p })
+				_, amount := p.needs()
+				es.desk.refuse(p, es.unavailable(name, amount, "the time was up before enough escrow had come from other branches"))
+			}
+		}
+		es.touchAccount(name)
+	}
+}
+
+// nextTick returns when a queue goes on, or a write may have waited too long.
+func (es *escrow) nextTick() Millis {
+	next := never
+	for _, q := range es.queues {
+		if q.heldUntil > 0 {
+			next = min(next, q.heldUntil)
+		}
+		if len(q.waiting) > 0 {
+			next = min(next, es.now+deadlineGrain)
+			if q.pausedUntil > es.now {
+				next = min(next, q.pausedUntil)
+			}
+		}
+	}
+	return next
+}
+
+// covered reports whether the oldest write of a queue that something has happened
+// to can go on.
+func (es *escrow) covered() bool {
+	for _, name := range es.touched {
+		if q := es.queues[name]; q != nil && len(q.waiting) > 0 {
+			if _, amount := q.waiting[0].needs(); es.ledger.Escrow(name, es.self) >= amount {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// mustQueue reports whether a write has to wait its turn although the escrow
+// is here: older ones wait, the escrow is promised, or the balance is being
+// looked at.
+func (es *escrow) mustQueue(e *ledger.Entry) bool {
+	if e.Kind != ledger.Deposit && es.promisedAway(e.Account, e.Amount, Ticket{}) {
+		return true
+	}
+	if q := es.queues[e.Account]; q != nil && (len(q.waiting) > 0 || es.now < q.heldUntil) {
+		return true
+	}
+	if e.Kind != ledger.Transfer {
+		return false
+	}
+	q := es.queues[e.ToAccount]
+	return q != nil && es.now < q.heldUntil
+}
+
+// queueOf returns the queue of an account, and has it looked at.
+func (es *escrow) queueOf(account string) *queue {
+	q := es.queues[account]
+	if q == nil {
+		q = &queue{}
+		es.queues[account] = q
+	}
+	es.touchAccount(account)
+	return q
+}
+
+// wait gives a write its ticket and queues it. It reports false when the queue
+// is full, or the write would open an account too many: it is refused then.
+func (es *escrow) wait(p *pending) bool {
+	account, _ := p.needs()
+	if err := es.desk.mayOpen(&p.op.Entry); err != nil {
+		es.desk.refuse(p, err)
+		return false
+	}
+	q := es.queueOf(account)
+	if len(q.waiting) >= maxWaiting {
+		es.desk.refuse(p, ErrQueueFull)
+		return false
+	}
+	if p.ticket == (Ticket{}) { // a bulk may have waited before
+		es.tickets = max(es.tickets, es.ledger.Clock()) + 1
+		p.ticket = Ticket{Clock: es.tickets, Branch: es.cfg.ID}
+	}
+	if id := p.op.Entry.RequestID; id != "" {
+		es.desk.byRequest[id] = p
+	}
+	q.insert(p)
+	return true
+}
+
+// insert queues a write by its ticket.
+func (q *queue) insert(p *pending) {
+	k, _ := slices.BinarySearchFunc(q.waiting, p, func(a, b *pending) int { return compareTickets(a.ticket, b.ticket) })
+	q.waiting = slices.Insert(q.waiting, k, p)
+}
+
+func compareTickets(a, b Ticket) int {
+	if c := cmp.Compare(a.Clock, b.Clock); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Branch, b.Branch)
+}
+
+// settleQueues serves the queues that something has happened to.
+func (es *escrow) settleQueues() {
+	if es.recheck {
+		// Any batch may end a round, and any link may open one.
+		for _, name := range sortedKeys(es.queues) {
+			es.touchAccount(name)
+		}
+	}
+	for len(es.touched) > 0 {
+		name := es.touched[0]
+		es.touched = es.touched[1:]
+		q := es.queues[name]
+		if q == nil {
+			continue
+		}
+		q.touched = false
+		es.settleQueue(name, q)
+		if len(q.waiting) == 0 && len(q.claims) == 0 && len(q.promised) == 0 && len(q.round) == 0 && es.now >= q.heldUntil {
+			delete(es.queues, name)
+		}
+	}
+	es.touched = nil
+}
+
+// settleQueue serves one account's waiting writes and claims, oldest ticket
+// first but for those that are covered, and claims what is still lacking.
+func (es *escrow) settleQueue(name string, q *queue) {
+	if es.state != Serving {
+		es.dropQueue(q)
+		return
+	}
+	for {
+		// What covers a write came for it: not even an older claim takes that.
+		if len(q.waiting) > 0 && es.now >= q.heldUntil && es.serveWaiting(q) {
+			continue
+		}
+		if len(q.claims) > 0 && (len(q.waiting) == 0 || q.claims[0].claim.Ticket.Older(q.waiting[0].ticket)) {
+			c := q.claims[0]
+			if es.promisedAway(name, 1, c.claim.Ticket) && es.ledger.Escrow(name, es.self) > 0 {
+				break // it all goes to older bulks
+			}
+			q.claims = q.claims[1:]
+			es.grant(c.peer, &c.claim)
+			continue
+		}
+		if len(q.waiting) == 0 || es.now < q.heldUntil || !es.serveDeposit(q) {
+			break
+		}
+	}
+	if len(q.waiting) > 0 && q.waiting[0].ticket.Older(q.ticket) {
+		es.dropRound(q)
+	}
+	q.round = slices.DeleteFunc(q.round, func(c *call) bool { return es.callDone(q, c) })
+	if len(q.waiting) > 0 && len(q.round) == 0 && es.now >= q.pausedUntil && es.now >= q.heldUntil {
+		es.startRound(name, q)
+	}
+}
+
+// dropQueue refuses what waits: this branch may not write any more.
+func (es *escrow) dropQueue(q *queue) {
+	for _, p := range q.waiting {
+		es.desk.refuse(p, es.recovery.notServing())
+	}
+	for _, c := range q.claims {
+		es.answerClaim(c.peer, &c.claim, 0)
+	}
+	q.waiting, q.claims, q.round = nil, nil, nil
+}
+
+// serveWaiting records or refuses the oldest waiting write, if it can.
+func (es *escrow) serveWaiting(q *queue) bool {
+	p := q.waiting[0]
+	if p.op.Entry.Kind == ledger.Bulk {
+		return es.serveBulk(q, p)
+	}
+	if p.op.Entry.Kind == ledger.Transfer && es.heldAccount(p.op.Entry.ToAccount) {
+		return false
+	}
+	err := es.ledger.CanPay(es.self, &p.op.Entry)
+	var escrow *ledger.EscrowError
+	if errors.As(err, &escrow) || p.op.Entry.Kind != ledger.Deposit && es.promisedAway(p.op.Entry.Account, p.op.Entry.Amount, p.ticket) {
+		return false
+	}
+	q.waiting = slices.Delete(q.waiting, 0, 1)
+	q.pause = 0
+	if err != nil {
+		es.desk.refuse(p, err)
+	} else {
+		es.desk.record(p)
+	}
+	return true
+}
+
+// serveDeposit records the oldest deposit that waits. It does not wait for what
+// is older: it takes no escrow, and may be what that lacks.
+func (es *escrow) serveDeposit(q *queue) bool {
+	k := slices.IndexFunc(q.waiting, func(p *pending) bool { return p.op.Entry.Kind == ledger.Deposit })
+	if k < 0 {
+		return false
+	}
+	p := q.waiting[k]
+	q.waiting = slices.Delete(q.waiting, k, k+1)
+	if err := es.ledger.CanPay(es.self, &p.op.Entry); err != nil {
+		es.desk.refuse(p, err)
+	} else {
+		es.desk.record(p)
+	}
+	return true
+}
+
+func (es *escrow) heldAccount(name string) bool {
+	q := es.queues[name]
+	return q != nil && es.now < q.heldUntil
+}
+
+// touchAccount has the account's queue looked at before Ready returns.
+func (es *escrow) touchAccount(name string) {
+	q := es.queues[name]
+	if q != nil && !q.touched {
+		q.touched = true
+		es.touched = append(es.touched, name)
+	}
+}

@@ -1,0 +1,233 @@
+package replica
+
+import (
+	"math"
+
+	"passbook.example/passbook/branch/ledger"
+)
+
+// progress is what each peer has of this branch's journal, and what it is to be
+// sent: that journal as far as the window allows, what it asked for, and acks.
+type progress struct {
+	*core
+	alarms   *alarms
+	founding *founding
+	recovery *recovery
+	intake   *intake
+	own      *ownBatch
+	acks     *acks
+	// due are the peers that this Ready looks at: something has come from them,
+	// or there may be something to send. awaited are those with a deadline, and
+	// checkAt is when they are due: never later than the first of the deadlines.
+	due, awaited indexes
+	checkAt      Millis
+	// everyone is the least that the peers have confirmed of this branch's journal,
+	// reached the least of those that are reachable.
+	everyone, reached least
+	// everywhere is how far it was applied at every branch.
+	everywhere uint64
+}
+
+func newProgress(c *core) progress {
+	pr := progress{core: c, due: newIndexes(c.n), awaited: newIndexes(c.n), checkAt: never}
+	pr.due.addAll(c.n)
+	return pr
+}
+
+// peer is another branch, seen from this one.
+type peer struct {
+	branch ledger.BranchID
+	index  int
+	// reachable says that the peer counts for [Reachable]: it was never tried,
+	// or is linked, has caught up and acks in time. since is when that changed.
+	reachable bool
+	since     Millis
+	// acked and synced are how far the peer has confirmed to have applied and
+	// synced this branch's journal. Invariant: synced <= acked on one link.
+	acked, synced uint64
+	// link ends with the link to the peer.
+	link
+}
+
+// link is what is known of a peer, and owed to it, since the last link to it was
+// lost. Losing one replaces it as a whole.
+type link struct {
+	// linked says that there is a link, heard that its hello has come.
+	linked, heard bool
+	// closing says that this link is to be ended: nothing more of it is taken.
+	closing bool
+	// suspectUntil is until when it is not called: a call to it failed, and
+	// nothing has come from it since.
+	suspectUntil Millis
+	// heardAt is when anything last came from it.
+	heardAt Millis
+	// helloAt is when it was last told hello on this link, told which bank it was
+	// told then.
+	helloAt Millis
+	told    ledger.Bank
+	// window is what is on its way to the peer of this branch's own journal.
+	window
+	// syncAsked is how far the peer was asked to sync, syncAskedAt when.
+	syncAsked   uint64
+	syncAskedAt Millis
+	// syncUpTo is how far it has asked to have its own batches synced here that
+	// wait for others.
+	syncUpTo uint64
+	// advertised is how far it said, at hello, to have applied each journal.
+	advertised []uint64
+	// has is how far it said, at hello, to have applied this branch's journal.
+	has ledger.MarkedPosition
+	// ackDue says that it should hear how far its journal is applied here,
+	// forkedDue that it has forked.
+	ackDue, forkedDue bool
+	// doubts are searches in what it has of journals, by their index.
+	doubts map[int]*doubt
+	// asked are the waits for journals that it has been asked for since it named more
+	// of them than is here, by their index.
+	asked map[int]*wait
+	// wants are the journals it has asked for, to be served by this Ready.
+	wants []ledger.Position
+	// frame gathers what this Ready sends it.
+	frame *Frame
+}
+
+// window is what has been sent to a peer of this branch's journal, and when the
+// peer must have confirmed it.
+type window struct {
+	// next is the own sequence to send next. Invariant: next > acked.
+	next uint64
+	// inflight are the own batches sent and not acked.
+	inflight      []sentBatch
+	inflightBytes int
+	// probing says that it has not acked in time: one batch at a time, then.
+	probing bool
+	// target is what it must ack to count as reachable again.
+	target uint64
+	// progressAt is when acked last rose, or the first batch was sent after
+	// everything was acked.
+	progressAt Millis
+}
+
+type sentBatch struct {
+	last  uint64
+	bytes int
+}
+
+// expire finds the peers that no longer answer, and those that have caught
+// up.
+func (pr *progress) expire() {
+	if pr.now >= pr.checkAt {
+		pr.due.merge(pr.awaited)
+		pr.checkAt = never
+	}
+	for i := pr.due.next(0); i >= 0; i = pr.due.next(i + 1) {
+		if i != pr.self {
+			pr.checkPeer(pr.peers[i])
+		}
+	}
+}
+
+// nextTick returns when the first peer is late.
+func (pr *progress) nextTick() Millis {
+	next := never
+	for i := pr.awaited.next(0); i >= 0; i = pr.awaited.next(i + 1) {
+		next = min(next, pr.peers[i].deadline(pr.cfg.PeerTimeout))
+	}
+	return next
+}
+
+// await has a peer looked at again when its deadline passes. That only moves
+// while the peer is due.
+func (pr *progress) await(p *peer) {
+	at := p.deadline(pr.cfg.PeerTimeout)
+	if p.syncAsked > p.synced {
+		at = min(at, p.syncAskedAt+pr.cfg.PeerTimeout)
+	}
+	if at == never {
+		pr.awaited.remove(p.index)
+		return
+	}
+	pr.awaited.add(p.index)
+	pr.checkAt = min(pr.checkAt, at)
+}
+
+func (pr *progress) checkPeer(p *peer) {
+	late := p.linked && p.heard && len(p.inflight) > 0 && pr.now-p.progressAt >= pr.cfg.PeerTimeout
+	switch {
+	case late:
+		pr.setReachable(p, false)
+		p.target, p.next, p.probing, p.progressAt = pr.head(pr.self), p.acked+1, true, pr.now
+		p.inflight, p.inflightBytes = nil, 0
+	case !p.heard && p.reachable && pr.now-p.since >= pr.cfg.PeerTimeout:
+		pr.setReachable(p, false)
+		pr.recheck = true
+	case p.heard && !p.reachable && p.acked >= p.target:
+		pr.setReachable(p, true)
+	}
+	if p.syncAsked > p.synced && pr.now-p.syncAskedAt >= pr.cfg.PeerTimeout {
+		p.syncAsked = 0
+	}
+	if p.linked && !p.heard && pr.now-p.helloAt >= pr.cfg.PeerTimeout {
+		pr.sayHello(p) // and it says its own again
+	}
+}
+
+func (pr *progress) setReachable(p *peer, reachable bool) {
+	if p.reachable != reachable {
+		p.reachable, p.since = reachable, pr.now
+		pr.reached = least{}
+	}
+}
+
+// confirmed is how far the peer holds this branch's journal for sure. What one
+// that is gone had applied and not synced may be gone with it.
+func (p *peer) confirmed() uint64 {
+	if p.linked {
+		return p.acked
+	}
+	return p.synced
+}
+
+// deadline is when checkPeer finds something that time alone has changed, but
+// for a sync that was asked for: the writes that need it have deadlines.
+func (p *peer) deadline(timeout Millis) Millis {
+	at := never
+	switch {
+	case p.heard && len(p.inflight) > 0:
+		at = p.progressAt + timeout
+	case !p.heard && p.reachable:
+		at = p.since + timeout
+	}
+	if p.linked && !p.heard {
+		at = min(at, p.helloAt+timeout)
+	}
+	return at
+}
+
+// never is later than any moment.
+const never Millis = math.MaxInt64
+
+func (p *peer) usable() bool { return p != nil && p.linked && p.heard && !p.closing }
+
+// reachableApplied is how far this branch's journal is applied at every
+// branch that is reachable now.
+func (pr *progress) reachableApplied() uint64 {
+	return min(pr.head(pr.self), pr.reached.of(pr.peers, pr.self, func(p *peer) bool { return p.reachable }))
+}
+
+// confirm notes how far a peer has applied this branch's journal.
+func (pr *progress) confirm(p *peer, acked uint64) {
+	pr.everyone.moved(p.acked, acked)
+	if p.reachable {
+		pr.reached.moved(p.acked, acked)
+	}
+	p.acked = acked
+}
+
+// Everywhere returns the last entry of this branch's journal that every branch
+// has confirmed to have applied, since this branch started.
+func (r *Replica) Everywhere() uint64 {
+	all := r.progress.everyone.of(r.peers, r.self, func(*peer) bool { return true })
+	r.progress.everywhere = max(r.progress.everywhere, min(r.head(r.self), all))
+	return r.progress.everywhere
+}
