@@ -32,6 +32,12 @@ type servedBranch struct {
 // servePort serves a port until the test ends.
 func servePort(t *testing.T) *servedBranch {
 	t.Helper()
+	return serveFeed(t, func(b *Branch) feed.Source { return feedSource{b} })
+}
+
+// serveFeed is servePort with what the branch's feed shows.
+func serveFeed(t *testing.T, source func(*Branch) feed.Source) *servedBranch {
+	t.Helper()
 	ids := []ledger.BranchID{1, 2, 3}
 	disk := simulation.NewDisk(ids, 0)
 	c, err := disk.Boot()
@@ -51,7 +57,7 @@ func servePort(t *testing.T) *servedBranch {
 	observer := feed.NewObserver(2)
 	p.replica = r
 	p.engine = engine.New(engine.Config{Replica: r, Journal: nowhere{}, Started: time.Now(), Outlet: outlet{p.Branch}, Observer: observer})
-	p.feed = feed.New(p.feedConfig(), observer, feedSource{p.Branch})
+	p.feed = feed.New(p.feedConfig(), observer, source(p.Branch))
 	p.links = NewLinkLog(p.logger)
 	p.linksCtx, p.cutLinks = context.WithCancel(context.Background())
 	p.addPeers(ids)

@@ -43,11 +43,10 @@ func (s quietSource) FollowPeer(ctx context.Context, peer uint32, _ string, tell
 // sent to reports, a peer reports of itself.
 func watchPort(t *testing.T) (p *servedBranch, reports chan<- *bankv1.BranchReport) {
 	t.Helper()
-	p = servePort(t)
-	s := quietSource{feedSource{p.Branch}, make(chan *bankv1.BranchReport)}
-	p.feed = feed.New(p.feedConfig(), feed.NewObserver(p.id), s)
+	said := make(chan *bankv1.BranchReport)
+	p = serveFeed(t, func(b *Branch) feed.Source { return quietSource{feedSource{b}, said} })
 	t.Cleanup(p.feed.Stop)
-	return p, s.reports
+	return p, said
 }
 
 // A watch lasts longer than any request or other stream may. Nothing runs this
