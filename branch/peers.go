@@ -60,11 +60,11 @@ func (p *peer) collect(ctx context.Context, c *replica.Collect) {
 	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
 	res, err := p.branch.service.Collect(p.call(ctx), &bankv1.CollectRequest{
-		Branch: uint32(p.branch.id), Account: c.Account, Collect: c.Collect, Look: c.Look, Hold: c.Hold,
+		Branch: uint32(p.branch.id), Account: c.Account, Collect: c.Collect, Look: c.Look, Hold: c.Freeze,
 	})
 	a := &replica.CollectAnswer{ID: c.ID, Failed: err != nil}
 	if err == nil {
-		a.Last, a.Paid, a.Most, a.Watched = res.GetLastSequence(), ledger.Amount(res.GetPaid()), ledger.Amount(res.GetMostPaid()), res.GetWatched()
+		a.Last, a.Paid, a.Most, a.MostKnown = res.GetLastSequence(), ledger.Amount(res.GetPaid()), ledger.Amount(res.GetMostPaid()), res.GetWatched()
 	}
 	p.receive(replica.Message{CollectAnswer: a})
 }

@@ -89,7 +89,7 @@ func TestAccountsAreBounded(t *testing.T) {
 		name := fmt.Sprint("nobody ", i)
 		r.Ask(replica.Query{ID: uint64(1000 + i), Account: name, Deadline: b.now + 1000})
 		r.Receive(replica.Message{From: 2, To: 1, Claim: &replica.Claim{ID: uint64(i), Account: name, Amount: 5, Ticket: replica.Ticket{Clock: 1, Branch: 2}}})
-		r.Receive(replica.Message{From: 2, To: 1, Collect: &replica.Collect{ID: uint64(i), Account: name, Collect: 1, Look: 1, Hold: true}})
+		r.Receive(replica.Message{From: 2, To: 1, Collect: &replica.Collect{ID: uint64(i), Account: name, Collect: 1, Look: 1, Freeze: true}})
 	}
 	write()
 	if got := r.Ledger().Count(); got != most {

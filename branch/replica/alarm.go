@@ -162,7 +162,7 @@ func (d *doubles) change(id string) {
 }
 
 // take returns what the commit has to write.
-func (d *doubles) take() []ledger.Double {
+func (d *doubles) changes() []ledger.Double {
 	var out []ledger.Double
 	for _, id := range d.changed {
 		if found := d.find(id); found != nil {

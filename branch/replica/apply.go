@@ -84,7 +84,7 @@ func (in *intake) receiveBatch(from *peer, s *ledger.Sealed) {
 	}
 	switch first, head := s.Batch.FirstSequence, in.head(i); {
 	case i == in.self && in.state == Halted:
-	case in.holds(i, s):
+	case in.isHere(i, s):
 	case first <= head && in.follows(i, s):
 		in.prove(from, i, s)
 	case first <= head:

@@ -33,18 +33,18 @@ func TestWatchesAreBounded(t *testing.T) {
 	for i := range bound + 1 {
 		b.look(first, 2, fmt.Sprint("account ", i), 1)
 	}
-	if !b.look(first, 2, fmt.Sprint("account ", bound-1), 2).Watched {
+	if !b.look(first, 2, fmt.Sprint("account ", bound-1), 2).MostKnown {
 		t.Error("the last account within the bound is not watched")
 	}
 	over := fmt.Sprint("account ", bound)
-	if b.look(first, 2, over, 2).Watched {
+	if b.look(first, 2, over, 2).MostKnown {
 		t.Error("an account over the bound is watched")
 	}
 	first.replica.Tick(b.now + 1_000_000)
 	first.replica.Ready()
 	first.replica.Advance()
 	b.look(first, 2, over, 1)
-	if !b.look(first, 2, over, 2).Watched {
+	if !b.look(first, 2, over, 2).MostKnown {
 		t.Error("no place got free")
 	}
 }

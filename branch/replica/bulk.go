@@ -59,7 +59,7 @@ func (es *escrow) lacks(p *pending) (account string, need ledger.Amount, err err
 	}
 	touched := o.Touched()
 	for k, name := range o.Accounts {
-		if touched[k] && es.heldAccount(name) || needs[k] > 0 && (es.olderWaits(name, p) || es.promisedAway(name, needs[k], p.ticket)) {
+		if touched[k] && es.isFrozen(name) || needs[k] > 0 && (es.olderWaits(name, p) || es.promisedAway(name, needs[k], p.ticket)) {
 			return name, needs[k], nil
 		}
 	}
@@ -193,7 +193,7 @@ func (d *desk) refusePart(p *pending, err error) bool {
 // refuseUncovered has a bulk refuse as unavailable what can't be done at once.
 func (d *desk) refuseUncovered(p *pending) {
 	d.ledger.RefuseUncovered(d.self, p.op.Entry.Operations, func(name string, pays bool) bool {
-		return d.escrow.heldAccount(name) || pays && d.escrow.olderWaits(name, p)
+		return d.escrow.isFrozen(name) || pays && d.escrow.olderWaits(name, p)
 	})
 }
 

@@ -34,14 +34,14 @@ type collects struct {
 	calls    *calls
 	// of are the double collects of this branch, by account.
 	of map[string]*collect
-	// watches follow what this branch pays, for those that look at an account;
+	// tallies follow what this branch pays, for those that look at an account;
 	// watching is how many there are.
-	watches  map[string][]*watch
-	watching int
+	tallies map[string][]*tally
+	tallied int
 }
 
 func newCollects(c *core) collects {
-	return collects{core: c, of: map[string]*collect{}, watches: map[string][]*watch{}}
+	return collects{core: c, of: map[string]*collect{}, tallies: map[string][]*tally{}}
 }
 
 // collect is a double collect of one account.
@@ -52,7 +52,7 @@ type collect struct {
 	look uint64
 	// hold says that it asks the branches to hold the account, since the last two
 	// looks did not settle all that they might. The look after it ends that.
-	hold, unsettled bool
+	freeze, unsettled bool
 	// restsUntil is when the next look may start, once the last one has refused
 	// several withdrawals; 0 while a look is under way.
 	restsUntil Millis
@@ -145,14 +145,14 @@ func (cs *collects) startLook(c *collect) {
 		return
 	}
 	c.look++
-	c.hold, c.restsUntil = c.unsettled && !c.hold, 0
+	c.freeze, c.restsUntil = c.unsettled && !c.freeze, 0
 	if c.look == 1 {
 		for k := range c.members {
 			c.members[k].joined = 1
 		}
 	}
 	c.before, c.answers = c.answers, make([]lookAnswer, cs.n)
-	ask := Collect{Account: c.account, Collect: c.id, Look: c.look, Hold: c.hold}
+	ask := Collect{Account: c.account, Collect: c.id, Look: c.look, Freeze: c.freeze}
 	c.answers[cs.self] = lookAnswer{CollectAnswer: cs.look(cs.cfg.ID, &ask), there: true}
 	c.open = cs.n - 1
 	for i, p := range cs.peers {
@@ -234,7 +234,7 @@ func (cs *collects) endLook(c *collect) {
 		}
 	}
 	switch {
-	case refused > 1 && !c.unsettled && !c.hold && !c.asked() && cs.n > 1:
+	case refused > 1 && !c.unsettled && !c.freeze && !c.asked() && cs.n > 1:
 		c.restsUntil = cs.now + lookPause
 	case len(c.members) > 0:
 		cs.startLook(c)
@@ -252,7 +252,7 @@ func (c *collect) asked() bool {
 // more look that nobody waits for ends that.
 func (cs *collects) end(c *collect) {
 	delete(cs.of, c.account)
-	if !c.hold {
+	if !c.freeze {
 		return
 	}
 	ask := Collect{Account: c.account, Collect: c.id, Look: c.look + 1}
@@ -273,7 +273,7 @@ func (c *collect) compare() sums {
 	known := true
 	for i := range c.answers {
 		s.exact = s.exact && c.answers[i].Last == c.before[i].Last
-		known = known && c.answers[i].Watched
+		known = known && c.answers[i].MostKnown
 		s.most += max(c.answers[i].Most, c.answers[i].Paid)
 		s.now += c.answers[i].Paid
 	}
@@ -360,7 +360,7 @@ func (cs *collects) expire() {
 		case cs.now >= call.askAgainAt:
 			call.askAgainAt = cs.now + cs.cfg.PeerTimeout
 			c := call.collect
-			cs.send(call.peer, Message{Collect: &Collect{ID: call.id, Account: c.account, Collect: c.id, Look: c.look, Hold: c.hold}})
+			cs.send(call.peer, Message{Collect: &Collect{ID: call.id, Account: c.account, Collect: c.id, Look: c.look, Freeze: c.freeze}})
 		}
 	}
 	for _, name := range sortedKeys(cs.of) {
@@ -373,13 +373,13 @@ func (cs *collects) expire() {
 			return true
 		})
 	}
-	cs.expireWatches()
+	cs.expireTallies()
 }
 
 // nextTick returns when a look is started, or a call may have waited too long.
 func (cs *collects) nextTick() Millis {
 	next := never
-	if len(cs.of) > 0 || len(cs.watches) > 0 {
+	if len(cs.of) > 0 || len(cs.tallies) > 0 {
 		next = cs.now + deadlineGrain
 	}
 	for _, c := range cs.of {

@@ -21,7 +21,7 @@ type desk struct {
 	asked     []*asking
 	// held are the calls that wait until the branch serves, or has seen what their
 	// session has.
-	held []waiter
+	deferred []waiter
 	// byRequest are the writes that wait, by their request ids.
 	byRequest map[string]*pending
 }
@@ -77,7 +77,7 @@ type waiter interface {
 
 // step decides the calls that had to wait, and then those that came in.
 func (d *desk) step() {
-	d.decideHeld()
+	d.decideDeferred()
 	d.decideSubmitted()
 }
 
@@ -93,14 +93,14 @@ func (d *desk) decideSubmitted() {
 	}
 }
 
-// decideHeld decides the calls that had to wait, if they no longer do.
-func (d *desk) decideHeld() {
-	if !d.recheck || len(d.held) == 0 {
+// decideDeferred decides the calls that had to wait, if they no longer do.
+func (d *desk) decideDeferred() {
+	if !d.recheck || len(d.deferred) == 0 {
 		return
 	}
-	held := d.held
-	d.held = nil
-	for _, w := range held {
+	deferred := d.deferred
+	d.deferred = nil
+	for _, w := range deferred {
 		w.admit(d)
 	}
 }
@@ -115,7 +115,7 @@ func (p *pending) admit(d *desk) {
 	case now:
 		d.decide(p)
 	default:
-		d.putOff(p)
+		d.deferCall(p)
 	}
 }
 
@@ -127,7 +127,7 @@ func (a *asking) admit(d *desk) {
 	case now:
 		d.answer(a)
 	default:
-		d.putOff(a)
+		d.deferCall(a)
 	}
 }
 
@@ -143,13 +143,13 @@ func (d *desk) mayDecide(session []ledger.Position) (bool, error) {
 	return !recovering && missing.Branch == 0, err
 }
 
-// putOff has a call wait until it may be decided.
-func (d *desk) putOff(w waiter) {
-	if len(d.held) >= maxHeld {
+// deferCall has a call wait until it may be decided.
+func (d *desk) deferCall(w waiter) {
+	if len(d.deferred) >= maxDeferred {
 		d.reply(Reply{ID: w.id(), Err: ErrQueueFull})
 		return
 	}
-	d.held = append(d.held, w)
+	d.deferred = append(d.deferred, w)
 }
 
 // ErrQueueFull refuses a call because too many wait already.
@@ -348,19 +348,19 @@ func (d *desk) refuse(p *pending, err error) {
 
 // expire gives up the calls whose deadline has passed.
 func (d *desk) expire() {
-	kept := d.held[:0]
-	for _, w := range d.held {
+	kept := d.deferred[:0]
+	for _, w := range d.deferred {
 		if d.now < w.deadline() {
 			kept = append(kept, w)
 			continue
 		}
-		d.reply(Reply{ID: w.id(), Err: d.heldTooLong(w)})
+		d.reply(Reply{ID: w.id(), Err: d.deferredTooLong(w)})
 	}
-	clear(d.held[len(kept):])
-	d.held = kept
+	clear(d.deferred[len(kept):])
+	d.deferred = kept
 }
 
-func (d *desk) heldTooLong(w waiter) error {
+func (d *desk) deferredTooLong(w waiter) error {
 	if d.state != Serving {
 		return d.recovery.notServing()
 	}
@@ -374,7 +374,7 @@ func (d *desk) nextTick() Millis {
 	switch {
 	case len(d.submitted) > 0:
 		return d.now
-	case len(d.held) > 0:
+	case len(d.deferred) > 0:
 		return d.now + deadlineGrain
 	}
 	return never

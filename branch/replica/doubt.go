@@ -79,7 +79,7 @@ func (in *intake) judge(p *peer, i int, s *ledger.Sealed) {
 		d.hi = min(d.hi, first-1)
 	case first > in.head(i):
 		d.lo = max(d.lo, first-1)
-	case in.holds(i, s):
+	case in.isHere(i, s):
 		d.lo = max(d.lo, last)
 	default:
 		in.prove(p, i, s)
@@ -172,7 +172,7 @@ func (in *intake) has(i int, sequence uint64, hash ledger.Hash) bool {
 }
 
 // holds reports whether a batch is the one that is applied here in its place.
-func (in *intake) holds(i int, s *ledger.Sealed) bool {
+func (in *intake) isHere(i int, s *ledger.Sealed) bool {
 	return in.has(i, s.Batch.LastSequence(), s.Hash)
 }
 

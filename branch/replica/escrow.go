@@ -27,11 +27,11 @@ type escrow struct {
 	// demands are where claimed accounts are spent.
 	demands demands
 	// still is how long accounts were held lately.
-	still still
+	freezes freezes
 }
 
 func newEscrow(c *core) escrow {
-	return escrow{core: c, queues: map[string]*queue{}, demands: demands{of: map[string]*demand{}, began: c.now}, still: still{at: c.now}}
+	return escrow{core: c, queues: map[string]*queue{}, demands: demands{of: map[string]*demand{}, began: c.now}, freezes: freezes{at: c.now}}
 }
 
 // queue holds what waits for escrow of one account at this branch: its own
@@ -52,11 +52,11 @@ type queue struct {
 	// pausedUntil is when the next round may start, pause how long the last
 	// pause was.
 	pausedUntil, pause Millis
-	// heldUntil is until when nothing may change the balance, since a peer
-	// takes a look; heldBy is that peer.
-	heldUntil Millis
-	heldBy    ledger.BranchID
-	touched   bool
+	// frozenUntil is until when nothing may change the balance, since a peer
+	// takes a look; frozenFor is that peer.
+	frozenUntil Millis
+	frozenFor   ledger.BranchID
+	touched     bool
 }
 
 // peerClaim is a claim that has not been answered.
@@ -83,8 +83,8 @@ func (es *escrow) expire() {
 	}
 	for _, name := range sortedKeys(es.queues) {
 		q := es.queues[name]
-		if q.heldUntil > 0 && es.now >= q.heldUntil {
-			es.release(q)
+		if q.frozenUntil > 0 && es.now >= q.frozenUntil {
+			es.thaw(q)
 		}
 		if q.pausedUntil > 0 && es.now >= q.pausedUntil {
 			q.pausedUntil = 0
@@ -109,8 +109,8 @@ func (es *escrow) expire() {
 func (es *escrow) nextTick() Millis {
 	next := never
 	for _, q := range es.queues {
-		if q.heldUntil > 0 {
-			next = min(next, q.heldUntil)
+		if q.frozenUntil > 0 {
+			next = min(next, q.frozenUntil)
 		}
 		if len(q.waiting) > 0 {
 			next = min(next, es.now+deadlineGrain)
@@ -142,14 +142,14 @@ func (es *escrow) mustQueue(e *ledger.Entry) bool {
 	if e.Kind != ledger.Deposit && es.promisedAway(e.Account, e.Amount, Ticket{}) {
 		return true
 	}
-	if q := es.queues[e.Account]; q != nil && (len(q.waiting) > 0 || es.now < q.heldUntil) {
+	if q := es.queues[e.Account]; q != nil && (len(q.waiting) > 0 || es.now < q.frozenUntil) {
 		return true
 	}
 	if e.Kind != ledger.Transfer {
 		return false
 	}
 	q := es.queues[e.ToAccount]
-	return q != nil && es.now < q.heldUntil
+	return q != nil && es.now < q.frozenUntil
 }
 
 // queueOf returns the queue of an account, and has it looked at.
@@ -217,7 +217,7 @@ func (es *escrow) settleQueues() {
 		}
 		q.touched = false
 		es.settleQueue(name, q)
-		if len(q.waiting) == 0 && len(q.claims) == 0 && len(q.promised) == 0 && len(q.round) == 0 && es.now >= q.heldUntil {
+		if len(q.waiting) == 0 && len(q.claims) == 0 && len(q.promised) == 0 && len(q.round) == 0 && es.now >= q.frozenUntil {
 			delete(es.queues, name)
 		}
 	}
@@ -233,7 +233,7 @@ func (es *escrow) settleQueue(name string, q *queue) {
 	}
 	for {
 		// What covers a write came for it: not even an older claim takes that.
-		if len(q.waiting) > 0 && es.now >= q.heldUntil && es.serveWaiting(q) {
+		if len(q.waiting) > 0 && es.now >= q.frozenUntil && es.serveWaiting(q) {
 			continue
 		}
 		if len(q.claims) > 0 && (len(q.waiting) == 0 || q.claims[0].claim.Ticket.Older(q.waiting[0].ticket)) {
@@ -245,7 +245,7 @@ func (es *escrow) settleQueue(name string, q *queue) {
 			es.grant(c.peer, &c.claim)
 			continue
 		}
-		if len(q.waiting) == 0 || es.now < q.heldUntil || !es.serveDeposit(q) {
+		if len(q.waiting) == 0 || es.now < q.frozenUntil || !es.serveDeposit(q) {
 			break
 		}
 	}
@@ -253,7 +253,7 @@ func (es *escrow) settleQueue(name string, q *queue) {
 		es.dropRound(q)
 	}
 	q.round = slices.DeleteFunc(q.round, func(c *call) bool { return es.callDone(q, c) })
-	if len(q.waiting) > 0 && len(q.round) == 0 && es.now >= q.pausedUntil && es.now >= q.heldUntil {
+	if len(q.waiting) > 0 && len(q.round) == 0 && es.now >= q.pausedUntil && es.now >= q.frozenUntil {
 		es.startRound(name, q)
 	}
 }
@@ -275,7 +275,7 @@ func (es *escrow) serveWaiting(q *queue) bool {
 	if p.op.Entry.Kind == ledger.Bulk {
 		return es.serveBulk(q, p)
 	}
-	if p.op.Entry.Kind == ledger.Transfer && es.heldAccount(p.op.Entry.ToAccount) {
+	if p.op.Entry.Kind == ledger.Transfer && es.isFrozen(p.op.Entry.ToAccount) {
 		return false
 	}
 	err := es.ledger.CanPay(es.self, &p.op.Entry)
@@ -310,9 +310,9 @@ func (es *escrow) serveDeposit(q *queue) bool {
 	return true
 }
 
-func (es *escrow) heldAccount(name string) bool {
+func (es *escrow) isFrozen(name string) bool {
 	q := es.queues[name]
-	return q != nil && es.now < q.heldUntil
+	return q != nil && es.now < q.frozenUntil
 }
 
 // touchAccount has the account's queue looked at before Ready returns.

@@ -53,7 +53,7 @@ func (in *intake) step() {
 			if from.doubts[i] == nil { // which asks for other batches of it
 				in.want(from, i, in.head(i))
 			}
-			in.noteAsked(from, i)
+			in.awaitShown(from, i)
 		}
 	}
 }
@@ -106,9 +106,9 @@ func (in *intake) needInVain(p *peer, i int) {
 // applied.
 func (in *intake) unappliable(i int) bool { return in.stopped[i] || in.misfits[i] != (ledger.Hash{}) }
 
-// noteAsked waits for a peer to show something of a journal of which it has named
+// awaitShown waits for a peer to show something of a journal of which it has named
 // more than is here.
-func (in *intake) noteAsked(p *peer, i int) {
+func (in *intake) awaitShown(p *peer, i int) {
 	switch w := p.asked[i]; {
 	case p.advertised[i] <= in.head(i):
 		delete(p.asked, i)

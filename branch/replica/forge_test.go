@@ -20,7 +20,7 @@ func (b *bank) forge(d *datadriven.TestData) {
 		account = name
 	}
 	if d.HasArg("hold") {
-		m.Collect = &replica.Collect{ID: b.calls, Account: account, Collect: b.calls, Look: 1, Hold: true}
+		m.Collect = &replica.Collect{ID: b.calls, Account: account, Collect: b.calls, Look: 1, Freeze: true}
 	} else {
 		m.Claim = &replica.Claim{ID: b.calls, Account: account, Amount: ledger.Amount(option(b.t, d, "claim", 0)), Ticket: replica.Ticket{Clock: 1, Branch: m.From}}
 	}

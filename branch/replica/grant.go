@@ -82,8 +82,8 @@ func (es *escrow) dropClaims(b ledger.BranchID) {
 			}
 			return c.peer.branch == b
 		})
-		if q.heldBy == b {
-			es.release(q)
+		if q.frozenFor == b {
+			es.thaw(q)
 		}
 		es.touchAccount(name)
 	}

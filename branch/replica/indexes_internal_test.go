@@ -66,8 +66,8 @@ func TestLeastIsThatOfAllPeers(t *testing.T) {
 			"reached":  {&r.progress.reached, func(p *peer) bool { return p.reachable }},
 		} {
 			var anew least
-			if got, want := l.kept.of(r.peers, r.self, l.counts), anew.of(r.peers, r.self, l.counts); got != want || l.kept.holders != anew.holders {
-				t.Fatalf("step %d: of %s %d is the least, of %d peers, want %d of %d", step, name, got, l.kept.holders, want, anew.holders)
+			if got, want := l.kept.of(r.peers, r.self, l.counts), anew.of(r.peers, r.self, l.counts); got != want || l.kept.count != anew.count {
+				t.Fatalf("step %d: of %s %d is the least, of %d peers, want %d of %d", step, name, got, l.kept.count, want, anew.count)
 			}
 		}
 	}

@@ -16,13 +16,13 @@ const (
 	// wait for others.
 	maxEarlyBatches = 1024
 	maxEarlyBytes   = 2 << 20
-	// maxHeld bounds the calls that wait for a session or for recovery.
-	maxHeld = 4096
+	// maxDeferred bounds the calls that wait for a session or for recovery.
+	maxDeferred = 4096
 	// maxWaiting bounds the withdrawals of one account that wait for escrow.
 	maxWaiting = 4096
-	// maxWatches bounds the watches on accounts that branches look at, and with
+	// maxTallies bounds the watches on accounts that branches look at, and with
 	// them the accounts held.
-	maxWatches = 4096
+	maxTallies = 4096
 	// maxDemands bounds the accounts whose spending is followed.
 	maxDemands = 1024
 	// maxAlarms bounds the alarms kept, maxRefusalAlarms those about messages that

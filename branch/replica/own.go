@@ -42,7 +42,7 @@ func (o *ownBatch) post(e ledger.Entry) (*ledger.Entry, ledger.Posted) {
 	o.posted = append(o.posted, posted)
 	own := &o.entries[len(o.entries)-1]
 	o.remember(ledger.Position{Branch: o.cfg.ID, Sequence: e.Sequence}, own, posted.Balance)
-	o.collects.watchPaid(own)
+	o.collects.tallyPaid(own)
 	o.escrow.followSpent(o.self, own)
 	own.EachAccount(o.escrow.touchAccount)
 	return own, posted
@@ -75,7 +75,7 @@ func (o *ownBatch) seal() {
 		head := o.ledger.Head(o.self)
 		b := &ledger.Batch{
 			Branch: o.cfg.ID, Epoch: o.epoch, FirstSequence: o.entries[0].Sequence,
-			Entries: o.entries[:k:k], After: o.takeAfter(), PrevHash: head.Hash,
+			Entries: o.entries[:k:k], After: o.nextAfter(), PrevHash: head.Hash,
 		}
 		s := ledger.NewSealed(b)
 		o.ledger.Seal(o.self, s.Hash, o.epoch)
@@ -99,8 +99,8 @@ func (o *ownBatch) batch() int {
 	return k
 }
 
-// takeAfter returns the positions that changed since the last own batch.
-func (o *ownBatch) takeAfter() []ledger.Position {
+// nextAfter returns the positions that changed since the last own batch.
+func (o *ownBatch) nextAfter() []ledger.Position {
 	var after []ledger.Position
 	for i, p := range o.peers {
 		if s := o.head(i); i != o.self && s > o.after[i] {
@@ -115,7 +115,7 @@ func (o *ownBatch) takeAfter() []ledger.Position {
 func (o *ownBatch) finishCommit() {
 	c := o.commit
 	o.commit = ledger.Commit{}
-	c.Accounts, c.Doubles = o.ledger.TakeTouched(), o.alarms.doubles.take()
+	c.Accounts, c.Doubles = o.ledger.TakeTouched(), o.alarms.doubles.changes()
 	if len(c.Batches) == 0 && !c.Sync {
 		return
 	}

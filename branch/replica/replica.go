@@ -164,7 +164,7 @@ func (r *Replica) Ask(q Query) { r.desk.asked = append(r.desk.asked, &asking{que
 // Tick tells the time, which never goes back.
 func (r *Replica) Tick(now Millis) {
 	r.now = max(r.now, now)
-	r.escrow.still.pass(r.now)
+	r.escrow.freezes.pass(r.now)
 }
 
 // Receive takes a message from a peer. Messages may be lost, repeated and out
@@ -358,6 +358,6 @@ func (r *Replica) NextTick() (Millis, bool) {
 // next Ready makes a batch whatever else it is given.
 func (r *Replica) Due() bool { return r.escrow.covered() }
 
-// StillUntil returns until when some account is held; 0 for none. It is for
+// FrozenUntil returns until when some account is held; 0 for none. It is for
 // tests.
-func (r *Replica) StillUntil() Millis { return r.escrow.still.until }
+func (r *Replica) FrozenUntil() Millis { return r.escrow.freezes.until }

@@ -178,7 +178,7 @@ type Collect struct {
 	// Hold asks the branch to let nothing change the account's balance until
 	// the next look, for a short while: the account changes too often to be
 	// seen twice alike.
-	Hold bool
+	Freeze bool
 }
 
 // CollectAnswer is a branch's answer to one look.
@@ -192,7 +192,7 @@ type CollectAnswer struct {
 	// Most is the most that Paid has been since the look before.
 	Most ledger.Amount
 	// Watched says that Most is known.
-	Watched bool
+	MostKnown bool
 	// Failed says that the call could not be made, or that the branch does not
 	// know its own journal yet.
 	Failed bool

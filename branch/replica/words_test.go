@@ -150,13 +150,13 @@ func messageText(m *replica.Message) string {
 		return fmt.Sprintf("granted %d, see entry %d", m.ClaimAnswer.Granted, m.ClaimAnswer.Sequence)
 	case m.Collect != nil:
 		t := fmt.Sprintf("look %d", m.Collect.Look)
-		if m.Collect.Hold {
+		if m.Collect.Freeze {
 			t += ", hold the account"
 		}
 		return t
 	case m.CollectAnswer != nil:
 		t := fmt.Sprintf("last entry %d, paid %d", m.CollectAnswer.Last, m.CollectAnswer.Paid)
-		if m.CollectAnswer.Watched {
+		if m.CollectAnswer.MostKnown {
 			t += fmt.Sprintf(", at most %d since", m.CollectAnswer.Most)
 		}
 		return t

@@ -57,7 +57,7 @@ func (p *Peers) Collect(ctx context.Context, req *bankv1.CollectRequest) (*bankv
 		return nil, p.lied(from, err)
 	}
 	m, err := p.cfg.Engine.Serve(ctx, replica.Message{From: from, To: p.cfg.ID, Collect: &replica.Collect{
-		Account: name, Collect: req.GetCollect(), Look: req.GetLook(), Hold: req.GetHold(),
+		Account: name, Collect: req.GetCollect(), Look: req.GetLook(), Freeze: req.GetHold(),
 	}})
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func (p *Peers) Collect(ctx context.Context, req *bankv1.CollectRequest) (*bankv
 	case a.Failed:
 		return nil, &replica.UnavailableError{Reason: "this branch does not take part yet, or no longer"}
 	}
-	return &bankv1.CollectResponse{LastSequence: a.Last, Paid: int64(a.Paid), MostPaid: int64(a.Most), Watched: a.Watched}, nil
+	return &bankv1.CollectResponse{LastSequence: a.Last, Paid: int64(a.Paid), MostPaid: int64(a.Most), Watched: a.MostKnown}, nil
 }
 
 // fromPeer returns the branch that calls, if it is another one of this bank.

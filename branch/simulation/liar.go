@@ -40,7 +40,7 @@ func (w *world) lie(r *replica.Replica, m replica.Message) replica.Message {
 	case m.Collect != nil:
 		c := *m.Collect
 		m.Collect = &c
-		c.Collect, c.Look, c.Hold = 1<<63+w.extreme()/2, w.extreme(), w.chance(0.5)
+		c.Collect, c.Look, c.Freeze = 1<<63+w.extreme()/2, w.extreme(), w.chance(0.5)
 	case m.CollectAnswer != nil:
 		a := *m.CollectAnswer
 		m.CollectAnswer = &a
@@ -86,7 +86,7 @@ func (w *world) lieInLook(r *replica.Replica, a *replica.CollectAnswer) {
 	case 1:
 		a.Paid = over
 	case 2:
-		a.Most, a.Watched = over, true
+		a.Most, a.MostKnown = over, true
 	default:
 		a.Paid = math.MinInt64 + ledger.Amount(w.rng.IntN(3))
 	}

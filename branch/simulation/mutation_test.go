@@ -75,7 +75,7 @@ var mutations = []mutation{
 	},
 	{
 		"own batches don't name what they depend on", "branch/replica/own.go",
-		"After: o.takeAfter(), ", "", "faults",
+		"After: o.nextAfter(), ", "", "faults",
 	},
 	{
 		"a batch is posted without the overdraft check", "branch/ledger/post.go",
@@ -95,7 +95,7 @@ var mutations = []mutation{
 	},
 	{
 		"what others wait for is shared out", "branch/replica/grant.go",
-		"len(q.waiting)+len(q.claims)+len(q.promised) > 0", "q.heldUntil < 0", "23_share",
+		"len(q.waiting)+len(q.claims)+len(q.promised) > 0", "q.frozenUntil < 0", "23_share",
 	},
 	{
 		"escrow is shared out to where it is stuck", "branch/replica/grant.go",
@@ -103,7 +103,7 @@ var mutations = []mutation{
 	},
 	{
 		"a deposit waits for older writes", "branch/replica/escrow.go",
-		"len(q.waiting) == 0 || es.now < q.heldUntil || !es.serveDeposit(q)", "true", "24_deposit_passes",
+		"len(q.waiting) == 0 || es.now < q.frozenUntil || !es.serveDeposit(q)", "true", "24_deposit_passes",
 	},
 	{
 		"a single collect", "branch/replica/collect.go",
@@ -127,11 +127,11 @@ var mutations = []mutation{
 	},
 	{
 		"a collect rests while it holds the account", "branch/replica/collect.go",
-		"!c.unsettled && !c.hold && ", "!c.unsettled && ", "22_rest",
+		"!c.unsettled && !c.freeze && ", "!c.unsettled && ", "22_rest",
 	},
 	{
 		"a look after a rest holds the account", "branch/replica/collect.go",
-		"c.hold, c.restsUntil = c.unsettled && !c.hold, 0", "c.hold, c.restsUntil = c.look > 2 && !c.hold, 0", "22_rest",
+		"c.freeze, c.restsUntil = c.unsettled && !c.freeze, 0", "c.freeze, c.restsUntil = c.look > 2 && !c.freeze, 0", "22_rest",
 	},
 	{
 		"refused by this view alone", "branch/replica/claim.go",
@@ -139,7 +139,7 @@ var mutations = []mutation{
 	},
 	{
 		"a hold is not kept", "branch/replica/escrow.go",
-		"(len(q.waiting) > 0 || es.now < q.heldUntil)", "len(q.waiting) > 0", "14_hold",
+		"(len(q.waiting) > 0 || es.now < q.frozenUntil)", "len(q.waiting) > 0", "14_hold",
 	},
 	{
 		"a hold is never released", "branch/replica/look.go",
@@ -147,15 +147,15 @@ var mutations = []mutation{
 	},
 	{
 		"accounts are held for as long as looks ask", "branch/replica/look.go",
-		"left := es.still.left()", "left := maxStill", "faults",
+		"left := es.freezes.left()", "left := maxFrozen", "faults",
 	},
 	{
 		"what one account was held does not count for another", "branch/replica/look.go",
-		"left := es.still.left()", "left := es.still.left()\n\tif es.queues[account] == nil {\n\t\tleft = maxStill\n\t}", "25_still",
+		"left := es.freezes.left()", "left := es.freezes.left()\n\tif es.queues[account] == nil {\n\t\tleft = maxFrozen\n\t}", "25_still",
 	},
 	{
 		"an older claim takes what covers a write", "branch/replica/escrow.go",
-		"if len(q.waiting) > 0 && es.now >= q.heldUntil && es.serveWaiting(q) {\n\t\t\tcontinue\n\t\t}", "", "26_forged_claim",
+		"if len(q.waiting) > 0 && es.now >= q.frozenUntil && es.serveWaiting(q) {\n\t\t\tcontinue\n\t\t}", "", "26_forged_claim",
 	},
 	{
 		"a branch that is away is granted what is claimed in its name", "branch/replica/grant.go",
@@ -227,7 +227,7 @@ var mutations = []mutation{
 	},
 	{
 		"a bulk ignores a hold", "branch/replica/bulk.go",
-		"touched[k] && es.heldAccount(name) || ", "touched[k] && es.now < 0 || ", "21_bulk_hold",
+		"touched[k] && es.isFrozen(name) || ", "touched[k] && es.now < 0 || ", "21_bulk_hold",
 	},
 	{
 		"a bulk is refused by this view alone", "branch/replica/claim.go",

@@ -30,7 +30,7 @@ func (w *world) countMessage(m *replica.Message) {
 		if m.Collect.Look > 2 {
 			paths["double collect retried"]++
 		}
-		if m.Collect.Hold {
+		if m.Collect.Freeze {
 			paths["look with a hold"]++
 		}
 	}

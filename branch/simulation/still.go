@@ -29,7 +29,7 @@ func (p *process) checkStill() {
 	for len(s.spans) > 0 && s.spans[0].to <= now-1000 {
 		s.spans = s.spans[1:]
 	}
-	s.since, s.until = now, p.replica.StillUntil()
+	s.since, s.until = now, p.replica.FrozenUntil()
 	var sum replica.Millis
 	for _, h := range s.spans {
 		sum += h.to - max(h.from, now-1000)
@@ -60,7 +60,7 @@ func (w *world) holdOn(p *process, until, every int64) {
 		if c.Account == "" {
 			c.Account = ledger.SharedAccount
 		}
-		c.ID, c.Look, c.Hold = w.rng.Uint64()|1<<63, max(1, c.Look+uint64(w.rng.IntN(3))), true
+		c.ID, c.Look, c.Freeze = w.rng.Uint64()|1<<63, max(1, c.Look+uint64(w.rng.IntN(3))), true
 		m := replica.Message{From: from.id, To: p.id, Collect: &c}
 		w.note("branch %d gets, from nobody, %v", p.id, messageText{&m})
 		w.deliverCall(p, p.boot, m)

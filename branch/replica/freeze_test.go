@@ -26,7 +26,7 @@ func TestWritesStandStillForAQuarterOfASecond(t *testing.T) {
 				for range 1 + rng.IntN(4) {
 					b.calls++
 					first.replica.Receive(replica.Message{From: ledger.BranchID(2 + rng.IntN(3)), To: 1, Collect: &replica.Collect{
-						ID: b.calls, Account: fmt.Sprint("account ", rng.IntN(accounts)), Collect: rng.Uint64N(3), Look: rng.Uint64N(4), Hold: rng.IntN(4) > 0,
+						ID: b.calls, Account: fmt.Sprint("account ", rng.IntN(accounts)), Collect: rng.Uint64N(3), Look: rng.Uint64N(4), Freeze: rng.IntN(4) > 0,
 					}})
 				}
 				for i := range accounts {
