@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/flags"
 	"passbook.example/passbook/cmd/passbook/internal/host"
 	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/customer"
@@ -30,7 +31,7 @@ type target struct {
 // targetFlags adds the flags that choose the branch, and how to show what it
 // says.
 func (t *target) targetFlags(c *cobra.Command) {
-	placeFlags(c, &t.network)
+	flags.Place(c, &t.network)
 	f := c.Flags()
 	f.Uint32Var(&t.branch, "branch", 0, "the `id` of the branch to talk to")
 	f.StringVar(&t.address, "address", "", "the `host:port` of the branch to talk to, instead of --branch")
@@ -42,11 +43,11 @@ func (t *target) targetFlags(c *cobra.Command) {
 
 // where returns the branch's address and what messages call it.
 func (t *target) where() (address, name string, err error) {
-	if err := positive("timeout", t.timeout); err != nil {
+	if err := flags.Positive("timeout", t.timeout); err != nil {
 		return "", "", err
 	}
 	if t.address != "" {
-		if err := checkAddress(t.address); err != nil {
+		if err := flags.CheckAddress(t.address); err != nil {
 			return "", "", exit.Usagef("--address %w", err)
 		}
 		return t.address, t.address, nil

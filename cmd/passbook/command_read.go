@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/flags"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -28,8 +29,8 @@ the balance over all branches at one moment during the call.`,
 	}
 	t.targetFlags(c)
 	f := c.Flags()
-	nameFlag(c, &request.Account, "account", accountUsage)
-	tokenFlag(c, &request.Session, "session", sessionUsage)
+	flags.Name(c, &request.Account, "account", accountUsage)
+	flags.Token(c, &request.Session, "session", sessionUsage)
 	f.Int64Var(&request.CustomerId, "customer", 0, "the `id` of the customer who asks")
 	f.BoolVar(&strong, "strong", false, "ask all branches, not only this one's view")
 	return a.does(c, func(ctx context.Context, _ []string) error {
@@ -95,11 +96,11 @@ branch has written. It shows one page, and the token of the next, or --all.`,
 	}
 	t.targetFlags(c)
 	f := c.Flags()
-	nameFlag(c, &request.Account, "account", accountUsage)
+	flags.Name(c, &request.Account, "account", accountUsage)
 	f.Uint32Var(&request.Branch, "journal", 0, "the `id` of the branch whose journal to list, instead of an account")
 	f.BoolVar(&newestFirst, "newest-first", false, "list the newest entry first")
 	f.Int32Var(&request.PageSize, "page-size", 0, "the most entries of a page, up to 1000 (default 100)")
-	tokenFlag(c, &request.PageToken, "page-token", "the `token` that the page before ended with")
+	flags.Token(c, &request.PageToken, "page-token", "the `token` that the page before ended with")
 	f.BoolVar(&all, "all", false, "list all pages")
 	c.MarkFlagsMutuallyExclusive("account", "journal")
 	return a.does(c, func(ctx context.Context, _ []string) error {

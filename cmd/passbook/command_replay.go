@@ -10,6 +10,8 @@ import (
 
 	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/files"
+	"passbook.example/passbook/cmd/passbook/internal/flags"
 	"passbook.example/passbook/cmd/passbook/internal/host"
 	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/cmd/passbook/internal/words"
@@ -46,12 +48,12 @@ Ctrl-C stops the replay: what was answered by then is written.`,
 		Args:              inputFile,
 		ValidArgsFunction: inputFiles,
 	}
-	placeFlags(c, &o.network)
+	flags.Place(c, &o.network)
 	o.replay.replayFlags(c)
-	elsewhereFlag(c, &o.network, "address")
+	flags.Elsewhere(c, &o.network, "address")
 	c.Flags().DurationVar(&o.wait, "wait", 10*time.Second, "how long to wait for branches that aren't ready yet")
-	consoleFlags(c, &o.console)
-	acknowledgeFlag(c, &o.replay.acknowledge, "when a write counts as done (default what the bank was started with)")
+	flags.Console(c, &o.console)
+	flags.Acknowledge(c, &o.replay.acknowledge, "when a write counts as done (default what the bank was started with)")
 	return a.does(c, func(ctx context.Context, args []string) error {
 		ctx, release := exit.Interruptible(ctx, exit.StopSignals...)
 		defer release()
@@ -65,7 +67,7 @@ Ctrl-C stops the replay: what was answered by then is written.`,
 // replayFile is replay.
 func (a *app) replayFile(ctx context.Context, file string, o *replayCommandOptions) error {
 	a.console.Configure(o.console)
-	in, err := readInput(file)
+	in, err := files.ReadInput(file)
 	if err != nil {
 		return err
 	}
@@ -73,10 +75,10 @@ func (a *app) replayFile(ctx context.Context, file string, o *replayCommandOptio
 	if o.wait < 0 {
 		return exit.Usagef("--wait must be at least 0, got %v", o.wait)
 	}
-	if err := errors.Join(o.network.Check(ids...), checkElsewhere(&o.network, "address", ids), o.replay.check(in)); err != nil {
+	if err := errors.Join(o.network.Check(ids...), flags.CheckElsewhere(&o.network, "address", ids), o.replay.check(in)); err != nil {
 		return err
 	}
-	a.console.Warnings(doubtsAbout(in))
+	a.console.Warnings(files.DoubtsAbout(in))
 	client := customer.NewHTTPClient()
 	defer client.CloseIdleConnections()
 	answers, err := a.await(ctx, survey.New(client, o.network.AddressesOf(ids), ids), o.wait, o.replay.failFast)

@@ -12,6 +12,8 @@ import (
 
 	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/files"
+	"passbook.example/passbook/cmd/passbook/internal/flags"
 	"passbook.example/passbook/cmd/passbook/internal/host"
 	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/customer"
@@ -47,11 +49,11 @@ end. With --data it stays, and the next run goes on from its balances.`,
 		Args:              inputFile,
 		ValidArgsFunction: inputFiles,
 	}
-	placeFlags(c, &o.network)
+	flags.Place(c, &o.network)
 	o.replay.replayFlags(c)
 	o.serving.servingFlags(c)
 	c.Flags().StringVar(&o.serving.data, "data", "", "the `directory` of the data, one below it for each branch (default a temporary one)")
-	consoleFlags(c, &o.console)
+	flags.Console(c, &o.console)
 	return a.does(c, func(ctx context.Context, args []string) error {
 		ctx, release := exit.Interruptible(ctx, exit.StopSignals...)
 		defer release()
@@ -62,14 +64,14 @@ end. With --data it stays, and the next run goes on from its balances.`,
 // runBank is run: it opens the branches of a file, replays, and closes them.
 func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err error) {
 	a.console.Configure(o.console)
-	in, err := readInput(file)
+	in, err := files.ReadInput(file)
 	if err != nil {
 		return err
 	}
 	if err := errors.Join(o.network.Check(in.BranchIDs()...), o.replay.check(in), o.serving.check()); err != nil {
 		return err
 	}
-	a.console.Warnings(doubtsAbout(in))
+	a.console.Warnings(files.DoubtsAbout(in))
 	if o.serving.data == "" {
 		temporary, remove, err2 := temporaryData()
 		if err2 != nil {
@@ -80,11 +82,11 @@ func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err erro
 	}
 	options := o.serving.hosting(in, in.BranchIDs(), &o.network, a.console.Log)
 	if err := options.Check(); err != nil {
-		return a.occupied(err, in, o.serving.data)
+		return files.Occupied(err, in, o.serving.data, a.args)
 	}
 	bank, err := host.Open(ctx, options)
 	if err != nil {
-		return a.occupied(err, in, o.serving.data)
+		return files.Occupied(err, in, o.serving.data, a.args)
 	}
 	return bank.During(ctx, func(ctx context.Context) error {
 		return a.replayReady(ctx, bank, in, o)

@@ -17,6 +17,8 @@ import (
 	"passbook.example/passbook/branch"
 	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/files"
+	"passbook.example/passbook/cmd/passbook/internal/flags"
 	"passbook.example/passbook/cmd/passbook/internal/host"
 	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/customer"
@@ -71,25 +73,25 @@ other branch answers.`,
 		Args:              inputFile,
 		ValidArgsFunction: inputFiles,
 	}
-	placeFlags(c, &o.network)
+	flags.Place(c, &o.network)
 	o.serving.servingFlags(c)
 	f := c.Flags()
-	f.StringVar(&o.serving.data, "data", "", "the `directory` of the data, one below it for each branch (default ./"+dataRoot+"/ and the name of FILE)")
+	f.StringVar(&o.serving.data, "data", "", "the `directory` of the data, one below it for each branch (default ./"+files.DataRoot+"/ and the name of FILE)")
 	f.Uint32Var(&o.branch, "branch", 0, "serve only the branch with this `id`")
 	f.BoolVar(&o.processes, "processes", false, "serve each branch in a process of its own")
 	f.BoolVar(&o.bootstrap, "bootstrap", false, "let branches with empty or copied data write without having heard from all others")
 	f.StringVar(&o.bankID, "bank-id", "", "the `id` of the bank: refuse data of another one, and let empty data belong to none but this")
-	elsewhereFlag(c, &o.network, "peer")
+	flags.Elsewhere(c, &o.network, "peer")
 	f.BoolVar(&o.faults, "faults", false, "let the dashboard and FaultService break branches on purpose: cut off, pause, kill, restart (loopback only)")
 	f.BoolVar(&o.child, "child", false, "this is a process of serve --processes")
 	if err := f.MarkHidden("child"); err != nil {
 		panic(err)
 	}
-	consoleFlags(c, &o.console)
+	flags.Console(c, &o.console)
 	c.MarkFlagsMutuallyExclusive("branch", "processes")
 	return a.does(c, func(ctx context.Context, args []string) error {
 		if !c.Flags().Changed("data") {
-			o.serving.data = defaultData(args[0], o.serving.bank)
+			o.serving.data = files.DefaultData(args[0], o.serving.bank)
 		}
 		return a.serve(ctx, args[0], &o, c.Flags().Changed("branch"))
 	})
@@ -98,16 +100,16 @@ other branch answers.`,
 // serve is serve: it checks what it is told, and goes one of two ways.
 func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone bool) error {
 	a.console.Configure(o.console)
-	in, err := readInput(file)
+	in, err := files.ReadInput(file)
 	if err != nil {
 		return err
 	}
 	ids := in.BranchIDs()
-	if err := errors.Join(o.network.Check(ids...), checkElsewhere(&o.network, "peer", ids), o.serving.check()); err != nil {
+	if err := errors.Join(o.network.Check(ids...), flags.CheckElsewhere(&o.network, "peer", ids), o.serving.check()); err != nil {
 		return err
 	}
 	if alone {
-		if err := checkBranch(in, o.branch); err != nil {
+		if err := files.CheckBranch(in, o.branch); err != nil {
 			return err
 		}
 		ids = []uint32{o.branch}
@@ -129,7 +131,7 @@ func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone boo
 		err = a.serveHere(ctx, options, o)
 	}
 	if !o.child { // whose parent's command is the one to give again
-		err = a.occupied(err, in, o.serving.data)
+		err = files.Occupied(err, in, o.serving.data, a.args)
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"passbook.example/passbook/branch/name"
 	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/flags"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -28,11 +29,11 @@ type writeOptions struct {
 func (o *writeOptions) writeFlags(c *cobra.Command) {
 	o.target.targetFlags(c)
 	f := c.Flags()
-	nameFlag(c, &o.requestID, "request-id", "the idempotency key: the same id again, with the same --home, counts once at whatever branch (default a new one)")
+	flags.Name(c, &o.requestID, "request-id", "the idempotency key: the same id again, with the same --home, counts once at whatever branch (default a new one)")
 	f.Uint32Var(&o.home, "home", 0, "the `id` of the branch that the request id belongs to: that of the first try (default the branch that is called)")
-	tokenFlag(c, &o.session, "session", sessionUsage)
+	flags.Token(c, &o.session, "session", sessionUsage)
 	f.Int64Var(&o.customer, "customer", 0, "the `id` of the customer, for statements")
-	acknowledgeFlag(c, &o.acknowledge, "when the write counts as done (default what the bank was started with)")
+	flags.Acknowledge(c, &o.acknowledge, "when the write counts as done (default what the bank was started with)")
 }
 
 // Usage texts of flags that several commands have.
@@ -51,7 +52,7 @@ func (a *app) depositCommand() *cobra.Command {
 		Example: "  passbook deposit 10 --branch 7\n  passbook deposit 10 --branch 7 --account savings --request-id rent-2026-05",
 		Args:    amountArgument,
 	}
-	nameFlag(c, &o.account, "account", accountUsage)
+	flags.Name(c, &o.account, "account", accountUsage)
 	return a.write(c, o, "Deposited", func(ctx context.Context, client bankv1connect.BranchServiceClient, amount int64) (console.WriteReply, error) {
 		return client.Deposit(ctx, &bankv1.DepositRequest{
 			Account: o.account, Amount: amount, RequestId: o.requestID, HomeBranch: o.home,
@@ -70,7 +71,7 @@ account. Any branch does, as long as the balance over all branches covers it.`,
 		Example: "  passbook withdraw 300 --branch 7\n  passbook withdraw 5 --branch 7 --account savings --acknowledge majority",
 		Args:    amountArgument,
 	}
-	nameFlag(c, &o.account, "account", accountUsage)
+	flags.Name(c, &o.account, "account", accountUsage)
 	return a.write(c, o, "Withdrew", func(ctx context.Context, client bankv1connect.BranchServiceClient, amount int64) (console.WriteReply, error) {
 		return client.Withdraw(ctx, &bankv1.WithdrawRequest{
 			Account: o.account, Amount: amount, RequestId: o.requestID, HomeBranch: o.home,
@@ -90,8 +91,8 @@ account to another in one step. The balance shown is that of the one that pays.`
 		Example: "  passbook transfer 150 --to savings --branch 7\n  passbook transfer 50 --from savings --to rent --branch 2",
 		Args:    amountArgument,
 	}
-	nameFlag(c, &o.account, "from", "the account that pays: "+name.Rule+sharedUsage)
-	nameFlag(c, &to, "to", "the account that is paid: "+name.Rule+sharedUsage)
+	flags.Name(c, &o.account, "from", "the account that pays: "+name.Rule+sharedUsage)
+	flags.Name(c, &to, "to", "the account that is paid: "+name.Rule+sharedUsage)
 	c.MarkFlagsOneRequired("from", "to")
 	return a.write(c, o, "Transferred", func(ctx context.Context, client bankv1connect.BranchServiceClient, amount int64) (console.WriteReply, error) {
 		return client.Transfer(ctx, &bankv1.TransferRequest{

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/cmd/passbook/internal/console"
+	"passbook.example/passbook/cmd/passbook/internal/files"
+	"passbook.example/passbook/cmd/passbook/internal/flags"
 	"passbook.example/passbook/cmd/passbook/internal/host"
 	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/cmd/passbook/internal/words"
@@ -33,25 +35,25 @@ type replayOptions struct {
 // replayFlags adds the flags that run and replay have in common.
 func (o *replayOptions) replayFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVarP(&o.output, "output", "o", usualOutput, "the `file` to write; - for standard output, with the summary on stderr")
+	f.StringVarP(&o.output, "output", "o", files.UsualOutput, "the `file` to write; - for standard output, with the summary on stderr")
 	f.BoolVar(&o.concurrent, "concurrent", false, "run the customers at once, all queries after all writes")
 	f.BoolVar(&o.failFast, "fail-fast", false, "stop at the first event that gets no answer, and don't wait for a branch that refuses connections")
 	f.DurationVar(&o.eventTimeout, "timeout", 15*time.Second, "how long one event may take, all attempts included")
 	f.BoolVar(&o.strict, "strict", false, "refuse a file that there is a warning of: keys that mean nothing, branches that it doesn't have")
-	outputFormFlag(c, &o.form)
+	flags.OutputForm(c, &o.form)
 }
 
 // check says whether a replay of an input can start.
 func (o *replayOptions) check(in *customer.Input) error {
-	if err := positive("timeout", o.eventTimeout); err != nil {
+	if err := flags.Positive("timeout", o.eventTimeout); err != nil {
 		return err
 	}
 	if o.strict {
-		if err := checkStrictly(in); err != nil {
+		if err := files.CheckStrictly(in); err != nil {
 			return err
 		}
 	}
-	return checkOutput(o.output, in.Name)
+	return files.CheckOutput(o.output, in.Name)
 }
 
 // replay replays an input against branches that run, writes the output, and

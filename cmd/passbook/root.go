@@ -8,6 +8,7 @@ import (
 
 	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/flags"
 )
 
 // app is one execution of the binary.
@@ -29,7 +30,7 @@ func run(args []string, u *console.Console) int {
 	root.SetErr(u.Err)
 	c, err := root.ExecuteContextC(context.Background())
 	if err != nil && !a.running {
-		err = exit.Usagef("%w\nSee '%s --help'.", inWords(c, err), c.CommandPath())
+		err = exit.Usagef("%w\nSee '%s --help'.", flags.InWords(c, err), c.CommandPath())
 	}
 	if err != nil && !exit.IsOrderly(err) {
 		u.Failure(err)
@@ -108,4 +109,12 @@ func inputFiles(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, 
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return []cobra.Completion{"json"}, cobra.ShellCompDirectiveFilterFileExt
+}
+
+// noArgument refuses an argument of a command that takes none.
+func noArgument(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no argument, got %q", c.CommandPath(), args[0])
+	}
+	return nil
 }

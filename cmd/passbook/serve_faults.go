@@ -11,6 +11,7 @@ import (
 
 	"passbook.example/passbook/branch"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/flags"
 	"passbook.example/passbook/cmd/passbook/internal/host"
 )
 
@@ -23,12 +24,12 @@ func (o *serveOptions) checkFaults(alone bool) error {
 	case alone:
 		return exit.Usagef("--faults is for all branches of a file, not for --branch: what serves one branch alone can't stop, start or cut off the others")
 	case !isLoopback(o.network.Listen):
-		return exit.Usagef("--faults lets everybody break the branches, so they must be on this machine alone: --listen must be a loopback address such as %s, got %q", defaultListen, o.network.Listen)
+		return exit.Usagef("--faults lets everybody break the branches, so they must be on this machine alone: --listen must be a loopback address such as %s, got %q", flags.DefaultListen, o.network.Listen)
 	}
 	for _, id := range slices.Sorted(maps.Keys(o.network.Elsewhere)) {
 		address := o.network.Elsewhere[id]
 		if host, _, err := net.SplitHostPort(address); err != nil || !isLoopback(host) {
-			return exit.Usagef("--faults lets everybody break the branches, so they must be on this machine alone: --peer must name a loopback address such as %d=%s:50057, got %d=%s", id, defaultListen, id, address)
+			return exit.Usagef("--faults lets everybody break the branches, so they must be on this machine alone: --peer must name a loopback address such as %d=%s:50057, got %d=%s", id, flags.DefaultListen, id, address)
 		}
 	}
 	return nil

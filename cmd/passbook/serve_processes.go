@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/files"
+	"passbook.example/passbook/cmd/passbook/internal/flags"
 	"passbook.example/passbook/cmd/passbook/internal/host"
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -22,7 +24,7 @@ func (a *app) serveProcesses(ctx context.Context, in *customer.Input, ids []uint
 	}
 	banks := host.Options{Input: in, IDs: ids, Network: &o.network, Data: o.serving.data, Bank: o.serving.bank, BankID: o.bankID}
 	if err := banks.CheckData(); err != nil {
-		return a.occupied(err, in, o.serving.data)
+		return files.Occupied(err, in, o.serving.data, a.args)
 	}
 	logger := a.console.Deeds
 	if err := o.network.CheckPorts(ctx, ids, logger); err != nil {
@@ -46,9 +48,9 @@ func (o *serveOptions) childArguments(file string, id uint32) []string {
 		"--data=" + o.serving.data, "--bank=" + o.serving.bank, "--bank-id=" + o.bankID, fmt.Sprintf("--bootstrap=%t", o.bootstrap),
 		fmt.Sprintf("--peer-timeout=%v", o.serving.peerTimeout), fmt.Sprintf("--max-accounts=%d", o.serving.maxAccounts),
 	}
-	args = append(args, consoleArguments(&o.console)...)
+	args = append(args, flags.ConsoleArguments(&o.console)...)
 	if level := o.serving.acknowledge; level != bankv1.Acknowledge_ACKNOWLEDGE_UNSPECIFIED {
-		args = append(args, "--acknowledge="+acknowledgeWord(level))
+		args = append(args, "--acknowledge="+flags.AcknowledgeWord(level))
 	}
 	if o.serving.requireHome {
 		args = append(args, "--require-home-branch")
@@ -59,6 +61,6 @@ func (o *serveOptions) childArguments(file string, id uint32) []string {
 	for peer, address := range o.network.Elsewhere {
 		args = append(args, fmt.Sprintf("--peer=%d=%s", peer, address))
 	}
-	args = append(args, o.serving.browsers.arguments()...)
+	args = append(args, o.serving.browsers.Arguments()...)
 	return append(args, "--", file)
 }

@@ -8,6 +8,7 @@ import (
 
 	"passbook.example/passbook/branch"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/cmd/passbook/internal/flags"
 	"passbook.example/passbook/cmd/passbook/internal/host"
 	"passbook.example/passbook/customer"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -21,13 +22,13 @@ type servingOptions struct {
 	peerTimeout time.Duration
 	maxAccounts int
 	requireHome bool
-	browsers    browserOptions
+	browsers    flags.Browsers
 }
 
 // servingFlags adds the flags that run and serve have in common.
 func (o *servingOptions) servingFlags(c *cobra.Command) {
-	acknowledgeFlag(c, &o.acknowledge, "when a write counts as done that does not say so itself (default reachable)")
-	o.browsers.browserFlags(c)
+	flags.Acknowledge(c, &o.acknowledge, "when a write counts as done that does not say so itself (default reachable)")
+	o.browsers.Add(c)
 	c.Flags().BoolVar(&o.requireHome, "require-home-branch", false, "refuse a request id that does not come with its home_branch: for a bank behind a load balancer, where a retry may land at another branch")
 	c.Flags().StringVar(&o.bank, "bank", branch.DefaultBank, "the `name` of the bank; its branches refuse those of a bank with another name")
 	c.Flags().IntVar(&o.maxAccounts, "max-accounts", branch.DefaultMaxAccounts, "with how many accounts a branch refuses to open another one; 0 for any `number`")
@@ -39,7 +40,7 @@ func (o *servingOptions) hosting(in *customer.Input, ids []uint32, n *host.Netwo
 	return host.Options{
 		Input: in, IDs: ids, Network: n, Data: o.data, Bank: o.bank, Acknowledge: o.acknowledge, PeerTimeout: o.peerTimeout,
 		MaxAccounts: o.maxAccounts, RequireHome: o.requireHome,
-		AllowedOrigins: o.browsers.origins.values, AllowedHosts: o.browsers.hosts.values, Logger: log,
+		AllowedOrigins: o.browsers.Origins(), AllowedHosts: o.browsers.Hosts(), Logger: log,
 	}
 }
 
@@ -50,5 +51,5 @@ func (o *servingOptions) check() error {
 	if o.maxAccounts < 0 {
 		return exit.Usagef("--max-accounts must be 1 or more, or 0 for any number, is %d", o.maxAccounts)
 	}
-	return positive("peer-timeout", o.peerTimeout)
+	return flags.Positive("peer-timeout", o.peerTimeout)
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+
+	"passbook.example/passbook/cmd/passbook/internal/words"
 )
 
 // startLines is what `passbook` alone says: what to try first.
@@ -13,6 +15,6 @@ const startLines = `%[1]s run FILE      starts all branches of an input file, re
 
 // start tells somebody who gave no command three that are worth it.
 func (a *app) start(context.Context, []string) error {
-	_, err := fmt.Fprintf(a.console.Out, startLines, program())
+	_, err := fmt.Fprintf(a.console.Out, startLines, words.Program())
 	return err
 }

@@ -1,43 +1,19 @@
-package main
+package files
 
 import (
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/cmd/passbook/internal/host"
-	"passbook.example/passbook/cmd/passbook/internal/words"
-	"passbook.example/passbook/customer"
 )
 
-// readInput reads an input file. All its errors are the user's to mend.
-func readInput(name string) (*customer.Input, error) {
-	f, err := openInput(name)
-	if err != nil {
-		return nil, err
-	}
-	in, err := customer.ReadInput(name, f)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, exit.Usage(err)
-	}
-	return in, nil
-}
-
-// checkBranch says whether the input has the branch.
-func checkBranch(in *customer.Input, id uint32) error {
-	if ids := in.BranchIDs(); !slices.Contains(ids, id) {
-		return exit.Usagef("%s has no branch %d; its branches are %s", in.Name, id, words.IDs(ids))
-	}
-	return nil
-}
-
-// checkOutput says whether the output of a replay of that file can be written,
+// CheckOutput says whether the output of a replay of that file can be written,
 // before anything starts.
-func checkOutput(path, file string) error {
+func CheckOutput(path, file string) error {
 	if err := checkApart(path, file); err != nil || path == console.StdoutName {
 		return err
 	}
@@ -78,23 +54,6 @@ func checkApart(path, file string) error {
 		return exit.Usagef("--output %s is the input, %s, which it would overwrite: choose another", path, file)
 	}
 	return nil
-}
-
-// checkStrictly refuses an input that there is anything to warn of.
-func checkStrictly(in *customer.Input) error {
-	doubts := doubtsAbout(in)
-	switch len(doubts) {
-	case 0:
-		return nil
-	case 1:
-		return exit.Usagef("%s; --strict refuses that", doubts[0])
-	}
-	return exit.Usagef("%s; --strict refuses that, and %s", doubts[0], words.Count(len(doubts)-1, "more doubt"))
-}
-
-// doubtsAbout are what is most likely a mistake in an input.
-func doubtsAbout(in *customer.Input) []string {
-	return slices.Concat(in.Ignored, in.UnknownBranches())
 }
 
 // isDir says whether there is a directory at the path.

@@ -1,4 +1,4 @@
-package main
+package flags
 
 import (
 	"github.com/spf13/cobra"
@@ -6,8 +6,8 @@ import (
 	"passbook.example/passbook/cmd/passbook/internal/console"
 )
 
-// consoleFlags adds the flags of a command that runs branches or replays.
-func consoleFlags(c *cobra.Command, o *console.Options) {
+// Console adds the flags of a command that runs branches or replays.
+func Console(c *cobra.Command, o *console.Options) {
 	f := c.Flags()
 	f.CountVarP(&o.Verbose, "verbose", "v", "tell each event of customers and branches; -vv each call and link besides")
 	f.BoolVarP(&o.Quiet, "quiet", "q", false, "tell results and errors only")
@@ -17,8 +17,8 @@ func consoleFlags(c *cobra.Command, o *console.Options) {
 	c.MarkFlagsMutuallyExclusive("verbose", "quiet", "log-level")
 }
 
-// consoleArguments returns the flags with which another process tells as much.
-func consoleArguments(o *console.Options) []string {
+// ConsoleArguments returns the flags with which another process tells as much.
+func ConsoleArguments(o *console.Options) []string {
 	args := []string{"--log-level=" + console.LevelWord(o.Least())}
 	if o.JSON {
 		args = append(args, "--log-format=json")

@@ -1,4 +1,4 @@
-package main
+package flags
 
 import (
 	"errors"
@@ -24,8 +24,8 @@ func (n *nameValue) Set(text string) error {
 	return nil
 }
 
-// nameFlag adds a flag that takes a name.
-func nameFlag(c *cobra.Command, to *string, flag, usage string) {
+// Name adds a flag that takes a name.
+func Name(c *cobra.Command, to *string, flag, usage string) {
 	c.Flags().Var((*nameValue)(to), flag, usage)
 }
 
@@ -44,7 +44,7 @@ func (v *tokenValue) Set(text string) error {
 	return nil
 }
 
-// tokenFlag adds a flag that takes a token.
-func tokenFlag(c *cobra.Command, to *string, flag, usage string) {
+// Token adds a flag that takes a token.
+func Token(c *cobra.Command, to *string, flag, usage string) {
 	c.Flags().Var((*tokenValue)(to), flag, usage)
 }

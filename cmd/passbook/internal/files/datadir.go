@@ -1,4 +1,4 @@
-package main
+package files
 
 import (
 	"errors"
@@ -15,17 +15,17 @@ import (
 )
 
 const (
-	// dataRoot holds the data of banks that were given no --data, each in a
+	// DataRoot holds the data of banks that were given no --data, each in a
 	// directory named for its file: two files must not share one.
-	dataRoot = "passbook-data"
+	DataRoot = "passbook-data"
 	// maxSuggested bounds the search for a directory that isn't there yet.
 	maxSuggested = 1000
 )
 
-// defaultData returns the data directory of a file for which no --data is given:
+// DefaultData returns the data directory of a file for which no --data is given:
 // passbook-data/three for examples/three.json, and passbook-data/three-red where
 // --bank says red.
-func defaultData(file, bank string) string {
+func DefaultData(file, bank string) string {
 	name := filepath.Base(file)
 	if stem := strings.TrimSuffix(name, filepath.Ext(name)); strings.Trim(stem, ".") != "" {
 		name = stem
@@ -33,7 +33,7 @@ func defaultData(file, bank string) string {
 	if bank != branch.DefaultBank {
 		name += "-" + strings.ReplaceAll(bank, string(filepath.Separator), "-")
 	}
-	return "." + string(filepath.Separator) + filepath.Join(dataRoot, name)
+	return "." + string(filepath.Separator) + filepath.Join(DataRoot, name)
 }
 
 // occupiedError says that a data directory holds another bank than the file's,
@@ -50,10 +50,10 @@ func (e *occupiedError) Unwrap() error { return e.error }
 // Hints returns the lines.
 func (e *occupiedError) Hints() []string { return e.lines }
 
-// occupied adds to an error about the identity of a data directory what the
-// directory holds, what the file says, and the two ways on. Other errors stay as
-// they are.
-func (a *app) occupied(err error, in *customer.Input, data string) error {
+// Occupied adds to an error about the identity of a data directory what the
+// directory holds, what the file says, and the two ways on: the command args with
+// another directory, or this one moved away. Other errors stay as they are.
+func Occupied(err error, in *customer.Input, data string, args []string) error {
 	var (
 		identity *journal.IdentityError
 		format   *journal.FormatError
@@ -77,33 +77,33 @@ func (a *app) occupied(err error, in *customer.Input, data string) error {
 			fmt.Sprintf("%s holds %s", data, holds),
 			says,
 			"To keep both, give this bank a directory of its own:",
-			"  " + a.commandWith(freeName(data)),
+			"  " + commandWith(args, freeName(data)),
 			"Or move the other one away, and give the command again:",
-			fmt.Sprintf("  mv %s %s", quote(data), quote(freeName(data+"-old"))),
+			fmt.Sprintf("  mv %s %s", words.Quote(data), words.Quote(freeName(data+"-old"))),
 		},
 	}
 }
 
 // commandWith returns the command that was given, with another --data.
-func (a *app) commandWith(data string) string {
-	words := []string{program()}
-	flag, end := "--data="+data, len(a.args)
-	if i := slices.Index(a.args, "--"); i >= 0 {
+func commandWith(args []string, data string) string {
+	parts := []string{words.Program()}
+	flag, end := "--data="+data, len(args)
+	if i := slices.Index(args, "--"); i >= 0 {
 		end = i
 	}
 	for i := 0; i < end; i++ {
-		switch word := a.args[i]; {
+		switch word := args[i]; {
 		case word == "--data":
 			i++
 		case !strings.HasPrefix(word, "--data="):
-			words = append(words, quote(word))
+			parts = append(parts, words.Quote(word))
 		}
 	}
-	words = append(words, quote(flag))
-	for _, word := range a.args[end:] {
-		words = append(words, quote(word))
+	parts = append(parts, words.Quote(flag))
+	for _, word := range args[end:] {
+		parts = append(parts, words.Quote(word))
 	}
-	return strings.Join(words, " ")
+	return strings.Join(parts, " ")
 }
 
 // bankText says what a data directory holds.
@@ -132,27 +132,4 @@ func freeName(name string) string {
 		free = fmt.Sprintf("%s-%d", name, n)
 	}
 	return free
-}
-
-// quote returns a word as a shell takes it.
-func quote(word string) string {
-	plain := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./+,:@%=", r)
-	}
-	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
-
-// program returns how the user calls this program.
-func program() string {
-	name := os.Args[0]
-	if strings.Contains(name, "/go-build") { // of `go run`, which removes it
-		return "go run ./cmd/passbook"
-	}
-	if strings.ContainsRune(name, filepath.Separator) {
-		return quote(name)
-	}
-	return name
 }

@@ -1,4 +1,7 @@
-package main
+// Package flags has the flags that several commands share, what their values must
+// be, and what is said of those that are not. It knows what they fill in: where
+// branches are, and how much the console tells. The commands know it.
+package flags
 
 import (
 	"fmt"
@@ -47,22 +50,22 @@ func (c *choice[T]) add(to *cobra.Command, name, usage string) {
 	}
 }
 
-// acknowledgeFlag adds --acknowledge.
-func acknowledgeFlag(c *cobra.Command, level *bankv1.Acknowledge, usage string) {
+// Acknowledge adds --acknowledge.
+func Acknowledge(c *cobra.Command, level *bankv1.Acknowledge, usage string) {
 	f := &choice[bankv1.Acknowledge]{value: level}
 	for l := bankv1.Acknowledge_ACKNOWLEDGE_LOCAL; l <= bankv1.Acknowledge_ACKNOWLEDGE_ALL; l++ {
-		f.words, f.mean = append(f.words, acknowledgeWord(l)), append(f.mean, l)
+		f.words, f.mean = append(f.words, AcknowledgeWord(l)), append(f.mean, l)
 	}
 	f.add(c, "acknowledge", usage)
 }
 
-// acknowledgeWord returns the word for a level: "local".
-func acknowledgeWord(level bankv1.Acknowledge) string {
+// AcknowledgeWord returns the word for a level: "local".
+func AcknowledgeWord(level bankv1.Acknowledge) string {
 	return strings.ToLower(strings.TrimPrefix(level.String(), "ACKNOWLEDGE_"))
 }
 
-// outputFormFlag adds --output-form.
-func outputFormFlag(c *cobra.Command, form *customer.OutputForm) {
+// OutputForm adds --output-form.
+func OutputForm(c *cobra.Command, form *customer.OutputForm) {
 	forms := []customer.OutputForm{customer.Basic, customer.Consistency, customer.ConsistencyFinal}
 	f := &choice[customer.OutputForm]{value: form, mean: forms}
 	for _, form := range forms {
@@ -83,8 +86,8 @@ func logLevelFlag(c *cobra.Command, level *slog.Level, usual string) {
 	f.add(c, "log-level", "the least level that is logged to stderr; -v stands for events, -vv for calls, -q for error")
 }
 
-// positive says whether the duration of a flag is greater than zero.
-func positive(flag string, d time.Duration) error {
+// Positive says whether the duration of a flag is greater than zero.
+func Positive(flag string, d time.Duration) error {
 	if d <= 0 {
 		return exit.Usagef("--%s must be greater than 0, got %v", flag, d)
 	}

@@ -1,6 +1,10 @@
-package main
+package files
 
-import "testing"
+import (
+	"testing"
+
+	"passbook.example/passbook/cmd/passbook/internal/words"
+)
 
 func TestDefaultData(t *testing.T) {
 	for file, want := range map[string]string{
@@ -12,7 +16,7 @@ func TestDefaultData(t *testing.T) {
 		".json":                   "./passbook-data/.json",
 		"/dev/stdin":              "./passbook-data/stdin",
 	} {
-		if got := defaultData(file, "bank"); got != want {
+		if got := DefaultData(file, "bank"); got != want {
 			t.Errorf("%s: %s, want %s", file, got, want)
 		}
 	}
@@ -20,7 +24,7 @@ func TestDefaultData(t *testing.T) {
 
 func TestDefaultDataOfABank(t *testing.T) {
 	for bank, want := range map[string]string{"bank": "./passbook-data/three", "red": "./passbook-data/three-red", "../x": "./passbook-data/three-..-x"} {
-		if got := defaultData("three.json", bank); got != want {
+		if got := DefaultData("three.json", bank); got != want {
 			t.Errorf("%s: %s, want %s", bank, got, want)
 		}
 	}
@@ -36,23 +40,8 @@ func TestCommandWith(t *testing.T) {
 		{[]string{"serve", "--data", "old", "three.json", "--base-port", "9"}, "serve three.json --base-port 9 --data=x"},
 		{[]string{"run", "--data=old", "--", "-three.json"}, "run --data=x -- -three.json"},
 	} {
-		if got := (&app{args: tt.args}).commandWith("x"); got != program()+" "+tt.want {
+		if got := commandWith(tt.args, "x"); got != words.Program()+" "+tt.want {
 			t.Errorf("%q: %s, want %s", tt.args, got, tt.want)
-		}
-	}
-}
-
-func TestQuote(t *testing.T) {
-	for word, want := range map[string]string{
-		"./passbook-data/three": "./passbook-data/three",
-		"a b":                   "'a b'",
-		"":                      "''",
-		"it's":                  `'it'\''s'`,
-		"$(rm)":                 "'$(rm)'",
-		"~":                     "'~'",
-	} {
-		if got := quote(word); got != want {
-			t.Errorf("%q: %s, want %s", word, got, want)
 		}
 	}
 }

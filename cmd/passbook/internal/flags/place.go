@@ -1,4 +1,4 @@
-package main
+package flags
 
 import (
 	"errors"
@@ -16,18 +16,20 @@ import (
 )
 
 const (
-	defaultListen   = "127.0.0.1"
+	// DefaultListen is where branches listen unless told otherwise: on this machine
+	// alone.
+	DefaultListen   = "127.0.0.1"
 	defaultBasePort = 50050
 )
 
-// placeFlags adds the flags that say on which host and ports the branches are.
-func placeFlags(c *cobra.Command, n *host.Network) {
-	c.Flags().StringVar(&n.Listen, "listen", defaultListen, "the `host` that the branches listen on")
+// Place adds the flags that say on which host and ports the branches are.
+func Place(c *cobra.Command, n *host.Network) {
+	c.Flags().StringVar(&n.Listen, "listen", DefaultListen, "the `host` that the branches listen on")
 	c.Flags().IntVar(&n.BasePort, "base-port", defaultBasePort, "branch i is on `port` base + i")
 }
 
-// elsewhereFlag adds a flag that says where branches are reached instead.
-func elsewhereFlag(c *cobra.Command, n *host.Network, flag string) {
+// Elsewhere adds a flag that says where branches are reached instead.
+func Elsewhere(c *cobra.Command, n *host.Network, flag string) {
 	c.Flags().Var((*addresses)(&n.Elsewhere), flag, "where a branch is reached instead, as `ID=HOST:PORT`; may be repeated")
 }
 
@@ -44,7 +46,7 @@ func (a *addresses) Set(text string) error {
 	if !ok || err != nil || id == 0 {
 		return errors.New("must be ID=HOST:PORT, such as 7=127.0.0.1:50057")
 	}
-	if err := checkAddress(address); err != nil {
+	if err := CheckAddress(address); err != nil {
 		return err
 	}
 	if *a == nil {
@@ -54,8 +56,8 @@ func (a *addresses) Set(text string) error {
 	return nil
 }
 
-// checkElsewhere says whether all of the branches that a flag named are among ids.
-func checkElsewhere(n *host.Network, flag string, ids []uint32) error {
+// CheckElsewhere says whether all of the branches that a flag named are among ids.
+func CheckElsewhere(n *host.Network, flag string, ids []uint32) error {
 	known := make(map[uint32]bool, len(ids))
 	for _, id := range ids {
 		known[id] = true
@@ -68,8 +70,8 @@ func checkElsewhere(n *host.Network, flag string, ids []uint32) error {
 	return nil
 }
 
-// checkAddress says whether text is host:port.
-func checkAddress(text string) error {
+// CheckAddress says whether text is host:port.
+func CheckAddress(text string) error {
 	host, port, err := net.SplitHostPort(text)
 	if err == nil && host != "" && name.Printable(host) == host && !strings.ContainsAny(host, " /?#@") {
 		if n, err := strconv.ParseUint(port, 10, 16); err == nil && n > 0 {

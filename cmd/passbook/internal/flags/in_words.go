@@ -1,29 +1,19 @@
-package main
+package flags
 
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-
-	"passbook.example/passbook/branch/name"
-	"passbook.example/passbook/cmd/passbook/internal/exit"
 )
 
 const (
 	// maxTypos is how many keys a word may be off to be taken for another one.
 	maxTypos = 2
-	// maxNamedFiles bounds the files that an error names.
-	maxNamedFiles = 8
-	// usualOutput is what a replay writes unless told otherwise: no input.
-	usualOutput = "output.json"
 )
 
 // What the flags of cobra say, in words of their own.
@@ -34,8 +24,8 @@ var (
 	unknownFlag = regexp.MustCompile(`^unknown flag: --(.*)$`)
 )
 
-// inWords returns an error of usage that tells what to do.
-func inWords(c *cobra.Command, err error) error {
+// InWords returns an error of usage that tells what to do.
+func InWords(c *cobra.Command, err error) error {
 	text := err.Error()
 	if m := oneRequired.FindStringSubmatch(text); m != nil {
 		return fmt.Errorf("%s needs %s", c.CommandPath(), flagsText(m[1], " or "))
@@ -79,14 +69,6 @@ func kindOf(f *pflag.Flag) string {
 	return ""
 }
 
-// noArgument refuses an argument of a command that takes none.
-func noArgument(c *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return fmt.Errorf("%s takes no argument, got %q", c.CommandPath(), args[0])
-	}
-	return nil
-}
-
 // flagsText returns "--a or --b" for "a b".
 func flagsText(names, between string) string {
 	words := strings.Fields(names)
@@ -127,42 +109,4 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
-}
-
-// openInput opens an input file. Where there is none of that name, the error
-// names those that may have been meant.
-func openInput(path string) (*os.File, error) {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, exit.Usagef("%s: there is no such file%s", name.Printable(path), filesIn(filepath.Dir(path)))
-	case err == nil && info.IsDir():
-		return nil, exit.Usagef("%s is a directory, not an input file%s", name.Printable(path), filesIn(path))
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, exit.Usage(err)
-	}
-	return f, nil
-}
-
-// filesIn says which input files a directory may have.
-func filesIn(dir string) string {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return "" // which the file's error has said
-	}
-	var files []string
-	for _, e := range entries {
-		if filepath.Ext(e.Name()) == ".json" && e.Name() != usualOutput && !e.IsDir() {
-			files = append(files, name.Printable(e.Name()))
-		}
-	}
-	switch n := len(files); {
-	case n == 0:
-		return ""
-	case n > maxNamedFiles:
-		files = append(files[:maxNamedFiles], fmt.Sprintf("%d more", n-maxNamedFiles))
-	}
-	return fmt.Sprintf("; %s has %s", name.Printable(dir), strings.Join(files, ", "))
 }

@@ -1,0 +1,30 @@
+package words
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Quote returns a word as a shell takes it.
+func Quote(word string) string {
+	plain := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./+,:@%=", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// Program returns how the user calls this program.
+func Program() string {
+	name := os.Args[0]
+	if strings.Contains(name, "/go-build") { // of `go run`, which removes it
+		return "go run ./cmd/passbook"
+	}
+	if strings.ContainsRune(name, filepath.Separator) {
+		return Quote(name)
+	}
+	return name
+}
