@@ -112,7 +112,7 @@ func TestCallsToAPeerAreBounded(t *testing.T) {
 // held is a handler that has the requests wait until they are released.
 type held chan struct{}
 
-// ServeHTTP is http.Handler's.
+// ServeHTTP implements http.Handler.
 func (h held) ServeHTTP(http.ResponseWriter, *http.Request) { <-h }
 
 // One more request of a kind than may be in hand is refused, while the others are

@@ -58,7 +58,7 @@ func (b *bank) requestBy(transport http.RoundTripper, at uint32, method, path, b
 
 type roundTripper func(*http.Request) (*http.Response, error)
 
-// RoundTrip is http.RoundTripper's.
+// RoundTrip implements http.RoundTripper.
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 // A site whose name resolves to the branch's address is not the branch's.

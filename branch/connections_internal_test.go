@@ -12,10 +12,10 @@ type comingFrom struct {
 	ip string
 }
 
-// RemoteAddr is net.Conn's.
+// RemoteAddr implements net.Conn.
 func (c comingFrom) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(c.ip), Port: 1234} }
 
-// Close is net.Conn's.
+// Close implements net.Conn.
 func (c comingFrom) Close() error { return nil }
 
 func TestTheLongestIdleConnectionGivesWay(t *testing.T) {

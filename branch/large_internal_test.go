@@ -21,7 +21,7 @@ func newLarge() large {
 	return large{make(chan struct{}, 2*maxLargeReplies), make(chan struct{}, 2*maxLargeReplies), make(chan struct{}), make(chan struct{})}
 }
 
-// ServeHTTP is http.Handler's.
+// ServeHTTP implements http.Handler.
 func (l large) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	l.making <- struct{}{}
 	<-l.begin

@@ -71,7 +71,7 @@ func TestARequestOverTheSizeLimitIsRefused(t *testing.T) {
 
 type zeros struct{}
 
-// Read is io.Reader's.
+// Read implements io.Reader.
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
 func TestDeepRequestsAreRefused(t *testing.T) {
@@ -231,7 +231,7 @@ func TestSlowCustomersHoldNothingUp(t *testing.T) {
 
 type connectClientFunc func(*http.Request) (*http.Response, error)
 
-// Do is connect.HTTPClient's.
+// Do implements connect.HTTPClient.
 func (f connectClientFunc) Do(req *http.Request) (*http.Response, error) { return f(req) }
 
 // closer calls end when it is first closed.
@@ -240,7 +240,7 @@ type closer struct {
 	end  func()
 }
 
-// Close is io.Closer's.
+// Close implements io.Closer.
 func (c *closer) Close() error {
 	c.once.Do(c.end)
 	return nil
@@ -249,7 +249,7 @@ func (c *closer) Close() error {
 // until is a reader that waits and then ends.
 type until chan struct{}
 
-// Read is io.Reader's.
+// Read implements io.Reader.
 func (u until) Read([]byte) (int, error) {
 	<-u
 	return 0, io.EOF

@@ -24,7 +24,7 @@ type countedListener struct {
 	accepted *atomic.Int64
 }
 
-// Accept is net.Listener's.
+// Accept implements net.Listener.
 func (l countedListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err == nil {

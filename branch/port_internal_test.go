@@ -119,7 +119,7 @@ func (l *pipes) dial(context.Context, string, string) (net.Conn, error) {
 	}
 }
 
-// Accept is net.Listener's.
+// Accept implements net.Listener.
 func (l *pipes) Accept() (net.Conn, error) {
 	select {
 	case c := <-l.accept:
@@ -129,11 +129,11 @@ func (l *pipes) Accept() (net.Conn, error) {
 	}
 }
 
-// Close is net.Listener's.
+// Close implements net.Listener.
 func (l *pipes) Close() error {
 	l.once.Do(func() { close(l.closed) })
 	return nil
 }
 
-// Addr is net.Listener's.
+// Addr implements net.Listener.
 func (l *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix"} }

@@ -76,7 +76,7 @@ func (c *Customer) call(ctx context.Context, i int) (reply, error) {
 	}
 }
 
-// Attempt is one attempt to have a branch execute an event.
+// Attempt is one attempt to execute an event at a branch.
 type Attempt struct {
 	Customer int64
 	Event    Event

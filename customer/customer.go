@@ -48,13 +48,13 @@ const (
 // Received is what a customer received for one event.
 type Received struct {
 	Interface Interface
-	// Branch is the branch the event went to.
+	// Branch is the branch that the event was sent to.
 	Branch  int64
 	Outcome Outcome
 	// Balance is the balance that a query showed, or that of the account right
 	// after a write; 0 unless the event succeeded.
 	Balance int64
-	// Unreachable is the branches that had not confirmed a write when it was
+	// Unreachable are the branches that had not confirmed a write when it was
 	// acknowledged.
 	Unreachable []uint32
 	// Err is set when the event was refused or failed, or when it is not known
@@ -92,7 +92,7 @@ func (c *Customer) ExecuteEvents(ctx context.Context) error {
 	return c.execute(ctx, func(Event) bool { return true })
 }
 
-// Received returns what became of each event, in the order of the input (the
+// Received returns the outcome of each event, in the order of the input (the
 // course's recvMsg).
 func (c *Customer) Received() []Received {
 	return slices.Clone(c.received)
@@ -129,7 +129,7 @@ func (c *Customer) execute(ctx context.Context, wanted func(Event) bool) error {
 	return nil
 }
 
-// receive notes what became of event i.
+// receive records the outcome of event i.
 func (c *Customer) receive(i int, reply reply, err error) {
 	r := &c.received[i]
 	r.Err = err
@@ -147,7 +147,7 @@ func (c *Customer) receive(i int, reply reply, err error) {
 	}
 }
 
-// run is what the customers of one replay share.
+// run is the state that the customers of one replay share.
 type run struct {
 	options Options
 	// id starts every request id. It is random: another replay of the same file

@@ -15,7 +15,7 @@ type object struct {
 	reader *inputReader
 	path   path
 	offset int
-	// keys are those that mean something, each of them once, and values theirs.
+	// keys are the keys that mean something, each of them once, with their values.
 	keys   []string
 	values []value
 }
@@ -49,7 +49,7 @@ func (r *inputReader) object(v value, at path, known ...string) (object, bool) {
 	return o, true
 }
 
-// room is where the keys and values of an object are.
+// room is memory for the keys and values of an object.
 type room struct {
 	keys   []string
 	values []value
@@ -69,7 +69,7 @@ func (o *object) has(key string) bool {
 	return ok
 }
 
-// ignore notes the first occurrence of a key that means nothing here.
+// ignore records the first occurrence of a key that means nothing here.
 func (r *inputReader) ignore(m member) {
 	if len(r.ignored) == maxProblems {
 		return
@@ -84,7 +84,7 @@ func (r *inputReader) ignore(m member) {
 		fmt.Sprintf("%s:%d:%d: key %q means nothing here", r.input.Name, line, column, key))
 }
 
-// problem notes a problem of a key: at its value, or at the object if the key
+// problem records a problem with a key: at its value, or at the object if the key
 // is missing.
 func (o *object) problem(key, format string, args ...any) {
 	offset := o.offset
@@ -227,7 +227,7 @@ func (r *inputReader) customer(o *object) {
 			r.problems.add(v.offset, at.String(), "the file has more than %d events, which is as many as are read", r.maxEvents)
 			return
 		}
-		if e := r.event(v, at, id); len(r.problems.found) == 0 { // else the file is refused
+		if e := r.event(v, at, id); len(r.problems.found) == 0 { // otherwise the file is refused
 			c.Events = append(c.Events, e)
 		}
 	}

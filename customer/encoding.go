@@ -32,7 +32,7 @@ func checkEncoding(data []byte) (offset int, problem string) {
 	return 0, ""
 }
 
-// notUTF8 says what a byte is that begins no character of UTF-8.
+// notUTF8 describes a byte that does not begin a character of UTF-8.
 func notUTF8(b byte) string {
 	latin := ""
 	if b >= 0xa0 {
@@ -42,8 +42,9 @@ func notUTF8(b byte) string {
 }
 
 // wideEncoding returns the name of the encoding of a file whose characters have
-// two or four bytes each, and else an empty one: by its byte order mark, or by the
-// zeros that the first characters of a JSON text have in it.
+// two or four bytes each, and an empty name for other files. It goes by the byte
+// order mark, or by the zero bytes that the first characters of a JSON text have
+// in such an encoding.
 func wideEncoding(data []byte) string {
 	for _, known := range []struct{ begin, name string }{
 		{"\xff\xfe\x00\x00", "UTF-32"}, {"\x00\x00\xfe\xff", "UTF-32"}, {"\xff\xfe", "UTF-16"}, {"\xfe\xff", "UTF-16"},
@@ -68,8 +69,8 @@ func wideEncoding(data []byte) string {
 	return ""
 }
 
-// checkSurrogates says where a string of a file, whose syntax is right, has half
-// of a character: an escape such as \ud800 that is no pair with the next one.
+// checkSurrogates says where a string in a file of valid JSON has half of a
+// character: an escape such as \ud800 that makes no pair with the next one.
 func checkSurrogates(data []byte) (offset int, problem string) {
 	const escape = len(`\u0000`)
 	for at := 0; ; {
@@ -129,8 +130,8 @@ func checkSyntax(data []byte) (offset int, problem string) {
 	return offset, "not JSON: " + text
 }
 
-// foreign says that a character is none that JSON has outside of strings. Go's
-// own text, of which the end is taken over, names only its first byte.
+// foreign describes a character that JSON does not have outside of strings. It
+// keeps the end of Go's own text, which names only the character's first byte.
 func foreign(r rune, text string) string {
 	switch {
 	case strings.ContainsRune("“”„‟″«»‘’‚‛′", r):
@@ -142,7 +143,7 @@ func foreign(r rune, text string) string {
 	return fmt.Sprintf("invalid character %q (%U) %s", r, r, where)
 }
 
-// syntaxOnly takes any JSON value and keeps nothing of it.
+// syntaxOnly accepts any JSON value and keeps nothing of it.
 type syntaxOnly struct{}
 
 // UnmarshalJSON does nothing: the caller's syntax check is all that is wanted.

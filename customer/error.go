@@ -14,8 +14,8 @@ import (
 )
 
 // Error is a call to a branch that did not succeed. It says what that means for
-// the customer: this is the one place on the customer's side where an error of a
-// call is told apart from another.
+// the customer: this is the one place on the customer's side that classifies the
+// errors of calls.
 type Error struct {
 	// Code is the code that the branch ended the call with. Without an answer it is
 	// the one that Connect has for the cause.

@@ -17,7 +17,7 @@ func WriteOutput(path string, report *Report, form OutputForm) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	// A rename replaces a symbolic link; what is meant is the file behind it.
+	// A rename would replace a symbolic link instead of the file behind it.
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}

@@ -145,7 +145,7 @@ func readAll(r io.Reader) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// inputReader gathers an Input and what is wrong with it.
+// inputReader gathers an Input and its problems.
 type inputReader struct {
 	problems *problems
 	lines    lines
@@ -158,7 +158,7 @@ type inputReader struct {
 	events, maxEvents int
 	// elementRoom and eventRoom are used again for each of them.
 	elementRoom, eventRoom room
-	// names are those of the accounts so far: of each there is one text.
+	// names are the names of accounts so far. Equal names share one text.
 	names map[string]string
 }
 
@@ -184,7 +184,7 @@ func (r *inputReader) shared(text string) string {
 	return text
 }
 
-// elementCount counts what was seen, valid or not.
+// elementCount counts the elements that were seen, valid or not.
 type elementCount struct{ total, branches int }
 
 // branchBalance is a branch's opening balance and the balance's place.
@@ -222,7 +222,7 @@ func (r *inputReader) file(data []byte) {
 	r.checkBranches(top)
 }
 
-// checkBranches checks what only shows once all branches are known.
+// checkBranches checks what can be checked only once all branches are known.
 func (r *inputReader) checkBranches(top value) {
 	if r.elements.branches == 0 {
 		r.problems.add(top.offset, "", `no branches: the array needs at least one element like {"id": 1, "type": "branch", "balance": 400}`)

@@ -57,9 +57,9 @@ type (
 )
 
 // Encode returns the output.json of a report, indented as the course's files
-// are. The elements are in the order of the input and never merged. Of a replay
-// that was stopped it has what was answered: events that were not executed, and
-// customer elements of which none was, are left out.
+// are. The elements are in the order of the input and never merged. After a replay
+// that was stopped it has the answers so far: it leaves out events that were not
+// executed, and customer elements without any executed event.
 func Encode(report *Report, form OutputForm) ([]byte, error) {
 	report = report.answered()
 	var elements any

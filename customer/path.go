@@ -2,8 +2,8 @@ package customer
 
 import "fmt"
 
-// path is a place in the array of a file. There is one for each event, and few
-// are ever told of.
+// path is a place in the array of a file. Each event has one, and few of them ever
+// appear in a message.
 type path struct {
 	// element counts from 1; 0 stands for the whole file.
 	element int
@@ -29,13 +29,13 @@ func (p path) String() string {
 	return text
 }
 
-// lines tells on which lines places are that come one after the other.
+// lines finds the lines of places that come one after the other.
 type lines struct {
 	data []byte
 	// at is the last place, line its line from 0.
 	at, line int
-	// looked counts the bytes that were looked at: no more than there are, if
-	// the places are in order.
+	// looked counts the bytes that were read: no more than the file has, if the
+	// places are in order.
 	looked int
 }
 

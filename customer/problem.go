@@ -38,11 +38,11 @@ type problems struct {
 	name  string
 	data  []byte
 	found []error
-	more  int // how many came after the first maxProblems
+	more  int // how many problems came after the first maxProblems
 }
 
-// place returns the line and column of an offset in the file. It looks at all
-// that is before it, for the few places that are told of.
+// place returns the line and column of an offset in the file. It reads everything
+// before that, which is fast enough for the few places that messages name.
 func (p *problems) place(offset int) (line, column int) {
 	before := p.data[:offset]
 	start := bytes.LastIndexByte(before, '\n') + 1
@@ -52,7 +52,7 @@ func (p *problems) place(offset int) (line, column int) {
 // countLines returns how many lines end in data.
 func countLines(data []byte) int { return bytes.Count(data, []byte{'\n'}) }
 
-// add notes a problem at an offset in the file.
+// add records a problem at an offset in the file.
 func (p *problems) add(offset int, at, format string, args ...any) {
 	if len(p.found) == maxProblems {
 		p.more++

@@ -48,7 +48,7 @@ func (r *run) givenUp(e Event) error {
 	return nil
 }
 
-// giveUp has the later events of a branch fail at once.
+// giveUp makes the later events of a branch fail at once.
 func (r *run) giveUp(branch int64, err error) {
 	r.reach.mu.Lock()
 	defer r.reach.mu.Unlock()
@@ -68,7 +68,7 @@ type wait struct {
 	timer *time.Timer
 }
 
-// wait has Options.Waiting told when an event waits for long.
+// wait tells Options.Waiting when an event waits for long.
 func (r *run) wait(branch int64, address string, most time.Duration) *wait {
 	w := &wait{run: r, what: Waiting{Branch: branch, Address: address, Until: time.Now().Add(most)}}
 	if r.options.Waiting != nil && most > waitingNotice {
@@ -77,7 +77,7 @@ func (r *run) wait(branch int64, address string, most time.Duration) *wait {
 	return w
 }
 
-// failed notes why an attempt failed.
+// failed records why an attempt failed.
 func (w *wait) failed(err *Error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

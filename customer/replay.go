@@ -42,10 +42,11 @@ type Options struct {
 	Receives  func(customer int64, e Event, r Received)
 	Attempted func(Attempt)
 	// GivenUp, if not nil, returns why an event at a branch is to fail without
-	// being sent: somebody has waited for that branch already. nil has it sent.
+	// being sent, because somebody has waited for that branch already; nil if it is
+	// to be sent.
 	GivenUp func(branch uint32, event Interface) error
-	// FailFast stops the replay at the first event that fails, and has an event
-	// not wait for a branch that refuses connections.
+	// FailFast stops the replay at the first event that fails. Events don't wait for
+	// a branch that refuses connections then.
 	FailFast bool
 	// Acknowledge says when a write counts as done.
 	Acknowledge bankv1.Acknowledge
@@ -84,7 +85,7 @@ func NewHTTPClient() *http.Client {
 	}}
 }
 
-// Report is what became of a replay.
+// Report is the outcome of a replay.
 type Report struct {
 	// Customers has a value for each customer element, in file order.
 	Customers []Results
@@ -93,9 +94,9 @@ type Report struct {
 	Events int
 	// Succeeded, Refused and Failed count the outcomes.
 	Succeeded, Refused, Failed int
-	// Failures is the events that failed by name, in file order.
+	// Failures are the events that failed by name, in file order.
 	Failures []Failure
-	// Stopped is the writes that had no answer yet when the replay was stopped,
+	// Stopped are the writes that had no answer yet when the replay was stopped,
 	// and may have been recorded, in file order.
 	Stopped []Failure
 	// Duration is how long the replay took.
@@ -109,8 +110,7 @@ type Results struct {
 	Received []Received
 }
 
-// Failure is an event that failed by name, or of which it is not known what
-// became of it.
+// Failure is an event that failed by name, or whose outcome is not known.
 type Failure struct {
 	// File and Line are the event's place in the input.
 	File string

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// value is a JSON value that knows where in the file it stands. Its syntax has
-// been checked. What is read of a file are slices of it: nothing is copied.
+// value is a JSON value that knows its place in the file. Its syntax has been
+// checked. Values are slices of the file: nothing is copied.
 type value struct {
 	raw    []byte // without blanks around it
 	offset int
@@ -46,7 +46,7 @@ func newValue(raw []byte, offset int) value {
 	return value{raw: bytes.TrimRight(trimmed, jsonBlanks), offset: offset}
 }
 
-// kind returns the value's first byte, which tells an object ({) from an array
+// kind returns the value's first byte, which distinguishes an object ({), an array
 // ([), a string (") and the rest.
 func (v value) kind() byte { return v.raw[0] }
 
@@ -91,7 +91,7 @@ func (v value) at(at int) value {
 	return value{raw: v.raw[at:endOfValue(v.raw, at)], offset: v.offset + at}
 }
 
-// endOfValue returns where the value ends that begins at an index.
+// endOfValue returns the end of the value that begins at an index.
 func endOfValue(data []byte, at int) int {
 	switch data[at] {
 	case '"':
@@ -105,7 +105,7 @@ func endOfValue(data []byte, at int) int {
 	return at
 }
 
-// endOfString returns where the string ends that begins at an index.
+// endOfString returns the end of the string that begins at an index.
 func endOfString(data []byte, at int) int {
 	for at++; data[at] != '"'; at++ {
 		if data[at] == '\\' {
@@ -115,7 +115,7 @@ func endOfString(data []byte, at int) int {
 	return at + 1
 }
 
-// endOfBrackets returns where the array or object ends that begins at an index.
+// endOfBrackets returns the end of the array or object that begins at an index.
 func endOfBrackets(data []byte, at int) int {
 	for depth := 0; ; {
 		switch data[at] {

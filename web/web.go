@@ -96,7 +96,7 @@ func load(from fs.FS) (map[string]file, error) {
 // handler serves files by their paths.
 type handler map[string]file
 
-// ServeHTTP is http.Handler's.
+// ServeHTTP implements http.Handler.
 func (h handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	header := w.Header()
 	header.Set("Content-Security-Policy", policy)

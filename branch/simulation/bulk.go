@@ -13,8 +13,8 @@ const maxAccounts = 4
 // moments are where the history of each account is.
 type moments [maxAccounts]int
 
-// anyOperations makes up a list: deposits, withdrawals and transfers over
-// several accounts, small or around all there is.
+// anyOperations makes up a list of deposits, withdrawals and transfers over
+// several accounts. Its amounts are small, or about all that the accounts have.
 func (w *world) anyOperations() *ledger.Operations {
 	many := 1 + w.rng.IntN(8)
 	o := &ledger.Operations{Accounts: slices.Clone(w.accounts), AllOrNone: w.chance(0.4)}
@@ -57,8 +57,8 @@ func sameOperations(p, q *ledger.Operations) bool {
 	return p.SameAs(q) && slices.Equal(p.Insufficient, q.Insufficient) && slices.Equal(p.Unavailable, q.Unavailable)
 }
 
-// effectOfBulk calls change once for each account that a bulk touches: what
-// happens within it, nobody sees.
+// effectOfBulk calls change once for each account that a bulk changes. Nobody sees
+// the balances within a bulk.
 func (o *oracle) effectOfBulk(p *ledger.Operations, change func(account int, amount ledger.Amount)) {
 	var net [maxAccounts]ledger.Amount
 	var touched [maxAccounts]bool
@@ -86,8 +86,8 @@ func refused(p *ledger.Operations, i int) bool {
 	return slices.Contains(p.Insufficient, uint32(i)) || slices.Contains(p.Unavailable, uint32(i))
 }
 
-// needed returns how much of an account its operations ask for: those that are
-// carried out, down to the lowest; or the i-th, after those before it.
+// needed returns how much of an account a list asks for: the operations that are
+// carried out, at the lowest point; or the i-th one, after those before it.
 func needed(p *ledger.Operations, account string, i int) ledger.Amount {
 	var net, low ledger.Amount
 	for k, amount := range p.Amounts {
@@ -122,7 +122,7 @@ func (w *world) verifyBulk(c *call, reply *replica.Reply) {
 			w.fail("an answer is what is recorded", "%+v: %+v is recorded", got, e.Operations)
 		}
 		if e.RecordedAt != int64(c.id) {
-			return // what it refused, it refused before this call
+			return // it made those refusals before this call
 		}
 		end = o.before[at]
 	} else if at, ok := o.requests[r.entry.RequestID]; ok && !r.misuse && (len(got.Unavailable) == 0 || r.tries == 1) {

@@ -22,26 +22,26 @@ type customer struct {
 	last *request
 }
 
-// request is what a customer wants, over all its tries.
+// request is one thing that a customer wants, with all tries at it.
 type request struct {
 	customer *customer
 	// entry is the write; a query has only the account.
 	entry  ledger.Entry
 	strong bool
 	level  replica.Level
-	// home is where it was tried first.
+	// home is the branch that was tried first.
 	home ledger.BranchID
-	// tries counts the calls, open those not answered.
+	// tries counts the calls, open the calls that are not answered.
 	tries, open int
 	// settled says that there is a final answer.
 	settled bool
 	// misuse says that the request id was used for something else.
 	misuse bool
-	// receipt and balance are those of the first success, by which branch.
+	// receipt and balance are those of the first success, by is its branch.
 	receipt ledger.Position
 	balance ledger.Amount
 	by      ledger.BranchID
-	// done, when set, gets the answer in place of the customer.
+	// done, if set, gets the answer instead of the customer.
 	done func(replica.Reply)
 }
 
@@ -56,7 +56,7 @@ type call struct {
 	session  []ledger.Position
 	deadline replica.Millis
 	began    int64
-	// moments are where the accounts' histories were when it began.
+	// moments are the ends of the accounts' histories when the call began.
 	moments moments
 	retry   bool
 }
@@ -137,7 +137,7 @@ func (c *customer) pick() *request {
 	return r
 }
 
-// anyAmount is small, or around all there is.
+// anyAmount returns an amount that is small, or about all that there is.
 func (w *world) anyAmount(account string) ledger.Amount {
 	if !w.chance(w.greed) {
 		return ledger.Amount(w.between(1, 60))
@@ -259,7 +259,7 @@ func (w *world) answered(p *process, reply replica.Reply) {
 	r.goOn(w, reply)
 }
 
-// goOn has the customer go on after an answer: retry, or do the next thing.
+// goOn makes the customer go on after an answer: retry, or do the next thing.
 func (r *request) goOn(w *world, reply replica.Reply) {
 	if r.done != nil {
 		r.done(reply)

@@ -12,9 +12,8 @@ import (
 	"passbook.example/passbook/branch/replica"
 )
 
-// Disk is a branch's disk in memory. What is committed can be read at once;
-// what was not synced when the machine crashes is lost from some commit on, in
-// the order of the commits.
+// Disk is a branch's disk in memory. A commit can be read at once. A crash loses
+// commits that were not synced, from one of them on, in their order.
 type Disk struct {
 	branches []ledger.BranchID
 	opening  ledger.Amount
@@ -26,12 +25,12 @@ type Disk struct {
 	image image
 	// tail are the commits since.
 	tail []*ledger.Commit
-	// checked says that a bit has flipped: what is read is opened again.
+	// checked says that a bit has flipped: batches are checked again when read.
 	checked bool
 	// Copied says that the disk is a copy, or was restored from one, and that
 	// this can be told.
 	Copied bool
-	// torn is the part of a batch that a crash left behind.
+	// torn is a part of a batch, left behind by a crash.
 	torn *ledger.Sealed
 	// mirror, unless nil, is the production journal, which must agree.
 	mirror *mirror
@@ -47,7 +46,7 @@ type image struct {
 	bank     ledger.Bank
 }
 
-// Name is that of the simulated banks.
+// Name is the name of the simulated banks.
 const Name = "simulated"
 
 // Bank returns the bank that the disk belongs to, as far as that is synced.
@@ -71,7 +70,7 @@ func (d *Disk) Wipe() {
 	}
 }
 
-// Copy returns a copy of the disk as it is now: a backup. Of a mirror it has
+// Copy returns a copy of the disk as it is now: a backup. The copy of a mirror has
 // only what is synced.
 func (d *Disk) Copy() *Disk {
 	c := *d
@@ -117,7 +116,8 @@ func (d *Disk) Commit(c *ledger.Commit) {
 	}
 }
 
-// keep returns a commit that lasts: the states of accounts are the ledger's.
+// keep returns a commit that lasts. The given one shares the states of accounts
+// with the ledger.
 func keep(c *ledger.Commit) *ledger.Commit {
 	kept := *c
 	kept.Accounts = slices.Clone(c.Accounts)
@@ -183,7 +183,7 @@ func (d *Disk) Crash(keep int) {
 	}
 }
 
-// Tear has a crash leave a part of a commit behind.
+// Tear leaves a part of a commit behind, as a crash may.
 func (d *Disk) Tear(c *ledger.Commit, rng *rand.Rand) {
 	if len(c.Batches) > 0 {
 		b := c.Batches[len(c.Batches)-1].Sealed
@@ -210,8 +210,8 @@ func (d *Disk) Flip(i int, last bool, rng *rand.Rand) bool {
 	return true
 }
 
-// Boot reads the disk back after a crash, and returns what the branch is told of
-// it when it starts.
+// Boot reads the disk back after a crash, and returns what the journal tells a
+// branch that starts.
 func (d *Disk) Boot() (replica.Config, error) {
 	l, err := ledger.New(d.branches, d.opening)
 	if err == nil && d.image.bank.Founded {
@@ -264,8 +264,8 @@ func (d *Disk) mirrored(l *ledger.Ledger) (replica.Config, error) {
 	return c, nil
 }
 
-// Proposal is an id for a bank that a branch founds: another one each time that
-// it starts with an empty disk.
+// Proposal returns an id for a bank that a branch founds: another one each time
+// that it starts with an empty disk.
 func Proposal(b ledger.BranchID, boot int) (id ledger.BankID) {
 	binary.BigEndian.PutUint32(id[:], uint32(b))
 	binary.BigEndian.PutUint64(id[8:], uint64(boot)+1)
@@ -294,7 +294,7 @@ func (d *Disk) find(i int, sequence uint64) int {
 	return sort.Search(len(j), func(k int) bool { return j[k].Batch.LastSequence() >= sequence })
 }
 
-// Request is replica.Storage's.
+// Request implements replica.Storage.
 func (d *Disk) Request(id string) (ledger.Recorded, bool, error) {
 	rec, ok := d.requests[id]
 	if d.mirror != nil {
@@ -303,7 +303,7 @@ func (d *Disk) Request(id string) (ledger.Recorded, bool, error) {
 	return rec, ok, nil
 }
 
-// Positions is replica.Storage's.
+// Positions implements replica.Storage.
 func (d *Disk) Positions(ids []string) ([]ledger.Position, error) {
 	at := make([]ledger.Position, len(ids))
 	for i, id := range ids {
@@ -315,7 +315,7 @@ func (d *Disk) Positions(ids []string) ([]ledger.Position, error) {
 	return at, nil
 }
 
-// HashAt is replica.Storage's.
+// HashAt implements replica.Storage.
 func (d *Disk) HashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, bool, error) {
 	hash, ok := d.hashAt(branch, sequence)
 	if d.mirror != nil {
@@ -336,7 +336,7 @@ func (d *Disk) hashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, boo
 	return d.journals[i][k].Hash, true
 }
 
-// Batches is replica.Storage's: it returns outlines, as the journal does.
+// Batches implements replica.Storage: it returns outlines, as the journal does.
 func (d *Disk) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Sealed, error) {
 	batches, err := d.batches(branch, after, maxBytes)
 	outlines := make([]*ledger.Sealed, len(batches))

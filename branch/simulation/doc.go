@@ -7,14 +7,14 @@
 // the order of everything; the same seed and number of steps repeat a run
 // exactly, so a failure is repeated by one line.
 //
-// After every step of a branch an oracle, which sees all disks at once and in
-// the order of real time, holds what the branch shows and answers against the
-// promises in the design. After the faults the bank has to heal by itself:
+// After every step of a branch, an oracle compares what the branch shows and
+// answers with the promises of the design. The oracle sees all disks at once, in
+// the order of real time. After the faults the bank has to heal by itself:
 // every call is answered, all ledgers are equal, and nothing goes on.
 //
-// The manner is FoundationDB's and TigerBeetle's.
+// FoundationDB and TigerBeetle are tested in this way.
 //
-// Where to read on: world.go (the run), process.go (a branch's loop), disk.go,
+// Read on in world.go (the run), process.go (a branch's loop), disk.go,
 // network.go, faults.go, customer.go, oracle.go and verify.go (what must hold),
 // fork.go (two processes with one branch id), paths.go, shrink.go. The page is
 // docs/simulation.md.

@@ -1,12 +1,12 @@
 package simulation
 
-// faults are what goes wrong in a run, and how often.
+// faults say what goes wrong in a run, and how often.
 type faults struct {
-	// latency is how long a message takes, about, in microseconds.
+	// latency is about how long a message takes, in microseconds.
 	latency int64
-	// drop, duplicate, reorder and delay are the chances of a message.
+	// drop, duplicate, reorder and delay are the chances that it happens to a message.
 	drop, duplicate, reorder, delay float64
-	// lie is that of one that lies, if anybody does.
+	// lie is the chance that a message lies, in a run with a liar.
 	lie float64
 	// every is the mean time between two of actions, in microseconds.
 	every   int64
@@ -15,7 +15,7 @@ type faults struct {
 	wipesLeft int
 }
 
-// pickFaults has the seed decide what can go wrong.
+// pickFaults lets the seed decide what can go wrong.
 func (w *world) pickFaults() {
 	f := &w.faults
 	f.latency = []int64{100, 1_000, 10_000}[w.rng.IntN(3)]
@@ -48,7 +48,7 @@ func (w *world) pickFaults() {
 	w.planFault()
 }
 
-// planFault has the next fault happen in a while, until the run calms down.
+// planFault makes the next fault happen in a while, until the run calms down.
 func (w *world) planFault() {
 	if len(w.faults.actions) == 0 {
 		return
@@ -85,8 +85,8 @@ func crashAll(w *world) {
 	}
 }
 
-// wipeOne loses a disk. Never two at once, and never more than a minority:
-// that is what MAJORITY promises to survive.
+// wipeOne loses a disk. It never loses two at once, nor more than a minority in
+// all, because MAJORITY promises to survive that much.
 func wipeOne(w *world) {
 	p := w.anyProcess()
 	if !w.mayLoseDisk(p) {
@@ -107,7 +107,7 @@ func (w *world) mayLoseDisk(p *process) bool {
 	return w.faults.wipesLeft > 0 && p.up()
 }
 
-// replaceDisk has the branch go on with an empty disk.
+// replaceDisk makes the branch go on with an empty disk.
 func (p *process) replaceDisk() {
 	w := p.w
 	p.crash()
@@ -136,11 +136,11 @@ func (p *process) backUp() *Disk {
 	return c
 }
 
-// restoreOne puts an old copy in a disk's place. Most are recognised, and then it
-// does not matter who is there, and what else happens. The snapshot of a whole
-// machine is not: a branch can't know that such a disk is an old one but from its
-// peers, so they are all there, and nothing else happens, until it serves. Where
-// they are not, the journal forks, and that is another scenario.
+// restoreOne puts an old copy in a disk's place. Most copies are recognised. Then
+// it does not matter which branches are up, and what else happens. The snapshot of
+// a whole machine is not recognised: a branch can learn only from its peers that
+// such a disk is old. So all of them are up, and nothing else happens, until it
+// serves. Otherwise the journal would fork, which is another scenario.
 func restoreOne(w *world) {
 	p := w.anyProcess()
 	if p.up() && p.disk.image.settled && !p.damaged {
@@ -193,9 +193,9 @@ func (w *world) whole() bool {
 	return true
 }
 
-// flipBit changes a bit of what a branch has on disk. Whoever reads it finds
-// out, if only the operator who has the disk verified in a while; the branch
-// stops, and begins again with an empty one.
+// flipBit changes a bit on a branch's disk. The next read finds it, at the latest
+// when the operator verifies the disk in a while. The branch stops, and begins
+// again with an empty disk.
 func flipBit(w *world) {
 	if w.opts.Journal {
 		return
@@ -203,7 +203,7 @@ func flipBit(w *world) {
 	p, i := w.anyProcess(), w.rng.IntN(len(w.processes))
 	crash := w.chance(0.5)
 	if crash {
-		i = p.index // peers may lack its last batch, which it has no longer in memory
+		i = p.index // peers may lack its last batch, which is no longer in its memory
 	}
 	if !w.mayLoseDisk(p) || !p.disk.Flip(i, crash, w.rng) {
 		return
@@ -327,8 +327,8 @@ func (w *world) block(cut [][2]int, micros int64) {
 	})
 }
 
-// heal ends all faults. What is down starts again, what is cut off is
-// connected again, by and by.
+// heal ends all faults. Branches that are down start again, and branches that are
+// cut off are connected again, one after the other.
 func (w *world) heal() {
 	w.calm = true
 	f := &w.faults

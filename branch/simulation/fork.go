@@ -10,10 +10,10 @@ import (
 // the other, then all to the first, then all to the second. It returns what
 // happened; an error is a *Failure.
 //
-// What a forked journal adds up to, nobody can tell. What must hold:
+// Nobody can tell what a forked journal adds up to. These promises must hold:
 //
 //   - no ledger breaks an invariant, and no balance shown is negative;
-//   - what a process has acknowledged is on its own disk;
+//   - a process has everything that it acknowledged on its own disk;
 //   - every journal on every disk is a chain, and of every other journal all
 //     disks have the same batches as far as they have them;
 //   - a process of the forked branch that has met a peer which holds another
@@ -50,13 +50,13 @@ func runFork(o Options) (report *Report, err error) {
 // process. The bank comes to no rest: what a peer refuses is sent again.
 const forkMillis = 10_000
 
-// pass lets a span of virtual time pass.
+// pass makes a span of virtual time pass.
 func (w *world) pass(millis int64) {
 	for until := w.now + millis*1000; w.now < until && w.failure == nil && w.next(); {
 	}
 }
 
-// proceed lets a number of things happen.
+// proceed runs a number of events.
 func (w *world) proceed(steps int) {
 	for until := w.step + steps; w.step < until && w.failure == nil && w.next(); {
 	}
@@ -83,7 +83,7 @@ func (w *world) startTwin(p *process) *process {
 	return twin
 }
 
-// giveLinks has some of a branch's links end at one of its processes.
+// giveLinks makes some of a branch's links end at one of its processes.
 func (w *world) giveLinks(p *process, some func(i int) bool) {
 	for i, l := range w.net.links[p.index] {
 		if l != nil && some(i) && !l.joins(p) {

@@ -6,8 +6,8 @@ import "passbook.example/passbook/branch/ledger"
 // round trips.
 const foundingMillis = 60
 
-// disturbFounding has things go wrong while the bank is founded, which is over
-// soon: branches crash and lose their disks, and links break, at any moment of it.
+// disturbFounding makes things go wrong while the bank is founded, which takes a
+// short time: branches crash and lose their disks, and links break, at any moment.
 func (w *world) disturbFounding() {
 	w.strike = strike(w.rng.IntN(3))
 	for range w.rng.IntN(6) {
@@ -20,7 +20,7 @@ func (w *world) disturbFounding() {
 	}
 }
 
-// strike is when the branch that founds loses its disk, besides at random.
+// strike is when the founding branch loses its disk, apart from random losses.
 type strike uint8
 
 const (
@@ -31,7 +31,7 @@ const (
 	atFounding
 )
 
-// struck has the founder lose its disk if a commit is what that waits for. It
+// struck makes the founder lose its disk if a commit is the moment for that. It
 // reports whether the branch that has committed is down.
 func (w *world) struck(p *process, c *ledger.Commit) bool {
 	if c.Bank == nil || w.strike == 0 || w.calm {
@@ -49,7 +49,7 @@ func (w *world) struck(p *process, c *ledger.Commit) bool {
 // wipeUnfounded loses a disk while the bank is founded, one at a time.
 func wipeUnfounded(w *world) { w.anyProcess().wipeBeforeEntries() }
 
-// wipeFounder loses that of the branch that founds.
+// wipeFounder loses the disk of the founding branch.
 func wipeFounder(w *world) { w.processes[0].wipeBeforeEntries() }
 
 // wipeBeforeEntries loses a disk, if no branch has written yet, and none has lost

@@ -9,11 +9,11 @@ import (
 	"passbook.example/passbook/branch/replica"
 )
 
-// A liar says in any peer's name what is well formed and not true. What it says is
-// put in the place of a message, or into one, where that arrives: so it knows what
-// the receiver has. Left out is what nobody can tell from the truth without
-// identities: whole batches that follow the one before them and may be posted, and
-// numbers that are true of less than there is.
+// A liar says things that are well formed and not true, in any peer's name. A lie
+// takes the place of a message, or of a part of it, when that arrives, so the liar
+// knows what the receiver has. Some lies are left out because nobody can tell them
+// from the truth without identities: whole batches that follow the one before them
+// and may be posted, and numbers that were true at an earlier time.
 
 // lie returns the message that arrives at a branch in the place of another.
 func (w *world) lie(r *replica.Replica, m replica.Message) replica.Message {
@@ -56,7 +56,7 @@ func (w *world) extreme() uint64 {
 	return n + uint64(w.rng.IntN(3)) - 1
 }
 
-// above returns a number that is larger than another: by a little, or as can be.
+// above returns a number that is larger than another: by a little, or the largest.
 func (w *world) above(n uint64) uint64 {
 	return max(n+1+uint64(w.rng.IntN(3)), w.extreme())
 }
@@ -77,7 +77,7 @@ func (w *world) lieInClaim(c *replica.Claim) {
 	}
 }
 
-// lieInLook has a look answered with what no branch can have paid.
+// lieInLook answers a look with a sum that no branch can have paid.
 func (w *world) lieInLook(r *replica.Replica, a *replica.CollectAnswer) {
 	over := r.Ledger().Limit() + 2 + ledger.Amount(w.rng.Int64N(int64(r.Ledger().Limit())/2))
 	switch w.rng.IntN(4) {
@@ -122,7 +122,7 @@ func (w *world) lieInFrame(r *replica.Replica, from, to ledger.BranchID, f *repl
 	}
 }
 
-// anyID is a branch's, now and then of one that the bank does not have.
+// anyID returns the id of a branch, now and then of one that the bank does not have.
 func (w *world) anyID() ledger.BranchID {
 	if w.chance(0.1) {
 		return ledger.BranchID(w.extreme())
@@ -130,7 +130,7 @@ func (w *world) anyID() ledger.BranchID {
 	return w.branches[w.rng.IntN(len(w.branches))]
 }
 
-// lyingHello says something that is not true in the place of what a hello said.
+// lyingHello replaces something that a hello says by something untrue.
 func (w *world) lyingHello(view *ledger.Ledger, true *replica.Hello, to ledger.BranchID) *replica.Hello {
 	h := *true
 	h.Applied = slices.Clone(h.Applied)
@@ -174,8 +174,8 @@ func (w *world) lyingHello(view *ledger.Ledger, true *replica.Hello, to ledger.B
 	return &h
 }
 
-// lyingBatch is a batch of any branch that its receiver must not apply: it is in
-// no place where it could be the true one, or says what can't be.
+// lyingBatch returns a batch of any branch that its receiver must not apply: it is
+// in no place where it could be true, or it says something impossible.
 func (w *world) lyingBatch(view *ledger.Ledger, to ledger.BranchID) *ledger.Sealed {
 	i := w.rng.IntN(len(w.branches))
 	journal := w.anyProcess().disk.Journal(i)
@@ -227,8 +227,8 @@ func (w *world) shift(b *ledger.Batch) {
 	}
 }
 
-// checkLied checks the alarms of a branch that was lied to: it may tell of that,
-// but no journal has forked.
+// checkLied checks the alarms of a branch that was lied to. It may raise alarms
+// about lies, but none about a fork.
 func (o *oracle) checkLied(p *process) {
 	s := p.replica.Status()
 	told := func(alarm string) bool {

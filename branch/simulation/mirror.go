@@ -14,8 +14,8 @@ import (
 )
 
 // mirror is the production journal beside a simulated disk, on files in memory
-// that lose what was not synced. The branch reads and boots from the journal;
-// the simulated disk is what it must agree with. A difference is a panic, which
+// that lose what was not synced. The branch reads and boots from the journal,
+// which must agree with the simulated disk. A difference is a panic, which
 // fails the run.
 type mirror struct {
 	fs      *vfs.MemFS
@@ -29,12 +29,12 @@ func newMirror(id ledger.BranchID, branches []ledger.BranchID, opening ledger.Am
 	return &mirror{fs: vfs.NewCrashableMem(), id: journal.Identity{Branch: id, Branches: branches, Opening: opening, Bank: ledger.Bank{Name: Name}}}
 }
 
-// copy returns a mirror on a copy of what a crash would leave.
+// copy returns a mirror on a copy of the files that a crash would leave.
 func (m *mirror) copy() *mirror {
 	return &mirror{fs: m.fs.CrashClone(vfs.CrashCloneCfg{}), id: m.id}
 }
 
-// crash leaves what a crash would: what was synced.
+// crash leaves only what was synced.
 func (m *mirror) crash() {
 	if m.journal == nil {
 		return
@@ -124,8 +124,8 @@ func (m *mirror) checkHash(b ledger.BranchID, sequence uint64, want ledger.Hash,
 	}
 }
 
-// checkBatches compares batches as far as both have them: how many fit in a
-// number of bytes is each store's own business.
+// checkBatches compares batches as far as both have them. Each store decides by
+// itself how many fit in a number of bytes.
 func (m *mirror) checkBatches(b ledger.BranchID, after uint64, maxBytes int, want []*ledger.Sealed) {
 	got, err := m.journal.Batches(b, after, maxBytes)
 	if err != nil || (len(got) == 0) != (len(want) == 0) {

@@ -11,13 +11,13 @@ import (
 type network struct {
 	// links are by the lower and the higher index of their ends.
 	links [][]*link
-	// blocked counts, by sender and receiver, what keeps messages from
+	// blocked counts, by sender and receiver, the faults that keep messages from
 	// arriving.
 	blocked [][]int
 }
 
-// link carries frames between two branches, in order. Each time it comes up it
-// is another one: its incarnation.
+// link carries frames between two branches, in order. Each time it comes up, it has
+// another incarnation.
 type link struct {
 	a, b        *process
 	up          bool
@@ -48,7 +48,7 @@ func (w *world) reachable(a, b *process) bool {
 	return w.net.blocked[a.index][b.index] == 0 && w.net.blocked[b.index][a.index] == 0
 }
 
-// connectSoon has a link tried in a while.
+// connectSoon makes the branches try a link in a while.
 func (w *world) connectSoon(l *link, lo, hi int64) {
 	if l.connecting {
 		return
@@ -100,7 +100,7 @@ func (l *link) end(i int) *process {
 	return l.b
 }
 
-// rehome has another process of the same branch be the link's end.
+// rehome makes another process of the same branch the link's end.
 func (w *world) rehome(l *link, p *process) {
 	w.breakLink(l, 1_000)
 	if l.a.index == p.index {
@@ -120,7 +120,7 @@ func (w *world) linkUp(l *link, p *process, incarnation int) {
 	p.feed(func(r *replica.Replica) { r.LinkUp(peer.id) })
 }
 
-// breakLink ends a link; its ends hear of it within a number of microseconds.
+// breakLink ends a link. Its ends hear of that within a number of microseconds.
 func (w *world) breakLink(l *link, within int64) {
 	if !l.up {
 		return
@@ -140,7 +140,7 @@ func (w *world) breakLink(l *link, within int64) {
 	w.connectSoon(l, 1_000, 100_000)
 }
 
-// refused ends the links on which something came that a branch refuses.
+// refused ends the links on which a branch has refused a message.
 func (w *world) refused(p *process, refusals []replica.Refusal) {
 	for _, f := range refusals {
 		w.note("branch %d refuses %+v", p.id, f)
@@ -161,8 +161,8 @@ func (w *world) delay() int64 {
 	return f.latency/2 + w.rng.Int64N(f.latency)
 }
 
-// Transmit returns a message as the wire would hand it to its receiver: the
-// outlines in a frame are opened.
+// Transmit returns a message as its receiver would get it from the wire: with the
+// outlines in a frame opened.
 func Transmit(m replica.Message) (replica.Message, error) {
 	if m.Frame == nil {
 		return m, nil
@@ -229,8 +229,8 @@ func (w *world) sendFrame(p, to *process, m replica.Message) {
 	w.after(at-w.now, func() { w.arrive(l, to, inc, m) })
 }
 
-// arrive delivers a frame, unless its link is another one by now. The frame
-// may be the first that the receiver hears of the link.
+// arrive delivers a frame, unless its link has another incarnation by now. The
+// receiver may hear of the link by that frame.
 func (w *world) arrive(l *link, to *process, inc int, m replica.Message) {
 	if !to.up() || l.incarnation != inc {
 		return

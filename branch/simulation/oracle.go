@@ -7,8 +7,9 @@ import (
 	"passbook.example/passbook/branch/replica"
 )
 
-// oracle sees all disks at once, in the order of real time: what the branches
-// have recorded, what that adds up to, and what customers were promised.
+// oracle sees all disks at once, in the order of real time. It knows what the
+// branches have recorded, the balances that result, and what customers were
+// promised.
 type oracle struct {
 	w *world
 	// journals are all entries recorded, by the index of the writer.
@@ -18,7 +19,7 @@ type oracle struct {
 	// histories are the balances over all branches, one after the other, by
 	// account. The last is the balance now.
 	histories [][]ledger.Amount
-	// views are what the branches should show, by index.
+	// views are the balances that the branches should show, by index.
 	views []view
 	// applied and synced are how far each branch has ever had each journal.
 	applied, synced [][]uint64
@@ -26,7 +27,7 @@ type oracle struct {
 	// writer's disk, and on a majority of disks.
 	local, wide []uint64
 	wipes       []int
-	// before are where the histories were when a bulk was recorded.
+	// before are the ends of the histories when a bulk was recorded.
 	before map[ledger.Position]moments
 	looks  int
 	// founded is the bank, once a branch has recorded that it is; knows says which
@@ -35,12 +36,12 @@ type oracle struct {
 	founded  ledger.Bank
 	knows    []bool
 	proposed []ledger.BankID
-	// forked says that two processes are one branch: nobody can tell then what
+	// forked says that two processes are one branch. Then nobody can tell what
 	// is recorded, and less has to hold (see fork.go).
 	forked bool
 }
 
-// view is what a branch has applied, and the balances that makes.
+// view is how far a branch has applied the journals, and its balances.
 type view struct {
 	applied  []uint64
 	balances []ledger.Amount
@@ -156,7 +157,7 @@ func (o *oracle) hold(p *process, i int, s *ledger.Sealed) {
 	}
 }
 
-// forget drops what was lost with a disk. It must be on no other one.
+// forget drops entries that were lost with a disk. No other disk may have them.
 func (o *oracle) forget(p *process, keep uint64) {
 	i := p.index
 	if keep < o.wide[i] {
@@ -190,13 +191,13 @@ func (o *oracle) forget(p *process, keep uint64) {
 	}
 }
 
-// wiped notes that a disk is lost.
+// wiped records that a disk is lost.
 func (o *oracle) wiped(p *process) {
 	o.wipes[p.index]++
 	o.follow(p.index, func(int) uint64 { return 0 })
 }
 
-// booted notes what a branch finds on its disk.
+// booted records what a branch finds on its disk.
 func (o *oracle) booted(p *process) {
 	if o.forked {
 		return
@@ -242,7 +243,7 @@ func (o *oracle) follow(k int, head func(i int) uint64) {
 	}
 }
 
-// look checks what a branch shows, now that its commit is done.
+// look checks what a branch shows after its commit.
 func (o *oracle) look(p *process) {
 	l := p.replica.Ledger()
 	if o.forked {
@@ -277,7 +278,7 @@ func (o *oracle) look(p *process) {
 	}
 }
 
-// refused notes that a branch refuses a message: none does that no branch sends.
+// refused checks that a branch refuses no message that a branch sends.
 func (o *oracle) refused(p *process, f replica.Refusal) {
 	if o.w.opts.Liar {
 		o.w.report.Paths["message refused for its "+f.Lie.String()]++

@@ -16,16 +16,15 @@ type process struct {
 	disk  *Disk
 	// replica is nil while the branch is down.
 	replica *replica.Replica
-	// boot counts the starts and crashes: what was under way at another boot
-	// is void.
+	// boot counts the starts and crashes. Events that belong to another boot are
+	// void.
 	boot int
-	// rate is how fast the branch's clock goes.
+	// rate is how fast the branch's clock runs.
 	rate float64
 	// links are the incarnations of the links that the replica knows to be
 	// up, by peer.
 	links []int
-	// committing is the commit on its way to disk; what comes in meanwhile
-	// waits in inbox.
+	// committing is the commit on its way to disk. Meanwhile, inputs wait in inbox.
 	committing *replica.Ready
 	inbox      []func(*replica.Replica)
 	turning    bool
@@ -34,7 +33,7 @@ type process struct {
 	// served are the callers of the calls being answered.
 	served map[callKey]caller
 	calls  map[uint64]*call
-	// failNext has the next commit fail, slowUntil makes all slow.
+	// failNext makes the next commit fail, slowUntil makes all of them slow.
 	failNext  bool
 	slowUntil int64
 	// fullUntil is until when the disk has no room, busyUntil until when the
@@ -47,7 +46,7 @@ type process struct {
 	wiped, restored bool
 	// damaged says that a bit has flipped on the disk and nobody knows yet.
 	damaged bool
-	// found is how much of its own journal the branch found on its disk.
+	// found is how far the branch's own journal went when it booted.
 	found uint64
 	// halted says that it has halted, with haltedAt entries of its own.
 	halted   bool
@@ -105,7 +104,7 @@ func (p *process) start() {
 	for _, l := range w.net.links[p.index] {
 		switch {
 		case l.joins(p) && w.sheltered == p:
-			w.connect(l) // its peers are there
+			w.connect(l) // its peers are up
 		case l.joins(p):
 			w.connectSoon(l, 500, 20_000)
 		}
@@ -113,8 +112,8 @@ func (p *process) start() {
 	p.turnSoon()
 }
 
-// crash stops the branch at once. Of what was not synced, some commits
-// survive: the first ones.
+// crash stops the branch at once. Of the commits that were not synced, the first
+// few survive.
 func (p *process) crash() {
 	w := p.w
 	if !p.up() {
@@ -165,7 +164,7 @@ func (p *process) feed(f func(*replica.Replica)) {
 	p.turnSoon()
 }
 
-// turnSoon has the replica decide, after a moment in which more may come in.
+// turnSoon makes the replica decide, after a moment in which more may come in.
 func (p *process) turnSoon() {
 	if p.turning || p.committing != nil {
 		return
@@ -242,7 +241,7 @@ func (p *process) committed() {
 	p.release()
 }
 
-// release lets out what waited for the commit.
+// release lets the messages and replies out that waited for the commit.
 func (p *process) release() {
 	w := p.w
 	ready := p.committing
@@ -266,7 +265,7 @@ func (p *process) release() {
 	p.sleep()
 }
 
-// sleep has the replica woken when it wants to be.
+// sleep wakes the replica when it wants to be woken.
 func (p *process) sleep() {
 	w := p.w
 	next, ok := p.replica.NextTick()

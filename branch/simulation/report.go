@@ -10,7 +10,7 @@ import (
 // Counters count things by name.
 type Counters map[string]int
 
-// Report tells what happened in a run.
+// Report says what happened in a run.
 type Report struct {
 	Seed     uint64 `json:"-"`
 	Branches int    `json:"-"`

@@ -5,11 +5,11 @@ import (
 	"passbook.example/passbook/branch/replica"
 )
 
-// mostStill is how long the accounts of a branch may be held in any second,
+// mostStill is how long the accounts of a branch may be frozen in any second,
 // whoever asks for it.
 const mostStill replica.Millis = 250
 
-// still is how long accounts of a branch were held, on its own clock.
+// still is how long accounts of a branch were frozen, on its own clock.
 type still struct {
 	// spans are those of the last second, oldest first.
 	spans []span
@@ -20,7 +20,7 @@ type still struct {
 
 type span struct{ from, to replica.Millis }
 
-// checkStill notes what is held, after everything that may change that.
+// checkStill records which accounts are frozen, after everything that may change that.
 func (p *process) checkStill() {
 	s, now := &p.still, p.now()
 	if to := min(now, s.until); to > s.since {
@@ -39,15 +39,15 @@ func (p *process) checkStill() {
 	}
 }
 
-// holdAll is somebody who asks a branch for looks with holds, in the names of its
-// peers and in the midst of theirs, for a second or two.
+// holdAll asks a branch for looks with holds for a second or two, in the names of
+// its peers, in between their own looks.
 func holdAll(w *world) {
 	p := w.anyProcess()
 	w.report.Faults["holds in others' names"]++
 	w.holdOn(p, w.now+w.between(500_000, 2_000_000), w.between(500, 50_000))
 }
 
-// holdOn asks again and again until a moment.
+// holdOn asks again and again until a given time.
 func (w *world) holdOn(p *process, until, every int64) {
 	if w.now > until || w.calm || w.sheltered != nil {
 		return

@@ -28,7 +28,7 @@ func kindOf(r *request) string {
 	return "query"
 }
 
-// verify holds an answer against the promises.
+// verify checks an answer against the promises.
 func (w *world) verify(c *call, reply *replica.Reply) {
 	r := c.req
 	outcome := "success"
@@ -133,7 +133,7 @@ func (w *world) verifyWrite(c *call, reply *replica.Reply) {
 	}
 }
 
-// verifyLevel checks that a write is where its level promises it.
+// verifyLevel checks that a write has reached the branches that its level promises.
 func (w *world) verifyLevel(level replica.Level, i int, reply *replica.Reply) {
 	o, at := w.oracle, reply.Receipt
 	synced := 0

@@ -16,17 +16,17 @@ type Options struct {
 	// Steps is how many things happen before the faults end: a message
 	// arrives, a commit returns, a branch decides.
 	Steps int
-	// Branches is how many branches the bank has; 0 has the seed pick 2 to 9.
+	// Branches is how many branches the bank has; 0 lets the seed pick 2 to 9.
 	Branches int
 	// Calm leaves all faults out.
 	Calm bool
-	// Journal has the branches write to the production journal too, on files in
-	// memory, and boot from it. What it gives back must be what the simulated
-	// disk holds. No bit flips then.
+	// Journal makes the branches write to the production journal too, on files in
+	// memory, and boot from it. It must give back what the simulated disk has. No
+	// bit flips then.
 	Journal bool
-	// Liar has somebody lie in all branches' names, beside the other faults.
+	// Liar adds somebody who lies in all branches' names, beside the other faults.
 	Liar bool
-	// Fork has two processes with one branch id, and no other fault.
+	// Fork adds a second process with the same branch id, and no other fault.
 	Fork bool
 }
 
@@ -64,7 +64,7 @@ type world struct {
 	// flooded says that the one flood of a run has happened.
 	flooded   bool
 	customers []*customer
-	greed     float64 // how often customers want about all there is
+	greed     float64 // how often customers want about all that there is
 	accounts  []string
 	// asked is the last look that a branch has asked for.
 	asked replica.Collect
@@ -112,7 +112,7 @@ func (w *world) closeJournals() {
 	}
 }
 
-// recovered makes a panic of a branch, one of its assertions, the failure.
+// recovered turns the panic of a branch, from one of its assertions, into the failure.
 func (w *world) recovered(report **Report, err *error) {
 	if p := recover(); p != nil {
 		w.fail("no branch panics", "%v\n%s", p, debug.Stack())
@@ -163,7 +163,7 @@ func (w *world) processOf(b ledger.BranchID) *process {
 	return w.processes[i]
 }
 
-// rest lets the bank go on until nothing is left to do.
+// rest runs the bank until nothing is left to do.
 func (w *world) rest(when string) {
 	limit := w.now + healMillis*1000
 	for w.failure == nil && w.next() {
@@ -211,8 +211,8 @@ func (w *world) checkEqual() {
 	}
 }
 
-// probe empties an account of the healed bank: any branch can pay all there
-// is, and refuses one more.
+// probe empties an account of the healed bank: any branch can pay the whole
+// balance, and refuses to pay one more.
 func (w *world) probe(account string) {
 	if w.failure != nil {
 		return

@@ -133,5 +133,5 @@ func (b *bound) String() string {
 	return sign + " " + number(b.limit)
 }
 
-// MarshalJSON is json.Marshaler's.
+// MarshalJSON implements json.Marshaler.
 func (b *bound) MarshalJSON() ([]byte, error) { return json.Marshal(b.String()) }
