@@ -284,7 +284,7 @@ func TestABankOfOneBranchIsWatched(t *testing.T) {
 	w.await("the deposit", func() bool { return w.text == "1 branch agrees: 101" && w.entry(1, 1).GetSpreadUs() > 0 })
 }
 
-// What watches do not take is refused.
+// A watch with a bad scope or account is refused.
 func TestBadWatchesAreRefused(t *testing.T) {
 	b := runBank(t, 1, 100)
 	for _, req := range []*bankv1.WatchRequest{{Scope: 7}, {Account: strings.Repeat("a", 129)}, {Account: "a\nb"}} {

@@ -41,10 +41,12 @@ var (
 
 // Feed serves Watch at one branch.
 type Feed struct {
+	// cfg says of which branch it is.
 	cfg Config
 	// branches are those of the bank, ascending.
 	branches []uint32
-	source   Source
+	// source is the branch.
+	source Source
 	// observer is told the reporters.
 	observer *Observer
 	// ctx ends when Stop is called.
@@ -122,6 +124,7 @@ func (f *Feed) Stop() { f.end() }
 
 // seat is a watcher's place before a screen.
 type seat struct {
+	// screen is what the watcher sees.
 	screen *screen
 	// over is closed when nothing more will be shown, because the branch stops.
 	over <-chan struct{}

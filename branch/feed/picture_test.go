@@ -27,8 +27,8 @@ func (s *screen) add(from, to uint64) {
 	s.publish()
 }
 
-// Who is slow is skipped forward to the latest picture, is told how much was
-// left out, and nobody waits.
+// A slow watcher is skipped forward to the latest picture, and is told how much
+// was left out. Nobody waits for it.
 func TestASlowWatcherIsSkippedForward(t *testing.T) {
 	s := newScreen(newPicture(Config{Branch: 1}, []uint32{1, 2}, []uint32{1}))
 	s.add(1, 3)
@@ -105,7 +105,7 @@ func TestTheEntriesOfAPictureAreBounded(t *testing.T) {
 	}
 }
 
-// Who has seen the same is told the same, made once.
+// Watchers who have seen the same are sent the same message, made once.
 func TestWatchersShareMessages(t *testing.T) {
 	s := newScreen(newPicture(Config{Branch: 1}, []uint32{1}, []uint32{1}))
 	a, has, _ := s.latest(seen{})

@@ -65,7 +65,9 @@ type second struct {
 
 // accountBalance is what an account has.
 type accountBalance struct {
+	// account is its name.
 	account string
+	// balance is what it has.
 	balance ledger.Amount
 }
 

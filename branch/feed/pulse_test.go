@@ -42,7 +42,7 @@ func TestAHistogramKeepsTimesApart(t *testing.T) {
 	}
 }
 
-// own is a commit of one own batch.
+// own is a commit of one batch of branch 1.
 func own(first, last uint64) *ledger.Commit {
 	b := &ledger.Batch{Branch: 1, FirstSequence: first, Entries: make([]ledger.Entry, last-first+1)}
 	return &ledger.Commit{Batches: []ledger.StoredBatch{{Sealed: &ledger.Sealed{Batch: b}}}}

@@ -16,7 +16,9 @@ import (
 // reporter reports this branch, with one account, as long as anybody watches.
 type reporter struct {
 	screen
-	feed    *Feed
+	// feed is whose reporter it is.
+	feed *Feed
+	// account is the one that it reports.
 	account string
 	// ctx ends when the last watcher leaves, or the feed stops.
 	ctx context.Context
@@ -35,6 +37,7 @@ type reporter struct {
 	balance      ledger.Amount
 	balanceKnown bool
 
+	// inbox has what the next report adds to the picture.
 	inbox inbox
 }
 
@@ -186,7 +189,9 @@ func (r *reporter) rest(began time.Time, interval time.Duration, open bool) {
 
 // glance is what one visit of the replica shows.
 type glance struct {
-	status  replica.Status
+	// status is how the branch is.
+	status replica.Status
+	// balance is the account's.
 	balance ledger.Amount
 	// escrow is what every branch may spend of the account.
 	escrow []int64

@@ -41,7 +41,9 @@ const (
 // account here share it, and it lasts as long as any of them does.
 type survey struct {
 	screen
-	feed    *Feed
+	// feed is whose survey it is.
+	feed *Feed
+	// account is the one whose balance and entries it shows.
 	account string
 	// ctx ends when the last watcher leaves, or the feed stops.
 	ctx context.Context
