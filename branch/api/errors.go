@@ -12,7 +12,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"passbook.example/passbook/branch/code"
-	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/gen/bank/bankconnect"
@@ -111,8 +110,6 @@ func CodeOf(err error) connect.Code {
 	switch {
 	case errors.As(err, &coded):
 		return connect.Code(coded.Code())
-	case journal.IsDamage(err):
-		return connect.CodeDataLoss
 	case errors.Is(err, context.DeadlineExceeded):
 		return connect.CodeDeadlineExceeded
 	case errors.Is(err, context.Canceled):

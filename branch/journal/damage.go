@@ -6,6 +6,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
 )
 
@@ -20,13 +21,19 @@ type DamageError struct {
 	Problem string
 }
 
+// Error implements error.
 func (e *DamageError) Error() string {
 	return fmt.Sprintf("%s is damaged: %s: %s", e.Dir, e.Place, e.Problem)
 }
 
-// IsDamage reports whether an error says that what was read is not what was
-// written.
-func IsDamage(err error) bool {
-	var damage *DamageError
-	return errors.As(err, &damage) || pebble.IsCorruptionError(err) || errors.Is(err, ledger.ErrBatchHash)
+// Code returns data_loss.
+func (e *DamageError) Code() code.Code { return code.DataLoss }
+
+// damaged gives an error of a read the code data_loss when it says that what was
+// read is not what was written. It returns any other error as it is.
+func damaged(err error) error {
+	if pebble.IsCorruptionError(err) || errors.Is(err, ledger.ErrBatchHash) {
+		return code.Errorf(code.DataLoss, "%w", err)
+	}
+	return err
 }

@@ -26,7 +26,7 @@ func (j *Journal) Entries(branch ledger.BranchID, q Page) ([]Listed, uint64, err
 	}
 	iter, err := j.batches(branch, first, end)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, damaged(err)
 	}
 	start := iter.First
 	if q.Newest {

@@ -103,7 +103,7 @@ func (l *lister) indexes(n int, visit func(int) bool) bool {
 // walk visits what iter has, from where start puts it and in the page's order,
 // until visit returns false; then it closes iter.
 func (l *lister) walk(iter *pebble.Iterator, start func() bool, visit func() (bool, error)) (err error) {
-	defer func() { err = errors.Join(err, iter.Close()) }()
+	defer func() { err = damaged(errors.Join(err, iter.Close())) }()
 	next := iter.Next
 	if l.page.Newest {
 		next = iter.Prev

@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 )
@@ -99,6 +100,24 @@ func TestFlippedBitInABatchIsFound(t *testing.T) {
 		_, err := b.Batches(1, 0, 1<<20)
 		if !errors.Is(err, ledger.ErrBatchHash) || !strings.Contains(err.Error(), name) {
 			t.Errorf("flip at %d: %v; want a hash error that names the %s", where, err, name)
+		}
+	}
+}
+
+// A listing of what is damaged says that it is lost here, in the code of its error.
+func TestAListingOfDamageIsDataLoss(t *testing.T) {
+	fs := vfs.NewMem()
+	b := open(t, fs)
+	fill(b)
+	b.close()
+	flip(t, fs, batchKey(4), -1)
+	b = open(t, fs)
+	_, _, journalErr := b.Entries(1, journal.Page{})
+	_, _, statementErr := b.Statement("a", journal.Page{})
+	for _, err := range []error{journalErr, statementErr, &journal.DamageError{}} {
+		var coded interface{ Code() code.Code }
+		if !errors.As(err, &coded) || coded.Code() != code.DataLoss {
+			t.Errorf("%v says no data_loss", err)
 		}
 	}
 }

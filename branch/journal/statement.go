@@ -36,7 +36,7 @@ func (j *Journal) Statement(account string, q Page) ([]Listed, uint64, error) {
 		UpperBound: append(appendStatementKey(nil, account, last), 0),
 	})
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, damaged(err)
 	}
 	start := iter.First
 	if q.Newest {
