@@ -25,14 +25,19 @@ import (
 )
 
 func TestTheOutboxIsBounded(t *testing.T) {
-	k := newLink(&peer{})
+	waiting := func() *link {
+		k := newLink(&peer{})
+		k.pumping = true // and the peer does not read
+		return k
+	}
+	k := waiting()
 	for range maxOutbox + 1 {
 		k.send(outgoing{frame: &replica.Frame{Sync: true}})
 	}
 	if len(k.outbox) != maxOutbox {
 		t.Errorf("%d frames wait, want %d", len(k.outbox), maxOutbox)
 	}
-	k = newLink(&peer{})
+	k = waiting()
 	megabyte := &replica.Frame{Batches: []*ledger.Sealed{{Bytes: make([]byte, 1<<20)}}}
 	for range 2 * maxOutboxBytes >> 20 {
 		k.send(outgoing{frame: megabyte})
@@ -41,7 +46,7 @@ func TestTheOutboxIsBounded(t *testing.T) {
 	if want := maxOutboxBytes>>20 + 1; len(k.outbox) != want {
 		t.Errorf("%d frames wait, want %d", len(k.outbox), want)
 	}
-	k = newLink(&peer{})
+	k = waiting()
 	k.send(outgoing{frame: &replica.Frame{Batches: []*ledger.Sealed{{Bytes: make([]byte, 2*maxOutboxBytes)}}}})
 	if len(k.outbox) != 1 {
 		t.Error("a frame that is larger than the bound can never be sent")
@@ -258,13 +263,10 @@ func TestLinksOfAPeerAreBounded(t *testing.T) {
 	})
 }
 
-// unreachable is a peer that no link can be opened to.
-type unreachable struct {
-	bankv1connect.PeerServiceClient
-	dialed []time.Time
-}
+// unreachable is the way to a peer that can't be reached.
+type unreachable struct{ dialed []time.Time }
 
-func (u *unreachable) Propagate(context.Context) (*connect.BidiStreamForClientSimple[bankv1.PropagateRequest, bankv1.PropagateResponse], error) {
+func (u *unreachable) Do(*http.Request) (*http.Response, error) {
 	u.dialed = append(u.dialed, time.Now())
 	return nil, errors.New("unreachable")
 }
@@ -274,10 +276,11 @@ func (u *unreachable) Propagate(context.Context) (*connect.BidiStreamForClientSi
 func TestThePauseBeforeALinkIsDialedAgainIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := &unreachable{}
-		p := &peer{branch: &Branch{service: u, links: NewLinkLog(slog.New(slog.DiscardHandler))}}
+		p := servePort(t)
+		p.dialer = newLinkClient(u, connect.WithGRPC())
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		p.dial(ctx)
+		p.peers[3].dial(ctx)
 		if n := len(u.dialed); n < 2400 || n > 7200 {
 			t.Errorf("dialed %d times in an hour", n)
 		}

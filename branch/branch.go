@@ -65,6 +65,7 @@ type Branch struct {
 	proxy     *proxy
 	// service and customers call the peer that the context names.
 	service   bankv1connect.PeerServiceClient
+	dialer    *linkClient
 	customers bankv1connect.BranchServiceClient
 }
 
@@ -150,8 +151,9 @@ func (b *Branch) addPeers(branches []ledger.BranchID) {
 	if b.cfg.Faults != nil {
 		client = &cuttable{branch: b, next: client}
 	}
-	client = peernet.NewClient(&outboxClient{next: client})
+	client = peernet.NewClient(client)
 	b.service = bankv1connect.NewPeerServiceClient(client, "http://peer", options...)
+	b.dialer = newLinkClient(client, options...)
 	b.customers = bankv1connect.NewBranchServiceClient(client, "http://peer", options...)
 	for _, id := range branches {
 		if id == b.id {

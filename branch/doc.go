@@ -26,7 +26,8 @@
 //	peers.go      the calls to bank.v1.PeerService
 //	identity.go   which bank a branch belongs to, and links with another one
 //	link*.go      the links between branches: dialing, sending, receiving;
-//	              gather.go: what goes as one message; outgoing.go: how
+//	              gather.go: what goes as one message; wire.go: the stream;
+//	              outgoing.go: what is encoded once
 //	peernet/      the calls between branches, over TCP and within one process
 //	server.go     one port: Connect, gRPC, gRPC-Web, health, reflection
 //	connections.go, addresses.go, requests.go, shares.go, intake.go, openings.go

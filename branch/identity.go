@@ -8,15 +8,11 @@ import (
 	"os"
 	"slices"
 
-	"connectrpc.com/connect"
-
-	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/name"
 	"passbook.example/passbook/branch/replica"
-	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // Which bank a branch belongs to, and what becomes of links with another one.
@@ -87,12 +83,4 @@ func (k *link) upIfKin(e *engine.Engine, hello *replica.Hello) bool {
 		}
 		k.replace(r)
 	})
-}
-
-// introduce says to a stranger whose link is refused which bank this is, so that
-// it finds out for itself.
-func (k *link) introduce(stream *connect.BidiStream[bankv1.PropagateRequest, bankv1.PropagateResponse]) {
-	if k.introduction != nil {
-		_ = stream.Send(&bankv1.PropagateResponse{Frame: &bankv1.Frame{Hello: api.HelloToProto(k.introduction)}}) // it is told by the error, too
-	}
 }

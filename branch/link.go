@@ -3,6 +3,7 @@ package branch
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 	"time"
 
@@ -56,9 +57,8 @@ type link struct {
 	// stays.
 	ctx context.Context
 	end context.CancelCauseFunc
-	// put sends a frame on the stream of an accepted link; it may have to wait
-	// for the peer. nil for a dialed link, whose outbox is the request's body.
-	put func(outgoing) error
+	// put sends a frame on the stream; it may have to wait for the peer.
+	put func(*outgoing) error
 	// room is how many bytes put takes without waiting; nil when nobody knows.
 	room func() int
 
@@ -66,10 +66,6 @@ type link struct {
 	outbox []outgoing
 	// outboxBytes is the size of the batches in outbox.
 	outboxBytes int
-	// filled wakes who reads the outbox of a dialed link; shut says that no more
-	// of it may be read.
-	filled sync.Cond
-	shut   bool
 	// pumping says that somebody sends what is in outbox, or that nobody may any
 	// more; pumps are those who do.
 	pumping bool
@@ -80,7 +76,6 @@ type link struct {
 
 func newLink(p *peer) *link {
 	k := &link{peer: p, unread: make(chan struct{}, maxUnread)}
-	k.filled.L = &k.mu
 	k.ctx, k.end = context.WithCancelCause(context.Background())
 	return k
 }
@@ -96,12 +91,11 @@ func (k *link) send(f outgoing) {
 		k.outboxBytes += size
 	}
 	alone := len(k.outbox) == 1
-	begins := !k.pumping && k.put != nil
+	begins := !k.pumping
 	if begins {
 		k.pumping = true
 		k.pumps.Add(1)
 	}
-	k.filled.Signal()
 	k.mu.Unlock()
 	switch {
 	case begins && alone && k.room != nil && mostBytes(f.frame) <= k.room():
@@ -111,7 +105,8 @@ func (k *link) send(f outgoing) {
 	}
 }
 
-// pumpOut sends what is queued. When that fails the link ends.
+// pumpOut sends what is queued. When that fails the link ends; where the peer has
+// ended the stream, what is received says why.
 func (k *link) pumpOut() {
 	defer k.pumps.Done()
 	for k.ctx.Err() == nil {
@@ -119,7 +114,10 @@ func (k *link) pumpOut() {
 		if !ok {
 			return
 		}
-		if err := k.put(f); err != nil {
+		switch err := k.put(&f); {
+		case errors.Is(err, io.EOF):
+			return
+		case err != nil:
 			k.end(err)
 		}
 	}
@@ -258,10 +256,11 @@ func (p *peer) runLink(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	k := newLink(p)
-	stream, err := p.branch.service.Propagate(k.dialing(ctx))
+	stream, err := p.branch.dialer.CallBidiStreamSimple(p.call(ctx))
 	if err != nil {
 		return err
 	}
+	k.put = stream.Send
 	e := p.branch.engine
 	if !k.up(e) {
 		return api.ErrStopped
@@ -271,7 +270,6 @@ func (p *peer) runLink(ctx context.Context) error {
 	// Cancelling alone does not wake an idle Receive.
 	closed := onEnd(k.ctx, func() {
 		cancel()
-		k.shutOutbox()
 		_ = stream.CloseRequest()
 	})
 	first := true

@@ -18,9 +18,8 @@ import (
 // errTooManyLinks refuses a caller.
 var errTooManyLinks = code.New(code.ResourceExhausted, "that branch has more links here than it needs; close some")
 
-// Propagate is PeerServiceHandler's: the accepting side of a link.
-func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[bankv1.PropagateRequest, bankv1.PropagateResponse]) error {
-	b := s.branch
+// accept serves Propagate: the accepting side of a link.
+func (b *Branch) accept(ctx context.Context, stream *acceptedStream) error {
 	open := openingOf(ctx)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -65,7 +64,7 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 	defer conn.end()
 	k := newLink(p)
 	k.accepted = true
-	k.put = func(f outgoing) error { return stream.Send(f.response()) }
+	k.put = stream.Send
 	k.room = peernet.RoomOf(ctx)
 	if !k.upIfKin(b.engine, said) {
 		return api.ErrStopped
@@ -86,7 +85,7 @@ func (s peerService) Propagate(ctx context.Context, stream *connect.BidiStream[b
 // farewell is what the peer is told when an accepted link has ended: nothing, unless
 // it should do something about the cause. That a link ends is no failure, since the
 // peer dials again.
-func (k *link) farewell(stream *connect.BidiStream[bankv1.PropagateRequest, bankv1.PropagateResponse], cause error) error {
+func (k *link) farewell(stream *acceptedStream, cause error) error {
 	var bad *api.InputError
 	var stranger *replica.StrangerError
 	switch {
@@ -100,6 +99,14 @@ func (k *link) farewell(stream *connect.BidiStream[bankv1.PropagateRequest, bank
 		return cause
 	}
 	return nil
+}
+
+// introduce says to a stranger whose link is refused which bank this is, so that
+// it finds out for itself.
+func (k *link) introduce(stream *acceptedStream) {
+	if k.introduction != nil {
+		_ = stream.Send(&outgoing{frame: &replica.Frame{Hello: k.introduction}}) // it is told by the error, too
+	}
 }
 
 // interruptIfReplaced has a link that a newer one replaces not wait for its

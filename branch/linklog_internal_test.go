@@ -18,7 +18,6 @@ import (
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/peernet"
-	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // linkStory is a bank in one process, and what its links log.
@@ -240,7 +239,7 @@ func TestALinkThatIsOnlyDialedIsDown(t *testing.T) {
 		s := newLinkStory(0)
 		p := servePort(t)
 		p.links = s.LinkLog
-		p.service = bankv1connect.NewPeerServiceClient(peernet.NewClient(&http.Client{Transport: refused{}}), "http://peer", connect.WithGRPC())
+		p.dialer = newLinkClient(peernet.NewClient(&http.Client{Transport: refused{}}), connect.WithGRPC())
 		s.join(2, map[ledger.BranchID]*peer{3: p.peers[3]})
 		var dialing sync.WaitGroup
 		dialing.Go(func() { p.peers[3].dial(p.linksCtx) })

@@ -2,13 +2,15 @@ package branch
 
 import (
 	"bytes"
-	"encoding/binary"
+	"context"
 	"errors"
 	"io"
 	"slices"
-	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
 	"passbook.example/passbook/branch/api"
@@ -39,10 +41,10 @@ func TestCopiesOfAFrameAreEncodedOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var c copies
 			first, next := c.of(test.first), c.of(test.next)
-			if got := first.envelope != nil && first.envelope == next.envelope; got != test.want {
+			if got := first.encoded != nil && first.encoded == next.encoded; got != test.want {
 				t.Errorf("encoded once: %t, want %t", got, test.want)
 			}
-			if next.envelope == nil && next.frame != test.next {
+			if next.encoded == nil && next.frame != test.next {
 				t.Error("another frame is sent")
 			}
 		})
@@ -56,74 +58,103 @@ func TestAnEncodedFrameIsTheFrame(t *testing.T) {
 	want := &bankv1.PropagateRequest{Frame: api.FrameToProto(frame)}
 	var c copies
 	for name, f := range map[string]outgoing{"alone": {frame: frame}, "copied": c.of(frame)} {
-		text, err := proto.Marshal(f.response())
-		if err != nil {
-			t.Fatal(err)
-		}
-		k := newLink(&peer{})
-		k.send(f)
-		prefix := make([]byte, prefixBytes)
-		body := &outboxBody{link: k}
-		if _, err := io.ReadFull(body, prefix); err != nil {
-			t.Fatal(err)
-		}
-		message := make([]byte, binary.BigEndian.Uint32(prefix[1:]))
-		if _, err := io.ReadFull(body, message); err != nil {
-			t.Fatal(err)
-		}
-		for _, sent := range [][]byte{text, message} {
+		for _, codec := range []connect.Codec{wireCodec{}, api.JSONCodecs()[0]} {
+			sent, err := codec.Marshal(&f)
+			if err != nil {
+				t.Fatal(err)
+			}
 			got := &bankv1.PropagateRequest{}
-			if err := proto.Unmarshal(sent, got); err != nil || !proto.Equal(got, want) {
-				t.Errorf("%s: the peer gets %v, %v, want %v", name, got, err, want)
+			if err := codec.Unmarshal(sent, got); err != nil || !proto.Equal(got, want) {
+				t.Errorf("%s, as %s: the peer gets %v, %v, want %v", name, codec.Name(), got, err, want)
 			}
 		}
-		if prefix[0] != 0 {
-			t.Errorf("%s: it says that it is compressed", name)
+		if again, err := (wireCodec{}).MarshalAppend([]byte("before"), &f); err != nil || !bytes.Equal(again, append([]byte("before"), encode(nil, frame)...)) {
+			t.Errorf("%s: appended it is %x, %v", name, again, err)
 		}
 	}
 }
 
-// The outbox of a dialed link is read as it is filled, and not once it is shut.
-func TestTheOutboxIsTheBodyOfTheRequest(t *testing.T) {
-	k := newLink(&peer{})
-	unused := &closeNoted{Reader: strings.NewReader("what Connect would send")}
-	body := requestOf(k.dialing(t.Context()), unused)
-	read := make(chan []byte)
-	go func() {
-		all, _ := io.ReadAll(body)
-		read <- all
-	}()
-	var want []byte
-	for i := range uint64(3) {
-		f := &replica.Frame{Hello: &replica.Hello{Epoch: i}} // which goes alone
-		k.send(outgoing{frame: f})
-		want = append(want, encode(nil, f)...)
-		for left := 1; left > 0; { // what is left when it is shut is not read
-			k.mu.Lock()
-			left = len(k.outbox)
-			k.mu.Unlock()
+// What goes between branches besides frames is protobuf as Connect has it.
+func TestTheCodecOfTheWireTakesOtherMessages(t *testing.T) {
+	want := &bankv1.ClaimRequest{Branch: 1, Account: "shared", Amount: 7}
+	sent, err := wireCodec{}.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := &bankv1.ClaimRequest{}
+	if err := (wireCodec{}).Unmarshal(sent, got); err != nil || !proto.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+	if _, err := (wireCodec{}).Marshal("text"); err == nil {
+		t.Error("what is no message is encoded")
+	}
+	if err := (wireCodec{}).Unmarshal(sent, new(string)); err == nil {
+		t.Error("it is decoded into what is no message")
+	}
+}
+
+// Frames are sent in their order by one goroutine, which ends when there are no
+// more.
+func TestTheOutboxIsSentInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got []uint64
+		sends := make(chan struct{}, 1)
+		k := newLink(&peer{})
+		k.put = func(f *outgoing) error {
+			select {
+			case sends <- struct{}{}:
+			default:
+				t.Error("two goroutines send")
+			}
+			time.Sleep(time.Second)
+			got = append(got, f.frame.Hello.Epoch)
+			<-sends
+			return nil
 		}
-	}
-	if err := body.Close(); err != nil || !unused.closed {
-		t.Errorf("closed: %v, the pipe: %t", err, unused.closed)
-	}
-	if got := <-read; !bytes.Equal(got, want) {
-		t.Errorf("%d bytes are read, want %d", len(got), len(want))
-	}
-	k.send(outgoing{frame: &replica.Frame{Sync: true}})
-	if n, err := body.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
-		t.Errorf("when it is shut: %d, %v", n, err)
-	}
+		var want []uint64
+		for i := range uint64(6) {
+			k.send(outgoing{frame: &replica.Frame{Hello: &replica.Hello{Epoch: i}}}) // which goes alone
+			want = append(want, i)
+			if i == 2 {
+				time.Sleep(time.Minute)
+			}
+		}
+		k.pumps.Wait()
+		if !slices.Equal(got, want) {
+			t.Errorf("sent %v, want %v", got, want)
+		}
+	})
 }
 
-type closeNoted struct {
-	io.Reader
-	closed bool
-}
-
-func (c *closeNoted) Close() error {
-	c.closed = true
-	return nil
+// A peer that has ended the stream takes no more frames. What it says last is why
+// the link ends, and not that it takes none.
+func TestALinkWhosePeerTakesNoMoreFramesEndsWithWhatItSays(t *testing.T) {
+	for name, test := range map[string]struct {
+		err  error
+		ends bool
+	}{
+		"the peer has ended it": {connect.NewError(connect.CodeUnknown, io.EOF), false},
+		"it can't be sent":      {connect.NewError(connect.CodeResourceExhausted, errors.New("too large")), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newLink(&peer{})
+			var sent int
+			k.put = func(*outgoing) error {
+				sent++
+				return test.err
+			}
+			for range 3 {
+				k.send(outgoing{frame: &replica.Frame{Sync: true}})
+				k.pumps.Wait()
+			}
+			if sent != 1 {
+				t.Errorf("%d frames were sent, want 1", sent)
+			}
+			if cause := context.Cause(k.ctx); (cause != nil) != test.ends || test.ends && !errors.Is(cause, test.err) {
+				t.Errorf("the link has ended with %v", cause)
+			}
+		})
+	}
 }
 
 // Where there is room for a frame, nobody is woken to send it; where there may
@@ -145,7 +176,7 @@ func TestAFrameIsSentAtOnceWhereThereIsRoom(t *testing.T) {
 			k := newLink(&peer{})
 			var sent *replica.Frame
 			may := make(chan struct{})
-			k.put = func(f outgoing) error {
+			k.put = func(f *outgoing) error {
 				if !test.want {
 					<-may
 				}
@@ -177,32 +208,33 @@ func TestMostBytesOfAFrame(t *testing.T) {
 		{Ack: &replica.Ack{Applied: most, Synced: most, Forked: true}, Sync: true, Batches: []*ledger.Sealed{batch}},
 		{Batches: slices.Repeat([]*ledger.Sealed{batch}, 30)},
 	} {
-		if got := len(encode(nil, f)); got > mostBytes(f) {
+		if got := len(encode(make([]byte, prefixBytes), f)); got > mostBytes(f) {
 			t.Errorf("%d bytes, at most %d", got, mostBytes(f))
 		}
 	}
 }
 
-// BenchmarkSendToMany sends a batch to all peers of a bank of fifty, as their
-// handlers read it.
+// BenchmarkSendToMany sends a batch to all peers of a bank of fifty, as far as
+// Connect.
 func BenchmarkSendToMany(b *testing.B) {
 	const peers = 49
 	var links [peers]*link
-	var bodies [peers]*outboxBody
+	text := make([]byte, 0, 1024)
 	for i := range links {
-		links[i] = newLink(&peer{})
-		bodies[i] = &outboxBody{link: links[i]}
+		k := newLink(&peer{})
+		k.room = func() int { return maxPeerMessage }
+		k.put = func(f *outgoing) (err error) {
+			text, err = wireCodec{}.MarshalAppend(text[:0], f)
+			return err
+		}
+		links[i] = k
 	}
-	text := make([]byte, 1024)
 	var c copies
 	b.ReportAllocs()
 	for b.Loop() {
 		s := sealedOf(200)
-		for i, k := range links {
+		for _, k := range links {
 			k.send(c.of(&replica.Frame{Batches: []*ledger.Sealed{s}}))
-			if _, err := bodies[i].Read(text); err != nil {
-				b.Fatal(err)
-			}
 		}
 	}
 }

@@ -66,7 +66,8 @@ func (b *Branch) newServer() {
 	b.desk = service.NewCustomers(calls)
 	mux.Handle(bankv1connect.NewBranchServiceHandler(b.desk, forCustomers...))
 	mux.Handle(bankconnect.NewBankHandler(service.NewCourse(b.desk), forCustomers...))
-	mux.Handle(bankv1connect.NewPeerServiceHandler(peerService{service.NewPeers(calls), b}, forPeers...))
+	mux.Handle(bankv1connect.NewPeerServiceHandler(service.NewPeers(calls), forPeers...))
+	mux.Handle(bankv1connect.PeerServicePropagateProcedure, newLinkHandler(b.accept, forPeers...))
 	if b.cfg.Faults != nil {
 		mux.Handle(bankv1connect.NewFaultServiceHandler(faultService{branch: b}, forCustomers...))
 	}

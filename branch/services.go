@@ -8,14 +8,6 @@ import (
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// peerService serves bank.v1.PeerService.
-type peerService struct {
-	*service.Peers
-	branch *Branch
-}
-
-var _ bankv1connect.PeerServiceHandler = peerService{}
-
 // serviceConfig returns what the handlers of calls work with.
 func (b *Branch) serviceConfig() service.Config {
 	return service.Config{

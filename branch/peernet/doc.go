@@ -4,6 +4,7 @@
 // them, so nobody else has to know which way a call goes.
 //
 //	transport.go   Transport, and the client that finds a call's address
+//	messages.go    the messages of a stream as they go out over TCP
 //	neighbours.go  the branches of this process
 //	exchange.go    one call through memory: its request and its response
 //	flow.go        the bytes of a response on their way

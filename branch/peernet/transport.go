@@ -35,7 +35,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if res, found, err := t.neighbours.roundTrip(req); found {
 		return res, err
 	}
-	return t.Transport.RoundTrip(req)
+	return t.Transport.RoundTrip(wholeMessages(req))
 }
 
 // NewTCP returns a transport for calls between branches over TCP: HTTP/2 in clear

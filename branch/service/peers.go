@@ -7,10 +7,16 @@ import (
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// Peers serves the calls of bank.v1.PeerService that are no stream.
-type Peers struct{ cfg Config }
+// Peers serves bank.v1.PeerService but for Propagate, which the links answer.
+type Peers struct {
+	bankv1connect.UnimplementedPeerServiceHandler
+	cfg Config
+}
+
+var _ bankv1connect.PeerServiceHandler = (*Peers)(nil)
 
 // NewPeers returns the handlers of peers' calls. They use the ids, the engine and
 // the journal.

@@ -1,0 +1,106 @@
+package branch
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/replica"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+	"passbook.example/passbook/gen/bank/v1/bankv1connect"
+)
+
+// The stream of a link is a stream of Connect's: both sides call Send and Receive,
+// and on the wire it is gRPC with the messages of peer.proto, which other clients
+// speak as well. One thing differs from the code that Connect generates: what is
+// sent is an outgoing, and not a PropagateRequest or a PropagateResponse. A batch of
+// a branch's own goes to all its peers in the same bytes, so it is encoded once, and
+// the codec appends these bytes for each peer. In a bank of 50 branches, sending one
+// deposit to 49 peers then takes 15 µs up to the stream instead of 25 µs, and 190
+// allocations less (BenchmarkSendToMany); this is 2 % of the processor time that a
+// deposit takes there.
+
+type (
+	// acceptedStream is a link's stream at the branch that was dialed.
+	acceptedStream = connect.BidiStream[bankv1.PropagateRequest, outgoing]
+	// linkClient opens links' streams.
+	linkClient = connect.Client[outgoing, bankv1.PropagateResponse]
+)
+
+// newLinkClient returns a client that dials links.
+func newLinkClient(client connect.HTTPClient, options ...connect.ClientOption) *linkClient {
+	options = append(options, connect.WithSchema(propagate()), connect.WithCodec(wireCodec{}))
+	return connect.NewClient[outgoing, bankv1.PropagateResponse](client, "http://peer"+bankv1connect.PeerServicePropagateProcedure, options...)
+}
+
+// newLinkHandler returns the handler of those that dial links.
+func newLinkHandler(accept func(context.Context, *acceptedStream) error, options ...connect.HandlerOption) http.Handler {
+	options = append(options, connect.WithSchema(propagate()), connect.WithCodec(wireCodec{}))
+	return connect.NewBidiStreamHandler(bankv1connect.PeerServicePropagateProcedure, accept, options...)
+}
+
+func propagate() protoreflect.MethodDescriptor {
+	return bankv1.File_bank_v1_peer_proto.Services().ByName("PeerService").Methods().ByName("Propagate")
+}
+
+// wireCodec is Connect's codec for protobuf, but for an outgoing: that has its own
+// way of being encoded.
+type wireCodec struct{}
+
+// Name implements connect.Codec: a frame is protobuf on the wire.
+func (wireCodec) Name() string { return "proto" }
+
+// Marshal implements connect.Codec.
+func (c wireCodec) Marshal(message any) ([]byte, error) { return c.MarshalAppend(nil, message) }
+
+// MarshalAppend is Marshal into memory that Connect reuses.
+func (wireCodec) MarshalAppend(out []byte, message any) ([]byte, error) {
+	switch m := message.(type) {
+	case *outgoing:
+		return m.append(out), nil
+	case proto.Message:
+		return proto.MarshalOptions{}.MarshalAppend(out, m)
+	}
+	return nil, fmt.Errorf("%T is not a message", message)
+}
+
+// Unmarshal implements connect.Codec.
+func (wireCodec) Unmarshal(data []byte, message any) error {
+	m, ok := message.(proto.Message)
+	if !ok {
+		return fmt.Errorf("%T is not a message", message)
+	}
+	return proto.Unmarshal(data, m)
+}
+
+// outgoing is a frame on its way to a peer. It is the message that is sent on a
+// link's stream, in either direction.
+type outgoing struct {
+	frame *replica.Frame
+	// encoded is shared by all peers that are sent the same frame at once; nil for
+	// a frame for one peer.
+	encoded *encoded
+}
+
+// append appends the encoded frame.
+func (o *outgoing) append(out []byte) []byte {
+	if o.encoded != nil {
+		return append(out, o.encoded.of(o.frame)...)
+	}
+	return encode(out, o.frame)
+}
+
+// ProtoReflect implements proto.Message for codecs other than wireCodec: somebody may
+// open a stream in JSON.
+func (o *outgoing) ProtoReflect() protoreflect.Message {
+	m := &bankv1.PropagateResponse{}
+	if o.frame != nil {
+		m.Frame = api.FrameToProto(o.frame)
+	}
+	return m.ProtoReflect()
+}
