@@ -16,6 +16,7 @@ import (
 
 	"passbook.example/passbook/branch/bound"
 	"passbook.example/passbook/branch/engine"
+	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/branch/feed"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
@@ -59,8 +60,7 @@ type Branch struct {
 	// failed tells why the branch must stop.
 	failed    chan error
 	gate      *gate
-	cut       cut
-	freeze    freeze
+	breaker   *fault.Breaker
 	transport *peernet.Transport
 	proxy     *proxy
 	// service and customers call the peer that the context names.
@@ -102,6 +102,7 @@ func open(cfg Config) (*Branch, error) {
 	cfg = b.cfg
 	b.logger = cfg.Logger.With("branch", cfg.ID)
 	b.story = service.NewStory(b.logger, b.id)
+	b.breaker = fault.New(cfg.ID, b.fail)
 	id, err := cfg.check()
 	if err != nil {
 		return b, err
@@ -132,7 +133,7 @@ func open(cfg Config) (*Branch, error) {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
 	}
 	observer := feed.NewObserver(b.id)
-	b.engine = engine.New(engine.Config{Replica: r, Journal: j, Started: b.started, Freeze: &b.freeze, Outlet: outlet{b}, Observer: observer})
+	b.engine = engine.New(engine.Config{Replica: r, Journal: j, Started: b.started, Freeze: b.breaker, Outlet: outlet{b}, Observer: observer})
 	b.feed = feed.New(b.feedConfig(), observer, feedSource{b})
 	b.links = cfg.LinkLog
 	b.linksCtx, b.cutLinks = context.WithCancel(context.Background())
@@ -149,7 +150,7 @@ func (b *Branch) addPeers(branches []ledger.BranchID) {
 	}
 	var client connect.HTTPClient = &http.Client{Transport: b.transport}
 	if b.cfg.Faults != nil {
-		client = &cuttable{branch: b, next: client}
+		client = b.breaker.Client(client)
 	}
 	client = peernet.NewClient(client)
 	b.service = bankv1connect.NewPeerServiceClient(client, "http://peer", options...)
@@ -209,11 +210,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 			b.fail(fmt.Errorf("serve: %w", err))
 		}
 	})
-	var pause func()
-	if f := b.connections.freeze; f != nil {
-		pause = f.pass
-	}
-	b.near.Open(b.server, pause)
+	b.near.Open(b.server, b.connections.pause)
 	for _, p := range b.peers {
 		if p.id > b.id {
 			b.spawn(func() { p.dial(b.linksCtx) })
@@ -223,7 +220,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		b.links.leave(b.id) // from here on its links are to be down
-		b.freeze.lift()
+		b.breaker.Lift()
 		b.finishCalls()
 		stopLoop() // which answers the calls that have not finished: the end of the links must not
 		<-b.engine.Ended()
@@ -237,7 +234,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 	b.feed.Stop()
 	b.cutLinks()
 	stopLoop()
-	b.freeze.lift()
+	b.breaker.Lift()
 	b.stop(err)
 	running.Wait()
 	b.near.Wait()

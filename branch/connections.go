@@ -31,9 +31,9 @@ type connections struct {
 	net.Listener
 	// most bounds busy, and most+spareConnections bounds open.
 	most int
-	// freeze holds what goes in and out while the branch is paused; nil for
-	// never.
-	freeze *freeze
+	// pause is called before whatever goes in or out, and returns when it may; nil
+	// for always.
+	pause func()
 
 	mu   sync.Mutex
 	open int
@@ -211,3 +211,20 @@ var (
 	errTooManyConnections = code.New(code.ResourceExhausted, "customers have calls in hand on as many connections as this branch serves at once; back off, or try another branch")
 	errTooManyOfAddress   = code.New(code.ResourceExhausted, "customers at your address have calls in hand on three quarters of the connections that this branch serves at once, which is as many as one address may; close some, back off, or try another branch")
 )
+
+// Read implements net.Conn. While the branch is paused nothing comes in.
+func (k *connection) Read(p []byte) (int, error) {
+	n, err := k.Conn.Read(p)
+	if pause := k.all.pause; pause != nil {
+		pause()
+	}
+	return n, err
+}
+
+// Write implements net.Conn. While the branch is paused nothing goes out.
+func (k *connection) Write(p []byte) (int, error) {
+	if pause := k.all.pause; pause != nil {
+		pause()
+	}
+	return k.Conn.Write(p)
+}

@@ -285,3 +285,17 @@ func (p *peer) runLink(ctx context.Context) error {
 	_ = stream.CloseResponse()
 	return context.Cause(k.ctx)
 }
+
+// onEnd calls f when a context ends. What it returns ends that, and waits for f.
+func onEnd(ctx context.Context, f func()) (stop func()) {
+	done := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		defer close(done)
+		f()
+	})
+	return func() {
+		if !cancel() {
+			<-done
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/grpcreflect"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/branch/service"
 	"passbook.example/passbook/gen/bank/bankconnect"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -69,7 +70,7 @@ func (b *Branch) newServer() {
 	mux.Handle(bankv1connect.NewPeerServiceHandler(service.NewPeers(calls), forPeers...))
 	mux.Handle(bankv1connect.PeerServicePropagateProcedure, newLinkHandler(b.accept, forPeers...))
 	if b.cfg.Faults != nil {
-		mux.Handle(bankv1connect.NewFaultServiceHandler(faultService{branch: b}, forCustomers...))
+		mux.Handle(bankv1connect.NewFaultServiceHandler(fault.NewService(b.linksCtx, b.cfg.Faults, b.cfg.Addresses), forCustomers...))
 	}
 	mux.Handle(grpchealth.NewHandler(b.health))
 	mux.Handle(grpcreflect.NewHandlerV1(reflector))
@@ -85,7 +86,7 @@ func (b *Branch) newServer() {
 	}
 	var handler http.Handler = q
 	if b.cfg.Faults != nil {
-		handler, b.connections.freeze = b.cuttableHandler(handler), &b.freeze
+		handler, b.connections.pause = b.breaker.Handler(handler), b.breaker.Pass
 	}
 	b.server = &http.Server{
 		Handler:           b.tasks.handler(newBrowsers(b, q, handler)),

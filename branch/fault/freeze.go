@@ -1,4 +1,4 @@
-package branch
+package fault
 
 import (
 	"context"
@@ -7,33 +7,33 @@ import (
 	"sync/atomic"
 )
 
-// freeze holds whoever passes while the branch is paused. The engine passes
+// freeze stops everybody who passes while the branch is paused. The engine passes
 // before each step, and the connections and the calls to peers with whatever
 // they carry: so nothing happens and nothing leaves, as when the system stops
-// a process. Its zero value holds nobody.
+// a process. Its zero value stops nobody.
 type freeze struct {
 	mu sync.Mutex
 	// lifted is set for good when the branch ends.
 	lifted bool
-	// held is closed when the pause ends; nil while there is none.
-	held atomic.Pointer[chan struct{}]
+	// paused is closed when the pause ends; nil while there is none.
+	paused atomic.Pointer[chan struct{}]
 }
 
 func (f *freeze) begin() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.lifted || f.held.Load() != nil {
+	if f.lifted || f.paused.Load() != nil {
 		return
 	}
-	held := make(chan struct{})
-	f.held.Store(&held)
+	paused := make(chan struct{})
+	f.paused.Store(&paused)
 }
 
 func (f *freeze) end() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if held := f.held.Swap(nil); held != nil {
-		close(*held)
+	if paused := f.paused.Swap(nil); paused != nil {
+		close(*paused)
 	}
 }
 
@@ -46,35 +46,18 @@ func (f *freeze) lift() {
 }
 
 // pass returns when the branch is not paused.
-func (f *freeze) pass() { _ = f.PassUntil(context.Background()) }
+func (f *freeze) pass() { _ = f.passUntil(context.Background()) }
 
-// PassUntil is pass for those who may have to give up.
-func (f *freeze) PassUntil(ctx context.Context) error {
-	for held := f.held.Load(); held != nil; held = f.held.Load() {
+// passUntil is pass for those who may have to give up.
+func (f *freeze) passUntil(ctx context.Context) error {
+	for paused := f.paused.Load(); paused != nil; paused = f.paused.Load() {
 		select {
-		case <-*held:
+		case <-*paused:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 	return nil
-}
-
-// Read is net.Conn's: while the branch is paused nothing comes in.
-func (k *connection) Read(p []byte) (int, error) {
-	n, err := k.Conn.Read(p)
-	if f := k.all.freeze; f != nil {
-		f.pass()
-	}
-	return n, err
-}
-
-// Write is net.Conn's: while the branch is paused nothing goes out.
-func (k *connection) Write(p []byte) (int, error) {
-	if f := k.all.freeze; f != nil {
-		f.pass()
-	}
-	return k.Conn.Write(p)
 }
 
 // frozenBody is what is sent to a peer: nothing while the branch is paused.
@@ -92,17 +75,17 @@ func newFrozenBody(body io.ReadCloser, freeze *freeze) *frozenBody {
 	return b
 }
 
-// Read is io.Reader's. A peer of this process reads it itself: it must not be
-// held longer than it wants to be.
+// Read implements io.Reader. A peer of this process reads the body itself, and
+// must be able to give up.
 func (b *frozenBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if b.freeze.PassUntil(b.open) != nil {
+	if b.freeze.passUntil(b.open) != nil {
 		return 0, io.ErrClosedPipe
 	}
 	return n, err
 }
 
-// Close is io.Closer's.
+// Close implements io.Closer.
 func (b *frozenBody) Close() error {
 	b.close()
 	return b.ReadCloser.Close()

@@ -1,4 +1,4 @@
-package branch
+package fault
 
 import (
 	"context"
@@ -18,8 +18,8 @@ import (
 // errCut is why a branch that is cut off reaches nobody.
 var errCut = errors.New("this branch is cut off from all others on purpose; heal it to end that")
 
-// fromBranchHeader tells on calls between branches which one calls: also what
-// else only customers call may come from a branch, and a cut ends that.
+// fromBranchHeader tells on calls between branches which one calls. A branch may
+// also make calls that only customers make else, and a cut ends those, too.
 const fromBranchHeader = "Passbook-From-Branch"
 
 // cut is whether the branch is cut off from all others. Its zero value is a
@@ -57,22 +57,22 @@ func (c *cut) end() {
 	}
 }
 
-// cuttable is the way to the peers of a branch that can be cut off and paused.
-type cuttable struct {
-	branch *Branch
-	next   connect.HTTPClient
+// client is the way to the peers of a branch that can be cut off and paused.
+type client struct {
+	breaker *Breaker
+	next    connect.HTTPClient
 }
 
-// Do is connect.HTTPClient's. A cut fails calls that are under way.
-func (c *cuttable) Do(req *http.Request) (*http.Response, error) {
-	b := c.branch
-	if err := b.freeze.PassUntil(req.Context()); err != nil {
+// Do implements connect.HTTPClient. A cut fails calls that are under way.
+func (c *client) Do(req *http.Request) (*http.Response, error) {
+	b := c.breaker
+	if err := b.freeze.passUntil(req.Context()); err != nil {
 		return nil, err
 	}
 	whole := context.Background()
 	if !isWatch(req) {
 		whole = b.cut.whole()
-		req.Header.Set(fromBranchHeader, strconv.FormatUint(uint64(b.id), 10))
+		req.Header.Set(fromBranchHeader, strconv.FormatUint(uint64(b.self), 10))
 	}
 	if whole.Err() != nil {
 		return nil, errCut
@@ -104,8 +104,8 @@ func (c *cuttable) Do(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// isWatch tells whether a branch watches another one. A cut does not end that:
-// it is there to be seen, and to watch is what a customer may do, too.
+// isWatch reports whether a branch watches another one. A cut does not end that:
+// a cut is there to be seen, and customers may watch, too.
 func isWatch(req *http.Request) bool {
 	return req.URL.Path == bankv1connect.BranchServiceWatchProcedure
 }
@@ -119,7 +119,7 @@ type cuttableBody struct {
 	done   func()
 }
 
-// Read is io.Reader's.
+// Read implements io.Reader.
 func (b *cuttableBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.freeze.pass()
@@ -129,59 +129,43 @@ func (b *cuttableBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close is io.Closer's.
+// Close implements io.Closer.
 func (b *cuttableBody) Close() error {
 	err := b.ReadCloser.Close()
 	b.done()
 	return err
 }
 
-// cuttableHandler serves everybody, but other branches only while this one is
-// not cut off. A cut fails their calls under way without an answer, and those
-// that come later before they reach the branch.
-func (b *Branch) cuttableHandler(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if !fromBranch(req) {
-			next.ServeHTTP(w, req)
-			return
-		}
-		whole := b.cut.whole()
-		if whole.Err() != nil {
-			http.Error(w, errCut.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		defer func() {
-			if whole.Err() != nil {
-				panic(http.ErrAbortHandler)
-			}
-		}()
-		ctx, cancel := context.WithCancel(req.Context())
-		defer cancel()
-		defer onEnd(whole, func() {
-			cancel()
-			// Nor does it wait for a peer that does not read.
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Now())
-		})()
-		next.ServeHTTP(w, req.WithContext(ctx))
-	})
-}
-
-// fromBranch tells whether a request comes from another branch.
-func fromBranch(req *http.Request) bool {
+// isFromBranch reports whether a request comes from another branch.
+func isFromBranch(req *http.Request) bool {
 	return strings.HasPrefix(req.URL.Path, "/"+bankv1connect.PeerServiceName+"/") || req.Header.Get(fromBranchHeader) != ""
 }
 
-// onEnd has f run when a context ends. What it returns ends that, and
-// waits for f.
-func onEnd(ctx context.Context, f func()) (stop func()) {
-	done := make(chan struct{})
-	cancel := context.AfterFunc(ctx, func() {
-		defer close(done)
-		f()
-	})
-	return func() {
-		if !cancel() {
-			<-done
-		}
+// serve serves another branch with next until this one is cut off.
+func (c *cut) serve(next http.Handler, w http.ResponseWriter, req *http.Request) {
+	whole := c.whole()
+	if whole.Err() != nil {
+		http.Error(w, errCut.Error(), http.StatusServiceUnavailable)
+		return
 	}
+	defer func() {
+		if whole.Err() != nil {
+			panic(http.ErrAbortHandler)
+		}
+	}()
+	ctx, cancel := context.WithCancel(req.Context())
+	defer cancel()
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(whole, func() {
+		defer close(interrupted)
+		cancel()
+		// A peer that does not read must not keep the call up.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now())
+	})
+	defer func() {
+		if !stop() {
+			<-interrupted // which must not outlive this call
+		}
+	}()
+	next.ServeHTTP(w, req.WithContext(ctx))
 }
