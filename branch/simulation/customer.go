@@ -243,7 +243,7 @@ func (w *world) answered(p *process, reply replica.Reply) {
 	if w.oracle.forked {
 		w.verifyForked(c, &reply)
 	} else {
-		w.verify(c, &reply)
+		judge{w}.verify(c, &reply)
 	}
 	if reply.Forward != 0 {
 		if c.hops > 3 {

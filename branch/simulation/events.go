@@ -1,6 +1,9 @@
 package simulation
 
-import "container/heap"
+import (
+	"container/heap"
+	"math/rand/v2"
+)
 
 // event is something that happens at a virtual time, in microseconds.
 type event struct {
@@ -34,26 +37,38 @@ func (h *eventHeap) Pop() any {
 	return x
 }
 
+// schedule decides what happens next, and when. All that is left to chance comes
+// from one random number generator, so a seed repeats a run exactly.
+type schedule struct {
+	rng *rand.Rand
+	// now is the virtual time in microseconds.
+	now int64
+	// step counts the events that have happened, sequence those that were planned.
+	step     int
+	sequence uint64
+	events   eventHeap
+}
+
 // after makes something happen in a number of microseconds.
-func (w *world) after(micros int64, do func()) {
-	w.sequence++
-	heap.Push(&w.events, event{at: w.now + micros, seq: w.sequence, do: do})
+func (s *schedule) after(micros int64, do func()) {
+	s.sequence++
+	heap.Push(&s.events, event{at: s.now + micros, seq: s.sequence, do: do})
 }
 
 // next runs the next event. It returns false when there is none.
-func (w *world) next() bool {
-	if len(w.events) == 0 {
+func (s *schedule) next() bool {
+	if len(s.events) == 0 {
 		return false
 	}
-	e := heap.Pop(&w.events).(event)
-	w.now = e.at
-	w.step++
+	e := heap.Pop(&s.events).(event)
+	s.now = e.at
+	s.step++
 	e.do()
 	return true
 }
 
 // between returns a random number of microseconds from lo to hi.
-func (w *world) between(lo, hi int64) int64 { return lo + w.rng.Int64N(hi-lo+1) }
+func (s *schedule) between(lo, hi int64) int64 { return lo + s.rng.Int64N(hi-lo+1) }
 
 // chance returns true with a probability.
-func (w *world) chance(p float64) bool { return p > 0 && w.rng.Float64() < p }
+func (s *schedule) chance(p float64) bool { return p > 0 && s.rng.Float64() < p }

@@ -15,8 +15,15 @@ import (
 // from the truth without identities: whole batches that follow the one before them
 // and may be posted, and numbers that were true at an earlier time.
 
+// liar is that one.
+type liar struct {
+	*world
+	// hellos are the latest hellos, by the branches that said them and heard them.
+	hellos map[[2]ledger.BranchID]*replica.Hello
+}
+
 // lie returns the message that arrives at a branch in the place of another.
-func (w *world) lie(r *replica.Replica, m replica.Message) replica.Message {
+func (w *liar) lie(r *replica.Replica, m replica.Message) replica.Message {
 	if f := m.Frame; f != nil && f.Hello != nil {
 		w.hellos[[2]ledger.BranchID{m.From, m.To}] = f.Hello
 	}
@@ -51,20 +58,20 @@ func (w *world) lie(r *replica.Replica, m replica.Message) replica.Message {
 }
 
 // extreme returns a number at which something may break.
-func (w *world) extreme() uint64 {
+func (w *liar) extreme() uint64 {
 	n := []uint64{0, 1, 2, 1 << 31, 1 << 32, 1 << 40, 1 << 53, 1 << 61, 1 << 62, 1 << 63, 0}[w.rng.IntN(11)]
 	return n + uint64(w.rng.IntN(3)) - 1
 }
 
 // above returns a number that is larger than another: by a little, or the largest.
-func (w *world) above(n uint64) uint64 {
+func (w *liar) above(n uint64) uint64 {
 	return max(n+1+uint64(w.rng.IntN(3)), w.extreme())
 }
 
 // tooFar is a clock or an epoch that runs too far ahead in all of a run.
 const tooFar = 1<<32 + 1<<20
 
-func (w *world) lieInClaim(c *replica.Claim) {
+func (w *liar) lieInClaim(c *replica.Claim) {
 	switch w.rng.IntN(4) {
 	case 0:
 		c.Amount = ledger.Amount(w.extreme())
@@ -78,7 +85,7 @@ func (w *world) lieInClaim(c *replica.Claim) {
 }
 
 // lieInLook answers a look with a sum that no branch can have paid.
-func (w *world) lieInLook(r *replica.Replica, a *replica.CollectAnswer) {
+func (w *liar) lieInLook(r *replica.Replica, a *replica.CollectAnswer) {
 	over := r.Ledger().Limit() + 2 + ledger.Amount(w.rng.Int64N(int64(r.Ledger().Limit())/2))
 	switch w.rng.IntN(4) {
 	case 0:
@@ -92,7 +99,7 @@ func (w *world) lieInLook(r *replica.Replica, a *replica.CollectAnswer) {
 	}
 }
 
-func (w *world) lieInFrame(r *replica.Replica, from, to ledger.BranchID, f *replica.Frame) {
+func (w *liar) lieInFrame(r *replica.Replica, from, to ledger.BranchID, f *replica.Frame) {
 	view := r.Ledger()
 	own, _ := view.Index(to)
 	hello := w.hellos[[2]ledger.BranchID{from, to}]
@@ -123,7 +130,7 @@ func (w *world) lieInFrame(r *replica.Replica, from, to ledger.BranchID, f *repl
 }
 
 // anyID returns the id of a branch, now and then of one that the bank does not have.
-func (w *world) anyID() ledger.BranchID {
+func (w *liar) anyID() ledger.BranchID {
 	if w.chance(0.1) {
 		return ledger.BranchID(w.extreme())
 	}
@@ -131,7 +138,7 @@ func (w *world) anyID() ledger.BranchID {
 }
 
 // lyingHello replaces something that a hello says by something untrue.
-func (w *world) lyingHello(view *ledger.Ledger, true *replica.Hello, to ledger.BranchID) *replica.Hello {
+func (w *liar) lyingHello(view *ledger.Ledger, true *replica.Hello, to ledger.BranchID) *replica.Hello {
 	h := *true
 	h.Applied = slices.Clone(h.Applied)
 	at := func(b ledger.BranchID) *ledger.MarkedPosition {
@@ -176,7 +183,7 @@ func (w *world) lyingHello(view *ledger.Ledger, true *replica.Hello, to ledger.B
 
 // lyingBatch returns a batch of any branch that its receiver must not apply: it is
 // in no place where it could be true, or it says something impossible.
-func (w *world) lyingBatch(view *ledger.Ledger, to ledger.BranchID) *ledger.Sealed {
+func (w *liar) lyingBatch(view *ledger.Ledger, to ledger.BranchID) *ledger.Sealed {
 	i := w.rng.IntN(len(w.branches))
 	journal := w.anyProcess().disk.Journal(i)
 	head := view.Head(i)
@@ -217,7 +224,7 @@ func (w *world) lyingBatch(view *ledger.Ledger, to ledger.BranchID) *ledger.Seal
 }
 
 // shift moves a batch to where it does not belong.
-func (w *world) shift(b *ledger.Batch) {
+func (w *liar) shift(b *ledger.Batch) {
 	b.FirstSequence = w.above(0) % ledger.MaxSequence
 	if b.FirstSequence == 0 || w.chance(0.3) {
 		b.FirstSequence = 1 + uint64(w.rng.IntN(50))

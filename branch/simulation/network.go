@@ -190,7 +190,7 @@ func (w *world) send(p *process, m replica.Message) {
 		return
 	}
 	to := w.net.links[p.index][w.processOf(m.To).index].end(w.processOf(m.To).index)
-	w.countMessage(&m)
+	w.paths.countMessage(&m)
 	if m.Frame != nil {
 		w.sendFrame(p, to, m)
 		if w.chance(w.faults.duplicate) {
@@ -243,9 +243,9 @@ func (w *world) arrive(l *link, to *process, inc int, m replica.Message) {
 	}
 	w.note("branch %d gets %v", to.id, messageText{&m})
 	to.feed(func(r *replica.Replica) {
-		m := w.lie(r, m)
+		m := w.liar.lie(r, m)
 		r.Receive(m)
-		w.countEarly(r, m.Frame)
+		w.paths.countEarly(r, m.Frame)
 	})
 }
 
@@ -308,7 +308,7 @@ func (w *world) deliver(from caller, to *process, m replica.Message, request boo
 func (w *world) deliverCall(to *process, boot int, m replica.Message) {
 	if to.up() && to.boot == boot {
 		w.note("branch %d gets %v", to.id, messageText{&m})
-		to.feed(func(r *replica.Replica) { r.Receive(w.lie(r, m)) })
+		to.feed(func(r *replica.Replica) { r.Receive(w.liar.lie(r, m)) })
 	}
 }
 

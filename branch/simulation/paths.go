@@ -8,8 +8,17 @@ import (
 // The rarer paths of the protocol are counted from outside, by what the
 // branches say to each other, so that the production code needs no counters.
 
+// paths counts them.
+type paths struct {
+	*world
+	// asked is the latest look that a branch has asked for.
+	asked replica.Collect
+	// claimed are the accounts that were claimed first under each ticket.
+	claimed map[replica.Ticket]string
+}
+
 // countMessage counts a message that a branch lets out.
-func (w *world) countMessage(m *replica.Message) {
+func (w *paths) countMessage(m *replica.Message) {
 	paths := w.report.Paths
 	switch {
 	case m.Frame != nil:
@@ -37,7 +46,7 @@ func (w *world) countMessage(m *replica.Message) {
 }
 
 // countAccounts counts the writes that claim a second account: bulks alone do.
-func (w *world) countAccounts(m *replica.Message) {
+func (w *paths) countAccounts(m *replica.Message) {
 	first, ok := w.claimed[m.Claim.Ticket]
 	switch {
 	case !ok:
@@ -48,7 +57,7 @@ func (w *world) countAccounts(m *replica.Message) {
 	}
 }
 
-func (w *world) countFrame(m *replica.Message) {
+func (w *paths) countFrame(m *replica.Message) {
 	f, paths := m.Frame, w.report.Paths
 	paths["frame"]++
 	if f.Hello != nil {
@@ -107,7 +116,7 @@ func (p *process) countDeferred() {
 }
 
 // countEarly counts the batches that are kept until others have come.
-func (w *world) countEarly(r *replica.Replica, f *replica.Frame) {
+func (w *paths) countEarly(r *replica.Replica, f *replica.Frame) {
 	if f == nil {
 		return
 	}

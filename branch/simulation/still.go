@@ -53,7 +53,7 @@ func (w *world) holdOn(p *process, until, every int64) {
 		return
 	}
 	if from := w.anyProcess(); from.index != p.index && p.up() {
-		c := w.asked
+		c := w.paths.asked
 		if w.chance(0.5) {
 			c = replica.Collect{Account: w.accounts[w.rng.IntN(len(w.accounts))], Collect: w.rng.Uint64()}
 		}

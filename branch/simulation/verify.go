@@ -28,8 +28,11 @@ func kindOf(r *request) string {
 	return "query"
 }
 
+// judge checks answers against the promises.
+type judge struct{ *world }
+
 // verify checks an answer against the promises.
-func (w *world) verify(c *call, reply *replica.Reply) {
+func (w judge) verify(c *call, reply *replica.Reply) {
 	r := c.req
 	outcome := "success"
 	var (
@@ -83,7 +86,7 @@ func (w *world) verify(c *call, reply *replica.Reply) {
 
 // verifyRecorded checks that the entry of a receipt is what was asked for, and
 // on its writer's disk.
-func (w *world) verifyRecorded(c *call, at ledger.Position) {
+func (w judge) verifyRecorded(c *call, at ledger.Position) {
 	o, r := w.oracle, c.req
 	writer := w.processOf(at.Branch)
 	if at.Sequence == 0 || at.Sequence > uint64(len(o.journals[writer.index])) {
@@ -103,7 +106,7 @@ func (w *world) verifyRecorded(c *call, at ledger.Position) {
 	o.local[writer.index] = max(o.local[writer.index], at.Sequence)
 }
 
-func (w *world) verifyWrite(c *call, reply *replica.Reply) {
+func (w judge) verifyWrite(c *call, reply *replica.Reply) {
 	o, r, at := w.oracle, c.req, reply.Receipt
 	if r.entry.Kind == ledger.Bulk && at.Sequence == 0 {
 		w.verifyBulk(c, reply)
@@ -134,7 +137,7 @@ func (w *world) verifyWrite(c *call, reply *replica.Reply) {
 }
 
 // verifyLevel checks that a write has reached the branches that its level promises.
-func (w *world) verifyLevel(level replica.Level, i int, reply *replica.Reply) {
+func (w judge) verifyLevel(level replica.Level, i int, reply *replica.Reply) {
 	o, at := w.oracle, reply.Receipt
 	synced := 0
 	for k, p := range w.processes {
@@ -153,7 +156,7 @@ func (w *world) verifyLevel(level replica.Level, i int, reply *replica.Reply) {
 	}
 }
 
-func (w *world) verifyRead(c *call, reply *replica.Reply) {
+func (w judge) verifyRead(c *call, reply *replica.Reply) {
 	o, l := w.oracle, c.at.replica.Ledger()
 	if !covers(reply.Session, c.session) {
 		w.fail("a session never goes back", "%+v after %+v", reply.Session, c.session)
@@ -172,7 +175,7 @@ func (w *world) verifyRead(c *call, reply *replica.Reply) {
 	}
 }
 
-func (w *world) verifyInsufficient(c *call, err *replica.InsufficientError) {
+func (w judge) verifyInsufficient(c *call, err *replica.InsufficientError) {
 	o, r := w.oracle, c.req
 	least, amount := o.least(err.Account, c.moments, o.moments()), r.entry.Amount
 	if r.entry.Kind == ledger.Bulk {
@@ -189,7 +192,7 @@ func (w *world) verifyInsufficient(c *call, err *replica.InsufficientError) {
 	}
 }
 
-func (w *world) verifyUnavailable(c *call, err *replica.UnavailableError) {
+func (w judge) verifyUnavailable(c *call, err *replica.UnavailableError) {
 	if at, ok := w.oracle.requests[c.req.entry.RequestID]; ok && c.req.tries == 1 && !c.req.misuse {
 		w.fail("what is unavailable is not recorded", "%+v: %+v", c.req.entry, at)
 	}

@@ -34,16 +34,18 @@ type Options struct {
 // every call is answered, all ledgers are equal, and nothing goes on.
 const healMillis = 60_000
 
+// world is a run. It has more than 20 fields because everything in a run meets here:
+// one goroutine drives it all.
 type world struct {
-	opts     Options
-	rng      *rand.Rand
-	now      int64 // microseconds
-	step     int
-	sequence uint64
-	events   eventHeap
-	trace    trace
-	failure  *Failure
-	report   *Report
+	schedule
+	opts Options
+	// liar is who lies, in runs that have one; paths counts what is rare.
+	liar  liar
+	paths paths
+	trace trace
+	// failure is the first invariant that did not hold.
+	failure *Failure
+	report  *Report
 	// calm says that no more faults happen, and that customers begin nothing.
 	calm bool
 
@@ -57,8 +59,6 @@ type world struct {
 	// sheltered is a branch with an old disk that asks its peers: nothing
 	// happens to anybody until it serves.
 	sheltered *process
-	// hellos are the last ones, by who said them to whom.
-	hellos map[[2]ledger.BranchID]*replica.Hello
 	// strike is when the founder of the bank loses its disk.
 	strike strike
 	// flooded says that the one flood of a run has happened.
@@ -66,10 +66,6 @@ type world struct {
 	customers []*customer
 	greed     float64 // how often customers want about all that there is
 	accounts  []string
-	// asked is the last look that a branch has asked for.
-	asked replica.Collect
-	// claimed are the accounts that were claimed first under each ticket.
-	claimed map[replica.Ticket]string
 	// onCall, onRecord and onAnswer, when set, are told of each call, of each
 	// entry that its writer has on disk, and of each answer.
 	onCall   func(*call)
@@ -123,7 +119,10 @@ func (w *world) recovered(report **Report, err *error) {
 // newWorld returns a bank about to start. change may choose what the seed has
 // chosen.
 func newWorld(o Options, change func(*world)) *world {
-	w := &world{opts: o, rng: rand.New(rand.NewPCG(o.Seed, 0x70617373626f6f6b)), report: NewReport(), claimed: map[replica.Ticket]string{}, hellos: map[[2]ledger.BranchID]*replica.Hello{}}
+	w := &world{opts: o, report: NewReport()}
+	w.rng = rand.New(rand.NewPCG(o.Seed, 0x70617373626f6f6b))
+	w.liar = liar{world: w, hellos: map[[2]ledger.BranchID]*replica.Hello{}}
+	w.paths = paths{world: w, claimed: map[replica.Ticket]string{}}
 	n := o.Branches
 	if n == 0 {
 		n = 2 + w.rng.IntN(8)
