@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/fault"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -29,9 +30,9 @@ type branchOptions struct {
 	Acknowledge       bankv1.Acknowledge
 	AllowedOrigins    []string
 	AllowedHosts      []string
-	Page              http.Handler  `json:"-"`
-	Faults            branch.Faults `json:"-"`
-	Logger            *slog.Logger  `json:"-"`
+	Page              http.Handler `json:"-"`
+	Faults            fault.Faults `json:"-"`
+	Logger            *slog.Logger `json:"-"`
 }
 
 func (o branchOptions) config(c processConfig, l net.Listener) branch.Config {

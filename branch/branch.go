@@ -192,7 +192,7 @@ func (b *Branch) Ready() <-chan struct{} { return b.engine.Serving() }
 // refuses new calls, finishes those in hand, closes the links and returns nil,
 // within 5 s. When the journal can't be written or read, Serve stops the
 // branch at once and returns why: what is not on disk was not acknowledged.
-// After Kill it does the same and returns ErrKilled.
+// After [fault.Kill] it does the same and returns [fault.ErrKilled].
 // Serve can be called once.
 func (b *Branch) Serve(ctx context.Context) error {
 	loopCtx, stopLoop := context.WithCancel(context.Background())
@@ -225,7 +225,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 		stopLoop() // which answers the calls that have not finished: the end of the links must not
 		<-b.engine.Ended()
 	case err = <-b.failed:
-		if errors.Is(err, ErrKilled) {
+		if errors.Is(err, fault.ErrKilled) {
 			b.hangUp() // before anybody is told that the branch has stopped
 		} else {
 			b.logger.Error("branch stops at once: it can't go on without its disk", "error", err)
@@ -253,6 +253,11 @@ func (b *Branch) Close() error {
 	b.near.Leave()
 	return errors.Join(b.listener.Close(), b.journal.Close())
 }
+
+// Apply breaks or mends the branch itself. It works only with Config.Faults,
+// except for [fault.Kill]. A branch that has ended can't restart itself: that
+// takes another [Open].
+func (b *Branch) Apply(action fault.Action) error { return b.breaker.Apply(action) }
 
 // finishCalls refuses new calls, ends the watches and waits for the calls in
 // hand.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/branch/peernet"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
@@ -60,9 +61,9 @@ type Config struct {
 	// process may share one, and then reach each other through memory; nil
 	// stands for one of the branch's own.
 	PeerTransport *peernet.Transport
-	// Faults, when not nil, has the branch offer FaultService, which breaks
+	// Faults, when not nil, is what FaultService calls, which then breaks
 	// branches of the bank on purpose.
-	Faults Faults
+	Faults fault.Faults
 	// Page, when not nil, is what browsers get: everything on the port that is
 	// no call.
 	Page http.Handler

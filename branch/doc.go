@@ -38,9 +38,9 @@
 //	              their typed details; explain.go: what those are told who
 //	              speak no protocol
 //	codec.go      the JSON of the API
-//	fault*.go     bank.v1.FaultService, and what breaks a branch on purpose
 //	engine/       the queue, which writes wait so that a batch has many, the
 //	              calls that wait, and the step; outlet.go: where its results go
+//	fault/        bank.v1.FaultService, and what breaks a branch on purpose
 //	ledger/       entries → balances and escrow (pure)
 //	replica/      the protocol (pure)
 //	journal/      the disk

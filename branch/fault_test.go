@@ -14,12 +14,13 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/fault"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // noFaults lets branches be broken by the tests alone.
-type noFaults struct{ branch.Faults }
+type noFaults struct{ fault.Faults }
 
 // runBreakable makes a bank of three branches that can be broken, each with 100
 // of the shared account to spend.
@@ -30,7 +31,7 @@ func runBreakable(t testing.TB, options branchOptions) *bank {
 }
 
 // mustApply breaks or mends a branch.
-func mustApply(t testing.TB, b *branch.Branch, action branch.Action) {
+func mustApply(t testing.TB, b *branch.Branch, action fault.Action) {
 	t.Helper()
 	if err := b.Apply(action); err != nil {
 		t.Fatal(err)
@@ -40,14 +41,14 @@ func mustApply(t testing.TB, b *branch.Branch, action branch.Action) {
 // cutFromAll cuts a branch off, and waits until both sides know.
 func (b *bank) cutFromAll(id uint32) {
 	b.t.Helper()
-	mustApply(b.t, b.at(id).branch, branch.Cut)
+	mustApply(b.t, b.at(id).branch, fault.Cut)
 	b.awaitReachableFrom(id, false)
 }
 
 // healAll ends that.
 func (b *bank) healAll(id uint32) {
 	b.t.Helper()
-	mustApply(b.t, b.at(id).branch, branch.Heal)
+	mustApply(b.t, b.at(id).branch, fault.Heal)
 	b.awaitReachableFrom(id, true)
 }
 
@@ -145,13 +146,13 @@ func TestACutFailsTheCallsUnderWay(t *testing.T) {
 				done <- err
 			}()
 			b.awaitStatus(2, "the entry", func(s *bankv1.GetStatusResponse) bool { return s.GetApplied()[1].GetSequence() == 1 })
-			mustApply(b.t, b.at(cut).branch, branch.Cut)
+			mustApply(b.t, b.at(cut).branch, fault.Cut)
 			err := <-done
 			wantCode(t, err, connect.CodeUnavailable)
 			if !strings.Contains(err.Error(), "it is not known whether the write was recorded") {
 				t.Errorf("the text is %v", err)
 			}
-			mustApply(b.t, b.at(cut).branch, branch.Heal)
+			mustApply(b.t, b.at(cut).branch, fault.Heal)
 			b.setRoads(2, 3, func(r *road) { r.setFrozen(false) })
 			b.awaitLinks()
 			if res := b.mustDeposit(1, &bankv1.DepositRequest{Amount: 10, RequestId: "r", HomeBranch: 2}); !res.GetReplay() {
@@ -166,7 +167,7 @@ func TestACutFailsTheCallsUnderWay(t *testing.T) {
 func TestAPausedBranchDoesNothing(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b := runBreakable(t, branchOptions{PeerTimeout: patient / 10})
-	mustApply(b.t, b.at(3).branch, branch.Pause)
+	mustApply(b.t, b.at(3).branch, fault.Pause)
 	answered := make(chan error, 1)
 	client := b.customers(3)
 	go func() {
@@ -182,7 +183,7 @@ func TestAPausedBranchDoesNothing(t *testing.T) {
 		t.Errorf("a paused branch has answered: %v", err)
 	default:
 	}
-	mustApply(b.t, b.at(3).branch, branch.Resume)
+	mustApply(b.t, b.at(3).branch, fault.Resume)
 	if err := <-answered; err != nil {
 		t.Error(err)
 	}
@@ -195,9 +196,9 @@ func TestAPausedBranchStopsWhenItIsTold(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b := runBreakable(t, branchOptions{})
 	b.deposit(1, 10)
-	mustApply(b.t, b.at(2).branch, branch.Pause)
+	mustApply(b.t, b.at(2).branch, fault.Pause)
 	b.stop(2)
-	mustApply(b.t, b.at(3).branch, branch.Pause)
+	mustApply(b.t, b.at(3).branch, fault.Pause)
 	b.die(3)
 	b.start(3)
 	b.start(2)
@@ -211,9 +212,9 @@ func TestAPausedBranchStopsWhenItIsTold(t *testing.T) {
 func (b *bank) die(id uint32) {
 	b.t.Helper()
 	r := b.at(id)
-	mustApply(b.t, r.branch, branch.Kill)
+	mustApply(b.t, r.branch, fault.Kill)
 	<-r.done
-	if !errors.Is(r.err, branch.ErrKilled) {
+	if !errors.Is(r.err, fault.ErrKilled) {
 		b.t.Errorf("branch %d ended with %v", id, r.err)
 	}
 	if c, err := net.Dial("tcp", r.address); err == nil {
@@ -261,7 +262,7 @@ type notedFaults struct {
 	hold chan struct{}
 }
 
-func (f *notedFaults) Apply(ctx context.Context, id uint32, action branch.Action) error {
+func (f *notedFaults) Apply(ctx context.Context, id uint32, action fault.Action) error {
 	f.told = append(f.told, fmt.Sprint(action, " ", id))
 	if f.hold != nil {
 		close(f.hold)
@@ -271,8 +272,8 @@ func (f *notedFaults) Apply(ctx context.Context, id uint32, action branch.Action
 	return f.refuse
 }
 
-func (f *notedFaults) List(context.Context) ([]branch.Fault, error) {
-	return []branch.Fault{{Branch: 1, Cut: true}, {Branch: 2, Paused: true}, {Branch: 3, Killed: true}}, f.refuse
+func (f *notedFaults) List(context.Context) ([]fault.Fault, error) {
+	return []fault.Fault{{Branch: 1, Cut: true}, {Branch: 2, Paused: true}, {Branch: 3, Killed: true}}, f.refuse
 }
 
 func (b *bank) faults(at uint32) bankv1connect.FaultServiceClient {
@@ -314,7 +315,7 @@ func TestFaultServicePassesOnWhatItIsAsked(t *testing.T) {
 }
 
 func TestFaultServiceRefuses(t *testing.T) {
-	f := &notedFaults{refuse: &branch.FaultError{Problem: "branch 2 is tired"}}
+	f := &notedFaults{refuse: &fault.Error{Problem: "branch 2 is tired"}}
 	b := runBankWith(t, 2, 0, branchOptions{Faults: f})
 	for _, err := range b.breakAll(2) {
 		wantCode(t, err, connect.CodeFailedPrecondition)
@@ -337,8 +338,8 @@ func TestFaultServiceRefuses(t *testing.T) {
 
 func TestABranchCanNotRestartItself(t *testing.T) {
 	b := runBreakable(t, branchOptions{})
-	var refused *branch.FaultError
-	if err := b.at(1).branch.Apply(branch.Restart); !errors.As(err, &refused) {
+	var refused *fault.Error
+	if err := b.at(1).branch.Apply(fault.Restart); !errors.As(err, &refused) {
 		t.Errorf("got %v", err)
 	}
 	b.wantBalance(1, 300)

@@ -13,6 +13,7 @@ import (
 	"connectrpc.com/connect"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/branch/peernet"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -136,8 +137,8 @@ func TestBranchesOfOneProcessReachEachOtherThroughMemory(t *testing.T) {
 		t.Errorf("%d connections over TCP, want those of the customer", n)
 	}
 
-	mustApply(t, third, branch.Kill)
-	if err := <-ended; !errors.Is(err, branch.ErrKilled) {
+	mustApply(t, third, fault.Kill)
+	if err := <-ended; !errors.Is(err, fault.ErrKilled) {
 		t.Fatal(err)
 	}
 	peer := bankv1connect.NewPeerServiceClient(&http.Client{Transport: h.transport}, "http://"+h.addresses[3])
@@ -172,7 +173,7 @@ func TestABranchOfOneProcessCanBeBroken(t *testing.T) {
 				<-b.Ready()
 			}
 			h.awaitMissed(2)
-			mustApply(t, all[broken], branch.Cut)
+			mustApply(t, all[broken], fault.Cut)
 			h.awaitMissed(2, broken)
 			h.awaitMissed(broken, slices.DeleteFunc([]uint32{1, 2, 3}, func(id uint32) bool { return id == broken })...)
 			ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -180,18 +181,18 @@ func TestABranchOfOneProcessCanBeBroken(t *testing.T) {
 			peer := bankv1connect.NewPeerServiceClient(&http.Client{Transport: h.transport}, "http://"+h.addresses[broken])
 			_, err := peer.Claim(ctx, &bankv1.ClaimRequest{Branch: 2, Amount: 1})
 			wantCode(t, err, connect.CodeUnavailable)
-			mustApply(t, all[broken], branch.Heal)
+			mustApply(t, all[broken], fault.Heal)
 			h.awaitMissed(2)
 			h.awaitMissed(broken)
 
-			mustApply(t, all[broken], branch.Pause)
+			mustApply(t, all[broken], fault.Pause)
 			h.awaitMissed(2, broken)
-			mustApply(t, all[broken], branch.Resume)
+			mustApply(t, all[broken], fault.Resume)
 			h.awaitMissed(2)
 
-			mustApply(t, all[broken], branch.Pause)
-			mustApply(t, all[broken], branch.Kill)
-			if err := <-ended; !errors.Is(err, branch.ErrKilled) {
+			mustApply(t, all[broken], fault.Pause)
+			mustApply(t, all[broken], fault.Kill)
+			if err := <-ended; !errors.Is(err, fault.ErrKilled) {
 				t.Fatal(err)
 			}
 			h.awaitMissed(2, broken)

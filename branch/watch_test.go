@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/connect"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/fault"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -358,7 +359,7 @@ func TestAWatcherSeesWhatABranchDoesThatIsCutOff(t *testing.T) {
 	if !w.first.GetFaults() {
 		t.Error("watchers are not told that faults are on")
 	}
-	mustApply(t, b.at(3).branch, branch.Cut)
+	mustApply(t, b.at(3).branch, fault.Cut)
 	w.awaitHealth(3, cutOff)
 	b.deposit(1, 7)
 	b.mustWithdraw(3, &bankv1.WithdrawRequest{Amount: 60})

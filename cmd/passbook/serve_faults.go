@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/cmd/passbook/internal/flags"
 	"passbook.example/passbook/cmd/passbook/internal/host"
@@ -44,7 +44,7 @@ func isLoopback(host string) bool {
 // faultsHere is how the branches of this process are broken on purpose.
 type faultsHere struct {
 	// of is for bankOptions.
-	of func(b *host.Bank, id uint32) branch.Faults
+	of func(b *host.Bank, id uint32) fault.Faults
 	// listen hears what a parent says, until it ends.
 	listen func(io.Reader)
 }

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/fault"
 )
 
 const (
@@ -31,7 +31,7 @@ type Breaker interface {
 	Find(id uint32) (Running, bool)
 	// Apply carries out an action. It returns as soon as a branch is killed,
 	// which then ends, and as soon as one is restarted.
-	Apply(ctx context.Context, id uint32, action branch.Action) error
+	Apply(ctx context.Context, id uint32, action fault.Action) error
 }
 
 // Running is a branch that has started. Its zero value is one that has ended.
@@ -52,32 +52,32 @@ type Maker struct {
 	mu sync.Mutex
 	// broken has the branches that are cut off or paused. Those that have ended
 	// since are in it, too: with its end a branch's other faults are over.
-	broken map[uint32]branch.Fault
+	broken map[uint32]fault.Fault
 }
 
 // NewMaker returns what breaks a bank of the branches ids by means of b.
 func NewMaker(b Breaker, ids []uint32, logger *slog.Logger) *Maker {
 	logger.Warn("Faults are on: whoever reaches a branch can cut off, pause, kill and restart the branches")
-	return &Maker{breaker: b, logger: logger, ids: slices.Sorted(slices.Values(ids)), turn: make(chan struct{}, 1), broken: map[uint32]branch.Fault{}}
+	return &Maker{breaker: b, logger: logger, ids: slices.Sorted(slices.Values(ids)), turn: make(chan struct{}, 1), broken: map[uint32]fault.Fault{}}
 }
 
 // For returns what breaks the bank for the branch that was asked to.
-func (f *Maker) For(asked uint32) branch.Faults { return &askedFaults{Maker: f, asked: asked} }
+func (f *Maker) For(asked uint32) fault.Faults { return &askedFaults{Maker: f, asked: asked} }
 
 // at returns what is broken at a branch.
-func (f *Maker) at(id uint32) branch.Fault {
+func (f *Maker) at(id uint32) fault.Fault {
 	_, runs := f.breaker.Find(id)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !runs {
-		return branch.Fault{Branch: id, Killed: true}
+		return fault.Fault{Branch: id, Killed: true}
 	}
 	now := f.broken[id]
 	now.Branch = id
 	return now
 }
 
-func (f *Maker) note(now branch.Fault) {
+func (f *Maker) note(now fault.Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.broken[now.Branch] = now
@@ -91,22 +91,22 @@ type askedFaults struct {
 	asked uint32
 }
 
-// List implements branch.Faults.
-func (f *askedFaults) List(context.Context) ([]branch.Fault, error) {
-	var list []branch.Fault
+// List implements fault.Faults.
+func (f *askedFaults) List(context.Context) ([]fault.Fault, error) {
+	var list []fault.Fault
 	for _, id := range f.ids {
-		if now := f.at(id); now != (branch.Fault{Branch: id}) {
+		if now := f.at(id); now != (fault.Fault{Branch: id}) {
 			list = append(list, now)
 		}
 	}
 	return list, nil
 }
 
-// Apply implements branch.Faults. It has its turn, and then waits until a
+// Apply implements fault.Faults. It has its turn, and then waits until a
 // branch that was restarted takes writes.
-func (f *askedFaults) Apply(ctx context.Context, id uint32, action branch.Action) error {
+func (f *askedFaults) Apply(ctx context.Context, id uint32, action fault.Action) error {
 	again, err := f.change(ctx, id, action)
-	if err != nil || action != branch.Restart {
+	if err != nil || action != fault.Restart {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, RestartTimeout)
@@ -116,8 +116,8 @@ func (f *askedFaults) Apply(ctx context.Context, id uint32, action branch.Action
 
 // change carries out an action while nobody else does, and returns the branch
 // that runs then.
-func (f *askedFaults) change(ctx context.Context, id uint32, action branch.Action) (then Running, err error) {
-	if id == f.asked && (action == branch.Pause || action == branch.Kill) {
+func (f *askedFaults) change(ctx context.Context, id uint32, action fault.Action) (then Running, err error) {
+	if id == f.asked && (action == fault.Pause || action == fault.Kill) {
 		return then, Refusef("this call is served by branch %d: ask another branch to stop it", id)
 	}
 	select {
@@ -142,12 +142,12 @@ func (f *askedFaults) change(ctx context.Context, id uint32, action branch.Actio
 }
 
 // carryOut breaks or mends a branch. It waits for the end of one that is killed.
-func (f *Maker) carryOut(ctx context.Context, id uint32, action branch.Action) (then Running, err error) {
+func (f *Maker) carryOut(ctx context.Context, id uint32, action fault.Action) (then Running, err error) {
 	before, _ := f.breaker.Find(id)
 	if err := f.breaker.Apply(ctx, id, action); err != nil {
 		return then, err
 	}
-	if action == branch.Kill {
+	if action == fault.Kill {
 		ctx, cancel := context.WithTimeout(ctx, EndTimeout)
 		defer cancel()
 		return then, before.awaitEnd(ctx, id)
@@ -159,22 +159,22 @@ func (f *Maker) carryOut(ctx context.Context, id uint32, action branch.Action) (
 // after returns what is broken at a branch once an action has been carried out,
 // and what the branch then is in a word. It refuses an action that makes no
 // sense now.
-func after(now branch.Fault, action branch.Action) (then branch.Fault, what string, err error) {
+func after(now fault.Fault, action fault.Action) (then fault.Fault, what string, err error) {
 	id, then := now.Branch, now
-	stopped := now.Killed || now.Paused && (action == branch.Cut || action == branch.Heal)
+	stopped := now.Killed || now.Paused && (action == fault.Cut || action == fault.Heal)
 	switch action {
-	case branch.Cut:
+	case fault.Cut:
 		then.Cut, what = true, "cut off"
-	case branch.Heal:
+	case fault.Heal:
 		then.Cut, what = false, "healed"
-	case branch.Pause:
+	case fault.Pause:
 		then.Paused, what = true, "paused"
-	case branch.Resume:
+	case fault.Resume:
 		then.Paused, what = false, "resumed"
-	case branch.Kill:
-		then, what, stopped = branch.Fault{Branch: id}, "killed", false
-	case branch.Restart:
-		then, what, stopped = branch.Fault{Branch: id}, "restarted", false
+	case fault.Kill:
+		then, what, stopped = fault.Fault{Branch: id}, "killed", false
+	case fault.Restart:
+		then, what, stopped = fault.Fault{Branch: id}, "restarted", false
 	default:
 		return now, "", ErrUnknown(action)
 	}
@@ -185,20 +185,20 @@ func after(now branch.Fault, action branch.Action) (then branch.Fault, what stri
 }
 
 // changesNothing refuses an action whose effect a branch shows already.
-func changesNothing(now branch.Fault, action branch.Action) error {
+func changesNothing(now fault.Fault, action fault.Action) error {
 	id := now.Branch
 	switch {
-	case action == branch.Cut && now.Cut:
+	case action == fault.Cut && now.Cut:
 		return Refusef("branch %d is cut off already", id)
-	case action == branch.Heal && !now.Cut:
+	case action == fault.Heal && !now.Cut:
 		return Refusef("branch %d is not cut off", id)
-	case action == branch.Pause && now.Paused:
+	case action == fault.Pause && now.Paused:
 		return Refusef("branch %d is paused already", id)
-	case action == branch.Resume && !now.Paused:
+	case action == fault.Resume && !now.Paused:
 		return Refusef("branch %d is not paused", id)
-	case action == branch.Kill && now.Killed:
+	case action == fault.Kill && now.Killed:
 		return Refusef("branch %d has ended already", id)
-	case action == branch.Restart && !now.Killed:
+	case action == fault.Restart && !now.Killed:
 		return Refusef("branch %d has not ended: only one that has can be restarted", id)
 	}
 	return nil
@@ -230,7 +230,7 @@ func (r Running) awaitReady(ctx context.Context, id uint32) error {
 }
 
 // notNow refuses to do something to a branch that has ended or is paused.
-func notNow(now branch.Fault) error {
+func notNow(now fault.Fault) error {
 	if now.Killed {
 		return Refusef("branch %d has been killed or has ended: restart it first", now.Branch)
 	}
@@ -247,7 +247,7 @@ func ErrNotServing(id uint32) error {
 }
 
 // ErrUnknown refuses an action that there is none of.
-func ErrUnknown(action branch.Action) error {
+func ErrUnknown(action fault.Action) error {
 	return Refusef("%q is nothing that can be done", action)
 }
 
@@ -256,5 +256,5 @@ var ErrBankStops = Refusef("the bank is stopping")
 
 // Refusef returns an error that says why a fault can't be made or mended now.
 func Refusef(format string, args ...any) error {
-	return &branch.FaultError{Problem: fmt.Sprintf(format, args...)}
+	return &fault.Error{Problem: fmt.Sprintf(format, args...)}
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/fault"
 )
 
 // fakeBreaker breaks nothing, and notes what it was told.
@@ -34,19 +34,19 @@ func (b *fakeBreaker) Find(id uint32) (Running, bool) {
 	return Running{Ready: b.ready, Ended: end}, ok
 }
 
-func (b *fakeBreaker) Apply(_ context.Context, id uint32, action branch.Action) error {
+func (b *fakeBreaker) Apply(_ context.Context, id uint32, action fault.Action) error {
 	b.told = append(b.told, fmt.Sprint(action, " ", id))
 	if b.refuse != nil {
 		return b.refuse
 	}
 	switch {
-	case action == branch.Kill && !b.stuck:
+	case action == fault.Kill && !b.stuck:
 		if b.killed != nil {
 			b.killed <- id
 			<-b.killed
 		}
 		b.end(id)
-	case action == branch.Restart:
+	case action == fault.Restart:
 		b.ends[id] = make(chan struct{})
 	}
 	return nil
@@ -67,7 +67,7 @@ func newFakeFaults() (*Maker, *fakeBreaker) {
 }
 
 // wantFaults checks what is broken.
-func wantFaults(t *testing.T, f *Maker, want ...branch.Fault) {
+func wantFaults(t *testing.T, f *Maker, want ...fault.Fault) {
 	t.Helper()
 	got, err := f.For(1).List(t.Context())
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
@@ -79,17 +79,17 @@ func TestWhatIsBrokenIsListed(t *testing.T) {
 	f, b := newFakeFaults()
 	asked, ctx := f.For(1), t.Context()
 	wantFaults(t, f)
-	if err := errors.Join(asked.Apply(ctx, 3, branch.Cut), asked.Apply(ctx, 1, branch.Cut), asked.Apply(ctx, 3, branch.Pause), asked.Apply(ctx, 2, branch.Kill)); err != nil {
+	if err := errors.Join(asked.Apply(ctx, 3, fault.Cut), asked.Apply(ctx, 1, fault.Cut), asked.Apply(ctx, 3, fault.Pause), asked.Apply(ctx, 2, fault.Kill)); err != nil {
 		t.Fatal(err)
 	}
-	wantFaults(t, f, branch.Fault{Branch: 1, Cut: true}, branch.Fault{Branch: 2, Killed: true}, branch.Fault{Branch: 3, Cut: true, Paused: true})
+	wantFaults(t, f, fault.Fault{Branch: 1, Cut: true}, fault.Fault{Branch: 2, Killed: true}, fault.Fault{Branch: 3, Cut: true, Paused: true})
 	// A branch that ends, also by itself, is neither cut off nor paused any more.
 	b.end(3)
-	if err := errors.Join(asked.Apply(ctx, 1, branch.Heal), asked.Apply(ctx, 2, branch.Restart)); err != nil {
+	if err := errors.Join(asked.Apply(ctx, 1, fault.Heal), asked.Apply(ctx, 2, fault.Restart)); err != nil {
 		t.Fatal(err)
 	}
-	wantFaults(t, f, branch.Fault{Branch: 3, Killed: true})
-	if err := asked.Apply(ctx, 3, branch.Restart); err != nil {
+	wantFaults(t, f, fault.Fault{Branch: 3, Killed: true})
+	if err := asked.Apply(ctx, 3, fault.Restart); err != nil {
 		t.Fatal(err)
 	}
 	wantFaults(t, f)
@@ -101,7 +101,7 @@ func TestAFaultThatCanNotBeMadeIsRefused(t *testing.T) {
 	b.refuse = Refusef("no")
 	asked, ctx := f.For(1), t.Context()
 	for name, err := range map[string]error{
-		"cut": asked.Apply(ctx, 2, branch.Cut), "pause": asked.Apply(ctx, 2, branch.Pause), "kill": asked.Apply(ctx, 2, branch.Kill),
+		"cut": asked.Apply(ctx, 2, fault.Cut), "pause": asked.Apply(ctx, 2, fault.Pause), "kill": asked.Apply(ctx, 2, fault.Kill),
 	} {
 		if !errors.Is(err, b.refuse) {
 			t.Errorf("%s: %v", name, err)
@@ -109,10 +109,10 @@ func TestAFaultThatCanNotBeMadeIsRefused(t *testing.T) {
 	}
 	wantFaults(t, f)
 	b.end(2)
-	if err := asked.Apply(ctx, 2, branch.Restart); !errors.Is(err, b.refuse) {
+	if err := asked.Apply(ctx, 2, fault.Restart); !errors.Is(err, b.refuse) {
 		t.Error(err)
 	}
-	wantFaults(t, f, branch.Fault{Branch: 2, Killed: true})
+	wantFaults(t, f, fault.Fault{Branch: 2, Killed: true})
 }
 
 // Two branches that are told at once to end each other: the one that ends first
@@ -122,21 +122,21 @@ func TestABranchThatEndsEndsNoOther(t *testing.T) {
 		f, b := newFakeFaults()
 		b.killed = make(chan uint32)
 		first, second := make(chan error, 1), make(chan error, 1)
-		go func() { first <- f.For(1).Apply(t.Context(), 2, branch.Kill) }()
+		go func() { first <- f.For(1).Apply(t.Context(), 2, fault.Kill) }()
 		if id := <-b.killed; id != 2 {
 			t.Fatalf("killed %d", id)
 		}
-		go func() { second <- f.For(2).Apply(t.Context(), 1, branch.Kill) }()
+		go func() { second <- f.For(2).Apply(t.Context(), 1, fault.Kill) }()
 		synctest.Wait() // it has no turn yet
 		b.killed <- 2
-		var refused *branch.FaultError
+		var refused *fault.Error
 		if err := <-first; err != nil {
 			t.Error(err)
 		}
 		if err := <-second; !errors.As(err, &refused) {
 			t.Errorf("the branch that was killed killed another: %v", err)
 		}
-		wantFaults(t, f, branch.Fault{Branch: 2, Killed: true})
+		wantFaults(t, f, fault.Fault{Branch: 2, Killed: true})
 	})
 }
 
@@ -147,11 +147,11 @@ func TestATurnIsNotWaitedForInVain(t *testing.T) {
 		f, b := newFakeFaults()
 		b.killed = make(chan uint32)
 		killing := make(chan error, 1)
-		go func() { killing <- f.For(1).Apply(t.Context(), 2, branch.Kill) }()
+		go func() { killing <- f.For(1).Apply(t.Context(), 2, fault.Kill) }()
 		<-b.killed
 		ctx, cancel := context.WithCancel(t.Context())
 		waiting := make(chan error, 1)
-		go func() { waiting <- f.For(2).Apply(ctx, 3, branch.Cut) }()
+		go func() { waiting <- f.For(2).Apply(ctx, 3, fault.Cut) }()
 		synctest.Wait()
 		cancel()
 		if err := <-waiting; !errors.Is(err, context.Canceled) {
@@ -169,17 +169,17 @@ func TestAKillAndARestartDoNotWaitForEver(t *testing.T) {
 		f, b := newFakeFaults()
 		b.end(2)
 		b.ready = make(chan struct{})
-		var refused *branch.FaultError
+		var refused *fault.Error
 		began := time.Now()
-		if err := f.For(1).Apply(t.Context(), 2, branch.Restart); !errors.As(err, &refused) || time.Since(began) != RestartTimeout {
+		if err := f.For(1).Apply(t.Context(), 2, fault.Restart); !errors.As(err, &refused) || time.Since(began) != RestartTimeout {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
 		wantFaults(t, f) // it runs
 		began, b.stuck = time.Now(), true
-		if err := f.For(1).Apply(t.Context(), 2, branch.Kill); !errors.As(err, &refused) || time.Since(began) != EndTimeout {
+		if err := f.For(1).Apply(t.Context(), 2, fault.Kill); !errors.As(err, &refused) || time.Since(began) != EndTimeout {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
-		if err := f.For(1).Apply(t.Context(), 3, branch.Cut); err != nil {
+		if err := f.For(1).Apply(t.Context(), 3, fault.Cut); err != nil {
 			t.Errorf("the next turn: %v", err)
 		}
 	})

@@ -9,7 +9,7 @@ import (
 	"log/slog"
 	"sync"
 
-	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/fault"
 )
 
 // Bounds of a wire.
@@ -28,27 +28,27 @@ type line struct {
 	// Do is the action to carry out, or doList, and Branch the branch to do it
 	// to. The process of a branch asks for all actions, for any branch; it is
 	// itself asked to cut and heal its branch. Answers do nothing.
-	Do     branch.Action `json:"do,omitempty"`
-	Branch uint32        `json:"branch,omitempty"`
+	Do     fault.Action `json:"do,omitempty"`
+	Branch uint32       `json:"branch,omitempty"`
 	// Refused says why it can't be done.
 	Refused string `json:"refused,omitempty"`
 	// Faults answers the question for a list.
-	Faults []branch.Fault `json:"faults,omitempty"`
+	Faults []fault.Fault `json:"faults,omitempty"`
 }
 
 // doList asks for the list of the branches with a fault.
-const doList branch.Action = "list"
+const doList fault.Action = "list"
 
 // Wire carries lines over the two pipes between serve --processes and the
 // process of a branch. Both sides ask, and both answer. It implements
-// branch.Faults: the other side carries out what it is told.
+// fault.Faults: the other side carries out what it is told.
 type Wire struct {
 	// saying is held while a line is written to to.
 	saying sync.Mutex
 	to     io.Writer
 	logger *slog.Logger
 	// answers does what the other side asks for; nil refuses it all.
-	answers branch.Faults
+	answers fault.Faults
 	// answering has the places of the questions that answers has in hand.
 	answering chan struct{}
 
@@ -60,18 +60,18 @@ type Wire struct {
 
 // NewWire returns a wire that says what it has to say to one pipe. What the other
 // side asks for is up to answers; nil refuses it all. The caller calls Listen.
-func NewWire(to io.Writer, logger *slog.Logger, answers branch.Faults) *Wire {
+func NewWire(to io.Writer, logger *slog.Logger, answers fault.Faults) *Wire {
 	return &Wire{to: to, logger: logger, answers: answers, answering: make(chan struct{}, maxQuestions), asked: map[uint64]chan<- line{}}
 }
 
-// List implements branch.Faults.
-func (w *Wire) List(ctx context.Context) ([]branch.Fault, error) {
+// List implements fault.Faults.
+func (w *Wire) List(ctx context.Context) ([]fault.Fault, error) {
 	answer, err := w.ask(ctx, line{Do: doList})
 	return answer.Faults, err
 }
 
-// Apply implements branch.Faults.
-func (w *Wire) Apply(ctx context.Context, id uint32, action branch.Action) error {
+// Apply implements fault.Faults.
+func (w *Wire) Apply(ctx context.Context, id uint32, action fault.Action) error {
 	_, err := w.ask(ctx, line{Do: action, Branch: id})
 	return err
 }
@@ -99,7 +99,7 @@ func (w *Wire) ask(ctx context.Context, question line) (line, error) {
 	select {
 	case answer := <-answers:
 		if answer.Refused != "" {
-			return line{}, &branch.FaultError{Problem: answer.Refused}
+			return line{}, &fault.Error{Problem: answer.Refused}
 		}
 		return answer, nil
 	case <-ctx.Done():

@@ -11,17 +11,17 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/fault"
 )
 
 // answerFunc carries out all actions in one way.
 type answerFunc func(context.Context) error
 
-func (f answerFunc) List(ctx context.Context) ([]branch.Fault, error)           { return nil, f(ctx) }
-func (f answerFunc) Apply(ctx context.Context, _ uint32, _ branch.Action) error { return f(ctx) }
+func (f answerFunc) List(ctx context.Context) ([]fault.Fault, error)           { return nil, f(ctx) }
+func (f answerFunc) Apply(ctx context.Context, _ uint32, _ fault.Action) error { return f(ctx) }
 
 // wires are two wires that hear each other.
-func wires(t *testing.T, answer branch.Faults) (asks, answers *Wire) {
+func wires(t *testing.T, answer fault.Faults) (asks, answers *Wire) {
 	t.Helper()
 	fromAsks, toAnswers := io.Pipe()
 	fromAnswers, toAsks := io.Pipe()
@@ -45,7 +45,7 @@ func TestAWireCarriesQuestionsAndAnswers(t *testing.T) {
 	far, _ := wires(t, f.For(1))
 	ctx := t.Context()
 	for _, err := range []error{
-		far.Apply(ctx, 3, branch.Cut), far.Apply(ctx, 3, branch.Heal), far.Apply(ctx, 2, branch.Pause), far.Apply(ctx, 2, branch.Resume), far.Apply(ctx, 2, branch.Kill), far.Apply(ctx, 2, branch.Restart), far.Apply(ctx, 3, branch.Cut),
+		far.Apply(ctx, 3, fault.Cut), far.Apply(ctx, 3, fault.Heal), far.Apply(ctx, 2, fault.Pause), far.Apply(ctx, 2, fault.Resume), far.Apply(ctx, 2, fault.Kill), far.Apply(ctx, 2, fault.Restart), far.Apply(ctx, 3, fault.Cut),
 	} {
 		if err != nil {
 			t.Error(err)
@@ -55,8 +55,8 @@ func TestAWireCarriesQuestionsAndAnswers(t *testing.T) {
 	if got := fmt.Sprint(list, err); got != "[{3 true false false}] <nil>" {
 		t.Errorf("listed %s", got)
 	}
-	var refused *branch.FaultError
-	if err := far.Apply(ctx, 1, branch.Kill); !errors.As(err, &refused) || refused.Problem != "this call is served by branch 1: ask another branch to stop it" {
+	var refused *fault.Error
+	if err := far.Apply(ctx, 1, fault.Kill); !errors.As(err, &refused) || refused.Problem != "this call is served by branch 1: ask another branch to stop it" {
 		t.Errorf("got %v", err)
 	}
 	if err := far.Apply(ctx, 2, "dance"); !errors.As(err, &refused) || !strings.Contains(refused.Problem, `"dance"`) {
@@ -75,12 +75,12 @@ func TestQuestionsOnAWireAreBounded(t *testing.T) {
 		results := make(chan error, maxQuestions)
 		for range maxQuestions {
 			go func() {
-				_, err := asks.ask(t.Context(), line{Do: branch.Cut})
+				_, err := asks.ask(t.Context(), line{Do: fault.Cut})
 				results <- err
 			}()
 		}
 		synctest.Wait()
-		if _, err := asks.ask(t.Context(), line{Do: branch.Cut}); err == nil || !strings.Contains(err.Error(), "wait for some") {
+		if _, err := asks.ask(t.Context(), line{Do: fault.Cut}); err == nil || !strings.Contains(err.Error(), "wait for some") {
 			t.Errorf("one question too many: %v", err)
 		}
 		if got := len(answers.answering); got != maxQuestions {
@@ -88,7 +88,7 @@ func TestQuestionsOnAWireAreBounded(t *testing.T) {
 		}
 		heard := &bytes.Buffer{}
 		answers.to = io.MultiWriter(heard, answers.to)
-		if err := asks.say(line{ID: 1000, Do: branch.Cut}); err != nil {
+		if err := asks.say(line{ID: 1000, Do: fault.Cut}); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -130,7 +130,7 @@ func TestAQuestionIsNotAskedForEver(t *testing.T) {
 	}))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := asks.ask(ctx, line{Do: branch.Cut}); !errors.Is(err, context.Canceled) {
+	if _, err := asks.ask(ctx, line{Do: fault.Cut}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if len(asks.asked) > 0 {
@@ -138,7 +138,7 @@ func TestAQuestionIsNotAskedForEver(t *testing.T) {
 	}
 	gone, to := io.Pipe()
 	_ = gone.Close()
-	if _, err := NewWire(to, nil, nil).ask(t.Context(), line{Do: branch.Cut}); !errors.Is(err, ErrBankStops) {
+	if _, err := NewWire(to, nil, nil).ask(t.Context(), line{Do: fault.Cut}); !errors.Is(err, ErrBankStops) {
 		t.Errorf("got %v", err)
 	}
 }

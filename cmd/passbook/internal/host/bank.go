@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
@@ -60,7 +61,7 @@ type Options struct {
 	Logger *slog.Logger
 	// Faults returns what breaks the bank on purpose at the word of one of its
 	// branches; nil for nothing.
-	Faults func(b *Bank, id uint32) branch.Faults
+	Faults func(b *Bank, id uint32) fault.Faults
 }
 
 // Bank is the branches that run in this process.
@@ -293,7 +294,7 @@ func (b *Bank) start(open *branch.Branch) {
 		err := open.Serve(b.serving)
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if err != nil && !errors.Is(err, branch.ErrKilled) {
+		if err != nil && !errors.Is(err, fault.ErrKilled) {
 			b.failures = append(b.failures, fmt.Errorf("branch %d stopped by itself: %w", open.ID(), err))
 		}
 		delete(b.running, open.ID())

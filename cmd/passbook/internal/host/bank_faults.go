@@ -7,14 +7,15 @@ import (
 	"sync/atomic"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/cmd/passbook/internal/faults"
 )
 
 // BankFaults returns an [Options.Faults] for a bank whose branches all run in
 // this process.
-func BankFaults(ids []uint32, logger *slog.Logger) func(*Bank, uint32) branch.Faults {
+func BankFaults(ids []uint32, logger *slog.Logger) func(*Bank, uint32) fault.Faults {
 	var all *faults.Maker
-	return func(b *Bank, id uint32) branch.Faults {
+	return func(b *Bank, id uint32) fault.Faults {
 		if all == nil {
 			all = faults.NewMaker(b, ids, logger)
 		}
@@ -25,10 +26,10 @@ func BankFaults(ids []uint32, logger *slog.Logger) func(*Bank, uint32) branch.Fa
 // ChildFaults asks the parent to break the bank, and cuts and heals the branch
 // of this process when the parent asks for that. It writes to the parent; listen
 // reads what the parent says, until that ends.
-func ChildFaults(id uint32, parent io.Writer, logger *slog.Logger) (of func(*Bank, uint32) branch.Faults, listen func(io.Reader)) {
+func ChildFaults(id uint32, parent io.Writer, logger *slog.Logger) (of func(*Bank, uint32) fault.Faults, listen func(io.Reader)) {
 	own := &ownFaults{branch: id}
 	w := faults.NewWire(parent, logger, own)
-	of = func(b *Bank, _ uint32) branch.Faults {
+	of = func(b *Bank, _ uint32) fault.Faults {
 		own.bank.Store(b)
 		return w
 	}
@@ -43,18 +44,18 @@ type ownFaults struct {
 	bank atomic.Pointer[Bank]
 }
 
-// List implements branch.Faults. The parent itself knows what is broken.
-func (f *ownFaults) List(context.Context) ([]branch.Fault, error) {
+// List implements fault.Faults. The parent itself knows what is broken.
+func (f *ownFaults) List(context.Context) ([]fault.Fault, error) {
 	return nil, faults.ErrUnknown("list")
 }
 
-// Apply implements branch.Faults.
-func (f *ownFaults) Apply(ctx context.Context, _ uint32, action branch.Action) error {
+// Apply implements fault.Faults.
+func (f *ownFaults) Apply(ctx context.Context, _ uint32, action fault.Action) error {
 	b := f.bank.Load()
 	switch {
 	case b == nil:
 		return faults.ErrNotServing(f.branch)
-	case action == branch.Cut, action == branch.Heal:
+	case action == fault.Cut, action == fault.Heal:
 		return b.Apply(ctx, f.branch, action)
 	}
 	return faults.ErrUnknown(action)
@@ -76,8 +77,8 @@ func (b *Bank) serves(id uint32) *runningBranch {
 }
 
 // Apply implements faults.Breaker.
-func (b *Bank) Apply(_ context.Context, id uint32, action branch.Action) error {
-	if action == branch.Restart {
+func (b *Bank) Apply(_ context.Context, id uint32, action fault.Action) error {
+	if action == fault.Restart {
 		return b.restart(id)
 	}
 	r := b.serves(id)

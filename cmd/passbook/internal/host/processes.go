@@ -11,7 +11,7 @@ import (
 	"os/signal"
 	"time"
 
-	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/cmd/passbook/internal/faults"
 )
@@ -130,7 +130,7 @@ func (s *supervisor) start(program string, id uint32, args []string, stderr io.W
 		return err
 	}
 	p.lifeline = lifeline
-	var answers branch.Faults
+	var answers fault.Faults
 	if s.faults != nil {
 		answers = s.faults.For(id)
 	}

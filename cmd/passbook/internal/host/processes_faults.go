@@ -3,7 +3,7 @@ package host
 import (
 	"context"
 
-	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/cmd/passbook/internal/faults"
 )
 
@@ -40,8 +40,8 @@ func (s *supervisor) Find(id uint32) (faults.Running, bool) {
 
 // Apply implements faults.Breaker. A process cuts and heals its branch itself; all else
 // is done to the process.
-func (s *supervisor) Apply(ctx context.Context, id uint32, action branch.Action) error {
-	if action == branch.Cut || action == branch.Heal {
+func (s *supervisor) Apply(ctx context.Context, id uint32, action fault.Action) error {
+	if action == fault.Cut || action == fault.Heal {
 		return s.ask(ctx, id, action)
 	}
 	return s.do(func() error {
@@ -49,7 +49,7 @@ func (s *supervisor) Apply(ctx context.Context, id uint32, action branch.Action)
 		switch {
 		case s.stopping:
 			return faults.ErrBankStops
-		case action == branch.Restart:
+		case action == fault.Restart:
 			return s.restart(id)
 		case p == nil:
 			return faults.ErrNotServing(id)
@@ -62,7 +62,7 @@ func (s *supervisor) Apply(ctx context.Context, id uint32, action branch.Action)
 }
 
 // ask asks the process of a branch to carry out an action itself.
-func (s *supervisor) ask(ctx context.Context, id uint32, action branch.Action) error {
+func (s *supervisor) ask(ctx context.Context, id uint32, action fault.Action) error {
 	p, err := s.process(id)
 	if err != nil {
 		return err
@@ -93,17 +93,17 @@ func (s *supervisor) restart(id uint32) error {
 
 // apply does something to the process. The goroutine that owns the supervisor
 // calls it.
-func (p *process) apply(action branch.Action) (err error) {
+func (p *process) apply(action fault.Action) (err error) {
 	switch action {
-	case branch.Pause:
+	case fault.Pause:
 		if err = freeze(p.cmd.Process); err == nil {
 			p.paused = true
 		}
-	case branch.Resume:
+	case fault.Resume:
 		if err = unfreeze(p.cmd.Process); err == nil {
 			p.paused = false
 		}
-	case branch.Kill:
+	case fault.Kill:
 		p.killed = true
 		err = p.cmd.Process.Kill()
 	}
