@@ -38,7 +38,7 @@ func TestTheOutboxIsBounded(t *testing.T) {
 		t.Errorf("%d frames wait, want %d", len(k.outbox), maxOutbox)
 	}
 	k = waiting()
-	megabyte := &replica.Frame{Batches: []*ledger.Sealed{{Bytes: make([]byte, 1<<20)}}}
+	megabyte := &replica.Frame{Outlines: []*ledger.Outline{{Bytes: make([]byte, 1<<20)}}}
 	for range 2 * maxOutboxBytes >> 20 {
 		k.send(outgoing{frame: megabyte})
 	}
@@ -47,7 +47,7 @@ func TestTheOutboxIsBounded(t *testing.T) {
 		t.Errorf("%d frames wait, want %d", len(k.outbox), want)
 	}
 	k = waiting()
-	k.send(outgoing{frame: &replica.Frame{Batches: []*ledger.Sealed{{Bytes: make([]byte, 2*maxOutboxBytes)}}}})
+	k.send(outgoing{frame: &replica.Frame{Outlines: []*ledger.Outline{{Bytes: make([]byte, 2*maxOutboxBytes)}}}})
 	if len(k.outbox) != 1 {
 		t.Error("a frame that is larger than the bound can never be sent")
 	}

@@ -28,7 +28,7 @@ func gather(frames []outgoing) (outgoing, int) {
 // batchBytes is the size of the batches in a frame.
 func batchBytes(f *replica.Frame) int {
 	size := 0
-	for _, s := range f.Batches {
+	for _, s := range f.Outlines {
 		size += len(s.Bytes)
 	}
 	return size
@@ -44,7 +44,7 @@ func canJoin(first, next *replica.Frame) bool {
 // ack, which says all that the earlier one does. A wish for a sync then also
 // covers the batches that follow it.
 func join(all, next *replica.Frame) {
-	all.Batches = append(all.Batches, next.Batches...)
+	all.Outlines = append(all.Outlines, next.Outlines...)
 	all.Wants = append(all.Wants, next.Wants...)
 	all.Sync = all.Sync || next.Sync
 	if a := next.Ack; a != nil {

@@ -8,10 +8,10 @@ import (
 	"passbook.example/passbook/branch/replica"
 )
 
-func sealedOf(bytes int) *ledger.Sealed { return &ledger.Sealed{Bytes: make([]byte, bytes)} }
+func outlineOf(bytes int) *ledger.Outline { return &ledger.Outline{Bytes: make([]byte, bytes)} }
 
 func TestFramesGoTogether(t *testing.T) {
-	one, two, large := sealedOf(1), sealedOf(2), sealedOf(maxGathered-2)
+	one, two, large := outlineOf(1), outlineOf(2), outlineOf(maxGathered-2)
 	wants := []ledger.Position{{Branch: 3, Sequence: 4}}
 	tests := map[string]struct {
 		frames []*replica.Frame
@@ -19,36 +19,36 @@ func TestFramesGoTogether(t *testing.T) {
 		n      int
 	}{
 		"an ack and a batch": {
-			[]*replica.Frame{{Ack: &replica.Ack{Applied: 3, Synced: 2}}, {Batches: []*ledger.Sealed{one}}},
-			&replica.Frame{Ack: &replica.Ack{Applied: 3, Synced: 2}, Batches: []*ledger.Sealed{one}}, 2,
+			[]*replica.Frame{{Ack: &replica.Ack{Applied: 3, Synced: 2}}, {Outlines: []*ledger.Outline{one}}},
+			&replica.Frame{Ack: &replica.Ack{Applied: 3, Synced: 2}, Outlines: []*ledger.Outline{one}}, 2,
 		},
 		"batches in their order, and the later ack": {
-			[]*replica.Frame{{Batches: []*ledger.Sealed{one}, Ack: &replica.Ack{Applied: 3}}, {Batches: []*ledger.Sealed{two}, Ack: &replica.Ack{Applied: 5, Synced: 5}}},
-			&replica.Frame{Batches: []*ledger.Sealed{one, two}, Ack: &replica.Ack{Applied: 5, Synced: 5}}, 2,
+			[]*replica.Frame{{Outlines: []*ledger.Outline{one}, Ack: &replica.Ack{Applied: 3}}, {Outlines: []*ledger.Outline{two}, Ack: &replica.Ack{Applied: 5, Synced: 5}}},
+			&replica.Frame{Outlines: []*ledger.Outline{one, two}, Ack: &replica.Ack{Applied: 5, Synced: 5}}, 2,
 		},
 		"a fork that was told": {
 			[]*replica.Frame{{Ack: &replica.Ack{Applied: 3, Forked: true}}, {Ack: &replica.Ack{Applied: 3}}},
 			&replica.Frame{Ack: &replica.Ack{Applied: 3, Forked: true}}, 2,
 		},
 		"a wish for a sync": {
-			[]*replica.Frame{{Sync: true}, {Batches: []*ledger.Sealed{one}}, {Wants: wants}},
-			&replica.Frame{Sync: true, Batches: []*ledger.Sealed{one}, Wants: wants}, 3,
+			[]*replica.Frame{{Sync: true}, {Outlines: []*ledger.Outline{one}}, {Wants: wants}},
+			&replica.Frame{Sync: true, Outlines: []*ledger.Outline{one}, Wants: wants}, 3,
 		},
 		"a hello alone": {
-			[]*replica.Frame{{Hello: &replica.Hello{}}, {Batches: []*ledger.Sealed{one}}},
+			[]*replica.Frame{{Hello: &replica.Hello{}}, {Outlines: []*ledger.Outline{one}}},
 			&replica.Frame{Hello: &replica.Hello{}}, 1,
 		},
 		"what is before a hello": {
-			[]*replica.Frame{{Batches: []*ledger.Sealed{one}}, {Hello: &replica.Hello{}}},
-			&replica.Frame{Batches: []*ledger.Sealed{one}}, 1,
+			[]*replica.Frame{{Outlines: []*ledger.Outline{one}}, {Hello: &replica.Hello{}}},
+			&replica.Frame{Outlines: []*ledger.Outline{one}}, 1,
 		},
 		"wants, which the next would replace": {
-			[]*replica.Frame{{Wants: wants}, {Batches: []*ledger.Sealed{one}}, {Wants: wants}},
-			&replica.Frame{Wants: wants, Batches: []*ledger.Sealed{one}}, 2,
+			[]*replica.Frame{{Wants: wants}, {Outlines: []*ledger.Outline{one}}, {Wants: wants}},
+			&replica.Frame{Wants: wants, Outlines: []*ledger.Outline{one}}, 2,
 		},
 		"as many bytes as fit": {
-			[]*replica.Frame{{Batches: []*ledger.Sealed{one}}, {Batches: []*ledger.Sealed{large}}, {Batches: []*ledger.Sealed{two}}},
-			&replica.Frame{Batches: []*ledger.Sealed{one, large}}, 2,
+			[]*replica.Frame{{Outlines: []*ledger.Outline{one}}, {Outlines: []*ledger.Outline{large}}, {Outlines: []*ledger.Outline{two}}},
+			&replica.Frame{Outlines: []*ledger.Outline{one, large}}, 2,
 		},
 	}
 	for name, tt := range tests {

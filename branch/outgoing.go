@@ -44,10 +44,10 @@ type copies struct{ last outgoing }
 const maxCopiedBytes = 64 << 10
 
 func (c *copies) of(f *replica.Frame) outgoing {
-	if f.Hello != nil || f.Ack != nil || len(f.Wants) > 0 || len(f.Batches) == 0 || batchBytes(f) > maxCopiedBytes {
+	if f.Hello != nil || f.Ack != nil || len(f.Wants) > 0 || len(f.Outlines) == 0 || batchBytes(f) > maxCopiedBytes {
 		return outgoing{frame: f}
 	}
-	if c.last.frame == nil || c.last.frame.Sync != f.Sync || !slices.Equal(c.last.frame.Batches, f.Batches) {
+	if c.last.frame == nil || c.last.frame.Sync != f.Sync || !slices.Equal(c.last.frame.Outlines, f.Outlines) {
 		c.last = outgoing{frame: f, encoded: &encoded{}}
 	}
 	return c.last
@@ -63,5 +63,5 @@ func mostBytes(f *replica.Frame) int {
 	if f.Hello != nil || len(f.Wants) > 0 {
 		return maxPeerMessage
 	}
-	return prefixBytes + fields + eachBatch*len(f.Batches) + batchBytes(f)
+	return prefixBytes + fields + eachBatch*len(f.Outlines) + batchBytes(f)
 }

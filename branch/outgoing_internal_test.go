@@ -21,8 +21,8 @@ import (
 
 // What all peers are sent alike is encoded once, and what differs is not.
 func TestCopiesOfAFrameAreEncodedOnce(t *testing.T) {
-	one, two := sealedOf(1), sealedOf(2)
-	batches := func(s ...*ledger.Sealed) *replica.Frame { return &replica.Frame{Batches: s} }
+	one, two := outlineOf(1), outlineOf(2)
+	batches := func(s ...*ledger.Outline) *replica.Frame { return &replica.Frame{Outlines: s} }
 	tests := map[string]struct {
 		first, next *replica.Frame
 		want        bool
@@ -31,11 +31,11 @@ func TestCopiesOfAFrameAreEncodedOnce(t *testing.T) {
 		"the same batches":     {batches(one, two), batches(one, two), true},
 		"another batch":        {batches(one), batches(two), false},
 		"one more":             {batches(one), batches(one, two), false},
-		"one that has an ack":  {batches(one), &replica.Frame{Batches: []*ledger.Sealed{one}, Ack: &replica.Ack{Applied: 1}}, false},
-		"one that asks for it": {batches(one), &replica.Frame{Batches: []*ledger.Sealed{one}, Sync: true}, false},
-		"one that has wants":   {batches(one), &replica.Frame{Batches: []*ledger.Sealed{one}, Wants: []ledger.Position{{Branch: 1}}}, false},
+		"one that has an ack":  {batches(one), &replica.Frame{Outlines: []*ledger.Outline{one}, Ack: &replica.Ack{Applied: 1}}, false},
+		"one that asks for it": {batches(one), &replica.Frame{Outlines: []*ledger.Outline{one}, Sync: true}, false},
+		"one that has wants":   {batches(one), &replica.Frame{Outlines: []*ledger.Outline{one}, Wants: []ledger.Position{{Branch: 1}}}, false},
 		"no batch":             {&replica.Frame{Sync: true}, &replica.Frame{Sync: true}, false},
-		"too large to be kept": {batches(sealedOf(maxCopiedBytes), one), batches(sealedOf(maxCopiedBytes), one), false},
+		"too large to be kept": {batches(outlineOf(maxCopiedBytes), one), batches(outlineOf(maxCopiedBytes), one), false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -54,7 +54,7 @@ func TestCopiesOfAFrameAreEncodedOnce(t *testing.T) {
 // However a frame is encoded, the peer gets the same.
 func TestAnEncodedFrameIsTheFrame(t *testing.T) {
 	batch := ledger.NewSealed(&ledger.Batch{Branch: 1, FirstSequence: 1, Entries: []ledger.Entry{{Sequence: 1, Clock: 1, Kind: ledger.Deposit, Account: "shared", Amount: 1}}})
-	frame := &replica.Frame{Batches: []*ledger.Sealed{batch}, Sync: true}
+	frame := &replica.Frame{Outlines: []*ledger.Outline{&batch.Outline}, Sync: true}
 	want := &bankv1.PropagateRequest{Frame: api.FrameToProto(frame)}
 	var c copies
 	for name, f := range map[string]outgoing{"alone": {frame: frame}, "copied": c.of(frame)} {
@@ -202,11 +202,11 @@ func TestAFrameIsSentAtOnceWhereThereIsRoom(t *testing.T) {
 // A frame is never larger than mostBytes says, or the engine would wait.
 func TestMostBytesOfAFrame(t *testing.T) {
 	most := ^uint64(0)
-	batch := sealedOf(1000)
+	batch := outlineOf(1000)
 	for _, f := range []*replica.Frame{
 		{Ack: &replica.Ack{Applied: most, Synced: most, Forked: true}, Sync: true},
-		{Ack: &replica.Ack{Applied: most, Synced: most, Forked: true}, Sync: true, Batches: []*ledger.Sealed{batch}},
-		{Batches: slices.Repeat([]*ledger.Sealed{batch}, 30)},
+		{Ack: &replica.Ack{Applied: most, Synced: most, Forked: true}, Sync: true, Outlines: []*ledger.Outline{batch}},
+		{Outlines: slices.Repeat([]*ledger.Outline{batch}, 30)},
 	} {
 		if got := len(encode(make([]byte, prefixBytes), f)); got > mostBytes(f) {
 			t.Errorf("%d bytes, at most %d", got, mostBytes(f))
@@ -232,9 +232,9 @@ func BenchmarkSendToMany(b *testing.B) {
 	var c copies
 	b.ReportAllocs()
 	for b.Loop() {
-		s := sealedOf(200)
+		s := outlineOf(200)
 		for _, k := range links {
-			k.send(c.of(&replica.Frame{Batches: []*ledger.Sealed{s}}))
+			k.send(c.of(&replica.Frame{Outlines: []*ledger.Outline{s}}))
 		}
 	}
 }

@@ -15,9 +15,9 @@ func FrameToProto(f *replica.Frame) *bankv1.Frame {
 	if f.Hello != nil {
 		out.Hello = HelloToProto(f.Hello)
 	}
-	if len(f.Batches) > 0 {
-		out.Batches = make([]*bankv1.SealedBatch, len(f.Batches))
-		for i, s := range f.Batches {
+	if len(f.Outlines) > 0 {
+		out.Batches = make([]*bankv1.SealedBatch, len(f.Outlines))
+		for i, s := range f.Outlines {
 			out.Batches[i] = &bankv1.SealedBatch{Batch: s.Bytes, Hash: s.Hash[:]}
 		}
 	}

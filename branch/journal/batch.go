@@ -61,12 +61,12 @@ func (s storedBatch) open(key []byte) (*ledger.Sealed, error) {
 }
 
 // outline is open for a batch that is only relayed.
-func (s storedBatch) outline(key []byte) (*ledger.Sealed, error) {
-	sealed, err := ledger.Outline(s.bytes, s.hash)
+func (s storedBatch) outline(key []byte) (*ledger.Outline, error) {
+	outline, err := ledger.ReadOutline(s.bytes, s.hash)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", keyName(key), err)
 	}
-	return sealed, checkSpan(key, sealed.Span)
+	return outline, checkSpan(key, outline.Span)
 }
 
 // checkSpan reports a batch that is not the one that its key names.

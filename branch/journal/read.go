@@ -105,7 +105,7 @@ func (j *Journal) HashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, 
 // that holds the entry after the given sequence: at least one if there is any,
 // and about maxBytes of them at most. Each is checked against its hash; an error
 // names the branch and the sequence where the batch that does not fit ends.
-func (j *Journal) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Sealed, error) {
+func (j *Journal) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Outline, error) {
 	if err := j.enter(); err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (j *Journal) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([
 	if err := j.writePending(); err != nil {
 		return nil, err
 	}
-	var batches []*ledger.Sealed
+	var batches []*ledger.Outline
 	total := 0
 	err := j.scan(branch, after, func(key []byte, stored storedBatch) (bool, error) {
 		if total += len(stored.bytes); total > maxBytes && len(batches) > 0 {

@@ -54,15 +54,22 @@ type Span struct {
 
 func (b *Batch) span() Span { return Span{b.Branch, b.FirstSequence, b.LastSequence()} }
 
-// Sealed is a batch with the bytes its writer encoded it to. It is stored and
-// relayed as these bytes, never encoded again.
-type Sealed struct {
-	// Span is what must be known of a batch to relay it.
+// Outline is what must be known of a batch to store and relay it. Nothing is known
+// of its entries.
+type Outline struct {
+	// Span says which entries the batch has.
 	Span Span
-	// Batch is what the bytes say; nil in an outline, which is only relayed.
-	Batch *Batch
+	// Bytes are what its writer encoded it to: it is never encoded again.
 	Bytes []byte
-	Hash  Hash
+	// Hash is that of the bytes.
+	Hash Hash
+}
+
+// Sealed is a batch with the bytes its writer encoded it to.
+type Sealed struct {
+	Outline
+	// Batch is what the bytes say.
+	Batch *Batch
 }
 
 // Limits of one batch.
@@ -84,7 +91,7 @@ var (
 // NewSealed encodes a batch and hashes it.
 func NewSealed(b *Batch) *Sealed {
 	bytes := encodeBatch(b)
-	return &Sealed{Span: b.span(), Batch: b, Bytes: bytes, Hash: sha256.Sum256(bytes)}
+	return &Sealed{Outline: Outline{Span: b.span(), Bytes: bytes, Hash: sha256.Sum256(bytes)}, Batch: b}
 }
 
 // OpenSealed decodes a batch that came from a peer or from disk, and checks
@@ -103,13 +110,12 @@ func OpenSealed(bytes []byte, hash Hash) (*Sealed, error) {
 	if err := b.check(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBatchFormat, err)
 	}
-	return &Sealed{Span: b.span(), Batch: b, Bytes: bytes, Hash: hash}, nil
+	return &Sealed{Outline: Outline{Span: b.span(), Bytes: bytes, Hash: hash}, Batch: b}, nil
 }
 
-// Outline is OpenSealed for a batch that is only relayed: what is checked is its
-// hash, and what is read of it is its span, at a fifth of the cost. Nothing is
-// known of its entries; who it is relayed to opens it.
-func Outline(bytes []byte, hash Hash) (*Sealed, error) {
+// ReadOutline is OpenSealed for a batch that is only relayed. It checks the hash and
+// reads the span, at a fifth of the cost; the receiver opens the batch.
+func ReadOutline(bytes []byte, hash Hash) (*Outline, error) {
 	if err := checkBytes(bytes, hash); err != nil {
 		return nil, err
 	}
@@ -117,7 +123,7 @@ func Outline(bytes []byte, hash Hash) (*Sealed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sealed{Span: span, Bytes: bytes, Hash: hash}, nil
+	return &Outline{Span: span, Bytes: bytes, Hash: hash}, nil
 }
 
 func checkBytes(bytes []byte, hash Hash) error {

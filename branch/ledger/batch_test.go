@@ -146,7 +146,7 @@ func TestOpenSealedRefuses(t *testing.T) {
 		{many.Bytes, many.Hash, ledger.ErrBatchSize},
 		{s.Bytes[:len(s.Bytes)-1], sha256.Sum256(s.Bytes[:len(s.Bytes)-1]), ledger.ErrBatchFormat},
 	} {
-		if _, err := ledger.Outline(tt.bytes, tt.hash); !errors.Is(err, tt.want) {
+		if _, err := ledger.ReadOutline(tt.bytes, tt.hash); !errors.Is(err, tt.want) {
 			t.Errorf("outline of %d bytes: got %v, want %v", len(tt.bytes), err, tt.want)
 		}
 	}

@@ -47,7 +47,7 @@ func BenchmarkOutline(b *testing.B) {
 	sealed := ledger.NewSealed(batch)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := ledger.Outline(sealed.Bytes, sealed.Hash); err != nil {
+		if _, err := ledger.ReadOutline(sealed.Bytes, sealed.Hash); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -53,7 +53,7 @@ type storageOf struct {
 	disk replica.Storage
 }
 
-func (s storageOf) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Sealed, error) {
+func (s storageOf) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Outline, error) {
 	return s.disk.Batches(branch, after, maxBytes)
 }
 
@@ -72,6 +72,10 @@ func settle(b *testing.B, bank []*replica.Replica) (answered int) {
 				}
 			}
 			for _, m := range ready.Messages {
+				m, err := simulation.Transmit(m)
+				if err != nil {
+					b.Fatal(err)
+				}
 				bank[m.To-1].Receive(m)
 				again = true
 			}

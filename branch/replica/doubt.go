@@ -232,9 +232,8 @@ func (in *intake) proofText(i int, f *proof) string {
 		where, f.by, f.theirs.Hash[:8], f.theirs.Batch.LastSequence(), f.theirs.Batch.Epoch, here)
 }
 
-// batchAt returns the batch of the i-th journal that begins at a sequence, as an
-// outline perhaps, or nil.
-func (in *intake) batchAt(i int, first uint64) *ledger.Sealed {
+// batchAt returns the batch of the i-th journal that begins at a sequence, or nil.
+func (in *intake) batchAt(i int, first uint64) *ledger.Outline {
 	b := in.peers[i].branch
 	commits := in.commit.Batches
 	if in.out.Commit != nil {
@@ -242,7 +241,7 @@ func (in *intake) batchAt(i int, first uint64) *ledger.Sealed {
 	}
 	for _, s := range commits {
 		if s.Span.Branch == b && s.Span.First == first {
-			return s.Sealed
+			return &s.Outline
 		}
 	}
 	stored, err := in.cfg.Storage.Batches(b, first-1, 1)
@@ -263,9 +262,9 @@ func (in *intake) accuse(p *peer, f *Frame) {
 		return
 	}
 	if here := in.batchAt(p.index, found.theirs.Batch.FirstSequence); here != nil {
-		f.Batches = append(f.Batches, here)
+		f.Outlines = append(f.Outlines, here)
 	}
-	f.Batches = append(f.Batches, found.theirs)
+	f.Outlines = append(f.Outlines, &found.theirs.Outline)
 }
 
 // receiveAccusation takes word that this branch's journal has forked. The proof

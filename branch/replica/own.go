@@ -19,7 +19,7 @@ type ownBatch struct {
 	// after are the positions named in own batches so far.
 	after []uint64
 	// recent are own batches that peers may still need, oldest first.
-	recent      []*ledger.Sealed
+	recent      []*ledger.Outline
 	recentBytes int
 	// fresh are the request ids that are not committed yet.
 	fresh map[string]recorded
@@ -81,7 +81,7 @@ func (o *ownBatch) seal() {
 		o.ledger.Seal(o.self, s.Hash, o.epoch)
 		o.commit.Batches = append(o.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: o.posted[:k:k]})
 		o.commit.Sync = true
-		o.recent = append(o.recent, s)
+		o.recent = append(o.recent, &s.Outline)
 		o.recentBytes += len(s.Bytes)
 		o.entries, o.posted = o.entries[k:], o.posted[k:]
 		o.progress.due.addAll(o.n)
@@ -150,7 +150,7 @@ func (o *ownBatch) recorded(id string) (ledger.Recorded, bool) {
 
 // batchesAfter returns own batches after sequence, from memory when they are
 // there.
-func (o *ownBatch) batchesAfter(after uint64) []*ledger.Sealed {
+func (o *ownBatch) batchesAfter(after uint64) []*ledger.Outline {
 	if recent := o.recent; len(recent) > 0 && recent[0].Span.First <= after+1 {
 		lo, hi := 0, len(recent)
 		for lo < hi {

@@ -61,7 +61,7 @@ func (pr *progress) sendOwn(p *peer) {
 			p.inflightBytes += len(s.Bytes)
 			p.next = s.Span.Last + 1
 			f := pr.frameTo(p)
-			f.Batches = append(f.Batches, s)
+			f.Outlines = append(f.Outlines, s)
 		}
 	}
 	want := min(pr.acks.wantSync, p.next-1)
@@ -98,7 +98,7 @@ func (pr *progress) serveWants(p *peer) {
 		}
 		if len(batches) > 0 {
 			f := pr.frameTo(p)
-			f.Batches = append(f.Batches, batches...)
+			f.Outlines = append(f.Outlines, batches...)
 		}
 		for _, s := range batches {
 			left -= len(s.Bytes)

@@ -101,8 +101,10 @@ type Frame struct {
 	// Hello opens a link: the first frame of a side has it. It is said again
 	// while the other side's has not come.
 	Hello *Hello
-	// Batches are of any journal, each journal's in order. In a frame to be sent
-	// they may be outlines, in one that is received they are not.
+	// Outlines are the batches of a frame to be sent, of any journal, each journal's
+	// in order.
+	Outlines []*ledger.Outline
+	// Batches are those of a frame that was received, opened by the owner.
 	Batches []*ledger.Sealed
 	// Ack is how far the sender has applied the receiver's journal.
 	Ack *Ack
@@ -211,9 +213,8 @@ type Storage interface {
 	// HashAt returns the hash of the batch of a branch that ends at sequence.
 	HashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, bool, error)
 	// Batches returns batches of a branch that come after sequence, in order,
-	// at least one if there is any and about maxBytes of them at most. They may be
-	// outlines: they are only relayed.
-	Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Sealed, error)
+	// at least one if there is any and about maxBytes of them at most.
+	Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Outline, error)
 }
 
 // Ready is what a replica wants to happen: the commit first, then, only once

@@ -108,15 +108,16 @@ func (s *Story) Sent(to ledger.BranchID, f *replica.Frame) {
 	if s == nil {
 		return
 	}
-	for _, b := range f.Batches {
-		if b.Batch == nil {
-			continue // relayed unread
+	for _, b := range f.Outlines {
+		opened, err := ledger.OpenSealed(b.Bytes, b.Hash)
+		if err != nil {
+			continue // its receiver refuses it
 		}
 		origin := ""
 		if b.Span.Branch != s.branch {
 			origin = fmt.Sprintf(" of branch %d", b.Span.Branch)
 		}
-		s.tellEntries(b.Batch, "send", func(what string) string {
+		s.tellEntries(opened.Batch, "send", func(what string) string {
 			return fmt.Sprintf("sends propagate_%s%s to branch %d", what, origin, to)
 		}, slog.Uint64("to_branch", uint64(to)))
 	}

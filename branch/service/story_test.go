@@ -30,9 +30,9 @@ func told(t *testing.T, tell func(*Story)) []string {
 }
 
 func TestAStoryTellsEachEvent(t *testing.T) {
-	deposit := ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 10, CustomerID: 7}
-	withdrawal := ledger.Entry{Kind: ledger.Withdrawal, Account: "rent", Amount: 5}
-	grant := ledger.Entry{Kind: ledger.Grant, Account: ledger.SharedAccount, Amount: 5, ToBranch: 3}
+	deposit := ledger.Entry{Sequence: 1, Clock: 1, Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 10, CustomerID: 7}
+	withdrawal := ledger.Entry{Sequence: 1, Clock: 1, Kind: ledger.Withdrawal, Account: "rent", Amount: 5}
+	grant := ledger.Entry{Sequence: 2, Clock: 2, Kind: ledger.Grant, Account: ledger.SharedAccount, Amount: 5, ToBranch: 3}
 	bulk := ledger.Entry{Kind: ledger.Bulk, CustomerID: 7, Operations: &ledger.Operations{Amounts: []ledger.Amount{1, 2}}}
 	own := ledger.NewSealed(&ledger.Batch{Branch: 2, FirstSequence: 1, Entries: []ledger.Entry{deposit, grant}})
 	other := ledger.NewSealed(&ledger.Batch{Branch: 1, FirstSequence: 1, Entries: []ledger.Entry{withdrawal}})
@@ -47,7 +47,7 @@ func TestAStoryTellsEachEvent(t *testing.T) {
 		s.answeredQuery(&bankv1.QueryRequest{}, &bankv1.QueryResponse{Balance: 9}, nil)
 		s.asked(&bulk)
 		s.answeredList(&bankv1.SubmitRequest{Amounts: []int64{1, 2}, CustomerId: 7}, &bankv1.SubmitResponse{Insufficient: []uint32{1}}, nil)
-		s.Sent(1, &replica.Frame{Batches: []*ledger.Sealed{own, other, {Span: ledger.Span{Branch: 1}}}})
+		s.Sent(1, &replica.Frame{Outlines: []*ledger.Outline{&own.Outline, &other.Outline, {Span: ledger.Span{Branch: 1}}}})
 		s.Applied(&ledger.Commit{Batches: []ledger.StoredBatch{{Sealed: own}, {Sealed: other}}})
 	})
 	want := []string{

@@ -31,7 +31,7 @@ type Disk struct {
 	// this can be told.
 	Copied bool
 	// torn is a part of a batch, left behind by a crash.
-	torn *ledger.Sealed
+	torn *ledger.Outline
 	// mirror, unless nil, is the production journal, which must agree.
 	mirror *mirror
 }
@@ -187,7 +187,7 @@ func (d *Disk) Crash(keep int) {
 func (d *Disk) Tear(c *ledger.Commit, rng *rand.Rand) {
 	if len(c.Batches) > 0 {
 		b := c.Batches[len(c.Batches)-1].Sealed
-		d.torn = &ledger.Sealed{Bytes: b.Bytes[:rng.IntN(len(b.Bytes))], Hash: b.Hash}
+		d.torn = &ledger.Outline{Bytes: b.Bytes[:rng.IntN(len(b.Bytes))], Hash: b.Hash}
 	}
 }
 
@@ -337,11 +337,11 @@ func (d *Disk) hashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, boo
 }
 
 // Batches implements replica.Storage: it returns outlines, as the journal does.
-func (d *Disk) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Sealed, error) {
+func (d *Disk) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Outline, error) {
 	batches, err := d.batches(branch, after, maxBytes)
-	outlines := make([]*ledger.Sealed, len(batches))
+	outlines := make([]*ledger.Outline, len(batches))
 	for k, s := range batches {
-		outlines[k] = &ledger.Sealed{Span: s.Span, Bytes: s.Bytes, Hash: s.Hash}
+		outlines[k] = &s.Outline
 	}
 	return outlines, err
 }

@@ -1,8 +1,6 @@
 package simulation
 
 import (
-	"slices"
-
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/replica"
 )
@@ -162,19 +160,16 @@ func (w *world) delay() int64 {
 }
 
 // Transmit returns a message as its receiver would get it from the wire: with the
-// outlines in a frame opened.
+// batches in a frame opened.
 func Transmit(m replica.Message) (replica.Message, error) {
 	if m.Frame == nil {
 		return m, nil
 	}
 	f := *m.Frame
-	f.Batches = slices.Clone(f.Batches)
-	for k, s := range f.Batches {
-		if s.Batch != nil {
-			continue
-		}
+	f.Outlines, f.Batches = nil, make([]*ledger.Sealed, len(m.Frame.Outlines))
+	for k, o := range m.Frame.Outlines {
 		var err error
-		if f.Batches[k], err = ledger.OpenSealed(s.Bytes, s.Hash); err != nil {
+		if f.Batches[k], err = ledger.OpenSealed(o.Bytes, o.Hash); err != nil {
 			return m, err
 		}
 	}

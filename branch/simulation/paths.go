@@ -90,7 +90,7 @@ func (p *process) countSent(m *replica.Message) {
 	if s.incarnation != p.links[to] {
 		*s = sentOn{incarnation: p.links[to]}
 	}
-	for _, b := range m.Frame.Batches {
+	for _, b := range m.Frame.Outlines {
 		if b.Span.Branch != p.id {
 			continue
 		}
