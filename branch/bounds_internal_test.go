@@ -3,11 +3,8 @@ package branch
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +12,7 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/ledger"
@@ -79,27 +77,13 @@ func TestUnreadFramesAreBounded(t *testing.T) {
 	}
 }
 
-func TestOpeningsAreBounded(t *testing.T) {
-	var o openings
-	var longest []error
-	for i := range 2 * maxOpenings {
-		leave := o.enter(func(cause error) { longest = append(longest, cause) })
-		if i%4 == 0 {
-			leave() // said hello
-		}
-	}
-	if len(o.waiting) != maxOpenings || len(longest) != 2*maxOpenings*3/4-maxOpenings || !errors.Is(longest[0], errTooManyOpenings) {
-		t.Errorf("%d wait, %d have given way: %v", len(o.waiting), len(longest), longest)
-	}
-}
-
 func TestCallsToAPeerAreBounded(t *testing.T) {
 	var c peerCalls
-	var ts tasks
+	var ts admit.Gate
 	begin := make(chan struct{})
 	done := make(chan struct{}, 2*maxWaitingPeerCalls)
 	for range maxPeerCalls + maxWaitingPeerCalls + 1 {
-		c.start(ts.start, func() {
+		c.start(ts.Go, func() {
 			<-begin
 			done <- struct{}{}
 		})
@@ -108,96 +92,10 @@ func TestCallsToAPeerAreBounded(t *testing.T) {
 		t.Errorf("%d run and %d wait", c.running, len(c.waiting))
 	}
 	close(begin)
-	ts.wait()
+	ts.Wait()
 	if want := maxPeerCalls + maxWaitingPeerCalls; len(done) != want || c.running != 0 {
 		t.Errorf("%d were made, want %d; %d run", len(done), want, c.running)
 	}
-}
-
-// held is a handler that has the requests wait until they are released.
-type held chan struct{}
-
-// ServeHTTP implements http.Handler.
-func (h held) ServeHTTP(http.ResponseWriter, *http.Request) { <-h }
-
-// One more request of a kind than may be in hand is refused, while the others are
-// served.
-func TestRequestsInHandAreBounded(t *testing.T) {
-	t.Parallel() // it waits most of the time
-	synctest.Test(t, func(t *testing.T) {
-		release := make(held)
-		q := newRequests(&Branch{logger: slog.New(slog.DiscardHandler)}, release)
-		call := func(path string) *httptest.ResponseRecorder {
-			w := httptest.NewRecorder()
-			req := httptest.NewRequest(http.MethodPost, path, nil)
-			req.Header.Set("Content-Type", "application/json")
-			q.ServeHTTP(w, req)
-			return w
-		}
-		var inHand sync.WaitGroup
-		fill := func(path string, most int) {
-			for range most {
-				inHand.Go(func() {
-					if w := call(path); w.Code != http.StatusOK {
-						t.Errorf("%s within the bound: %d %s", path, w.Code, w.Body)
-					}
-				})
-			}
-			synctest.Wait()
-			if w := call(path); w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "as many requests in hand") {
-				t.Errorf("%s over the bound: %d %s", path, w.Code, w.Body)
-			}
-		}
-		fill(bankv1connect.BranchServiceDepositProcedure, maxRequests)
-		fill(bankv1connect.PeerServiceClaimProcedure, maxPeerRequests)
-		fill(bankv1connect.BranchServiceWatchProcedure, maxWatchRequests)
-		fill("/grpc.health.v1.Health/Check", maxHealthRequests)
-		fill("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", maxReflections)
-		fill("/", maxPageRequests)
-		close(release)
-		inHand.Wait()
-		for _, path := range []string{bankv1connect.BranchServiceDepositProcedure, bankv1connect.PeerServiceClaimProcedure, bankv1connect.BranchServiceWatchProcedure, "/"} {
-			if w := call(path); w.Code != http.StatusOK {
-				t.Errorf("%s when there is room again: %d %s", path, w.Code, w.Body)
-			}
-		}
-	})
-}
-
-// Listings and statuses wait for their turn, for as long as a call may take.
-func TestLargeRepliesInHandAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := newLarge()
-		close(l.begin) // made at once, and then taken slowly
-		q := newRequests(&Branch{logger: slog.New(slog.DiscardHandler)}, l)
-		call := func(path string) *httptest.ResponseRecorder {
-			w := httptest.NewRecorder()
-			req := httptest.NewRequest(http.MethodPost, path, nil)
-			req.Header.Set("Content-Type", "application/json")
-			q.ServeHTTP(w, req)
-			return w
-		}
-		var inHand sync.WaitGroup
-		for i := range maxLargeReplies {
-			inHand.Go(func() {
-				call([]string{bankv1connect.BranchServiceListEntriesProcedure, bankv1connect.BranchServiceGetStatusProcedure}[i%2])
-			})
-		}
-		synctest.Wait()
-		began := time.Now()
-		w := call(bankv1connect.BranchServiceGetStatusProcedure)
-		if w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "as many listings and statuses in hand") {
-			t.Errorf("over the bound: %d %s", w.Code, w.Body)
-		}
-		if took := time.Since(began); took != api.CallTimeout {
-			t.Errorf("waited %v, want %v", took, api.CallTimeout)
-		}
-		close(l.end)
-		inHand.Wait()
-		if w := call(bankv1connect.BranchServiceGetStatusProcedure); w.Code != http.StatusOK {
-			t.Errorf("when there is room again: %d %s", w.Code, w.Body)
-		}
-	})
 }
 
 // While the engine is at work, the links that a peer opens replace none: there

@@ -14,6 +14,7 @@ import (
 	"connectrpc.com/connect"
 	"connectrpc.com/grpchealth"
 
+	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/bound"
 	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/fault"
@@ -38,8 +39,8 @@ type Branch struct {
 	listener net.Listener
 	// near is where the branches of this process call.
 	near        *peernet.Neighbour
-	connections *connections
-	openings    openings
+	connections *admit.Connections
+	openings    *admit.Openings
 	// desk serves customers.
 	desk   *service.Customers
 	server *http.Server
@@ -56,10 +57,10 @@ type Branch struct {
 	// linksCtx ends when the links and the calls to peers are to end.
 	linksCtx context.Context
 	cutLinks context.CancelFunc
-	tasks    tasks
+	tasks    admit.Gate
 	// failed tells why the branch must stop.
 	failed    chan error
-	gate      *gate
+	gate      admit.Gate
 	breaker   *fault.Breaker
 	transport *peernet.Transport
 	proxy     *proxy
@@ -98,7 +99,7 @@ func Open(cfg Config) (*Branch, error) {
 
 // open returns what it has opened also with an error.
 func open(cfg Config) (*Branch, error) {
-	b := &Branch{cfg: cfg.withDefaults(), id: ledger.BranchID(cfg.ID), started: time.Now(), listener: cfg.Listener, gate: newGate(), failed: make(chan error, 1), peers: map[ledger.BranchID]*peer{}}
+	b := &Branch{cfg: cfg.withDefaults(), id: ledger.BranchID(cfg.ID), started: time.Now(), listener: cfg.Listener, openings: admit.NewOpenings(), failed: make(chan error, 1), peers: map[ledger.BranchID]*peer{}}
 	cfg = b.cfg
 	b.logger = cfg.Logger.With("branch", cfg.ID)
 	b.story = service.NewStory(b.logger, b.id)
@@ -210,7 +211,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 			b.fail(fmt.Errorf("serve: %w", err))
 		}
 	})
-	b.near.Open(b.server, b.connections.pause)
+	b.near.Open(b.server, b.pause())
 	for _, p := range b.peers {
 		if p.id > b.id {
 			b.spawn(func() { p.dial(b.linksCtx) })
@@ -238,7 +239,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 	b.stop(err)
 	running.Wait()
 	b.near.Wait()
-	b.tasks.wait()
+	b.tasks.Wait()
 	b.transport.CloseIdleConnections()
 	b.proxy.transport.CloseIdleConnections()
 	if cerr := b.journal.Close(); cerr != nil && err == nil {
@@ -264,7 +265,7 @@ func (b *Branch) Apply(action fault.Action) error { return b.breaker.Apply(actio
 func (b *Branch) finishCalls() {
 	b.feed.Stop()
 	b.setHealth(grpchealth.StatusNotServing)
-	if !b.gate.close(finishTimeout) {
+	if !b.gate.Close(finishTimeout) {
 		b.logger.Warn("calls in hand did not finish in time")
 	}
 }
@@ -295,11 +296,11 @@ func (b *Branch) hangUp() {
 }
 
 // spawn runs a task that Serve waits for. It reports false when Serve is over.
-func (b *Branch) spawn(f func()) bool { return b.tasks.start(f) }
+func (b *Branch) spawn(f func()) bool { return b.tasks.Go(f) }
 
 func (b *Branch) noteState(s replica.State) {
 	switch {
-	case b.gate.isShut(): // and no later state changes that
+	case b.gate.IsShut(): // and no later state changes that
 	case s == replica.Serving:
 		b.setHealth(grpchealth.StatusServing)
 		b.logger.Debug("branch takes writes")

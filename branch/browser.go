@@ -13,6 +13,7 @@ import (
 	connectcors "connectrpc.com/cors"
 	"github.com/rs/cors"
 
+	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -34,7 +35,7 @@ type browsers struct {
 	branch *Branch
 	next   http.Handler
 	// refusals tells callers why.
-	refusals *requests
+	refusals *admit.Refusals
 	// hosts are the names of this branch, besides those that it has anyway.
 	hosts map[string]bool
 	// own lets pages of this branch's own origin call, and allowed those of
@@ -45,7 +46,7 @@ type browsers struct {
 }
 
 // newBrowsers expects a Config that was checked.
-func newBrowsers(b *Branch, refusals *requests, next http.Handler) *browsers {
+func newBrowsers(b *Branch, refusals *admit.Refusals, next http.Handler) *browsers {
 	cfg := &b.cfg
 	s := &browsers{branch: b, next: next, refusals: refusals, hosts: map[string]bool{}, own: http.NewCrossOriginProtection(), allowed: http.NewCrossOriginProtection()}
 	for _, host := range cfg.AllowedHosts {
@@ -118,8 +119,8 @@ func (s *browsers) refuse(w http.ResponseWriter, req *http.Request, why error) {
 	if req.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(replyTimeout))
-	s.refusals.refuse(w, req, why)
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(admit.ReplyTimeout))
+	s.refusals.Refuse(w, req, why)
 }
 
 // isPreflight reports whether a browser asks what a page may do, as package

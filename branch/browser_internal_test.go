@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"passbook.example/passbook/branch/admit"
 )
 
 // The time that one reply on a connection has does not end the next one.
@@ -42,7 +44,7 @@ func TestAConnectionMayRestBetweenCalls(t *testing.T) {
 			if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != call.status {
 				t.Errorf("%.40s: %s, %v", call.sent, res.Status, err)
 			}
-			time.Sleep(2 * replyTimeout)
+			time.Sleep(2 * admit.ReplyTimeout)
 		}
 	})
 }

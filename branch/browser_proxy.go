@@ -11,6 +11,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/branch/replica"
@@ -46,17 +47,18 @@ func (b *Branch) addressedHere(req *http.Request) *http.Request {
 // all the same. The other branch serves what is passed on itself, since no
 // branch is named in it any more.
 type proxy struct {
-	requests  *requests
+	branch    *Branch
+	refusals  *admit.Refusals
 	transport *http.Transport
 	reverse   httputil.ReverseProxy
 }
 
-func newProxy(q *requests) *proxy {
-	p := &proxy{requests: q, transport: newProxyTransport()}
+func newProxy(b *Branch, refusals *admit.Refusals) *proxy {
+	p := &proxy{branch: b, refusals: refusals, transport: newProxyTransport()}
 	p.reverse = httputil.ReverseProxy{
 		Rewrite: rewrite, Transport: p.transport, ModifyResponse: forgetHeaders, ErrorHandler: p.failed,
 		// What goes wrong the caller is told, but for replies that break off.
-		ErrorLog: slog.NewLogLogger(q.branch.logger.Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(b.logger.Handler(), slog.LevelDebug),
 	}
 	return p
 }
@@ -74,7 +76,7 @@ func newProxyTransport() *http.Transport {
 
 // ServeHTTP is http.Handler's.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	b := p.requests.branch
+	b := p.branch
 	id, _, ok := api.Addressee(req.URL.Path)
 	if !ok {
 		http.NotFound(w, req)
@@ -87,14 +89,14 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	to := b.peers[id]
 	if to == nil {
-		p.requests.refuse(w, req, api.Fieldf("branch", "this bank has no branch %d", id))
+		p.refusals.Refuse(w, req, api.Fieldf("branch", "this bank has no branch %d", id))
 		return
 	}
-	if !b.gate.enter() {
-		p.requests.refuse(w, req, api.ErrStopping)
+	if !b.gate.Enter() {
+		p.refusals.Refuse(w, req, api.ErrStopping)
 		return
 	}
-	defer b.gate.leave()
+	defer b.gate.Leave()
 	ctx, cancel := context.WithTimeout(context.WithValue(req.Context(), passedToKey{}, to), proxyTimeout)
 	defer cancel()
 	p.reverse.ServeHTTP(w, req.WithContext(ctx))
@@ -128,7 +130,7 @@ func forgetHeaders(res *http.Response) error {
 // failed tells the caller that the other branch has not answered.
 func (p *proxy) failed(w http.ResponseWriter, req *http.Request, err error) {
 	to := req.Context().Value(passedToKey{}).(*peer)
-	p.requests.refuse(w, req, to.unanswered(req.Context(), err))
+	p.refusals.Refuse(w, req, to.unanswered(req.Context(), err))
 }
 
 // unanswered says what it means that a call that was passed on got no answer.

@@ -30,13 +30,12 @@
 //	              outgoing.go: what is encoded once
 //	peernet/      the calls between branches, over TCP and within one process
 //	server.go     one port: Connect, gRPC, gRPC-Web, health, reflection
-//	connections.go, addresses.go, requests.go, shares.go, intake.go, openings.go
-//	              what customers and peers may take of a branch
+//	admit/        which calls are let in, how many at once, for how long; what those
+//	              are told who speak no protocol
 //	browser.go    what keeps other sites' pages away; browser_proxy.go: calls
 //	              that are passed on for the branch's own page
 //	errors.go     the one place where errors become Connect errors; details.go:
-//	              their typed details; explain.go: what those are told who
-//	              speak no protocol
+//	              their typed details
 //	codec.go      the JSON of the API
 //	engine/       the queue, which writes wait so that a batch has many, the
 //	              calls that wait, and the step; outlet.go: where its results go

@@ -7,6 +7,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
@@ -15,16 +16,19 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// errTooManyLinks refuses a caller.
-var errTooManyLinks = code.New(code.ResourceExhausted, "that branch has more links here than it needs; close some")
+// Errors of callers who are refused.
+var (
+	errTooManyLinks    = code.New(code.ResourceExhausted, "that branch has more links here than it needs; close some")
+	errTooManyOpenings = code.New(code.ResourceExhausted, "more links wait to say hello than this branch lets wait, and this one had waited longest")
+)
 
 // accept serves Propagate: the accepting side of a link.
 func (b *Branch) accept(ctx context.Context, stream *acceptedStream) error {
-	open := openingOf(ctx)
+	body := admit.LinkBodyOf(ctx)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(b.linksCtx, func() { cancel(api.ErrStopping) })()
-	leave := b.openings.enter(cancel)
+	leave := b.openings.Enter(func() { cancel(errTooManyOpenings) })
 	defer leave()
 	// Receive does not watch ctx, so it has a goroutine of its own, which ends
 	// with the stream: when this handler has returned. It waits for the link
@@ -58,10 +62,10 @@ func (b *Branch) accept(ctx context.Context, stream *acceptedStream) error {
 		return errTooManyLinks
 	}
 	leave()
-	open.greeted.Store(true)
-	conn := connectionOf(ctx)
-	_ = conn.begin(false) // which refuses customers only
-	defer conn.end()
+	body.Greet()
+	conn := admit.ConnectionOf(ctx)
+	conn.EnterPeer()
+	defer conn.Leave()
 	k := newLink(p)
 	k.accepted = true
 	k.put = stream.Send
@@ -72,7 +76,7 @@ func (b *Branch) accept(ctx context.Context, stream *acceptedStream) error {
 	defer k.down(b.engine)
 	defer k.close(api.ErrStopped)
 	defer context.AfterFunc(ctx, func() { k.end(k.broken(context.Cause(ctx))) })()
-	defer k.interruptIfReplaced(open)()
+	defer k.interruptIfReplaced(body)()
 	if err := k.take(b.engine, hello); err == nil {
 		linked <- k
 		<-k.ctx.Done()
@@ -111,10 +115,10 @@ func (k *link) introduce(stream *acceptedStream) {
 
 // interruptIfReplaced has a link that a newer one replaces not wait for its
 // peer to read. What it returns stops that.
-func (k *link) interruptIfReplaced(o *opening) (stop func()) {
+func (k *link) interruptIfReplaced(body *admit.LinkBody) (stop func()) {
 	return onEnd(k.ctx, func() {
 		if errors.Is(context.Cause(k.ctx), errReplaced) {
-			o.interrupt()
+			body.InterruptWrites()
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/feed"
 	"passbook.example/passbook/branch/ledger"
@@ -52,7 +53,7 @@ func serveFeed(t *testing.T, source func(*Branch) feed.Source) *servedBranch {
 	p := &servedBranch{t: t, network: &pipes{accept: make(chan net.Conn), closed: make(chan struct{})}, took: make(chan time.Duration, 100)}
 	p.Branch = &Branch{
 		cfg: Config{Addresses: map[uint32]string{1: "", 2: "", 3: ""}}.withDefaults(), id: 2, logger: slog.New(slog.DiscardHandler),
-		listener: p.network, gate: newGate(), peers: map[ledger.BranchID]*peer{},
+		listener: p.network, openings: admit.NewOpenings(), peers: map[ledger.BranchID]*peer{},
 	}
 	observer := feed.NewObserver(2)
 	p.replica = r
@@ -84,7 +85,7 @@ func serveFeed(t *testing.T, source func(*Branch) feed.Source) *servedBranch {
 		transport.CloseIdleConnections()
 		_ = p.server.Close()
 		serving.Wait()
-		p.tasks.wait()
+		p.tasks.Wait()
 	})
 	return p
 }

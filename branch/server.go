@@ -4,14 +4,17 @@ import (
 	"context"
 	"log"
 	"net/http"
+	"slices"
 	"time"
 
 	"connectrpc.com/connect"
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/grpcreflect"
 
+	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/fault"
+	"passbook.example/passbook/branch/feed"
 	"passbook.example/passbook/branch/service"
 	"passbook.example/passbook/gen/bank/bankconnect"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -29,6 +32,8 @@ const (
 	compressMinBytes = 4 << 10
 	// maxHeaderBytes bounds the headers of a request, and the URL of a GET.
 	maxHeaderBytes = 32 << 10
+	// maxWatchRequests is more than may watch: those over that are told so.
+	maxWatchRequests = 2*feed.MaxBankWatchers + 2*feed.MaxBranchWatchers
 	// maxStreams bounds the calls open at once on one connection.
 	maxStreams = 1024
 	// readHeaderTimeout and idleTimeout end connections that do nothing.
@@ -42,21 +47,25 @@ const (
 func (b *Branch) newServer() {
 	var options []connect.HandlerOption
 	if b.logger.Enabled(context.Background(), api.LevelCalls) {
-		options = append(options, connect.WithInterceptors(callLog{logger: b.logger}))
+		options = append(options, connect.WithInterceptors(admit.CallLog{Logger: b.logger}))
 	}
 	options = append(options, connect.WithInterceptors(api.ErrorInterceptor{Logger: b.logger}))
 	for _, codec := range api.JSONCodecs() {
 		options = append(options, connect.WithCodec(codec))
 	}
-	forCustomers := append(options[:len(options):len(options)], connect.WithConditionalHandlerOptions(customerMessageLimit), connect.WithCompressMinBytes(compressMinBytes), connect.WithInterceptors(b.gate))
+	forCustomers := append(options[:len(options):len(options)], connect.WithConditionalHandlerOptions(customerMessageLimit), connect.WithCompressMinBytes(compressMinBytes), connect.WithInterceptors(&b.gate))
 	// Hashes and small frames don't compress, and between branches the
 	// processor is scarcer than the wire.
 	forPeers := append(options[:len(options):len(options)], connect.WithReadMaxBytes(maxPeerMessage), connect.WithCompression("gzip", nil, nil))
 
-	names := []string{bankv1connect.BranchServiceName, bankv1connect.PeerServiceName, bankconnect.BankName}
-	if b.cfg.Faults != nil {
-		names = append(names, bankv1connect.FaultServiceName)
+	offered := admit.Services{
+		Customers: []string{bankv1connect.BranchServiceName, bankconnect.BankName}, Peers: []string{bankv1connect.PeerServiceName},
+		MaxWatchRequests: maxWatchRequests,
 	}
+	if b.cfg.Faults != nil {
+		offered.Customers = append(offered.Customers, bankv1connect.FaultServiceName)
+	}
+	names := slices.Concat(offered.Customers, offered.Peers)
 	b.services = names
 	b.health = grpchealth.NewStaticChecker(names...)
 	b.setHealth(grpchealth.StatusNotServing)
@@ -76,23 +85,22 @@ func (b *Branch) newServer() {
 	mux.Handle(grpcreflect.NewHandlerV1(reflector))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
 
-	b.connections = newConnections(b.listener, b.cfg.MaxConnections)
-	q := newRequests(b, nil)
-	q.next = explaining{next: mux, requests: q, procedures: proceduresOf(append(names, grpchealth.HealthV1ServiceName))}
-	b.proxy = newProxy(q)
+	refusals := admit.NewRefusals(b.logger)
+	b.proxy = newProxy(b, refusals)
 	mux.Handle(api.ProxyPattern, b.proxy)
 	if b.cfg.Page != nil {
 		mux.Handle("/", b.cfg.Page)
 	}
-	var handler http.Handler = q
+	var handler http.Handler = admit.NewRequests(refusals, offered, mux)
 	if b.cfg.Faults != nil {
-		handler, b.connections.pause = b.breaker.Handler(handler), b.breaker.Pass
+		handler = b.breaker.Handler(handler)
 	}
+	b.connections = admit.NewConnections(b.listener, b.cfg.MaxConnections, b.pause())
 	b.server = &http.Server{
-		Handler:           b.tasks.handler(newBrowsers(b, q, handler)),
-		ConnContext:       b.connections.remember,
+		Handler:           b.tasks.Handler(newBrowsers(b, refusals, handler)),
+		ConnContext:       b.connections.Remember,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          log.New(serverErrors{logger: b.logger}, "", 0),
+		ErrorLog:          log.New(admit.ServerErrors{Logger: b.logger}, "", 0),
 		Protocols:         new(http.Protocols),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
@@ -115,6 +123,15 @@ func customerMessageLimit(spec connect.Spec) []connect.HandlerOption {
 		return []connect.HandlerOption{connect.WithReadMaxBytes(service.MaxListMessage)}
 	}
 	return []connect.HandlerOption{connect.WithReadMaxBytes(maxCustomerMessage)}
+}
+
+// pause returns what holds everything that goes in or out while the branch is
+// paused; nil when it never is.
+func (b *Branch) pause() func() {
+	if b.cfg.Faults == nil {
+		return nil
+	}
+	return b.breaker.Pass
 }
 
 func (b *Branch) setHealth(s grpchealth.Status) {

@@ -3,6 +3,7 @@ package branch
 import (
 	"context"
 
+	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/service"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -20,8 +21,8 @@ func (b *Branch) serviceConfig() service.Config {
 		Engine:            b.engine,
 		Journal:           b.journal,
 		Homes:             homes{b},
-		Gate:              serviceGate{b.gate},
-		Connection:        func(ctx context.Context) service.Connection { return customersConnection{connectionOf(ctx)} },
+		Gate:              &b.gate,
+		Connection:        func(ctx context.Context) service.Connection { return admit.ConnectionOf(ctx) },
 		Spawn:             b.spawn,
 		Feed:              b.feed,
 		Story:             b.story,
@@ -36,16 +37,3 @@ type homes struct{ branch *Branch }
 func (h homes) Call(ctx context.Context, home ledger.BranchID) (context.Context, bankv1connect.BranchServiceClient) {
 	return h.branch.peers[home].call(ctx), h.branch.customers
 }
-
-// serviceGate is the gate as services know it.
-type serviceGate struct{ *gate }
-
-func (g serviceGate) Enter() bool               { return g.enter() }
-func (g serviceGate) Leave()                    { g.leave() }
-func (g serviceGate) Shutting() <-chan struct{} { return g.shutting }
-
-// customersConnection is a connection as services know it.
-type customersConnection struct{ *connection }
-
-func (c customersConnection) EnterCustomer() error { return c.begin(true) }
-func (c customersConnection) Leave()               { c.end() }

@@ -10,6 +10,7 @@ import (
 
 	"connectrpc.com/grpchealth"
 
+	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
@@ -46,19 +47,19 @@ func TestCallsThatSayNothingEndInTime(t *testing.T) {
 		took time.Duration
 		want string
 	}{
-		bankv1connect.BranchServiceDepositProcedure:                      {requestTimeout, "did not arrive within 5s"},
-		bankv1connect.BranchServiceGetStatusProcedure:                    {requestTimeout, "did not arrive within 5s"},
-		bankv1connect.BranchServiceWatchProcedure:                        {requestTimeout, "did not arrive within 5s"},
+		bankv1connect.BranchServiceDepositProcedure:                      {admit.RequestTimeout, "did not arrive within 5s"},
+		bankv1connect.BranchServiceGetStatusProcedure:                    {admit.RequestTimeout, "did not arrive within 5s"},
+		bankv1connect.BranchServiceWatchProcedure:                        {admit.RequestTimeout, "did not arrive within 5s"},
 		bankv1connect.BranchServiceSubmitProcedure:                       {time.Minute, "no list has come on this stream for 1m0s"},
-		bankv1connect.PeerServiceClaimProcedure:                          {requestTimeout, "did not arrive within 5s"},
-		bankv1connect.PeerServiceCollectProcedure:                        {requestTimeout, "did not arrive within 5s"},
-		bankv1connect.PeerServicePropagateDepositProcedure:               {requestTimeout, "did not arrive within 5s"},
+		bankv1connect.PeerServiceClaimProcedure:                          {admit.RequestTimeout, "did not arrive within 5s"},
+		bankv1connect.PeerServiceCollectProcedure:                        {admit.RequestTimeout, "did not arrive within 5s"},
+		bankv1connect.PeerServicePropagateDepositProcedure:               {admit.RequestTimeout, "did not arrive within 5s"},
 		bankv1connect.PeerServicePropagateProcedure:                      {helloTimeout, "no hello came within 5s"},
-		"/bank.Bank/MsgDelivery":                                         {requestTimeout, "did not arrive within 5s"},
-		"/" + grpchealth.HealthV1ServiceName + "/Check":                  {requestTimeout, "did not arrive within 5s"},
-		"/" + grpchealth.HealthV1ServiceName + "/Watch":                  {requestTimeout, "did not arrive within 5s"},
-		"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo":      {streamSilence, "nothing has come on this stream for 10s"},
-		"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": {streamSilence, "nothing has come on this stream for 10s"},
+		"/bank.Bank/MsgDelivery":                                         {admit.RequestTimeout, "did not arrive within 5s"},
+		"/" + grpchealth.HealthV1ServiceName + "/Check":                  {admit.RequestTimeout, "did not arrive within 5s"},
+		"/" + grpchealth.HealthV1ServiceName + "/Watch":                  {admit.RequestTimeout, "did not arrive within 5s"},
+		"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo":      {admit.StreamSilence, "nothing has come on this stream for 10s"},
+		"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": {admit.StreamSilence, "nothing has come on this stream for 10s"},
 	}
 	for procedure, test := range tests {
 		t.Run(strings.TrimPrefix(procedure, "/"), func(t *testing.T) {
@@ -77,38 +78,5 @@ func TestCallsThatSayNothingEndInTime(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-// The silent requests of one kind give way to newer ones, the longest silent first;
-// nothing else does.
-func TestSilentRequestsGiveWay(t *testing.T) {
-	s := share{most: 4, mostSilent: 2}
-	enter := func(silent bool) *intake {
-		in := &intake{ended: true} // there is nothing to interrupt
-		if !s.enter(in, silent) {
-			return nil
-		}
-		return in
-	}
-	first, second := enter(true), enter(true)
-	third := enter(true)
-	if !first.gone || second.gone || third.gone || s.silent != 2 || s.in != 2 {
-		t.Errorf("%v %v %v; %d silent of %d", first.gone, second.gone, third.gone, s.silent, s.in)
-	}
-	if !s.leave(first) || s.in != 2 {
-		t.Errorf("one that had given way: %d", s.in)
-	}
-	s.hear(second)
-	enter(false)
-	enter(false)
-	if enter(false) == nil || !third.gone || second.gone || s.in != 4 {
-		t.Error("a silent one has a place that is needed")
-	}
-	if enter(true) != nil {
-		t.Error("one that has said something gave way")
-	}
-	if s.leave(second) || s.in != 3 || s.silent != 0 || s.first != nil || s.last != nil {
-		t.Errorf("%d are left, %d of them silent", s.in, s.silent)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"connectrpc.com/connect"
 	"connectrpc.com/grpcreflect"
 
+	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/branch/service"
@@ -138,18 +139,18 @@ func TestAStreamOfReflectionEndsInTime(t *testing.T) {
 		if _, err := s.ListServices(); err != nil {
 			t.Fatal(err)
 		}
-		for range streamTimeout/streamSilence - 1 {
-			time.Sleep(streamSilence - time.Millisecond)
+		for range admit.StreamTimeout/admit.StreamSilence - 1 {
+			time.Sleep(admit.StreamSilence - time.Millisecond)
 			if _, err := s.ListServices(); err != nil {
 				t.Errorf("within the time: %v", err)
 			}
 		}
-		time.Sleep(streamSilence - time.Millisecond) // and less than that is left
+		time.Sleep(admit.StreamSilence - time.Millisecond) // and less than that is left
 		if _, err := s.ListServices(); err != nil {
 			t.Errorf("just before the end: %v", err)
 		}
-		if took := <-p.took; took != streamTimeout {
-			t.Errorf("took %v, want %v", took, streamTimeout)
+		if took := <-p.took; took != admit.StreamTimeout {
+			t.Errorf("took %v, want %v", took, admit.StreamTimeout)
 		}
 		_, err := s.ListServices()
 		if connect.CodeOf(err) != connect.CodeDeadlineExceeded || !strings.Contains(err.Error(), "1m0s") {
@@ -183,7 +184,7 @@ func TestAStreamOfReflectionThatIsNotReadEndsInTime(t *testing.T) {
 		if len(p.took) == 0 {
 			t.Fatal("the stream is still open")
 		}
-		if took, most := <-p.took, streamTimeout+replyTimeout; took != most {
+		if took, most := <-p.took, admit.StreamTimeout+admit.ReplyTimeout; took != most {
 			t.Errorf("took %v, want %v", took, most)
 		}
 		if _, err := io.Copy(io.Discard, res.Body); err == nil {

@@ -11,6 +11,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/feed"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -95,8 +96,8 @@ func TestAWatcherWhoReadsNothingIsBrokenOff(t *testing.T) {
 		_, _ = rand.NewChaCha8([32]byte{}).Read(large)
 		reports <- &bankv1.BranchReport{State: bankv1.BranchState_BRANCH_STATE_HALTED, Reason: hex.EncodeToString(large)}
 		// The first picture comes after half a second, the next a tenth later.
-		if took := <-p.took; took != 600*time.Millisecond+replyTimeout {
-			t.Errorf("took %v, want %v", took, 600*time.Millisecond+replyTimeout)
+		if took := <-p.took; took != 600*time.Millisecond+admit.ReplyTimeout {
+			t.Errorf("took %v, want %v", took, 600*time.Millisecond+admit.ReplyTimeout)
 		}
 		for stream.Receive() {
 		}

@@ -4,10 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"connectrpc.com/grpchealth"
-
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/gen/bank/bankconnect"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
@@ -55,18 +52,4 @@ func IsCall(path string) bool {
 	}
 	service, method, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	return ok && strings.Contains(service, ".") && method != "" && !strings.Contains(method, "/")
-}
-
-// unaryServices are those of which each procedure but Propagate, Submit and Watch
-// takes one message and returns one.
-var unaryServices = []string{bankv1connect.BranchServiceName, bankv1connect.PeerServiceName, bankv1connect.FaultServiceName, bankconnect.BankName, grpchealth.HealthV1ServiceName}
-
-// IsUnary reports whether a path is that of a procedure of unaryServices.
-func IsUnary(path string) bool {
-	for _, s := range unaryServices {
-		if strings.HasPrefix(path, "/"+s+"/") {
-			return true
-		}
-	}
-	return false
 }

@@ -1,9 +1,8 @@
-package branch
+package admit
 
 import (
 	"context"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -35,7 +34,7 @@ func (l large) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 func TestListingsBeingMadeAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLarge()
-		q := newRequests(&Branch{logger: slog.New(slog.DiscardHandler)}, l)
+		q := newRequests(l)
 		var inHand sync.WaitGroup
 		call := func(path string) {
 			inHand.Go(func() {
@@ -75,8 +74,8 @@ func TestListingsBeingMadeAreBounded(t *testing.T) {
 // keep nobody else from a status.
 func TestLargeRepliesOfAnAddressAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, all := newLarge(), &connections{most: 2 * maxLargeReplies}
-		q := newRequests(&Branch{logger: slog.New(slog.DiscardHandler)}, l)
+		l, all := newLarge(), &Connections{most: 2 * maxLargeReplies}
+		q := newRequests(l)
 		var inHand sync.WaitGroup
 		refused := make(chan int, 2*maxLargeReplies)
 		call := func(from string) {

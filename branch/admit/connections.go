@@ -1,4 +1,4 @@
-package branch
+package admit
 
 import (
 	"container/list"
@@ -11,23 +11,23 @@ import (
 	"passbook.example/passbook/branch/code"
 )
 
-// spareConnections are open on top of Config.MaxConnections: so that peers get
-// in, and customers are told why they don't.
+// spareConnections are open on top of those that customers may be at work on: so
+// that peers get in, and customers are told why they don't.
 const spareConnections = 256
 
-// connections bounds the connections of a branch's port, so that customers
+// Connections bounds the connections of a branch's port, so that customers
 // lock out neither peers nor each other. A connection tells only by its calls
-// whose it is, and it is at work only while a call is whose message has come. So
-// there are these rules:
+// whose it is, and it is at work only while it has a call whose message has come.
+// So there are these rules:
 //
 //   - When all are taken, the spare ones too, a new connection takes the place
 //     of one that is not at work: of the address that has the most, the one that has
 //     done nothing for longest. Links are always at work.
-//   - Customers have calls at work on Config.MaxConnections of them at most.
-//     A call on one more is refused and its connection closed, which leaves
-//     the spare ones to peers.
+//   - Customers have calls at work on most of them, and no more. A call on one
+//     more is refused and its connection closed, which leaves the spare ones to
+//     peers.
 //   - One address has three quarters of either at most (addresses.go).
-type connections struct {
+type Connections struct {
 	net.Listener
 	// most bounds busy, and most+spareConnections bounds open.
 	most int
@@ -44,16 +44,19 @@ type connections struct {
 	rested uint64
 }
 
-// newConnections caps what listener accepts. One above the cap may be open for
-// as long as it takes to decide which connection gives way.
-func newConnections(listener net.Listener, most int) *connections {
-	return &connections{Listener: netutil.LimitListener(listener, most+spareConnections+1), most: most}
+// NewConnections bounds what listener accepts: customers are at work on as many
+// connections as most. pause, unless nil, is called before whatever goes in or out,
+// and returns when it may.
+func NewConnections(listener net.Listener, most int, pause func()) *Connections {
+	// One above the cap may be open for as long as it takes to decide which
+	// connection gives way.
+	return &Connections{Listener: netutil.LimitListener(listener, most+spareConnections+1), most: most, pause: pause}
 }
 
-// connection is one accepted connection. What changes belongs to all.mu.
-type connection struct {
+// Connection is one accepted connection. What changes belongs to all.mu.
+type Connection struct {
 	net.Conn
-	all *connections
+	all *Connections
 	// from is the address it comes from.
 	from *address
 	// place is where the connection is in from.idle, nil while it is at work;
@@ -67,8 +70,8 @@ type connection struct {
 	closed  bool
 }
 
-// Accept is net.Listener's.
-func (l *connections) Accept() (net.Conn, error) {
+// Accept implements net.Listener.
+func (l *Connections) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
@@ -87,7 +90,7 @@ func (l *connections) Accept() (net.Conn, error) {
 
 // admit counts a new connection, and returns the one that makes room for it,
 // if one must. It returns nil when none can.
-func (l *connections) admit(c net.Conn) (k, gone *connection) {
+func (l *Connections) admit(c net.Conn) (k, gone *Connection) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	from := l.addresses.of(c.RemoteAddr())
@@ -108,16 +111,33 @@ func (l *connections) admit(c net.Conn) (k, gone *connection) {
 	return k, gone
 }
 
-func (l *connections) add(c net.Conn, from *address) *connection {
-	k := &connection{Conn: c, all: l, from: from}
+func (l *Connections) add(c net.Conn, from *address) *Connection {
+	k := &Connection{Conn: c, all: l, from: from}
 	l.open++
 	from.open++
 	k.rest()
 	return k
 }
 
-// Close is net.Conn's.
-func (k *connection) Close() error {
+// Read implements net.Conn: while the branch is paused nothing comes in.
+func (k *Connection) Read(p []byte) (int, error) {
+	n, err := k.Conn.Read(p)
+	if k.all.pause != nil {
+		k.all.pause()
+	}
+	return n, err
+}
+
+// Write implements net.Conn: while the branch is paused nothing goes out.
+func (k *Connection) Write(p []byte) (int, error) {
+	if k.all.pause != nil {
+		k.all.pause()
+	}
+	return k.Conn.Write(p)
+}
+
+// Close implements net.Conn.
+func (k *Connection) Close() error {
 	k.all.mu.Lock()
 	k.forget()
 	k.all.mu.Unlock()
@@ -125,7 +145,7 @@ func (k *connection) Close() error {
 }
 
 // forget counts the connection no more. The caller holds all.mu.
-func (k *connection) forget() {
+func (k *Connection) forget() {
 	if k.closed {
 		return
 	}
@@ -139,7 +159,7 @@ func (k *connection) forget() {
 
 // rest puts the connection last among the idle ones of its address. The caller
 // holds all.mu.
-func (k *connection) rest() {
+func (k *Connection) rest() {
 	if k.busy {
 		k.busy = false
 		k.all.busy--
@@ -152,16 +172,17 @@ func (k *connection) rest() {
 	}
 }
 
-// begin has a call be at work on the connection, until end. It says why a
-// customer's may not.
-func (k *connection) begin(customer bool) error {
+// EnterCustomer notes that a customer's call is at work on the connection, until
+// Leave. It says why it may not be. On a nil connection, that of a call through
+// memory, all may.
+func (k *Connection) EnterCustomer() error {
 	if k == nil {
-		return nil // a call through memory
+		return nil
 	}
 	l := k.all
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if customer && !k.busy && !k.closed {
+	if !k.busy && !k.closed {
 		switch {
 		case l.busy >= l.most:
 			return errTooManyConnections
@@ -172,16 +193,31 @@ func (k *connection) begin(customer bool) error {
 		l.busy++
 		k.from.busy++
 	}
+	k.work()
+	return nil
+}
+
+// EnterPeer notes that a call of a peer is at work on the connection, until Leave.
+func (k *Connection) EnterPeer() {
+	if k == nil {
+		return
+	}
+	k.all.mu.Lock()
+	defer k.all.mu.Unlock()
+	k.work()
+}
+
+// work counts one more call at work. The caller holds all.mu.
+func (k *Connection) work() {
 	k.working++
 	if k.place != nil && !k.closed {
 		k.from.idle.Remove(k.place)
 		k.place = nil
 	}
-	return nil
 }
 
-// end has a call be at work no more that begin has let in.
-func (k *connection) end() {
+// Leave notes that a call is at work no more that was let in.
+func (k *Connection) Leave() {
 	if k == nil {
 		return
 	}
@@ -194,15 +230,16 @@ func (k *connection) end() {
 
 type connectionKey struct{}
 
-// remember is http.Server's ConnContext.
-func (l *connections) remember(ctx context.Context, c net.Conn) context.Context {
+// Remember is for http.Server's ConnContext: it returns a context in which
+// [ConnectionOf] finds the connection.
+func (l *Connections) Remember(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, c)
 }
 
-// connectionOf returns the connection that a call came on; nil when it came
+// ConnectionOf returns the connection that a call came on; nil when it came
 // through memory.
-func connectionOf(ctx context.Context) *connection {
-	k, _ := ctx.Value(connectionKey{}).(*connection)
+func ConnectionOf(ctx context.Context) *Connection {
+	k, _ := ctx.Value(connectionKey{}).(*Connection)
 	return k
 }
 
@@ -211,20 +248,3 @@ var (
 	errTooManyConnections = code.New(code.ResourceExhausted, "customers have calls in hand on as many connections as this branch serves at once; back off, or try another branch")
 	errTooManyOfAddress   = code.New(code.ResourceExhausted, "customers at your address have calls in hand on three quarters of the connections that this branch serves at once, which is as many as one address may; close some, back off, or try another branch")
 )
-
-// Read implements net.Conn. While the branch is paused nothing comes in.
-func (k *connection) Read(p []byte) (int, error) {
-	n, err := k.Conn.Read(p)
-	if pause := k.all.pause; pause != nil {
-		pause()
-	}
-	return n, err
-}
-
-// Write implements net.Conn. While the branch is paused nothing goes out.
-func (k *connection) Write(p []byte) (int, error) {
-	if pause := k.all.pause; pause != nil {
-		pause()
-	}
-	return k.Conn.Write(p)
-}

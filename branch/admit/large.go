@@ -1,11 +1,10 @@
-package branch
+package admit
 
 import (
 	"context"
 	"runtime"
 
 	"passbook.example/passbook/branch/api"
-	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // maxLargeReplies bounds those in hand that may be large: a listing, a status. One
@@ -14,17 +13,12 @@ import (
 const maxLargeReplies = 64
 
 // largeReplies has a place for each large reply in hand. A listing has one besides
-// while it is made, that is read and encoded: they are as many as there are
-// processors, since all that wait for a processor make who deposits wait for one.
+// while it is made, which means read and encoded. There are as many of those as
+// processors: every listing that waits for a processor makes deposits wait for one.
 type largeReplies struct{ places, making chan struct{} }
 
 func newLargeReplies() largeReplies {
 	return largeReplies{places: make(chan struct{}, maxLargeReplies), making: make(chan struct{}, runtime.GOMAXPROCS(0))}
-}
-
-// isLarge reports whether the reply of a procedure may be large.
-func isLarge(procedure string) bool {
-	return procedure == bankv1connect.BranchServiceListEntriesProcedure || procedure == bankv1connect.BranchServiceGetStatusProcedure
 }
 
 // enter waits for the places that a request takes, first for those that are left
@@ -33,7 +27,7 @@ func (l *largeReplies) enter(in *intake) bool {
 	ctx, cancel := context.WithTimeout(in.req.Context(), api.CallTimeout)
 	defer cancel()
 	wanted := []chan struct{}{in.conn.largePlaces(), l.places, nil}
-	if in.req.URL.Path == bankv1connect.BranchServiceListEntriesProcedure { // made here
+	if in.procedure.listing {
 		wanted[2] = l.making
 	}
 	for i, places := range wanted {
@@ -51,8 +45,8 @@ func (l *largeReplies) enter(in *intake) bool {
 	return true
 }
 
-// made gives back the place of a reply that is made: who takes it slowly holds up
-// nobody whose reply is not made yet.
+// made gives back the place of a reply that is made: a caller who takes it slowly
+// holds up nobody whose reply is not made yet.
 func (in *intake) made() { in.giveBack(2) }
 
 // leaveLarge gives back all places among the large replies.
@@ -69,9 +63,9 @@ func (in *intake) giveBack(i int) {
 	}
 }
 
-// largePlaces has the places of the large replies of the address that a connection
-// comes from. It is nil where that has no bound.
-func (k *connection) largePlaces() chan struct{} {
+// largePlaces returns the places of the large replies of the address that a
+// connection comes from. It returns nil where that has no bound.
+func (k *Connection) largePlaces() chan struct{} {
 	if k == nil {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package branch
+package admit
 
 import (
 	"errors"
@@ -19,13 +19,13 @@ func (c comingFrom) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(
 func (c comingFrom) Close() error { return nil }
 
 func TestTheLongestIdleConnectionGivesWay(t *testing.T) {
-	l := &connections{most: 2}
-	admit := func() (k, gave *connection) {
+	l := &Connections{most: 2}
+	admit := func() (k, gave *Connection) {
 		c, other := net.Pipe()
 		t.Cleanup(func() { c.Close(); other.Close() })
 		return l.admit(c)
 	}
-	var all []*connection
+	var all []*Connection
 	for range l.most + spareConnections {
 		k, gave := admit()
 		if k == nil || gave != nil {
@@ -33,18 +33,16 @@ func TestTheLongestIdleConnectionGivesWay(t *testing.T) {
 		}
 		all = append(all, k)
 	}
-	peers := func(k *connection) {
-		if err := k.begin(false); err != nil {
-			t.Error(err)
-		}
+	peers := func(k *Connection) {
+		k.EnterPeer()
 	}
 	peers(all[0])
 	peers(all[1])
-	all[1].end() // is the last by now
+	all[1].Leave() // is the last by now
 	if _, gave := admit(); gave != all[2] {
 		t.Error("not the one that was idle for longest")
 	}
-	var working []*connection
+	var working []*Connection
 	for k := l.addresses.longestIdle(); k != nil; k = l.addresses.longestIdle() {
 		peers(k)
 		working = append(working, k)
@@ -53,7 +51,7 @@ func TestTheLongestIdleConnectionGivesWay(t *testing.T) {
 		t.Error("one that is at work gave way")
 	}
 	for _, k := range working {
-		k.end()
+		k.Leave()
 	}
 	for _, k := range all {
 		k.Close()
@@ -67,21 +65,21 @@ func TestTheLongestIdleConnectionGivesWay(t *testing.T) {
 // Customers have calls at work on so many connections, three quarters of which may
 // come from one address. Peers always have theirs.
 func TestConnectionsAtWorkAreBounded(t *testing.T) {
-	l := &connections{most: 8}
-	connect := func(ip string) *connection {
+	l := &Connections{most: 8}
+	connect := func(ip string) *Connection {
 		k, _ := l.admit(comingFrom{ip: ip})
 		if k == nil {
 			t.Fatalf("%s has no place", ip)
 		}
 		return k
 	}
-	begin := func(k *connection, want error) {
+	begin := func(k *Connection, want error) {
 		t.Helper()
-		if err := k.begin(true); !errors.Is(err, want) || (err == nil) != (want == nil) {
+		if err := k.EnterCustomer(); !errors.Is(err, want) || (err == nil) != (want == nil) {
 			t.Errorf("got %v, want %v", err, want)
 		}
 	}
-	var first []*connection
+	var first []*Connection
 	for range 6 {
 		k := connect("10.0.0.1")
 		begin(k, nil)
@@ -90,16 +88,15 @@ func TestConnectionsAtWorkAreBounded(t *testing.T) {
 	}
 	over := connect("10.0.0.1")
 	begin(over, errTooManyOfAddress)
-	if err := over.begin(false); err != nil {
-		t.Errorf("a peer from there: %v", err)
-	}
+	over.EnterPeer() // a peer from there is let in all the same
+	over.Leave()
 	for range 2 {
 		begin(connect("10.0.0.2"), nil)
 	}
 	begin(connect("10.0.0.3"), errTooManyConnections)
-	first[0].end()
+	first[0].Leave()
 	begin(over, errTooManyConnections) // the other call is still at work
-	first[0].end()
+	first[0].Leave()
 	begin(over, nil)
 	begin(first[0], errTooManyConnections)
 }
@@ -121,8 +118,8 @@ func TestOneAddressDoesNotTakeAllConnections(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			l := &connections{most: most}
-			var all []*connection
+			l := &Connections{most: most}
+			var all []*Connection
 			for i := range test.places {
 				k, gave := l.admit(comingFrom{ip: test.attacker(i)})
 				if k == nil || gave != nil {
@@ -135,7 +132,7 @@ func TestOneAddressDoesNotTakeAllConnections(t *testing.T) {
 				t.Errorf("one more: the longest idle one of the address does not give way")
 			}
 			for _, k := range append(all, k) {
-				_ = k.begin(false)
+				k.EnterPeer()
 			}
 			k, gave = l.admit(comingFrom{ip: test.other})
 			if test.places == most+spareConnections { // all are at work
@@ -151,7 +148,7 @@ func TestOneAddressDoesNotTakeAllConnections(t *testing.T) {
 				t.Error("one that is at work gave way")
 			}
 			for _, k := range all {
-				k.end()
+				k.Leave()
 				k.Close()
 			}
 		})
@@ -160,7 +157,7 @@ func TestOneAddressDoesNotTakeAllConnections(t *testing.T) {
 
 // The address that has the most connections gives way first.
 func TestTheAddressWithTheMostConnectionsGivesWay(t *testing.T) {
-	l := &connections{most: 64}
+	l := &Connections{most: 64}
 	quiet, _ := l.admit(comingFrom{ip: "10.0.0.1"}) // the longest idle of all
 	for i := range l.most + spareConnections - 1 {
 		_, _ = l.admit(comingFrom{ip: []string{"10.0.0.2", "10.0.0.3", "10.0.0.3"}[i%3]})

@@ -1,4 +1,4 @@
-package branch
+package admit
 
 import (
 	"encoding/base64"
@@ -9,43 +9,10 @@ import (
 	"strings"
 
 	"connectrpc.com/connect"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
-	"google.golang.org/protobuf/types/descriptorpb"
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/code"
 )
-
-// procedure is what the schema says of one.
-type procedure struct {
-	// unary says that it takes one message and returns one.
-	unary bool
-	// get says that it answers GET.
-	get bool
-}
-
-// proceduresOf returns those of services, by their paths.
-func proceduresOf(services []string) map[string]procedure {
-	all := map[string]procedure{}
-	for _, name := range services {
-		found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
-		service, ok := found.(protoreflect.ServiceDescriptor)
-		if err != nil || !ok {
-			continue // it has no schema here, and is served as it is
-		}
-		for i := range service.Methods().Len() {
-			m := service.Methods().Get(i)
-			options, _ := m.Options().(*descriptorpb.MethodOptions)
-			unary := !m.IsStreamingClient() && !m.IsStreamingServer()
-			all["/"+name+"/"+string(m.Name())] = procedure{
-				unary: unary,
-				get:   unary && options.GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS,
-			}
-		}
-	}
-	return all
-}
 
 // contentTypes are those that calls mostly have.
 var (
@@ -53,31 +20,31 @@ var (
 	streamTypes = map[string]bool{"application/connect+proto": true, "application/connect+json": true, "application/grpc": true, "application/grpc+proto": true, "application/grpc-web": true, "application/grpc-web+proto": true}
 )
 
-// explaining tells those whom the library answers with a bare HTTP status what
-// to send instead. Calls that can't end so pass at once.
+// explaining tells callers whom the library answers with a bare HTTP status what
+// to send instead. Calls that can't end like that pass at once.
 type explaining struct {
 	next       http.Handler
-	requests   *requests
-	procedures map[string]procedure
+	refusals   *Refusals
+	procedures *procedures
 }
 
 // ServeHTTP implements http.Handler.
 func (e explaining) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	p, known := e.procedures[req.URL.Path]
+	p, known := e.procedures.known[req.URL.Path]
 	switch types := req.Header["Content-Type"]; {
 	case !known && !api.IsCall(req.URL.Path):
 		e.next.ServeHTTP(w, req)
 		return
-	case known && req.Method == http.MethodPost && len(types) == 1 && (p.unary && unaryTypes[types[0]] || !p.unary && req.ProtoMajor > 1 && streamTypes[types[0]]):
+	case known && req.Method == http.MethodPost && len(types) == 1 && (p.kind == unary && unaryTypes[types[0]] || p.kind != unary && req.ProtoMajor > 1 && streamTypes[types[0]]):
 		e.next.ServeHTTP(w, req)
 		return
 	case req.Method == http.MethodGet && p.get:
 		if err := checkGet(req.URL.RawQuery); err != nil {
-			e.requests.refuse(w, req, err)
+			e.refusals.Refuse(w, req, err)
 			return
 		}
 	}
-	e.next.ServeHTTP(&explainer{ResponseWriter: w, req: req, procedure: p, requests: e.requests}, req)
+	e.next.ServeHTTP(&explainer{ResponseWriter: w, req: req, isUnary: known && p.kind == unary, refusals: e.refusals}, req)
 }
 
 // checkGet refuses a query that holds no message. The library says some of that
@@ -116,9 +83,10 @@ func checkGet(raw string) error {
 // protocol of the call has it, or else as the JSON of an error of Connect.
 type explainer struct {
 	http.ResponseWriter
-	req       *http.Request
-	procedure procedure
-	requests  *requests
+	req *http.Request
+	// isUnary says that the call takes one message and returns one.
+	isUnary   bool
+	refusals  *Refusals
 	explained bool
 }
 
@@ -136,7 +104,7 @@ func (e *explainer) WriteHeader(status int) {
 	}
 	e.explained = true
 	header.Del("Content-Length")
-	e.requests.explain(e.ResponseWriter, e.req, status, err)
+	e.refusals.explain(e.ResponseWriter, e.req, status, err)
 }
 
 // why says what is wrong with a call that is answered with a status; nil for
@@ -165,7 +133,7 @@ func (e *explainer) types() string {
 	switch {
 	case e.req.Method == http.MethodGet:
 		return "a GET has its message in the query of the URL, and no body"
-	case e.procedure.unary:
+	case e.isUnary:
 		return got + "; send application/json (in UTF-8) or application/proto, or speak gRPC or gRPC-Web with +proto or +json"
 	}
 	return got + ", and is a stream; send application/connect+json or application/connect+proto with enveloped messages, or speak gRPC or gRPC-Web with +proto or +json"
@@ -185,13 +153,13 @@ func (e *explainer) Flush() { _ = http.NewResponseController(e.ResponseWriter).F
 // Unwrap is for http.ResponseController.
 func (e *explainer) Unwrap() http.ResponseWriter { return e.ResponseWriter }
 
-// explain answers with an HTTP status and an error. Who speaks a protocol in
-// which the status says nothing gets the error alone.
-func (q *requests) explain(w http.ResponseWriter, req *http.Request, status int, why error) {
-	err := api.ConnectError(req.Context(), q.branch.logger, req.URL.Path, why)
+// explain answers with an HTTP status and an error. A caller who speaks a protocol
+// in which the status says nothing gets the error alone.
+func (r *Refusals) explain(w http.ResponseWriter, req *http.Request, status int, why error) {
+	err := r.errorOf(req, why)
 	inEnvelopes := strings.HasPrefix(req.Header.Get("Content-Type"), "application/grpc") || strings.HasPrefix(req.Header.Get("Content-Type"), "application/connect+")
-	if inEnvelopes && status != http.StatusHTTPVersionNotSupported && q.errors.IsSupported(req) {
-		_ = q.errors.Write(w, req, err)
+	if inEnvelopes && status != http.StatusHTTPVersionNotSupported && r.errors.IsSupported(req) {
+		_ = r.errors.Write(w, req, err)
 		return
 	}
 	// The form that an error has in Connect.

@@ -1,4 +1,4 @@
-package branch
+package admit
 
 import (
 	"container/list"
@@ -7,12 +7,12 @@ import (
 )
 
 // ofAddress is how many of so many connections one address may have: three
-// quarters, so that whoever comes from elsewhere finds a place. A bank behind a
+// quarters, so that callers from elsewhere find a place. A bank behind a
 // balancer, or on loopback alone, has one address, and that much to itself.
 func ofAddress(most int) int { return max(1, most-most/4) }
 
-// networkBits is how much of an IPv6 address counts: whoever has one has all 2^64
-// of its network.
+// networkBits is how much of an IPv6 address counts: its holder has all 2^64 of its
+// network.
 const networkBits = 64
 
 // addresses are those that connections come from, while there are any. Its zero
@@ -21,7 +21,7 @@ type addresses struct {
 	all map[netip.Addr]*address
 }
 
-// address is one of them. What changes belongs to connections.mu.
+// address is one of them. What changes belongs to Connections.mu.
 type address struct {
 	ip netip.Addr
 	// bounded says that it is one, and not a pipe in a test.
@@ -75,18 +75,18 @@ func (a *addresses) drop(from *address) {
 
 // longestIdle returns the address's connection that has been idle for longest, nil
 // if all are at work.
-func (a *address) longestIdle() *connection {
+func (a *address) longestIdle() *Connection {
 	front := a.idle.Front()
 	if front == nil {
 		return nil
 	}
-	return front.Value.(*connection)
+	return front.Value.(*Connection)
 }
 
 // longestIdle returns the connection that has been idle for longest of the address
 // that has the most, among those that have one that is idle.
-func (a *addresses) longestIdle() *connection {
-	var longest *connection
+func (a *addresses) longestIdle() *Connection {
+	var longest *Connection
 	for _, from := range a.all {
 		k := from.longestIdle()
 		switch {

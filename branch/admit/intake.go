@@ -1,4 +1,4 @@
-package branch
+package admit
 
 import (
 	"errors"
@@ -15,47 +15,43 @@ import (
 // by a deadline, and what the request takes of the branch. It takes its place among
 // the connections, and among the large replies, only once its message has come.
 type intake struct {
+	// ReadCloser is the body as it came. It is nil when there is none.
 	io.ReadCloser
-	requests *requests
-	share    *share
-	w        http.ResponseWriter
-	req      *http.Request
-	control  *http.ResponseController
-	conn     *connection
-	// customer says that it is one of customers', large that its reply may be.
-	customer, large bool
-	// stream says that messages come as long as there are any; it ends at the
-	// latest at over.
-	stream bool
-	over   time.Time
+	requests *Requests
+	// procedure is what is called. Its share has the request's place, idle until
+	// the message has come.
+	procedure procedure
+	place     Place
+	w         http.ResponseWriter
+	req       *http.Request
+	control   *http.ResponseController
+	conn      *Connection
+	// over is when a call ends whose kind has a limited time.
+	over time.Time
 
-	// What follows belongs to who reads the body, and then to who has read it:
-	// whether the message has come, and why the request could not go on then;
-	// whether it is at work, and its places among the large replies.
+	// What follows belongs to the goroutine that reads the body, and after it to
+	// the handler's: whether the message has come, why the request could not go on
+	// then, whether it is at work, and its places among the large replies.
 	heard   bool
 	refusal error
 	working bool
 	taken   [3]chan struct{}
 
-	// silent says that it is between before and after in its share, gone that it
-	// had to give way there. They belong to share.mu.
-	silent, gone  bool
-	before, after *intake
-
 	// timer interrupts the reads over HTTP/2, where setting a deadline, and taking
 	// it back, is each a message to the goroutine of the connection: a timer hardly
 	// ever fires. It is nil over HTTP/1.
 	timer *time.Timer
+	// ended belongs to mu. It says that there is no request to interrupt any more.
 	mu    sync.Mutex
 	ended bool
 }
 
-// serve has a handler serve the request.
+// serve lets a handler serve the request, if its share has room.
 func (in *intake) serve(next http.Handler) {
 	body := in.req.Body
 	silent := body != nil && body != http.NoBody
-	if !in.share.enter(in, silent) {
-		in.requests.refuse(in.w, in.req, errTooManyRequests)
+	if !in.procedure.share.Enter(&in.place, in, silent) {
+		in.requests.refusals.Refuse(in.w, in.req, errTooManyRequests)
 		return
 	}
 	defer in.end()
@@ -65,11 +61,11 @@ func (in *intake) serve(next http.Handler) {
 			// It also holds for what is left when the handler has returned.
 			_ = in.control.SetReadDeadline(time.Now().Add(in.patience()))
 		} else {
-			in.timer = time.AfterFunc(in.patience(), in.interrupt)
+			in.timer = time.AfterFunc(in.patience(), in.GiveWay)
 		}
 	} else if err := in.hear(); err != nil {
 		in.hangUp()
-		in.requests.refuse(in.w, in.req, err)
+		in.requests.refusals.Refuse(in.w, in.req, err)
 		return
 	}
 	next.ServeHTTP(in.w, in.req)
@@ -77,13 +73,13 @@ func (in *intake) serve(next http.Handler) {
 
 // patience is how long the branch waits for what comes next.
 func (in *intake) patience() time.Duration {
-	if in.stream {
-		return min(streamSilence, time.Until(in.over))
+	if in.procedure.kind == questions {
+		return min(StreamSilence, time.Until(in.over))
 	}
-	return requestTimeout
+	return RequestTimeout
 }
 
-// Read is io.Reader's.
+// Read implements io.Reader.
 func (in *intake) Read(p []byte) (int, error) {
 	n, err := in.ReadCloser.Read(p)
 	switch {
@@ -96,7 +92,7 @@ func (in *intake) Read(p []byte) (int, error) {
 		_ = in.control.SetReadDeadline(time.Time{})
 	case err != nil && in.req.ProtoMajor == 1:
 		return n, in.fail(api.Inputf("the request can't be read: %v", err))
-	case in.stream && n > 0 && in.timer != nil:
+	case in.procedure.kind == questions && n > 0 && in.timer != nil:
 		in.timer.Reset(in.patience())
 	default:
 		return n, err
@@ -114,28 +110,25 @@ func (in *intake) hear() error {
 		return in.refusal
 	}
 	in.heard = true
-	in.share.hear(in)
-	if in.refusal = in.conn.begin(in.customer); in.refusal != nil {
+	in.procedure.share.Work(&in.place)
+	if in.procedure.ofPeers {
+		in.conn.EnterPeer()
+	} else if in.refusal = in.conn.EnterCustomer(); in.refusal != nil {
 		return in.refusal
 	}
 	in.working = true
-	if in.large {
-		if !in.requests.large.enter(in) {
-			in.refusal = errTooManyListings
-			return in.refusal
-		}
+	if in.procedure.large && !in.requests.large.enter(in) {
+		in.refusal = errTooManyListings
 	}
-	return nil
+	return in.refusal
 }
 
 // late says why a request is not waited for any longer.
 func (in *intake) late() error {
-	in.share.mu.Lock()
-	defer in.share.mu.Unlock()
 	switch {
-	case in.gone:
+	case in.procedure.share.hasGone(&in.place):
 		return errGaveWay
-	case !in.stream:
+	case in.procedure.kind != questions:
 		return errSlowRequest
 	case time.Now().Before(in.over):
 		return errSilentStream
@@ -143,23 +136,23 @@ func (in *intake) late() error {
 	return errLongStream
 }
 
-// fail is what the handler reads in place of a message that does not come, or may
-// not be carried out.
+// fail returns what the handler reads in place of a message that does not come, or
+// may not be carried out.
 func (in *intake) fail(why error) error {
 	in.hangUp()
-	return api.ConnectError(in.req.Context(), in.requests.branch.logger, in.req.URL.Path, why)
+	return in.requests.refusals.errorOf(in.req, why)
 }
 
-// hangUp has the connection of a request closed that was not read, over HTTP/1:
-// what comes yet is no new request.
+// hangUp closes the connection, over HTTP/1, after a request that was not read: the
+// rest of it is no new request.
 func (in *intake) hangUp() {
 	if in.req.ProtoMajor == 1 {
 		in.w.Header().Set("Connection", "close")
 	}
 }
 
-// interrupt fails the reads.
-func (in *intake) interrupt() {
+// GiveWay implements Holder: it fails the reads.
+func (in *intake) GiveWay() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if !in.ended { // afterwards there is no request to control
@@ -171,9 +164,9 @@ func (in *intake) interrupt() {
 func (in *intake) end() {
 	in.leaveLarge()
 	if in.working {
-		in.conn.end()
+		in.conn.Leave()
 	}
-	if gone := in.share.leave(in); !gone && (in.timer == nil || in.timer.Stop()) {
+	if gone := in.procedure.share.Leave(&in.place); !gone && (in.timer == nil || in.timer.Stop()) {
 		return
 	}
 	in.mu.Lock()
