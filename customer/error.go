@@ -25,7 +25,7 @@ type Error struct {
 	Answered bool
 	// Sent says that the branch may have got the request: there was a connection.
 	Sent bool
-
+	// err is the call's own error.
 	err error
 }
 

@@ -22,7 +22,8 @@ import (
 type InputError struct {
 	// Field is the field of the request that is at fault; empty when it is not
 	// one of them.
-	Field   string
+	Field string
+	// Problem says what is wrong, and what would be right.
 	Problem string
 }
 
@@ -172,7 +173,10 @@ func fieldOf(err error) (field, problem string) {
 }
 
 // ErrorInterceptor turns what handlers return into Connect errors.
-type ErrorInterceptor struct{ Logger *slog.Logger }
+type ErrorInterceptor struct {
+	// Logger gets the causes that callers are not told.
+	Logger *slog.Logger
+}
 
 // WrapUnary implements connect.Interceptor.
 func (i ErrorInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {

@@ -14,16 +14,19 @@ import (
 // ForwardedError is what another branch answered to a request that was forwarded
 // to it.
 type ForwardedError struct {
+	// Home is the branch that answered.
 	Home ledger.BranchID
-	Err  *connect.Error
+	// Err is its answer.
+	Err *connect.Error
 }
 
+// Error implements error. It names the home.
 func (e *ForwardedError) Error() string {
 	return fmt.Sprintf("branch %d, the home of the request id, answers: %s", e.Home, e.Err.Message())
 }
 
-// ConnectError is the same error, said by name: "this branch" in it is not the
-// one that was called.
+// connectError returns the home's error with its code and its details, in a text
+// that names the home: "this branch" in it is not the one that was called.
 func (e *ForwardedError) connectError() *connect.Error {
 	out := connect.NewError(e.Err.Code(), e)
 	for _, d := range e.Err.Details() {

@@ -32,9 +32,13 @@ const (
 
 // Error is an error without figures, which callers compare with errors.Is.
 type Error struct {
-	code  Code
+	// code is what a call that fails with the error ends with.
+	code Code
+	// field is the field of the request that is at fault; empty for none.
 	field string
-	text  string
+	// text is what Error returns.
+	text string
+	// cause is the error that is wrapped; nil for none.
 	cause error
 }
 

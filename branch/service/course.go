@@ -13,7 +13,10 @@ import (
 )
 
 // Course serves the contract of the course, bank.Bank, by that of the bank.
-type Course struct{ customers *Customers }
+type Course struct {
+	// customers does what is asked.
+	customers *Customers
+}
 
 // NewCourse returns the handler of the course's calls.
 func NewCourse(c *Customers) Course { return Course{customers: c} }

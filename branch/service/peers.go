@@ -13,6 +13,7 @@ import (
 // Peers serves bank.v1.PeerService but for Propagate, which the links answer.
 type Peers struct {
 	bankv1connect.UnimplementedPeerServiceHandler
+	// cfg has what the handlers work with.
 	cfg Config
 }
 

@@ -97,10 +97,14 @@ func (p *Peers) checkDuplicate(from ledger.BranchID, e *ledger.Entry) error {
 	return nil
 }
 
+// oneResult is what became of a batch with one entry.
 type oneResult struct {
-	head      ledger.Head
+	// head is the head of the writer's journal here, afterwards.
+	head ledger.Head
+	// duplicate says that there is an entry in that place already.
 	duplicate bool
-	err       error
+	// err is why the entry was not applied.
+	err error
 }
 
 // receiveOne gives the batch to the replica, unless it can be told beforehand

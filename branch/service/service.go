@@ -9,7 +9,8 @@
 //	write.go      Deposit, Withdraw and Transfer, on one path
 //	forward.go    a write that belongs to another branch, its home
 //	check.go      what is checked of each write, and how long it may take
-//	submit.go     Submit: lists of operations; submits.go: how many streams of it
+//	submit.go     Submit: a stream of lists; submits.go: how many streams;
+//	              list.go: one list of operations
 //	query.go      Query; status.go: GetStatus; entries.go: ListEntries;
 //	              watch.go: Watch, which the feed serves
 //	alarms.go     ListAlarms and ResolveAlarm
@@ -144,6 +145,7 @@ func (c *Config) isOther(id uint32) bool {
 
 // Customers serves bank.v1.BranchService.
 type Customers struct {
+	// cfg has what the handlers work with.
 	cfg Config
 	// submits are the streams of Submit.
 	submits submits

@@ -21,7 +21,9 @@ const maxToldEntries = 32
 // Story logs each event of a branch, as the programs of the course print them: in
 // their words, a line each. A nil Story tells nothing, and costs nothing.
 type Story struct {
+	// logger gets a line for each event, at the level of events.
 	logger *slog.Logger
+	// branch is the branch that tells.
 	branch ledger.BranchID
 }
 

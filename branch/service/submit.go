@@ -12,11 +12,7 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/code"
-	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
-	"passbook.example/passbook/branch/session"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
-	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // Bounds of Submit.
@@ -44,38 +40,33 @@ var (
 	errSilentSubmit   = code.Errorf(code.DeadlineExceeded, "no list has come on this stream for %s; open another when there is one", submitSilence)
 )
 
-// submission is a list that is being carried out.
-type submission struct {
-	req *bankv1.SubmitRequest
-	// reply is what the engine will say; nil when err says it already, or the
-	// engine has said it.
-	reply <-chan replica.Reply
-	err   error
-	// bytes is what it counts for in maxListBytes.
-	bytes int
-}
-
 // submitStream is one stream of Submit: one goroutine receives the lists and gives
 // them to the engine in their order, another answers.
 type submitStream struct {
+	// desk has what lists are carried out with.
 	desk *Customers
-	// taken are those that are not answered.
-	taken chan submission
-	// inHand counts those that are let in by the gate and have no answer yet.
+	// unanswered are the lists that were received and are not answered, in their
+	// order.
+	unanswered chan submission
+	// inHand counts the lists that the gate has let in and that have no answer yet.
 	inHand atomic.Int64
-	// idleSince is when it was let in, or a list last had its answer, as
+	// idleSince is when the stream was let in, or a list last had its answer, as
 	// nanoseconds since 1970.
 	idleSince atomic.Int64
-	// evicted is closed when it has to end, and why says why; answered when nobody
-	// answers any more.
-	evicted, answered chan struct{}
-	evicting          sync.Once
-	why               error
-	// conn is at work from the first list on.
+	// evicted is closed when the stream has to end.
+	evicted chan struct{}
+	// evicting closes evicted once.
+	evicting sync.Once
+	// why is what the customer of an evicted stream is told. It is set before
+	// evicted is closed.
+	why error
+	// answered is closed when nobody answers any more.
+	answered chan struct{}
+	// conn is what the stream came on. It is at work from the first list on.
 	conn Connection
 }
 
-// evict has the stream end as soon as no list is in hand. The first cause counts.
+// evict ends the stream as soon as no list is in hand. The first cause counts.
 func (s *submitStream) evict(why error) {
 	s.evicting.Do(func() {
 		s.why = why
@@ -83,7 +74,7 @@ func (s *submitStream) evict(why error) {
 	})
 }
 
-// silentFor is how long no list has been in hand.
+// silentFor returns how long no list has been in hand.
 func (s *submitStream) silentFor() time.Duration {
 	if s.inHand.Load() > 0 {
 		return 0
@@ -102,7 +93,7 @@ func (c *Customers) Submit(ctx context.Context, stream *connect.BidiStream[bankv
 	ended := make(chan error, 1)
 	// Receive does not watch ctx: this goroutine ends with the stream, when the
 	// handler has returned.
-	if !c.cfg.Spawn(func() { s.take(ctx, stream.Receive, ended) }) {
+	if !c.cfg.Spawn(func() { s.receive(ctx, stream.Receive, ended) }) {
 		return api.ErrStopping
 	}
 	return s.answer(ctx, ended, stream.Send)
@@ -110,17 +101,17 @@ func (c *Customers) Submit(ctx context.Context, stream *connect.BidiStream[bankv
 
 // newStream returns a stream that nothing has come on yet.
 func (c *Customers) newStream(conn Connection) *submitStream {
-	return &submitStream{desk: c, taken: make(chan submission, maxUnanswered), evicted: make(chan struct{}), answered: make(chan struct{}), conn: conn}
+	return &submitStream{desk: c, unanswered: make(chan submission, maxUnanswered), evicted: make(chan struct{}), answered: make(chan struct{}), conn: conn}
 }
 
-// take gives every list that comes to the engine.
-func (s *submitStream) take(ctx context.Context, receive func() (*bankv1.SubmitRequest, error), ended chan<- error) {
+// receive gives every list that comes to the engine. next receives one.
+func (s *submitStream) receive(ctx context.Context, next func() (*bankv1.SubmitRequest, error), ended chan<- error) {
 	defer func() {
-		close(s.taken)
+		close(s.unanswered)
 		<-s.answered
-		for l := range s.taken {
+		for l := range s.unanswered {
 			s.rest()
-			s.leave(l)
+			s.forget(l)
 		}
 	}()
 	working := false
@@ -130,7 +121,7 @@ func (s *submitStream) take(ctx context.Context, receive func() (*bankv1.SubmitR
 		}
 	}()
 	for {
-		req, err := receive()
+		req, err := next()
 		if err == nil && !working {
 			err = s.conn.EnterCustomer()
 			working = err == nil
@@ -148,33 +139,13 @@ func (s *submitStream) take(ctx context.Context, receive func() (*bankv1.SubmitR
 		}
 		l := s.begin(ctx, req)
 		select {
-		case s.taken <- l:
+		case s.unanswered <- l:
 		case <-s.answered:
 			s.rest()
-			s.leave(l)
+			s.forget(l)
 			return
 		}
 	}
-}
-
-// begin hands a list to the engine.
-func (s *submitStream) begin(ctx context.Context, req *bankv1.SubmitRequest) submission {
-	c := s.desk
-	l := submission{req: req}
-	op, err := c.bulk(ctx, req)
-	if err != nil {
-		l.err = err
-		return l
-	}
-	c.cfg.Story.asked(&op.Entry)
-	if bytes := op.Entry.MaxBytes(); c.lists.Take(bytes) {
-		l.bytes = bytes
-	} else {
-		l.err = errTooManyLists
-		return l
-	}
-	l.reply, l.err = c.cfg.Engine.Begin(op)
-	return l
 }
 
 // answer answers the lists in their order, until there are no more, the stream
@@ -186,14 +157,14 @@ func (s *submitStream) answer(ctx context.Context, ended <-chan error, send func
 	var end error
 	for {
 		select {
-		case l, ok := <-s.taken:
+		case l, ok := <-s.unanswered:
 			if !ok {
 				return s.endOf(ended)
 			}
 			answer := s.desk.answerList(ctx, &l)
 			s.rest() // before the customer knows, who may count on it
 			err := send(answer)
-			s.leave(l)
+			s.forget(l)
 			if err != nil {
 				return err
 			}
@@ -246,8 +217,9 @@ func (s *submitStream) rest() {
 	s.inHand.Add(-1)
 }
 
-// leave forgets a list. As long as the engine has it, what it takes is counted.
-func (s *submitStream) leave(l submission) {
+// forget counts a list no more. As long as the engine has it, its bytes are
+// counted.
+func (s *submitStream) forget(l submission) {
 	c := s.desk
 	give := func() { c.lists.Give(l.bytes) }
 	if l.reply == nil || !c.cfg.Spawn(func() {
@@ -257,120 +229,4 @@ func (s *submitStream) leave(l submission) {
 		give()
 	}
 	c.cfg.Gate.Leave()
-}
-
-// answerList waits for what becomes of a list.
-func (c *Customers) answerList(ctx context.Context, l *submission) *bankv1.SubmitResponse {
-	res := &bankv1.SubmitResponse{RequestId: l.req.GetRequestId()}
-	var reply replica.Reply
-	err := l.err
-	if err == nil {
-		reply, err = c.cfg.Engine.Await(ctx, l.reply)
-		if reply.ID != 0 {
-			l.reply = nil
-		}
-	}
-	if err == nil && reply.Forward != 0 {
-		forwarded, ferr := c.forwardList(ctx, reply.Forward, l.req)
-		if ferr == nil {
-			return forwarded
-		}
-		reply, err = otherwise(reply, ferr)
-		if forwarded != nil && reply.Forward != 0 {
-			return forwarded // it says best why it failed
-		}
-	}
-	// What became of the list is said also when it has not reached its level.
-	if err == nil || isRecorded(err) {
-		outcome(res, &reply)
-	}
-	if err != nil {
-		c.failList(ctx, res, unknownOutcome(err, res.GetRequestId()))
-	}
-	c.cfg.Story.answeredList(l.req, res, err)
-	return res
-}
-
-// isRecorded reports whether an error says that a write is recorded all the same.
-func isRecorded(err error) bool {
-	var late *replica.NotReplicatedError
-	return errors.As(err, &late)
-}
-
-// outcome fills in what became of a list.
-func outcome(res *bankv1.SubmitResponse, reply *replica.Reply) {
-	res.Session = session.Encode(reply.Session)
-	if o := reply.Operations; o != nil {
-		res.Insufficient, res.Unavailable = o.Insufficient, o.Unavailable
-	}
-	if reply.Receipt.Sequence != 0 {
-		res.Receipt = api.ReceiptToProto(reply.Receipt)
-	}
-	res.UnreachableBranches, res.Replay = api.BranchesToProto(reply.Unreachable), reply.Replay
-}
-
-// forwardList asks the home of a list to carry it out. An answer that says that
-// the list as a whole has failed comes with an error that says so by name.
-func (c *Customers) forwardList(ctx context.Context, home ledger.BranchID, req *bankv1.SubmitRequest) (*bankv1.SubmitResponse, error) {
-	req.HomeBranch = uint32(home)
-	res, err := forward(ctx, &c.cfg, home, req, func(client bankv1connect.BranchServiceClient, ctx context.Context, req *bankv1.SubmitRequest) (*bankv1.SubmitResponse, error) {
-		stream, err := client.Submit(ctx)
-		if err != nil {
-			return nil, err
-		}
-		defer stream.CloseResponse() //nolint:errcheck // the answer is there by then, or why it is not
-		if err := stream.Send(req); err != nil && !errors.Is(err, io.EOF) {
-			return nil, err
-		}
-		if err := stream.CloseRequest(); err != nil {
-			return nil, err
-		}
-		return stream.Receive()
-	})
-	if err != nil || res.GetErrorCode() == "" {
-		return res, err
-	}
-	failed := &api.ForwardedError{Home: home, Err: api.ErrorOfList(res)}
-	res.Error = failed.Error()
-	return res, failed
-}
-
-// failList says why a list as a whole failed.
-func (c *Customers) failList(ctx context.Context, res *bankv1.SubmitResponse, err error) {
-	var known *connect.Error
-	errors.As(api.ConnectError(ctx, c.cfg.Logger, "Submit", err), &known)
-	res.ErrorCode, res.Error, res.ErrorDetails = known.Code().String(), known.Message(), api.DetailsToProto(known)
-}
-
-// bulk checks a list and makes it a write for the engine.
-func (c *Customers) bulk(ctx context.Context, req *bankv1.SubmitRequest) (replica.Operation, error) {
-	var op replica.Operation
-	level, err := c.cfg.level(req.GetAcknowledge())
-	if err != nil {
-		return op, err
-	}
-	seen, err := session.Decode(req.GetSession(), len(c.cfg.Addresses))
-	if err != nil {
-		return op, err
-	}
-	if req.GetRequestId() == "" {
-		return op, api.Fieldf("request_id", "a list needs one, so that it is counted once however often it is sent")
-	}
-	if err := api.CheckName("request_id", req.GetRequestId()); err != nil {
-		return op, err
-	}
-	if err := c.cfg.checkHome(req.GetHomeBranch(), req.GetRequestId()); err != nil {
-		return op, err
-	}
-	operations, err := api.OperationsFromProto(req)
-	if err != nil {
-		return op, err
-	}
-	return replica.Operation{
-		Entry: ledger.Entry{
-			Kind: ledger.Bulk, Operations: operations, RequestID: req.GetRequestId(), CustomerID: req.GetCustomerId(), RecordedAt: time.Now().UnixMilli(),
-		},
-		// The deadline of a stream is not that of a list.
-		Home: ledger.BranchID(req.GetHomeBranch()), Acknowledge: level, Session: seen, Deadline: min(c.cfg.deadline(ctx), c.cfg.Engine.Now()+replica.Millis(api.CallTimeout.Milliseconds())),
-	}, nil
 }

@@ -53,8 +53,8 @@ func TestAStreamOfListsIsIdleWhenItsAnswerGoesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newDesk(nil).newStream(nil)
 		s.inHand.Add(1)
-		s.taken <- submission{req: &bankv1.SubmitRequest{}, err: errTooManyLists}
-		close(s.taken)
+		s.unanswered <- submission{req: &bankv1.SubmitRequest{}, err: errTooManyLists}
+		close(s.unanswered)
 		sent := 0
 		err := s.answer(t.Context(), make(chan error), func(*bankv1.SubmitResponse) error {
 			sent++
@@ -83,7 +83,7 @@ func TestAStreamOfListsThatSaysNothingEndsInTime(t *testing.T) {
 		time.Sleep(submitSilence - time.Second)
 		reply := make(chan replica.Reply, 1)
 		s.inHand.Add(1)
-		s.taken <- submission{req: &bankv1.SubmitRequest{}, reply: reply}
+		s.unanswered <- submission{req: &bankv1.SubmitRequest{}, reply: reply}
 		go func() {
 			time.Sleep(5 * submitSilence)
 			reply <- replica.Reply{ID: 1}
@@ -117,7 +117,7 @@ func TestListsCountUntilTheEngineHasAnsweredThem(t *testing.T) {
 		c.lists.Take(l.bytes)
 		s.inHand.Add(1)
 		c.answerList(gone, &l)
-		s.leave(l)
+		s.forget(l)
 	}
 	if c.lists.Take(41) {
 		t.Error("there is room for another list while the engine has the first")

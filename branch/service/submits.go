@@ -8,7 +8,9 @@ import (
 // submits are the streams of Submit. When there are as many as may be, one more
 // takes the place of the one that has been idle for longest.
 type submits struct {
-	mu   sync.Mutex
+	// mu guards open.
+	mu sync.Mutex
+	// open has the streams that are let in.
 	open map[*submitStream]bool
 }
 

@@ -42,6 +42,7 @@ type writeRequest interface {
 // form is how one of the three calls differs from the others: by the types of its
 // messages, and the accounts in them.
 type form[Req writeRequest, Res any] struct {
+	// kind is the kind of entry that the call records.
 	kind ledger.Kind
 	// accounts returns the account that is asked about, and the one that is paid
 	// by a transfer.
