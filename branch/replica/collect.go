@@ -376,15 +376,19 @@ func (cs *collects) expire() {
 	cs.expireTallies()
 }
 
-// nextTick returns when a look is started, or a call may have waited too long.
+// nextTick returns when a look begins or ends by itself, or a call may have waited
+// too long.
 func (cs *collects) nextTick() Millis {
 	next := never
 	if len(cs.of) > 0 || len(cs.tallies) > 0 {
 		next = cs.now + deadlineGrain
 	}
 	for _, c := range cs.of {
-		if c.restsUntil != 0 {
+		switch {
+		case c.restsUntil != 0:
 			next = min(next, c.restsUntil)
+		case c.open == 0: // in a bank of one: there is no answer to wait for
+			next = cs.now
 		}
 	}
 	return next

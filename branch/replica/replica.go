@@ -212,10 +212,6 @@ func (r *Replica) Ready() Ready {
 	r.expire()
 	r.collects.step()
 	r.escrow.step()
-	if r.n == 1 { // nobody's answer to wait for
-		r.collects.step()
-		r.escrow.step()
-	}
 	r.own.step()
 	r.intake.step()
 	r.progress.step()
