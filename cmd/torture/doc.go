@@ -20,7 +20,9 @@
 // that takes from several accounts is refused whole, the balance of the account
 // it was for when the words of the answer don't name that.
 //
-// Where to start reading: [torment] is a whole run; fault*.go have the faults,
-// customer*.go those who call, check*.go and linear*.go the checks. The checks are pure: they take a history, which is what
-// the customers saw, and evidence, which is what the branches list.
+// Where to start reading: internal/torment is a whole run; internal/faults has the
+// faults, internal/customers those who call, internal/check the checks. The checks
+// are pure: they take a history, which is what the customers saw
+// (internal/history), and evidence, which is what the branches list. internal/road
+// is the network that faults disturb, internal/bank the processes.
 package main

@@ -13,31 +13,23 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"passbook.example/passbook/cmd/torture/internal/bank"
+	"passbook.example/passbook/cmd/torture/internal/faults"
+	"passbook.example/passbook/cmd/torture/internal/torment"
 )
 
-// options are the flags.
-type options struct {
-	// passbook is the binary to torture; empty to build it.
-	passbook string
-	rounds   int
-	seed     uint64
-	// dir is where data and logs go, and stay; empty for a temporary directory,
-	// which is removed when nothing was found.
-	dir  string
+// command is what the flags say.
+type command struct {
+	torment.Options
+	// keep keeps the directory also when nothing was found.
 	keep bool
-	// checkEvery is how many rounds lie between two checks.
-	checkEvery int
-	customers  int
-	// only, when not empty, is the one kind of fault that strikes.
-	only string
-	// plan, when not nil, names the faults of each round, instead of the seed.
-	plan [][]string
 }
 
 func main() {
-	if isLaunch() {
-		fmt.Fprintln(os.Stderr, becomeBranch())
-		os.Exit(exitLaunch)
+	if bank.IsLaunch() {
+		fmt.Fprintln(os.Stderr, bank.BecomeBranch())
+		os.Exit(bank.ExitLaunch)
 	}
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
@@ -57,7 +49,7 @@ func run(args []string, out, errOut io.Writer) int {
 	defer stop()
 	report, err := tortureOnce(ctx, o, errOut)
 	if report != nil {
-		report.print(out)
+		report.Print(out)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -71,18 +63,18 @@ func run(args []string, out, errOut io.Writer) int {
 	return 0
 }
 
-func parse(args []string, errOut io.Writer) (options, error) {
-	var o options
+func parse(args []string, errOut io.Writer) (command, error) {
+	var o command
 	f := flag.NewFlagSet("torture", flag.ContinueOnError)
 	f.SetOutput(errOut)
-	f.StringVar(&o.passbook, "passbook", "", "the passbook `binary`; built when not given")
-	f.IntVar(&o.rounds, "rounds", 200, "how many rounds of faults")
-	f.Uint64Var(&o.seed, "seed", 0, "what chooses the faults; 0 for a new one")
-	f.StringVar(&o.dir, "dir", "", "the `directory` where data and logs go and stay (default a temporary one)")
+	f.StringVar(&o.Passbook, "passbook", "", "the passbook `binary`; built when not given")
+	f.IntVar(&o.Rounds, "rounds", 200, "how many rounds of faults")
+	f.Uint64Var(&o.Seed, "seed", 0, "what chooses the faults; 0 for a new one")
+	f.StringVar(&o.Dir, "dir", "", "the `directory` where data and logs go and stay (default a temporary one)")
 	f.BoolVar(&o.keep, "keep", false, "keep the temporary directory also when nothing was found")
-	f.IntVar(&o.checkEvery, "check-every", 4, "how many rounds lie between two checks")
-	f.IntVar(&o.customers, "customers", 8, "how many customers call at once")
-	f.StringVar(&o.only, "only", "", "the one `kind` of fault that strikes, as the table at the end names them")
+	f.IntVar(&o.CheckEvery, "check-every", 4, "how many rounds lie between two checks")
+	f.IntVar(&o.Customers, "customers", 8, "how many customers call at once")
+	f.StringVar(&o.Only, "only", "", "the one `kind` of fault that strikes, as the table at the end names them")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -93,50 +85,50 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	return o, err
 }
 
-func (o *options) check(rest []string) error {
+func (o *command) check(rest []string) error {
 	switch {
 	case len(rest) > 0:
 		return fmt.Errorf("unexpected argument %q", rest[0])
-	case o.rounds < 1, o.checkEvery < 1, o.customers < 1:
+	case o.Rounds < 1, o.CheckEvery < 1, o.Customers < 1:
 		return errors.New("--rounds, --check-every and --customers must be at least 1")
-	case o.only != "" && kindOf(o.only) == nil:
-		return fmt.Errorf("--only %q is no kind of fault; there are %s", o.only, kindNames())
+	case o.Only != "" && faults.KindOf(o.Only) == nil:
+		return fmt.Errorf("--only %q is no kind of fault; there are %s", o.Only, faults.KindNames())
 	}
 	return nil
 }
 
 // tortureOnce prepares the directory and the binary, and torments one bank. It
 // leaves no process, and no file unless it found something or is told to.
-func tortureOnce(ctx context.Context, o options, errOut io.Writer) (*report, error) {
-	if o.seed == 0 {
-		o.seed = rand.Uint64N(1 << 32)
+func tortureOnce(ctx context.Context, o command, errOut io.Writer) (*torment.Report, error) {
+	if o.Seed == 0 {
+		o.Seed = rand.Uint64N(1 << 32)
 	}
-	if o.dir == "" {
+	if o.Dir == "" {
 		dir, err := os.MkdirTemp("", "passbook-torture-")
 		if err != nil {
 			return nil, err
 		}
-		o.dir = dir
+		o.Dir = dir
 	} else {
 		o.keep = true // it may have been there before
-		if err := os.MkdirAll(o.dir, 0o755); err != nil {
+		if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 			return nil, err
 		}
 	}
-	fmt.Fprintf(errOut, "torture: --seed %d, data and logs in %s\n", o.seed, o.dir)
-	if o.passbook == "" {
-		o.passbook = filepath.Join(o.dir, "passbook")
-		if err := build(ctx, o.passbook); err != nil {
+	fmt.Fprintf(errOut, "torture: --seed %d, data and logs in %s\n", o.Seed, o.Dir)
+	if o.Passbook == "" {
+		o.Passbook = filepath.Join(o.Dir, "passbook")
+		if err := build(ctx, o.Passbook); err != nil {
 			return nil, err
 		}
 	}
-	r, err := torment(ctx, o, errOut)
+	r, err := torment.Run(ctx, o.Options, errOut)
 	if err != nil && ctx.Err() == nil {
 		return r, fmt.Errorf("%w\ntorture: data and logs are kept in %s; the same faults again: --seed %d --rounds %d --check-every %d",
-			err, o.dir, o.seed, o.rounds, o.checkEvery)
+			err, o.Dir, o.Seed, o.Rounds, o.CheckEvery)
 	}
 	if !o.keep {
-		err = errors.Join(err, os.RemoveAll(o.dir))
+		err = errors.Join(err, os.RemoveAll(o.Dir))
 	}
 	return r, err
 }

@@ -3,17 +3,20 @@ package main
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
+
+	"passbook.example/passbook/cmd/torture/internal/bank"
+	"passbook.example/passbook/cmd/torture/internal/faults"
+	"passbook.example/passbook/cmd/torture/internal/history"
+	"passbook.example/passbook/cmd/torture/internal/torment"
 )
 
 func TestMain(m *testing.M) {
-	if isLaunch() {
-		println(becomeBranch().Error())
-		os.Exit(exitLaunch)
+	if bank.IsLaunch() {
+		println(bank.BecomeBranch().Error())
+		os.Exit(bank.ExitLaunch)
 	}
 	os.Exit(m.Run())
 }
@@ -39,25 +42,25 @@ func TestShort(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts processes, and takes half a minute")
 	}
-	o := options{rounds: len(shortPlan), plan: shortPlan, checkEvery: 4, customers: 6, seed: 1, dir: t.TempDir()}
-	o.passbook = filepath.Join(o.dir, "passbook")
-	if err := build(t.Context(), o.passbook); err != nil {
+	o := torment.Options{Rounds: len(shortPlan), Plan: shortPlan, CheckEvery: 4, Customers: 6, Seed: 1, Dir: t.TempDir()}
+	o.Passbook = filepath.Join(o.Dir, "passbook")
+	if err := build(t.Context(), o.Passbook); err != nil {
 		t.Fatal(err)
 	}
-	r, err := torment(t.Context(), o, t.Output())
+	r, err := torment.Run(t.Context(), o, t.Output())
 	if err != nil {
-		o.dir = keepForReaders(t, o.dir)
-		t.Fatalf("%v\ndata and logs are kept in %s", err, o.dir)
+		o.Dir = keepForReaders(t, o.Dir)
+		t.Fatalf("%v\ndata and logs are kept in %s", err, o.Dir)
 	}
-	for _, k := range faultKinds {
-		if r.faults[k.name] == 0 {
-			t.Errorf("no %s struck", k.name)
+	for _, k := range faults.Kinds {
+		if r.Faults[k.Name] == 0 {
+			t.Errorf("no %s struck", k.Name)
 		}
 	}
-	if r.lists.done == 0 || r.lists.insufficient == 0 || r.calls[allOrNone][refused] == 0 {
-		t.Errorf("lists were not tried: %+v, calls %v", r.lists, r.calls)
+	if r.Lists.Done == 0 || r.Lists.Insufficient == 0 || r.Calls[history.AllOrNone][history.Refused] == 0 {
+		t.Errorf("lists were not tried: %+v, calls %v", r.Lists, r.Calls)
 	}
-	if r.receipts == 0 || r.operations == 0 || r.readsChecked == 0 {
+	if r.Receipts == 0 || r.Operations == 0 || r.ReadsChecked == 0 {
 		t.Errorf("nothing was checked: %+v", r)
 	}
 }
@@ -96,51 +99,5 @@ func TestFlags(t *testing.T) {
 				t.Errorf("got %q, want it to say %q", errOut.String(), c.want)
 			}
 		})
-	}
-}
-
-// TestEndedBy checks that a process which a signal ended is told from one that
-// ended by itself: only the first may end so when it is asked to stop early.
-func TestEndedBy(t *testing.T) {
-	for script, want := range map[string]bool{"kill -TERM $$": true, "kill -KILL $$": false, "exit 1": false, "exit 0": false} {
-		if got := endedBy(exec.Command("sh", "-c", script).Run(), syscall.SIGTERM); got != want {
-			t.Errorf("%s: got %v, want %v", script, got, want)
-		}
-	}
-}
-
-// TestStoppedBy checks that only who has obeyed a signal counts as stopped by it.
-func TestStoppedBy(t *testing.T) {
-	for script, want := range map[string]bool{"exit 143": true, "exit 130": false, "kill -TERM $$": false, "exit 1": false, "exit 0": false} {
-		if got := stoppedBy(exec.Command("sh", "-c", script).Run(), syscall.SIGTERM); got != want {
-			t.Errorf("%s: got %v, want %v", script, got, want)
-		}
-	}
-}
-
-// TestPlanRepeats checks that a seed gives the same faults again, and that all
-// kinds come up.
-func TestPlanRepeats(t *testing.T) {
-	b := &bank{nodes: map[uint32]*node{}}
-	for _, id := range branchIDs {
-		b.nodes[id] = &node{id: id, bank: b}
-	}
-	seen := map[string]bool{}
-	for n := range 200 {
-		first, again := planRound(b, 5, n), planRound(b, 5, n)
-		if first.String() != again.String() || len(first.acts) == 0 {
-			t.Fatalf("round %d: %q, and again %q", n, first, again)
-		}
-		if first.alone && len(first.faults) != 1 {
-			t.Errorf("round %d: %q do not strike alone", n, first)
-		}
-		for _, k := range first.faults {
-			seen[k.name] = true
-		}
-	}
-	for _, k := range faultKinds {
-		if !seen[k.name] {
-			t.Errorf("200 rounds without %s", k.name)
-		}
 	}
 }
