@@ -21,6 +21,8 @@ const (
 // calls are those that were taken and are not answered. One whose caller has gone
 // counts too, until its answer is ready.
 type calls struct {
+	// queued bounds the customers' calls, served those of peers, visits those who
+	// want to see the replica.
 	queued, served, visits bound.Count
 
 	// What follows belongs to the engine's goroutine. waiting are the customers'

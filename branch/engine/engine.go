@@ -79,7 +79,8 @@ type Config struct {
 
 // Engine owns the replica.
 type Engine struct {
-	cfg   Config
+	cfg Config
+	// queue has what waits for the next step, calls those that wait for an answer.
 	queue queue
 	calls calls
 	// ended is closed when the engine has ended. What is not answered by then
@@ -88,7 +89,7 @@ type Engine struct {
 	// serving is closed when the branch first takes writes.
 	serving chan struct{}
 
-	// What follows belongs to the engine's goroutine.
+	// What follows belongs to the engine's goroutine. pacer tells which writes wait.
 	pacer pacer
 	// state is what the outlet was told last, isServing whether serving is closed.
 	state     replica.State

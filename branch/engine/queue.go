@@ -19,8 +19,10 @@ type queue struct {
 	wake chan struct{}
 
 	// mu protects what follows.
-	mu     sync.Mutex
+	mu sync.Mutex
+	// closed is set for good when the engine has ended.
 	closed bool
+	// inputs are what is not a write.
 	inputs []input
 	// writes are the customers' writes and the peers' claims. While lingering, they
 	// wait for the last batch to arrive, and don't wake the engine until there are

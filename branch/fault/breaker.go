@@ -12,8 +12,11 @@ import (
 // one of its methods: its engine and its connections through Pass and PassUntil,
 // its calls to other branches through Client, and theirs to it through Handler.
 type Breaker struct {
-	self   uint32
-	kill   func(error)
+	// self is the branch's id.
+	self uint32
+	// kill ends the branch at once; it is told why.
+	kill func(error)
+	// freeze is whether it is paused, cut whether it is cut off.
 	freeze freeze
 	cut    cut
 }

@@ -25,10 +25,12 @@ const fromBranchHeader = "Passbook-From-Branch"
 // cut is whether the branch is cut off from all others. Its zero value is a
 // branch that is not.
 type cut struct {
+	// mu protects what follows.
 	mu sync.Mutex
 	// connected ends when the branch is cut off. Healing makes a new one.
 	connected context.Context
-	sever     context.CancelFunc
+	// sever ends connected.
+	sever context.CancelFunc
 }
 
 // whole returns a context that ends when the branch is cut off, and has ended
@@ -59,8 +61,10 @@ func (c *cut) end() {
 
 // client is the way to the peers of a branch that can be cut off and paused.
 type client struct {
+	// breaker says whether it is.
 	breaker *Breaker
-	next    connect.HTTPClient
+	// next makes the calls.
+	next connect.HTTPClient
 }
 
 // Do implements connect.HTTPClient. A cut fails calls that are under way.
@@ -114,9 +118,11 @@ func isWatch(req *http.Request) bool {
 // and nothing yet while it is paused.
 type cuttableBody struct {
 	io.ReadCloser
+	// whole ends when the branch is cut off.
 	whole  context.Context
 	freeze *freeze
-	done   func()
+	// done releases what watches over the call.
+	done func()
 }
 
 // Read implements io.Reader.

@@ -67,6 +67,7 @@ type Error struct {
 	Problem string
 }
 
+// Error returns the problem.
 func (e *Error) Error() string { return e.Problem }
 
 // Code returns failed_precondition.

@@ -12,6 +12,7 @@ import (
 // they carry: so nothing happens and nothing leaves, as when the system stops
 // a process. Its zero value stops nobody.
 type freeze struct {
+	// mu orders changes; who passes does not need it.
 	mu sync.Mutex
 	// lifted is set for good when the branch ends.
 	lifted bool

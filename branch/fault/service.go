@@ -10,6 +10,7 @@ import (
 
 // Service serves bank.v1.FaultService: it converts, and calls.
 type Service struct {
+	// faults carries out what is asked.
 	faults Faults
 	// addresses are those of the bank's branches.
 	addresses map[uint32]string
