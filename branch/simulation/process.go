@@ -33,6 +33,22 @@ type process struct {
 	// served are the callers of the calls being answered.
 	served map[callKey]caller
 	calls  map[uint64]*call
+	troubles
+	// found is how far the branch's own journal went when it booted.
+	found uint64
+	// halted says that it has halted, with haltedAt entries of its own.
+	halted   bool
+	haltedAt uint64
+	// claims are those that have come in and are not answered; true for one
+	// that is counted as deferred.
+	claims map[callKey]bool
+	// sent are the last own entries sent on each link.
+	sent  []sentOn
+	still still
+}
+
+// troubles are the faults that a process suffers from.
+type troubles struct {
 	// failNext makes the next commit fail, slowUntil makes all of them slow.
 	failNext  bool
 	slowUntil int64
@@ -46,17 +62,6 @@ type process struct {
 	wiped, restored bool
 	// damaged says that a bit has flipped on the disk and nobody knows yet.
 	damaged bool
-	// found is how far the branch's own journal went when it booted.
-	found uint64
-	// halted says that it has halted, with haltedAt entries of its own.
-	halted   bool
-	haltedAt uint64
-	// claims are those that have come in and are not answered; true for one
-	// that is counted as deferred.
-	claims map[callKey]bool
-	// sent are the last own entries sent on each link.
-	sent  []sentOn
-	still still
 }
 
 // sentOn is the last own entry sent on one incarnation of a link.
