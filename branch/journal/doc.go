@@ -74,8 +74,9 @@
 //
 //   - Every batch is held against its hash whenever it is read, and every block
 //     of a table against Pebble's checksum.
-//   - The logs, which Pebble reads up to the first chunk that does not fit, are
-//     looked at first (see chunk.go and survey.go): a flipped bit, a gap before
+//   - Pebble takes the first chunk of a log that does not fit for its end. So the
+//     logs are read beforehand, with Pebble's reader and with what that reader
+//     can't tell (internal/walcheck and survey.go): a flipped bit, a gap before
 //     something that was written later, and a log that ends before the next one
 //     begins are damage.
 //   - The file "synced" (see mark.go) says how much of each journal there must

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"passbook.example/passbook/branch/journal/internal/walcheck"
 	"passbook.example/passbook/branch/ledger"
 )
 
@@ -72,9 +73,14 @@ var KeyName = keyName
 // how many records it has, where they end, and what shows that they did not
 // end by a crash.
 func ReadLog(data []byte, number uint32, manifest bool) (records, end int, damage string) {
-	g := image{data: data, number: number, manifest: manifest}
+	read := func(visit func(int, []byte) error) (walcheck.End, error) {
+		return walcheck.Log(data, uint64(number), visit)
+	}
+	if manifest {
+		read = func(visit func(int, []byte) error) (walcheck.End, error) { return walcheck.Manifest(data, visit) }
+	}
 	s := survey{disk: &disk{}}
-	end, _, err := g.read(func(offset int, record []byte) error {
+	at, err := read(func(offset int, record []byte) error {
 		records++
 		if !manifest {
 			_ = s.commit("log", offset, record) // it must not panic
@@ -84,7 +90,7 @@ func ReadLog(data []byte, number uint32, manifest bool) (records, end int, damag
 	if err != nil {
 		panic(fmt.Sprint("the visit never fails: ", err))
 	}
-	return records, end, g.damage(end)
+	return records, at.Offset, at.Damage
 }
 
 // Pending is whether commits are gathered that are not written.

@@ -22,6 +22,9 @@ const (
 	markVersion = 1
 )
 
+// castagnoli is of the checksums of the files beside the store.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
 // mark writes that the journals are synced up to ends.
 func (j *Journal) mark(ends []uint64) error {
 	value := binary.AppendUvarint([]byte{markVersion}, j.state.order)

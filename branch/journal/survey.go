@@ -11,12 +11,13 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/batchrepr"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"passbook.example/passbook/branch/journal/internal/walcheck"
 )
 
-// survey is a look at a store before Pebble recovers it, which changes
-// nothing. It finds what recovery would pass over in silence: damage in the
-// logs (see chunk.go), and a log whose commits don't follow what the tables
-// hold.
+// survey reads a store before Pebble recovers it, and changes nothing. It finds
+// what recovery would pass over in silence: damage in the logs (package walcheck),
+// and a log whose commits don't follow what the tables hold.
 type survey struct {
 	disk *disk
 	// order is that of the last batch that is known to be there.
@@ -97,15 +98,11 @@ func (s *survey) manifest(path string) error {
 	if err != nil {
 		return err
 	}
-	g := image{data: data, manifest: true}
-	end, _, err := g.read(func(int, []byte) error { return nil })
-	if err != nil {
-		return err
+	end, err := walcheck.Manifest(data, func(int, []byte) error { return nil })
+	if err == nil && end.Damage != "" {
+		err = s.damaged(s.disk.PathBase(path), end.Offset, "%s", end.Damage)
 	}
-	if problem := g.damage(end); problem != "" {
-		return s.damaged(s.disk.PathBase(path), end, "%s", problem)
-	}
-	return nil
+	return err
 }
 
 // tables reads the order in the tables, and returns the logs that come on top
@@ -155,16 +152,14 @@ func (s *survey) log(path string, last bool) error {
 	if err != nil {
 		return err
 	}
-	g := image{data: data, number: uint32(number)}
-	end, closed, err := g.read(func(offset int, record []byte) error { return s.commit(name, offset, record) })
+	end, err := walcheck.Log(data, number, func(offset int, record []byte) error { return s.commit(name, offset, record) })
 	switch {
-	case err != nil || closed:
+	case err != nil || end.Closed:
 		return err
 	case !last:
-		return s.damaged(name, end, "the log was closed and a later one begun, and yet it breaks off here")
-	}
-	if problem := g.damage(end); problem != "" {
-		return s.damaged(name, end, "%s", problem)
+		return s.damaged(name, end.Offset, "the log was closed and a later one begun, and yet it breaks off here")
+	case end.Damage != "":
+		return s.damaged(name, end.Offset, "%s", end.Damage)
 	}
 	return nil
 }
