@@ -50,7 +50,7 @@ type acks struct {
 func (a *acks) acknowledge(op *Operation, reply Reply) {
 	if op.Acknowledge >= Majority {
 		a.wantSync = max(a.wantSync, reply.Receipt.Sequence)
-		a.progress.due.addAll(a.n)
+		a.progress.wakeAll()
 	}
 	heap.Push(&a.queues[op.Acknowledge], ackWait{reply, op})
 }

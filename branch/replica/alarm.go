@@ -124,13 +124,9 @@ var ErrAlarmHolds = code.New(code.FailedPrecondition, "that alarm says how the b
 // was such a one. It returns [ErrAlarmHolds] for one that is not resolved by
 // saying so.
 func (r *Replica) ResolveAlarm(id string) (bool, error) {
-	for i := range r.alarms.doubles.kept {
-		if about := r.alarms.doubles.kept[i].RequestID; alarmID(AlarmRequestID, about) == id {
-			r.alarms.doubles.kept = slices.Delete(r.alarms.doubles.kept, i, i+1)
-			r.alarms.doubles.change(about)
-			r.commit.Sync = true
-			return true, nil
-		}
+	if r.alarms.doubles.resolve(id) {
+		r.commit.Sync = true
+		return true, nil
 	}
 	if slices.ContainsFunc(r.Alarms(), func(a Alarm) bool { return a.ID == id }) {
 		return false, ErrAlarmHolds
@@ -153,6 +149,19 @@ func (d *doubles) find(id string) *ledger.Double {
 		}
 	}
 	return nil
+}
+
+// resolve forgets the request id that an alarm is about, and reports whether there
+// was one.
+func (d *doubles) resolve(alarm string) bool {
+	for i := range d.kept {
+		if about := d.kept[i].RequestID; alarmID(AlarmRequestID, about) == alarm {
+			d.kept = slices.Delete(d.kept, i, i+1)
+			d.change(about)
+			return true
+		}
+	}
+	return false
 }
 
 func (d *doubles) change(id string) {

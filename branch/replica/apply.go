@@ -185,8 +185,8 @@ func (in *intake) apply(from *peer, i int, s *ledger.Sealed) {
 		e.EachAccount(in.escrow.touchAccount)
 	}
 	if i == in.self {
-		clear(in.own.after) // the next own batch names them all again
-		in.progress.due.addAll(in.n)
+		in.own.nameAllAgain()
+		in.progress.wakeAll()
 		in.dropDoubts(head.Sequence)
 		in.recovery.applied(from)
 	}
@@ -221,9 +221,7 @@ func (in *intake) positions(b *ledger.Batch) []ledger.Position {
 // should be: otherwise two journals hold one request id, the customer was served
 // twice, and an alarm says so. recorded is where the disk has the request id.
 func (in *intake) isFirst(at ledger.Position, e *ledger.Entry, recorded ledger.Position) bool {
-	if p := in.desk.byRequest[e.RequestID]; p != nil {
-		p.overtaken = true
-	}
+	in.desk.overtake(e.RequestID)
 	if rec, ok := in.own.fresh[e.RequestID]; ok {
 		recorded = rec.at
 	}
@@ -364,9 +362,7 @@ func (in *intake) misfit(from *peer, i int, s *ledger.Sealed, err error) {
 		return
 	}
 	in.alarms.reject(from, BadBatch, false, "a batch of branch %d breaks a rule here: %v", in.peers[i].branch, err)
-	if !in.misfitTold[i] && in.alarms.refusalAlarms < maxRefusalAlarms {
-		in.misfitTold[i] = true
-		in.alarms.refusalAlarms++
-		in.alarms.raise(AlarmStopped, fmt.Sprintf("the journal of branch %d is applied no further with what was sent: it breaks a rule here, so it has forked or one that it depends on has, or its sender lies: %v", in.peers[i].branch, err))
+	if !in.misfitTold[i] {
+		in.misfitTold[i] = in.alarms.raiseRefusal(AlarmStopped, "the journal of branch %d is applied no further with what was sent: it breaks a rule here, so it has forked or one that it depends on has, or its sender lies: %v", in.peers[i].branch, err)
 	}
 }

@@ -29,7 +29,7 @@ func (es *escrow) callDone(q *queue, c *call) bool {
 // round they may wait for peers that wait for that write.
 func (es *escrow) dropRound(q *queue) {
 	for _, c := range q.round {
-		delete(es.calls.open, c.id)
+		es.calls.end(c)
 	}
 	q.round = nil
 }
@@ -66,7 +66,7 @@ func (es *escrow) startRound(name string, q *queue) {
 		}
 		ask := min(lacking, es.ledger.Escrow(name, p.index))
 		lacking -= ask
-		c := es.calls.begin(p, name)
+		c := es.calls.begin(es, p, name)
 		q.round = append(q.round, c)
 		es.send(p, Message{Claim: &Claim{ID: c.id, Account: name, Amount: ask, Ticket: first.ticket}})
 	}
@@ -118,7 +118,7 @@ func (es *escrow) receiveClaimAnswer(p *peer, a *ClaimAnswer) {
 		es.alarms.reject(p, BadAnswer, false, "an answer to a claim: %s", problem)
 		a = &ClaimAnswer{ID: a.ID, Failed: true}
 	}
-	delete(es.calls.open, c.id)
+	es.calls.end(c)
 	c.answered, c.failed, c.granted, c.sequence = !a.Failed, a.Failed, a.Granted, a.Sequence
 	if a.Failed {
 		es.suspect(p)
@@ -129,8 +129,6 @@ func (es *escrow) receiveClaimAnswer(p *peer, a *ClaimAnswer) {
 // calls are the claims and looks under way.
 type calls struct {
 	*core
-	escrow   *escrow
-	collects *collects
 	// open are the calls that are not answered, by their ids.
 	open map[uint64]*call
 	// last is the last id used. It begins with the epoch, so that no call is taken
@@ -138,8 +136,14 @@ type calls struct {
 	last uint64
 }
 
-func newCalls(c *core, es *escrow, cs *collects) calls {
-	return calls{core: c, escrow: es, collects: cs, open: map[uint64]*call{}, last: c.epoch % (1 << 32) << 32}
+func newCalls(c *core) calls {
+	return calls{core: c, open: map[uint64]*call{}, last: c.epoch % (1 << 32) << 32}
+}
+
+// caller is a part that makes calls.
+type caller interface {
+	// lost tells that a call has failed: its peer is gone, or has not answered.
+	lost(c *call)
 }
 
 // call is a claim or a look on its way to a peer and back.
@@ -148,6 +152,8 @@ type call struct {
 	peer    *peer
 	account string
 	sentAt  Millis
+	// by is the part that makes the call.
+	by caller
 	// collect is set for a look, which is sent again at askAgainAt; what
 	// follows is for a claim.
 	collect    *collect
@@ -160,9 +166,8 @@ type call struct {
 	sequence uint64
 }
 
-func (t *calls) begin(p *peer, account string) *call {
-	t.last++
-	c := &call{id: t.last, peer: p, account: account, sentAt: t.now}
+func (t *calls) begin(by caller, p *peer, account string) *call {
+	c := &call{id: t.nextID(), by: by, peer: p, account: account, sentAt: t.now}
 	t.open[c.id] = c
 	return c
 }
@@ -181,23 +186,35 @@ func (t *calls) failAll(p *peer) {
 			t.fail(c)
 		}
 	}
-	for _, q := range t.escrow.queues { // in any order: this only marks
+}
+
+// failRounds gives up the claims to a peer that is gone, also those that it has
+// answered: its grants may take long to arrive.
+func (es *escrow) failRounds(p *peer) {
+	for _, q := range es.queues { // in any order: this only marks
 		for _, c := range q.round {
-			// What it granted may not come for a long time.
 			c.failed = c.failed || c.peer == p
 		}
 	}
 }
 
 func (t *calls) fail(c *call) {
-	delete(t.open, c.id)
+	t.end(c)
 	c.failed = true
-	if c.collect != nil {
-		t.collects.failLook(c)
-	} else {
-		t.escrow.touchAccount(c.account)
-	}
+	c.by.lost(c)
 }
+
+// end forgets a call: it is answered, or nobody waits for its answer.
+func (t *calls) end(c *call) { delete(t.open, c.id) }
+
+// nextID returns the id of the next call.
+func (t *calls) nextID() uint64 {
+	t.last++
+	return t.last
+}
+
+// lost implements caller for claims.
+func (es *escrow) lost(c *call) { es.touchAccount(c.account) }
 
 // nextTick returns when a call may have waited too long.
 func (t *calls) nextTick() Millis {

@@ -107,8 +107,7 @@ const maxMembers = 8192
 func (cs *collects) join(account string, w judged) {
 	c := cs.of[account]
 	if c == nil {
-		cs.calls.last++
-		c = &collect{account: account, id: cs.calls.last}
+		c = &collect{account: account, id: cs.calls.nextID()}
 		cs.of[account] = c
 		c.members = append(c.members, member{call: w})
 		cs.startLook(c)
@@ -163,7 +162,7 @@ func (cs *collects) startLook(c *collect) {
 }
 
 func (cs *collects) sendLook(c *collect, p *peer, ask Collect) {
-	call := cs.calls.begin(p, c.account)
+	call := cs.calls.begin(cs, p, c.account)
 	call.collect, call.askAgainAt = c, cs.now+lookRetry
 	ask.ID = call.id
 	cs.send(p, Message{Collect: &ask})
@@ -194,7 +193,7 @@ func (cs *collects) receiveCollectAnswer(p *peer, a *CollectAnswer) {
 		cs.calls.fail(call)
 		return
 	}
-	delete(cs.calls.open, call.id)
+	cs.calls.end(call)
 	c := call.collect
 	if cs.of[c.account] != c || c.answers[p.index].there {
 		return
@@ -259,8 +258,7 @@ func (cs *collects) end(c *collect) {
 	cs.look(cs.cfg.ID, &ask)
 	for i, p := range cs.peers {
 		if i != cs.self && cs.callable(p) {
-			cs.calls.last++
-			ask.ID = cs.calls.last
+			ask.ID = cs.calls.nextID()
 			again := ask
 			cs.send(p, Message{Collect: &again})
 		}
@@ -323,8 +321,9 @@ func (cs *collects) replyStrong(c *collect, a *asking, balance ledger.Amount) {
 	cs.reply(Reply{ID: a.query.ID, Balance: balance, Available: cs.ledger.Escrow(c.account, cs.self), Session: cs.seen(session)})
 }
 
-// failLook ends a collect that a branch could not be asked for.
-func (cs *collects) failLook(call *call) {
+// lost implements caller for looks: it ends a collect for which a branch could not
+// be asked.
+func (cs *collects) lost(call *call) {
 	if c := call.collect; cs.of[c.account] == c && !c.answers[call.peer.index].there {
 		cs.fail(c, fmt.Sprintf("the balance over all branches needs branch %d, which can't be reached", call.peer.branch))
 	}
@@ -332,9 +331,9 @@ func (cs *collects) failLook(call *call) {
 
 func (cs *collects) fail(c *collect, reason string) {
 	cs.end(c)
-	for _, id := range sortedKeys(cs.calls.open) {
-		if cs.calls.open[id].collect == c {
-			delete(cs.calls.open, id)
+	for _, call := range cs.calls.open { // in any order: they are only forgotten
+		if call.collect == c {
+			cs.calls.end(call)
 		}
 	}
 	for _, m := range c.members {

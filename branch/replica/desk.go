@@ -75,6 +75,25 @@ type waiter interface {
 	admit(d *desk)
 }
 
+// submit adds a write for the next step, ask a query.
+func (d *desk) submit(p *pending) { d.submitted = append(d.submitted, p) }
+func (d *desk) ask(a *asking)     { d.asked = append(d.asked, a) }
+
+// await makes a write that waits known by its request id.
+func (d *desk) await(p *pending) {
+	if id := p.op.Entry.RequestID; id != "" {
+		d.byRequest[id] = p
+	}
+}
+
+// overtake marks the write that waits under a request id, if there is one: another
+// branch has recorded the request.
+func (d *desk) overtake(id string) {
+	if p := d.byRequest[id]; p != nil {
+		p.overtaken = true
+	}
+}
+
 // step decides the calls that had to wait, and then those that came in.
 func (d *desk) step() {
 	d.decideDeferred()

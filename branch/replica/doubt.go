@@ -218,7 +218,7 @@ func (in *intake) prove(p *peer, i int, s *ledger.Sealed) {
 	in.stopped[i], in.proofs[i] = true, &proof{s, p.branch}
 	in.dropEarly(i)
 	in.peers[i].forkedDue = true
-	in.progress.due.add(i)
+	in.progress.wake(i)
 	in.alarms.raise(AlarmFork, fmt.Sprintf("the journal of branch %d has forked: %s", in.peers[i].branch, text))
 }
 

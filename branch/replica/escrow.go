@@ -180,9 +180,7 @@ func (es *escrow) wait(p *pending) bool {
 		es.tickets = max(es.tickets, es.ledger.Clock()) + 1
 		p.ticket = Ticket{Clock: es.tickets, Branch: es.cfg.ID}
 	}
-	if id := p.op.Entry.RequestID; id != "" {
-		es.desk.byRequest[id] = p
-	}
+	es.desk.await(p)
 	q.insert(p)
 	return true
 }

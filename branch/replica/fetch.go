@@ -79,6 +79,18 @@ func (in *intake) nextTick() Millis {
 	return next
 }
 
+// lostLink forgets what came early on a link that is gone, and fetches the journal
+// of its peer elsewhere.
+func (in *intake) lostLink(p *peer) {
+	in.fetching.add(p.index)
+	in.doubting.remove(p.index)
+	in.dropEarly(p.index)
+	in.dropEarlyOf(p)
+}
+
+// mayFetch considers the i-th journal in the next step.
+func (in *intake) mayFetch(i int) { in.fetching.add(i) }
+
 // needWait is a wait for what a peer's early batches depend on.
 type needWait struct {
 	from *peer

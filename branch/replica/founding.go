@@ -108,7 +108,7 @@ func (f *founding) stranger(p *peer, h *Hello, end bool) string {
 	if !p.heard { // else somebody speaks in its name
 		f.met[p.index] = false
 	}
-	f.alarms.refused[p.index][BadBank]++
+	f.alarms.count(p, BadBank)
 	refusal := Refusal{Peer: p.branch, Lie: BadBank, Text: problem, Close: end, First: changed}
 	if refusal.First || refusal.Close {
 		f.out.Refusals = append(f.out.Refusals, refusal)

@@ -185,6 +185,9 @@ func (s *freezes) end() {
 	}
 }
 
+// tick lets time go on.
+func (es *escrow) tick() { es.freezes.pass(es.now) }
+
 // freeze lets nothing change an account's balance until a branch's next look,
 // for half the peer time-out or what is left of maxFrozen at most.
 func (es *escrow) freeze(account string, by ledger.BranchID) {

@@ -84,7 +84,7 @@ func (o *ownBatch) seal() {
 		o.recent = append(o.recent, &s.Outline)
 		o.recentBytes += len(s.Bytes)
 		o.entries, o.posted = o.entries[k:], o.posted[k:]
-		o.progress.due.addAll(o.n)
+		o.progress.wakeAll()
 	}
 	o.entries, o.posted = nil, nil
 }
@@ -97,6 +97,15 @@ func (o *ownBatch) batch() int {
 		k++
 	}
 	return k
+}
+
+// nameAllAgain makes the next own batch name the positions of all journals.
+func (o *ownBatch) nameAllAgain() { clear(o.after) }
+
+// committed forgets what the last Ready has committed.
+func (o *ownBatch) committed() {
+	clear(o.fresh)
+	o.trimRecent()
 }
 
 // nextAfter returns the positions that changed since the last own batch.

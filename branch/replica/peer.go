@@ -224,10 +224,16 @@ func (pr *progress) confirm(p *peer, acked uint64) {
 	p.acked = acked
 }
 
-// Everywhere returns the last entry of this branch's journal that every branch
-// has confirmed to have applied, since this branch started.
-func (r *Replica) Everywhere() uint64 {
-	all := r.progress.everyone.of(r.peers, r.self, func(*peer) bool { return true })
-	r.progress.everywhere = max(r.progress.everywhere, min(r.head(r.self), all))
-	return r.progress.everywhere
+// atEveryBranch is how far every branch has confirmed to have applied this branch's
+// journal, since this branch started.
+func (pr *progress) atEveryBranch() uint64 {
+	all := pr.everyone.of(pr.peers, pr.self, func(*peer) bool { return true })
+	pr.everywhere = max(pr.everywhere, min(pr.head(pr.self), all))
+	return pr.everywhere
 }
+
+// wake has a peer considered by the next step: something has come from it, or there
+// may be something to send.
+func (pr *progress) wake(i int) { pr.due.add(i) }
+
+func (pr *progress) wakeAll() { pr.due.addAll(pr.n) }

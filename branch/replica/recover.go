@@ -107,7 +107,7 @@ func (v *recovery) applied(from *peer) {
 	v.claims[from.index].again, v.claims[from.index].broken = 0, false
 	if v.state == Serving {
 		v.state = Recovering
-		v.intake.fetching.add(v.self)
+		v.intake.mayFetch(v.self)
 	}
 	if from.advertised != nil {
 		v.learn(from, from.advertised[v.self])

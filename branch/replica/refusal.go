@@ -90,20 +90,36 @@ func (r *Replica) Refuse(b ledger.BranchID, lie Lie, text string) {
 	}
 }
 
+// count counts a message of a peer that was refused, and returns how many were for
+// the same reason.
+func (al *alarms) count(p *peer, lie Lie) uint64 {
+	n := &al.refused[p.index][lie]
+	*n++
+	return *n
+}
+
+// raiseRefusal raises an alarm about a message that was refused, and reports
+// whether there was room for it.
+func (al *alarms) raiseRefusal(kind AlarmKind, format string, args ...any) bool {
+	if al.refusalAlarms >= maxRefusalAlarms {
+		return false
+	}
+	al.refusalAlarms++
+	al.raise(kind, fmt.Sprintf(format, args...))
+	return true
+}
+
 // reject counts a message that is refused, and tells the operator of the first of
 // its kind: by an alarm, unless it is only malformed, as a call by hand may be, or
 // its link stays and misfit tells of it. The alarms have room for other things, too.
 func (al *alarms) reject(p *peer, lie Lie, end bool, format string, args ...any) {
-	count := &al.refused[p.index][lie]
-	*count++
-	first := *count == 1
+	first := al.count(p, lie) == 1
 	if !first && !end {
 		return
 	}
 	f := Refusal{Peer: p.branch, Lie: lie, Text: fmt.Sprintf(format, args...), Close: end && p.linked && !p.closing, First: first}
-	if first && lie != BadForm && (end || lie != BadBatch) && al.refusalAlarms < maxRefusalAlarms {
-		al.refusalAlarms++
-		al.raise(AlarmRefused, fmt.Sprintf("a message in the name of branch %d was refused (%s): %s; GetStatus counts them, and more are not told", p.branch, lie, f.Text))
+	if first && lie != BadForm && (end || lie != BadBatch) {
+		al.raiseRefusal(AlarmRefused, "a message in the name of branch %d was refused (%s): %s; GetStatus counts them, and more are not told", p.branch, lie, f.Text)
 	}
 	if first || f.Close {
 		al.out.Refusals = append(al.out.Refusals, f)

@@ -128,7 +128,7 @@ func (r *Replica) assemble() {
 	r.collects = newCollects(c)
 	r.collects.alarms, r.collects.recovery, r.collects.desk = &r.alarms, &r.recovery, &r.desk
 	r.collects.escrow, r.collects.calls = &r.escrow, &r.calls
-	r.calls = newCalls(c, &r.escrow, &r.collects)
+	r.calls = newCalls(c)
 }
 
 // check begins the ledger at the bank's genesis, if there is one.
@@ -155,16 +155,16 @@ func BankHash(branches []ledger.BranchID, opening ledger.Amount) ledger.Hash {
 
 // Submit takes a write. Its reply comes out of a later Ready.
 func (r *Replica) Submit(op Operation) {
-	r.desk.submitted = append(r.desk.submitted, &pending{op: op})
+	r.desk.submit(&pending{op: op})
 }
 
 // Ask takes a read. Its reply comes out of a later Ready.
-func (r *Replica) Ask(q Query) { r.desk.asked = append(r.desk.asked, &asking{query: q}) }
+func (r *Replica) Ask(q Query) { r.desk.ask(&asking{query: q}) }
 
 // Tick tells the time, which never goes back.
 func (r *Replica) Tick(now Millis) {
 	r.now = max(r.now, now)
-	r.escrow.freezes.pass(r.now)
+	r.escrow.tick()
 }
 
 // Receive takes a message from a peer. Messages may be lost, repeated and out
@@ -176,7 +176,7 @@ func (r *Replica) Receive(m Message) {
 	}
 	p := r.peers[i]
 	p.suspectUntil, p.heardAt = 0, r.now
-	r.progress.due.add(i)
+	r.progress.wake(i)
 	switch {
 	case m.Frame != nil:
 		r.progress.receiveFrame(p, m.Frame)
@@ -236,8 +236,7 @@ func (r *Replica) expire() {
 
 // Advance tells that the last Ready's commit has succeeded.
 func (r *Replica) Advance() {
-	clear(r.own.fresh)
-	r.own.trimRecent()
+	r.own.committed()
 }
 
 // Err returns the error of a read from disk, after which the branch must stop:
@@ -271,14 +270,12 @@ func (r *Replica) LinkDown(b ledger.BranchID) {
 		r.progress.setReachable(p, false)
 	} // else both may just have started
 	p.link = link{}
-	r.progress.due.add(i)
-	r.intake.fetching.add(i)
-	r.intake.doubting.remove(i)
-	r.intake.dropEarly(i)
-	r.intake.dropEarlyOf(p)
+	r.progress.wake(i)
+	r.intake.lostLink(p)
 	r.recheck = true // what waits for it may be decided now
 	r.escrow.dropClaims(b)
 	r.calls.failAll(p)
+	r.escrow.failRounds(p)
 }
 
 // Status is how a branch sees itself and its peers.
@@ -357,3 +354,7 @@ func (r *Replica) Due() bool { return r.escrow.covered() }
 // FrozenUntil returns until when some account is held; 0 for none. It is for
 // tests.
 func (r *Replica) FrozenUntil() Millis { return r.escrow.freezes.until }
+
+// Everywhere returns the last entry of this branch's journal that every branch
+// has confirmed to have applied, since this branch started.
+func (r *Replica) Everywhere() uint64 { return r.progress.atEveryBranch() }

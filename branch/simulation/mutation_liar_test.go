@@ -47,8 +47,8 @@ var lieMutations = []mutation{
 		"if need != nil && f.need.of(need, in.now, in.head(i)) {", "if need != nil && in.n == 1 {", "liar",
 	},
 	{
-		"early batches of a link that is gone stay", "branch/replica/replica.go",
-		"\tr.intake.dropEarlyOf(p)\n", "", "replica.TestEarlyBatchesGoWithTheirLink",
+		"early batches of a link that is gone stay", "branch/replica/fetch.go",
+		"\tin.dropEarly(p.index)\n\tin.dropEarlyOf(p)\n", "\tin.dropEarly(p.index)\n", "replica.TestEarlyBatchesGoWithTheirLink",
 	},
 	{
 		"an answer to a look says anything", "branch/replica/collect.go",
