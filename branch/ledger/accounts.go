@@ -5,22 +5,22 @@ import (
 	"strings"
 )
 
-// accounts are the accounts of a ledger by name. There may be millions, which
-// the garbage collector looks at in every cycle: so they, their names and their
+// accounts are the accounts of a ledger by name. There may be millions, and the
+// garbage collector looks at them in every cycle. So they, their names and their
 // parts are in few large pieces of memory.
 type accounts struct {
 	byName map[string]*account
-	// found is the account that was looked for last: a batch mostly goes on with
-	// the same.
+	// found is the account that was found last, since a batch mostly goes on with
+	// the same one.
 	found *account
-	// pieces hold the accounts in the order in which they were opened, each
-	// piece full but for the last.
+	// pieces have the accounts in the order in which they were opened. All pieces
+	// but the last are full.
 	pieces [][]account
 	names  strings.Builder
 	parts  parts
 }
 
-// Sizes of pieces: a ledger of few accounts is to be small.
+// Sizes of pieces. They grow, so that a ledger of few accounts is small.
 const (
 	firstPiece = 4
 	lastPiece  = 1024
@@ -51,8 +51,8 @@ func (t *accounts) open(name string) (a *account, isNew bool) {
 	return a, true
 }
 
-// add makes an account, with its name in memory of its own: the name it was
-// given may be a part of something larger.
+// add makes an account and copies its name, which may be a part of something
+// larger.
 func (t *accounts) add(name string) *account {
 	k := len(t.pieces) - 1
 	switch {
@@ -71,7 +71,7 @@ func (t *accounts) add(name string) *account {
 	return &t.pieces[k][len(t.pieces[k])-1]
 }
 
-// remove takes an account away that was opened in error. Its place stays empty.
+// remove removes an account that was opened in error. Its place stays empty.
 func (t *accounts) remove(name string) {
 	a := t.byName[name]
 	t.found = nil
@@ -96,15 +96,14 @@ func (t *accounts) all() iter.Seq[*account] {
 // parts is memory for the shares of accounts, in pieces.
 type parts struct {
 	pieces [][]share
-	// used is how much of the last piece is.
+	// used is how much of the last piece is used.
 	used int
-	// freed are the places of those that accounts have outgrown, by how many shares
-	// they are.
+	// freed are the places that accounts have outgrown, by their number of shares.
 	freed [][]uint32
 }
 
-// pieceBits are those of a place within a piece: only a piece that one account has
-// for itself is longer.
+// pieceBits is how many bits say the place within a piece. Only a piece that one
+// account has for itself is longer.
 const pieceBits = 10
 
 // of returns the shares of an account.
@@ -117,8 +116,8 @@ func (p *parts) of(a *account) []share {
 	return p.pieces[a.at>>pieceBits][from:to:to]
 }
 
-// take gives an account room for exactly n shares, which it has to fill. Those that
-// it had stay as they are until they are freed.
+// take gives an account room for exactly n shares, which the caller has to fill.
+// The shares that it had stay as they are until they are freed.
 func (p *parts) take(a *account, n int) []share {
 	a.count = uint16(n)
 	if n == 0 {

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// BankID tells a bank from every other one. It is made at random when the bank
-// is founded; zero stands for none.
+// BankID distinguishes a bank from every other one. It is made at random when the
+// bank is founded; zero stands for none.
 type BankID [16]byte
 
 func (id BankID) String() string { return hex.EncodeToString(id[:]) }
@@ -32,8 +32,8 @@ type Bank struct {
 	Name string
 	// ID is zero until the branch has agreed to one.
 	ID BankID
-	// Founded says that the id counts for ever. Until then the founding branch
-	// may propose another one.
+	// Founded says that the id is final. Until then the founding branch may propose
+	// another one.
 	Founded bool
 }
 
@@ -63,9 +63,9 @@ func CheckBankName(name string) error {
 	return nil
 }
 
-// Genesis is what the first batch of every journal of a bank follows in the
-// place of a batch. So no batch of another bank fits, from the first one on.
-// The branches are ascending.
+// Genesis returns the hash that the first batch of every journal of a bank follows,
+// as if it were a batch. So no batch of another bank fits, from the first one on.
+// The branches must be ascending.
 func (b Bank) Genesis(branches []BranchID, opening Amount) Hash {
 	text := []byte("passbook genesis 1\n")
 	text = binary.BigEndian.AppendUint32(text, uint32(len(b.Name)))
@@ -80,8 +80,8 @@ func (b Bank) Genesis(branches []BranchID, opening Amount) Hash {
 // errFounded refuses to found a bank anew.
 var errFounded = errors.New("a bank that has entries can't be founded")
 
-// Found has every journal begin at the genesis of the bank. It errs, and the
-// ledger is unchanged, when entries were posted that follow another one.
+// Found makes every journal begin at the genesis of the bank. It returns an error,
+// and the ledger is unchanged, when entries were posted that follow another one.
 func (l *Ledger) Found(genesis Hash) error {
 	for i := range l.heads {
 		if l.heads[i].Sequence > 0 && l.genesis != genesis {

@@ -21,14 +21,14 @@ type MarkedPosition struct {
 	Hash Hash
 }
 
-// Batch is what a branch commits together: the unit of fsync, hashing,
-// propagation and causality.
+// Batch is a group of entries that a branch commits together: the unit of fsync,
+// hashing, propagation and causality.
 type Batch struct {
 	// Branch is the writer.
 	Branch BranchID
 	// Epoch is the writer's boot; it never decreases within a journal.
 	Epoch uint64
-	// FirstSequence is that of the first entry.
+	// FirstSequence is the sequence of the first entry.
 	FirstSequence uint64
 	// Entries are consecutive. Invariant: there is at least one.
 	Entries []Entry
@@ -95,7 +95,7 @@ func NewSealed(b *Batch) *Sealed {
 }
 
 // OpenSealed decodes a batch that came from a peer or from disk, and checks
-// what can be checked without a ledger: its hash, that its sequences are
+// all that can be checked without a ledger: its hash, that its sequences are
 // consecutive, its clocks rise and its entries are well formed. It returns an
 // error that wraps ErrBatchHash, ErrBatchFormat or ErrBatchSize. The result
 // keeps the given bytes.

@@ -6,8 +6,8 @@ import (
 	"passbook.example/passbook/branch/code"
 )
 
-// How far the numbers in a batch may go. A branch that took any number from a
-// peer could be talked into one after which its own journal can't go on.
+// Bounds of the numbers in a batch. If a branch accepted any number from a peer, a
+// lie could be so large that the branch's own journal can't go on after it.
 const (
 	// MaxClock bounds Lamport times.
 	MaxClock = 1 << 62
@@ -16,7 +16,7 @@ const (
 	// MaxSequence bounds the sequences of entries.
 	MaxSequence = 1 << 62
 	// MaxSequenceLead is how far the entries that a customer has seen elsewhere may
-	// be ahead of those that are applied here: what a branch can lack.
+	// be ahead of those that are applied here: how much a branch can lack.
 	MaxSequenceLead = 1 << 32
 	// MaxClockLead is how far the clock of a batch may run ahead of all that was
 	// applied before it. A writer counts on by one, so an honest one never does.
@@ -32,8 +32,8 @@ type LeadError struct {
 	// Branch and Sequence name the batch by its last entry.
 	Branch   BranchID
 	Sequence uint64
-	// What is "clock" or "epoch": Got is that of the batch, Before what it comes
-	// after, and Lead by how much it may be ahead.
+	// What is "clock" or "epoch". Got is its value in the batch, Before the value
+	// that it follows, and Lead how far it may be ahead.
 	What              string
 	Got, Before, Lead uint64
 }
@@ -48,14 +48,14 @@ func (e *LeadError) Code() code.Code { return code.InvalidArgument }
 // Field names the field of a message that is at fault.
 func (e *LeadError) Field() string { return e.What }
 
-// CheckLead reports, by a *LeadError, whether a batch that is next in the i-th
-// journal runs ahead of what is applied by more than a writer can.
+// CheckLead returns a *LeadError if a batch that is next in the i-th journal runs
+// ahead of what is applied by more than a writer can.
 func (l *Ledger) CheckLead(i int, b *Batch) *LeadError {
 	return CheckLead(b, l.heads[i].Epoch, l.clock)
 }
 
-// CheckLead is [Ledger.CheckLead] for a batch before which the journal was at an
-// epoch, and all entries applied at a clock.
+// CheckLead is [Ledger.CheckLead] for a batch that follows a given epoch of its
+// journal and a given clock of all applied entries.
 func CheckLead(b *Batch, epoch, clock uint64) *LeadError {
 	last := b.Entries[len(b.Entries)-1].Clock
 	switch {
@@ -67,7 +67,7 @@ func CheckLead(b *Batch, epoch, clock uint64) *LeadError {
 	return nil
 }
 
-// checkNumbers reports numbers that no batch has, whatever came before it.
+// checkNumbers reports numbers that no batch can have, whatever came before it.
 func (b *Batch) checkNumbers() error {
 	switch {
 	case b.Epoch > MaxEpoch:

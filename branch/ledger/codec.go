@@ -6,9 +6,9 @@ import (
 
 // The bytes of a batch are the protobuf message bank.v1.Batch in canonical
 // form: fields in order of their numbers, defaults left out, no unknown field.
-// They are written by hand because a hash is taken over them, which the
-// protobuf library gives no promise for, and because this is the hottest code
-// of a branch. A test holds them against the generated messages.
+// They are encoded by hand because they are hashed, and the protobuf library does
+// not promise to encode a message the same way twice, and because this is the
+// hottest code of a branch. A test compares them with the generated messages.
 
 // Field numbers of bank.v1.Batch.
 const (
@@ -32,8 +32,8 @@ const (
 	entryBulk       = 10
 )
 
-// Field numbers of the facts and of bank.v1.Position. A deposit's or
-// withdrawal's amount is field 2, that of the others field 3.
+// Field numbers of the facts and of bank.v1.Position. The amount of a deposit or a
+// withdrawal is field 2, the amount of the others field 3.
 const (
 	factAccount      = 1
 	factSecond       = 2 // amount, to_account or to_branch, by the kind
@@ -118,8 +118,7 @@ func batchReader(in string) reader {
 	return reader{in: in, repeated: 1<<batchEntries | 1<<batchAfter}
 }
 
-// countEntries returns how many entries an encoded batch has, without a look at
-// them.
+// countEntries returns how many entries an encoded batch has, without reading them.
 func countEntries(in string) (n int, err error) {
 	r := batchReader(in)
 	for r.next() && r.number <= batchEntries {
@@ -133,7 +132,7 @@ func countEntries(in string) (n int, err error) {
 	return n, r.err
 }
 
-// readSpan returns the span of an encoded batch, without a look at its entries.
+// readSpan returns the span of an encoded batch, without reading its entries.
 func readSpan(in string) (Span, error) {
 	var s Span
 	r := batchReader(in)
@@ -153,8 +152,8 @@ func readSpan(in string) (Span, error) {
 	return s, err
 }
 
-// decodeBatch takes the canonical form only, so that no two runs of bytes are
-// one batch. All texts of the batch share one copy of its bytes.
+// decodeBatch accepts only the canonical form, so a batch has only one encoding.
+// All texts of the batch share one copy of its bytes.
 func decodeBatch(in []byte) (*Batch, error) {
 	text := string(in)
 	n, err := countEntries(text)
@@ -177,7 +176,7 @@ func decodeBatch(in []byte) (*Batch, error) {
 			r.decoded(decodeEntry(r.message(), &b.Entries[len(b.Entries)-1], &room))
 			room.left--
 		case batchAfter:
-			if b.After == nil { // with memory for as many of this length as there may be
+			if b.After == nil { // with memory for as many of this length as can follow
 				b.After = make([]Position, 0, 1+(len(r.in)-r.at)/(2+len(r.bytes())))
 			}
 			b.After = append(b.After, Position{})

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// appendOperations writes bank.v1.Bulk. A column of zeros only is left out.
+// appendOperations writes bank.v1.Bulk. A column that has only zeros is left out.
 func appendOperations(out []byte, o *Operations) []byte {
 	for _, name := range o.Accounts {
 		out = protowire.AppendString(protowire.AppendTag(out, bulkAccounts, protowire.BytesType), name)
@@ -23,9 +23,8 @@ func appendOperations(out []byte, o *Operations) []byte {
 	return appendColumn(out, bulkUnavailable, o.Unavailable)
 }
 
-// appendColumn writes a packed field. Which lists may begin with 0 and which
-// may be all zeros does not matter to the reader: those that are refused are
-// never the whole list.
+// appendColumn writes a packed field. It leaves out a column From or To that has
+// only zeros, but not a list of refused operations: there 0 is the first operation.
 func appendColumn[T uint32 | Amount](out []byte, field protowire.Number, column []T) []byte {
 	size, zero := 0, field == bulkFrom || field == bulkTo
 	for _, v := range column {
@@ -46,7 +45,7 @@ func appendColumn[T uint32 | Amount](out []byte, field protowire.Number, column 
 	return out
 }
 
-// decode takes the canonical form of bank.v1.Bulk only.
+// decode accepts only the canonical form of bank.v1.Bulk.
 func (o *Operations) decode(in string, room *columns) error {
 	r := reader{in: in, repeated: 1 << bulkAccounts}
 	for r.next() {
@@ -152,8 +151,8 @@ type columns struct {
 // maxPiece bounds a piece that columns share.
 const maxPiece = 64
 
-// take returns memory for n items, of a piece that has as many as there are
-// entries left at most.
+// take returns memory for n items, from a piece with room for as many items as
+// there are entries left, at most.
 func take[T any](piece *[]T, n, left int) []T {
 	if n > len(*piece) {
 		size := min(left, maxPiece)

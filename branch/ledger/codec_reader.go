@@ -14,17 +14,17 @@ import (
 // varint and bytes, and numbers in more bytes than they need. The first error
 // ends it.
 type reader struct {
-	// in is a part of the text of the whole message: what a reader returns of it
-	// needs no memory of its own, and lasts as long as the whole.
+	// in is a part of the text of the whole message. Texts that a reader returns are
+	// parts of it: they need no memory, and last as long as the whole.
 	in string
-	// at is how much of in was read.
+	// at is how much of in has been read.
 	at int
 	// repeated has the bits of the fields that may come more than once.
 	repeated uint64
 	err      error
 
-	// What follows is the field that next has read: a varint, or a run of bytes
-	// that begins at from.
+	// The fields below are the field of the message that next has read: a varint, or
+	// a run of bytes that begins at from.
 	number protowire.Number
 	wire   protowire.Type
 	varint uint64
@@ -80,7 +80,7 @@ func (r *reader) readNumber() (uint64, bool) {
 	return v, true
 }
 
-// uvarint is [binary.Uvarint] of a text.
+// uvarint is [binary.Uvarint] for a text.
 func uvarint(in string) (v uint64, n int) {
 	for shift := 0; n < len(in) && n < binary.MaxVarintLen64; shift += 7 {
 		c := in[n]
@@ -96,10 +96,10 @@ func uvarint(in string) (v uint64, n int) {
 	return 0, 0
 }
 
-// bytes is the run of bytes that next has read.
+// bytes returns the run of bytes that next has read.
 func (r *reader) bytes() string { return r.in[r.from:r.at] }
 
-// fail keeps the first error, and returns false for those who return it.
+// fail keeps the first error. It returns false, for the caller to return.
 func (r *reader) fail(format string, args ...any) bool {
 	if r.err == nil {
 		r.err = fmt.Errorf("%w: %s", ErrBatchFormat, fmt.Sprintf(format, args...))

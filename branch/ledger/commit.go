@@ -1,30 +1,30 @@
 package ledger
 
-// Commit is what a branch writes to its disk as one atomic step.
+// Commit is one atomic write to a branch's disk.
 type Commit struct {
-	// Batches are those applied since the last commit, in that order.
+	// Batches are the batches applied since the last commit, in that order.
 	Batches []StoredBatch
-	// Accounts are the accounts that they changed, as they are now: what
-	// [Ledger.TakeTouched] returns, which lasts only until the ledger's next.
+	// Accounts are the accounts that the batches changed, as they are now. They come
+	// from [Ledger.TakeTouched], so they last only until the ledger's next call of it.
 	Accounts []AccountState
 	// Heads are the journals that they extended, as they are now.
 	Heads []BranchHead
-	// Doubles are the request ids that were found at several entries, or resolved,
-	// since the last commit: each as it is now.
+	// Doubles are the request ids that were found to have several entries, or were
+	// resolved, since the last commit: each as it is now.
 	Doubles []Double
 	// Clock is the ledger's Lamport time.
 	Clock uint64
-	// Bank, unless nil, is the bank that the branch belongs to from now on. Once
+	// Bank, unless nil, is the bank to which the branch belongs from now on. Once
 	// it is founded, the first batch of every journal follows its genesis.
 	Bank *Bank
-	// Settled says that the branch has found out what its peers hold of its
-	// journal: from now on its disk does not count as empty.
+	// Settled says that the branch has found out how much of its journal its peers
+	// have. From now on its disk does not count as empty.
 	Settled bool
 	// Sync says that the commit, and all before it, must be synced.
 	Sync bool
 }
 
-// StoredBatch is a batch with what posting its entries led to.
+// StoredBatch is a batch with the results of posting its entries.
 type StoredBatch struct {
 	*Sealed
 	Posted []Posted

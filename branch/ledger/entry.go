@@ -25,7 +25,7 @@ const SharedAccount = "shared"
 // MaxNameBytes bounds account names and request ids.
 const MaxNameBytes = 128
 
-// Kind is what an entry says happened.
+// Kind is the kind of an entry: what happened.
 type Kind uint8
 
 // The kinds of entries.
@@ -65,7 +65,7 @@ type Entry struct {
 	// RecordedAt is wall time at the writer in milliseconds since 1970, for
 	// people only; no rule reads it.
 	RecordedAt int64
-	// CustomerID is who asked, as the request named it.
+	// CustomerID is the customer who asked, as the request named it.
 	CustomerID int64
 	// RequestID is the idempotency key, or empty.
 	RequestID string
@@ -79,9 +79,8 @@ type Entry struct {
 	ToBranch BranchID
 	// Amount is greater than 0.
 	Amount Amount
-	// Operations are those of a bulk, which has no account and no amount of
-	// its own; nil for all other kinds. They are never changed once the entry
-	// is posted.
+	// Operations are the operations of a bulk, which has no account and no amount of
+	// its own; nil for all other kinds. They never change once the entry is posted.
 	Operations *Operations
 }
 
@@ -108,12 +107,11 @@ func (e *Entry) MaxBytes() int {
 	return n
 }
 
-// ChangesBalance reports whether the entry changes any balance: all do but
-// grants.
+// ChangesBalance reports whether the entry changes any balance. Only grants don't.
 func (e *Entry) ChangesBalance() bool { return e.Kind != Grant }
 
-// SameRequest reports whether two entries ask for the same thing, which is
-// what one request id may stand for.
+// SameRequest reports whether two entries ask for the same thing, so that one
+// request id may stand for both.
 func (e *Entry) SameRequest(o *Entry) bool {
 	if e.Kind == Bulk && o.Kind == Bulk {
 		return e.CustomerID == o.CustomerID && e.Operations.SameAs(o.Operations)
@@ -122,7 +120,7 @@ func (e *Entry) SameRequest(o *Entry) bool {
 		e.Amount == o.Amount && e.CustomerID == o.CustomerID
 }
 
-// Errors that Check returns, and Post where a caller only branches.
+// Errors of Check, which Post returns too.
 var (
 	ErrAmount  = code.Field("amount", "amount must be greater than 0")
 	ErrKind    = code.New(code.InvalidArgument, "entry has no known kind")
@@ -133,7 +131,7 @@ var (
 	ErrField   = errors.New("entry has a field that is not of its kind")
 )
 
-// Check reports what is malformed in the entry itself, whatever the ledger.
+// Check returns an error if the entry itself is malformed, whatever the ledger.
 func (e *Entry) Check() error {
 	switch {
 	case e.Kind < Deposit || e.Kind > Bulk:
@@ -188,8 +186,8 @@ type LimitError struct {
 	Account string
 	Amount  Amount
 	Limit   Amount
-	// Taken says that it is what operations together take of the account that
-	// is over the limit, which is then the largest balance.
+	// Taken says that the sum that operations take from the account is over the
+	// limit, which is the largest balance in that case.
 	Taken bool
 }
 

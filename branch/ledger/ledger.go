@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// Ledger is what the entries of all journals add up to at one branch. It is
-// deterministic and does no I/O; its owner calls it from one goroutine.
+// Ledger is the sum of the entries of all journals at one branch. It is
+// deterministic and does no I/O. Its owner calls it from one goroutine.
 //
 // Invariants: no escrow is negative, the escrows of an account sum to its
 // balance, and no balance overflows. Every method that returns an error leaves
@@ -17,7 +17,7 @@ type Ledger struct {
 	branches []BranchID       // ascending
 	index    map[BranchID]int // into branches
 	heads    []Head           // by index
-	// genesis is what the first batch of every journal follows.
+	// genesis is the hash that the first batch of every journal follows.
 	genesis  Hash
 	accounts *accounts
 	first    firstNames
@@ -31,20 +31,20 @@ type Ledger struct {
 	undo  []undo
 	// changed is memory for undo.
 	changed []before
-	// tallied is memory for tallies.
+	// tallied is memory that tallies uses again.
 	tallied []tally
-	// balances is memory for those of bulks.
+	// balances is memory for the balances of bulks.
 	balances []Amount
 }
 
 // Head is how far a journal is applied.
 type Head struct {
-	// Sequence is that of the last entry applied; 0 before the first.
+	// Sequence is the sequence of the last applied entry; 0 before the first.
 	Sequence uint64
-	// Hash is that of the last batch applied; before the first, the bank's
+	// Hash is the hash of the last applied batch; before the first, the bank's
 	// genesis, and zero as long as the bank is not founded.
 	Hash Hash
-	// Epoch is that of the last batch applied.
+	// Epoch is the epoch of the last applied batch.
 	Epoch uint64
 }
 
@@ -52,9 +52,9 @@ type Head struct {
 type account struct {
 	name    string
 	balance Amount
-	// at is where the shares are of the branches that have to do with the account,
-	// by index, and count how many those are. Most accounts are used at few
-	// branches, however many the bank has.
+	// at is the place of the shares of those branches that have used the account, by
+	// index, and count is how many they are. Most accounts are used at few branches,
+	// however many the bank has.
 	at      uint32
 	count   uint16
 	touched bool
@@ -62,15 +62,14 @@ type account struct {
 
 // share is one branch's part of an account.
 type share struct {
-	// index is that of the branch.
+	// index is the index of the branch.
 	index int
-	// escrow is what the branch alone may spend. Invariant: it is not negative,
-	// and over all branches it sums to the balance.
+	// escrow is the part of the balance that only this branch may spend. Invariant:
+	// it is not negative, and the escrows of all branches sum to the balance.
 	escrow Amount
-	// paid is what the branch's own entries have added to the balance, its
-	// share of the opening balance included. Invariant: over all branches it
-	// sums to the balance, and none is above its share of MaxAmount, as Spread
-	// divides it.
+	// paid is the sum of the branch's own entries, and of its share of the opening
+	// balance. Invariant: over all branches it sums to the balance, and none is above
+	// its share of MaxAmount, as Spread divides it.
 	paid Amount
 	// last is the sequence of the branch's last entry that changed the balance.
 	last uint64
@@ -85,9 +84,10 @@ func (l *Ledger) share(a *account, i int) share {
 	return share{index: i}
 }
 
-// findShare returns where the i-th branch's part is, or would be.
+// findShare returns the place of the i-th branch's part, or the place where it
+// would be.
 func findShare(shares []share, i int) (int, bool) {
-	if i < len(shares) && shares[i].index == i { // as when all have one
+	if i < len(shares) && shares[i].index == i { // for instance when all have one
 		return i, true
 	}
 	k := 0
@@ -127,13 +127,14 @@ type undo struct {
 type before struct {
 	balance Amount
 	last    uint64
-	// opened says that it was not there.
+	// opened says that the account did not exist.
 	opened bool
 }
 
-// New returns the ledger before any entry: opening, spread over the branches
-// as the shared account's escrow, and nothing else. It errs when the branches
-// are none, more than 65,535, repeated or 0, or when opening is negative.
+// New returns the ledger before any entry: the opening balance, spread over the
+// branches as the shared account's escrow, and nothing else. It returns an error if
+// there are no branches or more than 65,535, if one is repeated or 0, or if opening
+// is negative.
 func New(branches []BranchID, opening Amount) (*Ledger, error) {
 	l := &Ledger{branches: slices.Sorted(slices.Values(branches)), index: map[BranchID]int{}, accounts: newAccounts()}
 	if len(branches) == 0 {
@@ -203,7 +204,7 @@ func (l *Ledger) Balance(name string) Amount {
 	return 0
 }
 
-// Escrow returns what the i-th branch alone may spend of an account.
+// Escrow returns how much of an account only the i-th branch may spend.
 func (l *Ledger) Escrow(name string, i int) Amount {
 	if a := l.accounts.find(name); a != nil {
 		return l.share(a, i).escrow
@@ -220,9 +221,8 @@ func (l *Ledger) Last(name string, i int) uint64 {
 	return 0
 }
 
-// Paid returns what the i-th branch's own entries, and its share of the
-// opening balance, have added to the balance of an account. Over all branches
-// it sums to the balance.
+// Paid returns the sum of the i-th branch's own entries about an account, and of its
+// share of the opening balance. Over all branches it sums to the balance.
 func (l *Ledger) Paid(name string, i int) Amount {
 	if a := l.accounts.find(name); a != nil {
 		return l.share(a, i).paid

@@ -24,9 +24,9 @@ type Operations struct {
 	Amounts []Amount
 	// AllOrNone says that all were to be carried out, or none.
 	AllOrNone bool
-	// Insufficient and Unavailable are the indexes of the operations that were
-	// not carried out, ascending: the money was not there, or it could not be
-	// reached.
+	// Insufficient and Unavailable are the indexes of the operations that were not
+	// carried out, ascending: because there was too little money, or because it could
+	// not be reached.
 	Insufficient, Unavailable []uint32
 }
 
@@ -49,8 +49,8 @@ func badOperations(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrOperations, fmt.Sprintf(format, args...))
 }
 
-// Check reports what is malformed in the operations, whatever the ledger: an
-// error that wraps ErrOperations, ErrAmount, ErrAccount or ErrSelf.
+// Check returns an error if the operations themselves are malformed, whatever the
+// ledger. It wraps ErrOperations, ErrAmount, ErrAccount or ErrSelf.
 func (o *Operations) Check() error {
 	n := len(o.Amounts)
 	if n == 0 || n > MaxOperations || len(o.From) != n || len(o.To) != n || len(o.Accounts) > 2*n {
@@ -107,7 +107,7 @@ func (o *Operations) checkRefused() error {
 	return nil
 }
 
-// eachBut visits the operations, in order, but for those in an ascending list.
+// eachBut visits the operations in order, except those in an ascending list.
 func (o *Operations) eachBut(list []uint32, visit func(i int)) {
 	for i := range o.Amounts {
 		if len(list) > 0 && list[0] == uint32(i) {
@@ -134,7 +134,7 @@ func (o *Operations) EachDone(visit func(i int) bool) {
 	}
 }
 
-// Touched says of each account whether an operation that is carried out
+// Touched returns, for each account, whether an operation that is carried out
 // changes its balance.
 func (o *Operations) Touched() []bool {
 	touched := make([]bool, len(o.Accounts)+1)
@@ -145,7 +145,7 @@ func (o *Operations) Touched() []bool {
 	return touched[1:]
 }
 
-// Pays says of each account whether an operation that is carried out takes
+// Pays returns, for each account, whether an operation that is carried out takes
 // from it.
 func (o *Operations) Pays() []bool {
 	pays := make([]bool, len(o.Accounts)+1)
@@ -167,11 +167,11 @@ func (o *Operations) maxBytes() int {
 
 // tally is one account while operations are run on the side.
 type tally struct {
-	// escrow and paid are the branch's before them; 0 if nobody has paid into the
-	// account.
+	// escrow and paid are those of the branch before the operations; 0 if nobody has
+	// paid into the account.
 	escrow, paid Amount
-	// net is what the branch's operations have added so far, low the lowest
-	// that it has been. Invariant: neither is below -MaxAmount.
+	// net is the sum of the operations so far, low the lowest value that it has had.
+	// Invariant: neither is below -MaxAmount.
 	net, low Amount
 	touched  bool
 }
@@ -191,7 +191,8 @@ func (l *Ledger) tallies(i int, o *Operations) []tally {
 	return l.tallied
 }
 
-// take takes an amount away, if no balance is too small for all that is taken.
+// take takes an amount away. It reports whether some balance could cover all that
+// is taken.
 func (t *tally) take(amount Amount) bool {
 	t.touched = true
 	if t.net < 0 && amount > MaxAmount+t.net {
@@ -202,8 +203,7 @@ func (t *tally) take(amount Amount) bool {
 	return true
 }
 
-// put adds an amount, if what the branch has paid into the account stays within
-// limit.
+// put adds an amount, if the branch's payments into the account stay within limit.
 func (t *tally) put(amount, limit Amount) bool {
 	t.touched = true
 	paid := t.net
@@ -225,15 +225,15 @@ func (t *tally) put(amount, limit Amount) bool {
 // operations.
 type Shortfall struct {
 	Account string
-	// Need is what the operations take of the account's escrow before they
-	// give any back.
+	// Need is how much of the account's escrow the operations take before they give
+	// any back.
 	Need Amount
 }
 
 // Plan runs the operations that are not refused on the side, and returns the
-// accounts of which the i-th branch's escrow does not cover what they take. It
-// returns a *LimitError when one could overflow a balance, or when they take
-// more of an account than a balance can be.
+// accounts whose escrow at the i-th branch does not cover them. It returns a
+// *LimitError if an operation could overflow a balance, or if they take more from an
+// account than any balance can be.
 func (l *Ledger) Plan(i int, o *Operations) ([]Shortfall, error) {
 	t := l.tallies(i, o)
 	if err := l.run(i, o, t); err != nil {
@@ -248,9 +248,9 @@ func (l *Ledger) Plan(i int, o *Operations) ([]Shortfall, error) {
 	return short, nil
 }
 
-// Needs returns what the operations that are not refused take of the i-th
-// branch's escrow of each account before they give any back. It returns a
-// *LimitError when Plan does.
+// Needs returns how much of the i-th branch's escrow of each account the operations
+// that are not refused take before they give any back. It returns a *LimitError when
+// Plan does.
 func (l *Ledger) Needs(i int, o *Operations) ([]Amount, error) {
 	t := l.tallies(i, o)
 	if err := l.run(i, o, t); err != nil {
@@ -263,7 +263,7 @@ func (l *Ledger) Needs(i int, o *Operations) ([]Amount, error) {
 	return needs, nil
 }
 
-// run does the operations that are not refused on tallies.
+// run carries out the operations that are not refused, on tallies.
 func (l *Ledger) run(i int, o *Operations, t []tally) (err error) {
 	limit := l.Limit()
 	o.EachDone(func(k int) bool {
@@ -280,15 +280,16 @@ func (l *Ledger) run(i int, o *Operations, t []tally) (err error) {
 	return err
 }
 
-// RefuseBelow decides anew which operations are refused as insufficient since
-// they take more of an account than is left of balance, the account's over all
-// branches, after those before them. It reports whether others are refused now.
+// RefuseBelow decides anew which operations are refused as insufficient: those that
+// take more from an account than the operations before them have left of balance,
+// which is the account's balance over all branches. It reports whether other
+// operations are refused now.
 //
-// An operation that was refused at an earlier moment because of one before it
-// that is refused now may go after all. What it brings another account makes
-// the refusals there void: they are decided again when that account's turn
-// comes. So each refusal holds at one moment, after just those operations that
-// are carried out.
+// An operation may have been refused earlier because of one before it. If that one
+// is refused now, the later one may be carried out after all. The money that it
+// brings to another account makes the refusals there void: they are decided again
+// when that account's turn comes. So each refusal holds at one moment, after just
+// those operations that are carried out.
 func (o *Operations) RefuseBelow(name string, balance Amount) bool {
 	at, ok := slices.BinarySearch(o.Accounts, name)
 	if !ok {
@@ -324,11 +325,11 @@ func (o *Operations) RefuseBelow(name string, balance Amount) bool {
 	return !slices.Equal(had, o.Insufficient)
 }
 
-// RefuseUncovered refuses as unavailable the operations that the i-th branch's
-// escrow does not cover after those before them, and those for which blocked
-// says that the account may not be taken from, or paid into, now. It is not
-// known any more whether an operation is insufficient that was so only after
-// one that is unavailable: it counts as that too.
+// RefuseUncovered refuses operations as unavailable: those that the i-th branch's
+// escrow does not cover after the operations before them, and those that take from
+// or pay into an account that is blocked now. If an operation was insufficient only
+// after one that is unavailable now, nobody knows whether it still is: it counts as
+// unavailable too.
 func (l *Ledger) RefuseUncovered(i int, o *Operations, blocked func(account string, pays bool) bool) {
 	t := l.tallies(i, o)
 	stuckFrom, stuckTo := make([]bool, len(t)), make([]bool, len(t))
@@ -355,10 +356,10 @@ func (l *Ledger) RefuseUncovered(i int, o *Operations, blocked func(account stri
 			return
 		}
 		if from != 0 {
-			t[from].take(amount) // its escrow covers it
+			t[from].take(amount) // the escrow covers it
 		}
 		if to != 0 {
-			t[to].put(amount, l.Limit()) // what is over the limit, Plan finds
+			t[to].put(amount, l.Limit()) // Plan finds amounts over the limit
 		}
 	})
 	o.Insufficient, o.Unavailable = insufficient, merge(o.Unavailable, refused)

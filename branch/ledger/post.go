@@ -5,17 +5,17 @@ import (
 	"slices"
 )
 
-// Posted is what posting an entry led to.
+// Posted is the result of posting an entry.
 type Posted struct {
-	// Balance is that of the entry's account right after it.
+	// Balance is the balance of the entry's account right after it.
 	Balance Amount
-	// ToBalance is that of the account a transfer paid into.
+	// ToBalance is the balance of the account that a transfer paid into.
 	ToBalance Amount
-	// Balances are those of the accounts of a bulk.
+	// Balances are the balances of the accounts of a bulk.
 	Balances []Amount
 }
 
-// Equal reports whether both led to the same.
+// Equal reports whether both results are the same.
 func (p *Posted) Equal(o *Posted) bool {
 	return p.Balance == o.Balance && p.ToBalance == o.ToBalance && slices.Equal(p.Balances, o.Balances)
 }
@@ -76,8 +76,8 @@ func (l *Ledger) post(i int, e *Entry) (Posted, error) {
 	return p, nil
 }
 
-// CanPay reports why the i-th branch can't write the entry: an *EscrowError, a
-// *LimitError, or one of Check's errors.
+// CanPay returns an error if the i-th branch can't write the entry: an *EscrowError,
+// a *LimitError, or one of Check's errors.
 func (l *Ledger) CanPay(i int, e *Entry) error {
 	if err := e.Check(); err != nil {
 		return err
