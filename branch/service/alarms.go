@@ -30,7 +30,7 @@ func (c *Customers) ResolveAlarm(ctx context.Context, req *bankv1.ResolveAlarmRe
 	}
 	out := &bankv1.ResolveAlarmResponse{Branch: uint32(c.cfg.ID)}
 	var refused error
-	// It returns once the commit is synced.
+	// Visit returns once the commit is synced.
 	err := c.cfg.Engine.Visit(ctx, func(r *replica.Replica) { out.Resolved, refused = r.ResolveAlarm(req.GetId()) })
 	if err == nil {
 		err = refused
@@ -53,6 +53,7 @@ var alarmKinds = map[replica.AlarmKind]bankv1.AlarmKind{
 	replica.AlarmRefused:   bankv1.AlarmKind_ALARM_KIND_REFUSED_MESSAGE,
 }
 
+// alarmToProto converts an alarm.
 func alarmToProto(a *replica.Alarm) *bankv1.Alarm {
 	out := &bankv1.Alarm{Id: a.ID, Kind: alarmKinds[a.Kind], Text: a.Text}
 	if d := a.Double; d != nil {
@@ -71,8 +72,8 @@ func alarmEntryToProto(e *ledger.DoubleEntry) *bankv1.AlarmEntry {
 	}
 }
 
-// LogDouble logs that a request id counts twice: each once, and those for which
-// there is no room together.
+// LogDouble logs that a request id counts twice. Each request id is logged once. Those
+// for which there is no room are logged as one, when the first of them is found.
 func LogDouble(logger *slog.Logger, d *ledger.Double) {
 	if d.Resolved || d.RequestID == "" && d.More > 1 {
 		return

@@ -12,7 +12,8 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// Course serves the contract of the course, bank.Bank, by that of the bank.
+// Course serves the course's contract, bank.Bank, with the handlers of
+// bank.v1.BranchService.
 type Course struct {
 	// customers does what is asked.
 	customers *Customers

@@ -49,7 +49,7 @@ func (s *submitStream) begin(ctx context.Context, req *bankv1.SubmitRequest) sub
 	return l
 }
 
-// answerList waits for what becomes of a list.
+// answerList waits until it is known what becomes of a list, and returns the answer.
 func (c *Customers) answerList(ctx context.Context, l *submission) *bankv1.SubmitResponse {
 	res := &bankv1.SubmitResponse{RequestId: l.req.GetRequestId()}
 	var reply replica.Reply
@@ -67,10 +67,10 @@ func (c *Customers) answerList(ctx context.Context, l *submission) *bankv1.Submi
 		}
 		reply, err = otherwise(reply, ferr)
 		if forwarded != nil && reply.Forward != 0 {
-			return forwarded // it says best why it failed
+			return forwarded // its text says best why the list failed
 		}
 	}
-	// What became of the list is said also when it has not reached its level.
+	// Tell what became of the list even when it has not reached its level.
 	if err == nil || isRecorded(err) {
 		outcome(res, &reply)
 	}
@@ -99,8 +99,9 @@ func outcome(res *bankv1.SubmitResponse, reply *replica.Reply) {
 	res.UnreachableBranches, res.Replay = api.BranchesToProto(reply.Unreachable), reply.Replay
 }
 
-// forwardList asks the home of a list to carry it out. An answer that says that
-// the list as a whole has failed comes with an error that says so by name.
+// forwardList asks the home of a list to carry it out. When the home answers that
+// the list as a whole failed, it returns that answer, and an error that names the
+// home.
 func (c *Customers) forwardList(ctx context.Context, home ledger.BranchID, req *bankv1.SubmitRequest) (*bankv1.SubmitResponse, error) {
 	req.HomeBranch = uint32(home)
 	res, err := forward(ctx, &c.cfg, home, req, func(client bankv1connect.BranchServiceClient, ctx context.Context, req *bankv1.SubmitRequest) (*bankv1.SubmitResponse, error) {
@@ -125,14 +126,14 @@ func (c *Customers) forwardList(ctx context.Context, home ledger.BranchID, req *
 	return res, failed
 }
 
-// failList says why a list as a whole failed.
+// failList fills in why a list as a whole failed.
 func (c *Customers) failList(ctx context.Context, res *bankv1.SubmitResponse, err error) {
 	var known *connect.Error
 	errors.As(api.ConnectError(ctx, c.cfg.Logger, "Submit", err), &known)
 	res.ErrorCode, res.Error, res.ErrorDetails = known.Code().String(), known.Message(), api.DetailsToProto(known)
 }
 
-// bulk checks a list and makes it a write for the engine.
+// bulk checks a list and returns the write that it asks for.
 func (c *Customers) bulk(ctx context.Context, req *bankv1.SubmitRequest) (replica.Operation, error) {
 	var op replica.Operation
 	level, err := c.cfg.level(req.GetAcknowledge())

@@ -42,8 +42,9 @@ func (p *Peers) PropagateWithdraw(ctx context.Context, req *bankv1.PropagateWith
 	return &bankv1.PropagateWithdrawResponse{Applied: at, Duplicate: duplicate}, p.lied(ledger.BranchID(req.GetBranch()), err)
 }
 
-// applyOne rebuilds the batch that the peer wrote and applies it under the
-// rules of every batch.
+// applyOne rebuilds the batch that the peer wrote, and applies it under the rules
+// for every batch. It returns the head of the peer's journal here, and whether the
+// entry was applied before.
 func (p *Peers) applyOne(ctx context.Context, kind ledger.Kind, req oneEntry) (*bankv1.Position, bool, error) {
 	from, err := p.fromPeer(req.GetBranch())
 	if err != nil {
@@ -85,7 +86,7 @@ func (p *Peers) applyOne(ctx context.Context, kind ledger.Kind, req oneEntry) (*
 	return api.MarkedToProto([]ledger.MarkedPosition{{Position: ledger.Position{Branch: from, Sequence: result.head.Sequence}, Hash: result.head.Hash}})[0], result.duplicate, nil
 }
 
-// checkDuplicate refuses an entry in whose place this branch holds another.
+// checkDuplicate refuses an entry when this branch has another one in its place.
 func (p *Peers) checkDuplicate(from ledger.BranchID, e *ledger.Entry) error {
 	here, _, err := p.cfg.Journal.Entries(from, journal.Page{Cursor: e.Sequence - 1, Limit: 1})
 	if err != nil {
@@ -107,8 +108,9 @@ type oneResult struct {
 	err error
 }
 
-// receiveOne gives the batch to the replica, unless it can be told beforehand
-// why it does not fit: here the sender is told, where a link would wait.
+// receiveOne gives the batch to the replica. First it looks for a reason why the
+// batch does not fit: here the sender is told, while a link waits for what is
+// missing.
 func receiveOne(r *replica.Replica, batch *ledger.Batch) oneResult {
 	view := r.Ledger()
 	i, _ := view.Index(batch.Branch)

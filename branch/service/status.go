@@ -37,6 +37,8 @@ func (c *Customers) GetStatus(ctx context.Context, _ *bankv1.GetStatusRequest) (
 	return out, err
 }
 
+// addAccounts adds the first accounts to a status, each with what every branch may
+// spend of it.
 func addAccounts(out *bankv1.GetStatusResponse, l *ledger.Ledger, self ledger.BranchID) {
 	own, _ := l.Index(self)
 	for n, name := range l.FirstAccounts(maxStatusAccounts + 1) {

@@ -18,8 +18,8 @@ import (
 // maxToldEntries bounds the entries of one batch that a story tells one by one.
 const maxToldEntries = 32
 
-// Story logs each event of a branch, as the programs of the course print them: in
-// their words, a line each. A nil Story tells nothing, and costs nothing.
+// Story logs each event of a branch in a line, in the words that the programs of the
+// course print. A nil Story tells nothing, and costs nothing.
 type Story struct {
 	// logger gets a line for each event, at the level of events.
 	logger *slog.Logger
@@ -47,7 +47,7 @@ func (s *Story) asked(e *ledger.Entry) {
 	s.tell("receives "+entryText(e)+" from "+customerText(e.CustomerID), entryAttrs(e, "receive")...)
 }
 
-// answered tells what became of it.
+// answered tells what became of a customer's write.
 func (s *Story) answered(e *ledger.Entry, reply *replica.Reply, err error) {
 	if s == nil {
 		return
@@ -68,7 +68,7 @@ func (s *Story) answered(e *ledger.Entry, reply *replica.Reply, err error) {
 	s.tell("answers "+entryText(e)+" of "+customerText(e.CustomerID)+": "+result+text, attrs...)
 }
 
-// askedQuery tells of a customer's query, answeredQuery what it was answered.
+// askedQuery tells of a customer's query.
 func (s *Story) askedQuery(req *bankv1.QueryRequest) {
 	if s == nil {
 		return
@@ -76,6 +76,7 @@ func (s *Story) askedQuery(req *bankv1.QueryRequest) {
 	s.tell("receives "+queryText(req)+" from "+customerText(req.GetCustomerId()), queryAttrs(req, "receive")...)
 }
 
+// answeredQuery tells what a customer's query was answered.
 func (s *Story) answeredQuery(req *bankv1.QueryRequest, res *bankv1.QueryResponse, err error) {
 	if s == nil {
 		return
@@ -202,8 +203,8 @@ func customerText(id int64) string {
 	return fmt.Sprintf("customer %d", id)
 }
 
-// resultText is the course's word for how a call ended, or the code of an error
-// that it has no word for.
+// resultText returns the course's word for how a call ended, or the code of an
+// error that the course has no word for.
 func resultText(err error) string {
 	var insufficient *replica.InsufficientError
 	switch {

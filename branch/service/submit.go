@@ -23,13 +23,14 @@ const (
 	// maxUnanswered bounds the lists of a stream that are not answered; the
 	// stream is not read while there are more.
 	maxUnanswered = 16
-	// maxSubmits bounds the streams of Submit, each of which may be in the
-	// middle of a list of that size.
+	// maxSubmits bounds the streams of Submit. Each may be in the middle of a list
+	// of MaxListMessage.
 	maxSubmits = 128
-	// submitSilence bounds the time for which such a stream may have no list in
-	// hand: from its beginning, or the last answer, until the next list has come.
+	// submitSilence is how long a stream may have no list in hand: from its
+	// beginning, or the last answer, until the next list has come.
 	submitSilence = time.Minute
-	// maxListBytes bounds what the lists in hand take, of all streams.
+	// maxListBytes bounds the bytes that the lists in hand of all streams take
+	// together.
 	maxListBytes = 64 << 20
 )
 
@@ -162,7 +163,7 @@ func (s *submitStream) answer(ctx context.Context, ended <-chan error, send func
 				return s.endOf(ended)
 			}
 			answer := s.desk.answerList(ctx, &l)
-			s.rest() // before the customer knows, who may count on it
+			s.rest() // before the customer gets the answer: then it may count on that
 			err := send(answer)
 			s.forget(l)
 			if err != nil {
@@ -211,7 +212,7 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// rest notes that a list has its answer.
+// rest counts a list as answered.
 func (s *submitStream) rest() {
 	s.idleSince.Store(time.Now().UnixNano())
 	s.inHand.Add(-1)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// submits are the streams of Submit. When there are as many as may be, one more
-// takes the place of the one that has been idle for longest.
+// submits are the streams of Submit. When there are maxSubmits, a new one takes the
+// place of the one that has been idle for longest.
 type submits struct {
 	// mu guards open.
 	mu sync.Mutex
@@ -14,7 +14,7 @@ type submits struct {
 	open map[*submitStream]bool
 }
 
-// enter lets a stream in. It reports false when all others are at work.
+// enter lets a stream in. It reports false when there are maxSubmits, all at work.
 func (m *submits) enter(s *submitStream) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -34,6 +34,8 @@ func (m *submits) enter(s *submitStream) bool {
 	return true
 }
 
+// longestIdle returns the stream that has been idle for longest; nil when all are at
+// work.
 func (m *submits) longestIdle() *submitStream {
 	var longest *submitStream
 	for s := range m.open {
@@ -44,6 +46,7 @@ func (m *submits) longestIdle() *submitStream {
 	return longest
 }
 
+// leave counts a stream no more.
 func (m *submits) leave(s *submitStream) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
