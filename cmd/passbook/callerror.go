@@ -17,8 +17,10 @@ type callError struct {
 	err   *customer.Error
 }
 
+// Unwrap returns the error within.
 func (e *callError) Unwrap() error { return e.err }
 
+// Error implements error.
 func (e *callError) Error() string {
 	if !e.err.Answered {
 		return fmt.Sprintf("%s gave no answer: %s", e.where, words.Reason(e.err))

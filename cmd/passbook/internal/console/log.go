@@ -62,6 +62,7 @@ func newHandler(out io.Writer, least slog.Level, json bool) slog.Handler {
 
 // lineWriter is for several who write whole lines.
 type lineWriter struct {
+	// mu is held while a line is written to out.
 	mu  sync.Mutex
 	out io.Writer
 }
@@ -76,7 +77,9 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 // eventLines writes events as the programs of the course print them: the text
 // alone. All else goes to the handler in it.
 type eventLines struct {
+	// Handler gets all that is no event.
 	slog.Handler
+	// out gets the events.
 	out *lineWriter
 }
 

@@ -25,7 +25,9 @@ var changing = []string{"error", "cause", "took"}
 // after that says how many there were between. Events and calls, which somebody
 // asked for, it lets through.
 type repeats struct {
+	// next logs what is let through.
 	next slog.Handler
+	// seen is shared with all that With returns.
 	seen *seenLines
 	// with is what With has added to every line.
 	with string
@@ -33,11 +35,14 @@ type repeats struct {
 
 // seenLines are the lines that were logged lately.
 type seenLines struct {
-	mu    sync.Mutex
+	// mu guards lines.
+	mu sync.Mutex
+	// lines are by what makes them the same.
 	lines map[string]*seenLine
 }
 
 type seenLine struct {
+	// at is when it was last logged, dropped how often it was not since.
 	at      time.Time
 	dropped int
 }

@@ -56,8 +56,10 @@ func (c *Console) simulatedJSON(r *simulation.Report, seeds int, failure error) 
 
 // simulatedFailure is a promise that was broken.
 type simulatedFailure struct {
+	// Invariant names the promise, and Text says how it was broken.
 	Invariant string `json:"invariant"`
 	Text      string `json:"text"`
-	Step      int    `json:"step"`
-	Repeat    string `json:"repeat"`
+	// Step is when, and Repeat the command that repeats it.
+	Step   int    `json:"step"`
+	Repeat string `json:"repeat"`
 }

@@ -12,7 +12,7 @@ import (
 	"passbook.example/passbook/customer"
 )
 
-// TellEvents has a replay log the events of its customers, and with them each
+// TellEvents makes a replay log the events of its customers, and with them each
 // attempt to call a branch, if that is wanted. The branches of a process log
 // theirs themselves.
 func TellEvents(log *slog.Logger, o *customer.Options) {

@@ -14,7 +14,8 @@ type table struct {
 	// header names the columns; a name that begins with > is of a column of
 	// numbers.
 	header []string
-	rows   [][]string
+	// rows are the cells, fit to be shown.
+	rows [][]string
 }
 
 func (t *table) add(cells ...any) {

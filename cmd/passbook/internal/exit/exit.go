@@ -47,17 +47,20 @@ func Usage(err error) error { return usageError{err} }
 // Usagef is [Usage] with a text.
 func Usagef(format string, args ...any) error { return Usage(fmt.Errorf(format, args...)) }
 
+// Unwrap returns the error within.
 func (e usageError) Unwrap() error { return e.error }
 
 // signalError says that a signal stopped the command.
 type signalError struct{ signal os.Signal }
 
+// Error implements error.
 func (e signalError) Error() string { return e.signal.String() }
 
 // orderlyStop says that a signal stopped a command in the way that it usually
 // ends, of which nobody needs to be told.
 type orderlyStop struct{ error }
 
+// Unwrap returns the error within.
 func (e orderlyStop) Unwrap() error { return e.error }
 
 // IsOrderly reports whether the error is one of [StoppedBy].
@@ -79,6 +82,7 @@ func StoppedBy(ctx context.Context) error {
 // unreachableError says that branches that the command needs can't be reached.
 type unreachableError struct{ error }
 
+// Unwrap returns the error within.
 func (e unreachableError) Unwrap() error { return e.error }
 
 // Unreachable returns an error that says that branches which the command needs

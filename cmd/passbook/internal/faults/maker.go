@@ -43,12 +43,16 @@ type Running struct {
 // Maker makes and mends faults, one at a time, and keeps account of what is broken
 // on purpose in a bank.
 type Maker struct {
+	// breaker carries it out.
 	breaker Breaker
-	logger  *slog.Logger
-	ids     []uint32
+	// logger is told of each fault.
+	logger *slog.Logger
+	// ids are the branches, in order.
+	ids []uint32
 	// turn is taken while something is broken or mended.
 	turn chan struct{}
 
+	// mu guards broken.
 	mu sync.Mutex
 	// broken has the branches that are cut off or paused. Those that have ended
 	// since are in it, too: with its end a branch's other faults are over.
@@ -88,6 +92,7 @@ func (f *Maker) note(now fault.Fault) {
 // could not be told to start the others.
 type askedFaults struct {
 	*Maker
+	// asked is the branch that was asked.
 	asked uint32
 }
 

@@ -46,13 +46,16 @@ type Wire struct {
 	// saying is held while a line is written to to.
 	saying sync.Mutex
 	to     io.Writer
+	// logger is told of what means nothing.
 	logger *slog.Logger
 	// answers does what the other side asks for; nil refuses it all.
 	answers fault.Faults
 	// answering has the places of the questions that answers has in hand.
 	answering chan struct{}
 
-	mu   sync.Mutex
+	// mu guards what follows.
+	mu sync.Mutex
+	// next is the id of the last question.
 	next uint64
 	// asked are the questions that wait for their answers.
 	asked map[uint64]chan<- line

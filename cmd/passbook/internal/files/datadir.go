@@ -45,6 +45,7 @@ type occupiedError struct {
 	lines []string
 }
 
+// Unwrap returns the error within.
 func (e *occupiedError) Unwrap() error { return e.error }
 
 // Hints returns the lines.

@@ -9,6 +9,7 @@ import (
 // Browsers are the flags that say from where browsers may call the branches,
 // besides from the page that the branches serve.
 type Browsers struct {
+	// from are origins of pages, by names of hosts.
 	from, by checkedList
 }
 
@@ -40,12 +41,17 @@ func (o *Browsers) Arguments() []string {
 // checkedList is a flag that may be repeated, each time with a value that check
 // finds no fault with.
 type checkedList struct {
+	// values are those given so far.
 	values []string
-	check  func(string) error
+	// check finds what is wrong with a value.
+	check func(string) error
 }
 
+// String implements pflag.Value.
 func (l *checkedList) String() string { return "" }
-func (l *checkedList) Type() string   { return "string" }
+
+// Type implements pflag.Value.
+func (l *checkedList) Type() string { return "string" }
 
 // Set adds a value.
 func (l *checkedList) Set(text string) error {

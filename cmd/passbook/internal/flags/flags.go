@@ -22,14 +22,20 @@ import (
 // choice is a flag that takes one of a few words, each of which stands for a
 // value.
 type choice[T any] struct {
+	// value is what the flag sets.
 	value *T
+	// words are what there is to choose from; mean is what each stands for.
 	words []string
 	mean  []T
-	word  string
+	// word is the one chosen.
+	word string
 }
 
+// String implements pflag.Value.
 func (c *choice[T]) String() string { return c.word }
-func (c *choice[T]) Type() string   { return strings.Join(c.words, "|") }
+
+// Type implements pflag.Value.
+func (c *choice[T]) Type() string { return strings.Join(c.words, "|") }
 
 // Set takes the word.
 func (c *choice[T]) Set(text string) error {

@@ -12,8 +12,11 @@ import (
 // nameValue is a flag that takes the name of an account or a request id.
 type nameValue string
 
+// String implements pflag.Value.
 func (n *nameValue) String() string { return string(*n) }
-func (n *nameValue) Type() string   { return "name" }
+
+// Type implements pflag.Value.
+func (n *nameValue) Type() string { return "name" }
 
 // Set takes a name that a branch would take, too.
 func (n *nameValue) Set(text string) error {
@@ -32,8 +35,11 @@ func Name(c *cobra.Command, to *string, flag, usage string) {
 // tokenValue is a flag that takes what a branch said earlier.
 type tokenValue string
 
+// String implements pflag.Value.
 func (v *tokenValue) String() string { return string(*v) }
-func (v *tokenValue) Type() string   { return "token" }
+
+// Type implements pflag.Value.
+func (v *tokenValue) Type() string { return "token" }
 
 // Set takes any text, since only the branch knows what it means.
 func (v *tokenValue) Set(text string) error {

@@ -36,8 +36,11 @@ func Elsewhere(c *cobra.Command, n *host.Network, flag string) {
 // addresses is a flag that says where branches are: ID=HOST:PORT, repeated.
 type addresses map[uint32]string
 
+// String implements pflag.Value.
 func (a *addresses) String() string { return "" }
-func (a *addresses) Type() string   { return "ID=HOST:PORT" }
+
+// Type implements pflag.Value.
+func (a *addresses) Type() string { return "ID=HOST:PORT" }
 
 // Set adds one address.
 func (a *addresses) Set(text string) error {

@@ -66,12 +66,15 @@ type Options struct {
 
 // Bank is the branches that run in this process.
 type Bank struct {
+	// network says where the branches are.
 	network *Network
-	logger  *slog.Logger
+	// logger is told where they listen.
+	logger *slog.Logger
 	// configs are what the branches were opened with, branches those that were.
 	configs  map[uint32]branch.Config
 	branches []*branch.Branch
 
+	// mu guards what follows.
 	mu sync.Mutex
 	// serving is what Serve was given; nil before.
 	serving context.Context
@@ -86,7 +89,8 @@ type Bank struct {
 // runningBranch is a branch that serves until ended is closed.
 type runningBranch struct {
 	branch *branch.Branch
-	ended  chan struct{}
+	// ended is closed when it has ended.
+	ended chan struct{}
 }
 
 // Open opens branches. On an error none stays open. The caller calls
@@ -286,7 +290,7 @@ func (b *Bank) Serve(ctx context.Context) error {
 	return errors.Join(b.failures...)
 }
 
-// start has a branch serve. The caller holds mu.
+// start makes a branch serve. The caller holds mu.
 func (b *Bank) start(open *branch.Branch) {
 	r := &runningBranch{branch: open, ended: make(chan struct{})}
 	b.running[open.ID()] = r

@@ -39,6 +39,7 @@ func ChildFaults(id uint32, parent io.Writer, logger *slog.Logger) (of func(*Ban
 // ownFaults are what the process of a branch does to its branch when its parent
 // asks for it.
 type ownFaults struct {
+	// branch is the id of the branch.
 	branch uint32
 	// bank is nil before the branch is opened.
 	bank atomic.Pointer[Bank]
@@ -88,7 +89,7 @@ func (b *Bank) Apply(_ context.Context, id uint32, action fault.Action) error {
 	return r.branch.Apply(action)
 }
 
-// restart opens a branch that has ended, and has it serve.
+// restart opens a branch that has ended, and makes it serve.
 func (b *Bank) restart(id uint32) (err error) {
 	c := b.configs[id]
 	ctx, cancel := context.WithTimeout(context.Background(), faults.RestartTimeout/2)

@@ -7,6 +7,6 @@ import (
 	"syscall"
 )
 
-// freeze has the system stop a process, and unfreeze has it go on.
+// freeze makes the system stop a process, and unfreeze lets it go on.
 func freeze(p *os.Process) error   { return p.Signal(syscall.SIGSTOP) }
 func unfreeze(p *os.Process) error { return p.Signal(syscall.SIGCONT) }

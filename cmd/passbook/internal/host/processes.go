@@ -25,8 +25,10 @@ const killTimeout = stopTimeout + 2*time.Second
 
 // process is a branch that runs in a child process.
 type process struct {
+	// branch is the id of the branch.
 	branch uint32
-	cmd    *exec.Cmd
+	// cmd is the process itself.
+	cmd *exec.Cmd
 	// lifeline is the child's standard input: the child stops when it closes,
 	// which the system also does when this process is killed.
 	lifeline io.Closer
@@ -51,7 +53,9 @@ func (p *process) isReady() bool {
 
 // news is what a child has to tell: that it is ready, or that it has ended.
 type news struct {
-	from  *process
+	// from is the process that tells.
+	from *process
+	// ready says that it is ready; else it has ended.
 	ready bool
 	// err says how the process ended; nil if with exit code 0.
 	err error
@@ -60,11 +64,14 @@ type news struct {
 // supervisor keeps the processes of a bank, one for each branch. One goroutine
 // owns it.
 type supervisor struct {
+	// logger is told what becomes of the processes.
 	logger *slog.Logger
-	ids    []uint32
+	// ids are all branches.
+	ids []uint32
 	// launch starts the process of a branch.
 	launch func(id uint32) error
-	news   chan news
+	// news are what the processes have to tell.
+	news chan news
 	// orders are what others want to be done by the goroutine that owns this.
 	orders chan func()
 	// faults is nil if nothing is broken on purpose.
@@ -73,8 +80,10 @@ type supervisor struct {
 	over chan struct{}
 	// processes are those that run.
 	processes map[uint32]*process
-	ready     int
-	stopping  bool
+	// ready counts the branches that have become ready.
+	ready int
+	// stopping says that all processes were told to stop.
+	stopping bool
 	// failures are the branches that ended though nobody stopped them.
 	failures []error
 }

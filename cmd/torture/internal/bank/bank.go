@@ -23,10 +23,12 @@ import (
 type Bank struct {
 	*customers.World
 	// Dir is where data and logs are.
-	Dir      string
+	Dir string
+	// passbook is the binary.
 	passbook string
 	// input is the file that names the branches.
-	input    string
+	input string
+	// launcher starts the processes.
 	launcher *launcher
 	// Network is what the branches reach each other over.
 	Network *road.Network
@@ -34,10 +36,12 @@ type Bank struct {
 	Nodes map[uint32]*Node
 	// Asking are the clients of those who wait and check.
 	Asking customers.Clients
+	// events is the file of what happened.
 	events *os.File
 	// progress is where a line for each event goes.
 	progress io.Writer
 
+	// probes guards what follows.
 	probes sync.Mutex
 	// probed counts the probes.
 	probed int

@@ -19,12 +19,15 @@ import (
 // process.
 type Node struct {
 	// ID is the id of the branch.
-	ID   uint32
+	ID uint32
+	// bank is the one that it belongs to.
 	bank *Bank
 	// data is the directory of the branch's data.
 	data string
-	log  *os.File
+	// log is what its processes write.
+	log *os.File
 
+	// mu guards the process, which is nil while none runs.
 	mu      sync.Mutex
 	process *process
 	// started is when the process was.

@@ -45,6 +45,7 @@ func BecomeBranch() error {
 // launcher starts processes, all from one thread: the system kills them when
 // that thread ends, and so when this process does.
 type launcher struct {
+	// jobs are what its thread is to do; done is closed when that has ended.
 	jobs chan func()
 	done chan struct{}
 }
@@ -69,10 +70,12 @@ func (l *launcher) close() {
 
 // process is one life of a branch.
 type process struct {
+	// cmd is the process itself.
 	cmd *exec.Cmd
 	// done is closed when the process is gone; err says how it ended.
 	done chan struct{}
-	err  error
+	// err says how it ended, once done is closed.
+	err error
 }
 
 // start starts a command that writes its log to w, and calls died when it has

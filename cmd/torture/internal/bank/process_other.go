@@ -11,10 +11,13 @@ import (
 // errLinux says that the faults are made of what only Linux has.
 var errLinux = errors.New("torture needs Linux")
 
+// ExitLaunch is the exit code when a branch could not be started.
 const ExitLaunch = 3
 
+// IsLaunch says whether this process is to become a branch.
 func IsLaunch() bool { return false }
 
+// BecomeBranch would become a branch.
 func BecomeBranch() error { return errLinux }
 
 type launcher struct{}

@@ -15,12 +15,15 @@ import (
 
 // Entry is an entry as a branch lists it.
 type Entry struct {
-	Receipt   history.Receipt
-	Clock     uint64
+	// Receipt is its place, Clock its Lamport time.
+	Receipt history.Receipt
+	Clock   uint64
+	// Customer is who asked for it, RequestID under which id.
 	Customer  int64
 	RequestID string
 	// Kind is empty for a grant.
-	Kind        history.Kind
+	Kind history.Kind
+	// Account, To and Amount are as in a write.
 	Account, To string
 	Amount      int64
 	// List is what a list asked for, in that order; nil for all else.
@@ -29,6 +32,7 @@ type Entry struct {
 
 // List is a list as it is recorded.
 type List struct {
+	// Operations are what was asked for, Refused those not carried out.
 	Operations []history.Operation
 	Refused    history.Refusals
 }
@@ -40,6 +44,7 @@ func (e Entry) same(f Entry) bool {
 	return e == f && (l == nil) == (m == nil) && (l == nil || slices.Equal(l.Operations, m.Operations) && l.Refused.Same(&m.Refused))
 }
 
+// String implements fmt.Stringer.
 func (e Entry) String() string {
 	l := e.List
 	e.List = nil
@@ -80,11 +85,13 @@ func (e *Entry) touches(account string) bool {
 // line is an entry of a statement, with the balance after it.
 type line struct {
 	Entry
+	// Balance is what the branch says that the account held then.
 	Balance int64
 }
 
 // Testimony is what one branch tells when it is asked about everything.
 type Testimony struct {
+	// branch is who tells, status how it says it is.
 	branch uint32
 	status *bankv1.GetStatusResponse
 	// Journals are the journals of all branches, as this one lists them.
@@ -96,12 +103,15 @@ type Testimony struct {
 
 // Evidence is what all branches tell.
 type Evidence struct {
-	at       time.Duration
+	// at is when it was gathered.
+	at time.Duration
+	// branches are what each of them told.
 	branches map[uint32]*Testimony
 }
 
 // reader asks a branch about everything.
 type reader struct {
+	// branch is the one that client asks.
 	branch uint32
 	client bankv1connect.BranchServiceClient
 	// accounts are those whose statements are asked for.

@@ -23,9 +23,11 @@ const forever = time.Duration(math.MaxInt64)
 
 // trial is a window of a history and what is known about it.
 type trial struct {
+	// history is what the customers saw.
 	history *history.History
 	// tale is what any branch tells at the end of the window.
-	tale   *Testimony
+	tale *Testimony
+	// window is the time that is tried.
 	window Window
 	// found is where each request id is recorded; spans is when the writes of
 	// the window can have taken effect.
@@ -34,7 +36,10 @@ type trial struct {
 }
 
 // span is the time within which a write took effect.
-type span struct{ began, ended time.Duration }
+type span struct {
+	// began and ended bound the moment.
+	began, ended time.Duration
+}
 
 func newTrial(h *history.History, t *Testimony, w Window) (*trial, error) {
 	found, err := recordings(h, t)

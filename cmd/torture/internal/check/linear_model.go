@@ -14,6 +14,7 @@ import (
 // Window is the time between two checks. At its beginning and its end the
 // customers were quiet and all branches had applied the same.
 type Window struct {
+	// From and Until are its ends.
 	From, Until time.Duration
 	// Start and end are how far the journals went.
 	Start, End history.Positions
@@ -25,6 +26,7 @@ type Window struct {
 type step struct {
 	// what is one of the constants below.
 	what stepKind
+	// name is for pictures.
 	name string
 	// amount is what reads and refuses are about.
 	amount int64
@@ -61,6 +63,7 @@ const (
 
 // ledgerState is an account in the model.
 type ledgerState struct {
+	// balance is what the account holds.
 	balance int64
 	// held is what the steps perhaps have added; gone says that the disk is.
 	held int64

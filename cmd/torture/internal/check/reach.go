@@ -12,9 +12,12 @@ import (
 // happening is what checkReach goes through in order of time; one of its
 // fields is set.
 type happening struct {
-	at    time.Duration
+	// at is when.
+	at time.Duration
+	// write and ack are an acknowledgement.
 	write *history.Write
 	ack   *history.Attempt
+	// read is a query, death the end of a process.
 	read  *history.Read
 	death *history.Death
 }

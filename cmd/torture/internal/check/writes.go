@@ -76,6 +76,7 @@ type sums map[string]map[uint32]*column
 // column is what one journal has paid into one account: after the entry
 // sequence[i], it is total[i].
 type column struct {
+	// sequence has the entries, in order, and total the sums after each.
 	sequence []uint64
 	total    []int64
 }

@@ -28,8 +28,11 @@ const maxListing = 4 << 20
 
 // dialect is how a customer speaks to the bank.
 type dialect struct {
-	name    string
-	http2   bool
+	// name is for people.
+	name string
+	// http2 is HTTP/2 without TLS, else HTTP/1.1.
+	http2 bool
+	// options choose protocol and encoding.
 	options []connect.ClientOption
 }
 
@@ -106,6 +109,7 @@ func reply[R writeReply](r R, err error) (writeReply, error) {
 
 // verdict is what an error says about the outcome of a call.
 type verdict struct {
+	// outcome is what the customer knows, receipt what it was given.
 	outcome history.Outcome
 	receipt history.Receipt
 	// wrong says that the bank should not have answered so.

@@ -26,16 +26,23 @@ var levels = []bankv1.Acknowledge{
 // Customer is one client of the bank, who makes one call after the other. Most
 // of them go to its home branch.
 type Customer struct {
-	id      int64
-	home    uint32
-	world   *World
+	// id is what the branches know it by.
+	id int64
+	// home is the branch that it mostly calls.
+	home uint32
+	// world is what it shares with others.
+	world *World
+	// clients are for calls, counter for lists.
 	clients Clients
 	counter *counter
-	rng     *rand.Rand
+	// rng decides what it does.
+	rng *rand.Rand
 	// guess is the customer's last known balance of each account.
 	guess map[string]int64
-	made  int
+	// made counts its writes.
+	made int
 
+	// mu guards the session.
 	mu sync.Mutex
 	// token and seen are the customer's session; era is that of the bank in
 	// which it began.

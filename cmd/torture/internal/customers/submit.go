@@ -19,14 +19,18 @@ import (
 // counter is where a customer hands in lists: the streams that are open and
 // that no call uses now, at most one to each branch.
 type counter struct {
+	// clients open new streams.
 	clients Clients
-	mu      sync.Mutex
-	idle    map[uint32]*listStream
+	// mu guards idle.
+	mu sync.Mutex
+	// idle has the stream to each branch that no call uses.
+	idle map[uint32]*listStream
 }
 
 // listStream is a stream of Submit, used by one call at a time.
 type listStream struct {
 	*connect.BidiStreamForClientSimple[bankv1.SubmitRequest, bankv1.SubmitResponse]
+	// cancel ends it.
 	cancel context.CancelFunc
 }
 
@@ -79,6 +83,7 @@ func (c *counter) close() {
 
 // submission is a list on its way.
 type submission struct {
+	// write is the list, and attempt the one under way.
 	write   *history.Write
 	attempt *history.Attempt
 }

@@ -19,7 +19,8 @@ type World struct {
 	// it for reading during a call.
 	Quiet sync.RWMutex
 	// Era counts the disks lost.
-	Era   atomic.Int64
+	Era atomic.Int64
+	// began is when the bank was opened.
 	began time.Time
 }
 

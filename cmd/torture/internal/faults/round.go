@@ -1,5 +1,5 @@
-// Package faults are the ways to harm the bank, and the rounds in which a seed has
-// them strike. It knows the bank that it harms; the run knows it.
+// Package faults are the ways to harm the bank, and the rounds in which a seed
+// lets them strike. It knows the bank that it harms; the run knows it.
 package faults
 
 import (
@@ -70,14 +70,17 @@ func KindNames() string {
 // Round is the faults that strike at about the same time. It is planned by one
 // goroutine, from one seed; after that rng is not used.
 type Round struct {
+	// number and rng decide what strikes.
 	number int
-	bank   *bank.Bank
-	rng    *rand.Rand
+	// bank is the one that is harmed.
+	bank *bank.Bank
+	rng  *rand.Rand
 	// taken are the branches whose process is somebody's already.
 	taken []uint32
 	// Faults are the kinds that strike.
 	Faults []*Kind
-	acts   []func(context.Context) error
+	// acts strike, wait, and undo it.
+	acts []func(context.Context) error
 	// Alone says that the bank is to be whole before.
 	Alone bool
 }

@@ -15,10 +15,12 @@ import (
 
 // Receipt is a place in a branch's journal.
 type Receipt struct {
+	// Branch is whose journal it is, Sequence the place in it, from 1.
 	Branch   uint32
 	Sequence uint64
 }
 
+// String implements fmt.Stringer.
 func (r Receipt) String() string { return fmt.Sprintf("%d/%d", r.Branch, r.Sequence) }
 
 // Positions says how far each journal goes.
@@ -92,13 +94,15 @@ const (
 // attempts. They share its request id.
 type Write struct {
 	// ID is its request id.
-	ID       string
+	ID string
+	// Customer is who asks, and Kind what for.
 	Customer int64
 	Kind     Kind
 	// Account is paid into by a deposit, else paid from; To is paid into by a
 	// transfer. Empty names stand for the shared account.
 	Account, To string
-	Amount      int64
+	// Amount is in the smallest unit of the currency.
+	Amount int64
 	// List is what a list asks for; then Account, To and Amount are empty.
 	List []Operation `json:",omitempty"`
 	// Home is the branch that the first attempt asked.
@@ -114,8 +118,9 @@ type Attempt struct {
 	// Level is the acknowledgement asked for.
 	Level bankv1.Acknowledge
 	// Began and Ended are the moments of the call.
-	Began   time.Duration
-	Ended   time.Duration
+	Began time.Duration
+	Ended time.Duration
+	// Outcome is what the customer knows then, and Receipt what it was given.
 	Outcome Outcome
 	Receipt Receipt
 	// Balance is that of the reply.
@@ -136,19 +141,27 @@ type Attempt struct {
 
 // Read is one query.
 type Read struct {
-	Customer      int64
-	Kind          Kind
-	Account       string
-	Asked         uint32
-	Began, Ended  time.Duration
-	Outcome       Outcome
-	Balance       int64
+	// Customer is who asks, and Kind how.
+	Customer int64
+	Kind     Kind
+	// Account is the one asked about.
+	Account string
+	// Asked is the branch that was called.
+	Asked uint32
+	// Began and Ended are the moments of the call.
+	Began, Ended time.Duration
+	// Outcome is what came of it, and Balance what was shown.
+	Outcome Outcome
+	Balance int64
+	// Before is the session that the call carried, After the reply's.
 	Before, After Positions
-	Text          string
+	// Text is the error's.
+	Text string
 }
 
 // Loss is the wiping of a disk, or its replacement by an older copy.
 type Loss struct {
+	// Branch is the one whose disk it was.
 	Branch uint32
 	// Kept is how much of the branch's journal other branches had applied when
 	// it was dead. What lies beyond may be gone.
@@ -166,6 +179,7 @@ func (l *Loss) hits(at Receipt, began time.Duration) bool {
 
 // Death is the end of a branch's process.
 type Death struct {
+	// Branch is the one whose process it was, At when that was gone.
 	Branch uint32
 	At     time.Duration
 }
@@ -173,9 +187,12 @@ type Death struct {
 // History is what the customers saw, and what happened to the branches. Those who
 // check it first make the customers pause.
 type History struct {
-	mu     sync.Mutex
+	// mu guards all.
+	mu sync.Mutex
+	// Writes and Reads are the calls.
 	Writes []*Write
 	Reads  []*Read
+	// Losses and Deaths are what happened to the branches.
 	Losses []Loss
 	Deaths []Death
 	// count of calls by kind and outcome.
@@ -327,6 +344,7 @@ func (w *Write) Needs() map[string]int64 {
 	return needs
 }
 
+// String implements fmt.Stringer.
 func (w *Write) String() string {
 	if w.IsList() {
 		return fmt.Sprintf("%s, %s, of %d operations", w.Kind, w.ID, len(w.List))

@@ -7,9 +7,12 @@ import (
 
 // Operation is a deposit, a withdrawal or a transfer: alone, or one of a list.
 type Operation struct {
-	Kind        Kind
+	// Kind is a deposit, a withdrawal or a transfer.
+	Kind Kind
+	// Account and To are as in [Write].
 	Account, To string
-	Amount      int64
+	// Amount is in the smallest unit of the currency.
+	Amount int64
 }
 
 // Change is what the operation adds to an account's balance.
@@ -83,6 +86,7 @@ func (r *Refusals) Same(q *Refusals) bool {
 	return slices.Equal(r.Insufficient, q.Insufficient) && slices.Equal(r.Unavailable, q.Unavailable)
 }
 
+// String implements fmt.Stringer.
 func (r Refusals) String() string {
 	return fmt.Sprintf("operations %v insufficient and %v unavailable", r.Insufficient, r.Unavailable)
 }

@@ -13,7 +13,10 @@ import (
 // Ports are where branches and roads listen: branch i at base+i, the road from
 // i to k at base+10·i+k. They lie below the range from which the system takes
 // the ports of outgoing connections.
-type Ports struct{ Base int }
+type Ports struct {
+	// Base is a multiple of 100.
+	Base int
+}
 
 const (
 	firstPort = 10000

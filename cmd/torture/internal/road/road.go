@@ -12,24 +12,32 @@ import (
 // road is the proxy by which one branch calls another. What it carries there
 // goes by the way there, and the answers go by the way back.
 type road struct {
-	listener    net.Listener
-	to          string
+	// listener takes the connections, to is where they lead.
+	listener net.Listener
+	to       string
+	// there is the way to the other branch, back the way of its answers.
 	there, back *way
-	tasks       sync.WaitGroup
+	// tasks are its goroutines, which close waits for.
+	tasks sync.WaitGroup
 
-	mu    sync.Mutex
+	// mu guards rides.
+	mu sync.Mutex
+	// rides are the connections that are open.
 	rides map[*ride]bool
 }
 
 // ride is one connection on a road.
 type ride struct {
+	// near is the connection that was made, far the one that it leads to.
 	near, far net.Conn
 	// breaking says that the connection breaks once left bytes more, of both
 	// sides, are through.
 	breaking atomic.Bool
-	left     atomic.Int64
-	done     chan struct{}
-	once     sync.Once
+	// left is how many bytes may still pass.
+	left atomic.Int64
+	// done is closed, by once, when the ride ends.
+	done chan struct{}
+	once sync.Once
 }
 
 // openRoad listens at one address and leads to another.
@@ -96,6 +104,7 @@ func (r *road) carry(k *ride) {
 
 // piece is what was sent at once, and when it may arrive.
 type piece struct {
+	// bytes is what was sent, due when it may arrive.
 	bytes []byte
 	due   time.Time
 }

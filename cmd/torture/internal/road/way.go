@@ -22,7 +22,9 @@ const dripPause = 2 * time.Millisecond
 
 // way is the way from one branch to another, whoever made the connection.
 type way struct {
-	mu      sync.Mutex
+	// mu guards all.
+	mu sync.Mutex
+	// traffic is how bytes travel now.
 	traffic Traffic
 	// changed is closed when the traffic changes.
 	changed chan struct{}
@@ -103,10 +105,14 @@ func Pause(d time.Duration, done <-chan struct{}) bool {
 }
 
 // Pair is two branches, in order.
-type Pair struct{ From, To uint32 }
+type Pair struct {
+	// From is the branch that calls, To the one that is called.
+	From, To uint32
+}
 
 // Network is all roads and ways between the branches.
 type Network struct {
+	// roads and ways are by the branch that calls and the one that is called.
 	roads map[Pair]*road
 	ways  map[Pair]*way
 }

@@ -14,6 +14,7 @@ import (
 
 // Report is what came of a run.
 type Report struct {
+	// seed and rounds are of the run.
 	seed   uint64
 	rounds int
 	// Faults counts the faults by kind, Calls the calls by kind and outcome.
@@ -40,6 +41,8 @@ type Report struct {
 // listCount counts lists, those of which something was not carried out, and
 // their operations by what became of them.
 type listCount struct {
+	// lists are all lists, inPart those of which something was not carried out; the
+	// others count operations.
 	lists, inPart, Done, Insufficient, unavailable int
 }
 

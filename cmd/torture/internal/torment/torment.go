@@ -1,5 +1,5 @@
-// Package torment is one run of torture: it has a bank suffer round after round of
-// faults while customers call, and has all of it checked in between. It knows all
+// Package torment is one run of torture: a bank suffers round after round of
+// faults while customers call, and all of it is checked in between. It knows all
 // other rooms; main knows it.
 package torment
 
@@ -41,10 +41,14 @@ type Options struct {
 
 // torturer is a run: a bank, its customers and what came of it.
 type torturer struct {
+	// options say how to torture the bank.
 	options Options
-	bank    *bank.Bank
-	report  *Report
-	window  check.Window
+	// bank is the one that suffers.
+	bank *bank.Bank
+	// report is what came of it so far.
+	report *Report
+	// window is the time since the last check.
+	window check.Window
 }
 
 // Run runs a bank through all rounds. It returns what came of it also with
