@@ -16,6 +16,7 @@ import (
 
 	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/bound"
+	"passbook.example/passbook/branch/browser"
 	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/branch/feed"
@@ -63,7 +64,7 @@ type Branch struct {
 	gate      admit.Gate
 	breaker   *fault.Breaker
 	transport *peernet.Transport
-	proxy     *proxy
+	proxy     *browser.Proxy
 	// service and customers call the peer that the context names.
 	service   bankv1connect.PeerServiceClient
 	dialer    *linkClient
@@ -241,7 +242,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 	b.near.Wait()
 	b.tasks.Wait()
 	b.transport.CloseIdleConnections()
-	b.proxy.transport.CloseIdleConnections()
+	b.proxy.CloseIdleConnections()
 	if cerr := b.journal.Close(); cerr != nil && err == nil {
 		err = fmt.Errorf("branch %d: close journal: %w", b.id, cerr)
 	}

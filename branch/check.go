@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"passbook.example/passbook/branch/browser"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 )
@@ -30,7 +31,8 @@ func (c *Config) check() (journal.Identity, error) {
 	if _, ok := c.Addresses[c.ID]; !ok {
 		return journal.Identity{}, fmt.Errorf("branch %d is not among the branches of the bank", c.ID)
 	}
-	if err := c.checkBrowsers(); err != nil {
+	browsers := c.browsers()
+	if err := browsers.Check(); err != nil {
 		return journal.Identity{}, fmt.Errorf("branch %d: %w", c.ID, err)
 	}
 	var branches []ledger.BranchID
@@ -43,4 +45,9 @@ func (c *Config) check() (journal.Identity, error) {
 		return id, fmt.Errorf("branch %d: %w", c.ID, err)
 	}
 	return id, nil
+}
+
+// browsers returns who may call the branch from a browser.
+func (c *Config) browsers() browser.Config {
+	return browser.Config{ID: c.ID, Addresses: c.Addresses, AllowedHosts: c.AllowedHosts, AllowedOrigins: c.AllowedOrigins}
 }

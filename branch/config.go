@@ -68,7 +68,7 @@ type Config struct {
 	// no call.
 	Page http.Handler
 	// AllowedOrigins are the origins, besides the branch's own, whose pages may
-	// call bank.v1.BranchService: each as CheckOrigin takes it.
+	// call bank.v1.BranchService: each as browser.CheckOrigin takes it.
 	AllowedOrigins []string
 	// AllowedHosts are names by which browsers may call the branch, besides
 	// localhost, IP addresses, and the hosts of Addresses.

@@ -32,8 +32,8 @@
 //	server.go     one port: Connect, gRPC, gRPC-Web, health, reflection
 //	admit/        which calls are let in, how many at once, for how long; what those
 //	              are told who speak no protocol
-//	browser.go    what keeps other sites' pages away; browser_proxy.go: calls
-//	              that are passed on for the branch's own page
+//	browser/      what keeps other sites' pages away, and passes calls on to other
+//	              branches for the branch's own page
 //	errors.go     the one place where errors become Connect errors; details.go:
 //	              their typed details
 //	codec.go      the JSON of the API

@@ -13,6 +13,7 @@ import (
 
 	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/browser"
 	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/branch/feed"
 	"passbook.example/passbook/branch/service"
@@ -86,7 +87,9 @@ func (b *Branch) newServer() {
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
 
 	refusals := admit.NewRefusals(b.logger)
-	b.proxy = newProxy(b, refusals)
+	b.proxy = browser.NewProxy(browser.ProxyConfig{
+		ID: b.cfg.ID, Addresses: b.cfg.Addresses, Gate: &b.gate, Refusals: refusals, MaxHeaderBytes: maxHeaderBytes, Logger: b.logger,
+	})
 	mux.Handle(api.ProxyPattern, b.proxy)
 	if b.cfg.Page != nil {
 		mux.Handle("/", b.cfg.Page)
@@ -97,7 +100,7 @@ func (b *Branch) newServer() {
 	}
 	b.connections = admit.NewConnections(b.listener, b.cfg.MaxConnections, b.pause())
 	b.server = &http.Server{
-		Handler:           b.tasks.Handler(newBrowsers(b, refusals, handler)),
+		Handler:           b.tasks.Handler(browser.NewGuard(b.cfg.browsers(), refusals, handler)),
 		ConnContext:       b.connections.Remember,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(admit.ServerErrors{Logger: b.logger}, "", 0),

@@ -3,7 +3,7 @@ package flags
 import (
 	"github.com/spf13/cobra"
 
-	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/browser"
 )
 
 // Browsers are the flags that say from where browsers may call the branches,
@@ -15,7 +15,7 @@ type Browsers struct {
 
 // Add adds the flags.
 func (o *Browsers) Add(c *cobra.Command) {
-	o.from.check, o.by.check = branch.CheckOrigin, branch.CheckHost
+	o.from.check, o.by.check = browser.CheckOrigin, browser.CheckHost
 	c.Flags().Var(&o.from, "allow-origin", "let pages of another `origin`, such as http://localhost:5173, call bank.v1.BranchService; may be repeated")
 	c.Flags().Var(&o.by, "allow-host", "the name of a `host` by which browsers may call the branches, besides localhost and --listen; may be repeated")
 }

@@ -1,4 +1,4 @@
-package branch
+package browser
 
 import (
 	"net/http"
