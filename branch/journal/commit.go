@@ -174,7 +174,7 @@ func (j *Journal) catchUpOn(ids ...string) error {
 		return nil
 	}
 	j.writing.Lock()
-	there := j.writer.out != nil && slices.ContainsFunc(ids, func(id string) bool { return j.writer.requests[j.filter.hash(id)] })
+	there := j.writer.out != nil && slices.ContainsFunc(ids, func(id string) bool { return j.writer.requests[j.filter.Hash(id)] })
 	j.writing.Unlock()
 	if there {
 		return j.writePending()
@@ -284,7 +284,7 @@ func (w *writer) addRequests(j *Journal, b *ledger.StoredBatch) {
 		}
 		key := appendRequestKey(w.key[:0], e.RequestID)
 		value := appendRequest(w.value[:0], ledger.Position{Branch: b.Batch.Branch, Sequence: e.Sequence}, b.Posted[i].Balance)
-		hash, isNew := j.filter.addNew(e.RequestID)
+		hash, isNew := j.filter.AddNew(e.RequestID)
 		w.requests[hash] = true
 		if isNew {
 			w.set(key, value)

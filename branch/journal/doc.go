@@ -37,10 +37,10 @@
 // says that it is new is set, which costs compactions less.
 //
 // Nearly every request id that is looked for is new. A Bloom filter in memory
-// says so without a look at the store (see filter.go): it has every id that was
+// says so without reading the store (internal/idfilter): it has every id that was
 // committed, at 18 bits each, or 37 when it has just grown; less than one new
 // id in a hundred passes it and is looked for in vain. A journal that is closed
-// leaves it in the file "filter" (see filter_file.go), and the next opening takes
+// leaves it in the file "filter" (filter.go), and the next opening takes
 // it from there if it is that of the heads that the directory has. Otherwise, as
 // after a crash, the ids are read into the filter after the opening, in the
 // background, and until then every id is looked for in the store. So it is, too,

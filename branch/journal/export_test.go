@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"passbook.example/passbook/branch/journal/internal/idfilter"
 	"passbook.example/passbook/branch/journal/internal/walcheck"
 	"passbook.example/passbook/branch/ledger"
 )
@@ -100,49 +101,52 @@ func (j *Journal) Pending() bool { return j.pending.Load() }
 func (j *Journal) GatheredBytes() int { return j.writer.out.Len() }
 
 // Excludes is whether the filter says that a request id is not recorded.
-func (j *Journal) Excludes(id string) bool { return j.filter.excludes(id) }
+func (j *Journal) Excludes(id string) bool { return j.filter.Excludes(id) }
 
 // AddToFilter adds a request id to the filter only.
-func (j *Journal) AddToFilter(id string) { j.filter.add([]byte(id)) }
+func (j *Journal) AddToFilter(id string) { j.filter.Add([]byte(id)) }
 
 // AddNewToFilter adds a request id to the filter only, and reports whether the
 // filter says that it is new.
 func (j *Journal) AddNewToFilter(id string) bool {
-	_, isNew := j.filter.addNew(id)
+	_, isNew := j.filter.AddNew(id)
 	return isNew
 }
 
 // FilterBytes is what the filter takes.
-func (j *Journal) FilterBytes() int {
-	j.filter.mu.Lock()
-	defer j.filter.mu.Unlock()
-	return j.filter.bytes
-}
+func (j *Journal) FilterBytes() int { return j.filter.Bytes() }
 
 // BoundFilter sets what the filter may take.
-func (j *Journal) BoundFilter(bytes int) {
-	j.filter.mu.Lock()
-	defer j.filter.mu.Unlock()
-	j.filter.maxBytes = bytes
-}
+func (j *Journal) BoundFilter(bytes int) { j.filter.Bound(bytes) }
 
 // AwaitFilter waits until what is on disk is in the filter.
-func (j *Journal) AwaitFilter() { j.filter.filling.Wait() }
+func (j *Journal) AwaitFilter() { j.filter.Await() }
 
-// HoldFilters has no filter filled until release is called, or the test ends.
+// HoldFilters keeps filters from being filled until release is called, or the
+// test ends.
 func HoldFilters(t testing.TB) (release func()) {
-	filterTurn <- struct{}{}
-	release = sync.OnceFunc(func() { <-filterTurn })
+	f := idfilter.New()
+	filling, released := make(chan struct{}), make(chan struct{})
+	f.FillBeside(func(func([]byte) bool) error {
+		close(filling)
+		<-released
+		return nil
+	})
+	<-filling
+	release = sync.OnceFunc(func() {
+		close(released)
+		f.Await()
+	})
 	t.Cleanup(release)
 	return release
 }
 
-// GiveUpFilter has the filter over its bound.
+// GiveUpFilter makes the filter grow over its bound.
 func (j *Journal) GiveUpFilter() {
-	j.filter.mu.Lock()
-	defer j.filter.mu.Unlock()
-	j.filter.room, j.filter.maxBytes = 0, 0
-	j.filter.grow()
+	j.filter.Bound(0)
+	for i := 0; j.filter.Bytes() > 0; i++ {
+		j.filter.Add(fmt.Appendf(nil, "one too many %d", i))
+	}
 }
 
 // FillBytes is fillBytes.
@@ -154,23 +158,22 @@ func (j *Journal) StartFlush() error {
 	return err
 }
 
-// EmptyFilter has the filter forget what it has.
+// EmptyFilter makes the filter forget what it has.
 func (j *Journal) EmptyFilter() {
-	j.filter.mu.Lock()
-	defer j.filter.mu.Unlock()
-	j.filter.generations, j.filter.excluded, j.filter.bytes, j.filter.room = nil, nil, 0, 0
+	j.filter = idfilter.New()
+	j.filter.Finish()
 }
 
-// LoadFilter loads a filter from a file, whatever the heads are that it names, and
-// returns what it takes.
+// LoadFilter loads a filter from a file, whatever the mark in it, and returns what
+// it takes.
 func LoadFilter(file []byte) (int, error) {
-	f := newFilter()
-	var mark ledger.Hash
+	f := idfilter.New()
+	var mark idfilter.Mark
 	if len(file) > len(mark) {
 		copy(mark[:], file[1:])
 	}
-	err := f.load(bytes.NewReader(file), mark)
-	return f.bytes, err
+	err := f.Load(bytes.NewReader(file), mark)
+	return f.Bytes(), err
 }
 
 // PlaceOfMachine tells where files of the machine are.

@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"passbook.example/passbook/branch/journal/internal/idfilter"
 	"passbook.example/passbook/branch/ledger"
 )
 
@@ -95,7 +96,7 @@ type Journal struct {
 	state state
 
 	visible visible
-	filter  filter
+	filter  idfilter.Filter
 	home    home
 }
 
@@ -121,7 +122,7 @@ func Open(dir string, id Identity, opts Options) (*Journal, *State, error) {
 			return nil, nil, err
 		}
 	}
-	j := &Journal{disk: &disk{FS: opts.FS, dir: dir, onFailure: opts.OnFailure, onMachine: onMachine}, branches: id.Branches, patient: opts.Patient, visible: newVisible(id.Branches), filter: newFilter()}
+	j := &Journal{disk: &disk{FS: opts.FS, dir: dir, onFailure: opts.OnFailure, onMachine: onMachine}, branches: id.Branches, patient: opts.Patient, visible: newVisible(id.Branches), filter: idfilter.New()}
 	if j.home.place = opts.Place; opts.Place == nil && onMachine {
 		j.home.place = placeOf
 	}
@@ -191,7 +192,7 @@ func (j *Journal) Close() error {
 		return nil
 	}
 	j.closed = true
-	j.filter.stop()
+	j.filter.Stop()
 	err := j.writePending()
 	j.stopLater()
 	if j.booted && err == nil {

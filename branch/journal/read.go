@@ -47,7 +47,7 @@ func (j *Journal) Request(id string) (ledger.Recorded, bool, error) {
 		return ledger.Recorded{}, false, err
 	}
 	defer j.leave()
-	if j.filter.excludes(id) {
+	if j.filter.Excludes(id) {
 		return ledger.Recorded{}, false, nil
 	}
 	if err := j.catchUpOn(id); err != nil {

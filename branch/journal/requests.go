@@ -20,7 +20,7 @@ func (j *Journal) Positions(ids []string) (at []ledger.Position, err error) {
 	}
 	defer j.leave()
 	at = make([]ledger.Position, len(ids))
-	order := j.filter.unsure(nil, ids...)
+	order := j.filter.Unsure(nil, ids...)
 	if len(order) == 0 {
 		return at, nil
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"passbook.example/passbook/branch/journal/internal/idfilter"
 )
 
 // indexesComplete looks for keys that no entry accounts for.
@@ -27,7 +29,7 @@ func (v *verification) indexesComplete() error {
 // filterComplete looks for request ids that the saved filter would say are new,
 // if it is the one that the next opening would take.
 func (v *verification) filterComplete() (err error) {
-	saved := newFilter()
+	saved := idfilter.New()
 	if v.j.loadFilter(&saved) != nil { // then it is made anew
 		return v.filterWhole()
 	}
@@ -37,7 +39,7 @@ func (v *verification) filterComplete() (err error) {
 	}
 	defer func() { err = errors.Join(err, iter.Close()) }()
 	for iter.First(); iter.Valid(); iter.Next() {
-		if saved.excludes(string(iter.Key()[1:])) {
+		if saved.Excludes(string(iter.Key()[1:])) {
 			v.found("file "+filterFile, "it lacks %s; the file can be removed", keyName(iter.Key()))
 			return nil
 		}

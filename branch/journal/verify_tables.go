@@ -3,10 +3,8 @@ package journal
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -112,25 +110,4 @@ func readerOptions(opts *pebble.Options) sstable.ReaderOptions {
 	opts = opts.Clone()
 	opts.EnsureDefaults()
 	return opts.MakeReaderOptions()
-}
-
-// filterWhole reports a saved filter that is as long as it must be and does not
-// have its checksum. It is taken by nobody, so this is no loss; but a byte has
-// changed. A crash leaves a shorter one.
-func (v *verification) filterWhole() error {
-	data, err := readFile(v.j.disk, v.j.filterPath())
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	size := filterHeader + sha256.Size
-	for k := 0; size < len(data); k++ {
-		size += firstFilterBytes << k
-	}
-	if n := len(data) - sha256.Size; size == len(data) && sha256.Sum256(data[:n]) != [sha256.Size]byte(data[n:]) {
-		v.found("file "+filterFile, "it does not have its checksum, so the branch makes it anew; the file can be removed")
-	}
-	return nil
 }

@@ -1,4 +1,4 @@
-package journal
+package idfilter
 
 import (
 	"fmt"
@@ -10,10 +10,10 @@ import (
 func BenchmarkFilter(b *testing.B) {
 	for _, n := range []int{1_000_000, 10_000_000} {
 		b.Run(fmt.Sprintf("ids=%d", n), func(b *testing.B) {
-			f := newFilter()
-			f.complete = true
+			f := New()
+			f.Finish()
 			for i := range n {
-				f.addNew(fmt.Sprintf("%022d", i))
+				f.AddNew(fmt.Sprintf("%022d", i))
 			}
 			ids := make([]string, 500)
 			for b.Loop() {
@@ -23,9 +23,9 @@ func BenchmarkFilter(b *testing.B) {
 					n++
 				}
 				b.StartTimer()
-				unsure := f.unsure(nil, ids...)
+				unsure := f.Unsure(nil, ids...)
 				for _, id := range ids {
-					f.addNew(id)
+					f.AddNew(id)
 				}
 				if len(unsure) > 100 {
 					b.Fatal(len(unsure))
