@@ -35,7 +35,9 @@ type Connections struct {
 	// for always.
 	pause func()
 
-	mu   sync.Mutex
+	// mu protects what follows.
+	mu sync.Mutex
+	// open counts the connections.
 	open int
 	// busy counts the connections on which customers have calls at work.
 	busy      int

@@ -23,7 +23,9 @@ var (
 // explaining tells callers whom the library answers with a bare HTTP status what
 // to send instead. Calls that can't end like that pass at once.
 type explaining struct {
-	next       http.Handler
+	// next serves them.
+	next http.Handler
+	// refusals tell them, procedures which path is which call.
 	refusals   *Refusals
 	procedures *procedures
 }

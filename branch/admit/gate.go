@@ -16,7 +16,9 @@ import (
 // goroutines and calls that it waits for before it closes its journal. Its zero
 // value is open.
 type Gate struct {
-	mu   sync.Mutex
+	// mu protects what follows.
+	mu sync.Mutex
+	// shut is set for good, in counts what is under way.
 	shut bool
 	in   int
 	// shutting is closed when the gate is shut, empty when besides nothing is in

@@ -29,9 +29,11 @@ func (o *Openings) Enter(giveWay func()) (leave func()) {
 
 // opening is one of them.
 type opening struct {
+	// place is that in the share, until left is set.
 	place Place
-	end   func()
 	left  atomic.Bool
+	// end ends the link.
+	end func()
 }
 
 // GiveWay implements Holder.

@@ -12,7 +12,9 @@ import (
 // Refusals tell callers why they are refused, each in the protocol that the caller
 // speaks.
 type Refusals struct {
+	// logger gets the causes that callers are not told.
 	logger *slog.Logger
+	// errors writes an error in the protocol of a request.
 	errors *connect.ErrorWriter
 }
 

@@ -35,10 +35,13 @@ var (
 // Requests lets calls in as far as the bounds allow, and ends each in time. A
 // refused call is told why, in its own protocol.
 type Requests struct {
-	next       http.Handler
+	// next serves the calls that are let in.
+	next http.Handler
+	// refusals tell callers why they are not, procedures which path is which call.
 	refusals   *Refusals
 	procedures *procedures
-	large      largeReplies
+	// large has the places of large replies.
+	large largeReplies
 }
 
 // NewRequests lets next serve the calls of the services that are offered, and what

@@ -11,7 +11,9 @@ type Share struct {
 	// most bounds all, mostIdle those that are idle.
 	most, mostIdle int
 
+	// mu protects what follows.
 	mu sync.Mutex
+	// in counts all places that are taken.
 	in int
 	// idle counts those between first and last, the longest idle first.
 	idle        int
@@ -24,6 +26,7 @@ func NewShare(most, mostIdle int) *Share { return &Share{most: most, mostIdle: m
 // Place is a place in a Share. Its zero value is for one use. All of it belongs to
 // the share's mu.
 type Place struct {
+	// holder has the place.
 	holder Holder
 	// working counts what is at work on it; it is idle while there is nothing.
 	working int
