@@ -10,4 +10,8 @@
 // the bank refuses it (insufficient funds, which is an answer), or it fails by
 // name (the branch does not exist, can't be reached, or gave an error). A
 // failed event does not stop the others.
+//
+// What an error of a call means is said once, by [Error]: whether the branch
+// answered, whether a write may be recorded all the same, and whether to ask again.
+// The commands that make single calls use it, too.
 package customer
