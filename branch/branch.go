@@ -11,21 +11,19 @@ import (
 	"sync"
 	"time"
 
-	"connectrpc.com/connect"
 	"connectrpc.com/grpchealth"
 
 	"passbook.example/passbook/branch/admit"
-	"passbook.example/passbook/branch/bound"
 	"passbook.example/passbook/branch/browser"
 	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/branch/feed"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/link"
 	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/branch/service"
-	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // Branch is one replica server: its journal, its engine, its links to the other
@@ -48,12 +46,9 @@ type Branch struct {
 	health *grpchealth.StaticChecker
 	// services are the names of what the server offers for calls.
 	services []string
-	peers    map[ledger.BranchID]*peer
-	links    *LinkLog
+	links    *link.Links
 	story    *service.Story
-	// copies belongs to the engine's goroutine.
-	copies  copies
-	started time.Time
+	started  time.Time
 
 	// linksCtx ends when the links and the calls to peers are to end.
 	linksCtx context.Context
@@ -65,10 +60,6 @@ type Branch struct {
 	breaker   *fault.Breaker
 	transport *peernet.Transport
 	proxy     *browser.Proxy
-	// service and customers call the peer that the context names.
-	service   bankv1connect.PeerServiceClient
-	dialer    *linkClient
-	customers bankv1connect.BranchServiceClient
 }
 
 // Times of a graceful stop, which is over within 5 s.
@@ -100,7 +91,7 @@ func Open(cfg Config) (*Branch, error) {
 
 // open returns what it has opened also with an error.
 func open(cfg Config) (*Branch, error) {
-	b := &Branch{cfg: cfg.withDefaults(), id: ledger.BranchID(cfg.ID), started: time.Now(), listener: cfg.Listener, openings: admit.NewOpenings(), failed: make(chan error, 1), peers: map[ledger.BranchID]*peer{}}
+	b := &Branch{cfg: cfg.withDefaults(), id: ledger.BranchID(cfg.ID), started: time.Now(), listener: cfg.Listener, openings: admit.NewOpenings(), failed: make(chan error, 1)}
 	cfg = b.cfg
 	b.logger = cfg.Logger.With("branch", cfg.ID)
 	b.story = service.NewStory(b.logger, b.id)
@@ -137,33 +128,10 @@ func open(cfg Config) (*Branch, error) {
 	observer := feed.NewObserver(b.id)
 	b.engine = engine.New(engine.Config{Replica: r, Journal: j, Started: b.started, Freeze: b.breaker, Outlet: outlet{b}, Observer: observer})
 	b.feed = feed.New(b.feedConfig(), observer, feedSource{b})
-	b.links = cfg.LinkLog
 	b.linksCtx, b.cutLinks = context.WithCancel(context.Background())
-	b.addPeers(id.Branches)
+	b.links = link.New(b.linkConfig())
 	b.newServer()
 	return b, nil
-}
-
-func (b *Branch) addPeers(branches []ledger.BranchID) {
-	b.transport = b.cfg.PeerTransport
-	options := []connect.ClientOption{
-		connect.WithGRPC(), connect.WithAcceptCompression("gzip", nil, nil),
-		connect.WithReadMaxBytes(maxPeerMessage), connect.WithSendMaxBytes(maxPeerMessage),
-	}
-	var client connect.HTTPClient = &http.Client{Transport: b.transport}
-	if b.cfg.Faults != nil {
-		client = b.breaker.Client(client)
-	}
-	client = peernet.NewClient(client)
-	b.service = bankv1connect.NewPeerServiceClient(client, "http://peer", options...)
-	b.dialer = newLinkClient(client, options...)
-	b.customers = bankv1connect.NewBranchServiceClient(client, "http://peer", options...)
-	for _, id := range branches {
-		if id == b.id {
-			continue
-		}
-		b.peers[id] = &peer{branch: b, id: id, address: b.cfg.Addresses[uint32(id)], links: bound.Count{Most: maxLinks}}
-	}
 }
 
 // ID returns the branch's id.
@@ -199,8 +167,8 @@ func (b *Branch) Ready() <-chan struct{} { return b.engine.Serving() }
 func (b *Branch) Serve(ctx context.Context) error {
 	loopCtx, stopLoop := context.WithCancel(context.Background())
 	defer stopLoop()
-	b.links.join(b.id, b.peers) // before any of them can come up
-	defer b.links.leave(b.id)
+	b.links.Join()
+	defer b.links.Leave()
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := b.engine.Run(loopCtx); err != nil {
@@ -213,15 +181,11 @@ func (b *Branch) Serve(ctx context.Context) error {
 		}
 	})
 	b.near.Open(b.server, b.pause())
-	for _, p := range b.peers {
-		if p.id > b.id {
-			b.spawn(func() { p.dial(b.linksCtx) })
-		}
-	}
+	b.links.Dial()
 	var err error
 	select {
 	case <-ctx.Done():
-		b.links.leave(b.id) // from here on its links are to be down
+		b.links.Leave() // from here on its links are to be down
 		b.breaker.Lift()
 		b.finishCalls()
 		stopLoop() // which answers the calls that have not finished: the end of the links must not
@@ -332,7 +296,7 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.LinkLog == nil {
-		c.LinkLog = NewLinkLog(c.Logger)
+		c.LinkLog = link.NewLog(c.Logger)
 	}
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"passbook.example/passbook/branch/fault"
+	"passbook.example/passbook/branch/link"
 	"passbook.example/passbook/branch/peernet"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
@@ -76,7 +77,7 @@ type Config struct {
 	// LinkLog, when not nil, logs links that are down for long. Branches of one
 	// process may share one, and then a branch that is gone is one line for all of
 	// them; nil stands for one of the branch's own.
-	LinkLog *LinkLog
+	LinkLog *link.Log
 	// Logger is where the branch logs; nil for nowhere.
 	Logger *slog.Logger
 }

@@ -23,11 +23,9 @@
 //	              put together
 //	feed/         Watch: what a branch reports, what it makes of the others'
 //	              reports, statistics; feed.go: what it needs of the branch
-//	peers.go      the calls to bank.v1.PeerService
-//	identity.go   which bank a branch belongs to, and links with another one
-//	link*.go      the links between branches: dialing, sending, receiving;
-//	              gather.go: what goes as one message; wire.go: the stream;
-//	              outgoing.go: what is encoded once
+//	identity.go   which bank a branch belongs to
+//	link/         the links between branches: dialing, sending, receiving, and the
+//	              calls to peers; links.go: what they need of the branch
 //	peernet/      the calls between branches, over TCP and within one process
 //	server.go     one port: Connect, gRPC, gRPC-Web, health, reflection
 //	admit/        which calls are let in, how many at once, for how long; what those

@@ -44,8 +44,8 @@ func (s feedSource) LastEntries(account string, most int) ([]feed.Recorded, erro
 func (s feedSource) FollowPeer(ctx context.Context, peer uint32, account string, tell func(*bankv1.WatchResponse)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	at := s.branch.peers[ledger.BranchID(peer)]
-	stream, err := s.branch.customers.Watch(at.call(ctx), &bankv1.WatchRequest{Account: account, Scope: bankv1.WatchScope_WATCH_SCOPE_BRANCH})
+	ctx, at := s.branch.links.Call(ctx, ledger.BranchID(peer))
+	stream, err := at.Watch(ctx, &bankv1.WatchRequest{Account: account, Scope: bankv1.WatchScope_WATCH_SCOPE_BRANCH})
 	if err != nil {
 		return err
 	}

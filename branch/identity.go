@@ -8,14 +8,12 @@ import (
 	"os"
 	"slices"
 
-	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/name"
-	"passbook.example/passbook/branch/replica"
 )
 
-// Which bank a branch belongs to, and what becomes of links with another one.
+// Which bank a branch belongs to.
 
 // newBankID returns an id that no bank has.
 func newBankID() (id ledger.BankID) {
@@ -70,17 +68,4 @@ func (c *Config) CheckData() error {
 		return fmt.Errorf("branch %d: %w", c.ID, err)
 	}
 	return nil
-}
-
-// upIfKin makes a link that a peer has opened its only one, unless its hello is
-// that of a stranger: then the link ends, and the one that there may be stays.
-func (k *link) upIfKin(e *engine.Engine, hello *replica.Hello) bool {
-	return e.Post(func(r *replica.Replica) {
-		if err := r.Meet(k.peer.id, hello); err != nil {
-			k.introduction = r.Introduction(k.peer.id)
-			k.end(err)
-			return
-		}
-		k.replace(r)
-	})
 }

@@ -14,6 +14,7 @@ import (
 	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/feed"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/link"
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/branch/simulation"
 )
@@ -53,15 +54,14 @@ func serveFeed(t *testing.T, source func(*Branch) feed.Source) *servedBranch {
 	p := &servedBranch{t: t, network: &pipes{accept: make(chan net.Conn), closed: make(chan struct{})}, took: make(chan time.Duration, 100)}
 	p.Branch = &Branch{
 		cfg: Config{Addresses: map[uint32]string{1: "", 2: "", 3: ""}}.withDefaults(), id: 2, logger: slog.New(slog.DiscardHandler),
-		listener: p.network, openings: admit.NewOpenings(), peers: map[ledger.BranchID]*peer{},
+		listener: p.network, openings: admit.NewOpenings(),
 	}
 	observer := feed.NewObserver(2)
 	p.replica = r
 	p.engine = engine.New(engine.Config{Replica: r, Journal: nowhere{}, Started: time.Now(), Outlet: outlet{p.Branch}, Observer: observer})
 	p.feed = feed.New(p.feedConfig(), observer, source(p.Branch))
-	p.links = NewLinkLog(p.logger)
 	p.linksCtx, p.cutLinks = context.WithCancel(context.Background())
-	p.addPeers(ids)
+	p.links = link.New(p.linkConfig())
 	p.newServer()
 	handler := p.server.Handler
 	p.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -88,13 +88,6 @@ func serveFeed(t *testing.T, source func(*Branch) feed.Source) *servedBranch {
 		p.tasks.Wait()
 	})
 	return p
-}
-
-// turn does what waits for the engine.
-func (p *servedBranch) turn() {
-	if err := p.engine.Step(); err != nil {
-		p.t.Error(err)
-	}
 }
 
 // nowhere is a journal that keeps nothing.

@@ -16,6 +16,7 @@ import (
 	"passbook.example/passbook/branch/browser"
 	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/branch/feed"
+	"passbook.example/passbook/branch/link"
 	"passbook.example/passbook/branch/service"
 	"passbook.example/passbook/gen/bank/bankconnect"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -25,9 +26,6 @@ import (
 const (
 	// maxCustomerMessage bounds a customer's request.
 	maxCustomerMessage = 64 << 10
-	// maxPeerMessage bounds a message between branches: a frame with a whole
-	// window of batches, the last of which may be of the largest size.
-	maxPeerMessage = 16 << 20
 	// compressMinBytes is from where on a reply is compressed, if the customer
 	// accepts that.
 	compressMinBytes = 4 << 10
@@ -57,7 +55,7 @@ func (b *Branch) newServer() {
 	forCustomers := append(options[:len(options):len(options)], connect.WithConditionalHandlerOptions(customerMessageLimit), connect.WithCompressMinBytes(compressMinBytes), connect.WithInterceptors(&b.gate))
 	// Hashes and small frames don't compress, and between branches the
 	// processor is scarcer than the wire.
-	forPeers := append(options[:len(options):len(options)], connect.WithReadMaxBytes(maxPeerMessage), connect.WithCompression("gzip", nil, nil))
+	forPeers := append(options[:len(options):len(options)], connect.WithReadMaxBytes(link.MaxMessage), connect.WithCompression("gzip", nil, nil))
 
 	offered := admit.Services{
 		Customers: []string{bankv1connect.BranchServiceName, bankconnect.BankName}, Peers: []string{bankv1connect.PeerServiceName},
@@ -78,7 +76,7 @@ func (b *Branch) newServer() {
 	mux.Handle(bankv1connect.NewBranchServiceHandler(b.desk, forCustomers...))
 	mux.Handle(bankconnect.NewBankHandler(service.NewCourse(b.desk), forCustomers...))
 	mux.Handle(bankv1connect.NewPeerServiceHandler(service.NewPeers(calls), forPeers...))
-	mux.Handle(bankv1connect.PeerServicePropagateProcedure, newLinkHandler(b.accept, forPeers...))
+	mux.Handle(b.links.Handler(forPeers...))
 	if b.cfg.Faults != nil {
 		mux.Handle(bankv1connect.NewFaultServiceHandler(fault.NewService(b.linksCtx, b.cfg.Faults, b.cfg.Addresses), forCustomers...))
 	}

@@ -4,9 +4,7 @@ import (
 	"context"
 
 	"passbook.example/passbook/branch/admit"
-	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/service"
-	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 // serviceConfig returns what the handlers of calls work with.
@@ -20,7 +18,7 @@ func (b *Branch) serviceConfig() service.Config {
 		Started:           b.started,
 		Engine:            b.engine,
 		Journal:           b.journal,
-		Homes:             homes{b},
+		Homes:             b.links,
 		Gate:              &b.gate,
 		Connection:        func(ctx context.Context) service.Connection { return admit.ConnectionOf(ctx) },
 		Spawn:             b.spawn,
@@ -28,12 +26,4 @@ func (b *Branch) serviceConfig() service.Config {
 		Story:             b.story,
 		Logger:            b.logger,
 	}
-}
-
-// homes reaches the branches that writes are forwarded to.
-type homes struct{ branch *Branch }
-
-// Call implements service.Homes.
-func (h homes) Call(ctx context.Context, home ledger.BranchID) (context.Context, bankv1connect.BranchServiceClient) {
-	return h.branch.peers[home].call(ctx), h.branch.customers
 }

@@ -54,7 +54,7 @@ func TestCallsThatSayNothingEndInTime(t *testing.T) {
 		bankv1connect.PeerServiceClaimProcedure:                          {admit.RequestTimeout, "did not arrive within 5s"},
 		bankv1connect.PeerServiceCollectProcedure:                        {admit.RequestTimeout, "did not arrive within 5s"},
 		bankv1connect.PeerServicePropagateDepositProcedure:               {admit.RequestTimeout, "did not arrive within 5s"},
-		bankv1connect.PeerServicePropagateProcedure:                      {helloTimeout, "no hello came within 5s"},
+		bankv1connect.PeerServicePropagateProcedure:                      {5 * time.Second, "no hello came within 5s"},
 		"/bank.Bank/MsgDelivery":                                         {admit.RequestTimeout, "did not arrive within 5s"},
 		"/" + grpchealth.HealthV1ServiceName + "/Check":                  {admit.RequestTimeout, "did not arrive within 5s"},
 		"/" + grpchealth.HealthV1ServiceName + "/Watch":                  {admit.RequestTimeout, "did not arrive within 5s"},

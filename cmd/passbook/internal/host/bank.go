@@ -17,6 +17,7 @@ import (
 
 	"passbook.example/passbook/branch"
 	"passbook.example/passbook/branch/fault"
+	"passbook.example/passbook/branch/link"
 	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
@@ -195,7 +196,7 @@ func (o Options) configs(listeners []net.Listener) []branch.Config {
 	configs := make([]branch.Config, len(o.IDs))
 	transport := peernet.New()
 	page := web.Handler()
-	links := branch.NewLinkLog(o.Logger)
+	links := link.NewLog(o.Logger)
 	for i, id := range o.IDs {
 		all := o.Network.AddressesOf(o.Input.BranchIDs())
 		configs[i] = branch.Config{

@@ -1,4 +1,4 @@
-package branch
+package link
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 
 	"connectrpc.com/connect"
 
-	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
@@ -23,12 +22,11 @@ var (
 )
 
 // accept serves Propagate: the accepting side of a link.
-func (b *Branch) accept(ctx context.Context, stream *acceptedStream) error {
-	body := admit.LinkBodyOf(ctx)
+func (l *Links) accept(ctx context.Context, stream *acceptedStream) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(b.linksCtx, func() { cancel(api.ErrStopping) })()
-	leave := b.openings.Enter(func() { cancel(errTooManyOpenings) })
+	defer context.AfterFunc(l.cfg.Ended, func() { cancel(api.ErrStopping) })()
+	arrival, leave := l.cfg.Arrive(ctx, func() { cancel(errTooManyOpenings) })
 	defer leave()
 	// Receive does not watch ctx, so it has a goroutine of its own, which ends
 	// with the stream: when this handler has returned. It waits for the link
@@ -40,17 +38,17 @@ func (b *Branch) accept(ctx context.Context, stream *acceptedStream) error {
 		req, err := stream.Receive()
 		return req.GetFrame(), err
 	}
-	spawned := b.spawn(func() {
+	spawned := l.cfg.Spawn(func() {
 		f, err := receive()
 		first <- greeting{f, err}
 		if k := <-linked; k != nil {
-			k.end(k.broken(k.pumpIn(b.engine, receive)))
+			k.end(k.broken(k.pumpIn(receive)))
 		}
 	})
 	if !spawned {
 		return api.ErrStopping
 	}
-	p, hello, err := b.greet(ctx, first)
+	p, hello, err := l.greet(ctx, first)
 	if err != nil {
 		return err
 	}
@@ -58,26 +56,23 @@ func (b *Branch) accept(ctx context.Context, stream *acceptedStream) error {
 	if err != nil {
 		return api.Inputf("hello: %v", err)
 	}
-	if !p.links.Enter() {
+	if !p.accepted.Enter() {
 		return errTooManyLinks
 	}
 	leave()
-	body.Greet()
-	conn := admit.ConnectionOf(ctx)
-	conn.EnterPeer()
-	defer conn.Leave()
+	defer arrival.Greet()()
 	k := newLink(p)
 	k.accepted = true
 	k.put = stream.Send
 	k.room = peernet.RoomOf(ctx)
-	if !k.upIfKin(b.engine, said) {
+	if !k.upIfKin(said) {
 		return api.ErrStopped
 	}
-	defer k.down(b.engine)
+	defer k.down()
 	defer k.close(api.ErrStopped)
 	defer context.AfterFunc(ctx, func() { k.end(k.broken(context.Cause(ctx))) })()
-	defer k.interruptIfReplaced(body)()
-	if err := k.take(b.engine, hello); err == nil {
+	defer k.interruptIfReplaced(arrival)()
+	if err := k.take(hello); err == nil {
 		linked <- k
 		<-k.ctx.Done()
 	} else {
@@ -86,14 +81,14 @@ func (b *Branch) accept(ctx context.Context, stream *acceptedStream) error {
 	return k.farewell(stream, context.Cause(k.ctx))
 }
 
-// farewell is what the peer is told when an accepted link has ended: nothing, unless
-// it should do something about the cause. That a link ends is no failure, since the
-// peer dials again.
+// farewell returns the error that the peer gets when an accepted link has ended: none,
+// unless the peer should do something about the cause. The end of a link alone is no
+// failure, since the peer dials again.
 func (k *link) farewell(stream *acceptedStream, cause error) error {
 	var bad *api.InputError
 	var stranger *replica.StrangerError
 	switch {
-	case k.peer.branch.linksCtx.Err() != nil:
+	case k.peer.links.cfg.Ended.Err() != nil:
 		return api.ErrStopping
 	case errors.As(cause, &stranger):
 		k.close(cause)
@@ -105,25 +100,25 @@ func (k *link) farewell(stream *acceptedStream, cause error) error {
 	return nil
 }
 
-// introduce says to a stranger whose link is refused which bank this is, so that
-// it finds out for itself.
+// introduce tells a stranger whose link is refused which bank this is, so that its log
+// says so too.
 func (k *link) introduce(stream *acceptedStream) {
 	if k.introduction != nil {
-		_ = stream.Send(&outgoing{frame: &replica.Frame{Hello: k.introduction}}) // it is told by the error, too
+		_ = stream.Send(&outgoing{frame: &replica.Frame{Hello: k.introduction}}) // the error tells it, too
 	}
 }
 
-// interruptIfReplaced has a link that a newer one replaces not wait for its
-// peer to read. What it returns stops that.
-func (k *link) interruptIfReplaced(body *admit.LinkBody) (stop func()) {
+// interruptIfReplaced makes sure that a link which a newer one replaces does not wait
+// for its peer to read. The function stop ends that.
+func (k *link) interruptIfReplaced(a Arrival) (stop func()) {
 	return onEnd(k.ctx, func() {
 		if errors.Is(context.Cause(k.ctx), errReplaced) {
-			body.InterruptWrites()
+			a.InterruptWrites()
 		}
 	})
 }
 
-// greeting is what came first on an accepted link.
+// greeting is what came first on an accepted link: a frame, or an error.
 type greeting struct {
 	frame *bankv1.Frame
 	err   error
@@ -131,7 +126,7 @@ type greeting struct {
 
 // greet waits for the first frame of an accepted link, which must be the hello
 // of a peer of this bank with a lower id.
-func (b *Branch) greet(ctx context.Context, arrived <-chan greeting) (*peer, *bankv1.Frame, error) {
+func (l *Links) greet(ctx context.Context, arrived <-chan greeting) (*peer, *bankv1.Frame, error) {
 	timeout := time.NewTimer(helloTimeout)
 	defer timeout.Stop()
 	var first *bankv1.Frame
@@ -153,14 +148,27 @@ func (b *Branch) greet(ctx context.Context, arrived <-chan greeting) (*peer, *ba
 	if hello == nil {
 		return nil, nil, api.Inputf("the first frame of a link must have a hello")
 	}
-	p := b.peers[ledger.BranchID(hello.GetBranch())]
+	p := l.peers[ledger.BranchID(hello.GetBranch())]
 	switch {
 	case p == nil:
-		return nil, nil, api.Inputf("hello from branch %d, which is no peer of branch %d in this bank", hello.GetBranch(), b.id)
-	case hello.GetToBranch() != uint32(b.id):
-		return nil, nil, api.Inputf("hello to branch %d reached branch %d: check the addresses", hello.GetToBranch(), b.id)
-	case p.id > b.id:
-		return nil, nil, api.Inputf("branch %d has the higher id and waits to be dialed by branch %d", p.id, b.id)
+		return nil, nil, api.Inputf("hello from branch %d, which is no peer of branch %d in this bank", hello.GetBranch(), l.cfg.ID)
+	case hello.GetToBranch() != uint32(l.cfg.ID):
+		return nil, nil, api.Inputf("hello to branch %d reached branch %d: check the addresses", hello.GetToBranch(), l.cfg.ID)
+	case p.id > l.cfg.ID:
+		return nil, nil, api.Inputf("branch %d has the higher id and waits to be dialed by branch %d", p.id, l.cfg.ID)
 	}
 	return p, first, nil
+}
+
+// upIfKin makes a link that a peer has opened its only one, unless its hello is
+// that of a stranger: then the link ends, and the peer's other link stays.
+func (k *link) upIfKin(hello *replica.Hello) bool {
+	return k.peer.links.cfg.Engine.Post(func(r *replica.Replica) {
+		if err := r.Meet(k.peer.id, hello); err != nil {
+			k.introduction = r.Introduction(k.peer.id)
+			k.end(err)
+			return
+		}
+		k.replace(r)
+	})
 }

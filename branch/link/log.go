@@ -1,4 +1,4 @@
-package branch
+package link
 
 import (
 	"cmp"
@@ -36,24 +36,27 @@ const (
 	maxListedBranches = 10
 )
 
-// LinkLog logs which links between branches are down, once that has lasted, and
+// Log logs which links between branches are down, once that has lasted, and
 // when they are up again. The branches of one process share one, so that a branch
 // that is gone is one line, and not one from each of the others.
-type LinkLog struct {
+type Log struct {
+	// logger is where the lines go.
 	logger *slog.Logger
 
-	mu    sync.Mutex
-	links map[linkEnd]*linkState
+	mu sync.Mutex
+	// links are those of the branches that have joined.
+	links map[pair]*state
+	// timer runs look; nil before the first time.
 	timer *time.Timer
 	// due is when timer fires; zero when it does not.
 	due time.Time
 }
 
-// linkEnd is a link as one of its branches sees it.
-type linkEnd struct{ branch, peer ledger.BranchID }
+// pair is a link as one of its branches sees it.
+type pair struct{ branch, peer ledger.BranchID }
 
-// linkState is what is known of a link.
-type linkState struct {
+// state is what is known of a link.
+type state struct {
 	// down is since when it has been down; zero when it is up.
 	down time.Time
 	// cause is why, as far as is known.
@@ -70,28 +73,28 @@ type linkState struct {
 	lasted time.Duration
 }
 
-// NewLinkLog returns a log in which no branch has links.
-func NewLinkLog(logger *slog.Logger) *LinkLog {
-	return &LinkLog{logger: logger, links: map[linkEnd]*linkState{}}
+// NewLog returns a log in which no branch has links.
+func NewLog(logger *slog.Logger) *Log {
+	return &Log{logger: logger, links: map[pair]*state{}}
 }
 
 // join adds the links of a branch, which are down until noteUp.
-func (l *LinkLog) join(branch ledger.BranchID, peers map[ledger.BranchID]*peer) {
+func (l *Log) join(branch ledger.BranchID, peers []ledger.BranchID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	for id := range peers {
-		s := &linkState{down: now}
+	for _, id := range peers {
+		s := &state{down: now}
 		if id < branch {
 			s.cause = fmt.Sprintf("branch %d, which dials it, has not done so", id)
 		}
-		l.links[linkEnd{branch, id}] = s
+		l.links[pair{branch, id}] = s
 		l.arm(now, s.dueAt())
 	}
 }
 
 // noteDown notes that a link is down, or why it still is.
-func (l *LinkLog) noteDown(at linkEnd, cause error) {
+func (l *Log) noteDown(at pair, cause error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
@@ -113,7 +116,7 @@ func (l *LinkLog) noteDown(at linkEnd, cause error) {
 }
 
 // noteUp notes that a link is up.
-func (l *LinkLog) noteUp(at linkEnd) {
+func (l *Log) noteUp(at pair) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.links[at]
@@ -129,7 +132,7 @@ func (l *LinkLog) noteUp(at linkEnd) {
 }
 
 // leave forgets the links of a branch that stops: they are to be down.
-func (l *LinkLog) leave(branch ledger.BranchID) {
+func (l *Log) leave(branch ledger.BranchID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for at := range l.links {
@@ -144,7 +147,7 @@ func (l *LinkLog) leave(branch ledger.BranchID) {
 }
 
 // dueAt returns when there is something to log; zero for never.
-func (s *linkState) dueAt() time.Time {
+func (s *state) dueAt() time.Time {
 	switch {
 	case !s.up.IsZero():
 		return s.up.Add(linkGather)
@@ -158,8 +161,8 @@ func (s *linkState) dueAt() time.Time {
 	return due
 }
 
-// arm has look run when something is due. The caller holds mu.
-func (l *LinkLog) arm(now, due time.Time) {
+// arm makes look run when something is due. The caller holds mu.
+func (l *Log) arm(now, due time.Time) {
 	switch {
 	case due.IsZero(), !l.due.IsZero() && !due.Before(l.due):
 		return
@@ -172,14 +175,14 @@ func (l *LinkLog) arm(now, due time.Time) {
 }
 
 // look logs what is due.
-func (l *LinkLog) look() {
+func (l *Log) look() {
 	for _, line := range l.take(time.Now()) {
 		line.log(l.logger)
 	}
 }
 
-// take returns what is due, and sees to it that the rest is looked at in time.
-func (l *LinkLog) take(now time.Time) []linkLine {
+// take returns what is due, and arms the timer for the rest.
+func (l *Log) take(now time.Time) []linkLine {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var down, up []linkTold
@@ -207,7 +210,7 @@ func (l *LinkLog) take(now time.Time) []linkLine {
 
 // linkTold is a link that is to be logged.
 type linkTold struct {
-	linkEnd
+	pair
 	lasted time.Duration
 	cause  string
 	parted bool

@@ -1,7 +1,6 @@
-package branch
+package link
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 
@@ -32,16 +31,18 @@ type (
 	linkClient = connect.Client[outgoing, bankv1.PropagateResponse]
 )
 
-// newLinkClient returns a client that dials links.
-func newLinkClient(client connect.HTTPClient, options ...connect.ClientOption) *linkClient {
+// newDialer returns a client that dials links.
+func newDialer(client connect.HTTPClient, options ...connect.ClientOption) *linkClient {
 	options = append(options, connect.WithSchema(propagate()), connect.WithCodec(wireCodec{}))
-	return connect.NewClient[outgoing, bankv1.PropagateResponse](client, "http://peer"+bankv1connect.PeerServicePropagateProcedure, options...)
+	return connect.NewClient[outgoing, bankv1.PropagateResponse](client, peerURL+bankv1connect.PeerServicePropagateProcedure, options...)
 }
 
-// newLinkHandler returns the handler of those that dial links.
-func newLinkHandler(accept func(context.Context, *acceptedStream) error, options ...connect.HandlerOption) http.Handler {
+// Handler returns the handler of PeerService.Propagate, by which peers dial their
+// links to this branch, and its path.
+func (l *Links) Handler(options ...connect.HandlerOption) (path string, handler http.Handler) {
 	options = append(options, connect.WithSchema(propagate()), connect.WithCodec(wireCodec{}))
-	return connect.NewBidiStreamHandler(bankv1connect.PeerServicePropagateProcedure, accept, options...)
+	options = append(options, connect.WithReadMaxBytes(MaxMessage))
+	return bankv1connect.PeerServicePropagateProcedure, connect.NewBidiStreamHandler(bankv1connect.PeerServicePropagateProcedure, l.accept, options...)
 }
 
 func propagate() protoreflect.MethodDescriptor {
@@ -81,6 +82,7 @@ func (wireCodec) Unmarshal(data []byte, message any) error {
 // outgoing is a frame on its way to a peer. It is the message that is sent on a
 // link's stream, in either direction.
 type outgoing struct {
+	// frame is the frame.
 	frame *replica.Frame
 	// encoded is shared by all peers that are sent the same frame at once; nil for
 	// a frame for one peer.

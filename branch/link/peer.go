@@ -1,4 +1,4 @@
-package branch
+package link
 
 import (
 	"context"
@@ -13,39 +13,27 @@ import (
 
 // peer is another branch: where it is, and the link to it.
 type peer struct {
-	branch  *Branch
-	id      ledger.BranchID
+	// links are those of this branch.
+	links *Links
+	// id is the peer.
+	id ledger.BranchID
+	// address is host:port where it is reached. It does not change.
 	address string
-	// link is the one that is up; it belongs to the engine's goroutine.
+	// link is the one that is up, or nil. It belongs to the engine's goroutine.
 	link *link
-	// links counts the accepted ones, calls runs the claims and looks.
-	links bound.Count
+	// accepted counts the links that the peer has dialed and that have not ended.
+	accepted bound.Count
+	// calls are the claims and looks on their way.
 	calls peerCalls
 }
 
-// letOut sends a message to a peer: frames on the link, the rest as calls.
-func (b *Branch) letOut(m replica.Message) {
-	p := b.peers[m.To]
-	switch {
-	case m.Frame != nil:
-		if p.link != nil {
-			b.story.Sent(m.To, m.Frame)
-			p.link.send(b.copies.of(m.Frame))
-		}
-	case m.Claim != nil:
-		p.calls.start(b.spawn, func() { p.claim(b.linksCtx, m.Claim) })
-	case m.Collect != nil:
-		p.calls.start(b.spawn, func() { p.collect(b.linksCtx, m.Collect) })
-	}
-}
-
-// claim calls the peer and gives its answer, or that there is none, to the
-// loop.
+// claim calls the peer, and gives the engine the answer or the news that there is
+// none.
 func (p *peer) claim(ctx context.Context, c *replica.Claim) {
 	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
-	res, err := p.branch.service.Claim(p.call(ctx), &bankv1.ClaimRequest{
-		Branch: uint32(p.branch.id), Account: c.Account, Amount: int64(c.Amount),
+	res, err := p.links.service.Claim(p.call(ctx), &bankv1.ClaimRequest{
+		Branch: uint32(p.links.cfg.ID), Account: c.Account, Amount: int64(c.Amount),
 		Ticket: &bankv1.Ticket{Clock: c.Ticket.Clock, Branch: uint32(c.Ticket.Branch)},
 	})
 	a := &replica.ClaimAnswer{ID: c.ID, Failed: err != nil}
@@ -55,12 +43,13 @@ func (p *peer) claim(ctx context.Context, c *replica.Claim) {
 	p.receive(replica.Message{ClaimAnswer: a})
 }
 
-// collect calls the peer for one look and gives its answer to the engine.
+// collect calls the peer for one look, and gives the engine the answer or the news
+// that there is none.
 func (p *peer) collect(ctx context.Context, c *replica.Collect) {
 	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
-	res, err := p.branch.service.Collect(p.call(ctx), &bankv1.CollectRequest{
-		Branch: uint32(p.branch.id), Account: c.Account, Collect: c.Collect, Look: c.Look, Hold: c.Freeze,
+	res, err := p.links.service.Collect(p.call(ctx), &bankv1.CollectRequest{
+		Branch: uint32(p.links.cfg.ID), Account: c.Account, Collect: c.Collect, Look: c.Look, Hold: c.Freeze,
 	})
 	a := &replica.CollectAnswer{ID: c.ID, Failed: err != nil}
 	if err == nil {
@@ -69,9 +58,10 @@ func (p *peer) collect(ctx context.Context, c *replica.Collect) {
 	p.receive(replica.Message{CollectAnswer: a})
 }
 
+// receive gives the engine a message from the peer.
 func (p *peer) receive(m replica.Message) {
-	m.From, m.To = p.id, p.branch.id
-	p.branch.engine.Post(func(r *replica.Replica) { r.Receive(m) })
+	m.From, m.To = p.id, p.links.cfg.ID
+	p.links.cfg.Engine.Post(func(r *replica.Replica) { r.Receive(m) })
 }
 
 // call returns a context for calls to the peer.

@@ -1,4 +1,4 @@
-package branch
+package link
 
 import (
 	"bytes"
@@ -168,7 +168,7 @@ func TestAFrameIsSentAtOnceWhereThereIsRoom(t *testing.T) {
 	}{
 		"room":                  {small, mostBytes(small), true},
 		"too little":            {small, mostBytes(small) - 1, false},
-		"a hello":               {&replica.Frame{Hello: &replica.Hello{}}, maxPeerMessage - 1, false},
+		"a hello":               {&replica.Frame{Hello: &replica.Hello{}}, MaxMessage - 1, false},
 		"nobody knows how much": {small, -1, false},
 	}
 	for name, test := range tests {
@@ -222,7 +222,7 @@ func BenchmarkSendToMany(b *testing.B) {
 	text := make([]byte, 0, 1024)
 	for i := range links {
 		k := newLink(&peer{})
-		k.room = func() int { return maxPeerMessage }
+		k.room = func() int { return MaxMessage }
 		k.put = func(f *outgoing) (err error) {
 			text, err = wireCodec{}.MarshalAppend(text[:0], f)
 			return err

@@ -1,4 +1,4 @@
-package branch
+package link
 
 import (
 	"reflect"

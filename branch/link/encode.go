@@ -1,4 +1,4 @@
-package branch
+package link
 
 import (
 	"slices"
@@ -11,10 +11,11 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// encoded is a frame as protobuf has a PropagateRequest and a PropagateResponse
-// alike. The first that needs it makes it.
+// encoded is a frame in protobuf, where a PropagateRequest and a PropagateResponse are
+// the same bytes. The first peer that it is sent to makes it.
 type encoded struct {
-	once  sync.Once
+	once sync.Once
+	// bytes is nil until once has run.
 	bytes []byte
 }
 
@@ -35,14 +36,18 @@ func encode(out []byte, f *replica.Frame) []byte {
 	return out
 }
 
-// copies has the frames of one step that say the same encoded once: a batch of
-// this branch's own goes to all peers.
-type copies struct{ last outgoing }
+// copies finds out which frames of a step say the same, so that they are encoded
+// once: a batch of this branch's own goes to all peers.
+type copies struct {
+	// last is the last frame that others may repeat.
+	last outgoing
+}
 
-// maxCopiedBytes bounds the batches of a frame that is kept in case that the next
-// one is the same.
+// maxCopiedBytes bounds the batches of a frame that is kept in case the next one is
+// the same.
 const maxCopiedBytes = 64 << 10
 
+// of returns what is to be sent for a frame.
 func (c *copies) of(f *replica.Frame) outgoing {
 	if f.Hello != nil || f.Ack != nil || len(f.Wants) > 0 || len(f.Outlines) == 0 || batchBytes(f) > maxCopiedBytes {
 		return outgoing{frame: f}
@@ -61,7 +66,7 @@ const prefixBytes = 5
 func mostBytes(f *replica.Frame) int {
 	const fields, eachBatch = 64, 64
 	if f.Hello != nil || len(f.Wants) > 0 {
-		return maxPeerMessage
+		return MaxMessage
 	}
 	return prefixBytes + fields + eachBatch*len(f.Outlines) + batchBytes(f)
 }

@@ -1,10 +1,11 @@
-package branch
+package link
 
 import (
 	"context"
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,14 +13,12 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/redial"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
-	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
 func TestTheOutboxIsBounded(t *testing.T) {
@@ -63,15 +62,14 @@ func TestUnreadFramesAreBounded(t *testing.T) {
 		"large": {large, maxUnread / 4},
 	}
 	for name, test := range tests {
-		e := engine.New(engine.Config{})
-		k := newLink(&peer{branch: &Branch{}})
+		k := newLink(&peer{links: &Links{cfg: Config{Engine: engine.New(engine.Config{})}}})
 		for range test.most {
-			if err := k.take(e, test.frame); err != nil {
+			if err := k.take(test.frame); err != nil {
 				t.Fatal(err)
 			}
 		}
 		k.end(errReplaced)
-		if err := k.take(e, test.frame); !errors.Is(err, errReplaced) {
+		if err := k.take(test.frame); !errors.Is(err, errReplaced) {
 			t.Errorf("%s: one more than %d was taken: %v", name, test.most, err)
 		}
 	}
@@ -79,11 +77,15 @@ func TestUnreadFramesAreBounded(t *testing.T) {
 
 func TestCallsToAPeerAreBounded(t *testing.T) {
 	var c peerCalls
-	var ts admit.Gate
+	var ts sync.WaitGroup
+	spawn := func(f func()) bool {
+		ts.Go(f)
+		return true
+	}
 	begin := make(chan struct{})
 	done := make(chan struct{}, 2*maxWaitingPeerCalls)
 	for range maxPeerCalls + maxWaitingPeerCalls + 1 {
-		c.start(ts.Go, func() {
+		c.start(spawn, func() {
 			<-begin
 			done <- struct{}{}
 		})
@@ -102,11 +104,10 @@ func TestCallsToAPeerAreBounded(t *testing.T) {
 // can be as many as the bound, and again when they have ended.
 func TestLinksOfAPeerAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := servePort(t)
-		client := bankv1connect.NewPeerServiceClient(p.client, "http://localhost", connect.WithGRPC())
+		p := serveLinks(t, nil)
 		var streams []interface{ CloseResponse() error }
 		open := func() (ended <-chan error) {
-			s, err := client.Propagate(t.Context())
+			s, err := p.client.Propagate(t.Context())
 			if err == nil {
 				err = s.Send(&bankv1.PropagateRequest{Frame: &bankv1.Frame{Hello: helloFrom1(p)}})
 			}
@@ -147,13 +148,13 @@ func TestLinksOfAPeerAreBounded(t *testing.T) {
 		}
 		synctest.Wait()
 		p.turn()
-		if in := p.peers[1].links.In(); in != 1 {
+		if in := p.peers[1].accepted.In(); in != 1 {
 			t.Errorf("%d links are left, want 1", in)
 		}
 		if last := open(); len(last) > 0 {
 			t.Errorf("there is room again: %v", <-last)
 		}
-		p.cutLinks()
+		p.cut()
 		synctest.Wait()
 		for _, s := range streams {
 			_ = s.CloseResponse()
@@ -174,8 +175,7 @@ func (u *unreachable) Do(*http.Request) (*http.Response, error) {
 func TestThePauseBeforeALinkIsDialedAgainIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := &unreachable{}
-		p := servePort(t)
-		p.dialer = newLinkClient(u, connect.WithGRPC())
+		p := serveLinks(t, u)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		p.peers[3].dial(ctx)
@@ -191,8 +191,8 @@ func TestThePauseBeforeALinkIsDialedAgainIsBounded(t *testing.T) {
 	})
 }
 
-// helloFrom1 is the hello of branch 1 to the branch of a port.
-func helloFrom1(p *servedBranch) *bankv1.Hello {
+// helloFrom1 is the hello of branch 1 to the branch of the links.
+func helloFrom1(p *servedLinks) *bankv1.Hello {
 	h := p.replica.Introduction(2)
 	h.Branch, h.Epoch = 1, 1
 	return api.HelloToProto(h)

@@ -1,20 +1,25 @@
-package branch
+package link
 
 import (
 	"context"
 	"errors"
-	"io"
 	"sync"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"passbook.example/passbook/branch/api"
-	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/redial"
 	"passbook.example/passbook/branch/replica"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
+
+// peerURL stands for the address of whatever peer a call goes to.
+const peerURL = "http://peer"
+
+// MaxMessage bounds a message between branches: a frame with a whole window of
+// batches, the last of which may be of the largest size.
+const MaxMessage = 16 << 20
 
 // Bounds of a link.
 const (
@@ -44,33 +49,40 @@ var errReplaced = errors.New("replaced by a newer link")
 
 // link is one connection to a peer, from one stream's beginning to its end.
 type link struct {
+	// peer is the other branch.
 	peer *peer
-	// accepted links, not dialed ones, count in peer.links.
+	// accepted says that the peer has dialed the link. It then counts in
+	// peer.accepted.
 	accepted bool
-	// introduction is what a stranger is told; set before the link ends.
+	// introduction tells a stranger which bank this is; nil for a peer. It is set
+	// before the link ends.
 	introduction *replica.Hello
-	// heard says that the peer has said something over it; it belongs to the
-	// loop's goroutine.
+	// heard says that the peer has said something over the link. It belongs to the
+	// engine's goroutine.
 	heard bool
 
-	// ctx ends when the link is given up: end does that, and the first cause
-	// stays.
+	// ctx ends when the link is given up.
 	ctx context.Context
+	// end gives the link up. The first cause stays.
 	end context.CancelCauseFunc
-	// put sends a frame on the stream; it may have to wait for the peer.
+	// put sends a frame on the stream. It may have to wait for the peer.
 	put func(*outgoing) error
-	// room is how many bytes put takes without waiting; nil when nobody knows.
+	// room returns how many bytes put takes without waiting. It is nil if that isn't
+	// known.
 	room func() int
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	// outbox has the frames that wait to be sent.
 	outbox []outgoing
 	// outboxBytes is the size of the batches in outbox.
 	outboxBytes int
-	// pumping says that somebody sends what is in outbox, or that nobody may any
-	// more; pumps are those who do.
+	// pumping says that a goroutine sends what is in outbox, or that none may any
+	// more.
 	pumping bool
-	pumps   sync.WaitGroup
-	// unread has the places of the frames given to the engine and not taken yet.
+	// pumps counts the goroutines that send.
+	pumps sync.WaitGroup
+	// unread has one element for each place that the frames take which the engine
+	// was given and has not taken yet.
 	unread chan struct{}
 }
 
@@ -80,103 +92,21 @@ func newLink(p *peer) *link {
 	return k
 }
 
-// send queues a frame and has it sent. It never blocks. A goroutine that waited
-// for frames would cost as much to wake, and its stack besides: in a bank of 50
-// branches there are 2,450 ends of links.
-func (k *link) send(f outgoing) {
-	size := batchBytes(f.frame)
-	k.mu.Lock()
-	if len(k.outbox) < maxOutbox && (size == 0 || k.outboxBytes == 0 || k.outboxBytes+size <= maxOutboxBytes) {
-		k.outbox = append(k.outbox, f)
-		k.outboxBytes += size
-	}
-	alone := len(k.outbox) == 1
-	begins := !k.pumping
-	if begins {
-		k.pumping = true
-		k.pumps.Add(1)
-	}
-	k.mu.Unlock()
-	switch {
-	case begins && alone && k.room != nil && mostBytes(f.frame) <= k.room():
-		k.pumpOut() // which has nothing to wait for, and nobody to wake first
-	case begins:
-		go k.pumpOut() // until close at the latest, which waits for it
-	}
-}
-
-// pumpOut sends what is queued. When that fails the link ends; where the peer has
-// ended the stream, what is received says why.
-func (k *link) pumpOut() {
-	defer k.pumps.Done()
-	for k.ctx.Err() == nil {
-		f, ok := k.next()
-		if !ok {
-			return
-		}
-		switch err := k.put(&f); {
-		case errors.Is(err, io.EOF):
-			return
-		case err != nil:
-			k.end(err)
-		}
-	}
-}
-
-// next takes what goes next as one frame out of the outbox. With nothing there
-// it says so, and that nobody pumps any more.
-func (k *link) next() (outgoing, bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.pumping = len(k.outbox) > 0
-	if !k.pumping {
-		return outgoing{}, false
-	}
-	return k.takeOut(), true
-}
-
-// takeOut takes the first frames out of the outbox, as one. The caller holds mu.
-func (k *link) takeOut() outgoing {
-	f, n := gather(k.outbox)
-	for i := range k.outbox[:n] {
-		k.outboxBytes -= batchBytes(k.outbox[i].frame)
-		k.outbox[i] = outgoing{}
-	}
-	switch {
-	case n < len(k.outbox):
-		k.outbox = k.outbox[n:]
-	case cap(k.outbox) > maxKeptOutbox:
-		k.outbox = nil
-	default:
-		k.outbox = k.outbox[:0]
-	}
-	return f
-}
-
-// close ends the link, if that has not happened, and waits until nobody sends
-// on it any more.
-func (k *link) close(cause error) {
-	k.end(cause)
-	k.mu.Lock()
-	k.pumping = true
-	k.mu.Unlock()
-	k.pumps.Wait()
-}
-
-// pumpIn gives what arrives to the engine until receiving fails or the link ends.
-func (k *link) pumpIn(e *engine.Engine, receive func() (*bankv1.Frame, error)) error {
+// pumpIn gives the engine what arrives, until receiving fails or the link ends.
+func (k *link) pumpIn(receive func() (*bankv1.Frame, error)) error {
 	for {
 		in, err := receive()
 		if err != nil {
 			return err
 		}
-		if err := k.take(e, in); err != nil {
+		if err := k.take(in); err != nil {
 			return err
 		}
 	}
 }
 
-func (k *link) take(e *engine.Engine, in *bankv1.Frame) error {
+// take gives the engine a frame, once there is a place for it.
+func (k *link) take(in *bankv1.Frame) error {
 	if n := len(in.GetWants()); n > maxWants {
 		return k.lied(api.Inputf("frame from branch %d: it asks for %d journals, at most %d are allowed", k.peer.id, n, maxWants))
 	}
@@ -192,12 +122,12 @@ func (k *link) take(e *engine.Engine, in *bankv1.Frame) error {
 			return context.Cause(k.ctx)
 		}
 	}
-	ok := e.Post(func(r *replica.Replica) {
+	ok := k.peer.links.cfg.Engine.Post(func(r *replica.Replica) {
 		for range places {
 			<-k.unread
 		}
 		if k.peer.link == k { // and not one that has been replaced
-			r.Receive(replica.Message{From: k.peer.id, To: k.peer.branch.id, Frame: f})
+			r.Receive(replica.Message{From: k.peer.id, To: k.peer.links.cfg.ID, Frame: f})
 		}
 	})
 	if !ok {
@@ -206,15 +136,13 @@ func (k *link) take(e *engine.Engine, in *bankv1.Frame) error {
 	return nil
 }
 
-// lied counts a frame that is refused for what it says.
-func (k *link) lied(err error) error { return k.peer.branch.lied(k.peer.id, err) }
+// lied counts a frame that is refused for its content, and returns the error.
+func (k *link) lied(err error) error { return k.peer.links.lied(k.peer.id, err) }
 
 // up makes the link the peer's only one.
-func (k *link) up(e *engine.Engine) bool {
-	return e.Post(k.replace)
-}
+func (k *link) up() bool { return k.peer.links.cfg.Engine.Post(k.replace) }
 
-// replace is up, in the engine's goroutine.
+// replace does what up says, in the engine's goroutine.
 func (k *link) replace(r *replica.Replica) {
 	if old := k.peer.link; old != nil {
 		old.end(errReplaced)
@@ -227,23 +155,24 @@ func (k *link) replace(r *replica.Replica) {
 }
 
 // down tells the engine that the link is gone.
-func (k *link) down(e *engine.Engine) {
-	e.Post(func(r *replica.Replica) {
+func (k *link) down() {
+	l := k.peer.links
+	l.cfg.Engine.Post(func(r *replica.Replica) {
 		if k.peer.link == k {
 			k.peer.link = nil
 			cause := context.Cause(k.ctx)
 			k.peer.noteDown(cause)
 			if k.heard {
-				k.peer.branch.logger.Log(context.Background(), api.LevelCalls, "link is down", "peer", k.peer.id, "address", k.peer.address, "cause", cause)
+				l.cfg.Logger.Log(context.Background(), api.LevelCalls, "link is down", "peer", k.peer.id, "address", k.peer.address, "cause", cause)
 			}
 			r.LinkDown(k.peer.id)
 		}
 		if k.accepted {
-			k.peer.links.Leave()
+			k.peer.accepted.Leave()
 		}
 	})
 	// A peer that is stopping waits for its connections to be closed.
-	k.peer.branch.transport.CloseIdleConnections()
+	l.cfg.CloseIdle()
 }
 
 // dial keeps a link to the peer until ctx is done: when it breaks, it dials again.
@@ -256,16 +185,15 @@ func (p *peer) runLink(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	k := newLink(p)
-	stream, err := p.branch.dialer.CallBidiStreamSimple(p.call(ctx))
+	stream, err := p.links.dialer.CallBidiStreamSimple(p.call(ctx))
 	if err != nil {
 		return err
 	}
 	k.put = stream.Send
-	e := p.branch.engine
-	if !k.up(e) {
+	if !k.up() {
 		return api.ErrStopped
 	}
-	defer k.down(e)
+	defer k.down()
 	defer context.AfterFunc(ctx, func() { k.end(ctx.Err()) })()
 	// Cancelling alone does not wake an idle Receive.
 	closed := onEnd(k.ctx, func() {
@@ -273,11 +201,11 @@ func (p *peer) runLink(ctx context.Context) error {
 		_ = stream.CloseRequest()
 	})
 	first := true
-	k.close(k.pumpIn(e, func() (*bankv1.Frame, error) {
+	k.close(k.pumpIn(func() (*bankv1.Frame, error) {
 		res, err := stream.Receive()
 		if first && err == nil {
 			first = false
-			k.hear(e)
+			k.hear()
 		}
 		return res.GetFrame(), err
 	}))
@@ -286,7 +214,7 @@ func (p *peer) runLink(ctx context.Context) error {
 	return context.Cause(k.ctx)
 }
 
-// onEnd calls f when a context ends. What it returns ends that, and waits for f.
+// onEnd calls f when a context ends. The function stop prevents that, or waits for f.
 func onEnd(ctx context.Context, f func()) (stop func()) {
 	done := make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {

@@ -1,4 +1,4 @@
-package branch
+package link
 
 import (
 	"bytes"
@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,7 +21,7 @@ import (
 
 // linkStory is a bank in one process, and what its links log.
 type linkStory struct {
-	*LinkLog
+	*Log
 	began time.Time
 	out   bytes.Buffer
 }
@@ -30,7 +29,7 @@ type linkStory struct {
 // newLinkStory returns one of n branches that have all their links.
 func newLinkStory(n ledger.BranchID) *linkStory {
 	s := &linkStory{began: time.Now()}
-	s.LinkLog = NewLinkLog(slog.New(slog.NewTextHandler(&s.out, &slog.HandlerOptions{
+	s.Log = NewLog(slog.New(slog.NewTextHandler(&s.out, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.TimeKey {
 				return slog.Duration("at", time.Since(s.began))
@@ -39,10 +38,10 @@ func newLinkStory(n ledger.BranchID) *linkStory {
 		},
 	})))
 	for id := range n {
-		peers := map[ledger.BranchID]*peer{}
+		var peers []ledger.BranchID
 		for other := range n {
 			if other != id {
-				peers[other+1] = nil
+				peers = append(peers, other+1)
 			}
 		}
 		s.join(id+1, peers)
@@ -62,13 +61,13 @@ func (s *linkStory) each(id, n ledger.BranchID, do func(a, b ledger.BranchID)) {
 }
 
 func (s *linkStory) up(a, b ledger.BranchID) {
-	s.noteUp(linkEnd{a, b})
-	s.noteUp(linkEnd{b, a})
+	s.noteUp(pair{a, b})
+	s.noteUp(pair{b, a})
 }
 
 func (s *linkStory) down(a, b ledger.BranchID) {
-	s.noteDown(linkEnd{a, b}, errors.New("connection refused"))
-	s.noteDown(linkEnd{b, a}, fmt.Errorf("EOF"))
+	s.noteDown(pair{a, b}, errors.New("connection refused"))
+	s.noteDown(pair{b, a}, fmt.Errorf("EOF"))
 }
 
 // check waits, and compares what has been logged since the last time.
@@ -152,13 +151,13 @@ func TestABranchThatIsGoneIsOneLine(t *testing.T) {
 		s.leave(20)
 		s.each(20, n, func(_, other ledger.BranchID) {
 			time.Sleep(10 * time.Millisecond)
-			s.noteDown(linkEnd{other, 20}, errors.New("connection refused"))
+			s.noteDown(pair{other, 20}, errors.New("connection refused"))
 		})
 		peers := "peers=" + fmt.Sprint(allBut(20, n))
 		s.check(t, time.Hour, `at=3s level=WARN msg="Branch 20: links to branches 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 39 more are down for 3s" branch=20 `+quoted(peers)+` cause="connection refused"`)
 		s.each(20, n, func(_, other ledger.BranchID) {
 			time.Sleep(30 * time.Millisecond)
-			s.noteUp(linkEnd{other, 20})
+			s.noteUp(pair{other, 20})
 		})
 		s.check(t, time.Hour, `at=1h0m2.52s level=INFO msg="Branch 20: links to branches 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 39 more are up again after 1h0m1s" branch=20 `+quoted(peers))
 	})
@@ -201,17 +200,17 @@ func TestLinesOfLinksAreBounded(t *testing.T) {
 func TestABranchThatStopsIsNoWarning(t *testing.T) {
 	linkTest(t, 2, func(t *testing.T, s *linkStory) {
 		s.leave(1)
-		s.noteDown(linkEnd{1, 2}, errors.New("EOF"))
-		s.noteDown(linkEnd{2, 1}, errors.New("EOF"))
+		s.noteDown(pair{1, 2}, errors.New("EOF"))
+		s.noteDown(pair{2, 1}, errors.New("EOF"))
 		s.leave(2)
 		s.check(t, time.Hour)
 	})
 	said := connect.NewWireError(connect.CodeUnavailable, api.ErrStopping)
 	linkTest(t, 3, func(t *testing.T, s *linkStory) {
 		s.leave(2)
-		s.noteDown(linkEnd{3, 2}, fmt.Errorf("link from branch 2 ended: %w", errParted))
-		s.noteDown(linkEnd{1, 2}, said)
-		s.noteDown(linkEnd{1, 2}, errors.New("connection refused"))
+		s.noteDown(pair{3, 2}, fmt.Errorf("link from branch 2 ended: %w", errParted))
+		s.noteDown(pair{1, 2}, said)
+		s.noteDown(pair{1, 2}, errors.New("connection refused"))
 		s.check(t, time.Hour, `at=3s level=INFO msg="Branch 2: links to branches 1 and 3 are down for 3s: branch 2 ended it" branch=2 peers="[1 3]" cause="connection refused"`)
 	})
 }
@@ -219,8 +218,8 @@ func TestABranchThatStopsIsNoWarning(t *testing.T) {
 // A branch that waits to be dialed says by whom.
 func TestALinkThatWasNeverUpIsLogged(t *testing.T) {
 	linkTest(t, 0, func(t *testing.T, s *linkStory) {
-		s.join(2, map[ledger.BranchID]*peer{1: nil, 3: nil})
-		s.noteDown(linkEnd{2, 3}, errors.New("connection refused"))
+		s.join(2, []ledger.BranchID{1, 3})
+		s.noteDown(pair{2, 3}, errors.New("connection refused"))
 		s.check(t, time.Hour, `at=3s level=WARN msg="Branch 2: links to branches 1 and 3 are down for 3s" branch=2 peers="[1 3]" cause="branch 1, which dials it, has not done so"`)
 	})
 }
@@ -237,18 +236,15 @@ func (refused) RoundTrip(*http.Request) (*http.Response, error) {
 func TestALinkThatIsOnlyDialedIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newLinkStory(0)
-		p := servePort(t)
-		p.links = s.LinkLog
-		p.dialer = newLinkClient(peernet.NewClient(&http.Client{Transport: refused{}}), connect.WithGRPC())
-		s.join(2, map[ledger.BranchID]*peer{3: p.peers[3]})
-		var dialing sync.WaitGroup
-		dialing.Go(func() { p.peers[3].dial(p.linksCtx) })
+		p := serveLinks(t, peernet.NewClient(&http.Client{Transport: refused{}}))
+		p.cfg.Log = s.Log
+		delete(p.peers, 1)
+		p.Join()
+		p.Dial()
 		for range 100 {
 			time.Sleep(100 * time.Millisecond)
 			p.turn()
 		}
 		s.check(t, time.Minute, `at=3s level=WARN msg="Branch 2: link to branch 3 is down for 3s" branch=2 peers=[3] cause="unavailable: connection refused"`)
-		p.cutLinks()
-		dialing.Wait()
 	})
 }

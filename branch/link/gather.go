@@ -1,4 +1,4 @@
-package branch
+package link
 
 import "passbook.example/passbook/branch/replica"
 
