@@ -9,8 +9,10 @@ import (
 
 // ackWait is a recorded write whose customer waits for other branches.
 type ackWait struct {
+	// reply is the answer once the level is reached.
 	reply Reply
-	op    *Operation
+	// op is the write.
+	op *Operation
 }
 
 // ackHeap has the lowest sequence first.
@@ -22,10 +24,10 @@ func (h ackHeap) Less(i, j int) bool {
 }
 func (h ackHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
 
-// Push is heap.Interface's.
+// Push implements heap.Interface.
 func (h *ackHeap) Push(x any) { *h = append(*h, x.(ackWait)) }
 
-// Pop is heap.Interface's.
+// Pop implements heap.Interface.
 func (h *ackHeap) Pop() any {
 	old := *h
 	x := old[len(old)-1]
@@ -36,8 +38,8 @@ func (h *ackHeap) Pop() any {
 
 // acks are the recorded writes whose customers wait for other branches.
 type acks struct {
-	*core
-	progress *progress
+	*core              // what all parts know
+	progress *progress // the peers, and frames for them
 	// queues are the writes by their level.
 	queues [All + 1]ackHeap
 	// wantSync is the last own entry that a customer waits for to be synced at
@@ -45,8 +47,8 @@ type acks struct {
 	wantSync uint64
 }
 
-// acknowledge has a write of this branch's journal answered as soon as its
-// level is reached: with this Ready, or a later one.
+// acknowledge answers a write of this branch's journal once its level is reached:
+// with this Ready, or a later one.
 func (a *acks) acknowledge(op *Operation, reply Reply) {
 	if op.Acknowledge >= Majority {
 		a.wantSync = max(a.wantSync, reply.Receipt.Sequence)
@@ -114,8 +116,8 @@ func (a *acks) reachableSynced() uint64 {
 	return synced
 }
 
-// failBetween answers the writes after one sequence and up to another: too few
-// branches can be reached for their level, and those that can have them.
+// failBetween answers the writes after one sequence and up to another. Too few
+// branches can be reached for their level, and all that can be have the writes.
 func (a *acks) failBetween(level Level, after, upTo uint64) {
 	q := &a.queues[level]
 	var kept ackHeap
@@ -130,8 +132,8 @@ func (a *acks) failBetween(level Level, after, upTo uint64) {
 	*q = kept
 }
 
-// failAck answers a write that is recorded and has not reached its level, with
-// all that it led to.
+// failAck answers a write that is recorded and has not reached its level. The error
+// carries what a success would.
 func (a *acks) failAck(w ackWait) {
 	at := w.reply.Receipt
 	missing := []ledger.BranchID{}
@@ -197,8 +199,8 @@ func (a *acks) nextTick() Millis {
 	return never
 }
 
-// unknowing returns the branches that are not known to have an entry of the i-th
-// journal as a level asks for it: all but its writer, and this one where it has.
+// unknowing returns the branches that may not have an entry of the i-th journal as a
+// level asks for it: all but its writer, and but this one if it has the entry.
 func (d *desk) unknowing(i int, sequence uint64, level Level) []ledger.BranchID {
 	var out []ledger.BranchID
 	for k, p := range d.peers {

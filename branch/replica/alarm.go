@@ -42,8 +42,8 @@ type Alarm struct {
 
 // alarms are what needs an operator, and the messages that were refused.
 type alarms struct {
-	*core
-	own *ownBatch
+	*core           // what all parts know
+	own   *ownBatch // entries of this branch
 	// raised are the alarms that say how the branch is since it was started.
 	raised []Alarm
 	// doubles are the request ids that several entries have.
@@ -134,9 +134,9 @@ func (r *Replica) ResolveAlarm(id string) (bool, error) {
 	return false, nil
 }
 
-// doubles are the request ids that several entries have, as far as the operator
-// has not looked.
+// doubles are the request ids that several entries have.
 type doubles struct {
+	// kept are those that the operator has not resolved.
 	kept []ledger.Double
 	// changed are those that the next commit has to write.
 	changed []string
@@ -170,7 +170,7 @@ func (d *doubles) change(id string) {
 	}
 }
 
-// take returns what the commit has to write.
+// changes returns what the commit has to write.
 func (d *doubles) changes() []ledger.Double {
 	var out []ledger.Double
 	for _, id := range d.changed {
@@ -214,8 +214,8 @@ func (al *alarms) foundTwice(at ledger.Position, e *ledger.Entry) {
 	al.doubles.change(e.RequestID)
 }
 
-// countUntold counts a request id for which there is no room. It takes a place
-// of its own.
+// countUntold counts a request id for which there is no room, in a place for all of
+// them.
 func (d *doubles) countUntold() {
 	u := d.find("")
 	if u == nil {

@@ -11,31 +11,31 @@ import (
 // those that are early, fetches what is missing, and searches for the place where
 // a peer's copy of a journal differs.
 type intake struct {
-	*core
-	alarms   *alarms
-	founding *founding
-	recovery *recovery
-	progress *progress
-	own      *ownBatch
-	desk     *desk
-	escrow   *escrow
+	*core              // what all parts know
+	alarms   *alarms   // what the operator is told
+	founding *founding // the bank
+	recovery *recovery // the state of this branch
+	progress *progress // the peers, and frames for them
+	own      *ownBatch // entries of this branch
+	desk     *desk     // answers to customers
+	escrow   *escrow   // queues of accounts
 	// stopped are the journals that are no longer applied, proofs why those are that
 	// have forked; by index, as all that follows.
 	stopped []bool
-	proofs  []*proof
+	proofs  []*proof // nil for those that have not forked
 	// misfits are the last batches that broke a rule here; misfitTold says that an
 	// alarm tells of one.
 	misfits    []ledger.Hash
-	misfitTold []bool
+	misfitTold []bool // by index
 	// doubting are the peers that have to show something.
 	doubting indexes
 	// early are the batches that came early, gapped the journals that have some.
 	early  []earlyBatches
-	gapped indexes
+	gapped indexes // of early
 	// fetches are how journals are asked for, fetching those that may have to be,
 	// and all that are.
 	fetches  []fetch
-	fetching indexes
+	fetching indexes // of fetches
 }
 
 func newIntake(c *core) intake {
@@ -47,20 +47,21 @@ func newIntake(c *core) intake {
 	return in
 }
 
-// earlyBatches are batches of one journal that wait for what comes before
-// them, or for what they depend on. They are ascending.
+// earlyBatches are batches of one journal that wait for what comes before them, or
+// for what they depend on.
 type earlyBatches struct {
+	// batches are ascending; bytes is their size.
 	batches []earlyBatch
-	bytes   int
+	bytes   int // of all batches
 	// from is the peer that sent the first of them, since when it waits.
 	from  *peer
 	since Millis
 }
 
-// earlyBatch is one of them, and who sent it.
+// earlyBatch is one of them, and the peer that sent it.
 type earlyBatch struct {
-	*ledger.Sealed
-	from *peer
+	*ledger.Sealed       // the batch
+	from           *peer // its sender
 }
 
 // receiveBatch applies a batch that is next in its journal and whose
@@ -100,9 +101,9 @@ func (in *intake) receiveBatch(from *peer, s *ledger.Sealed) {
 	}
 }
 
-// receiveOwn takes a batch of this branch's own journal that is not here. A branch
-// that recovers fetches it back. One that serves has lost it, and did not know, if
-// it follows what is here; else the peer has to show where they part.
+// receiveOwn handles a batch of this branch's own journal that is not here. A branch
+// that recovers fetches it back. A branch that serves had lost the batch, and did
+// not know, if it follows what is here; else the peer has to show where they part.
 func (in *intake) receiveOwn(from *peer, s *ledger.Sealed) {
 	head, last := in.ledger.Head(in.self), s.Batch.LastSequence()
 	next := s.Batch.FirstSequence == head.Sequence+1
@@ -119,8 +120,8 @@ func (in *intake) receiveOwn(from *peer, s *ledger.Sealed) {
 	}
 }
 
-// doubtAfter has the peer that sent a batch show what it comes after of this
-// branch's own journal, where that is not here.
+// doubtAfter doubts the peer that sent a batch if the batch comes after entries of
+// this branch's own journal that are not here: the peer has to show them.
 func (in *intake) doubtAfter(from *peer, s *ledger.Sealed) {
 	for _, a := range s.Batch.After {
 		if a.Branch == in.cfg.ID && a.Sequence > in.head(in.self) && in.state == Serving {
@@ -174,6 +175,18 @@ func (in *intake) apply(from *peer, i int, s *ledger.Sealed) {
 		in.fetches[i].again = true
 		in.fetching.add(i)
 	}
+	in.remember(i, s, posted)
+	if i == in.self {
+		in.own.nameAllAgain()
+		in.progress.wakeAll()
+		in.dropDoubts(head.Sequence)
+		in.recovery.applied(from)
+	}
+}
+
+// remember makes the entries of a batch of the i-th journal, which was just posted,
+// known to the other parts.
+func (in *intake) remember(i int, s *ledger.Sealed, posted []ledger.Posted) {
 	recorded := in.positions(s.Batch)
 	for k := range s.Batch.Entries {
 		e := &s.Batch.Entries[k]
@@ -184,17 +197,11 @@ func (in *intake) apply(from *peer, i int, s *ledger.Sealed) {
 		in.escrow.followSpent(i, e)
 		e.EachAccount(in.escrow.touchAccount)
 	}
-	if i == in.self {
-		in.own.nameAllAgain()
-		in.progress.wakeAll()
-		in.dropDoubts(head.Sequence)
-		in.recovery.applied(from)
-	}
 }
 
 // positions returns where the request ids of a batch that was just posted are
-// on disk, by its entries; zero where they are not. They are looked for
-// together, since one by one that would cost more than all else of a batch.
+// on disk, by its entries; zero where they are not. They are read together, since
+// one by one that would cost more than all else of a batch.
 func (in *intake) positions(b *ledger.Batch) []ledger.Position {
 	ids, places := make([]string, 0, len(b.Entries)), make([]int, 0, len(b.Entries))
 	for k := range b.Entries {
@@ -218,7 +225,7 @@ func (in *intake) positions(b *ledger.Batch) []ledger.Position {
 }
 
 // isFirst reports whether an entry is the first that has its request id, as it
-// should be: otherwise two journals hold one request id, the customer was served
+// should be. Otherwise two journals have one request id: the customer was served
 // twice, and an alarm says so. recorded is where the disk has the request id.
 func (in *intake) isFirst(at ledger.Position, e *ledger.Entry, recorded ledger.Position) bool {
 	in.desk.overtake(e.RequestID)
@@ -351,11 +358,11 @@ func (in *intake) hashAt(i int, sequence uint64) (ledger.Hash, bool) {
 	return hash, ok && err == nil
 }
 
-// misfit keeps a batch from being applied that follows the one before it and yet
-// breaks a rule in this view. That is no proof of a fork: the writer may have seen
-// another side of a third journal, or it is not the writer's. So nobody is told
-// that its journal has forked, or one fork would halt the whole bank; and another
-// batch that comes in its place is applied if it fits.
+// misfit refuses a batch that follows the one before it and yet breaks a rule in
+// this view. That is no proof of a fork: the writer may have seen another side of a
+// third journal, or the batch is not the writer's. So no branch is told that its
+// journal has forked, or one fork would halt the whole bank. Another batch that
+// comes in the same place is applied if it fits.
 func (in *intake) misfit(from *peer, i int, s *ledger.Sealed, err error) {
 	if in.misfits[i] = s.Hash; i == in.self {
 		in.alarms.reject(from, BadBatch, true, "a batch of this branch's own journal breaks a rule: %v", err)

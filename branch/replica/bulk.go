@@ -7,20 +7,20 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// A bulk is decided as a whole, in its place among the other writes: what it
-// takes of an account's escrow is claimed at once, however many operations
-// take it. If that can't be had, a bulk that need not be carried out whole
-// refuses operations, and goes on with the rest.
+// A bulk is decided as a whole, in its place among the other writes. All that it
+// spends of an account is claimed at once, however many of its operations spend it.
+// If that can't be had, a bulk that need not be carried out whole refuses
+// operations, and goes on with the rest.
 
-// decideBulk carries out a bulk, lets it wait for the first account that
-// something is lacking of, or refuses it.
+// decideBulk carries out a bulk, lets it wait for the first account of which it
+// lacks something, or refuses it.
 func (d *desk) decideBulk(p *pending) {
 	e := &p.op.Entry
 	if err := e.Check(); err != nil {
 		d.reply(Reply{ID: p.op.ID, Err: err})
 		return
 	}
-	if p.ticket == (Ticket{}) { // what it refuses, no other copy of the request must see
+	if p.ticket == (Ticket{}) { // no other copy of the request may see what this one refuses
 		o := *e.Operations
 		e.Operations = &o
 	}
@@ -31,7 +31,7 @@ func (d *desk) decideBulk(p *pending) {
 	case account == "":
 		d.record(p)
 	case d.now >= p.op.Deadline && !e.Operations.AllOrNone:
-		// Its time was up before: it must not be put off again and again.
+		// Its time was up before: it must not wait again and again.
 		d.refuseUncovered(p)
 		d.conclude(p)
 	default:
@@ -39,8 +39,8 @@ func (d *desk) decideBulk(p *pending) {
 	}
 }
 
-// lacks returns the first account that a bulk has to wait for, and what it
-// takes of its escrow; none when it can be carried out.
+// lacks returns the first account that a bulk has to wait for, and how much it
+// spends of it; none when the bulk can be carried out.
 func (es *escrow) lacks(p *pending) (account string, need ledger.Amount, err error) {
 	o := p.op.Entry.Operations
 	short, err := es.ledger.Plan(es.self, o)
@@ -66,8 +66,7 @@ func (es *escrow) lacks(p *pending) (account string, need ledger.Amount, err err
 	return "", 0, nil
 }
 
-// olderWaits reports whether a write waits for an account that is older than a
-// bulk. Only older ones count, so that two queues don't pass a bulk to and fro.
+// olderWaits reports whether a write that is older than a bulk waits for an account. Only older ones count, so that two queues don't pass a bulk to and fro.
 func (es *escrow) olderWaits(account string, p *pending) bool {
 	q := es.queues[account]
 	if q == nil || len(q.waiting) == 0 {
@@ -76,15 +75,15 @@ func (es *escrow) olderWaits(account string, p *pending) bool {
 	return p.ticket == (Ticket{}) || q.waiting[0].ticket.Older(p.ticket)
 }
 
-// promise is what a bulk will take of an account, while it waits for another.
+// promise is what a bulk will spend of an account, while it waits for another.
 type promise struct {
-	bulk *pending
-	need ledger.Amount
+	bulk *pending      // the bulk that waits
+	need ledger.Amount // what it will spend
 }
 
-// waitFor has a bulk wait for an account. What it takes of the others is
-// promised to it: peers and younger writes get only what is left. So the oldest
-// keeps what it has got, and two bulks don't swap their accounts for ever.
+// waitFor lets a bulk wait for an account. What it spends of the others is promised
+// to it: peers and younger writes get only what is left. So the oldest keeps what
+// it has got, and two bulks don't swap their accounts for ever.
 func (es *escrow) waitFor(p *pending, account string, need ledger.Amount) {
 	es.breakPromises(p)
 	p.account, p.need = account, need
@@ -117,8 +116,8 @@ func (es *escrow) breakPromises(p *pending) {
 	p.promised = nil
 }
 
-// promisedBefore returns what of an account is promised to bulks that are
-// older than a ticket, or to any if that is none.
+// promisedBefore returns how much of an account is promised to bulks that are older
+// than a ticket, or to any bulk if there is no ticket.
 func (es *escrow) promisedBefore(account string, t Ticket) ledger.Amount {
 	q := es.queues[account]
 	if q == nil {
@@ -134,16 +133,15 @@ func (es *escrow) promisedBefore(account string, t Ticket) ledger.Amount {
 	return sum
 }
 
-// promisedAway reports whether this branch's escrow of an account, with an
-// amount taken from it, is less than what older bulks will take.
+// promisedAway reports whether this branch, once it has spent an amount of an
+// account, owns less of it than older bulks will spend.
 func (es *escrow) promisedAway(account string, amount ledger.Amount, t Ticket) bool {
 	promised := es.promisedBefore(account, t)
 	return promised > 0 && es.ledger.Escrow(account, es.self)-amount < promised
 }
 
-// serveBulk records the bulk whose turn it is in a queue, or has it wait in
-// that of another account. It reports false when it has to wait on in this
-// one.
+// serveBulk records the bulk whose turn it is in a queue, or moves it to the queue of
+// another account. It reports false when the bulk has to stay in this one.
 func (es *escrow) serveBulk(q *queue, p *pending) bool {
 	account, need, err := es.lacks(p)
 	if err == nil && account == p.account {
@@ -163,9 +161,9 @@ func (es *escrow) serveBulk(q *queue, p *pending) bool {
 	return true
 }
 
-// refusePart has a bulk that need not be carried out whole refuse the
-// operations that an error is about, and go on with the rest. It reports false
-// when the error is about all.
+// refusePart refuses the operations of a bulk that an error is about, if the bulk
+// need not be carried out whole, and goes on with the rest. It reports false when
+// the error is about all.
 func (d *desk) refusePart(p *pending, err error) bool {
 	o := p.op.Entry.Operations
 	var insufficient *InsufficientError
@@ -190,14 +188,15 @@ func (d *desk) refusePart(p *pending, err error) bool {
 	return true
 }
 
-// refuseUncovered has a bulk refuse as unavailable what can't be done at once.
+// refuseUncovered refuses as unavailable the operations of a bulk that can't be
+// carried out at once.
 func (d *desk) refuseUncovered(p *pending) {
 	d.ledger.RefuseUncovered(d.self, p.op.Entry.Operations, func(name string, pays bool) bool {
 		return d.escrow.isFrozen(name) || pays && d.escrow.olderWaits(name, p)
 	})
 }
 
-// conclude records what of a bulk is not refused.
+// conclude records the operations of a bulk that are not refused.
 func (d *desk) conclude(p *pending) {
 	o := p.op.Entry.Operations
 	if o.Refused() == o.Len() {
@@ -211,8 +210,8 @@ func (d *desk) conclude(p *pending) {
 	d.record(p)
 }
 
-// refuseAll answers a bulk of which nothing is left to carry out. Nothing is
-// recorded; the same request, sent again meanwhile, is decided afresh.
+// refuseAll answers a bulk whose operations are all refused. Nothing is recorded;
+// the same request, sent again meanwhile, is decided afresh.
 func (d *desk) refuseAll(p *pending) {
 	if p.overtaken {
 		d.replayOvertaken(p)
@@ -223,7 +222,7 @@ func (d *desk) refuseAll(p *pending) {
 	p.followers = nil
 }
 
-// again has a bulk decided afresh, and after it the copies that wait with it.
+// again decides a bulk afresh, and after it the copies that wait with it.
 func (d *desk) again(p *pending) {
 	d.submitted = append(append(d.submitted, p), p.followers...)
 	p.followers = nil

@@ -13,7 +13,7 @@ func (es *escrow) callDone(q *queue, c *call) bool {
 	if c.failed {
 		return true
 	}
-	// An answer that names an entry which does not come is not waited for for ever.
+	// An answer may name an entry that never comes.
 	shown := es.head(c.peer.index) >= c.sequence || es.now-c.sentAt >= patience*es.cfg.PeerTimeout
 	done := c.answered && shown
 	if done && c.granted == 0 {
@@ -41,7 +41,7 @@ func (es *escrow) startRound(name string, q *queue) {
 	_, amount := first.needs()
 	escrow := es.ledger.Escrow(name, es.self)
 	if escrow >= amount {
-		return // it only waits for a look to end
+		return // it only waits for the account to thaw
 	}
 	if es.ledger.Balance(name) < amount {
 		// Too much even for all branches: find out whether that is so. A
@@ -88,8 +88,8 @@ func (es *escrow) shortfall(q *queue, escrow, within ledger.Amount) ledger.Amoun
 	return lacking
 }
 
-// richestPeers returns the peers that can be asked and hold escrow of an
-// account in this view, most first, and what they hold together.
+// richestPeers returns the peers that can be asked and own some of an account in
+// this view, the richest first, and what they own together.
 func (es *escrow) richestPeers(name string) ([]*peer, ledger.Amount) {
 	var rich []*peer
 	var sum ledger.Amount
@@ -128,7 +128,7 @@ func (es *escrow) receiveClaimAnswer(p *peer, a *ClaimAnswer) {
 
 // calls are the claims and looks under way.
 type calls struct {
-	*core
+	*core // what all parts know
 	// open are the calls that are not answered, by their ids.
 	open map[uint64]*call
 	// last is the last id used. It begins with the epoch, so that no call is taken
@@ -148,19 +148,21 @@ type caller interface {
 
 // call is a claim or a look on its way to a peer and back.
 type call struct {
-	id      uint64
+	// id is what the answer names.
+	id uint64
+	// peer has to answer it.
 	peer    *peer
-	account string
-	sentAt  Millis
+	account string // whose escrow or balance it is about
+	sentAt  Millis // when it was sent
 	// by is the part that makes the call.
 	by caller
-	// collect is set for a look, which is sent again at askAgainAt; what
-	// follows is for a claim.
+	// collect is set for a look, which is sent again at askAgainAt. The other fields
+	// are for a claim.
 	collect    *collect
-	askAgainAt Millis
-	answered   bool
-	failed     bool
-	granted    ledger.Amount
+	askAgainAt Millis // of a look
+	// answered and failed say how the call has ended, granted what it brought.
+	answered, failed bool
+	granted          ledger.Amount // by the answer
 	// sequence is what must be applied of the peer's journal for its answer to
 	// show in this branch's view.
 	sequence uint64
@@ -173,7 +175,7 @@ func (t *calls) begin(by caller, p *peer, account string) *call {
 }
 
 // tooLate reports whether a call has gone unanswered, and nothing else has come
-// from the peer, for longer than a peer may take that only has much to do.
+// from the peer, for longer than a busy peer may need.
 func (t *calls) tooLate(c *call) bool {
 	return t.now-max(c.sentAt, c.peer.heardAt) >= patience*t.cfg.PeerTimeout
 }

@@ -26,17 +26,18 @@ import (
 // that has refused several rests for a moment before its next look. That look
 // alone settles what all have joined for meanwhile: the moment is when it begins.
 type collects struct {
-	*core
-	alarms   *alarms
-	recovery *recovery
-	desk     *desk
-	escrow   *escrow
-	calls    *calls
+	*core              // what all parts know
+	alarms   *alarms   // what the operator is told
+	recovery *recovery // the state of this branch
+	desk     *desk     // answers to customers
+	escrow   *escrow   // queues of accounts
+	calls    *calls    // claims and looks under way
 	// of are the double collects of this branch, by account.
 	of map[string]*collect
-	// tallies follow what this branch pays, for those that look at an account;
-	// watching is how many there are.
+	// tallies follow what this branch pays, for the branches that collect, by
+	// account.
 	tallies map[string][]*tally
+	// tallied counts the tallies.
 	tallied int
 }
 
@@ -46,12 +47,14 @@ func newCollects(c *core) collects {
 
 // collect is a double collect of one account.
 type collect struct {
+	// account is whose balance is to be found.
 	account string
-	id      uint64
+	// id tells it from other collects of this branch.
+	id uint64
 	// look is the number of the look under way, from 1.
 	look uint64
-	// hold says that it asks the branches to hold the account, since the last two
-	// looks did not settle all that they might. The look after it ends that.
+	// freeze says that it asks the branches to freeze the account, since the last two
+	// looks did not settle all that they might: unsettled. The look after it thaws.
 	freeze, unsettled bool
 	// restsUntil is when the next look may start, once the last one has refused
 	// several withdrawals; 0 while a look is under way.
@@ -59,12 +62,14 @@ type collect struct {
 	// answers are those of this look by branch, before those of the last.
 	answers, before []lookAnswer
 	// open are the calls of this look that are not answered.
-	open    int
+	open int
+	// members are the calls that wait for the verdict.
 	members []member
 }
 
 // member is a call that waits for the verdict of a double collect.
 type member struct {
+	// call is the call itself.
 	call judged
 	// joined is the look at which it began to wait.
 	joined uint64
@@ -76,7 +81,7 @@ type judged interface {
 	deadline() Millis
 	// asks reports whether it is a query.
 	asks() bool
-	// amount is what it takes of the account that is looked at; 0 for a query.
+	// amount is what it spends of the account; 0 for a query.
 	amount() ledger.Amount
 	// judge serves it, if the last two looks allow that.
 	judge(cs *collects, c *collect, seen sums) bool
@@ -96,14 +101,14 @@ type sums struct {
 }
 
 type lookAnswer struct {
-	CollectAnswer
-	there bool
+	CollectAnswer      // as it came
+	there         bool // whether it has come
 }
 
 // maxMembers bounds the calls that one collect serves.
 const maxMembers = 8192
 
-// join has a call wait for the verdict of a double collect.
+// join lets a call wait for the verdict of a double collect.
 func (cs *collects) join(account string, w judged) {
 	c := cs.of[account]
 	if c == nil {
@@ -247,8 +252,8 @@ func (c *collect) asked() bool {
 	return slices.ContainsFunc(c.members, func(m member) bool { return m.call.asks() })
 }
 
-// end forgets a collect. Where its last look holds the account, one
-// more look that nobody waits for ends that.
+// end forgets a collect. If its last look has frozen the account, one more look, for
+// which nobody waits, thaws it.
 func (cs *collects) end(c *collect) {
 	delete(cs.of, c.account)
 	if !c.freeze {

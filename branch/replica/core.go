@@ -9,15 +9,18 @@ import (
 // core is what all parts of a replica know: which branch this is, the time, the
 // ledger, the peers, and what the Ready that is being made will say.
 type core struct {
-	cfg    Config
+	// cfg is what the replica was told when it started.
+	cfg Config
+	// ledger is this branch's view.
 	ledger *ledger.Ledger
 	// self is the index of this branch, n how many branches there are.
 	self, n int
 	// peers are the branches by their indexes, this one included.
 	peers []*peer
-	// now is the time, booted when this branch started, epoch the number of its boot.
+	// now is the time, booted when this branch started.
 	now, booted Millis
-	epoch       uint64
+	// epoch is the number of this boot.
+	epoch uint64
 	// state is whether the branch takes writes. Only recovery changes it.
 	state State
 	// err is of a read from disk that did not work: the branch must stop.
@@ -27,9 +30,10 @@ type core struct {
 	// recheck says that something has changed which any call may wait for: this
 	// Ready decides again whatever waits.
 	recheck bool
-	// commit is what this Ready commits, out what it lets out after that.
+	// commit is what this Ready commits.
 	commit ledger.Commit
-	out    Ready
+	// out is what it lets out after that.
+	out Ready
 	// session is this branch's view, shared by the replies of a Ready; nil when it
 	// has to be made anew.
 	session []ledger.Position

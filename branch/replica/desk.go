@@ -10,16 +10,16 @@ import (
 
 // desk decides the calls of customers.
 type desk struct {
-	*core
-	recovery *recovery
-	own      *ownBatch
-	acks     *acks
-	escrow   *escrow
-	collects *collects
+	*core              // what all parts know
+	recovery *recovery // the state of this branch
+	own      *ownBatch // entries of this branch
+	acks     *acks     // writes that wait for peers
+	escrow   *escrow   // queues of accounts
+	collects *collects // double collects
 	// submitted and asked are the writes and the queries that no Ready has seen.
 	submitted []*pending
-	asked     []*asking
-	// held are the calls that wait until the branch serves, or has seen what their
+	asked     []*asking // the queries
+	// deferred are the calls that wait until the branch serves, or has seen what their
 	// session has.
 	deferred []waiter
 	// byRequest are the writes that wait, by their request ids.
@@ -28,6 +28,7 @@ type desk struct {
 
 // pending is a write that is not answered yet.
 type pending struct {
+	// op is what the customer asks for.
 	op Operation
 	// ticket is its age, once it waits for escrow.
 	ticket Ticket
@@ -36,16 +37,16 @@ type pending struct {
 	// overtaken says that another branch has recorded the request while this one
 	// waited.
 	overtaken bool
-	// account is the one that a bulk waits for, need what it takes of that.
+	// account is the one that a bulk waits for, need how much the bulk spends of it.
 	account string
-	need    ledger.Amount
-	// promised are the other accounts that something is promised of to a bulk
-	// that waits.
+	need    ledger.Amount // of the account
+	// promised are the other accounts of which a bulk that waits has been promised
+	// something.
 	promised []string
 }
 
-// needs returns the account whose escrow a write waits for, and how much it
-// takes of it.
+// needs returns the account whose escrow a write waits for, and how much of it the
+// write spends.
 func (p *pending) needs() (string, ledger.Amount) {
 	if p.op.Entry.Kind == ledger.Bulk {
 		return p.account, p.need
@@ -59,6 +60,7 @@ func (p *pending) session() []ledger.Position { return p.op.Session }
 
 // asking is a query that is not answered yet.
 type asking struct {
+	// query is what the customer asks.
 	query Query
 }
 
@@ -71,7 +73,7 @@ type waiter interface {
 	id() uint64
 	deadline() Millis
 	session() []ledger.Position
-	// admit decides the call, or has it wait on.
+	// admit decides the call or defers it.
 	admit(d *desk)
 }
 
@@ -162,7 +164,7 @@ func (d *desk) mayDecide(session []ledger.Position) (bool, error) {
 	return !recovering && missing.Branch == 0, err
 }
 
-// deferCall has a call wait until it may be decided.
+// deferCall keeps a call until it may be decided.
 func (d *desk) deferCall(w waiter) {
 	if len(d.deferred) >= maxDeferred {
 		d.reply(Reply{ID: w.id(), Err: ErrQueueFull})
@@ -283,8 +285,8 @@ func (d *desk) replay(p *pending, rec ledger.Recorded) {
 }
 
 // replayElsewhere answers a request that another branch has recorded. Only the
-// writer knows who has applied and synced it; without the writer the answer says
-// what is known here.
+// writer knows which branches have applied and synced it; without the writer the
+// answer says what is known here.
 func (d *desk) replayElsewhere(p *pending, rec ledger.Recorded) {
 	reply := Reply{
 		ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true, Session: d.seen(p.op.Session),
@@ -306,8 +308,8 @@ func (d *desk) replayElsewhere(p *pending, rec ledger.Recorded) {
 	d.reply(reply)
 }
 
-// record posts a write and has it acknowledged, or refuses it if it would open an
-// account too many.
+// record posts a write, which is acknowledged at its level. It refuses one that
+// would open an account too many.
 func (d *desk) record(p *pending) {
 	if err := d.mayOpen(&p.op.Entry); err != nil {
 		d.refuse(p, err)
@@ -399,8 +401,9 @@ func (d *desk) nextTick() Millis {
 	return never
 }
 
-// mayOpen refuses a write that would open an account too many. What this Ready has
-// opened counts. Entries of peers are not asked: they are recorded.
+// mayOpen refuses a write that would open an account too many. The accounts that
+// this Ready has opened count. It is not asked about entries of peers, which are
+// always recorded.
 func (d *desk) mayOpen(e *ledger.Entry) error {
 	most := d.cfg.MaxAccounts
 	if most == 0 || d.ledger.Count()+2*ledger.MaxOperations <= most {

@@ -6,10 +6,10 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// A peer that says something of a journal which does not agree with what is here
-// may lie. So this branch believes nothing yet: it asks that peer for its batches
-// of the journal, and looks for the first that differs. What it finds is a proof,
-// or nothing: then the link is ended. Meanwhile the bank goes on.
+// A peer may lie when it says something of a journal that does not agree with what
+// is here. So this branch believes nothing yet: it asks that peer for its batches of
+// the journal, and searches for the first that differs. It finds a proof, or else it
+// ends the link. Meanwhile the bank goes on.
 
 // doubt is the search for the place where a peer's copy of a journal differs.
 type doubt struct {
@@ -66,7 +66,7 @@ func (in *intake) want(p *peer, i int, after uint64) {
 	f.Wants = append(f.Wants, at)
 }
 
-// judge holds a batch that a doubted peer shows against what is here.
+// judge compares a batch that a doubted peer shows with what is here.
 func (in *intake) judge(p *peer, i int, s *ledger.Sealed) {
 	d := p.doubts[i]
 	first, last := s.Batch.FirstSequence, s.Batch.LastSequence()
@@ -134,14 +134,15 @@ func (in *intake) dropDoubts(beyond uint64) {
 
 // wait is a wait for more of a journal, during which none may come.
 type wait struct {
+	// at is when the span under way began, head how far the journal was then.
 	at   Millis
-	head uint64
+	head uint64 // how far the journal was then
 	// tries counts the spans of fetchRetry that have passed.
 	tries int
 }
 
-// inVain reports whether nothing has come of a journal, which is at head, for as
-// long as anybody may take who has it.
+// inVain reports whether a journal, which is at head, has not grown for as long as a
+// peer that has more of it may need.
 func (w *wait) inVain(now Millis, head uint64) bool {
 	switch {
 	case head != w.head:
@@ -171,7 +172,7 @@ func (in *intake) has(i int, sequence uint64, hash ledger.Hash) bool {
 	return ok && here == hash
 }
 
-// holds reports whether a batch is the one that is applied here in its place.
+// isHere reports whether a batch is the one that is applied here in its place.
 func (in *intake) isHere(i int, s *ledger.Sealed) bool {
 	return in.has(i, s.Batch.LastSequence(), s.Hash)
 }
@@ -183,11 +184,11 @@ func (in *intake) follows(i int, s *ledger.Sealed) bool {
 }
 
 // A journal has forked when there are two different batches in one place of it:
-// both follow the same batch. Nothing less is a proof, and nobody halts for it.
+// both follow the same batch. Nothing less is a proof, and no branch halts for less.
 
-// proof is the batch that a peer has shown and that is another than the one in
-// its place here.
+// proof is a batch that is another than the one in its place here.
 type proof struct {
+	// theirs is the batch, by the peer that has shown it.
 	theirs *ledger.Sealed
 	by     ledger.BranchID
 }
@@ -195,7 +196,7 @@ type proof struct {
 // prove acts on a batch of a peer that follows the same batch as the one in its
 // place here, and is another: the journal has forked, for instance by a restored
 // backup, or two processes with one branch id. Nothing more of it is applied until
-// an operator has looked.
+// an operator has mended that.
 func (in *intake) prove(p *peer, i int, s *ledger.Sealed) {
 	if in.err != nil {
 		return // the disk failed, which says nothing about the journal
@@ -267,8 +268,8 @@ func (in *intake) accuse(p *peer, f *Frame) {
 	f.Outlines = append(f.Outlines, &found.theirs.Outline)
 }
 
-// receiveAccusation takes word that this branch's journal has forked. The proof
-// has come before it: without one it is nothing but talk.
+// receiveAccusation handles a peer's word that this branch's journal has forked.
+// The proof comes before the word, which counts for nothing without it.
 func (in *intake) receiveAccusation(p *peer) {
 	if in.state == Serving && p.doubts[in.self] == nil {
 		in.alarms.reject(p, BadAccusation, true, "it says that this branch's journal has forked, and shows no batch that differs")

@@ -49,7 +49,7 @@ type UnavailableError struct {
 	Amount ledger.Amount
 	// Available is what that branch can pay right now.
 	Available ledger.Amount
-	// Held is what the unreachable branches hold, as far as this branch knows.
+	// Held is what the unreachable branches own, as far as this branch knows.
 	Held []Held
 	// Reason says what is missing.
 	Reason string
@@ -95,8 +95,8 @@ func (e *UnavailableError) Detail() proto.Message {
 // maxHoldings bounds the unreachable branches whose holdings an error names.
 const maxHoldings = 5
 
-// Holdings returns the unreachable branches that hold most, the largest first,
-// what all of them hold together, and how many hold something.
+// Holdings returns the unreachable branches that own most, the largest first,
+// what all of them own together, and how many own something.
 func (e *UnavailableError) Holdings() (most []Held, all ledger.Amount, holding int) {
 	most = slices.Clone(e.Held)
 	slices.SortStableFunc(most, func(a, b Held) int { return cmp.Compare(b.Escrow, a.Escrow) })
@@ -145,7 +145,7 @@ type NotReplicatedError struct {
 	Receipt ledger.Position
 	Missing []ledger.BranchID
 	// Unasked says that the branch which recorded it can't be asked, and that
-	// only it knows who else has it: Missing are those who may not.
+	// only it knows which others have it: Missing are those that may not.
 	Unasked bool
 	// RequestID is that of the write; empty when it had none.
 	RequestID string

@@ -8,25 +8,25 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// escrow is what waits for this branch's escrow of accounts, or keeps it: writes
-// and claims of peers, promises to bulks, and holds.
+// escrow is what waits for this branch to own enough of an account, or keeps it
+// from spending: writes, claims of peers, promises to bulks, and freezes.
 type escrow struct {
-	*core
-	alarms   *alarms
-	recovery *recovery
-	own      *ownBatch
-	desk     *desk
-	collects *collects
-	calls    *calls
-	// queues are what waits, by account; touched are the accounts whose queues
-	// something has happened to.
-	queues  map[string]*queue
+	*core              // what all parts know
+	alarms   *alarms   // what the operator is told
+	recovery *recovery // the state of this branch
+	own      *ownBatch // entries of this branch
+	desk     *desk     // answers to customers
+	collects *collects // double collects
+	calls    *calls    // claims and looks under way
+	// queues are what waits, by account.
+	queues map[string]*queue
+	// touched are the accounts to whose queues something has happened.
 	touched []string
 	// tickets is the Lamport time of tickets, which no entry ever has.
 	tickets uint64
-	// demands are where claimed accounts are spent.
+	// demands tell which branches spend the accounts that peers claim.
 	demands demands
-	// still is how long accounts were held lately.
+	// freezes count how long accounts were frozen lately.
 	freezes freezes
 }
 
@@ -43,26 +43,27 @@ type queue struct {
 	waiting []*pending
 	// claims are those of peers that came while an older write waits here.
 	claims []peerClaim
-	// promised is what of the account goes to bulks that wait for another one,
+	// promised is how much of the account goes to bulks that wait for another one,
 	// oldest first.
 	promised []promise
 	// round are the calls of the claim round under way, ticket is its age.
 	round  []*call
-	ticket Ticket
+	ticket Ticket // of the round
 	// pausedUntil is when the next round may start, pause how long the last
 	// pause was.
 	pausedUntil, pause Millis
-	// frozenUntil is until when nothing may change the balance, since a peer
-	// takes a look; frozenFor is that peer.
+	// frozenUntil is until when nothing may change the balance, frozenFor the branch
+	// whose next look that is for.
 	frozenUntil Millis
-	frozenFor   ledger.BranchID
-	touched     bool
+	frozenFor   ledger.BranchID // the branch that looks
+	// touched says that the next step serves the queue.
+	touched bool
 }
 
 // peerClaim is a claim that has not been answered.
 type peerClaim struct {
-	peer  *peer
-	claim Claim
+	peer  *peer // that claims
+	claim Claim // as it came
 }
 
 // step serves what waits for escrow, and shares out what is left.
@@ -76,7 +77,7 @@ func (es *escrow) expire() {
 	for _, id := range sortedKeys(es.calls.open) {
 		if c := es.calls.open[id]; c.collect == nil && es.now-c.sentAt >= patience*es.cfg.PeerTimeout {
 			if es.calls.tooLate(c) {
-				es.suspect(c.peer) // else it only serves its own, older writes first
+				es.suspect(c.peer) // a peer that is heard from serves its own, older writes first
 			}
 			es.calls.fail(c)
 		}
@@ -122,8 +123,7 @@ func (es *escrow) nextTick() Millis {
 	return next
 }
 
-// covered reports whether the oldest write of a queue that something has happened
-// to can go on.
+// covered reports whether the oldest write of a touched queue can go on.
 func (es *escrow) covered() bool {
 	for _, name := range es.touched {
 		if q := es.queues[name]; q != nil && len(q.waiting) > 0 {
@@ -135,9 +135,8 @@ func (es *escrow) covered() bool {
 	return false
 }
 
-// mustQueue reports whether a write has to wait its turn although the escrow
-// is here: older ones wait, the escrow is promised, or the balance is being
-// looked at.
+// mustQueue reports whether a write has to wait its turn although this branch owns
+// enough: older ones wait, the escrow is promised, or the account is frozen.
 func (es *escrow) mustQueue(e *ledger.Entry) bool {
 	if e.Kind != ledger.Deposit && es.promisedAway(e.Account, e.Amount, Ticket{}) {
 		return true
@@ -152,7 +151,7 @@ func (es *escrow) mustQueue(e *ledger.Entry) bool {
 	return q != nil && es.now < q.frozenUntil
 }
 
-// queueOf returns the queue of an account, and has it looked at.
+// queueOf returns the queue of an account, and marks it as touched.
 func (es *escrow) queueOf(account string) *queue {
 	q := es.queues[account]
 	if q == nil {
@@ -163,8 +162,8 @@ func (es *escrow) queueOf(account string) *queue {
 	return q
 }
 
-// wait gives a write its ticket and queues it. It reports false when the queue
-// is full, or the write would open an account too many: it is refused then.
+// wait gives a write its ticket and queues it. It refuses the write and reports
+// false when the queue is full, or the write would open an account too many.
 func (es *escrow) wait(p *pending) bool {
 	account, _ := p.needs()
 	if err := es.desk.mayOpen(&p.op.Entry); err != nil {
@@ -198,7 +197,7 @@ func compareTickets(a, b Ticket) int {
 	return cmp.Compare(a.Branch, b.Branch)
 }
 
-// settleQueues serves the queues that something has happened to.
+// settleQueues serves the queues that were touched.
 func (es *escrow) settleQueues() {
 	if es.recheck {
 		// Any batch may end a round, and any link may open one.
@@ -230,7 +229,7 @@ func (es *escrow) settleQueue(name string, q *queue) {
 		return
 	}
 	for {
-		// What covers a write came for it: not even an older claim takes that.
+		// What covers a write came for it: not even an older claim gets that.
 		if len(q.waiting) > 0 && es.now >= q.frozenUntil && es.serveWaiting(q) {
 			continue
 		}
@@ -313,7 +312,7 @@ func (es *escrow) isFrozen(name string) bool {
 	return q != nil && es.now < q.frozenUntil
 }
 
-// touchAccount has the account's queue looked at before Ready returns.
+// touchAccount marks an account's queue: this Ready serves it.
 func (es *escrow) touchAccount(name string) {
 	q := es.queues[name]
 	if q != nil && !q.touched {

@@ -23,10 +23,10 @@ type fetch struct {
 	appliedAt Millis
 }
 
-// step asks peers for what this branch lacks of journals whose writers
-// don't send it: they are cut off or down, or the journal is its own. As long
-// as a journal goes on, what waits for it is not asked for: a branch that comes
-// back is sent several long ones at once, which wait for each other by turns.
+// step asks peers for what this branch lacks of journals whose writers don't send
+// it: they are cut off or down, or the journal is its own. As long as a journal
+// grows, nothing is asked for that waits for it: a branch that comes back is sent
+// several long journals at once, which wait for each other by turns.
 func (in *intake) step() {
 	if !in.founding.bank.Founded {
 		return
@@ -147,7 +147,7 @@ func (in *intake) fetchFrom(i int, need *peer) *peer {
 	if f.asked && in.now-f.at < fetchRetry {
 		return nil
 	}
-	for k := range in.peers { // by turns: one that shows nothing keeps nobody else from it
+	for k := range in.peers { // by turns: a peer that shows nothing does not keep others from being asked
 		k = (f.next + 1 + k) % in.n
 		if p := in.peers[k]; p.usable() && p.advertised[i] > in.head(i) {
 			f.next = k

@@ -18,16 +18,16 @@ const Version = 1
 // branch it records an id, and proposes it. Each of the others records the
 // proposal, and says so. When all of them have, the founder records that the
 // bank is founded, and each that hears so records it too. A founded id counts
-// for ever: an empty branch that hears of one takes it.
+// for ever: an empty branch that hears of one records it.
 //
 // A founder that has lost its disk asks first, as every empty branch does. If
 // all the others have accepted the same id, the bank may have been founded with
 // it, and is so now. If one of them has not, it can't have been, and the founder
 // may propose another id, which takes the place of the one before.
 type founding struct {
-	*core
-	alarms   *alarms
-	progress *progress
+	*core              // what all parts know
+	alarms   *alarms   // what the operator is told
+	progress *progress // the peers, and frames for them
 	// charter is what BankHash returns: links between branches with another one are
 	// refused.
 	charter ledger.Hash
@@ -38,11 +38,11 @@ type founding struct {
 	// said is what each peer has said last, by index; met says that it has,
 	// since the start, and belongs to this bank.
 	said []ledger.Bank
-	met  []bool
+	met  []bool // by index
 	// strangers say why the hello that a peer said last was refused, strangeAt when
 	// that was.
 	strangers []string
-	strangeAt []Millis
+	strangeAt []Millis // by index
 	// askedAt is when the peers were last told what this branch has recorded;
 	// next is which of them is told next besides the founder.
 	askedAt Millis
@@ -59,7 +59,9 @@ func newFounding(c *core, a *alarms, pr *progress) founding {
 // StrangerError refuses a link with a branch of another bank, or one that
 // speaks another version.
 type StrangerError struct {
-	Branch  ledger.BranchID
+	// Branch is the one that is refused.
+	Branch ledger.BranchID
+	// Problem says why.
 	Problem string
 }
 
@@ -92,8 +94,8 @@ func (f *founding) introduction(to ledger.BranchID) *Hello {
 	return &Hello{Version: Version, Branch: f.cfg.ID, To: to, Epoch: f.epoch, Bank: f.charter, Identity: f.bank}
 }
 
-// stranger returns why the speaker of a hello is no peer, and notes it; nothing
-// for one that is. end has the link ended that the hello came on.
+// stranger returns why the speaker of a hello is no peer, and records it; nothing if
+// it is one. end says whether to end the link on which the hello came.
 func (f *founding) stranger(p *peer, h *Hello, end bool) string {
 	problem := f.problem(p.branch, f.charter, h)
 	changed := problem != f.strangers[p.index]
@@ -133,7 +135,7 @@ func (f *founding) problem(b ledger.BranchID, charter ledger.Hash, h *Hello) str
 	return ""
 }
 
-// hearBank takes what a peer of this bank says about the founding.
+// hearBank records what a peer of this bank says about the founding.
 func (f *founding) hearBank(p *peer, said ledger.Bank) {
 	f.met[p.index], f.said[p.index] = true, said
 	switch {
@@ -244,8 +246,8 @@ func (f *founding) mayFoundAlone() bool {
 	return true
 }
 
-// tellBank tells peers what this branch has recorded, those that have not said
-// that they know.
+// tellBank tells peers what this branch has recorded, unless they have said that
+// they know.
 func (f *founding) tellBank(peers ...*peer) {
 	f.askedAt = f.now
 	for _, p := range peers {
@@ -298,9 +300,9 @@ func (f *founding) unmet() []ledger.BranchID {
 
 // outnumbered returns the branches that answer as those of another bank, if they
 // are as many as those of this one that answer, this branch included. Then it is
-// most likely this branch whose directory belongs elsewhere: it must not take
-// what is meant for the bank around it. Branches dial all the time: who has said so
-// and says no more may have spoken in the name of one that is away.
+// most likely this branch whose directory belongs elsewhere: it must not record
+// what is meant for the bank around it. Branches dial all the time: a stranger that
+// says no more may have spoken in the name of a branch that is away.
 func (f *founding) outnumbered() []ledger.BranchID {
 	var out []ledger.BranchID
 	own := 1

@@ -10,11 +10,12 @@ import (
 
 // This is the side of a claim that is asked.
 
-// receiveClaim queues a peer's claim. A new claim of a peer replaces its old
-// one for the account, which is answered with nothing. Nothing proves whose claim
-// it is: it takes no escrow to where that would be out of reach, and from no write
-// that is covered (settleQueue). A branch that did not claim it and does not spend
-// it grants it back to the first claim of one that does.
+// receiveClaim queues a peer's claim. A new claim of a peer replaces its old one for
+// the account, which is answered with nothing.
+//
+// Nothing proves that the claim is the peer's. So no claim moves escrow out of
+// reach, or away from a write that it covers (settleQueue). A branch that has got
+// escrow without claiming it grants it back to the first branch that claims it.
 func (es *escrow) receiveClaim(p *peer, c *Claim) {
 	if lie, problem := es.checkClaim(p, c); lie != 0 {
 		es.alarms.reject(p, lie, false, "a claim: %s", problem)
@@ -26,7 +27,7 @@ func (es *escrow) receiveClaim(p *peer, c *Claim) {
 		return
 	}
 	if !p.linked || !p.heard {
-		// Whoever this is, what is granted to a branch that is away is locked there.
+		// Whoever asks, escrow granted to a branch that is away is locked there.
 		es.answerClaim(p, c, 0)
 		return
 	}
@@ -45,10 +46,10 @@ func (es *escrow) receiveClaim(p *peer, c *Claim) {
 	q.claims = slices.Insert(q.claims, k, peerClaim{peer: p, claim: *c})
 }
 
-// grant answers a claim with what is asked for, as far as it is here and not
-// promised to older bulks, and half of what remains on top if nobody waits
-// here, so that a hot account is not claimed for each operation; or a part of it
-// where it is known who spends how much.
+// grant answers a claim with what is asked for, as far as this branch owns it and
+// has not promised it to older bulks. If nothing waits here it grants half of the
+// rest on top, so that a hot account is not claimed for each operation; where the
+// demand of the account is known, it grants the peer's part of the rest instead.
 func (es *escrow) grant(p *peer, c *Claim) {
 	escrow := es.ledger.Escrow(c.Account, es.self)
 	amount := min(c.Amount, max(0, escrow-es.promisedBefore(c.Account, c.Ticket)))
@@ -89,11 +90,12 @@ func (es *escrow) dropClaims(b ledger.BranchID) {
 	}
 }
 
-// demands follow where accounts are spent that peers claim. From an account's
-// second claim on, its escrow goes where it is spent with every batch that is
-// made here anyway: that takes a claim, its answer, and a batch of its own off
-// the way of the withdrawals there.
+// demands follow which branches spend the accounts that peers claim. From an
+// account's second claim on, every batch that is made here anyway brings escrow to
+// where it is spent. That saves the withdrawals there a claim, its answer, and a
+// batch of its own.
 type demands struct {
+	// of are the demands by account.
 	of map[string]*demand
 	// began is when the window began.
 	began Millis
@@ -103,15 +105,15 @@ type demands struct {
 
 // demand is that of one account.
 type demand struct {
-	// spent is what the branches have taken out of it since the window began,
-	// before what they had taken in the one before, both by index.
+	// spent is what the branches have spent of it since the window began, before
+	// what they had spent in the window before, both by index.
 	spent, before []ledger.Amount
 	// again says that there was more than one claim, changed that the account is
 	// among those.
 	again, changed bool
 }
 
-// claimed notes that a peer lacks escrow of an account.
+// claimed counts what a peer lacks of an account as spent there.
 func (es *escrow) claimed(p *peer, account string, amount ledger.Amount) {
 	d := es.demands.of[account]
 	switch {
@@ -126,17 +128,17 @@ func (es *escrow) claimed(p *peer, account string, amount ledger.Amount) {
 	d.add(p.index, amount)
 }
 
-// add notes what a branch has taken, or would have.
+// add counts what a branch has spent, or would have.
 func (d *demand) add(i int, amount ledger.Amount) {
 	most := ledger.MaxAmount / ledger.Amount(4*len(d.spent)) // so that the sum of all is an amount
 	d.spent[i] += min(amount, most-d.spent[i])
 }
 
-// lately is what the i-th branch has taken in this window and the last.
+// lately is what the i-th branch has spent in this window and the last.
 func (d *demand) lately(i int) ledger.Amount { return d.spent[i] + d.before[i] }
 
-// followSpent has the demand of an account follow what an entry of the i-th
-// branch takes out of it. What lists take is known by their claims only.
+// followSpent adds what an entry of the i-th branch spends of an account to its
+// demand. What lists spend is known by their claims only.
 func (es *escrow) followSpent(i int, e *ledger.Entry) {
 	if len(es.demands.of) == 0 {
 		return
@@ -189,8 +191,8 @@ func (es *escrow) shareOut() {
 }
 
 // shareAccount brings the escrow of the branches that spend an account closer
-// to the parts that they spend of it. Nothing is taken from the writes, claims
-// and promises that wait here.
+// to the parts that they spend of it. The writes, claims and promises that wait
+// here come first.
 func (es *escrow) shareAccount(name string, d *demand) {
 	if q := es.queues[name]; q != nil && len(q.waiting)+len(q.claims)+len(q.promised) > 0 {
 		return
@@ -211,23 +213,23 @@ func (es *escrow) shareAccount(name string, d *demand) {
 	}
 }
 
-// onTop is what a claim is granted on top of an amount, so that its branch gets
-// the part of the rest that it spends.
+// onTop is what to grant on top of an amount, so that the claiming branch gets its
+// part of the rest.
 func (es *escrow) onTop(name string, d *demand, i int, amount ledger.Amount) ledger.Amount {
 	s := es.spread(name, d, amount)
 	return max(0, min(s.surplus, es.partDue(&s, d, i)-es.ledger.Escrow(name, i)))
 }
 
-// spread is how the escrow of an account should be spread over the branches that
-// spend it and can be reached.
+// spread is how much of an account the branches should own that spend it and can be
+// reached.
 type spread struct {
-	// all is that escrow, and spent what goes to them by parts. surplus is what
-	// this branch has above its own.
+	// all is what they own together, spent what they have spent lately. surplus is
+	// what this branch owns above its own part.
 	all, spent, surplus ledger.Amount
 }
 
-// spread returns how to spread the escrow of an account but for an amount of
-// this branch's.
+// spread returns how to spread the escrow of an account, without an amount that this
+// branch is about to grant.
 func (es *escrow) spread(name string, d *demand, without ledger.Amount) spread {
 	here := es.ledger.Escrow(name, es.self) - without
 	s := spread{all: here}
@@ -251,8 +253,8 @@ func (es *escrow) partDue(s *spread, d *demand, i int) ledger.Amount {
 	return part(s.all, d.lately(i), s.spent)
 }
 
-// spends reports whether a peer has spent lately, and what it is given is not
-// stuck there.
+// spends reports whether a peer has spent lately, and can be reached, so that what
+// it is granted is not stuck there.
 func (es *escrow) spends(d *demand, i int) bool {
 	return i != es.self && d.lately(i) > 0 && es.callable(es.peers[i])
 }

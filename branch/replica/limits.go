@@ -20,8 +20,8 @@ const (
 	maxDeferred = 4096
 	// maxWaiting bounds the withdrawals of one account that wait for escrow.
 	maxWaiting = 4096
-	// maxTallies bounds the watches on accounts that branches look at, and with
-	// them the accounts held.
+	// maxTallies bounds the tallies for branches that collect, and with them the
+	// accounts that are frozen.
 	maxTallies = 4096
 	// maxDemands bounds the accounts whose spending is followed.
 	maxDemands = 1024
@@ -82,7 +82,7 @@ const (
 	claimPauseMax Millis = 64
 	// demandWindow is how long what was spent counts, and then as long again.
 	demandWindow Millis = 250
-	// lookRetry is how long a look of a double collect waits for an answer
+	// lookRetry is how long a look waits for an answer
 	// before it asks again; a lost message is all it costs.
 	lookRetry Millis = 250
 	// lookPause is how long a double collect rests that has refused several

@@ -8,19 +8,20 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// This is the side of a double collect that is looked at.
+// This is how a branch answers the looks of others.
 
-// watch follows what this branch has paid into an account, for one branch
-// that collects.
+// tally follows what this branch has paid into an account, for one branch that
+// collects.
 type tally struct {
-	by      ledger.BranchID
-	collect uint64
-	look    uint64
-	// most is the most paid since the look was first answered, mostBefore that
-	// between the look before and the look, if that is known.
+	// by is that branch, collect its double collect, look the look answered last.
+	by            ledger.BranchID
+	collect, look uint64
+	// most is the most paid since the look was first answered, mostBefore the most
+	// paid between the look before and this one, if that is known.
 	most, mostBefore ledger.Amount
 	known            bool
-	until            Millis
+	// until is when the tally is forgotten.
+	until Millis
 }
 
 // receiveCollect answers one look of a peer. A branch that does not know its
@@ -40,9 +41,9 @@ func (cs *collects) receiveCollect(p *peer, c *Collect) {
 	cs.send(p, Message{CollectAnswer: &a})
 }
 
-// look answers one look, and tallies from now on what this branch pays. A
-// look may come again, and late: whichever answer the asker took, the watch
-// covers the time from then on.
+// look answers one look, and tallies from now on what this branch pays. A look may
+// come again, and late: whichever answer the asker used, the tally covers the time
+// from then on.
 func (cs *collects) look(by ledger.BranchID, c *Collect) CollectAnswer {
 	paid := cs.ledger.Paid(c.Account, cs.self)
 	a := CollectAnswer{ID: c.ID, Last: cs.ledger.Last(c.Account, cs.self), Paid: paid}
@@ -66,26 +67,26 @@ func (cs *collects) look(by ledger.BranchID, c *Collect) CollectAnswer {
 	return a
 }
 
-// hold keeps this branch from changing the account's balance until the next
-// look of the branch that asked, as far as still.go allows. Only one branch at
-// a time can hold an account.
+// freezeFor freezes an account for a look that asks for it, as far as freezes allow,
+// and thaws it for the look after that. Only one branch at a time can have an
+// account frozen.
 func (cs *collects) freezeFor(by ledger.BranchID, c *Collect) {
 	q := cs.escrow.queues[c.Account]
 	if q != nil && cs.now >= q.frozenUntil {
 		cs.escrow.thaw(q) // its time has passed since the last Ready
 	}
-	held := q != nil && q.frozenUntil > 0
+	frozen := q != nil && q.frozenUntil > 0
 	switch {
-	case held && q.frozenFor != by:
-	case held:
-		cs.escrow.thaw(q) // the look after a held one ends the hold
+	case frozen && q.frozenFor != by:
+	case frozen:
+		cs.escrow.thaw(q) // the look after one that freezes thaws
 	case c.Freeze:
 		cs.escrow.freeze(c.Account, by)
 	}
 }
 
-// tallyOf returns the watch of a branch on an account, or nil when there are
-// too many to make one.
+// tallyOf returns the tally of an account for a branch, or nil when there are too
+// many to make one.
 func (cs *collects) tallyOf(by ledger.BranchID, account string) *tally {
 	for _, w := range cs.tallies[account] {
 		if w.by == by {
@@ -101,7 +102,7 @@ func (cs *collects) tallyOf(by ledger.BranchID, account string) *tally {
 	return w
 }
 
-// tallyPaid lets the watches see what an own entry has paid.
+// tallyPaid adds what an own entry has paid to the tallies of its accounts.
 func (cs *collects) tallyPaid(e *ledger.Entry) {
 	if len(cs.tallies) == 0 {
 		return
@@ -113,33 +114,34 @@ func (cs *collects) tallyPaid(e *ledger.Entry) {
 	})
 }
 
-// A look may hold an account still, and nothing proves who asks for it. So this
-// branch lets its accounts be held for maxFrozen of any freezeWindow at most, all
-// accounts and all who ask taken together: a list, or a transfer, may need any of
-// them. A look that comes when that is used up is answered without a hold; a
-// collect that gets none goes on, and ends by its deadline at the latest.
+// A look may freeze an account, and nothing proves who asks for it. So accounts of
+// this branch are frozen for maxFrozen of any freezeWindow at most: all accounts and
+// all askers together, since a list or a transfer may need any of them. A look that
+// comes when that is used up freezes nothing; its collect goes on, and ends by its
+// deadline at the latest.
 const (
 	// freezeWindow is a little more than a second, as a ring of whole words.
 	freezeWindow Millis = 1024
 	maxFrozen    Millis = 250
-	// leastFreeze is what must be left for a hold to be worth it: with less, it
-	// would end before the look that it is for.
+	// leastFreeze is the shortest freeze worth beginning: a shorter one would end
+	// before the look that it is for.
 	leastFreeze Millis = 50
 )
 
-// still follows when anything was held.
+// freezes follow when any account was frozen.
 type freezes struct {
 	// passed has a bit for each of the last freezeWindow milliseconds, by the time
-	// modulo that: whether anything was held in a part of it.
+	// modulo that: whether any account was frozen in a part of it.
 	passed [freezeWindow / 64]uint64
-	// at is up to when, and including which, passed is right.
+	// at is the last millisecond that passed covers.
 	at Millis
-	// accounts counts those that are held; until is when the last of them is free.
+	// accounts counts those that are frozen.
 	accounts int
-	until    Millis
+	// until is when the last of them thaws.
+	until Millis
 }
 
-// pass has time go on. It must be called before anything is begun or ended.
+// pass lets time go on. It must be called before a freeze begins or ends.
 func (s *freezes) pass(now Millis) {
 	if now-s.at > freezeWindow {
 		s.at = now - freezeWindow // what was before is forgotten anyway
@@ -164,7 +166,7 @@ func (s *freezes) mark(at Millis, held bool) {
 	}
 }
 
-// left is how long anything may still be held from now on.
+// left is how long accounts may be frozen from now on.
 func (s *freezes) left() Millis {
 	used := 0
 	for _, w := range s.passed {
@@ -200,7 +202,7 @@ func (es *escrow) freeze(account string, by ledger.BranchID) {
 	es.freezes.begin(q.frozenUntil)
 }
 
-// release lets an account's balance change again.
+// thaw lets an account's balance change again.
 func (es *escrow) thaw(q *queue) {
 	if q.frozenUntil > 0 {
 		q.frozenUntil = 0
@@ -209,7 +211,7 @@ func (es *escrow) thaw(q *queue) {
 	}
 }
 
-// expireTallies forgets the watches of branches that have stopped looking.
+// expireTallies forgets the tallies for branches that have stopped asking.
 func (cs *collects) expireTallies() {
 	for _, name := range sortedKeys(cs.tallies) {
 		all := cs.tallies[name]

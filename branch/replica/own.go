@@ -8,19 +8,19 @@ import (
 
 // ownBatch is the entries that this branch makes, in batches of a Ready each.
 type ownBatch struct {
-	*core
-	alarms   *alarms
-	progress *progress
-	escrow   *escrow
-	collects *collects
+	*core              // what all parts know
+	alarms   *alarms   // what the operator is told
+	progress *progress // the peers, and frames for them
+	escrow   *escrow   // queues of accounts
+	collects *collects // double collects
 	// entries are those of this Ready, posted what the ledger says of each.
 	entries []ledger.Entry
-	posted  []ledger.Posted
+	posted  []ledger.Posted // by entry
 	// after are the positions named in own batches so far.
 	after []uint64
 	// recent are own batches that peers may still need, oldest first.
 	recent      []*ledger.Outline
-	recentBytes int
+	recentBytes int // the size of recent
 	// fresh are the request ids that are not committed yet.
 	fresh map[string]recorded
 }
@@ -50,9 +50,9 @@ func (o *ownBatch) post(e ledger.Entry) (*ledger.Entry, ledger.Posted) {
 
 // recorded is a [ledger.Recorded] that lasts as long as its batch.
 type recorded struct {
-	at      ledger.Position
-	entry   *ledger.Entry
-	balance ledger.Amount
+	at      ledger.Position // where it is recorded
+	entry   *ledger.Entry   // what is recorded
+	balance ledger.Amount   // right after it
 }
 
 // remember makes a request id known until the commit that holds it is done.

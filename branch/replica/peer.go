@@ -9,18 +9,18 @@ import (
 // progress is what each peer has of this branch's journal, and what it is to be
 // sent: that journal as far as the window allows, what it asked for, and acks.
 type progress struct {
-	*core
-	alarms   *alarms
-	founding *founding
-	recovery *recovery
-	intake   *intake
-	own      *ownBatch
-	acks     *acks
-	// due are the peers that this Ready looks at: something has come from them,
-	// or there may be something to send. awaited are those with a deadline, and
-	// checkAt is when they are due: never later than the first of the deadlines.
+	*core              // what all parts know
+	alarms   *alarms   // what the operator is told
+	founding *founding // the bank
+	recovery *recovery // the state of this branch
+	intake   *intake   // what is applied here
+	own      *ownBatch // entries of this branch
+	acks     *acks     // writes that wait for peers
+	// due are the peers that this Ready considers: something has come from them, or
+	// there may be something to send. awaited are those with a deadline.
 	due, awaited indexes
-	checkAt      Millis
+	// checkAt is when the awaited are due: never later than the first deadline.
+	checkAt Millis
 	// everyone is the least that the peers have confirmed of this branch's journal,
 	// reached the least of those that are reachable.
 	everyone, reached least
@@ -36,8 +36,8 @@ func newProgress(c *core) progress {
 
 // peer is another branch, seen from this one.
 type peer struct {
-	branch ledger.BranchID
-	index  int
+	branch ledger.BranchID // its id
+	index  int             // among all branches
 	// reachable says that the peer counts for [Reachable]: it was never tried,
 	// or is linked, has caught up and acks in time. since is when that changed.
 	reachable bool
@@ -54,7 +54,7 @@ type peer struct {
 type link struct {
 	// linked says that there is a link, heard that its hello has come.
 	linked, heard bool
-	// closing says that this link is to be ended: nothing more of it is taken.
+	// closing says that this link is to be ended: what still comes on it is ignored.
 	closing bool
 	// suspectUntil is until when it is not called: a call to it failed, and
 	// nothing has come from it since.
@@ -109,8 +109,8 @@ type window struct {
 }
 
 type sentBatch struct {
-	last  uint64
-	bytes int
+	last  uint64 // its last entry
+	bytes int    // its size
 }
 
 // expire finds the peers that no longer answer, and those that have caught
@@ -136,8 +136,8 @@ func (pr *progress) nextTick() Millis {
 	return next
 }
 
-// await has a peer looked at again when its deadline passes. That only moves
-// while the peer is due.
+// await makes a peer due when its deadline passes. The deadline only moves while the
+// peer is due.
 func (pr *progress) await(p *peer) {
 	at := p.deadline(pr.cfg.PeerTimeout)
 	if p.syncAsked > p.synced {
@@ -179,8 +179,8 @@ func (pr *progress) setReachable(p *peer, reachable bool) {
 	}
 }
 
-// confirmed is how far the peer holds this branch's journal for sure. What one
-// that is gone had applied and not synced may be gone with it.
+// confirmed is how far the peer has this branch's journal for sure. Entries that a
+// peer without a link had not synced may be lost.
 func (p *peer) confirmed() uint64 {
 	if p.linked {
 		return p.acked
@@ -215,7 +215,7 @@ func (pr *progress) reachableApplied() uint64 {
 	return min(pr.head(pr.self), pr.reached.of(pr.peers, pr.self, func(p *peer) bool { return p.reachable }))
 }
 
-// confirm notes how far a peer has applied this branch's journal.
+// confirm records how far a peer has applied this branch's journal.
 func (pr *progress) confirm(p *peer, acked uint64) {
 	pr.everyone.moved(p.acked, acked)
 	if p.reachable {

@@ -15,9 +15,9 @@ func (pr *progress) frameTo(p *peer) *Frame {
 	return p.frame
 }
 
-// step hands every linked peer what it lacks of this branch's journal,
-// what it asked for, and the acks it is owed. A peer for which nothing is due
-// was handed all of that, or has to say something first.
+// step sends every linked peer what it lacks of this branch's journal, what it
+// asked for, and the acks that it is owed. A peer that is not due was sent all of
+// that, or has to say something first.
 func (pr *progress) step() {
 	for i := pr.due.next(0); i >= 0; i = pr.due.next(i + 1) {
 		p := pr.peers[i]
@@ -107,7 +107,8 @@ func (pr *progress) serveWants(p *peer) {
 	p.wants = nil
 }
 
-// oweAck has a peer hear how far its journal is applied and synced here.
+// oweAck makes the next step tell a peer how far its journal is applied and synced
+// here.
 func (pr *progress) oweAck(p *peer) {
 	p.ackDue = true
 	pr.due.add(p.index)
@@ -182,8 +183,8 @@ func (pr *progress) receiveHello(p *peer, h *Hello) {
 	pr.confirmHello(p)
 }
 
-// confirmHello counts what a peer has said in its hello that it has of this
-// branch's journal, once that is here, and the same.
+// confirmHello counts how much of this branch's journal a peer has named in its
+// hello, once that is here, and the same.
 func (pr *progress) confirmHello(p *peer) {
 	own := p.has.Sequence
 	if !p.heard || own > pr.head(pr.self) || own > 0 && !pr.intake.has(pr.self, own, p.has.Hash) {
@@ -194,7 +195,7 @@ func (pr *progress) confirmHello(p *peer) {
 	p.next = min(max(p.next, p.acked+1), pr.head(pr.self)+1)
 }
 
-// compare holds the hashes of a hello against what is here.
+// compare compares the hashes of a hello with what is here.
 func (pr *progress) compare(p *peer, applied []ledger.MarkedPosition) {
 	for _, m := range applied {
 		i, _ := pr.ledger.Index(m.Branch)

@@ -8,8 +8,8 @@ import (
 )
 
 // recovery is how a branch that has just started finds out whether its disk
-// holds all of its journal. Before its first own entry it hears from its
-// peers how much of its journal they hold. If any has more, this disk has lost
+// has all of its journal. Before its first own entry it hears from its peers how
+// much of its journal they have. If any has more, this disk has lost
 // something (it was wiped, or an old copy was restored): the branch fetches
 // its own journal back from them, and hears from everybody before it writes.
 // An empty disk must hear from everybody too.
@@ -17,20 +17,20 @@ import (
 // A peer's word counts only as far as it shows batches: one that names entries
 // and shows none in time has said nothing yet.
 type recovery struct {
-	*core
-	alarms   *alarms
-	founding *founding
-	intake   *intake
-	progress *progress
+	*core              // what all parts know
+	alarms   *alarms   // what the operator is told
+	founding *founding // the bank
+	intake   *intake   // what is applied here
+	progress *progress // the peers, and frames for them
 	// reason is why the branch has halted.
 	reason string
 	// needAll says that every peer must have been heard, lost that some of this
 	// branch's journal has come from peers.
 	needAll, lost bool
-	// heard says which peers were, since the start: those that have said how much
-	// they hold, and shown it where this branch had less.
+	// heard says which peers were heard since the start: those that have said how
+	// much they have, and shown it where this branch had less.
 	heard []bool
-	// claims are what peers say that they hold of this branch's journal, where that
+	// claims are what peers say that they have of this branch's journal, where that
 	// is more than is here.
 	claims []claim
 }
@@ -42,17 +42,19 @@ func newRecovery(c *core, al *alarms, f *founding, in *intake, pr *progress) rec
 	}
 }
 
-// claim is how much of this branch's journal a peer says that it holds.
+// claim is how much of this branch's journal a peer says that it has.
 type claim struct {
+	// most is the last entry that it names.
 	most uint64
-	// wait is for it to show that. again counts how often it has begun anew since
-	// something was shown, broken says that nothing was in time.
-	wait   wait
-	again  int
+	// wait is for it to show that.
+	wait wait
+	// again counts how often the wait has begun anew since something was shown.
+	again int
+	// broken says that nothing was shown in time.
 	broken bool
 }
 
-// hear notes how much of this branch's journal a peer says that it holds.
+// hear records how much of this branch's journal a peer says that it has.
 func (v *recovery) hear(p *peer, own uint64) {
 	c := &v.claims[p.index]
 	switch {
@@ -64,7 +66,7 @@ func (v *recovery) hear(p *peer, own uint64) {
 	}
 }
 
-// learn notes that a peer has shown a batch of this branch's journal.
+// learn records that a peer has shown a batch of this branch's journal.
 func (v *recovery) learn(p *peer, own uint64) {
 	c := &v.claims[p.index]
 	if own > max(c.most, v.head(v.self)) && !c.broken {
@@ -73,8 +75,8 @@ func (v *recovery) learn(p *peer, own uint64) {
 	}
 }
 
-// await begins the wait for a peer to show what it holds, unless it has begun. Who
-// says it again on a new link has as long again, but not time after time.
+// await begins the wait for a peer to show what it has, unless it has begun. A peer
+// that says it again on a new link has as long again, but only maxClaims times.
 func (v *recovery) await(c *claim, newLink bool) {
 	switch {
 	case c.most <= v.head(v.self):
@@ -86,8 +88,8 @@ func (v *recovery) await(c *claim, newLink bool) {
 	c.wait = wait{at: v.now, head: v.head(v.self)}
 }
 
-// most is the most that any peer holds of this branch's journal, as far as that
-// is known.
+// most is the most that any peer has of this branch's journal, as far as that is
+// known.
 func (v *recovery) most() (most uint64) {
 	for i := range v.claims {
 		most = max(most, v.claims[i].most)
@@ -100,8 +102,8 @@ func (v *recovery) all() bool {
 	return v.needAll || v.lost || v.most() > v.head(v.self)
 }
 
-// applied notes that a batch of this branch's journal that a peer has shown is
-// applied. A branch that served has lost it, and did not know.
+// applied records that a batch of this branch's journal, which a peer has shown, is
+// applied. If this branch served, it had lost the batch and did not know.
 func (v *recovery) applied(from *peer) {
 	v.lost = true
 	v.claims[from.index].again, v.claims[from.index].broken = 0, false
@@ -177,7 +179,7 @@ func (v *recovery) nextTick() Millis {
 }
 
 // unheard returns the peers that must be heard before this branch writes: all, or
-// those that may have a word to say soon.
+// those that may be heard soon.
 func (v *recovery) unheard() []ledger.BranchID {
 	var out []ledger.BranchID
 	all := v.all()

@@ -58,7 +58,7 @@ const (
 	Recovering State = iota + 1
 	// Serving: it takes reads and writes.
 	Serving
-	// Halted: its own journal has forked, and an operator must look.
+	// Halted: its own journal has forked, and an operator must mend that.
 	Halted
 )
 
@@ -88,7 +88,7 @@ type Replica struct {
 	escrow   escrow
 	collects collects
 	calls    calls
-	// expired is when deadlines were looked at last.
+	// expired is when deadlines were checked last.
 	expired Millis
 }
 
@@ -153,12 +153,12 @@ func BankHash(branches []ledger.BranchID, opening ledger.Amount) ledger.Hash {
 	return sha256.Sum256(text)
 }
 
-// Submit takes a write. Its reply comes out of a later Ready.
+// Submit adds a write. Its reply comes out of a later Ready.
 func (r *Replica) Submit(op Operation) {
 	r.desk.submit(&pending{op: op})
 }
 
-// Ask takes a read. Its reply comes out of a later Ready.
+// Ask adds a read. Its reply comes out of a later Ready.
 func (r *Replica) Ask(q Query) { r.desk.ask(&asking{query: q}) }
 
 // Tick tells the time, which never goes back.
@@ -167,7 +167,7 @@ func (r *Replica) Tick(now Millis) {
 	r.escrow.tick()
 }
 
-// Receive takes a message from a peer. Messages may be lost, repeated and out
+// Receive handles a message from a peer. Messages may be lost, repeated and out
 // of order.
 func (r *Replica) Receive(m Message) {
 	i, ok := r.ledger.Index(m.From)
@@ -191,7 +191,7 @@ func (r *Replica) Receive(m Message) {
 	}
 }
 
-// Take takes a batch that a peer has sent alone, by hand.
+// Take handles a batch that a peer has sent alone, by hand.
 func (r *Replica) Take(from ledger.BranchID, s *ledger.Sealed) {
 	if i, ok := r.ledger.Index(from); ok && i != r.self {
 		r.intake.receiveBatch(r.peers[i], s)
@@ -280,18 +280,26 @@ func (r *Replica) LinkDown(b ledger.BranchID) {
 
 // Status is how a branch sees itself and its peers.
 type Status struct {
-	State   State
-	Reason  string
-	Bank    ledger.Bank
-	Epoch   uint64
+	// State is whether the branch takes writes, Reason why it takes none.
+	State  State
+	Reason string // empty while it serves
+	// Bank is the bank that it belongs to.
+	Bank ledger.Bank
+	// Epoch is the number of this boot.
+	Epoch uint64
+	// Applied is how far each journal is applied here.
 	Applied []ledger.MarkedPosition
-	Peers   []PeerStatus
-	Alarms  []string
+	// Peers are the other branches.
+	Peers []PeerStatus
+	// Alarms are what needs an operator, in words.
+	Alarms []string
 }
 
 // PeerStatus is how a branch sees a peer.
 type PeerStatus struct {
-	Branch    ledger.BranchID
+	// Branch is the peer.
+	Branch ledger.BranchID
+	// Reachable says that it counts for the level [Reachable].
 	Reachable bool
 	// Exchanging says that there is a link on which batches are acked in time,
 	// also while the peer still catches up.
@@ -351,7 +359,7 @@ func (r *Replica) NextTick() (Millis, bool) {
 // next Ready makes a batch whatever else it is given.
 func (r *Replica) Due() bool { return r.escrow.covered() }
 
-// FrozenUntil returns until when some account is held; 0 for none. It is for
+// FrozenUntil returns until when some account is frozen; 0 for none. It is for
 // tests.
 func (r *Replica) FrozenUntil() Millis { return r.escrow.freezes.until }
 

@@ -88,12 +88,15 @@ type Reply struct {
 
 // Message goes from one branch to another. Exactly one of the pointers is set.
 type Message struct {
-	From, To      ledger.BranchID
-	Frame         *Frame
+	// From is the sender, To the receiver.
+	From, To ledger.BranchID
+	// Frame goes over a link.
+	Frame *Frame
+	// Claim and Collect are calls, the others their answers.
 	Claim         *Claim
-	ClaimAnswer   *ClaimAnswer
-	Collect       *Collect
-	CollectAnswer *CollectAnswer
+	ClaimAnswer   *ClaimAnswer   // to Claim
+	Collect       *Collect       // a call too
+	CollectAnswer *CollectAnswer // to Collect
 }
 
 // Frame is what one side of a link says at once.
@@ -114,7 +117,8 @@ type Frame struct {
 	Sync bool
 }
 
-// Hello tells who speaks and how far it has applied, and synced, every journal.
+// Hello tells which branch speaks, and how far it has applied and synced every
+// journal.
 type Hello struct {
 	// Version is the speaker's.
 	Version    uint32
@@ -131,15 +135,15 @@ type Hello struct {
 type Ack struct {
 	// Applied is the last sequence applied, Synced the last one synced.
 	Applied, Synced uint64
-	// Forked says that the sender holds another batch in the place of one of
+	// Forked says that the sender has another batch in the place of one of
 	// the receiver's own.
 	Forked bool
 }
 
 // Ticket is the age of a withdrawal that waits for escrow.
 type Ticket struct {
-	Clock  uint64
-	Branch ledger.BranchID
+	Clock  uint64          // the Lamport time at which it began to wait
+	Branch ledger.BranchID // where it waits
 }
 
 // Older reports whether t comes before o: by Lamport time, and by branch
@@ -151,15 +155,20 @@ func (t Ticket) Older(o Ticket) bool {
 // Claim asks for a grant. A call that fails in the network is answered by the
 // owner with a ClaimAnswer that has Failed set.
 type Claim struct {
-	ID      uint64
+	// ID is what the answer names.
+	ID uint64
+	// Account is the one whose escrow is asked for, Amount how much of it.
 	Account string
-	Amount  ledger.Amount
-	Ticket  Ticket
+	Amount  ledger.Amount // greater than 0
+	// Ticket is the age of the oldest write that needs it.
+	Ticket Ticket
 }
 
 // ClaimAnswer tells what was granted.
 type ClaimAnswer struct {
-	ID      uint64
+	// ID is that of the claim.
+	ID uint64
+	// Granted is what was granted; 0 for nothing.
 	Granted ledger.Amount
 	// Sequence is the answering branch's last entry, the grant included.
 	Sequence uint64
@@ -173,18 +182,21 @@ type ClaimAnswer struct {
 
 // Collect asks for one look of a double collect.
 type Collect struct {
-	ID      uint64
+	// ID is what the answer names.
+	ID uint64
+	// Account is whose balance is to be found.
 	Account string
 	// Collect names the double collect, Look the look, from 1.
 	Collect, Look uint64
-	// Hold asks the branch to let nothing change the account's balance until
-	// the next look, for a short while: the account changes too often to be
-	// seen twice alike.
+	// Freeze asks the branch to let nothing change the account's balance until the
+	// next look, for a short while: the account changes too often to be seen twice
+	// alike.
 	Freeze bool
 }
 
 // CollectAnswer is a branch's answer to one look.
 type CollectAnswer struct {
+	// ID is that of the look.
 	ID uint64
 	// Last is the branch's last entry that changed the account's balance.
 	Last uint64
@@ -193,7 +205,7 @@ type CollectAnswer struct {
 	Paid ledger.Amount
 	// Most is the most that Paid has been since the look before.
 	Most ledger.Amount
-	// Watched says that Most is known.
+	// MostKnown says that Most is known.
 	MostKnown bool
 	// Failed says that the call could not be made, or that the branch does not
 	// know its own journal yet.
@@ -220,9 +232,11 @@ type Storage interface {
 // Ready is what a replica wants to happen: the commit first, then, only once
 // it has succeeded, the messages and replies.
 type Ready struct {
-	Commit   *ledger.Commit
+	// Commit is what to commit first; nil for nothing.
+	Commit *ledger.Commit
+	// Messages are for peers.
 	Messages []Message
-	Replies  []Reply
+	Replies  []Reply // for customers
 	// Refusals are messages that were refused: those to be told of, and those
 	// whose links are to be ended.
 	Refusals []Refusal
