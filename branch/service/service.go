@@ -9,8 +9,7 @@
 //	write.go      Deposit, Withdraw and Transfer, on one path
 //	forward.go    a write that belongs to another branch, its home
 //	check.go      what is checked of each write, and how long it may take
-//	submit.go     Submit: a stream of lists; submits.go: how many streams;
-//	              list.go: one list of operations
+//	submit.go     Submit: a stream of lists; list.go: one list of operations
 //	query.go      Query; status.go: GetStatus; entries.go: ListEntries;
 //	              watch.go: Watch, which the feed serves
 //	alarms.go     ListAlarms and ResolveAlarm
@@ -19,8 +18,8 @@
 //	              PropagateWithdraw
 //	story.go      what a branch logs of each event
 //
-// It knows the replica, the ledger, and the journal's listings. It knows the
-// engine, the feed, the gate, connections, and other branches by interfaces that it
+// It knows the replica, the ledger, the journal's listings, and how package admit
+// gives places to streams. It knows the engine, the feed, the gate, connections, and other branches by interfaces that it
 // declares. Only the wiring in package branch knows it.
 package service
 
@@ -29,6 +28,7 @@ import (
 	"log/slog"
 	"time"
 
+	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/bound"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
@@ -147,15 +147,16 @@ func (c *Config) isOther(id uint32) bool {
 type Customers struct {
 	// cfg has what the handlers work with.
 	cfg Config
-	// submits are the streams of Submit.
-	submits submits
+	// streams has a place for each stream of Submit. When all are taken, a new one
+	// takes the place of the one that has had no list in hand for longest.
+	streams *admit.Share
 	// lists is what their lists take, in bytes.
 	lists bound.Weight
 }
 
 // NewCustomers returns the handlers of customers' calls.
 func NewCustomers(cfg Config) *Customers {
-	return &Customers{cfg: cfg, lists: bound.Weight{Most: maxListBytes}}
+	return &Customers{cfg: cfg, streams: admit.NewShare(maxSubmits, maxSubmits), lists: bound.Weight{Most: maxListBytes}}
 }
 
 // ListBytes returns what the lists in hand take, in bytes.

@@ -10,6 +10,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/code"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -49,8 +50,9 @@ type submitStream struct {
 	// unanswered are the lists that were received and are not answered, in their
 	// order.
 	unanswered chan submission
-	// inHand counts the lists that the gate has let in and that have no answer yet.
-	inHand atomic.Int64
+	// place is among desk.streams. At work there are the lists that the gate has let
+	// in and that have no answer yet.
+	place admit.Place
 	// idleSince is when the stream was let in, or a list last had its answer, as
 	// nanoseconds since 1970.
 	idleSince atomic.Int64
@@ -75,9 +77,15 @@ func (s *submitStream) evict(why error) {
 	})
 }
 
+// GiveWay implements admit.Holder: another stream has its place.
+func (s *submitStream) GiveWay() { s.evict(errTooManySubmits) }
+
+// inHand returns how many lists the gate has let in that have no answer yet.
+func (s *submitStream) inHand() int { return s.desk.streams.Working(&s.place) }
+
 // silentFor returns how long no list has been in hand.
 func (s *submitStream) silentFor() time.Duration {
-	if s.inHand.Load() > 0 {
+	if s.inHand() > 0 {
 		return 0
 	}
 	return time.Since(time.Unix(0, s.idleSince.Load()))
@@ -86,10 +94,10 @@ func (s *submitStream) silentFor() time.Duration {
 // Submit implements BranchServiceHandler.
 func (c *Customers) Submit(ctx context.Context, stream *connect.BidiStream[bankv1.SubmitRequest, bankv1.SubmitResponse]) error {
 	s := c.newStream(c.cfg.Connection(ctx))
-	if !c.submits.enter(s) {
+	if !c.streams.Enter(&s.place, s, true) {
 		return errTooManySubmits
 	}
-	defer c.submits.leave(s)
+	defer c.streams.Leave(&s.place)
 	defer close(s.answered)
 	ended := make(chan error, 1)
 	// Receive does not watch ctx: this goroutine ends with the stream, when the
@@ -102,7 +110,9 @@ func (c *Customers) Submit(ctx context.Context, stream *connect.BidiStream[bankv
 
 // newStream returns a stream that nothing has come on yet.
 func (c *Customers) newStream(conn Connection) *submitStream {
-	return &submitStream{desk: c, unanswered: make(chan submission, maxUnanswered), evicted: make(chan struct{}), answered: make(chan struct{}), conn: conn}
+	s := &submitStream{desk: c, unanswered: make(chan submission, maxUnanswered), evicted: make(chan struct{}), answered: make(chan struct{}), conn: conn}
+	s.idleSince.Store(time.Now().UnixNano())
+	return s
 }
 
 // receive gives every list that comes to the engine. next receives one.
@@ -133,9 +143,9 @@ func (s *submitStream) receive(ctx context.Context, next func() (*bankv1.SubmitR
 			}
 			return
 		}
-		s.inHand.Add(1)
+		s.desk.streams.Work(&s.place)
 		if isClosed(s.evicted) || !s.desk.cfg.Gate.Enter() {
-			s.inHand.Add(-1)
+			s.desk.streams.Rest(&s.place)
 			return
 		}
 		l := s.begin(ctx, req)
@@ -181,7 +191,7 @@ func (s *submitStream) answer(ctx context.Context, ended <-chan error, send func
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if end != nil && s.inHand.Load() == 0 {
+		if end != nil && s.inHand() == 0 {
 			return end
 		}
 	}
@@ -215,7 +225,7 @@ func isClosed(c <-chan struct{}) bool {
 // rest counts a list as answered.
 func (s *submitStream) rest() {
 	s.idleSince.Store(time.Now().UnixNano())
-	s.inHand.Add(-1)
+	s.desk.streams.Rest(&s.place)
 }
 
 // forget counts a list no more. As long as the engine has it, its bytes are

@@ -51,15 +51,18 @@ func newDesk(spawned *sync.WaitGroup) *Customers {
 // idle, from that moment on.
 func TestAStreamOfListsIsIdleWhenItsAnswerGoesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newDesk(nil).newStream(nil)
-		s.inHand.Add(1)
+		c := newDesk(nil)
+		s := c.newStream(nil)
+		c.streams.Enter(&s.place, s, true)
+		c.streams.Work(&s.place)
 		s.unanswered <- submission{req: &bankv1.SubmitRequest{}, err: errTooManyLists}
 		close(s.unanswered)
+		time.Sleep(time.Second)
 		sent := 0
 		err := s.answer(t.Context(), make(chan error), func(*bankv1.SubmitResponse) error {
 			sent++
-			if s.inHand.Load() != 0 || s.idleSince.Load() == 0 {
-				t.Errorf("%d lists are in hand, idle since %d", s.inHand.Load(), s.idleSince.Load())
+			if s.inHand() != 0 || s.silentFor() != 0 {
+				t.Errorf("%d lists are in hand, idle for %v", s.inHand(), s.silentFor())
 			}
 			return nil
 		})
@@ -76,13 +79,13 @@ func TestAStreamOfListsThatSaysNothingEndsInTime(t *testing.T) {
 		var spawned sync.WaitGroup
 		c := newDesk(&spawned)
 		s := c.newStream(nil)
-		if !c.submits.enter(s) {
+		if !c.streams.Enter(&s.place, s, true) {
 			t.Fatal("there is room")
 		}
 		began := time.Now()
 		time.Sleep(submitSilence - time.Second)
 		reply := make(chan replica.Reply, 1)
-		s.inHand.Add(1)
+		c.streams.Work(&s.place)
 		s.unanswered <- submission{req: &bankv1.SubmitRequest{}, reply: reply}
 		go func() {
 			time.Sleep(5 * submitSilence)
@@ -110,12 +113,13 @@ func TestListsCountUntilTheEngineHasAnsweredThem(t *testing.T) {
 	c := newDesk(&spawned)
 	c.lists = bound.Weight{Most: 100}
 	s := c.newStream(nil)
+	c.streams.Enter(&s.place, s, true)
 	reply := make(chan replica.Reply, 1)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, l := range []submission{{reply: reply, bytes: 60}, {err: errTooManyLists}} {
 		c.lists.Take(l.bytes)
-		s.inHand.Add(1)
+		c.streams.Work(&s.place)
 		c.answerList(gone, &l)
 		s.forget(l)
 	}
@@ -131,29 +135,31 @@ func TestListsCountUntilTheEngineHasAnsweredThem(t *testing.T) {
 
 // A stream of lists that is at work gives way to no other.
 func TestStreamsOfListsAtWorkStay(t *testing.T) {
-	var m submits
-	streams := make([]*submitStream, maxSubmits+2)
-	for i := range streams {
-		streams[i] = &submitStream{evicted: make(chan struct{})}
-		streams[i].inHand.Store(1)
+	c := newDesk(nil)
+	enter := func() *submitStream {
+		s := c.newStream(nil)
+		if !c.streams.Enter(&s.place, s, true) {
+			return nil
+		}
+		c.streams.Work(&s.place)
+		return s
 	}
-	for i := range maxSubmits {
-		if !m.enter(streams[i]) {
+	streams := make([]*submitStream, maxSubmits)
+	for i := range streams {
+		if streams[i] = enter(); streams[i] == nil {
 			t.Fatalf("stream %d is refused", i+1)
 		}
 	}
-	if m.enter(streams[maxSubmits]) {
+	if enter() != nil {
 		t.Errorf("one more than %d at work are let in", maxSubmits)
 	}
-	streams[1].inHand.Store(0)
-	streams[1].idleSince.Store(2)
-	streams[2].inHand.Store(0)
-	streams[2].idleSince.Store(1)
-	if !m.enter(streams[maxSubmits]) || isClosed(streams[1].evicted) || !isClosed(streams[2].evicted) {
+	streams[2].rest()
+	streams[1].rest()
+	if enter() == nil || isClosed(streams[1].evicted) || !isClosed(streams[2].evicted) {
 		t.Error("the stream that was idle for longest has not given way")
 	}
-	m.leave(streams[0])
-	if !m.enter(streams[maxSubmits+1]) || isClosed(streams[1].evicted) {
+	c.streams.Leave(&streams[0].place)
+	if enter() == nil || isClosed(streams[1].evicted) {
 		t.Error("there was room for one more")
 	}
 }
