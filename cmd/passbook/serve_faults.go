@@ -43,7 +43,7 @@ func isLoopback(host string) bool {
 
 // faultsHere is how the branches of this process are broken on purpose.
 type faultsHere struct {
-	// of is for bankOptions.
+	// of is for host.Options.Faults.
 	of func(b *host.Bank, id uint32) fault.Faults
 	// listen hears what a parent says, until it ends.
 	listen func(io.Reader)
