@@ -44,19 +44,7 @@ const (
 // newServer puts all services on one handler: Connect, gRPC and gRPC-Web, in
 // JSON and binary, over HTTP/1.1 and HTTP/2 in clear text.
 func (b *Branch) newServer() {
-	var options []connect.HandlerOption
-	if b.logger.Enabled(context.Background(), api.LevelCalls) {
-		options = append(options, connect.WithInterceptors(admit.CallLog{Logger: b.logger}))
-	}
-	options = append(options, connect.WithInterceptors(api.ErrorInterceptor{Logger: b.logger}))
-	for _, codec := range api.JSONCodecs() {
-		options = append(options, connect.WithCodec(codec))
-	}
-	forCustomers := append(options[:len(options):len(options)], connect.WithConditionalHandlerOptions(customerMessageLimit), connect.WithCompressMinBytes(compressMinBytes), connect.WithInterceptors(&b.gate))
-	// Hashes and small frames don't compress, and between branches the
-	// processor is scarcer than the wire.
-	forPeers := append(options[:len(options):len(options)], connect.WithReadMaxBytes(link.MaxMessage), connect.WithCompression("gzip", nil, nil))
-
+	forCustomers, forPeers := b.handlerOptions()
 	offered := admit.Services{
 		Customers: []string{bankv1connect.BranchServiceName, bankconnect.BankName}, Peers: []string{bankv1connect.PeerServiceName},
 		MaxWatchRequests: maxWatchRequests,
@@ -97,8 +85,31 @@ func (b *Branch) newServer() {
 		handler = b.breaker.Handler(handler)
 	}
 	b.connections = admit.NewConnections(b.listener, b.cfg.MaxConnections, b.pause())
-	b.server = &http.Server{
-		Handler:           b.tasks.Handler(browser.NewGuard(b.cfg.browsers(), refusals, handler)),
+	b.server = b.httpServer(b.tasks.Handler(browser.NewGuard(b.cfg.browsers(), refusals, handler)))
+}
+
+// handlerOptions returns what all calls of customers have in common, and all calls
+// of peers.
+func (b *Branch) handlerOptions() (forCustomers, forPeers []connect.HandlerOption) {
+	var options []connect.HandlerOption
+	if b.logger.Enabled(context.Background(), api.LevelCalls) {
+		options = append(options, connect.WithInterceptors(admit.CallLog{Logger: b.logger}))
+	}
+	options = append(options, connect.WithInterceptors(api.ErrorInterceptor{Logger: b.logger}))
+	for _, codec := range api.JSONCodecs() {
+		options = append(options, connect.WithCodec(codec))
+	}
+	forCustomers = append(options[:len(options):len(options)], connect.WithConditionalHandlerOptions(customerMessageLimit), connect.WithCompressMinBytes(compressMinBytes), connect.WithInterceptors(&b.gate))
+	// Hashes and small frames don't compress, and between branches the
+	// processor is scarcer than the wire.
+	forPeers = append(options[:len(options):len(options)], connect.WithReadMaxBytes(link.MaxMessage), connect.WithCompression("gzip", nil, nil))
+	return forCustomers, forPeers
+}
+
+// httpServer serves handler in clear text, with the bounds of a connection.
+func (b *Branch) httpServer(handler http.Handler) *http.Server {
+	s := &http.Server{
+		Handler:           handler,
 		ConnContext:       b.connections.Remember,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(admit.ServerErrors{Logger: b.logger}, "", 0),
@@ -114,8 +125,9 @@ func (b *Branch) newServer() {
 			PingTimeout:                   10 * time.Second,
 		},
 	}
-	b.server.Protocols.SetHTTP1(true)
-	b.server.Protocols.SetUnencryptedHTTP2(true)
+	s.Protocols.SetHTTP1(true)
+	s.Protocols.SetUnencryptedHTTP2(true)
+	return s
 }
 
 // customerMessageLimit bounds a customer's message.
