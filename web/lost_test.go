@@ -178,7 +178,7 @@ func TestWhoeverStopsWaitingIsToldThatNobodyKnows(t *testing.T) {
 	m.loseNext(func(_ http.ResponseWriter, passOn func() *httptest.ResponseRecorder) { <-stopped; passOn() })
 	p.click(t, "#call-send")
 	p.click(t, "#call-stop")
-	checkSaid(t, p.awaitResult(t, "unknown"), "You stopped waiting", "may have been recorded, or may be yet")
+	checkSaid(t, p.awaitResult(t, "unknown"), "You stopped waiting", "may have been recorded, or may yet be")
 	close(stopped)
 	p.click(t, "#call-again")
 	p.await(t, `/^(Recorded|Replayed)/.test(document.querySelector(".answer-meaning").textContent)`)

@@ -15,7 +15,7 @@ export function faultClient(): Client<typeof FaultService> {
   return createClient(FaultService, createConnectTransport({ baseUrl: self.location.origin, fetch: reading(() => undefined) }));
 }
 
-// Answer is the text of an answer as it came, for those who want to see it.
+// Answer receives the text of an answer as it came, to be shown.
 export type Answer = (status: number, text: string) => void;
 
 // customerClient calls any branch as a customer with curl would, in JSON. The
@@ -27,13 +27,13 @@ export function customerClient(branch: number, answer: Answer): Client<typeof Br
   );
 }
 
-// statusHeader asks a branch for the status of an error in a header: a browser
-// writes one in the first line into the console, as an error of this page.
+// statusHeader asks a branch to send the status of an error in a header. A
+// browser logs a status in the first line as an error of this page.
 const statusHeader = "Passbook-Status";
 
 // reading fetches, and reads an answer to its end before anybody believes it.
-// What no branch has said, as the page of a proxy that lost the branch, fails
-// with Code.Unknown, which no branch uses, whatever its status looks like.
+// An answer that no branch gave, such as a proxy's own page, fails with
+// Code.Unknown, which no branch uses, whatever its status is.
 function reading(answer: Answer): typeof fetch {
   return async (input, init) => {
     const headers = new Headers(init?.headers);

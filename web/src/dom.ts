@@ -1,5 +1,5 @@
 // The few things that every controller does with elements. All texts get into
-// the page here: what can't be seen in them is written out.
+// the page here, with invisible characters written out.
 
 import { visible, visibleLines } from "./text";
 
@@ -20,7 +20,7 @@ export function make<K extends keyof HTMLElementTagNameMap>(tag: K, className = 
   return element;
 }
 
-// setText changes the text of an element, if it is another one.
+// setText changes the text of an element if it differs.
 export function setText(element: Element, text: string): void {
   const shown = visible(text);
   if (element.textContent !== shown) {
@@ -35,7 +35,7 @@ export function makeLines<K extends keyof HTMLElementTagNameMap>(tag: K, classNa
   return element;
 }
 
-// setTitle changes what is shown when the pointer rests on an element.
+// setTitle changes the text that appears when the pointer rests on an element.
 export function setTitle(element: HTMLElement, text: string): void {
   const shown = visible(text);
   if (element.title !== shown) {
@@ -43,7 +43,7 @@ export function setTitle(element: HTMLElement, text: string): void {
   }
 }
 
-// setData changes a data attribute of an element, if it is another one.
+// setData changes a data attribute of an element if it differs.
 export function setData(element: HTMLElement, name: string, value: string): void {
   if (element.dataset[name] !== value) {
     element.dataset[name] = value;
@@ -61,7 +61,7 @@ export function icon(name: string): SVGSVGElement {
   return svg;
 }
 
-// setIcon changes the symbol, if it is another one.
+// setIcon changes the symbol if it differs.
 export function setIcon(svg: SVGSVGElement, name: string): void {
   const use = svg.firstElementChild!;
   if (use.getAttribute("href") !== `#icon-${name}`) {

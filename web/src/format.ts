@@ -1,5 +1,5 @@
-// How the page writes amounts and times. Amounts are bigint, as exact as the
-// bank; nothing here rounds one.
+// How the page writes amounts and times. Amounts are bigint, as exact as in the
+// bank, and nothing here rounds them.
 
 const grouped = new Intl.NumberFormat("en-US");
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -9,11 +9,11 @@ export function amount(value: bigint): string {
   return value > -1000n && value < 1000n ? value.toString() : grouped.format(value);
 }
 
-// Whole numbers in the words of a branch, but for those in a quoted name, an
+// Whole numbers in a text that a branch wrote, except in a quoted name, an
 // address or an id.
 const numbers = /"(?:[^"\\]|\\.)*"|(?<![\w.:/#-])\d{4,}(?![\w:/#-]|\.\d)/g;
 
-// groupedIn groups the digits in the words of a branch.
+// groupedIn groups the digits in a text that a branch wrote.
 export function groupedIn(text: string): string {
   return text.replace(numbers, (found) => (found.startsWith('"') ? found : amount(BigInt(found))));
 }
@@ -23,7 +23,7 @@ export function count(value: bigint, one: string, many: string): string {
   return `${amount(value)} ${value === 1n ? one : many}`;
 }
 
-// duration is how long a state has lasted, in milliseconds: "12 s", "3 min".
+// duration writes how long a state has lasted, given in milliseconds: "12 s", "3 min".
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   if (seconds < 60) {
@@ -37,7 +37,7 @@ export function duration(ms: number): string {
   return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d`;
 }
 
-// spread is how long something took, in microseconds: "840 µs", "3.2 ms".
+// spread writes how long something took, given in microseconds: "840 µs", "3.2 ms".
 export function spread(us: bigint | number): string {
   const micros = Number(us);
   if (micros < 1_000) {
@@ -50,11 +50,11 @@ function digits(value: number): string {
   return value < 10 ? value.toFixed(1) : value.toFixed(0);
 }
 
-// A time is what a branch claims: no calendar reaches further than this, in
-// milliseconds from 1970.
+// A branch may claim any time, but no calendar reaches further than this, in
+// milliseconds since 1970.
 const latestTime = 8.64e15;
 
-// time is the time of day, by this browser's clock.
+// time writes the time of day, by this browser's clock.
 export function time(ms: number): string {
   return Math.abs(ms) <= latestTime ? clock.format(ms) : "–";
 }

@@ -1,5 +1,5 @@
-// What the page calls the health of a branch, in words and as a symbol. Colour
-// comes on top, by the name.
+// The words and the symbol for the health of a branch. The colour goes by the
+// same name.
 
 import { amount, count, duration } from "./format";
 import { BranchHealth, type Branch } from "./watch/update";
@@ -25,7 +25,7 @@ const plural: Record<BranchHealth, string> = {
   [BranchHealth.HALTED]: "halted",
 };
 
-// order is from what is well to what is worst.
+// order goes from the best health to the worst.
 export const order = [
   BranchHealth.AGREES,
   BranchHealth.UNSPECIFIED,
@@ -41,17 +41,17 @@ export function name(health: BranchHealth): string {
   return names[health] ?? "unknown";
 }
 
-// many says it of several branches: "agree".
+// many says the health of several branches: "agree".
 export function many(health: BranchHealth): string {
   return plural[health] ?? "not known";
 }
 
-// lasts says whether it matters for how long.
+// lasts tells whether it matters how long a branch has had this health.
 function lasts(health: BranchHealth): boolean {
   return health !== BranchHealth.AGREES && health !== BranchHealth.UNSPECIFIED && health !== BranchHealth.BEHIND;
 }
 
-// brief says it in a tile, without the time: "cut off", "3 behind".
+// brief says the health in a tile, without the time: "cut off", "3 behind".
 export function brief(branch: Branch): string {
   switch (branch.health) {
     case BranchHealth.AGREES:
@@ -63,12 +63,12 @@ export function brief(branch: Branch): string {
   }
 }
 
-// since says for how long, where that matters: "12 s".
+// since says how long a branch has had its health, where that matters: "12 s".
 export function since(branch: Branch, now: number): string {
   return lasts(branch.health) ? duration(now - branch.healthSince) : "";
 }
 
-// full says it in a sentence: "cut off for 12 s, 3 entries behind".
+// full says the health in a sentence: "cut off for 12 s, 3 entries behind".
 export function full(branch: Branch, now: number): string {
   const behind = branch.behind > 0n ? `${count(branch.behind, "entry", "entries")} behind` : "";
   if (branch.health === BranchHealth.BEHIND) {

@@ -1,15 +1,16 @@
-// Texts from elsewhere: names that customers chose, and words of branches. What
-// can't be seen in them, or changes how the rest is read, is written out.
+// Texts from elsewhere: names that customers chose, and texts of branches.
+// Characters that can't be seen, or that change how the rest is read, are
+// written out.
 
 // Controls, format characters (they turn the direction of a text, or have no
 // width), separators of lines and paragraphs, halves of characters, private
-// ones, whatever else is ignored when drawn, and all blanks but the usual one.
+// ones, all others that are ignored when drawn, and all blanks but the usual one.
 const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/gu;
 
-// The same, but for line breaks and tabs, where a text has lines of its own.
+// The same without line breaks and tabs, for a text of several lines.
 const hiddenInLines = /(?![\n\t])(?:[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs})/gu;
 
-// visible writes out what can't be seen, as JSON does: "\u202e".
+// visible writes out invisible characters, as JSON does: "\u202e".
 export function visible(text: string): string {
   return text.replace(hidden, escaped);
 }
@@ -19,8 +20,8 @@ export function visibleLines(text: string): string {
   return text.replace(hiddenInLines, escaped);
 }
 
-// named is how a name stands in a text: no other name looks like it, not even
-// one that has "\u202e" written out in it.
+// named writes a name for use in a text. No other name looks the same, not even
+// one in which the six characters "\u202e" are spelled out.
 export function named(name: string): string {
   return name.replaceAll("\\", "\\\\");
 }

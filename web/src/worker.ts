@@ -49,7 +49,7 @@ class Tab implements StreamListener {
     } else if (message.type === "watch") {
       this.watch(message.account);
     } else if (!tabs.has(this)) {
-      // It was taken for gone, as when the machine slept.
+      // The tab was taken for gone, for instance because the machine slept.
       this.watch(this.account);
     }
   }

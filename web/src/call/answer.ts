@@ -1,5 +1,5 @@
-// What an answer means. A call that gets none, or one that no branch has
-// given, may have been carried out all the same: nobody here knows.
+// What an answer means. A call without an answer, or with one that no branch
+// gave, may have been carried out all the same: nobody here knows.
 
 import type { DescMessage } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Client } from "@connectrpc/connect";
@@ -9,17 +9,17 @@ import type { Call } from "./operation";
 
 // Result is what became of a call:
 //  - answered: it was carried out.
-//  - late: it is recorded, and not yet at as many branches as were asked for.
-//  - refused: nothing was recorded, a branch says so; or a query has no answer.
+//  - late: it is recorded, but not yet at as many branches as were asked for.
+//  - refused: a branch says that nothing was recorded; or a query has no answer.
 //  - unknown: it may have been recorded or not.
 export type Result = "answered" | "late" | "refused" | "unknown";
 
-// Outcome is the result, and the sentence that says it.
+// Outcome is the result, with a sentence for the user.
 export interface Outcome {
   result: Result;
   meaning: string;
-  // Of a write that was refused: whether that holds for its request id, and so
-  // for every earlier call with it, too.
+  // Whether the refusal of a write holds for its request id, and so for every
+  // earlier call with that id, too.
   settled?: boolean;
 }
 
@@ -39,13 +39,13 @@ export async function answered(client: Client<typeof BranchService>, { operation
   return { result: "answered", meaning: missing.length === 0 ? recorded : `${recorded} Not yet at ${branches(missing)}.` };
 }
 
-// place is where something was recorded.
+// place names the place where something was recorded.
 export function place({ branch, sequence }: Pick<Receipt, "branch" | "sequence">): string {
   return `branch ${branch} #${sequence}`;
 }
 
-// failed says what it means that a call was answered with an error, or not at
-// all.
+// failed says what an error means that answered a call, or that came instead of
+// an answer.
 export function failed({ operation }: Call, error: ConnectError): Outcome {
   if (operation === "query") {
     return { result: "refused", meaning: isVerdict(error) ? `Refused: ${groupedIn(error.rawMessage)}` : `No answer: ${error.rawMessage}` };
@@ -57,18 +57,18 @@ export function failed({ operation }: Call, error: ConnectError): Outcome {
   if (isVerdict(error)) {
     return { result: "refused", meaning: `Refused, and nothing was recorded: ${groupedIn(error.rawMessage)}`, settled: isSettled(error) };
   }
-  const unsaid = saysUnknown(error) ? "" : "; it may have been recorded, or may be yet";
+  const unsaid = saysUnknown(error) ? "" : "; it may have been recorded, or may yet be";
   return { result: "unknown", meaning: `It is not known what became of it. ${sentence(groupedIn(error.rawMessage))}${unsaid}. Ask again with the same request id: it counts once.` };
 }
 
 function recordedLate({ missingBranches: missing, replay, balance }: NotReplicated, receipt: Receipt): string {
   const recorded = replay ? `Recorded before, as ${place(receipt)}; it counts once.` : `Recorded as ${place(receipt)}. The balance was ${amount(balance)} right after it.`;
   const where = missing.length > 0 ? `: ${branches(missing)} ${missing.length === 1 ? "has" : "have"} not confirmed it in time` : "";
-  return `${recorded} It spreads, and is not yet where it was to be${where}. Ask again with the same request id to see whether it is.`;
+  return `${recorded} It spreads, but has not yet reached all the branches that were asked for${where}. Ask again with the same request id to see whether it is.`;
 }
 
-// isVerdict tells whether an error means that nothing was recorded. A branch
-// says with these codes that it refused the call; for two of them the text
+// isVerdict tells whether an error means that nothing was recorded. With these
+// codes a branch says that it refused the call. For two of them the text
 // decides, as the API says.
 export function isVerdict(error: ConnectError): boolean {
   switch (error.code) {
@@ -91,14 +91,14 @@ export function isVerdict(error: ConnectError): boolean {
   }
 }
 
-// isSettled tells whether a branch has looked for the request id before it
-// refused: one that was recorded would have been answered with its receipt.
+// isSettled tells whether a branch looked for the request id before it refused.
+// If that request had been recorded, its receipt would have been the answer.
 function isSettled(error: ConnectError): boolean {
   return error.code === Code.AlreadyExists || [InsufficientFundsSchema, EscrowUnavailableSchema].some((schema) => error.findDetails<DescMessage>(schema).length > 0);
 }
 
-// again says what it means that a call was refused whose request id was sent
-// before, in a call that nobody knows the outcome of.
+// again says what the outcome of a call means when an earlier call had the same
+// request id, and nobody knows the outcome of that one.
 export function again(outcome: Outcome): Outcome {
   if (outcome.result !== "refused" || outcome.settled) {
     return outcome;
@@ -114,7 +114,7 @@ function branches(ids: number[]): string {
   return `${ids.length === 1 ? "branch" : "branches"} ${ids.join(", ")}`;
 }
 
-// sentence begins a text with a capital letter and leaves out the stop.
+// sentence begins a text with a capital letter and drops the full stop.
 function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1).replace(/[.;\s]+$/, "");
 }

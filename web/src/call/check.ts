@@ -1,11 +1,11 @@
-// What is wrong with a field of the form, before anything is sent: what a
-// branch would refuse, and what it could not even see.
+// Checks of the form's fields before anything is sent: for content that a branch
+// would refuse, or that would never reach it.
 
 import { amount } from "../format";
 import { isVisible, visible } from "../text";
 import { most, whole } from "./whole";
 
-// A name has at most so many bytes.
+// A name has at most this many bytes.
 const nameBytes = 128;
 
 // wrongAmount says what is wrong with an amount; empty when nothing is.

@@ -10,7 +10,7 @@ export function curl(address: string, call: Call): string {
   return `curl -H 'Content-Type: application/json' -d ${quote(json(call))} ${quote(url)}`;
 }
 
-// quote makes one word of a text in a POSIX shell, whatever is in it.
+// quote turns any text into one word of a POSIX shell.
 export function quote(text: string): string {
   if (/^[\w@%+=:,./-]+$/.test(text)) {
     return text;

@@ -6,15 +6,15 @@ import { customerClient } from "../clients";
 import { answered, failed, type Outcome } from "./answer";
 import { call, type Asked } from "./operation";
 
-// A branch answers a call within 10 seconds, and one that passes it on waits
-// little longer. After this time no answer is expected any more.
+// A branch answers a call within 10 seconds, and a branch that passes it on
+// waits little longer. After this time no answer is expected.
 const answerWithinMs = 30_000;
 
-// Exchanged is what came of a call.
+// Exchanged is a call's outcome, with its answer.
 export interface Exchanged extends Outcome {
-  // The answer as it came; without one, what went wrong.
+  // The answer as it came; without an answer, the error.
   words: string;
-  // How it came.
+  // The answer's status, if any, and how long it took.
   note: string;
 }
 

@@ -1,4 +1,4 @@
-// What a customer can ask for, as the form says it.
+// The calls that a customer can make with the form.
 
 import { create, toJsonString, type MessageInitShape } from "@bufbuild/protobuf";
 import { Acknowledge, BranchService, Consistency } from "../gen/bank/v1/branch_pb";
@@ -7,7 +7,7 @@ import type { Entry, Kind } from "../watch/update";
 
 export type Operation = "deposit" | "withdraw" | "transfer" | "query";
 
-// Asked is what the form says.
+// Asked is the content of the form.
 export interface Asked {
   operation: Operation;
   branch: number;
@@ -30,7 +30,7 @@ export type Call =
   | { operation: "transfer"; request: MessageInitShape<typeof BranchService.method.transfer.input> }
   | { operation: "query"; request: MessageInitShape<typeof BranchService.method.query.input> };
 
-// call is the request that asks for it.
+// call returns the request for the content of the form.
 export function call(asked: Asked): Call {
   const { account, amount, requestId, homeBranch, acknowledge, customer: customerId } = asked;
   const write = { amount, requestId, homeBranch: requestId === "" ? 0 : homeBranch, acknowledge, customerId };
@@ -45,7 +45,7 @@ export function call(asked: Asked): Call {
   }
 }
 
-// isSame tells whether two of them ask for the same, at whatever branch: then
+// isSame tells whether two forms ask for the same, at whatever branch. If so,
 // they may have the same request id.
 export function isSame(a: Asked, b: Asked): boolean {
   const same = a.operation === b.operation && a.amount === b.amount && a.customer === b.customer && named(a.account) === named(b.account);
@@ -59,14 +59,14 @@ function named(account: string): string {
 
 const kinds: Record<Operation, Kind | undefined> = { deposit: "deposit", withdraw: "withdrawal", transfer: "transfer", query: undefined };
 
-// isEntryOf tells whether an entry is what a request has led to.
+// isEntryOf tells whether an entry came from a request.
 export function isEntryOf(entry: Entry, { operation, requestId, account, to, amount }: Asked): boolean {
   const payer = operation === "deposit" ? "" : named(account);
   const paid = { deposit: named(account), withdraw: "", transfer: named(to), query: "" }[operation];
   return entry.journal > 0 && entry.requestId === requestId && entry.kind === kinds[operation] && entry.amount === amount && entry.from === payer && entry.to === paid;
 }
 
-// json is the request in JSON, in which all that can't be seen is written out.
+// json returns the request in JSON, with invisible characters written out.
 export function json({ operation, request }: Call): string {
   const schema = BranchService.method[operation].input;
   return visible(toJsonString(schema, create(schema, request as never)));

@@ -1,4 +1,4 @@
-// The account that is watched, and the names to choose from.
+// The watched account, and the names to choose from.
 
 import type { Client } from "@connectrpc/connect";
 import { byId, make } from "../dom";
@@ -31,13 +31,13 @@ export class AccountChooser {
     this.location.chooseAccount(account === "shared" ? "" : account);
   }
 
-  // load asks for the names. Without an answer the ones before stay.
+  // load asks for the names. Without an answer the earlier ones stay.
   private async load(): Promise<void> {
     try {
       const { accounts } = await this.client.getStatus({}, { signal: AbortSignal.timeout(5_000) });
       this.names.replaceChildren(...accounts.map(({ account }) => option(account)));
     } catch {
-      // The names are a help only, and the connection's state is shown.
+      // The names are only a help, and the page shows the connection's state.
     }
   }
 }

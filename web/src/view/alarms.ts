@@ -1,14 +1,14 @@
-// The alarms of all branches: what needs an operator.
+// The alarms of all branches, which need an operator.
 
 import { byId, make, setText } from "../dom";
 import { short } from "../text";
 import type { Picture } from "../watch/picture";
 import type { Change, View } from "./frame";
 
-// So many are shown; more are counted.
+// This many are shown, and the rest are counted.
 const alarmsShown = 8;
 
-// And so much of each.
+// This many letters of each are shown.
 const alarmLetters = 600;
 
 export class AlarmsView implements View {

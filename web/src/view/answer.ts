@@ -11,7 +11,7 @@ export class AnswerView {
   private readonly meaning = make("p", "answer-meaning");
   private shown: Asked | undefined;
 
-  // show shows what came of a call.
+  // show shows the outcome of a call.
   show(asked: Asked, exchanged: Exchanged): void {
     this.shown = asked;
     const id = asked.operation === "query" ? "" : `Request id ${asked.requestId}, of branch ${asked.homeBranch}. `;
@@ -19,7 +19,7 @@ export class AnswerView {
     this.say(exchanged);
   }
 
-  // correct says that the entry of a call has come, whose answer was lost.
+  // correct says that the entry has come of a call whose answer was lost.
   correct(asked: Asked, entry: Entry): void {
     if (this.shown === asked) {
       const at = place({ branch: entry.journal, sequence: entry.sequence });

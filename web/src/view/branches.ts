@@ -1,4 +1,4 @@
-// The branches: a table whose rows are tiles, and how many are how.
+// The branches: a table whose rows are tiles, and how many have each health.
 
 import { byId, icon, make, setData, setText } from "../dom";
 import { amount } from "../format";
@@ -10,7 +10,7 @@ import type { Location } from "./location";
 import { moveAmong } from "./roving";
 import { Tile } from "./tile";
 
-// In a busier second no tile lights up: all would, all the time.
+// In a busier second no tile lights up, because all would, all the time.
 const busyEntries = 8n;
 
 export class BranchesView implements View {
@@ -18,7 +18,7 @@ export class BranchesView implements View {
   private readonly body = this.table.tBodies[0]!;
   private readonly counts = byId("health-counts");
   private readonly tiles = new Map<number, Tile>();
-  // The entries whose branch has lit up already.
+  // The entries whose branches have already lit up.
   private lastEntry: Entry | undefined;
 
   constructor(private readonly location: Location) {
@@ -48,7 +48,7 @@ export class BranchesView implements View {
     }
   }
 
-  // layOut makes a tile for every branch, in order of their ids.
+  // layOut makes a tile for every branch, in the order of the ids.
   private layOut(picture: Picture): void {
     const ids = [...picture.branches.keys()].sort((a, b) => a - b);
     for (const id of this.tiles.keys()) {
@@ -87,7 +87,7 @@ export class BranchesView implements View {
     return this.tiles.get(id)!;
   }
 
-  // light shows at which branches the new entries were taken.
+  // light shows which branches wrote the new entries.
   private light(picture: Picture, complete: boolean, now: number): void {
     const { entries } = picture;
     const seen = this.lastEntry ? entries.findLastIndex((entry) => entry.key === this.lastEntry!.key) : -1;
@@ -102,7 +102,8 @@ export class BranchesView implements View {
     }
   }
 
-  // showCounts says how many branches are how; each count is a way to them.
+  // showCounts says how many branches have each health. A click on a count goes
+  // to one of them.
   private showCounts(picture: Picture): void {
     const counts = new Map<BranchHealth, number>();
     for (const { health } of picture.branches.values()) {
@@ -127,7 +128,7 @@ export class BranchesView implements View {
     }
   }
 
-  // chooseNext goes on to the next branch that is as the count says.
+  // chooseNext chooses the next branch that has this health.
   private chooseNext(target: Element): void {
     const health = target.closest<HTMLElement>("button")?.dataset["health"];
     const alike = [...this.tiles.values()].filter((tile) => name(tile.branch.health) === health);
@@ -149,7 +150,7 @@ export class BranchesView implements View {
   }
 }
 
-// density says how large tiles can be, so that 50 fit on a screen.
+// density says how large tiles can be, so 50 of them fit on a screen.
 function density(branches: number): string {
   return branches <= 9 ? "large" : branches <= 64 ? "medium" : "small";
 }

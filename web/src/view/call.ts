@@ -28,9 +28,9 @@ export class CallView implements View {
   private readonly command = byId("call-curl");
   private readonly answer = new AnswerView();
   private picture: Picture | undefined;
-  // The write that was sent last: it alone may be sent again under its id.
+  // The last write that was sent. Only this one may be sent again under its id.
   private sent: Asked | undefined;
-  // Whether nobody knows what became of it.
+  // Whether its outcome is not known.
   private lost = false;
   private waiting: AbortController | undefined;
 
@@ -66,8 +66,8 @@ export class CallView implements View {
     this.preview();
   }
 
-  // edit follows a change of the form. Other content is another request, which
-  // needs another id; a request that was lost keeps its own.
+  // edit handles a change of the form. Other content is another request, and
+  // needs another id. A request whose answer was lost keeps its id.
   private edit(field: Element): void {
     this.showFields();
     const asked = this.asked();
@@ -90,15 +90,15 @@ export class CallView implements View {
       this.sendAgain();
       return;
     }
-    // What is sent anew is a new request; only "again" repeats one.
+    // Sending makes a new request; only "again" repeats one.
     if (this.isSentId() || this.requestId.value.trim() === "") {
       this.requestId.value = newRequestId();
     }
     void this.send(this.asked());
   }
 
-  // sendAgain sends the last write once more, at the branch that is chosen now,
-  // whatever else the form says by now.
+  // sendAgain sends the last write once more, to the branch that is chosen now,
+  // whatever else the form says.
   private sendAgain(): void {
     if (this.sent && !this.waiting) {
       void this.send({ ...this.sent, branch: Number(this.branch.value) });
@@ -135,8 +135,8 @@ export class CallView implements View {
     }
   }
 
-  // mustRepeat tells whether the form still says what was lost: sent under
-  // another id it could count twice.
+  // mustRepeat tells whether the form still asks for the write whose answer was
+  // lost. Under another id that write could count twice.
   private mustRepeat(): boolean {
     return this.lost && this.isSentId() && isSame(this.asked(), this.sent!);
   }
@@ -168,8 +168,8 @@ export class CallView implements View {
     this.preview();
   }
 
-  // check tells the browser what is wrong with the fields, and returns whether
-  // nothing is.
+  // check tells the browser which fields are wrong, and returns whether all are
+  // right.
   private check(): boolean {
     this.amount.setCustomValidity(wrongAmount(this.amount.value));
     this.customer.setCustomValidity(wrongCustomer(this.customer.value));
@@ -177,7 +177,7 @@ export class CallView implements View {
     return this.form.matches(":valid");
   }
 
-  // showFields shows the fields that the operation has. The others say nothing.
+  // showFields shows the fields of the operation, and hides the others.
   private showFields(): void {
     const { operation } = this.asked();
     setData(this.form, "operation", operation);
@@ -189,7 +189,7 @@ export class CallView implements View {
     setText(byId("call-account-label"), operation === "transfer" ? "From account" : "Account");
   }
 
-  // preview says what the form will do, and the command that does the same.
+  // preview shows what the form will do, and the command that does the same.
   private preview(): void {
     this.showFields();
     const { operation } = this.asked();
@@ -213,14 +213,14 @@ export class CallView implements View {
 
 const verbs: Record<Operation, string> = { deposit: "Deposit", withdraw: "Withdraw", transfer: "Transfer", query: "Query" };
 
-// described says what was asked for.
+// described describes a request.
 function described({ operation, amount: sum, account, to, requestId, homeBranch }: Asked): string {
   const accounts = operation === "transfer" ? `${account || "shared"} to ${to || "shared"}` : account || "shared";
   return `${verbs[operation]} ${amount(sum)}, ${accounts}: request id ${requestId}, which belongs to branch ${homeBranch}`;
 }
 
-// newRequestId is short enough to read aloud. crypto.randomUUID is only there
-// on loopback and over HTTPS.
+// newRequestId returns an id short enough to read aloud. crypto.randomUUID
+// exists only on loopback and over HTTPS.
 function newRequestId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(6));
   return `page-${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;

@@ -43,7 +43,7 @@ export class ChartsView implements View {
     }
   }
 
-  // tick moves the charts on, whether anything happened or not.
+  // tick moves the charts on, whether or not anything happened.
   tick(now: number): void {
     if (this.picture) {
       this.draw(this.picture, now);
@@ -54,7 +54,7 @@ export class ChartsView implements View {
     const end = lastSecond(picture, now);
     this.seconds = everySecond(picture, end, lastKnown(picture, now));
     const xs = this.seconds.map((second) => second.at / 1000);
-    // A chart draws pixels: here, and only here, amounts become floats.
+    // A chart draws pixels, so here, and only here, amounts become floats.
     const entries = this.counts.offsets(this.seconds.map((second) => second.entries), 0n);
     const balances = this.balances.offsets(this.seconds.map((second) => second.balance));
     this.balance.show(end, [xs, entries, balances]);
@@ -76,7 +76,7 @@ export class ChartsView implements View {
     }
   }
 
-  // isNow tells whether what is read is of now, and not of a time to be named.
+  // isNow tells whether the value is the present one. Otherwise its time is named.
   private isNow(place: number | null): boolean {
     return place === null && !this.picture?.doubted;
   }
@@ -99,22 +99,22 @@ function when(isNow: boolean, second: Sample): string {
   return isNow ? "" : `${time(second.at)}: `;
 }
 
-// lastSecond is the second that the charts go up to, by the clock of the
-// serving branch as soon as that is known.
+// lastSecond is the last second in the charts, by the clock of the serving
+// branch once that is known.
 function lastSecond(picture: Picture, now: number): number {
   const last = picture.samples.at(-1);
   const ms = last ? last.at + Math.max(0, now - picture.sampledAt) : now;
   return Math.floor(ms / 1000);
 }
 
-// lastKnown is the last second of which something is known: without a sample,
-// that nothing happened.
+// lastKnown is the last second about which something is known. Without a sample,
+// nothing happened in it.
 function lastKnown(picture: Picture, now: number): number {
   return lastSecond(picture, picture.doubted ? Math.min(now, picture.doubted.since) : now);
 }
 
-// everySecond fills in the seconds in which nothing happened: the balance was
-// what it had been before.
+// everySecond fills in the seconds in which nothing happened, with the balance
+// of the second before.
 function everySecond(picture: Picture, end: number, known: number): Sample[] {
   const begin = end - samplesMax + 1;
   const byTime = new Map(picture.samples.map((sample) => [Math.round(sample.at / 1000), sample]));
@@ -133,7 +133,7 @@ function everySecond(picture: Picture, end: number, known: number): Sample[] {
   return seconds;
 }
 
-// decades shows at least one power of ten, whole ones.
+// decades returns a range of whole powers of ten, at least one.
 function decades(_: uPlot, least: number | null, most: number | null): [number, number] {
   const from = 10 ** Math.floor(Math.log10(least || 1_000));
   return [from, Math.max(10 ** Math.ceil(Math.log10(most || 10_000)), from * 10)];

@@ -1,7 +1,8 @@
-// Copying a text. The clipboard is only there on loopback and over HTTPS;
-// elsewhere the text is selected for the keyboard.
+// Copying a text. There is a clipboard only on loopback and over HTTPS.
+// Elsewhere the text is selected, to be copied with the keyboard.
 
-// copyText reports whether the text of the element is in the clipboard now.
+// copyText copies the text of the element, and reports whether it is in the
+// clipboard now.
 export async function copyText(element: HTMLElement): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(element.textContent ?? "");

@@ -1,4 +1,4 @@
-// The branch that is chosen, with all it reports.
+// The chosen branch, with everything that it reports.
 
 import { byId, setData, setIcon, setText } from "../dom";
 import { amount, duration, spread } from "../format";
@@ -57,7 +57,7 @@ export class DetailsView implements View {
   }
 }
 
-// servedFor is how long a branch has served, unless it may have stopped.
+// servedFor says how long a branch has served, unless it may have stopped.
 function servedFor(branch: Branch, now: number): string {
   return branch.health === BranchHealth.UNREACHABLE || branch.health === BranchHealth.UNSPECIFIED ? "" : `${duration(now - branch.servingSince)}, `;
 }

@@ -7,11 +7,11 @@ import type { Picture } from "../watch/picture";
 import type { Entry } from "../watch/update";
 import type { Change, View } from "./frame";
 
-// Under load the table is drawn less often than entries come: nobody reads
-// ten tables a second.
+// Under load the table is drawn less often than entries come, because nobody
+// reads ten tables a second.
 const drawEveryMs = 250;
 
-// A table needs so much room, in pixels, and more for amounts with many digits.
+// A table needs this much room, in pixels, and more for amounts with many digits.
 const tableWidth = 660;
 const longTableWidth = 860;
 const manyDigits = 13;
@@ -19,7 +19,7 @@ const manyDigits = 13;
 // The place of the cell that says what an entry is.
 const whatPlace = 3;
 
-// A refusal may name every branch: the row shows its beginning.
+// A refusal may name every branch, so the row shows only its beginning.
 const refusalLetters = 160;
 
 export class EntriesView implements View {
@@ -49,8 +49,8 @@ export class EntriesView implements View {
     }
   }
 
-  // tick draws what came last, and entries that have become applied everywhere
-  // because all agree.
+  // tick draws the entries that came last, and those that count as applied
+  // everywhere because all branches agree.
   tick(now: number): void {
     if (this.picture && !this.isHeld()) {
       this.draw(this.picture, now);
@@ -77,8 +77,8 @@ export class EntriesView implements View {
     setText(byId("entries-skipped"), skipped > 0n ? `${amount(skipped)} more came too fast to be shown` : "");
   }
 
-  // layOut makes a table of the entries, or, where that has no room, gives each
-  // some lines.
+  // layOut makes a table of the entries. Where there is no room for that, each
+  // entry gets several lines.
   private layOut(): void {
     const many = this.digits > manyDigits;
     const width = this.section.clientWidth;
@@ -96,8 +96,8 @@ export class EntriesView implements View {
   }
 }
 
-// EntryRow is a row that shows one entry after the other: the newest is always
-// in the first row.
+// EntryRow is a row that shows one entry after another, because the newest is
+// always in the first row.
 class EntryRow {
   readonly row = make("tr", "entry");
   private said = "";
@@ -130,8 +130,8 @@ class EntryRow {
     setTitle(this.cells[5]!, recorded ? "" : `${entry.refusalCode}: ${entry.refusal}`);
   }
 
-  // showWhat gives each name an element of its own: one that is written from
-  // right to left turns nothing but itself.
+  // showWhat gives each name an element of its own, so a name that is written
+  // from right to left turns nothing else around.
   private showWhat(words: string[]): void {
     const said = JSON.stringify(words);
     if (this.said !== said) {

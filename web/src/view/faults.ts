@@ -53,7 +53,7 @@ export class FaultsView implements View {
     }
   }
 
-  // ask asks what is broken. Without an answer the buttons stay as they are.
+  // ask asks for the present faults. Without an answer the buttons stay as they are.
   private async ask(): Promise<void> {
     if (this.asking || this.section.hidden) {
       return;
@@ -95,8 +95,8 @@ export class FaultsView implements View {
     for (const method of methods) {
       const reason = impossible(method, fault, branch === this.serving);
       const element = button(method);
-      // A button that is not possible stays in the tab order, so that its
-      // reason can be read.
+      // A button that can't be used stays in the tab order, so that users can
+      // read the reason.
       element.setAttribute("aria-disabled", String(reason !== ""));
       element.hidden = replaced(method, fault);
       setText(byId(`faults-${method}-reason`), reason);
@@ -114,7 +114,7 @@ const labels: Record<Method, string> = {
   restart: "Restarting",
 };
 
-// done says what has happened, and what to look for.
+// done says what has happened, and what to expect.
 function done(method: Method, branch: number): string {
   switch (method) {
     case "cut":
@@ -132,13 +132,13 @@ function done(method: Method, branch: number): string {
   }
 }
 
-// notDone says what it means that a method was answered with an error, or not at
-// all.
+// notDone says what an error means that answered a method, or that came instead
+// of an answer.
 function notDone(method: Method, branch: number, error: ConnectError): string {
   if (isVerdict(error)) {
     return `Refused: ${error.rawMessage}`;
   }
-  return `${labels[method]} branch ${branch} got no answer: ${error.rawMessage}. It is not known whether that was done; the buttons will tell.`;
+  return `${labels[method]} branch ${branch} got no answer: ${error.rawMessage}. It is not known whether that was done; the buttons will show.`;
 }
 
 // replaced tells whether the opposite of a method stands in its place.

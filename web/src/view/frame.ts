@@ -3,9 +3,9 @@
 import type { Picture } from "../watch/picture";
 import type { Update } from "../watch/update";
 
-// Change is what is to be drawn again.
+// Change says which parts must be drawn again.
 export interface Change {
-  // Everything: the picture is another one.
+  // Everything, because the picture is a new one.
   complete: boolean;
   branches: Set<number>;
   entries: boolean;
@@ -15,7 +15,7 @@ export interface Change {
 // View draws a part of the picture.
 export interface View {
   show(picture: Picture, change: Change): void;
-  // tick comes once a second, for what says how long something has lasted.
+  // tick comes once a second, for texts that say how long something has lasted.
   tick?(now: number): void;
 }
 
@@ -39,7 +39,7 @@ export class Frame {
     this.request();
   }
 
-  // addAll notes that what is known of every branch has changed.
+  // addAll notes that every branch has to be drawn again.
   addAll(): void {
     for (const id of this.picture.branches.keys()) {
       this.change.branches.add(id);

@@ -9,8 +9,8 @@ import type { Picture } from "../watch/picture";
 import { BranchHealth } from "../watch/update";
 import type { Change, View } from "./frame";
 
-// Under load the balance changes ten times a second. A screen reader hears of
-// it no more often than this, and at once of everything that is not a figure.
+// Under load the balance changes ten times a second. A screen reader hears of it
+// no more often than this, but hears at once of everything that is not a figure.
 const announceEveryMs = 10_000;
 
 // A headline with more letters is set smaller.
@@ -66,7 +66,7 @@ export class HeadlineView implements View {
       case "waiting":
         return "Three accounts are watched in other tabs. Close one of them.";
       case "crowded":
-        return `${branch}, which serves this page, lets nobody more watch: ${this.connection.reason}.${before}`;
+        return `${branch}, which serves this page, accepts no more watchers: ${this.connection.reason}.${before}`;
       case "refused":
         return `This can't be watched: ${this.connection.reason}`;
       default:
@@ -104,7 +104,7 @@ export class HeadlineView implements View {
   }
 }
 
-// worst names the health of the branch that does worst.
+// worst names the health of the branch that is worst off.
 function worst(picture: Picture): string {
   let rank = 0;
   for (const { health } of picture.branches.values()) {

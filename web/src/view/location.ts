@@ -1,9 +1,9 @@
-// What the page looks at: an account and a branch. Both are in the address, so
-// that a link or a reload keeps them: #account=savings&branch=7.
+// The account and the branch that the page shows. Both are in the address, so a
+// link or a reload keeps them: #account=savings&branch=7.
 
 export class Location extends EventTarget {
   account = "";
-  // The branch that was chosen; 0 before any was.
+  // The chosen branch; 0 before any is chosen.
   branch = 0;
 
   constructor() {

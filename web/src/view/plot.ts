@@ -1,4 +1,4 @@
-// A chart of the last minutes that follows the theme and the width it is given.
+// A chart of the last minutes, in the colours of the theme and the given width.
 
 import uPlot from "uplot";
 import { time } from "../format";
@@ -11,7 +11,7 @@ export function color(name: string): string {
 
 const height = 156;
 
-// Ticks of the time, in seconds: whole minutes where there is room for few.
+// Ticks of the time, in seconds: whole minutes where there is little room.
 const timeSteps = [1, 5, 10, 15, 30, 60, 120, 300];
 
 export class Plot {
@@ -24,7 +24,7 @@ export class Plot {
       width: host.clientWidth || 300,
       height,
       series: [{}, ...series],
-      // However little is known yet, the time goes back as far as it will.
+      // However little is known yet, the axis shows the whole five minutes.
       scales: { x: { time: false, range: () => [this.end - samplesMax + 1, this.end] }, ...scales },
       axes: [axis({ scale: "x", space: 70, size: 30, incrs: timeSteps, values: (_, seconds) => seconds.map((second) => time(second * 1000)) }), ...axes.map(axis)],
       legend: { show: false },

@@ -1,12 +1,12 @@
 // The ticks of an axis of whole numbers of any size. A chart draws with floats,
-// which are exact up to 2^53 only: beyond it they have no room between two
-// ticks. So a chart gets what its values are above a base, and the ticks are
-// reckoned and written here, exactly.
+// which are exact only up to 2^53: beyond it there may be no float between two
+// ticks. So a chart gets the differences of its values from a base, and the
+// ticks are computed and written here, exactly.
 
 import type uPlot from "uplot";
 import { amount } from "../format";
 
-// Ticks stand no closer, in pixels: a label may take two lines.
+// Ticks stand no closer than this, in pixels, because a label may take two lines.
 const ticksApart = 30;
 
 // A label with more letters is broken into two lines where there is little room,
@@ -21,15 +21,15 @@ export class WholeScale {
   private empty = true;
   private labels: string[] = [];
 
-  // offsets returns what the values are above a base, by default the least of
-  // them: that can be drawn however large they are.
+  // offsets returns the differences of the values from a base, by default the
+  // least of them. They can be drawn however large the values are.
   offsets(values: bigint[], base = least(values)): number[] {
     this.empty = values.length === 0;
     this.base = base;
     return values.map((value) => Number(value - this.base));
   }
 
-  // range keeps a line off the edges, and what is below zero out of sight.
+  // range keeps a line off the edges, and shows nothing below zero.
   range(least: number, most: number): [number, number] {
     const room = Math.max((most - least) * 0.15, 1);
     const from = least - room;
@@ -76,7 +76,7 @@ export function ticks(from: bigint, to: bigint, most: bigint): bigint[] {
   return found;
 }
 
-// stepFor returns the first of 1, 2, 5, 10, 20, 50, … that is no smaller.
+// stepFor returns the first of 1, 2, 5, 10, 20, 50, … that is not smaller.
 function stepFor(least: bigint): bigint {
   for (let power = 1n; ; power *= 10n) {
     const step = [1n, 2n, 5n].find((digit) => digit * power >= least);
@@ -86,7 +86,7 @@ function stepFor(least: bigint): bigint {
   }
 }
 
-// ceil returns the first multiple of a step that is no smaller.
+// ceil returns the first multiple of a step that is not smaller than the value.
 function ceil(value: bigint, step: bigint): bigint {
   const below = value / step; // towards zero
   return (value > below * step ? below + 1n : below) * step;

@@ -5,7 +5,7 @@ import { amount } from "../format";
 import { brief, name, since } from "../health";
 import type { Branch } from "../watch/update";
 
-// A tile lights up no more often, however many entries come.
+// A tile lights up no more often than this, however many entries come.
 const pulseEveryMs = 1_000;
 
 export class Tile {
@@ -29,7 +29,7 @@ export class Tile {
     this.row.querySelectorAll("td").forEach((cell) => cell.setAttribute("role", "cell"));
   }
 
-  // show draws the branch. The bar is its escrow against the largest one.
+  // show draws the branch. The bar is its escrow, relative to the largest one.
   show(branch: Branch, largestEscrow: bigint, now: number, calm: boolean): void {
     if (!calm && branch.balance !== this.branch.balance) {
       this.pulse("changed", now);
@@ -50,7 +50,7 @@ export class Tile {
     setData(this.row, "alarms", String(this.branch.alarms.length));
   }
 
-  // took shows that the branch took an entry: "+25".
+  // took shows that the branch wrote an entry: "+25".
   took(text: string, now: number): void {
     if (this.pulse("took", now)) {
       setData(this.row, "took", text);
@@ -104,7 +104,7 @@ export class Tile {
   }
 }
 
-// share is a part of a whole, as the length of a bar.
+// share returns a part of a whole, as the length of a bar.
 function share(part: bigint, whole: bigint): string {
   return whole > 0n && part > 0n ? String(Number((part * 1000n) / whole) / 1000) : "0";
 }

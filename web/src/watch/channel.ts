@@ -1,6 +1,6 @@
-// A tab's side of the watch. All tabs share the streams of one worker, so that
-// six of them leave connections to calls; a browser without shared workers
-// opens a stream of its own. A hidden tab lets go of its stream.
+// A tab's side of the stream. All tabs share the streams of one worker, so six
+// tabs still leave connections for calls. In a browser without shared workers,
+// each tab opens its own stream. A hidden tab gives its stream up.
 
 import { branchClient } from "../clients";
 import { Hub } from "./hub";
@@ -23,7 +23,7 @@ export class Channel {
     window.addEventListener("pageshow", (event) => event.persisted && this.follow());
   }
 
-  // watch watches an account instead of the one before.
+  // watch watches an account instead of the previous one.
   watch(account: string): void {
     this.account = account;
     this.follow();
@@ -49,7 +49,7 @@ export class Channel {
 class WorkerSource implements Source {
   private readonly port: MessagePort;
   private timer: number | undefined;
-  // Whether updates come, hence at least one a second, and when one came last.
+  // Whether updates come, at least one a second, and when the last one came.
   private live = false;
   private heardAt = Date.now();
 
@@ -79,8 +79,8 @@ class WorkerSource implements Source {
     }
   }
 
-  // check finds a worker that has crashed: it would have told of a silent
-  // stream.
+  // check finds out that the worker has crashed: a working one would have
+  // reported a silent stream.
   private check(): void {
     if (this.live && Date.now() - this.heardAt > hereEveryMs) {
       this.failed();

@@ -5,17 +5,17 @@ export type Phase =
   | "connecting"
   // Messages come.
   | "live"
-  // The connection stands, but nothing comes: the branch is stuck.
+  // The connection is open, but nothing comes: the branch is stuck.
   | "silent"
   // The connection broke; it is opened again.
   | "lost"
-  // The branch answers, and lets nobody more watch for now.
+  // The branch answers, but accepts no more watchers for now.
   | "crowded"
   // The branch refused to be watched, and would again.
   | "refused"
-  // As many accounts are watched as one browser may.
+  // This browser already watches as many accounts as it may.
   | "waiting"
-  // Nobody looks: the tab is hidden.
+  // The tab is hidden, so nobody looks.
   | "paused";
 
 export interface Connection {
@@ -23,6 +23,6 @@ export interface Connection {
   // Since when, by this browser's clock; for "silent" and "lost", when the
   // last message came.
   since: number;
-  // What went wrong, in words; empty when nothing did.
+  // The error, in words; empty without one.
   reason: string;
 }

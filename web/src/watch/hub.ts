@@ -1,5 +1,5 @@
-// The streams of all tabs: one for each account that is watched, however many
-// tabs watch it.
+// The streams of all tabs: one for each watched account, however many tabs watch
+// it.
 
 import type { Client } from "@connectrpc/connect";
 import type { BranchService } from "../gen/bank/v1/branch_pb";
@@ -8,8 +8,8 @@ import { Picture } from "./picture";
 import { Stream, type StreamListener } from "./stream";
 import type { Update } from "./update";
 
-// A browser opens six connections to a branch over HTTP/1.1. Streams leave
-// half of them to calls.
+// Over HTTP/1.1 a browser opens six connections to a branch. Streams leave half
+// of them for calls.
 const streamsMax = 3;
 
 export class Hub {
@@ -17,7 +17,8 @@ export class Hub {
 
   constructor(private readonly client: Client<typeof BranchService>) {}
 
-  // watch tells a watcher of an account, and no more of the one before.
+  // watch sends a watcher the updates of an account, and no more of the previous
+  // one.
   watch(watcher: StreamListener, account: string): void {
     this.leave(watcher);
     let topic = this.topics.get(account);
@@ -29,7 +30,7 @@ export class Hub {
     this.openStreams();
   }
 
-  // leave tells a watcher nothing more. The stream ends with its last one.
+  // leave sends a watcher nothing more. A stream ends with its last watcher.
   leave(watcher: StreamListener): void {
     for (const [account, topic] of this.topics) {
       if (topic.remove(watcher) && topic.isEmpty()) {
@@ -50,7 +51,7 @@ export class Hub {
   }
 }
 
-// Topic is an account with those who watch it.
+// Topic is an account with its watchers.
 class Topic implements StreamListener {
   private readonly watchers = new Set<StreamListener>();
   private readonly picture = new Picture();

@@ -1,22 +1,22 @@
-// The bank as far as it is known: what all updates since the last complete one
-// add up to.
+// The bank as far as it is known: the sum of all updates since the last complete
+// one.
 
 import { BranchHealth, type Branch, type Entry, type Headline, type Sample, type Update } from "./update";
 
-// How much is kept; older entries and samples are forgotten.
+// How many are kept; older entries and samples are forgotten.
 export const entriesMax = 50;
 export const samplesMax = 300;
 
 // How long an entry has been known when agreement means that every branch has
-// it: a branch agrees when it has all that is known since a second.
+// it: a branch agrees when it has all entries that have been known for a second.
 const agreedAfterMs = 2_000;
 
 const idleAfterMs = 2_500;
 
-// Doubt is that no news come from the branch that serves this page.
+// Doubt says that no news comes from the branch that serves this page.
 export interface Doubt {
   since: number;
-  // Whether it answers, and only tells no news.
+  // Whether it answers, but has no news.
   answers: boolean;
 }
 
@@ -25,11 +25,11 @@ export class Picture {
   bank = "";
   faults = false;
   headline: Headline = { text: "", agree: false };
-  // What each branch reported last, and what is known of it: not that, once the
-  // serving branch does not answer.
+  // The last report of each branch, and its health. The health is not known once
+  // the serving branch does not answer.
   private readonly reported = new Map<number, Branch>();
   readonly branches = new Map<number, Branch>();
-  // That no news come, and since when.
+  // Set while no news comes: since when.
   doubted: Doubt | undefined;
   // Oldest first.
   entries: Entry[] = [];
@@ -55,8 +55,8 @@ export class Picture {
     this.settle(now);
   }
 
-  // doubt says why nothing is known any more of what the branches told last;
-  // undefined when it is.
+  // doubt says why the last reports of the branches may be out of date; undefined
+  // when they are current.
   doubt(doubted: Doubt | undefined): void {
     this.doubted = doubted;
     for (const [id, branch] of this.reported) {
@@ -76,13 +76,13 @@ export class Picture {
     return { ...branch, health: BranchHealth.UNSPECIFIED, healthSince: since, reason };
   }
 
-  // rate is how many entries the last second had: seconds in which nothing
-  // happened may not be told.
+  // rate returns how many entries the last second had. There may be no sample of a
+  // second in which nothing happened.
   rate(now: number): bigint {
     return now - this.sampledAt < idleAfterMs ? (this.samples.at(-1)?.entries ?? 0n) : 0n;
   }
 
-  // complete returns the whole picture, for one who has seen nothing of it.
+  // complete returns the whole picture, for a watcher that has seen none of it.
   complete(): Update {
     return {
       complete: true,

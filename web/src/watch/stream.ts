@@ -1,4 +1,4 @@
-// One Watch stream, opened again whenever it ends.
+// One Watch stream, which is opened again whenever it ends.
 
 import { Code, ConnectError, type Client } from "@connectrpc/connect";
 import { WatchScope, type BranchService } from "../gen/bank/v1/branch_pb";
@@ -7,12 +7,12 @@ import { update, type Update } from "./update";
 
 // A branch sends at least one message a second.
 const silentAfterMs = 2_500;
-// A stream that is silent for so long is given up and opened again.
+// A stream that is silent for this long is given up and opened again.
 const givenUpAfterMs = 10_000;
 const checkEveryMs = 250;
 
 // The pause before the stream is opened again doubles up to the longest, and
-// part of it is random, so that not all pages come back at once.
+// part of it is random, so not all pages come back at once.
 const shortestPauseMs = 250;
 const longestPauseMs = 5_000;
 

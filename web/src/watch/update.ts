@@ -1,10 +1,10 @@
-// What a Watch stream tells, in the form that the page keeps and that the
+// The content of a Watch stream, in the form that the page keeps and that the
 // worker passes on to every tab: plain values, times by the browser's clock.
 
 import type { BranchReport, Sample as SampleMessage, WatchedEntry, WatchResponse } from "../gen/bank/v1/branch_pb";
 import { BranchHealth } from "../gen/bank/v1/branch_pb";
 
-// Branch is what a branch reports of itself. Times are milliseconds since
+// Branch is what a branch reports about itself. Times are milliseconds since
 // 1970 by this browser's clock.
 export interface Branch {
   id: number;
@@ -23,12 +23,12 @@ export interface Branch {
   spreadP99Us: bigint;
 }
 
-// Kind is what an entry is. A list of many operations comes without them.
+// Kind is the kind of an entry. A list of many operations comes without them.
 export type Kind = "deposit" | "withdrawal" | "transfer" | "grant" | "list";
 
 // Entry is a write to the watched account, recorded or refused.
 export interface Entry {
-  // The same for the entry when it comes again, applied everywhere.
+  // The same key when the entry comes again, applied everywhere.
   key: string;
   branch: number;
   // The branch and the sequence of its receipt; 0 when it was refused.
@@ -38,16 +38,16 @@ export interface Entry {
   // When this browser first heard of it.
   heardAt: number;
   customer: bigint;
-  // Empty when it had none.
+  // Empty when the write had none.
   requestId: string;
   kind: Kind;
   amount: bigint;
   from: string;
   to: string;
   balance: bigint;
-  // How long until every branch had it; 0 while that is not so.
+  // How long it took until every branch had the entry; 0 until then.
   spreadUs: bigint;
-  // Whether every branch has it, though it isn't known how long that took.
+  // Whether every branch has the entry, even if it isn't known how long that took.
   everywhere: boolean;
   refusalCode: string;
   refusal: string;
@@ -62,13 +62,13 @@ export interface Sample {
   spreadP99Us: bigint;
 }
 
-// Headline is what is true of the bank, in words.
+// Headline says in words what is true of the bank.
 export interface Headline {
   text: string;
   agree: boolean;
 }
 
-// Update is what changed; a complete one replaces all that was known.
+// Update is a set of changes; a complete one replaces everything that was known.
 export interface Update {
   complete: boolean;
   serving: number;
@@ -116,7 +116,7 @@ function branch(report: BranchReport, now: number): Branch {
   };
 }
 
-// A refusal has no receipt that would tell it from another one.
+// Refusals have no receipts that would tell them apart.
 let refusals = 0;
 
 function entry(watched: WatchedEntry, now: number): Entry {
