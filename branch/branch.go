@@ -27,14 +27,19 @@ import (
 )
 
 // Branch is one replica server: its journal, its engine, its links to the other
-// branches and the services it offers on one port.
+// branches and the services it offers on one port. It has more than twenty fields
+// because it holds one of each room, which it opens and closes in their order, and
+// because nobody else sees it.
 type Branch struct {
-	cfg      Config
-	id       ledger.BranchID
-	logger   *slog.Logger
-	journal  *journal.Journal
-	engine   *engine.Engine
-	feed     *feed.Feed
+	cfg    Config
+	id     ledger.BranchID
+	logger *slog.Logger
+	// journal is the disk, engine decides what is written to it, and feed shows
+	// that to those who watch.
+	journal *journal.Journal
+	engine  *engine.Engine
+	feed    *feed.Feed
+	// listener is the port.
 	listener net.Listener
 	// near is where the branches of this process call.
 	near        *peernet.Neighbour

@@ -12,7 +12,9 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// Config is what a branch is told when it is opened.
+// Config is what a branch is told when it is opened. It has more than twenty fields
+// because each is one that an operator or a program decides; all but ID, Addresses
+// and Dir may be left zero.
 type Config struct {
 	// ID is this branch. It must be among Addresses.
 	ID uint32

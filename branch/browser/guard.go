@@ -57,7 +57,9 @@ func (c *Config) Check() error {
 //     carried out, and the browser keeps the answer from the page.
 //   - Pages of Config.AllowedOrigins may call bank.v1.BranchService.
 type Guard struct {
-	id   ledger.BranchID
+	// id is this branch.
+	id ledger.BranchID
+	// next serves what is let in.
 	next http.Handler
 	// refusals tells callers why.
 	refusals *admit.Refusals

@@ -59,7 +59,8 @@ type Gate interface {
 // all the same. The other branch serves what is passed on itself, since no
 // branch is named in it any more.
 type Proxy struct {
-	cfg       ProxyConfig
+	cfg ProxyConfig
+	// transport reaches the other branches, and reverse passes calls on over it.
 	transport *http.Transport
 	reverse   httputil.ReverseProxy
 }
@@ -118,6 +119,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // passedTo is the branch that a call is passed on to.
 type passedTo struct {
+	// id is the other branch, and address its host:port.
 	id      ledger.BranchID
 	address string
 }
