@@ -255,7 +255,7 @@ func (in *intake) keepEarly(from *peer, i int, s *ledger.Sealed) {
 	if found && (q.batches[k].Hash == s.Hash || from != in.peers[i]) {
 		return
 	}
-	if found { // the writer knows better than who relays
+	if found { // the writer knows its journal better than a relay
 		q.bytes -= len(q.batches[k].Bytes)
 		q.batches = slices.Delete(q.batches, k, k+1)
 	}

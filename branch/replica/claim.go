@@ -183,7 +183,7 @@ func (t *calls) tooLate(c *call) bool {
 // failAll gives up the calls to a peer that is gone.
 func (t *calls) failAll(p *peer) {
 	for _, id := range sortedKeys(t.open) {
-		// A look that fails takes the others of its collect along.
+		// A look that fails ends the others of its collect.
 		if c := t.open[id]; c != nil && c.peer == p {
 			t.fail(c)
 		}

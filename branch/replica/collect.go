@@ -22,9 +22,9 @@ import (
 // One collect an account runs at a time and serves all who joined it early
 // enough: the moment must lie within the call.
 //
-// Customers who are refused together mostly ask again together. So a collect
-// that has refused several rests for a moment before its next look. That look
-// alone settles what all have joined for meanwhile: the moment is when it begins.
+// Customers who are refused together mostly ask again together. So a collect that
+// has refused several rests for a moment before its next look. That look alone
+// decides for all who have joined meanwhile: the moment is when it begins.
 type collects struct {
 	*core              // what all parts know
 	alarms   *alarms   // what the operator is told

@@ -116,7 +116,7 @@ func (c *core) syncApplied() {
 // callable reports whether a call to a peer has a chance.
 func (c *core) callable(p *peer) bool { return p.linked && p.heard && c.now >= p.suspectUntil }
 
-// suspect has a peer not be called for a while, unless it is heard from.
+// suspect keeps a peer from being called for a while, unless it is heard from.
 func (c *core) suspect(p *peer) { p.suspectUntil = c.now + c.cfg.PeerTimeout }
 
 // unavailable describes what an answer lacks: the unreachable branches, and

@@ -202,7 +202,7 @@ func (in *intake) prove(p *peer, i int, s *ledger.Sealed) {
 		return // the disk failed, which says nothing about the journal
 	}
 	if err := in.ledger.CheckLead(i, s.Batch); err != nil {
-		in.alarms.reject(p, LeadLie(err), true, "%v", err) // what nobody can have written proves nothing
+		in.alarms.reject(p, LeadLie(err), true, "%v", err) // a batch that no branch can have written proves nothing
 		return
 	}
 	text := in.proofText(i, &proof{s, p.branch})

@@ -34,7 +34,7 @@ func newEscrow(c *core) escrow {
 	return escrow{core: c, queues: map[string]*queue{}, demands: demands{of: map[string]*demand{}, began: c.now}, freezes: freezes{at: c.now}}
 }
 
-// queue holds what waits for escrow of one account at this branch: its own
+// queue is what waits for escrow of one account at this branch: its own
 // writes, and the claims of peers. Both go by their tickets, oldest first:
 // waiting only ever points at older tickets, so there is no deadlock, and the
 // oldest gets whatever is claimed for it, so there is no livelock.

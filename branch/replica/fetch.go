@@ -169,8 +169,9 @@ func (in *intake) fetchFrom(i int, need *peer) *peer {
 	return in.nextUsable(f)
 }
 
-// earlyNeed is who sent a batch that waits for more of a journal.
+// earlyNeed is the need of a batch that waits for more of a journal.
 type earlyNeed struct {
+	// from is the peer that sent the batch.
 	from *peer
 	// late says that it has waited so long that the writer is not waited for.
 	late bool

@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// indexes is a set of branches, by their indexes. What a step has to look at is
-// kept in such sets, so that it costs what has changed and not what there is: in
-// a bank of a hundred branches most of what comes in concerns one peer.
+// indexes is a set of branches, by their indexes. A step finds in such sets what it
+// has to do, so its cost depends on what has changed and not on how many branches
+// there are: in a bank of a hundred most messages concern one peer.
 type indexes []uint64
 
 func newIndexes(n int) indexes { return make(indexes, (n+63)/64) }
@@ -50,14 +50,14 @@ func (s indexes) next(i int) int {
 }
 
 // least is the least of what some of the peers have confirmed. All of them are
-// looked at only when the last of those that kept it back has moved.
+// compared only when the last of those that kept it back has moved.
 type least struct {
 	at uint64
 	// holders are how many are at it; with none it has to be found anew.
 	count int
 }
 
-// moved notes that one of the peers has confirmed something else.
+// moved records that one of the peers has confirmed something else.
 func (l *least) moved(from, to uint64) {
 	switch {
 	case l.count == 0 || from == to:

@@ -26,7 +26,7 @@ const (
 	// maxDemands bounds the accounts whose spending is followed.
 	maxDemands = 1024
 	// maxAlarms bounds the alarms kept, maxRefusalAlarms those about messages that
-	// were refused, so that whoever lies hides no other.
+	// were refused, so that a liar hides no other alarm.
 	maxAlarms        = 64
 	maxRefusalAlarms = 24
 	// maxDoubles bounds the request ids kept that several entries have.
@@ -55,7 +55,7 @@ const patience = 3
 
 // How what is paid in is shared out.
 const (
-	// keptPart says how much of it stays here though nobody spends it here: one
+	// keptPart says how much of it stays here even if none is spent here: one
 	// part in so many.
 	keptPart = 8
 	// worthGranting says what is worth an entry: more than one part in so many of

@@ -50,7 +50,7 @@ func (cs *collects) look(by ledger.BranchID, c *Collect) CollectAnswer {
 	w := cs.tallyOf(by, c.Account)
 	switch {
 	case w == nil:
-		return a // too many looks at once: this one proves only what it shows
+		return a // there are too many tallies: this answer proves only what it shows
 	case w.collect == c.Collect && w.look > c.Look:
 		return a
 	case w.collect == c.Collect && w.look == c.Look:

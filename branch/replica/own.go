@@ -55,7 +55,7 @@ type recorded struct {
 	balance ledger.Amount   // right after it
 }
 
-// remember makes a request id known until the commit that holds it is done.
+// remember makes a request id known until the commit that has it is done.
 func (o *ownBatch) remember(at ledger.Position, e *ledger.Entry, balance ledger.Amount) {
 	if e.RequestID != "" {
 		o.fresh[e.RequestID] = recorded{at, e, balance}

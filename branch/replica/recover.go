@@ -150,7 +150,7 @@ func (v *recovery) step() {
 		return
 	}
 	v.state, v.lost = Serving, false
-	v.intake.dropEarly(v.self) // those that nobody has shown the start of
+	v.intake.dropEarly(v.self) // no peer has shown where they start
 	v.recheck = true
 	if e := v.ledger.Head(v.self).Epoch; v.epoch <= e {
 		v.epoch = e + 1

@@ -62,7 +62,7 @@ func (l Lie) String() string {
 
 // Refusal tells the owner of a message that was refused.
 type Refusal struct {
-	// Peer is who the message says it is from.
+	// Peer is the sender that the message names.
 	Peer ledger.BranchID
 	Lie  Lie
 	// Text says what was wrong.

@@ -14,7 +14,7 @@ type Config struct {
 	ID ledger.BranchID
 	// Opening is the opening balance of the shared account.
 	Opening ledger.Amount
-	// Ledger is the state that the disk holds; the replica owns it from now on.
+	// Ledger is the state on disk; the replica owns it from now on.
 	Ledger *ledger.Ledger
 	// Epoch is the number of this boot.
 	Epoch uint64
@@ -23,7 +23,7 @@ type Config struct {
 	// Proposal is a new random id, for a bank that this branch founds.
 	Proposal ledger.BankID
 	// Copied says that the disk is a copy of another one, or was restored from
-	// one: what it holds may be old, whatever it says. The branch hears from every
+	// one: its content may be old, whatever it says. The branch hears from every
 	// peer before it writes.
 	Copied bool
 	// Settled says that the disk is one on which this branch has written, or
