@@ -2,6 +2,6 @@
 
 package branch_test
 
-// pebbleOnHeap is what Pebble's cache and memtables may have on the heap: nothing, where
-// there is a C allocator.
+// pebbleOnHeap is how much of the heap Pebble's cache and memtables may take: nothing,
+// where there is a C allocator.
 const pebbleOnHeap = 0

@@ -2,6 +2,6 @@
 
 package branch_test
 
-// pebbleOnHeap is what Pebble's cache and memtables may have on the heap: all, where there
-// is no C allocator. That is bounded for the process (journal.cacheBytes).
+// pebbleOnHeap is how much of the heap Pebble's cache and memtables may take: all of their
+// memory, where there is no C allocator. It is bounded for the process (journal.cacheBytes).
 const pebbleOnHeap = 64 << 20

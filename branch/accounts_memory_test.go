@@ -14,9 +14,9 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// An account with a name of 15 bytes and one entry takes so much live heap of the
-// process that serves the branch, all told: the ledger, indexes, caches, and whatever
-// else knows of it. There are almost a million, and the map of their names has grown
+// An account with a name of 15 bytes and one entry takes this much live heap of the
+// process that serves the branch, in all: the ledger, indexes, caches, and everything
+// else that knows it. There are almost a million, and the map of their names has grown
 // not long before, so that it is almost as large for each as it can be.
 //
 // With the race detector Pebble's memory is on the heap, too, so it is weighed
@@ -43,7 +43,7 @@ func TestMemoryOfAnAccountAtABranch(t *testing.T) {
 	}
 }
 
-// aloneEnv has a test run in the process that it was started for.
+// aloneEnv tells a process to run the test that it was started for.
 const aloneEnv = "PASSBOOK_TEST_ALONE"
 
 // inItsOwnProcess runs the test in a process in which no other test has run.
@@ -58,7 +58,7 @@ func inItsOwnProcess(t *testing.T) {
 	}
 }
 
-// live is what is in use of the heap after a collection.
+// live is the part of the heap that is in use after a collection.
 func live() int64 {
 	var m runtime.MemStats
 	runtime.GC()
@@ -79,7 +79,7 @@ func residentMemory() string {
 
 func accountName(i int) string { return fmt.Sprintf("account-%07d", i) }
 
-// openByLists opens so many accounts at branch 1, by lists.
+// openByLists opens this many accounts at branch 1, by lists.
 func (b *bank) openByLists(n int) {
 	b.t.Helper()
 	s, err := b.customers(1).Submit(b.t.Context())

@@ -9,8 +9,8 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// A write that would open an account too many is refused with the bound and what to
-// do; what is there goes on, peers' entries open what they name, and the status counts.
+// A write that would open an account too many is refused. The refusal names the bound and
+// what to do. Existing accounts go on, peers' entries open accounts, and the status counts.
 func TestAccountsOverTheBoundAreRefused(t *testing.T) {
 	b := runBankWith(t, 2, 100, branchOptions{MaxAccounts: 3})
 	deposit := func(at uint32, account string) answer {

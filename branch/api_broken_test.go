@@ -29,7 +29,7 @@ func TestABodyThatCannotBeReadIsRefused(t *testing.T) {
 	}
 }
 
-// halfSent sends bytes, and that none follow, and returns what comes.
+// halfSent sends bytes, then the end of the body, and returns the answer.
 func (b *bank) halfSent(at uint32, text string) string {
 	b.t.Helper()
 	conn, err := net.Dial("tcp", b.at(at).address)
@@ -50,8 +50,8 @@ func (b *bank) halfSent(at uint32, text string) string {
 	return string(answer)
 }
 
-// A refusal quotes what was sent as far as it helps, and no further: it goes into
-// headers, which clients bound.
+// A refusal quotes no more of a request than helps, because it goes into headers,
+// which clients bound.
 func TestRefusalsAreShort(t *testing.T) {
 	b := runBank(t, 2, 100)
 	long := strings.Repeat("\u00fc", 15000)

@@ -135,8 +135,7 @@ func TestAListThatFailsHasTheDetails(t *testing.T) {
 	}
 }
 
-// What many unreachable branches hold is told of those that hold most, and in
-// sum.
+// Of many unreachable branches, a refusal names those that hold most, and the sum of all.
 func TestRefusalsNameTheLargestHoldings(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	const n = 9
@@ -155,7 +154,7 @@ func TestRefusalsNameTheLargestHoldings(t *testing.T) {
 	}
 }
 
-// An error that the home says names the home.
+// An error from the home names the home.
 func TestAnErrorOfTheHomeNamesTheHome(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b := runBank(t, 3, 90)

@@ -62,7 +62,7 @@ func TestAGetThatIsMalformedIsRefused(t *testing.T) {
 	}
 }
 
-// Whoever sends what no call takes is told what to send.
+// A request that no call accepts is refused with a text that says what to send.
 func TestWhatNoCallTakesIsExplained(t *testing.T) {
 	b := runBank(t, 2, 100)
 	tests := []struct {

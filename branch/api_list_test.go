@@ -101,8 +101,7 @@ func TestListEntries(t *testing.T) {
 	}
 }
 
-// Entries that come while somebody pages are not shown twice, and shift
-// nothing.
+// Entries that come between two pages shift nothing, and none is shown twice.
 func TestPagesStayPutWhileEntriesCome(t *testing.T) {
 	b := runBank(t, 1, 0)
 	for i := range int64(4) {

@@ -25,7 +25,7 @@ type branchOptions struct {
 	MaxAccounts    int
 	Bootstrap      bool
 	Bank, BankID   string
-	// RequireHomeBranch is that of branch.Config.
+	// RequireHomeBranch goes into branch.Config.
 	RequireHomeBranch bool
 	Acknowledge       bankv1.Acknowledge
 	AllowedOrigins    []string
@@ -49,11 +49,11 @@ func (o branchOptions) config(c processConfig, l net.Listener) branch.Config {
 type running struct {
 	address string
 	ready   <-chan struct{}
-	// stop has it stop gracefully; done is closed when it has, with err.
+	// stop stops the branch gracefully; done is closed when it has stopped, with err.
 	stop func()
 	done <-chan struct{}
 	err  error
-	// branch is nil for one in a process of its own, process for one in this.
+	// branch is nil for a branch in a process of its own, process for one in this process.
 	branch  *branch.Branch
 	process *process
 }
@@ -69,14 +69,14 @@ type bank struct {
 	roads   map[[2]uint32]*road
 	http    *http.Client
 	ctx     context.Context
-	// inProcesses has branches started in processes of their own.
+	// inProcesses starts branches in processes of their own.
 	inProcesses bool
 
 	mu       sync.Mutex
 	branches map[uint32]*running
 }
 
-// testTimeout ends what a test waits for, should it not come.
+// testTimeout ends a wait for something that does not come.
 const testTimeout = 40 * time.Second
 
 // patient is a peer time-out that no slow machine reaches by itself.
@@ -151,7 +151,7 @@ func (b *bank) restart(id uint32) {
 
 func (b *bank) dirOf(id uint32) string { return filepath.Join(b.dir, fmt.Sprint("branch", id)) }
 
-// wipe deletes what a branch has on disk.
+// wipe deletes the directory of a branch.
 func (b *bank) wipe(id uint32) {
 	b.t.Helper()
 	if err := os.RemoveAll(b.dirOf(id)); err != nil {
@@ -159,7 +159,7 @@ func (b *bank) wipe(id uint32) {
 	}
 }
 
-// configOf is what a branch is started with.
+// configOf returns the Config that a branch is started with.
 func (b *bank) configOf(id uint32) processConfig {
 	c := processConfig{ID: id, Addresses: map[uint32]string{id: "127.0.0.1:0"}, Opening: b.opening, Dir: b.dirOf(id), Options: b.options}
 	for _, to := range b.ids {
@@ -293,8 +293,8 @@ func (b *bank) customers(id uint32) bankv1connect.BranchServiceClient {
 	return bankv1connect.NewBranchServiceClient(b.http, "http://"+b.at(id).address)
 }
 
-// connected is customers with a connection of its own, which is open already: many
-// calls at once would else open one each, and be too many for one address.
+// connected is customers with an open connection of its own. Without it, many calls at
+// once would open one each, and be too many for one address.
 func (b *bank) connected(id uint32) bankv1connect.BranchServiceClient {
 	b.t.Helper()
 	transport := &http.Transport{Protocols: new(http.Protocols)}
@@ -307,7 +307,7 @@ func (b *bank) connected(id uint32) bankv1connect.BranchServiceClient {
 	return client
 }
 
-// peers returns a client of what branches say to each other.
+// peers returns a client of PeerService.
 func (b *bank) peers(id uint32) bankv1connect.PeerServiceClient {
 	b.t.Helper()
 	return bankv1connect.NewPeerServiceClient(b.http, "http://"+b.at(id).address)

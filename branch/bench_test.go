@@ -15,7 +15,7 @@ import (
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// echo answers deposits without carrying them out: what the calls alone cost.
+// echo answers deposits without carrying them out, which measures the calls alone.
 type echo struct {
 	bankv1connect.UnimplementedBranchServiceHandler
 }
@@ -52,7 +52,7 @@ func BenchmarkDeposit(b *testing.B) {
 	depositInParallel(b, customers)
 }
 
-// depositInParallel has 32 callers deposit at all branches alike.
+// depositInParallel deposits from 32 callers at all branches alike.
 func depositInParallel(b *testing.B, customers []bankv1connect.BranchServiceClient) {
 	b.Helper()
 	var callers, calls atomic.Int64

@@ -12,7 +12,7 @@ import (
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// via is the path of calls to a branch that is named.
+// via is the path of calls that are passed on to a branch.
 func via(id uint32, procedure string) string { return fmt.Sprintf("/branch/%d%s", id, procedure) }
 
 // A branch passes calls on to the one that they name, which may be itself.
@@ -44,7 +44,7 @@ func TestCallsThatNameABranchArePassedOn(t *testing.T) {
 	}
 }
 
-// Only what customers call is passed on, and only what ends by itself.
+// Only customers' calls are passed on, and only those that end by themselves.
 func TestOtherCallsAreNotPassedOn(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b := runBank(t, 2, 300)
@@ -69,7 +69,7 @@ func TestOtherCallsAreNotPassedOn(t *testing.T) {
 	b.wantBalance(1, 300)
 }
 
-// The branch that a call is passed on to hears nothing of who has made it.
+// A branch does not learn who made a call that was passed on to it.
 func TestWhatIsPassedOnSaysNothingOfItsOrigin(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b := runBank(t, 2, 300)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A page may have the status of an error in a header, which keeps its console
-// quiet: whoever answers, this branch, another one, or what lets calls in.
+// A page may ask for the status of an error in a header, which keeps its console quiet,
+// whether this branch answers, another one, or the code that lets calls in.
 func TestAPageHasTheStatusOfAnErrorInAHeader(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b := runBank(t, 2, 300)

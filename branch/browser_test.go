@@ -16,19 +16,18 @@ import (
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// said is what an HTTP client says besides the call.
+// said holds the headers that an HTTP client sends besides the call.
 type said struct {
 	host   string
 	header http.Header
 }
 
-// page is what a browser says for a page of an origin.
+// page returns the headers that a browser sends for a page of an origin.
 func page(site, origin string) said {
 	return said{header: http.Header{"Sec-Fetch-Site": {site}, "Sec-Fetch-Mode": {"cors"}, "Origin": {origin}}}
 }
 
-// request makes a request over HTTP/1.1 and returns the reply, whose headers
-// matter.
+// request makes a request over HTTP/1.1 and returns the reply with its headers.
 func (b *bank) request(at uint32, method, path, body string, s said) (answer, http.Header) {
 	b.t.Helper()
 	return b.requestBy(http.DefaultTransport, at, method, path, body, s)
@@ -123,7 +122,7 @@ func TestPagesOfOtherOriginsAreRefused(t *testing.T) {
 			}
 		}
 	}
-	// Nothing is written by GET, and what is read is kept from the page.
+	// A GET writes nothing, and the page can't read its answer.
 	if a, _ := b.request(1, http.MethodGet, branchService+"Deposit?encoding=json&message=%7B%22amount%22%3A1%7D", "", refused["another site"]); a.status != http.StatusMethodNotAllowed {
 		t.Errorf("a deposit by GET: %+v", a)
 	}
@@ -181,7 +180,7 @@ func TestPagesOfAllowedOrigins(t *testing.T) {
 	if header.Get("Access-Control-Allow-Origin") != origin || !slices.Contains(header["Vary"], "Origin") {
 		t.Errorf("the page can't read it: %v", header)
 	}
-	// Nor is a refusal kept from it.
+	// The page can read a refusal, too.
 	a, header = b.request(1, http.MethodPost, branchService+"Deposit", `{"amount":0}`, page("same-site", origin))
 	if a.wantError(t, http.StatusBadRequest, "invalid_argument"); header.Get("Access-Control-Allow-Origin") != origin {
 		t.Errorf("the page can't read it: %v", header)
@@ -207,7 +206,7 @@ func TestPagesOfAllowedOrigins(t *testing.T) {
 	b.wantBalance(1, 101)
 }
 
-// What a Config says about browsers is checked before anything is opened.
+// A Config's fields about browsers are checked before anything is opened.
 func TestOpenRefusesBadOriginsAndHosts(t *testing.T) {
 	_, err := branch.Open(branch.Config{ID: 1, Addresses: map[uint32]string{1: "127.0.0.1:0"}, Dir: t.TempDir(), AllowedOrigins: []string{"*"}, AllowedHosts: []string{"a:1"}})
 	if err == nil || !strings.Contains(err.Error(), "name each one") || !strings.Contains(err.Error(), "must be a host name") {
@@ -215,7 +214,7 @@ func TestOpenRefusesBadOriginsAndHosts(t *testing.T) {
 	}
 }
 
-// The page has what is no call.
+// Paths that are no call go to the page.
 func TestThePageIsBesideTheCalls(t *testing.T) {
 	shown := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.URL.Path != "/" {
@@ -239,8 +238,8 @@ func TestThePageIsBesideTheCalls(t *testing.T) {
 	}
 }
 
-// A browser makes one call after the other on a connection, also when it rests
-// for longer than a reply may take.
+// A browser makes one call after the other on a connection, even after a pause that is
+// longer than a reply may take.
 func TestABrowserKeepsItsConnection(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b := runBankWith(t, 2, 100, branchOptions{AllowedOrigins: []string{"https://ops.example"}})

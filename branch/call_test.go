@@ -12,7 +12,7 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// Short names for what tests say often.
+// Short names that tests use often.
 const (
 	local     = bankv1.Acknowledge_ACKNOWLEDGE_LOCAL
 	reachable = bankv1.Acknowledge_ACKNOWLEDGE_REACHABLE

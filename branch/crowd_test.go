@@ -20,7 +20,7 @@ import (
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// crowd is somebody who opens many streams on few connections and says nothing.
+// crowd is a client that opens many streams on few connections and says nothing.
 type crowd struct {
 	t       *testing.T
 	address string
@@ -28,8 +28,8 @@ type crowd struct {
 	reading sync.WaitGroup
 }
 
-// join opens so many streams of a procedure on each of so many connections, with
-// their headers alone, until the branch has them all.
+// join opens a number of streams of a procedure on each of a number of connections, with
+// only their headers, and returns when the branch has them all.
 func (c *crowd) join(conns, streams int, procedure string) {
 	c.t.Helper()
 	for range conns {
@@ -57,8 +57,8 @@ func (c *crowd) join(conns, streams int, procedure string) {
 	}
 }
 
-// read reads what the branch says. It closes taken when the branch has all streams of
-// the connection.
+// read reads the branch's frames. It closes taken when the branch has all streams of the
+// connection.
 func (c *crowd) read(conn net.Conn, taken chan<- struct{}) {
 	frames := http2.NewFramer(io.Discard, conn)
 	for {
@@ -76,7 +76,7 @@ func (c *crowd) read(conn net.Conn, taken chan<- struct{}) {
 	}
 }
 
-// silentHeaders are those of a call over gRPC.
+// silentHeaders are the headers of a call over gRPC.
 func silentHeaders(address, procedure string) []byte {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
@@ -121,7 +121,7 @@ func TestSilentStreamsLockNobodyOut(t *testing.T) {
 	b.wantPeakMemory(2, fmt.Sprintf("%d silent streams", 62*crowdStreams))
 }
 
-// wantEverybodyServed checks that a branch serves whoever comes, each on a connection
+// wantEverybodyServed checks that a branch serves all kinds of calls, each on a connection
 // of its own.
 func (b *bank) wantEverybodyServed(address, procedure string) {
 	b.t.Helper()

@@ -48,8 +48,8 @@ func (b *bank) rejoin(id uint32) {
 	}
 }
 
-// awaitReachable polls a branch until it sees a peer as reachable, or not:
-// nothing else tells.
+// awaitReachable polls a branch until it sees a peer as reachable, or not. There is no
+// other way to find out.
 func (b *bank) awaitReachable(at, peer uint32, want bool) {
 	b.t.Helper()
 	b.awaitStatus(at, fmt.Sprintf("peer %d reachable: %v", peer, want), func(s *bankv1.GetStatusResponse) bool {

@@ -2,13 +2,13 @@ package branch
 
 import "passbook.example/passbook/branch/replica"
 
-// StopEngine lets the engine stand still until release is called: what comes is
-// taken and not answered.
+// StopEngine stops the engine until release is called. Calls are accepted, but not
+// answered.
 func (b *Branch) StopEngine() (release func()) {
 	held := make(chan struct{})
 	b.engine.Post(func(*replica.Replica) { <-held })
 	return func() { close(held) }
 }
 
-// ListBytes is what the lists in hand take, in bytes.
+// ListBytes is how many bytes the lists in hand take.
 func (b *Branch) ListBytes() int64 { return b.desk.ListBytes() }

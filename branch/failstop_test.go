@@ -10,7 +10,7 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// fill has the branch's process write no file any longer than it is.
+// fill keeps the branch's process from making any file longer.
 func (b *bank) fill(id uint32) {
 	b.t.Helper()
 	r := b.at(id)

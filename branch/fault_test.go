@@ -19,7 +19,7 @@ import (
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// noFaults lets branches be broken by the tests alone.
+// noFaults leaves it to the tests alone to break branches.
 type noFaults struct{ fault.Faults }
 
 // runBreakable makes a bank of three branches that can be broken, each with 100
@@ -45,7 +45,7 @@ func (b *bank) cutFromAll(id uint32) {
 	b.awaitReachableFrom(id, false)
 }
 
-// healAll ends that.
+// healAll heals a branch that cutFromAll has cut off, and waits until both sides know.
 func (b *bank) healAll(id uint32) {
 	b.t.Helper()
 	mustApply(b.t, b.at(id).branch, fault.Heal)
@@ -132,7 +132,7 @@ func TestACutBranchAnswersNoPeerAndAsksNone(t *testing.T) {
 	b.wantAgreement(300)
 }
 
-// A cut ends also the calls that are under way.
+// A cut also ends the calls that are under way.
 func TestACutFailsTheCallsUnderWay(t *testing.T) {
 	t.Parallel()                         // it waits most of the time
 	for _, cut := range []uint32{1, 2} { // the one that asks, the one that is asked
@@ -253,12 +253,12 @@ func TestNothingAcknowledgedIsLostByKillInOneProcess(t *testing.T) {
 	}
 }
 
-// notedFaults notes what it is told, and breaks nothing.
+// notedFaults records its calls, and breaks nothing.
 type notedFaults struct {
 	told []string
-	// refuse is what it says.
+	// refuse is the error that it returns.
 	refuse error
-	// hold, when not nil, has it wait until its caller gives up.
+	// hold, if not nil, makes it wait until its caller gives up.
 	hold chan struct{}
 }
 
@@ -352,8 +352,8 @@ func TestNoFaultServiceWithoutFaults(t *testing.T) {
 	}
 }
 
-// Who kills a branch waits for it to end: it must not wait for what it was
-// asked itself.
+// A branch that kills another one waits for it to end. It must not wait for the call that
+// asked it to.
 func TestAFaultThatWaitsEndsWithItsBranch(t *testing.T) {
 	f := &notedFaults{hold: make(chan struct{})}
 	b := runBankWith(t, 2, 0, branchOptions{Faults: f})

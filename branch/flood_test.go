@@ -19,9 +19,9 @@ import (
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// maxFloodBytes is what a branch may use at most under the floods below. With
-// the race detector, which tests run with, everything takes several times as
-// much as in earnest; docs/limits.md has the figures.
+// maxFloodBytes is the most memory that a branch may use under the floods below. With the
+// race detector, which tests run with, everything takes several times as much memory;
+// docs/limits.md has the figures.
 const maxFloodBytes = 1536 << 20
 
 // peakMemory is the most memory that a branch's process has had, in bytes.

@@ -88,8 +88,8 @@ func TestABackupThatWroteOnIsAFork(t *testing.T) {
 	b.wantForked()
 }
 
-// A backup whose branch can't hear all the others takes no writes, and says for
-// whom it waits; so it is no fork, whoever is away, and whoever is behind.
+// A backup whose branch can't hear all the others takes no writes, and names the branches
+// that it waits for. So it does not fork, whichever branches are away or behind.
 func TestABackupWaitsForEveryBranch(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	if runtime.GOOS != "linux" {

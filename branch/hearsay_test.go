@@ -14,8 +14,8 @@ import (
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// What somebody only says of a branch's journal ends that link, with the reason;
-// the branch serves on, and tells of it.
+// A claim about a branch's journal without proof ends the link, with the reason. The
+// branch goes on serving, and reports the claim.
 func TestHearsayEndsTheLink(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b := newBank(t, 3, 300, branchOptions{Bootstrap: true, PeerTimeout: patient / 10})
@@ -62,7 +62,7 @@ func TestHearsayEndsTheLink(t *testing.T) {
 	}
 }
 
-// lyingServer is branch 3 of a bank, as somebody else runs it.
+// lyingServer is branch 3 of a bank, run by somebody who lies.
 type lyingServer struct {
 	bankv1connect.UnimplementedPeerServiceHandler
 	mu sync.Mutex
@@ -70,7 +70,7 @@ type lyingServer struct {
 	answered int
 }
 
-// Propagate says a hello as if nothing were wrong, and then anything.
+// Propagate sends a hello as if nothing were wrong, and then anything.
 func (s *lyingServer) Propagate(_ context.Context, stream *connect.BidiStream[bankv1.PropagateRequest, bankv1.PropagateResponse]) error {
 	req, err := stream.Receive()
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *lyingServer) Claim(context.Context, *bankv1.ClaimRequest) (*bankv1.Clai
 	return res, nil
 }
 
-// Collect answers what no branch can have paid.
+// Collect answers with a sum that no branch can have paid.
 func (s *lyingServer) Collect(context.Context, *bankv1.CollectRequest) (*bankv1.CollectResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

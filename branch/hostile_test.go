@@ -36,13 +36,13 @@ func newHostile(seed uint64, branches int) *hostile {
 
 func (h *hostile) chance(p float64) bool { return h.Float64() < p }
 
-// extreme is a number at which something may break.
+// extreme returns a number at which something may break.
 func (h *hostile) extreme() uint64 {
 	n := []uint64{0, 1, 2, 5, 1 << 15, 1 << 31, 1 << 32, 1 << 33, 1 << 40, 1 << 53, 1 << 61, 1 << 62, 1 << 63, 0}[h.IntN(14)]
 	return n + uint64(h.IntN(3)) - 1
 }
 
-// id is mostly that of a branch.
+// id returns a number that is mostly the id of a branch.
 func (h *hostile) id() uint32 {
 	if h.chance(0.9) {
 		return uint32(1 + h.IntN(h.branches))
@@ -66,7 +66,7 @@ func (h *hostile) bytes() []byte {
 	return out
 }
 
-// hash is one that no batch has.
+// hash returns a hash that no batch has.
 func (h *hostile) hash() (out ledger.Hash) {
 	for i := range out {
 		out[i] = byte(h.Uint32())

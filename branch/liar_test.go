@@ -35,7 +35,7 @@ var (
 
 const (
 	liarSteps = 1500
-	// liarHeap bounds what the branches may hold more than before.
+	// liarHeap bounds how much the heap of the branches may grow.
 	liarHeap = 96 << 20
 	// Who honest entries are of, and who those that the liar writes as a customer.
 	honestCustomer, lyingCustomer = 7, 4242
@@ -51,9 +51,9 @@ type liar struct {
 	codes  map[string]int
 }
 
-// Whatever somebody says who can reach the ports, whole forged batches apart: no
-// branch panics, halts, or writes down what is not so; memory stays bounded; and
-// all of them go on serving, restart, verify, and agree.
+// Somebody who can reach the ports may say anything but whole forged batches. No branch
+// panics, halts, or records anything untrue. Memory stays bounded. All branches go on
+// serving, restart, verify, and agree.
 func TestALiarOnTheWire(t *testing.T) {
 	logged := &errorLog{}
 	logger := slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelInfo}))
@@ -97,8 +97,8 @@ func TestALiarOnTheWire(t *testing.T) {
 	checkLog(t, logged.String())
 }
 
-// checkLog checks that nothing has panicked, and that of what was refused each
-// branch tells each kind once for each peer and start.
+// checkLog checks that nothing has panicked, and that each branch logs each kind of
+// refusal once for each peer and start.
 func checkLog(t *testing.T, logged string) {
 	t.Helper()
 	if strings.Contains(logged, "panic") {
@@ -113,7 +113,7 @@ func checkLog(t *testing.T, logged string) {
 	}
 }
 
-// heap is what is in use.
+// heap returns how much of the heap is in use.
 func heap() uint64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -121,7 +121,7 @@ func heap() uint64 {
 	return m.HeapInuse
 }
 
-// deposits has each branch take a deposit of 1.
+// deposits makes a deposit of 1 at each branch.
 func (l *liar) deposits() {
 	l.t.Helper()
 	for _, id := range l.ids {
@@ -270,7 +270,7 @@ func (l *liar) note(code, procedure string, req proto.Message, answer string) {
 	}
 }
 
-// begin sets what an honest call of this kind may say.
+// begin fills in the fields of an honest call of this kind.
 func (l *liar) begin(at uint32, m proto.Message) {
 	other := at%3 + 1
 	if l.chance(0.5) {
@@ -318,7 +318,7 @@ func (l *liar) own(at uint32, m proto.Message) {
 	}
 }
 
-// idAt is a request id as long as another, for the branch that takes it.
+// idAt returns a request id as long as another, for the branch that takes it.
 func idAt(id string, at, home uint32) string {
 	if id == "" {
 		return ""
@@ -425,7 +425,7 @@ func (l *liar) link(from, to uint32) {
 	_ = stream.CloseResponse()
 }
 
-// hello is what the branch would say now, as far as its peer can tell.
+// hello returns the hello that the branch would send now, as far as its peer can tell.
 func (l *liar) hello(from, to uint32, status *bankv1.GetStatusResponse) *bankv1.Hello {
 	h := l.bank.hello()
 	h.Branch, h.ToBranch = from, to
@@ -442,7 +442,7 @@ func (l *liar) hello(from, to uint32, status *bankv1.GetStatusResponse) *bankv1.
 	return h
 }
 
-// frame is any frame but a hello that is true.
+// frame returns any frame but a true hello.
 func (l *liar) frame(status *bankv1.GetStatusResponse) *bankv1.Frame {
 	f := &bankv1.Frame{}
 	switch l.IntN(6) {
@@ -465,8 +465,8 @@ func (l *liar) frame(status *bankv1.GetStatusResponse) *bankv1.Frame {
 	return f
 }
 
-// batch is one that nobody has written: it follows no batch that there is, or
-// names a number that can't be.
+// batch returns a batch that nobody has written. It follows no batch that exists, or
+// names an impossible number.
 func (l *liar) batch(status *bankv1.GetStatusResponse) *bankv1.SealedBatch {
 	applied := status.GetApplied()[l.IntN(len(status.GetApplied()))]
 	b := &ledger.Batch{Branch: ledger.BranchID(applied.GetBranch()), Epoch: 1 << 20, FirstSequence: applied.GetSequence() + 1, PrevHash: l.hash()}

@@ -59,7 +59,7 @@ func TestARequestOverTheSizeLimitIsRefused(t *testing.T) {
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Content-Encoding", "gzip")
 	do(t, req).wantError(t, http.StatusTooManyRequests, "resource_exhausted", "65536")
-	// One whose end never comes.
+	// A message whose end never comes.
 	req, err = http.NewRequestWithContext(b.ctx, http.MethodPost, "http://"+b.at(1).address+branchService+"Deposit", io.LimitReader(zeros{}, 4<<20))
 	if err != nil {
 		t.Fatal(err)
@@ -116,8 +116,8 @@ func TestRequestsWithTooManyHeadersAreRefused(t *testing.T) {
 	b.wantBalance(1, 100)
 }
 
-// When customers have calls in hand on as many connections as there may be,
-// one more is told so; peers, and customers on those connections, are served.
+// When customers have calls in hand on as many connections as there may be, a call on
+// one more is refused. Peers, and customers on those connections, are served.
 func TestCustomersOverTheConnectionLimitAreToldAndPeersAreServed(t *testing.T) {
 	b := runBankWith(t, 3, 300, branchOptions{MaxConnections: 1, PeerTimeout: testTimeout})
 	deposit := b.inHand(&bankv1.DepositRequest{Amount: 10}) // until branch 2 answers
@@ -150,7 +150,7 @@ func TestCustomersOverTheConnectionLimitAreToldAndPeersAreServed(t *testing.T) {
 	}
 }
 
-// Calls over what a queue of the replica holds are refused; those in it are
+// When a queue of the replica is full, further calls are refused. Those in it are
 // answered in the end.
 func TestCallsOverTheQueueAreRefused(t *testing.T) {
 	b := newBank(t, 2, 100, branchOptions{PeerTimeout: testTimeout})
@@ -177,8 +177,8 @@ func TestCallsOverTheQueueAreRefused(t *testing.T) {
 	}
 }
 
-// What is not sent, and what is not read, is given up in time; others are
-// served meanwhile.
+// Requests that are not sent to their end, and replies that are not read, are given up
+// in time. Others are served meanwhile.
 func TestSlowCustomersHoldNothingUp(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b := runBank(t, 2, 100)
@@ -255,8 +255,8 @@ func (u until) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// Customers that ask for long listings and don't read them take the memory of
-// a few, are broken off in time, and others get their listing.
+// Customers that ask for long listings and don't read them take only the memory of a
+// few listings, and are cut off in time. Others get their listing.
 func TestListingsThatAreNotReadAreBrokenOff(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b := newBank(t, 1, 0, branchOptions{})
@@ -306,8 +306,7 @@ func TestListingsThatAreNotReadAreBrokenOff(t *testing.T) {
 	b.wantPeakMemory(1, "64 listings that are not read")
 }
 
-// A link that is opened and says no hello gives way to newer ones, and can
-// send little.
+// A link that says no hello gives way to newer ones, and can send little.
 func TestLinksWithoutAHelloAreBounded(t *testing.T) {
 	b := newBank(t, 3, 300, branchOptions{Bootstrap: true, PeerTimeout: patient / 10})
 	b.start(2)

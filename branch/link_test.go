@@ -14,7 +14,7 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// hello is what branch 1 of a bank of three says to branch 2.
+// hello returns the hello of branch 1 of a bank of three to branch 2.
 func (b *bank) hello() *bankv1.Hello {
 	hash := replica.BankHash([]ledger.BranchID{1, 2, 3}, ledger.Amount(b.opening))
 	return &bankv1.Hello{Version: replica.Version, Branch: 1, ToBranch: 2, Epoch: 1, BankHash: hash[:], BankName: branch.DefaultBank}
@@ -27,8 +27,7 @@ func TestLinksThatAreRefused(t *testing.T) {
 	tests := map[string]struct {
 		frames func() []*bankv1.Frame
 		text   string
-		// strange says that it is refused for what the speaker is, not for what is
-		// wrong with the frame.
+		// strange says that the frame is refused because of its sender, not of its content.
 		strange bool
 	}{
 		"no hello": {func() []*bankv1.Frame { return []*bankv1.Frame{{Sync: true}} }, "hello", false},

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// errorLog keeps what is logged as an error.
+// errorLog keeps the lines that are logged as errors.
 type errorLog struct {
 	mu   sync.Mutex
 	text bytes.Buffer

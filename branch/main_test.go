@@ -16,8 +16,8 @@ import (
 	"passbook.example/passbook/branch"
 )
 
-// processEnv makes this binary one branch instead of the tests: what it holds
-// is the branch's processConfig in JSON.
+// processEnv makes this binary run one branch instead of the tests. It holds the
+// branch's processConfig in JSON.
 const processEnv = "PASSBOOK_TEST_BRANCH"
 
 func TestMain(m *testing.M) {
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// processConfig is the part of branch.Config that a process is told.
+// processConfig is the part of branch.Config that a process gets.
 type processConfig struct {
 	ID        uint32
 	Addresses map[uint32]string
@@ -40,8 +40,8 @@ type processConfig struct {
 	Options   branchOptions
 }
 
-// runProcess runs one branch until standard input says stop. It tells on
-// standard output where it listens, when it takes writes, and how it ended.
+// runProcess runs one branch until standard input says stop. On standard output it
+// says where it listens, when it takes writes, and how it ended.
 func runProcess(text string) error {
 	var c processConfig
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
@@ -66,7 +66,7 @@ func runProcess(text string) error {
 	return b.Serve(ctx)
 }
 
-// obey carries out what standard input says; at its end the test is gone.
+// obey carries out the commands on standard input; at its end the test is gone.
 func obey(stop func()) {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {

@@ -19,7 +19,7 @@ import (
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// countedListener counts what comes over TCP.
+// countedListener counts the connections that come over TCP.
 type countedListener struct {
 	net.Listener
 	accepted *atomic.Int64

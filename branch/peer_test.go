@@ -63,7 +63,7 @@ func TestPropagatingByHand(t *testing.T) {
 	withdraw(`{"branch":2,"sequence":2,"amount":55}`).wantField(t, "duplicate", true)
 	b.wantBalance(1, 50)
 
-	// What was propagated is as if its branch had done it.
+	// A propagated entry counts as if its branch had sent it.
 	e := b.list(1, &bankv1.ListEntriesRequest{Branch: 2})
 	if len(e) != 2 || e[0].GetEntry().GetCustomerId() != 7 || e[1].GetEntry().GetWithdrawal().GetAmount() != 55 {
 		t.Errorf("journal of branch 2 is %v", e)
@@ -115,8 +115,8 @@ func TestPropagatingByHandRefuses(t *testing.T) {
 	b.wantBalance(1, 100)
 }
 
-// Clocks and tickets that run ahead as far as they may, or further, keep nobody
-// from writing, also not after a restart.
+// Clocks and tickets that run ahead as far as they may, or further, keep nobody from
+// writing, not even after a restart.
 func TestClocksThatRunAheadStopNobody(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	const lead = 1 << 32
@@ -136,7 +136,7 @@ func TestClocksThatRunAheadStopNobody(t *testing.T) {
 		b.restart(id)
 		b.deposit(id, 10)
 	}
-	// A branch that claims has its tickets believed, too.
+	// The tickets of a branch that claims are believed, too.
 	b.mustWithdraw(1, &bankv1.WithdrawRequest{Amount: 200})
 	for _, e := range b.list(1, &bankv1.ListEntriesRequest{Branch: 1}) {
 		if c := e.GetEntry().GetClock(); c > 100 {
@@ -166,8 +166,8 @@ func TestClaimingByHand(t *testing.T) {
 	if got := lines(b.list(1, &bankv1.ListEntriesRequest{Branch: 1})); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("journal is %q, want %q", got, want)
 	}
-	// The branch has no escrow left, and says so; what it has got then it grants to
-	// nobody who is away.
+	// The branch has no escrow left, and says so. Escrow that it gets later it grants to no
+	// branch that is away.
 	b.stop(2)
 	b.awaitStatus(1, "that branch 2 is gone", func(s *bankv1.GetStatusResponse) bool { return !s.GetPeers()[0].GetReachable() })
 	a := b.post(1, branchService+"Withdraw", `{"amount":1}`)

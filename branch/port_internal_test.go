@@ -27,7 +27,7 @@ type servedBranch struct {
 	replica *replica.Replica
 	network *pipes
 	client  *http.Client
-	// took gets how long each call was in the server's hands.
+	// took receives how long the server worked on each call.
 	took chan time.Duration
 }
 
@@ -37,7 +37,7 @@ func servePort(t *testing.T) *servedBranch {
 	return serveFeed(t, func(b *Branch) feed.Source { return feedSource{b} })
 }
 
-// serveFeed is servePort with what the branch's feed shows.
+// serveFeed is servePort with the branch's feed.
 func serveFeed(t *testing.T, source func(*Branch) feed.Source) *servedBranch {
 	t.Helper()
 	ids := []ledger.BranchID{1, 2, 3}
@@ -69,7 +69,7 @@ func serveFeed(t *testing.T, source func(*Branch) feed.Source) *servedBranch {
 		defer func() { p.took <- time.Since(began) }()
 		handler.ServeHTTP(w, req)
 	})
-	// A small window: what is not read stays at the branch.
+	// A small window, so an unread reply stays at the branch.
 	transport := &http.Transport{DialContext: p.network.dial, Protocols: new(http.Protocols), HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10}}
 	transport.Protocols.SetUnencryptedHTTP2(true)
 	p.client = &http.Client{Transport: transport}

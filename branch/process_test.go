@@ -16,7 +16,7 @@ import (
 type process struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
-	// filled is closed when the process can't write its disk any more.
+	// filled is closed when the process can no longer write to its disk.
 	filled chan struct{}
 }
 

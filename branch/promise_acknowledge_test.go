@@ -16,7 +16,7 @@ func TestAcknowledgeLevels(t *testing.T) {
 		// cut is one more branch that is cut off, of 5; 0 for none.
 		cut   uint32
 		level bankv1.Acknowledge
-		// unreachable is what the reply names; empty when there is an error.
+		// unreachable are the branches that the reply names; none with an error.
 		unreachable string
 	}{
 		{level: local, unreachable: "[]"},
@@ -82,8 +82,8 @@ func TestAcknowledgeLevels(t *testing.T) {
 	}
 }
 
-// A write that was not replicated as asked is recorded once, and the same
-// request id tells when it is.
+// A write that was not replicated as asked is recorded once. A retry with the same
+// request id tells when it has been replicated.
 func TestARetryTellsWhenAWriteIsReplicated(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b := runBank(t, 3, 0)
@@ -104,7 +104,7 @@ func TestARetryTellsWhenAWriteIsReplicated(t *testing.T) {
 	}
 }
 
-// The bank's default level is that of calls that name none.
+// Calls that name no level get the bank's default.
 func TestAcknowledgeDefaultsToTheBanks(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b := runBankWith(t, 3, 0, branchOptions{Acknowledge: all})

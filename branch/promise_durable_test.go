@@ -34,8 +34,8 @@ func TestNothingAcknowledgedIsLostByStopAndRestart(t *testing.T) {
 }
 
 // writer makes deposits of 1 at one branch until the branch dies, each under
-// a request id of its own. It returns the acknowledged ones by request id, and
-// the one that got no answer.
+// a request id of its own. It returns the acknowledged deposits by request id, and
+// the deposit that got no answer.
 func (b *bank) writer(at uint32, name string, acknowledged chan<- struct{}) (map[string]uint64, string) {
 	receipts := map[string]uint64{}
 	client := b.customers(at)
@@ -115,7 +115,7 @@ func TestAWipedBranchRecoversItsJournalFromItsPeers(t *testing.T) {
 	}
 }
 
-// The peer that is away may be the only one that holds what was lost.
+// The peer that is away may be the only one that has the lost entries.
 func TestAWipedBranchRefusesWritesUntilItHasHeardEverybody(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b := runBankWith(t, 3, 300, branchOptions{PeerTimeout: patient / 10})
