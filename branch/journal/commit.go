@@ -38,23 +38,23 @@ func (j *Journal) Commit(c *ledger.Commit) error {
 	defer j.leave()
 	j.writing.Lock()
 	defer j.writing.Unlock()
-	if err := j.disk.failure(); err != nil {
+	if err := j.disk.Failure(); err != nil {
 		return err
 	}
 	if err := j.write(c); err != nil {
-		return j.disk.fail(err)
+		return j.disk.Fail(err)
 	}
 	// A write that failed, of this commit or of an earlier one, was reported
 	// to the disk only.
-	if err := j.disk.failure(); err != nil {
+	if err := j.disk.Failure(); err != nil {
 		return err
 	}
 	if err := j.keepHome(c); err != nil {
-		return j.disk.fail(err)
+		return j.disk.Fail(err)
 	}
 	if c.Sync && j.flushed.Swap(false) {
 		if err := j.mark(j.writer.ends); err != nil {
-			return j.disk.fail(err)
+			return j.disk.Fail(err)
 		}
 	}
 	return nil
@@ -115,7 +115,7 @@ func (j *Journal) finish(how *pebble.WriteOptions) error {
 	}
 	_ = out.Close() // it releases memory, and can't fail
 	if err == nil {
-		err = j.disk.failure()
+		err = j.disk.Failure()
 	}
 	if err != nil {
 		return err
@@ -156,14 +156,14 @@ func (j *Journal) writePending() error {
 	}
 	j.writing.Lock()
 	defer j.writing.Unlock()
-	if err := j.disk.failure(); err != nil {
+	if err := j.disk.Failure(); err != nil {
 		return err
 	}
 	if !j.pending.Load() {
 		return nil
 	}
 	if err := j.finish(pebble.NoSync); err != nil {
-		return j.disk.fail(err)
+		return j.disk.Fail(err)
 	}
 	return nil
 }

@@ -4,8 +4,11 @@
 // is the one place that syncs, and so the root of the durability rule: nothing
 // leaves a branch until [Journal.Commit] has returned.
 //
-// The store is Pebble. Everything that one commit changes is one atomic Pebble
-// batch, so a crash leaves the state after some commit, never a part of one.
+// The store is Pebble. Its parts that know nothing of the journal's keys are
+// packages of their own, which only the journal uses: internal/store opens and
+// tunes it, internal/walcheck reads its logs, internal/idfilter tells which request
+// ids are new, and internal/place tells where a file is. Everything that one commit
+// changes is one atomic Pebble batch, so a crash leaves the state after some commit, never a part of one.
 // A commit that asks for a sync makes durable all that came before it.
 //
 // # Keys
@@ -40,7 +43,7 @@
 // says so without reading the store (internal/idfilter): it has every id that was
 // committed, at 18 bits each, or 37 when it has just grown; less than one new
 // id in a hundred passes it and is looked for in vain. A journal that is closed
-// leaves it in the file "filter" (filter.go), and the next opening takes
+// leaves it in the file "filter" (requests.go), and the next opening takes
 // it from there if it is that of the heads that the directory has. Otherwise, as
 // after a crash, the ids are read into the filter after the opening, in the
 // background, and until then every id is looked for in the store. So it is, too,
@@ -53,12 +56,12 @@
 // more for long journals. Only a filter that
 // was not saved is read, after that, from all there is.
 //
-// The end of a log is filled with zeros before it is written (log_file.go), so
+// The end of a log is filled with zeros before it is written (internal/store/log_file.go), so
 // that syncing a small commit changes no metadata of the file. Room on disk is
 // reserved as a log grows, not for a whole memtable at its first byte.
 //
 // The directory and all files in it are for their owner alone, whatever the
-// umask; opening one whose rights were widened narrows them (private.go).
+// umask; opening one whose rights were widened narrows them (internal/store/private.go).
 //
 // # Failures
 //

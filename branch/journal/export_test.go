@@ -11,6 +11,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"passbook.example/passbook/branch/journal/internal/idfilter"
+	"passbook.example/passbook/branch/journal/internal/place"
+	"passbook.example/passbook/branch/journal/internal/store"
 	"passbook.example/passbook/branch/journal/internal/walcheck"
 	"passbook.example/passbook/branch/ledger"
 )
@@ -80,7 +82,7 @@ func ReadLog(data []byte, number uint32, manifest bool) (records, end int, damag
 	if manifest {
 		read = func(visit func(int, []byte) error) (walcheck.End, error) { return walcheck.Manifest(data, visit) }
 	}
-	s := survey{disk: &disk{}}
+	s := survey{disk: &store.Disk{}}
 	at, err := read(func(offset int, record []byte) error {
 		records++
 		if !manifest {
@@ -150,7 +152,7 @@ func (j *Journal) GiveUpFilter() {
 }
 
 // FillBytes is fillBytes.
-const FillBytes = fillBytes
+const FillBytes = store.FillBytes
 
 // StartFlush has the memtable written to a table in the background.
 func (j *Journal) StartFlush() error {
@@ -177,7 +179,7 @@ func LoadFilter(file []byte) (int, error) {
 }
 
 // PlaceOfMachine tells where files of the machine are.
-var PlaceOfMachine func(string) (Place, error) = placeOf
+var PlaceOfMachine func(string) (Place, error) = place.Of
 
 // PassHomeInterval has the next commit draw another number.
 func (j *Journal) PassHomeInterval() { j.home.drawn = j.home.drawn.Add(-2 * homeEvery) }
@@ -192,8 +194,13 @@ func FilterBlocks(fs vfs.FS, path string) (places []int, err error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{disk: &disk{FS: fs}}
-	r, err := sstable.NewReader(context.Background(), readable, readerOptions(j.options(nil, 1, nil)))
+	j := &Journal{disk: &store.Disk{FS: fs, Dir: fs.PathDir(path)}, readOnly: true}
+	lock, err := j.lockDir(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
+	r, err := sstable.NewReader(context.Background(), readable, store.ReaderOptions(lock.Options()))
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"passbook.example/passbook/branch/journal/internal/place"
 	"passbook.example/passbook/branch/ledger"
 )
 
@@ -36,20 +37,7 @@ const (
 )
 
 // Place is where a file is, as far as its file system tells.
-type Place struct {
-	// Inode is its number.
-	Inode uint64
-	// Born and Changed are when it was made, and when it or what is known of it
-	// was last changed, in nanoseconds; 0 where nobody knows.
-	Born, Changed int64
-	// System is the file system, where that has a number of its own that a
-	// restart of the machine does not change; otherwise 0.
-	System uint64
-}
-
-func (p Place) sameFile(o Place) bool {
-	return p.Inode == o.Inode && p.Born == o.Born && p.System == o.System
-}
+type Place = place.Place
 
 type homeNumber [16]byte
 
@@ -89,7 +77,7 @@ type home struct {
 	drawn  time.Time
 }
 
-func (j *Journal) homePath() string { return j.disk.PathJoin(j.disk.dir, homeFile) }
+func (j *Journal) homePath() string { return j.disk.PathJoin(j.disk.Dir, homeFile) }
 
 // checkHome finds out whether the directory is a copy. isNew says that it is
 // opened for the first time.
@@ -115,7 +103,7 @@ func (j *Journal) whyAway() (string, error) {
 	if first && h.record.next != (homeNumber{}) {
 		return "", nil // its first opening broke off
 	}
-	place, err := h.place(j.homePath())
+	at, err := h.place(j.homePath())
 	switch {
 	case errors.Is(err, os.ErrNotExist), first:
 		return fmt.Sprintf("the file %s is missing", homeFile), nil
@@ -126,13 +114,13 @@ func (j *Journal) whyAway() (string, error) {
 	switch {
 	case err != nil:
 		return "", err
-	case !place.sameFile(h.record.place):
+	case !at.SameFile(h.record.place):
 		return fmt.Sprintf("the file %s is another one than was written here", homeFile), nil
-	case whole && number == h.record.number && place.Changed == h.record.place.Changed:
+	case whole && number == h.record.number && at.Changed == h.record.place.Changed:
 		return "", nil
 	case h.record.next != homeNumber{} && (!whole || number == h.record.next):
 		// Drawing broke off. The next drawing may, too, before it writes the file.
-		h.record.number, h.record.place = number, place
+		h.record.number, h.record.place = number, at
 		return "", nil
 	}
 	return fmt.Sprintf("the file %s has been changed since it was written", homeFile), nil
@@ -171,16 +159,16 @@ func (j *Journal) settleHome() error {
 	if err := j.writeHome(h.record.next); err != nil {
 		return err
 	}
-	place, err := h.place(j.homePath())
+	at, err := h.place(j.homePath())
 	if err != nil {
 		return err
 	}
-	h.record = homeRecord{number: h.record.next, place: place}
+	h.record = homeRecord{number: h.record.next, place: at}
 	if err := j.db.Set(homeKey, h.record.append(nil), pebble.Sync); err != nil {
 		return err
 	}
 	h.away, h.drawn = "", time.Now()
-	return j.disk.failure()
+	return j.disk.Failure()
 }
 
 // writeHome writes the number over the one in the file, which stays the same
@@ -196,7 +184,7 @@ func (j *Journal) writeHome(number homeNumber) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return j.disk.syncDir()
+	return j.disk.SyncDir()
 }
 
 // comeHome makes a directory that was a copy one that is at home, or draws
@@ -207,7 +195,7 @@ func (j *Journal) comeHome() error {
 	if err == nil {
 		err = batch.Commit(pebble.Sync)
 	}
-	if err = errors.Join(err, batch.Close(), j.disk.failure()); err != nil {
+	if err = errors.Join(err, batch.Close(), j.disk.Failure()); err != nil {
 		return err
 	}
 	return j.settleHome()
@@ -221,6 +209,31 @@ func (j *Journal) keepHome(c *ledger.Commit) error {
 		return nil
 	case h.away != "" && c.Settled, h.away == "" && c.Sync && !j.patient && time.Since(h.drawn) >= homeEvery:
 		return j.comeHome()
+	}
+	return nil
+}
+
+// home checks the file by which a copy is recognised, if the directory has one.
+// Where it is does not matter: that of a backup is elsewhere.
+func (v *verification) home() error {
+	record := &v.j.home.record
+	if err := get(v.j, homeKey, record, decodeHomeRecord); err != nil {
+		v.found(keyName(homeKey), "%v", err)
+		return nil
+	}
+	if record.number == (homeNumber{}) {
+		return nil
+	}
+	number, whole, err := v.j.readHome()
+	switch broken := record.next != (homeNumber{}); {
+	case errors.Is(err, os.ErrNotExist):
+		v.found("file "+homeFile, "it is missing: the branch takes the directory for a copy")
+	case err != nil:
+		return err
+	case !whole && !broken:
+		v.found("file "+homeFile, "it does not have its checksum: the branch takes the directory for a copy")
+	case whole && number != record.number && (!broken || number != record.next):
+		v.found("file "+homeFile, "it is not the one that belongs to the store: the branch takes the directory for a restored one")
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"passbook.example/passbook/branch/journal/internal/store"
 	"passbook.example/passbook/branch/ledger"
 )
 
@@ -93,7 +94,7 @@ func Check(dir string, id Identity, fs vfs.FS) error {
 			return err
 		}
 	}
-	j := &Journal{disk: &disk{FS: fs, dir: dir}, readOnly: true, branches: slices.Sorted(slices.Values(id.Branches))}
+	j := &Journal{disk: &store.Disk{FS: fs, Dir: dir}, readOnly: true, branches: slices.Sorted(slices.Values(id.Branches))}
 	id.Branches = j.branches
 	if _, err := fs.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -101,11 +102,11 @@ func Check(dir string, id Identity, fs vfs.FS) error {
 	if desc, err := pebble.Peek(dir, fs); err != nil || !desc.Exists {
 		return errors.Join(err, j.lookAtNothing())
 	}
-	lock, err := j.lockDir()
+	lock, err := j.lockDir(nil)
 	if err != nil {
 		return err
 	}
-	stored, err := j.look(j.options(lock, 1, nil))
+	stored, err := j.look(lock.Options())
 	if err == nil {
 		err = j.fits(id, stored)
 	} else {
@@ -117,7 +118,7 @@ func Check(dir string, id Identity, fs vfs.FS) error {
 // fits returns what speaks against the directory before its store is opened, which
 // changes it: the identity stored there, and a mark that can't be read.
 func (j *Journal) fits(id Identity, stored []byte) error {
-	if err := id.check(j.disk.dir, stored); err != nil {
+	if err := id.check(j.disk.Dir, stored); err != nil {
 		return err
 	}
 	_, err := j.readMark()
@@ -174,10 +175,10 @@ func decodeIdentity(dir string, value []byte) (Identity, error) {
 // instead, or nil: a directory that no bank has, yet, takes the one it is given.
 func (j *Journal) settle(id Identity, value []byte) ([]byte, error) {
 	if value != nil {
-		if err := id.check(j.disk.dir, value); err != nil {
+		if err := id.check(j.disk.Dir, value); err != nil {
 			return nil, err
 		}
-		found, err := decodeIdentity(j.disk.dir, value)
+		found, err := decodeIdentity(j.disk.Dir, value)
 		if err != nil {
 			return nil, err
 		}

@@ -14,6 +14,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"passbook.example/passbook/branch/journal/internal/idfilter"
+	"passbook.example/passbook/branch/journal/internal/place"
+	"passbook.example/passbook/branch/journal/internal/store"
 	"passbook.example/passbook/branch/ledger"
 )
 
@@ -62,11 +64,9 @@ type State struct {
 // Commit; reads may run beside it from any goroutine, and see only what was
 // committed: a commit that has not returned yet shows nowhere.
 type Journal struct {
-	disk *disk
-	lock *pebble.Lock
+	disk *store.Disk
+	lock *store.Locked
 	db   *pebble.DB
-	// scheduler is that of db.
-	scheduler *scheduler
 	// branches are those of the bank, ascending.
 	branches []ledger.BranchID
 	// id is what is stored; Commit changes it.
@@ -122,9 +122,9 @@ func Open(dir string, id Identity, opts Options) (*Journal, *State, error) {
 			return nil, nil, err
 		}
 	}
-	j := &Journal{disk: &disk{FS: opts.FS, dir: dir, onFailure: opts.OnFailure, onMachine: onMachine}, branches: id.Branches, patient: opts.Patient, visible: newVisible(id.Branches), filter: idfilter.New()}
+	j := &Journal{disk: &store.Disk{FS: opts.FS, Dir: dir, OnFailure: opts.OnFailure, OnMachine: onMachine}, branches: id.Branches, patient: opts.Patient, visible: newVisible(id.Branches), filter: idfilter.New()}
 	if j.home.place = opts.Place; opts.Place == nil && onMachine {
-		j.home.place = placeOf
+		j.home.place = place.Of
 	}
 	if err := j.openStore(opts.Logger, func(stored []byte) error { return j.fits(id, stored) }); err != nil {
 		return nil, nil, err
@@ -133,7 +133,7 @@ func Open(dir string, id Identity, opts Options) (*Journal, *State, error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, j.Close())
 	}
-	j.disk.narrow(loggerOr(opts.Logger))
+	j.disk.Narrow(loggerOr(opts.Logger))
 	if j.home.away == "" { // narrow may just have changed the file
 		if err := j.settleHome(); err != nil {
 			return nil, nil, errors.Join(err, j.Close())
@@ -156,7 +156,7 @@ func (j *Journal) boot(id Identity, fresh *ledger.Ledger) (*State, error) {
 		s.Copied = j.home.away
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the journal in %s: %w", j.disk.dir, err)
+		return nil, fmt.Errorf("read the journal in %s: %w", j.disk.Dir, err)
 	}
 	if err := j.takeEpoch(s.Epoch); err != nil {
 		return nil, err
@@ -179,7 +179,7 @@ func (j *Journal) takeEpoch(epoch uint64) error {
 	if err == nil {
 		err = batch.Commit(pebble.Sync)
 	}
-	return errors.Join(err, batch.Close(), j.disk.failure())
+	return errors.Join(err, batch.Close(), j.disk.Failure())
 }
 
 // Close waits for the calls that are under way, and closes the directory. All
@@ -199,11 +199,10 @@ func (j *Journal) Close() error {
 		j.saveFilter()
 	}
 	err = errors.Join(err, j.db.Close())
-	stores.Add(-1)
 	if j.booted && err == nil {
 		err = j.mark(j.ends())
 	}
-	if failure := j.disk.failure(); failure != nil {
+	if failure := j.disk.Failure(); failure != nil {
 		err = failure
 	}
 	return errors.Join(err, j.lock.Close())

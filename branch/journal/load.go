@@ -25,7 +25,7 @@ func (j *Journal) claim(id Identity, fresh *ledger.Ledger) error {
 	if !errors.Is(err, pebble.ErrNotFound) {
 		return err
 	}
-	if _, err := j.disk.Stat(j.disk.PathJoin(j.disk.dir, markFile)); err == nil {
+	if _, err := j.disk.Stat(j.disk.PathJoin(j.disk.Dir, markFile)); err == nil {
 		return j.damaged(keyName(identityKey), "it is missing, and was synced: the file %s says so", markFile)
 	}
 	empty, err := j.empty()
@@ -33,7 +33,7 @@ func (j *Journal) claim(id Identity, fresh *ledger.Ledger) error {
 		return err
 	}
 	if !empty {
-		return fmt.Errorf("%s holds a store that is no journal: use another --data directory", j.disk.dir)
+		return fmt.Errorf("%s holds a store that is no journal: use another --data directory", j.disk.Dir)
 	}
 	batch := j.db.NewBatch()
 	if value, err = j.settle(id, nil); err != nil {

@@ -32,7 +32,7 @@ func (j *Journal) mark(ends []uint64) error {
 		value = binary.AppendUvarint(binary.AppendUvarint(value, uint64(b)), ends[i])
 	}
 	value = binary.BigEndian.AppendUint32(value, crc32.Checksum(value, castagnoli))
-	temp := j.disk.PathJoin(j.disk.dir, markTemp)
+	temp := j.disk.PathJoin(j.disk.Dir, markTemp)
 	f, err := j.disk.Create(temp, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
@@ -42,18 +42,18 @@ func (j *Journal) mark(ends []uint64) error {
 	if err != nil {
 		return err
 	}
-	if err := j.disk.Rename(temp, j.disk.PathJoin(j.disk.dir, markFile)); err != nil {
+	if err := j.disk.Rename(temp, j.disk.PathJoin(j.disk.Dir, markFile)); err != nil {
 		return err
 	}
-	if err := j.disk.syncDir(); err != nil {
+	if err := j.disk.SyncDir(); err != nil {
 		return err
 	}
-	return j.disk.failure()
+	return j.disk.Failure()
 }
 
 // readMark returns what the mark says, and nil if there is none.
 func (j *Journal) readMark() ([]byte, error) {
-	value, err := readFile(j.disk, j.disk.PathJoin(j.disk.dir, markFile))
+	value, err := readFile(j.disk, j.disk.PathJoin(j.disk.Dir, markFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -89,7 +89,7 @@ func (j *Journal) checkMark() error {
 }
 
 func (j *Journal) damaged(place, format string, args ...any) error {
-	return &DamageError{Dir: j.disk.dir, Place: place, Problem: fmt.Sprintf(format, args...)}
+	return &DamageError{Dir: j.disk.Dir, Place: place, Problem: fmt.Sprintf(format, args...)}
 }
 
 // ends are the sequences where the journals end, by the bank's order.

@@ -1,13 +1,18 @@
 package journal
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"passbook.example/passbook/branch/journal/internal/idfilter"
 	"passbook.example/passbook/branch/ledger"
 )
 
@@ -76,4 +81,104 @@ func named(key []byte, err error) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", keyName(key), err)
+}
+
+// filterFile is where a journal that is closed leaves its filter of request ids,
+// beside the store, so the next opening need not read millions of ids. The mark
+// in the file is a hash of the journals' heads: a directory with those heads has
+// just the ids that the filter was made of. A file with another mark is no loss.
+// The ids are then read, as they are after a crash.
+const filterFile = "filter"
+
+// fillFilter puts the request ids on disk into the filter. Opening must not wait
+// for what may be millions: unless the filter was saved, they are read beside it,
+// while others are committed and added.
+func (j *Journal) fillFilter() {
+	switch {
+	case j.state.order == 0:
+		j.filter.Finish()
+	case j.loadFilter(&j.filter) == nil:
+	case j.patient:
+		j.filter.Fill(j.eachRequestID)
+	default:
+		j.filter.FillBeside(j.eachRequestID)
+	}
+}
+
+// eachRequestID visits the request ids on disk until visit returns false.
+func (j *Journal) eachRequestID(visit func(id []byte) bool) (err error) {
+	iter, err := j.db.NewIter(&pebble.IterOptions{LowerBound: []byte{requestTable}, UpperBound: []byte{requestTable + 1}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, iter.Close()) }()
+	for iter.First(); iter.Valid(); iter.Next() {
+		if !visit(iter.Key()[1:]) {
+			return nil
+		}
+	}
+	return iter.Error()
+}
+
+// markOfHeads returns the mark of a filter of all ids that the directory has.
+func (j *Journal) markOfHeads() (mark idfilter.Mark, err error) {
+	h := sha256.New()
+	for _, b := range j.branches {
+		var head ledger.Head
+		if err := get(j, appendHeadKey(nil, b), &head, decodeHead); err != nil {
+			return mark, err
+		}
+		_ = binary.Write(h, binary.LittleEndian, []uint64{uint64(b), head.Sequence}) // a hash takes all
+		_, _ = h.Write(head.Hash[:])
+	}
+	return idfilter.Mark(h.Sum(nil)), nil
+}
+
+func (j *Journal) filterPath() string { return j.disk.PathJoin(j.disk.Dir, filterFile) }
+
+// saveFilter leaves the filter in its file. The store has all that was committed
+// by now. A failure here costs the next opening some time, and nothing else.
+func (j *Journal) saveFilter() {
+	if !j.filter.Complete() || j.disk.Failure() != nil {
+		return
+	}
+	mark, err := j.markOfHeads()
+	if err != nil || j.filter.HasMark(mark) {
+		return
+	}
+	file, err := j.disk.Make(j.filterPath(), vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return
+	}
+	if errors.Join(j.filter.Save(file, mark), file.Close()) != nil {
+		_ = j.disk.FS.Remove(j.filterPath()) // a full disk is to have the room back
+	}
+}
+
+// loadFilter loads a filter from its file, if that is of the same ids as the
+// directory has. Nothing may have been added to it yet.
+func (j *Journal) loadFilter(f *idfilter.Filter) error {
+	file, err := j.disk.Open(j.filterPath(), vfs.SequentialReadsOption)
+	if err != nil {
+		return err
+	}
+	mark, err := j.markOfHeads()
+	if err == nil {
+		err = f.Load(file, mark)
+	}
+	return errors.Join(err, file.Close())
+}
+
+// filterWhole reports a saved filter that is as long as it must be and does not
+// have its checksum. The branch makes another, so nothing is lost; but a byte has
+// changed. A crash leaves a shorter file.
+func (v *verification) filterWhole() error {
+	data, err := readFile(v.j.disk, v.j.filterPath())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil && idfilter.Damaged(data) {
+		v.found("file "+filterFile, "it does not have its checksum, so the branch makes it anew; the file can be removed")
+	}
+	return err
 }

@@ -3,8 +3,6 @@ package journal
 import (
 	"encoding/binary"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"passbook.example/passbook/branch/ledger"
 )
 
@@ -29,11 +27,6 @@ func groupsOf(branches []ledger.BranchID) (groups []ledger.BranchID) {
 		groups = append(groups, branches[i])
 	}
 	return groups
-}
-
-// policy is for pebble.Options.
-func (s splitter) policy(start []byte) (pebble.SpanPolicy, []byte, error) {
-	return pebble.SpanPolicy{}, s.end(start), nil
 }
 
 // end returns the first key that is not to be in a table with start, or nil.

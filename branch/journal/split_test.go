@@ -94,32 +94,3 @@ func TestTablesEndAfterTheyBegin(t *testing.T) {
 		}
 	}
 }
-
-// A few stores of a process have large memtables, and fifty not much more in all.
-func TestManyStoresHaveSmallerMemtables(t *testing.T) {
-	var sum uint64
-	for nth := int64(1); nth <= 50; nth++ {
-		size := memTableFor(nth)
-		if nth <= 8 && size != memTableBytes || size < leastMemTable {
-			t.Errorf("store %d has memtables of %d bytes", nth, size)
-		}
-		sum += size
-	}
-	if most := uint64(3 * allMemTables); sum > most {
-		t.Errorf("50 stores have memtables of %d bytes, want %d at most", sum, most)
-	}
-	before := stores.Load()
-	j, _, err := Open("data", Identity{Branch: 1, Branches: branchIDs(1)}, Options{FS: vfs.NewMem()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := stores.Load() - before; n != 1 {
-		t.Errorf("opening a store counts as %d", n)
-	}
-	if err := j.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if n := stores.Load() - before; n != 0 {
-		t.Errorf("%d stores are counted that are closed", n)
-	}
-}

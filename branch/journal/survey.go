@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/batchrepr"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"passbook.example/passbook/branch/journal/internal/store"
 	"passbook.example/passbook/branch/journal/internal/walcheck"
 )
 
@@ -19,7 +20,7 @@ import (
 // what recovery would pass over in silence: damage in the logs (package walcheck),
 // and a log whose commits don't follow what the tables hold.
 type survey struct {
-	disk *disk
+	disk *store.Disk
 	// order is that of the last batch that is known to be there.
 	order uint64
 	// identity is the value of the identity, nil if there is none.
@@ -30,7 +31,7 @@ type survey struct {
 // synced, as far as that can be told; and otherwise the stored identity, nil if
 // there is none.
 func (j *Journal) look(opts *pebble.Options) ([]byte, error) {
-	desc, err := pebble.Peek(j.disk.dir, j.disk)
+	desc, err := pebble.Peek(j.disk.Dir, j.disk)
 	if err != nil {
 		return nil, err
 	}
@@ -59,12 +60,12 @@ func (j *Journal) look(opts *pebble.Options) ([]byte, error) {
 // lookAtNothing checks that a directory without a store never had one: Pebble
 // would make a new one and remove what is left of the other.
 func (j *Journal) lookAtNothing() error {
-	names, err := j.disk.List(j.disk.dir)
+	names, err := j.disk.List(j.disk.Dir)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if name == markFile || name == homeFile || strings.HasSuffix(name, logSuffix) || strings.HasSuffix(name, tableSuffix) {
+		if name == markFile || name == homeFile || strings.HasSuffix(name, store.LogSuffix) || strings.HasSuffix(name, store.TableSuffix) {
 			return j.damaged("file "+name, "it is of a store, which is gone")
 		}
 	}
@@ -72,7 +73,7 @@ func (j *Journal) lookAtNothing() error {
 }
 
 func (s *survey) damaged(place string, offset int, format string, args ...any) error {
-	return &DamageError{Dir: s.disk.dir, Place: fmt.Sprintf("%s, offset %d", place, offset), Problem: fmt.Sprintf(format, args...)}
+	return &DamageError{Dir: s.disk.Dir, Place: fmt.Sprintf("%s, offset %d", place, offset), Problem: fmt.Sprintf(format, args...)}
 }
 
 // options checks the file in which Pebble keeps the options of the last run.
@@ -85,7 +86,7 @@ func (s *survey) options(path string, opts *pebble.Options) error {
 	if err == nil {
 		opts = opts.Clone()
 		opts.EnsureDefaults()
-		err = opts.CheckCompatibility(s.disk.dir, string(data))
+		err = opts.CheckCompatibility(s.disk.Dir, string(data))
 	}
 	if err != nil {
 		return s.damaged(s.disk.PathBase(path), 0, "%v", err)
@@ -111,7 +112,7 @@ func (s *survey) tables(opts *pebble.Options) ([]string, error) {
 	hidden := &hiddenLogs{FS: s.disk}
 	o := *opts
 	o.FS, o.ReadOnly = hidden, true
-	db, err := openPebble(s.disk.dir, &o)
+	db, err := store.OpenWith(s.disk.Dir, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -132,10 +133,10 @@ func (s *survey) tables(opts *pebble.Options) ([]string, error) {
 // themselves are checked when they are read: reading them all takes too long for a
 // start.
 func (s *survey) checkTables(db *pebble.DB, opts *pebble.Options) error {
-	readers := readerOptions(opts)
-	return eachTable(db, func(name string) error {
-		if err := checkTable(s.disk.FS, s.disk.PathJoin(s.disk.dir, name), readers, false); err != nil {
-			return &DamageError{Dir: s.disk.dir, Place: "file " + name, Problem: err.Error()}
+	readers := store.ReaderOptions(opts)
+	return store.EachTable(db, func(name string) error {
+		if err := store.CheckTable(s.disk.FS, s.disk.PathJoin(s.disk.Dir, name), readers, false); err != nil {
+			return &DamageError{Dir: s.disk.Dir, Place: "file " + name, Problem: err.Error()}
 		}
 		return nil
 	})
@@ -144,7 +145,7 @@ func (s *survey) checkTables(db *pebble.DB, opts *pebble.Options) error {
 // log checks a log, and that its commits follow what there is.
 func (s *survey) log(path string, last bool) error {
 	name := s.disk.PathBase(path)
-	number, err := strconv.ParseUint(strings.TrimSuffix(name, logSuffix), 10, 32)
+	number, err := strconv.ParseUint(strings.TrimSuffix(name, store.LogSuffix), 10, 32)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -205,19 +206,6 @@ func readFile(fs vfs.FS, path string) ([]byte, error) {
 	return data, errors.Join(err, f.Close())
 }
 
-// openPebble is pebble.Open, where a panic is an error: Pebble panics on some
-// damage that it does not expect.
-func openPebble(dir string, opts *pebble.Options) (db *pebble.DB, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			db, err = nil, fmt.Errorf("the store can't be read: %v", r)
-		}
-	}()
-	return pebble.Open(dir, opts)
-}
-
-const logSuffix = ".log"
-
 // hiddenLogs is a file system that shows the write-ahead logs empty, and notes
 // which were opened: those that recovery needs.
 type hiddenLogs struct {
@@ -226,7 +214,7 @@ type hiddenLogs struct {
 }
 
 func (h *hiddenLogs) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
-	if !strings.HasSuffix(name, logSuffix) {
+	if !strings.HasSuffix(name, store.LogSuffix) {
 		return h.FS.Open(name, opts...)
 	}
 	h.logs = append(h.logs, name)

@@ -3,13 +3,13 @@ package journal
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"passbook.example/passbook/branch/journal/internal/store"
 	"passbook.example/passbook/branch/ledger"
 )
 
@@ -60,7 +60,7 @@ func Verify(dir string, fs vfs.FS, report func(Finding)) (*Verified, error) {
 	if fs == nil {
 		fs = vfs.Default
 	}
-	j := &Journal{disk: &disk{FS: fs, dir: dir}, readOnly: true}
+	j := &Journal{disk: &store.Disk{FS: fs, Dir: dir}, readOnly: true}
 	if desc, err := pebble.Peek(dir, fs); err != nil {
 		return nil, err
 	} else if !desc.Exists && j.lookAtNothing() == nil {
@@ -76,7 +76,7 @@ func Verify(dir string, fs vfs.FS, report func(Finding)) (*Verified, error) {
 		check.failed(err)
 		return v, nil
 	}
-	check.readers = readerOptions(j.options(j.lock, 1, nil))
+	check.readers = store.ReaderOptions(j.lock.Options())
 	check.run()
 	return v, nil
 }
@@ -379,29 +379,4 @@ func (v *verification) state() error {
 		v.failed(err)
 	}
 	return v.home()
-}
-
-// home checks the file by which a copy is recognised, if the directory has one.
-// Where it is does not matter: that of a backup is elsewhere.
-func (v *verification) home() error {
-	record := &v.j.home.record
-	if err := get(v.j, homeKey, record, decodeHomeRecord); err != nil {
-		v.found(keyName(homeKey), "%v", err)
-		return nil
-	}
-	if record.number == (homeNumber{}) {
-		return nil
-	}
-	number, whole, err := v.j.readHome()
-	switch broken := record.next != (homeNumber{}); {
-	case errors.Is(err, os.ErrNotExist):
-		v.found("file "+homeFile, "it is missing: the branch takes the directory for a copy")
-	case err != nil:
-		return err
-	case !whole && !broken:
-		v.found("file "+homeFile, "it does not have its checksum: the branch takes the directory for a copy")
-	case whole && number != record.number && (!broken || number != record.next):
-		v.found("file "+homeFile, "it is not the one that belongs to the store: the branch takes the directory for a restored one")
-	}
-	return nil
 }

@@ -1,4 +1,4 @@
-package journal
+package store
 
 import (
 	"runtime"
@@ -11,7 +11,7 @@ import (
 // Whoever wants the processor has it between the blocks of a table.
 func TestTablesGiveWay(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	d := &disk{FS: vfs.NewMem()}
+	d := &Disk{FS: vfs.NewMem()}
 	f, err := d.Create("1.sst", vfs.WriteCategoryUnspecified)
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package journal
+package store
 
 import (
 	"strings"
@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// fillBytes is how much of a log is filled with zeros at once: a new store's
+	// FillBytes is how much of a log is filled with zeros at once: a new store's
 	// first log as a whole, when it is opened.
-	fillBytes = 256 << 10
+	FillBytes = 256 << 10
 	// largeWrite is one that filling makes no cheaper. A log is filled when as
 	// many others as smallWrites came in a row: a large commit ends with a
 	// small one.
@@ -21,13 +21,13 @@ const (
 	reserveBytes = 4 << 20
 )
 
-var zeros [fillBytes]byte
+var zeros [FillBytes]byte
 
 // logFile is a log of Pebble's that is filled with zeros ahead of what is
-// written to it. To sync what lies within is one write of data; where a file
-// grows, or a block is written for the first time, the file system's own journal
-// has to be written as well. Pebble and survey.go find the end of a log by what
-// is in it, as they must where an old log is used again.
+// written to it. A sync of what lies within is one write of data; where a file
+// grows, or a block is written for the first time, the file system must write its
+// own journal as well. Pebble and package walcheck find the end of a log by its
+// content, as they must where an old log is used again.
 type logFile struct {
 	*diskFile
 	// written is where the next byte goes, filled where the zeros end.
@@ -39,7 +39,10 @@ type logFile struct {
 	small int
 }
 
-func isLog(name string) bool { return strings.HasSuffix(name, logSuffix) }
+// LogSuffix ends the names of write-ahead logs.
+const LogSuffix = ".log"
+
+func isLog(name string) bool { return strings.HasSuffix(name, LogSuffix) }
 
 // newLogFile returns a log of which size bytes are there.
 func newLogFile(f vfs.File, size int64) vfs.File {
@@ -50,11 +53,11 @@ func newLogFile(f vfs.File, size int64) vfs.File {
 // first byte, 17 MiB that most branches of a quiet bank never write: see reserve.
 func (f *logFile) Preallocate(int64, int64) error { return nil }
 
-// reserve has the file system set room aside up to end. Where it can't, room is
-// found as the log grows, and what can't be written says so then.
+// reserve makes the file system set room aside up to end. Where it can't, the log
+// finds room as it grows, and a write without room returns an error then.
 func (f *logFile) reserve(end int64) {
-	for f.reserved < end && f.disk.failure() == nil {
-		step := min(max(f.reserved, fillBytes), reserveBytes)
+	for f.reserved < end && f.disk.Failure() == nil {
+		step := min(max(f.reserved, FillBytes), reserveBytes)
 		_ = f.File.Preallocate(f.reserved, step)
 		f.reserved += step
 	}
@@ -77,10 +80,10 @@ func (f *logFile) Write(p []byte) (int, error) {
 
 // fill adds zeros. If it can't, the log grows with the write as other files do.
 func (f *logFile) fill() {
-	if f.disk.failure() != nil {
+	if f.disk.Failure() != nil {
 		return
 	}
-	f.reserve(f.filled + fillBytes)
+	f.reserve(f.filled + FillBytes)
 	if n, err := f.File.WriteAt(zeros[:], f.filled); err == nil {
 		f.filled += int64(n)
 	}

@@ -1,4 +1,4 @@
-package journal
+package store
 
 import (
 	"sync"
@@ -86,10 +86,10 @@ func (s *scheduler) calm() {
 // free is whether a compaction may begin.
 func (s *scheduler) free() bool { return !s.closed && !s.running && !s.hasty }
 
-// Register is pebble.CompactionScheduler's.
+// Register implements pebble.CompactionScheduler.
 func (s *scheduler) Register(_ int, db pebble.DBForCompaction) { s.db = db }
 
-// Unregister is pebble.CompactionScheduler's.
+// Unregister implements pebble.CompactionScheduler.
 func (s *scheduler) Unregister() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,7 +102,7 @@ func (s *scheduler) Unregister() {
 	}
 }
 
-// TrySchedule is pebble.CompactionScheduler's.
+// TrySchedule implements pebble.CompactionScheduler.
 func (s *scheduler) TrySchedule() (bool, pebble.CompactionGrantHandle) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,10 +114,10 @@ func (s *scheduler) TrySchedule() (bool, pebble.CompactionGrantHandle) {
 	return true, s
 }
 
-// UpdateGetAllowedWithoutPermission is pebble.CompactionScheduler's.
+// UpdateGetAllowedWithoutPermission implements pebble.CompactionScheduler.
 func (s *scheduler) UpdateGetAllowedWithoutPermission() {}
 
-// grantAndUnlock has a compaction begin, if one waits and may. The store is asked
+// grantAndUnlock begins a compaction, if one waits and may. The store is asked
 // without the mutex, since it calls the scheduler with its own held.
 func (s *scheduler) grantAndUnlock() {
 	defer s.mu.Unlock()
@@ -140,18 +140,18 @@ func (s *scheduler) grantAndUnlock() {
 	s.granted.Broadcast()
 }
 
-// Done is pebble.CompactionGrantHandle's: a compaction has ended.
+// Done implements pebble.CompactionGrantHandle: a compaction has ended.
 func (s *scheduler) Done() {
 	s.mu.Lock()
 	s.running = false
 	s.grantAndUnlock()
 }
 
-// Started is pebble.CompactionGrantHandle's.
+// Started implements pebble.CompactionGrantHandle.
 func (s *scheduler) Started() {}
 
-// MeasureCPU is pebble.CompactionGrantHandle's.
+// MeasureCPU implements pebble.CompactionGrantHandle.
 func (s *scheduler) MeasureCPU(pebble.CompactionGoroutineKind) {}
 
-// CumulativeStats is pebble.CompactionGrantHandle's.
+// CumulativeStats implements pebble.CompactionGrantHandle.
 func (s *scheduler) CumulativeStats(pebble.CompactionGrantHandleStats) {}

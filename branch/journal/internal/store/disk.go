@@ -1,4 +1,4 @@
-package journal
+package store
 
 import (
 	"errors"
@@ -10,60 +10,62 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// disk is a file system that freezes at the first change that fails: that one
+// Disk is a file system that freezes at the first change that fails: that one
 // and all later ones are dropped, though Pebble is told that they succeeded.
 //
 // Pebble itself answers a failed write or sync by ending the process, by a
 // panic that can't be recovered (it holds a mutex), or by trying again for
 // ever while writers wait, as the case may be. With a frozen disk it does none
-// of that: its call returns, [Journal.Commit] then sees the failure and
-// reports it, and the directory is as a crash at that moment would have left
+// of that: its call returns, the journal then sees the failure and reports
+// it, and the directory is as a crash at that moment would have left
 // it, which recovery is made for.
-type disk struct {
+type Disk struct {
 	vfs.FS
-	dir       string
-	onFailure func(error)
+	// Dir is the directory of the store.
+	Dir string
+	// OnFailure, unless nil, is called with the error that freezes the disk.
+	OnFailure func(error)
 	// armed says that changes freeze the disk; until then their errors go to
 	// Pebble, whose Open returns them.
 	armed atomic.Bool
-	// onMachine is whether FS is the machine's own file system, where files have
+	// OnMachine is whether FS is the machine's own file system, where files have
 	// rights.
-	onMachine bool
+	OnMachine bool
 	first     atomic.Pointer[error]
 }
 
-// failure returns the error that froze the disk, or nil.
-func (d *disk) failure() error {
+// Failure returns the error that froze the disk, or nil.
+func (d *Disk) Failure() error {
 	if err := d.first.Load(); err != nil {
 		return *err
 	}
 	return nil
 }
 
-// fail freezes the disk, and returns the error that did so first.
-func (d *disk) fail(err error) error {
-	err = fmt.Errorf("journal in %s stopped: %w", d.dir, err)
-	if d.first.CompareAndSwap(nil, &err) && d.onFailure != nil {
-		d.onFailure(err)
+// Fail freezes the disk, and returns the error that did so first.
+func (d *Disk) Fail(err error) error {
+	err = fmt.Errorf("journal in %s stopped: %w", d.Dir, err)
+	if d.first.CompareAndSwap(nil, &err) && d.OnFailure != nil {
+		d.OnFailure(err)
 	}
-	return d.failure()
+	return d.Failure()
 }
 
 // change carries out one change of the directory, unless the disk is frozen.
-func (d *disk) change(carryOut func() error) error {
-	if d.failure() != nil {
+func (d *Disk) change(carryOut func() error) error {
+	if d.Failure() != nil {
 		return nil
 	}
 	err := carryOut()
 	if err == nil || !d.armed.Load() {
 		return err
 	}
-	_ = d.fail(err)
+	_ = d.Fail(err)
 	return nil
 }
 
 // create opens a file for writing; on a frozen disk, one that drops all.
-func (d *disk) create(open func() (vfs.File, error)) (vfs.File, error) {
+func (d *Disk) create(open func() (vfs.File, error)) (vfs.File, error) {
 	var f vfs.File
 	err := d.change(func() (err error) {
 		f, err = open()
@@ -81,40 +83,43 @@ func (d *disk) create(open func() (vfs.File, error)) (vfs.File, error) {
 // Create syncs the directory before it creates a marker, which names the file
 // that counts: Pebble syncs that file but not that it is there, and a crash
 // could keep the marker alone.
-func (d *disk) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+func (d *Disk) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	if strings.HasPrefix(d.PathBase(name), "marker.") {
-		if err := d.syncDir(); err != nil {
+		if err := d.SyncDir(); err != nil {
 			return nil, err
 		}
 	}
-	f, err := d.create(func() (vfs.File, error) { return d.make(name, category) })
+	f, err := d.create(func() (vfs.File, error) { return d.Make(name, category) })
 	switch {
 	case err != nil:
 		return nil, err
 	case isLog(name):
 		return newLogFile(f, 0), nil
-	case strings.HasSuffix(name, tableSuffix):
+	case strings.HasSuffix(name, TableSuffix):
 		return &tableFile{diskFile: f.(*diskFile)}, nil
 	}
 	return f, nil
 }
 
-func (d *disk) syncDir() error {
-	f, err := d.OpenDir(d.dir)
+// SyncDir makes durable which files the directory has.
+func (d *Disk) SyncDir() error {
+	f, err := d.OpenDir(d.Dir)
 	if err != nil {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
 }
 
-func (d *disk) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+// OpenReadWrite opens a file for reading and writing, which only its owner may do.
+func (d *Disk) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
 	return d.create(func() (vfs.File, error) {
 		f, err := d.FS.OpenReadWrite(name, category, opts...)
 		return d.private(f, err)
 	})
 }
 
-func (d *disk) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
+// ReuseForWrite implements vfs.FS.
+func (d *Disk) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := d.create(func() (vfs.File, error) { return d.FS.ReuseForWrite(oldname, newname, category) })
 	if err != nil || !isLog(newname) {
 		return f, err
@@ -126,45 +131,49 @@ func (d *disk) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCate
 	return newLogFile(f, size), nil
 }
 
-func (d *disk) OpenDir(name string) (vfs.File, error) {
+// OpenDir implements vfs.FS.
+func (d *Disk) OpenDir(name string) (vfs.File, error) {
 	return d.create(func() (vfs.File, error) { return d.FS.OpenDir(name) })
 }
 
-func (d *disk) Link(oldname, newname string) error {
+// Link implements vfs.FS.
+func (d *Disk) Link(oldname, newname string) error {
 	return d.change(func() error { return d.FS.Link(oldname, newname) })
 }
 
-func (d *disk) Rename(oldname, newname string) error {
+// Rename implements vfs.FS.
+func (d *Disk) Rename(oldname, newname string) error {
 	return d.change(func() error { return d.FS.Rename(oldname, newname) })
 }
 
-func (d *disk) MkdirAll(dir string, perm os.FileMode) error {
+// MkdirAll implements vfs.FS.
+func (d *Disk) MkdirAll(dir string, perm os.FileMode) error {
 	return d.change(func() error { return d.FS.MkdirAll(dir, perm) })
 }
 
 // Remove loses nothing when it fails: its error goes to Pebble.
-func (d *disk) Remove(name string) error {
-	if d.failure() != nil {
+func (d *Disk) Remove(name string) error {
+	if d.Failure() != nil {
 		return nil
 	}
 	return d.FS.Remove(name)
 }
 
-// RemoveAll is as Remove.
-func (d *disk) RemoveAll(name string) error {
-	if d.failure() != nil {
+// RemoveAll does as Remove does.
+func (d *Disk) RemoveAll(name string) error {
+	if d.Failure() != nil {
 		return nil
 	}
 	return d.FS.RemoveAll(name)
 }
 
 // Unwrap returns the file system below.
-func (d *disk) Unwrap() vfs.FS { return d.FS }
+func (d *Disk) Unwrap() vfs.FS { return d.FS }
 
 // diskFile is a file of a disk, open for writing.
 type diskFile struct {
 	vfs.File
-	disk *disk
+	disk *Disk
 }
 
 func (f *diskFile) Write(p []byte) (int, error) {
@@ -194,7 +203,7 @@ func (f *diskFile) SyncTo(length int64) (fullSync bool, err error) {
 
 // Close closes the file also on a frozen disk.
 func (f *diskFile) Close() error {
-	if err := f.File.Close(); err != nil && f.disk.failure() == nil {
+	if err := f.File.Close(); err != nil && f.disk.Failure() == nil {
 		return f.disk.change(func() error { return err })
 	}
 	return nil

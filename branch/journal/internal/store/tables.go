@@ -1,4 +1,4 @@
-package journal
+package store
 
 import (
 	"cmp"
@@ -13,33 +13,15 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// tables reads every block of every table of the store, also those that adding
-// up the entries has no use for, such as filters, and holds each against its
-// checksum.
-func (v *verification) tables() error {
-	damaged := false
-	err := eachTable(v.j.db, func(name string) error {
-		if err := checkTable(v.j.disk.FS, v.j.disk.PathJoin(v.Dir, name), v.readers, true); err != nil {
-			v.found("file "+name, "%v", err)
-			damaged = true
-		}
-		return nil
-	})
-	if err == nil && damaged {
-		err = errStop
-	}
-	return err
-}
-
-// eachTable visits the tables of a store by the names of their files.
-func eachTable(db *pebble.DB, visit func(name string) error) error {
+// EachTable visits the tables of a store by the names of their files.
+func EachTable(db *pebble.DB, visit func(name string) error) error {
 	levels, err := db.SSTables()
 	if err != nil {
 		return err
 	}
 	for _, level := range levels {
 		for _, table := range level {
-			if err := visit(fmt.Sprintf("%s%s", table.BackingSSTNum, tableSuffix)); err != nil {
+			if err := visit(fmt.Sprintf("%s%s", table.BackingSSTNum, TableSuffix)); err != nil {
 				return err
 			}
 		}
@@ -47,9 +29,9 @@ func eachTable(db *pebble.DB, visit func(name string) error) error {
 	return nil
 }
 
-// checkTable reads every block of a table, or all but those of its entries: what
+// CheckTable reads every block of a table, or all but those of its entries: what
 // those are found by, a fraction of it. Damage there would let no entry be read.
-func checkTable(fs vfs.FS, path string, options sstable.ReaderOptions, whole bool) (err error) {
+func CheckTable(fs vfs.FS, path string, options sstable.ReaderOptions, whole bool) (err error) {
 	defer func() {
 		if r := recover(); r != nil { // Pebble panics on some damage that it does not expect
 			err = fmt.Errorf("it can't be read: %v", r)
@@ -105,8 +87,8 @@ func checkBlocks(r *sstable.Reader, whole bool) error {
 	return nil
 }
 
-// readerOptions are those for the tables of a store.
-func readerOptions(opts *pebble.Options) sstable.ReaderOptions {
+// ReaderOptions returns the options for reading the tables of a store.
+func ReaderOptions(opts *pebble.Options) sstable.ReaderOptions {
 	opts = opts.Clone()
 	opts.EnsureDefaults()
 	return opts.MakeReaderOptions()

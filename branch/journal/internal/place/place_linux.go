@@ -1,4 +1,4 @@
-package journal
+package place
 
 import (
 	"os"
@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// placeOf returns where a file of the machine is. The number of the device is
+// Of returns where a file of the machine is. The number of the device is
 // left out: it may be another one after each restart of the machine.
-func placeOf(path string) (Place, error) {
+func Of(path string) (Place, error) {
 	var st unix.Statx_t
 	err := unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_INO|unix.STATX_BTIME|unix.STATX_CTIME, &st)
 	if err == unix.ENOSYS || err == unix.EPERM { // as in some containers

@@ -1,4 +1,4 @@
-package journal
+package store
 
 import (
 	"errors"
@@ -18,15 +18,18 @@ const (
 	privateFile = 0o600
 )
 
-// make makes a file that its owner alone may read and write.
-func (d *disk) make(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+// MakeDir makes the directory, for its owner alone.
+func (d *Disk) MakeDir() error { return d.MkdirAll(d.Dir, privateDir) }
+
+// Make makes a file that its owner alone may read and write.
+func (d *Disk) Make(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := d.FS.Create(name, category)
 	return d.private(f, err)
 }
 
 // private keeps a file private that was opened without an error.
-func (d *disk) private(f vfs.File, err error) (vfs.File, error) {
-	if err == nil && d.onMachine {
+func (d *Disk) private(f vfs.File, err error) (vfs.File, error) {
+	if err == nil && d.OnMachine {
 		keepPrivate(f)
 	}
 	return f, err
@@ -34,8 +37,8 @@ func (d *disk) private(f vfs.File, err error) (vfs.File, error) {
 
 // Lock makes the lock's file beforehand, since others would make it for all to
 // read.
-func (d *disk) Lock(name string) (io.Closer, error) {
-	if d.onMachine {
+func (d *Disk) Lock(name string) (io.Closer, error) {
+	if d.OnMachine {
 		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, privateFile)
 		if err != nil {
 			return nil, err
@@ -47,22 +50,22 @@ func (d *disk) Lock(name string) (io.Closer, error) {
 	return d.FS.Lock(name)
 }
 
-// narrow takes the rights to the directory and to what is in it from everybody
+// Narrow takes the rights to the directory and to what is in it from everybody
 // but the owner, where somebody has widened them. A directory whose rights can't
 // be changed, as when it belongs to another user, is warned of and served.
-func (d *disk) narrow(logger *slog.Logger) {
-	if !d.onMachine {
+func (d *Disk) Narrow(logger *slog.Logger) {
+	if !d.OnMachine {
 		return
 	}
-	info, err := os.Stat(d.dir)
+	info, err := os.Stat(d.Dir)
 	if err != nil || !openTo(info) {
 		return
 	}
-	if err := narrowAll(d.dir); err != nil {
-		logger.Warn("Other users may read the data directory: its rights can't be narrowed", "directory", d.dir, "error", err)
+	if err := narrowAll(d.Dir); err != nil {
+		logger.Warn("Other users may read the data directory: its rights can't be narrowed", "directory", d.Dir, "error", err)
 		return
 	}
-	logger.Warn(fmt.Sprintf("The data directory was open to other users (%v); it is yours alone now", info.Mode().Perm()), "directory", d.dir)
+	logger.Warn(fmt.Sprintf("The data directory was open to other users (%v); it is yours alone now", info.Mode().Perm()), "directory", d.Dir)
 }
 
 func narrowAll(dir string) error {
