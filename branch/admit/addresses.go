@@ -18,11 +18,13 @@ const networkBits = 64
 // addresses are those that connections come from, while there are any. Its zero
 // value has none.
 type addresses struct {
+	// all has them by their ip.
 	all map[netip.Addr]*address
 }
 
 // address is one of them. What changes belongs to Connections.mu.
 type address struct {
+	// ip is the address, or the network of an IPv6 one.
 	ip netip.Addr
 	// bounded says that it is one, and not a pipe in a test.
 	bounded bool

@@ -58,18 +58,21 @@ func NewConnections(listener net.Listener, most int, pause func()) *Connections 
 // Connection is one accepted connection. What changes belongs to all.mu.
 type Connection struct {
 	net.Conn
+	// all are the connections of the port.
 	all *Connections
 	// from is the address it comes from.
 	from *address
-	// place is where the connection is in from.idle, nil while it is at work;
+	// place is where the connection is in from.idle, nil while it is at work.
+	place *list.Element
 	// restedAt tells which of two came to rest first.
-	place    *list.Element
 	restedAt uint64
-	// working counts its calls at work; busy says that customers' are or were
-	// among them since it last rested, and that it is counted in all.busy.
+	// working counts its calls at work.
 	working int
-	busy    bool
-	closed  bool
+	// busy says that customers' calls are or were among them since it last rested,
+	// and that it is counted in all.busy.
+	busy bool
+	// closed says that it is counted no more.
+	closed bool
 }
 
 // Accept implements net.Listener.

@@ -87,8 +87,11 @@ type explainer struct {
 	http.ResponseWriter
 	req *http.Request
 	// isUnary says that the call takes one message and returns one.
-	isUnary   bool
-	refusals  *Refusals
+	isUnary bool
+	// refusals tell the caller.
+	refusals *Refusals
+	// explained says that the caller was told, and that the library's own words are
+	// dropped.
 	explained bool
 }
 

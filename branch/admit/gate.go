@@ -20,7 +20,8 @@ type Gate struct {
 	mu sync.Mutex
 	// shut is set for good, in counts what is under way.
 	shut bool
-	in   int
+	// in counts what has entered and not left.
+	in int
 	// shutting is closed when the gate is shut, empty when besides nothing is in
 	// any more. Both are nil until somebody needs them.
 	shutting, empty chan struct{}

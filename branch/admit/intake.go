@@ -17,25 +17,31 @@ import (
 type intake struct {
 	// ReadCloser is the body as it came. It is nil when there is none.
 	io.ReadCloser
+	// requests let it in.
 	requests *Requests
-	// procedure is what is called. Its share has the request's place, idle until
-	// the message has come.
+	// procedure is what is called.
 	procedure procedure
-	place     Place
-	w         http.ResponseWriter
-	req       *http.Request
-	control   *http.ResponseController
-	conn      *Connection
+	// place is the request's in the procedure's share, idle until the message has
+	// come.
+	place Place
+	// w and req are what the handler gets, control sets the deadlines of both.
+	w       http.ResponseWriter
+	req     *http.Request
+	control *http.ResponseController
+	// conn is what the request came on; nil for one through memory.
+	conn *Connection
 	// over is when a call ends whose kind has a limited time.
 	over time.Time
 
-	// What follows belongs to the goroutine that reads the body, and after it to
-	// the handler's: whether the message has come, why the request could not go on
-	// then, whether it is at work, and its places among the large replies.
+	// heard says that the message has come, refusal why the request could not go on
+	// then. These and the next two belong to the goroutine that reads the body, and
+	// after it to the handler's.
 	heard   bool
 	refusal error
+	// working says that the request is at work on its connection.
 	working bool
-	taken   [3]chan struct{}
+	// taken are its places among the large replies; nil for those it doesn't have.
+	taken [3]chan struct{}
 
 	// timer interrupts the reads over HTTP/2, where setting a deadline, and taking
 	// it back, is each a message to the goroutine of the connection: a timer hardly

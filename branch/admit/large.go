@@ -15,7 +15,11 @@ const maxLargeReplies = 64
 // largeReplies has a place for each large reply in hand. A listing has one besides
 // while it is made, which means read and encoded. There are as many of those as
 // processors: every listing that waits for a processor makes deposits wait for one.
-type largeReplies struct{ places, making chan struct{} }
+type largeReplies struct {
+	// places has an element for each that is in hand, making for each listing that
+	// is being made.
+	places, making chan struct{}
+}
 
 func newLargeReplies() largeReplies {
 	return largeReplies{places: make(chan struct{}, maxLargeReplies), making: make(chan struct{}, runtime.GOMAXPROCS(0))}

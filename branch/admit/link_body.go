@@ -17,8 +17,10 @@ const maxHelloBytes = 64 << 10
 type LinkBody struct {
 	io.ReadCloser
 	// left is how much may still come before the link is greeted.
-	left    int
+	left int
+	// greeted says that the link's hello is accepted.
 	greeted atomic.Bool
+	// control interrupts the writes of the answer.
 	control *http.ResponseController
 }
 

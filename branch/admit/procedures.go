@@ -46,6 +46,7 @@ const (
 
 // procedure is what is known of a call by its path.
 type procedure struct {
+	// kind says how its messages come and go.
 	kind kind
 	// get says that it answers GET.
 	get bool

@@ -9,8 +9,9 @@ import (
 // that it is made.
 type reply struct {
 	http.ResponseWriter
-	// made is called when the reply begins, and begun says that it has.
-	made  func()
+	// made is called when the reply begins.
+	made func()
+	// begun says that it has.
 	begun bool
 }
 

@@ -15,8 +15,10 @@ type Share struct {
 	mu sync.Mutex
 	// in counts all places that are taken.
 	in int
-	// idle counts those between first and last, the longest idle first.
-	idle        int
+	// idle counts those between first and last. Invariant: idle <= in <= most.
+	idle int
+	// first is the place that has been idle for longest, last the one that came to
+	// rest last; both are nil when none is idle.
 	first, last *Place
 }
 
@@ -30,8 +32,9 @@ type Place struct {
 	holder Holder
 	// working counts what is at work on it; it is idle while there is nothing.
 	working int
-	// idle says that it is between before and after, gone that it had to give way.
-	idle, gone    bool
+	// idle says that it is among the idle ones, gone that it had to give way.
+	idle, gone bool
+	// before came to rest before this one, after after it; nil for none.
 	before, after *Place
 }
 

@@ -22,7 +22,13 @@ const (
 // shares are those of a branch's requests. Links are bounded by Openings, and streams
 // of lists by their handler.
 type shares struct {
-	customers, peers, watches, health, reflections, page *Share
+	// customers and peers have those that take one message and return one.
+	customers, peers *Share
+	// watches, health and reflections have those of Watch, of health checks and of
+	// reflection.
+	watches, health, reflections *Share
+	// page has all others.
+	page *Share
 }
 
 func newShares(maxWatches int) shares {
