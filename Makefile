@@ -1,5 +1,5 @@
 # CI runs `make test` and `make test-long`. `make help` lists the rest.
-# What they download comes from Debian, the Go module proxy and the npm registry only.
+# They download only from Debian, the Go module proxy and the npm registry.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -14,7 +14,7 @@ export PATH := $(BIN):$(PATH)
 
 # More flags for `go test`, as in `make unit TESTFLAGS='-v -run Transfer'`.
 TESTFLAGS ?=
-# go test, and at the end once more what failed and why: with -v that is far up.
+# go test, and at the end the failures once more: with -v they are far up.
 go-test = $(BIN)/gotestsum --format $(if $(filter -v,$(TESTFLAGS)),standard-verbose,standard-quiet) $(HIDE) --
 TEST_TOOLS := $(addprefix $(BIN)/,gotestsum grpcurl buf)
 # The git revision whose proto must stay compatible; by default main.
@@ -25,7 +25,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # While you work: no race detector, no browser, no long story. -short leaves out
-# the tests that start processes for long, and says how many.
+# the tests that run processes for long, and says how many.
 .PHONY: check
 check: HIDE := --hide-summary=skipped
 check: deps proto-check vet lint $(TEST_TOOLS) ## Check format, vet, lint, and run the quick tests, in under 2 minutes
@@ -33,31 +33,32 @@ check: deps proto-check vet lint $(TEST_TOOLS) ## Check format, vet, lint, and r
 
 # The cheap checks come first: a typo fails in seconds.
 .PHONY: test
-test: deps tidy-check proto-check gen-check page-check vet lint unit bench-check rename-check ## Check everything but what takes long
+test: deps tidy-check proto-check gen-check page-check vet lint unit bench-check rename-check ## Check everything except the long tests
 
 # The pure packages have no goroutine, so the race detector finds nothing in
-# them; test-long has them use it all the same.
+# them; test-long uses it for them all the same.
 PURE := ./branch/ledger ./branch/replica ./branch/simulation
 .PHONY: unit
-unit: deps $(TEST_TOOLS) ## Run the Go tests, those of what is concurrent with the race detector
+unit: deps $(TEST_TOOLS) ## Run the Go tests, those of concurrent code with the race detector
 	$(go-test) -timeout 10m $(TESTFLAGS) $(PURE)
 	$(go-test) -timeout 10m $(TESTFLAGS) -run AccountAtABranch ./branch # which is weighed without it
 	$(go-test) -race -timeout 10m $(TESTFLAGS) $$($(GO) list ./... | grep -vxF -f <($(GO) list $(PURE)))
 
-# Files with the build tag long hold what make test leaves out: each mutation of
-# the rules, more seeds, more places to damage. The journal's tests try every
+# Files with the build tag long hold the tests that make test leaves out: each mutation
+# of the rules, more seeds, more places to damage. The journal's tests try every
 # place only without the race detector, under which Pebble checks itself.
 .PHONY: test-long
 test-long: deps $(TEST_TOOLS) ## Run all Go tests at full depth, with the race detector
 	$(go-test) -tags long -timeout 10m $(TESTFLAGS) ./branch/journal -args -damage 4
 	$(go-test) -race -tags long -timeout 30m $(TESTFLAGS) ./...
 
-# For each change of what is installed: CI's machine may have what another lacks.
+# Run it after each change of the packages that are installed: CI's machine may have some
+# that another machine lacks.
 .PHONY: test-fresh
 test-fresh: ## Run the README's first commands on a bare Debian made for it, as root
 	tools/fresh.sh
 
-# What a build calls itself; outside of a clone, what Go knows of the module.
+# The version that a build prints; outside a clone, the one that Go knows.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 # No build has paths of the machine in it, and each says its version.
 build-passbook = $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(1) ./cmd/passbook
@@ -93,7 +94,7 @@ bench: $(BIN)/nats-server ## Measure Passbook beside its limits and its peers, a
 	$(BIN)/bench --passbook $(BIN)/passbook --nats-server $(BIN)/nats-server $(if $(BEFORE),--before $(BIN)/passbook-before) $(BENCHFLAGS)
 
 .PHONY: bench-check
-bench-check: $(BIN)/gotestsum ## Vet and test what measures
+bench-check: $(BIN)/gotestsum ## Vet and test the benchmark
 	$(GO) -C tools/bench vet ./...
 	cd tools/bench && $(go-test) $(TESTFLAGS) ./...
 
@@ -110,7 +111,7 @@ fmt: $(BIN)/golangci-lint $(BIN)/buf ## Format Go and proto files
 	$(BIN)/golangci-lint fmt ./...
 	$(BIN)/buf format -w
 
-# The path under which Go finds the module, replaced wherever it stands: imports,
+# The path under which Go finds the module, replaced wherever it occurs: imports,
 # go.mod files, generated code, the linter's layers, the docs.
 MODULE ?=
 .PHONY: rename
@@ -136,17 +137,17 @@ rename-check: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-connect-go ## Ch
 gen: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-connect-go ## Generate gen/ from proto/
 	$(BIN)/buf generate
 
-# Generated into a directory of its own, so that the check changes nothing and
+# It generates into a directory of its own, so the check changes nothing and
 # needs no git.
 .PHONY: gen-check
-gen-check: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-connect-go ## Check that gen/ is what proto/ generates
+gen-check: $(BIN)/buf $(BIN)/protoc-gen-go $(BIN)/protoc-gen-connect-go ## Check that proto/ generates exactly gen/
 	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
 	echo "buf generate, and compare with gen/"; \
 	$(BIN)/buf generate -o "$$tmp"; \
 	diff -r gen "$$tmp/gen" || { echo "gen/ is not current: run make gen" >&2; exit 1; }
 
-# git archive, not buf's own .git input, since it also serves worktrees and
-# shallow clones. The first commit has nothing to be compatible with.
+# This uses git archive, not buf's own .git input, because it also works in worktrees
+# and shallow clones. The first commit has nothing to be compatible with.
 # The page is bundled and committed, so that `go build` needs no Node. The same
 # source gives the same bytes.
 bundle = cd web && node_modules/.bin/tsc --noEmit && node_modules/.bin/esbuild \
@@ -178,7 +179,7 @@ page: node $(NODE_MODULES) $(BIN)/buf ## Generate web/src/gen, check the types, 
 	$(call bundle,static)
 
 .PHONY: page-check
-page-check: node $(NODE_MODULES) $(BIN)/buf ## Check the page's types, and that web/static is what its source gives
+page-check: node $(NODE_MODULES) $(BIN)/buf ## Check the page's types, and that its source gives exactly web/static
 	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
 	echo "buf generate and esbuild, and compare with web/"; \
 	$(BIN)/buf generate --template web/buf.gen.yaml -o "$$tmp"; \
@@ -206,8 +207,8 @@ tidy-check: ## Check that every go.mod and go.sum is tidy
 	  echo "go -C $$dir mod tidy -diff"; $(GO) -C "$$dir" mod tidy -diff; \
 	done
 
-# The tools have modules of their own, so that their dependencies decide
-# nothing about ours; golangci-lint and grpcurl would change buf's. A tool is
+# The tools have modules of their own, so their dependencies do not affect
+# ours; golangci-lint and grpcurl would change buf's. A tool is
 # built once for each state of its module. The touch is for a build that finds
 # the binary current and leaves its time alone.
 build-tool = $(GO) -C $(<D) build -o $@ $(1) && touch $@
@@ -227,11 +228,11 @@ $(BIN)/grpcurl: tools/grpcurl/go.mod tools/grpcurl/go.sum
 $(BIN)/nats-server: tools/bench/go.mod tools/bench/go.sum
 	$(call build-tool,github.com/nats-io/nats-server/v2)
 
-# All of them; the other targets build those that they need.
+# This builds all tools; the other targets build those that they need.
 .PHONY: tools
 tools: node $(TEST_TOOLS) $(addprefix $(BIN)/,protoc-gen-go protoc-gen-connect-go golangci-lint nats-server) ## Build all tools into .bin
 
-# The tests also call a branch as others do: with curl, with the course's own
+# The tests also call a branch as users do: with curl, with the course's own
 # Python client, which needs Debian's packages and hence Debian's Python, and
 # with a browser. The race detector needs a C compiler, and the page npm, which
 # comes with some nodejs packages and not with others.
@@ -252,5 +253,5 @@ deps: ## Install the Debian packages that the checks need, where missing
 	command -v npm >/dev/null || { $$sudo apt-get update -q && install npm; }
 
 .PHONY: clean
-clean: ## Remove what was built
+clean: ## Remove all builds
 	rm -rf $(BIN) passbook

@@ -136,7 +136,7 @@ func TestAHomeThatIsNoBranchIsRefused(t *testing.T) {
 }
 
 // An id that two branches take, each as its own, counts twice. Every branch that
-// has both says so until an operator has looked, also after a restart.
+// has both says so until an operator has looked, even after a restart.
 func TestARequestIDOfTwoJournalsRaisesAnAlarm(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	log := &errorLog{}
@@ -209,7 +209,7 @@ func (b *bank) wantOneAlarm(at uint32) *bankv1.Alarm {
 	return a
 }
 
-// Whoever names the same home counts once, also at two branches at once, and
+// Calls that name the same home count once, even at two branches at once, and
 // while they don't reach each other.
 func TestARequestThatNamesItsHomeCountsOnce(t *testing.T) {
 	b := runBank(t, 3, 300)

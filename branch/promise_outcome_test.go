@@ -16,8 +16,8 @@ import (
 // that it does not.
 var levelsButAll = []bankv1.Acknowledge{local, reachable, majority}
 
-// What became of a list is said whatever the acknowledge level did: at the
-// branch that carries it out, in a replay, and when it was forwarded.
+// A branch tells the outcome of a list whatever became of the acknowledge level: where it
+// is carried out, in a replay, and when it was forwarded.
 func TestTheOutcomeOfAListAlwaysComes(t *testing.T) {
 	b := runBank(t, 3, 90)
 	// One operation is insufficient, which takes all branches to find out.
@@ -104,7 +104,7 @@ func TestTheOutcomeOfAWriteAlwaysComes(t *testing.T) {
 	}
 }
 
-// A write that is recorded is known to be, whether or not its home can be asked.
+// A branch that knows a write says so, whether or not its home can be asked.
 func TestARetryIsKnownWhileItsHomeIsDown(t *testing.T) {
 	b := runBank(t, 3, 90)
 	write := func(level bankv1.Acknowledge) *bankv1.DepositRequest {
@@ -139,7 +139,7 @@ func TestARetryIsKnownWhileItsHomeIsDown(t *testing.T) {
 			t.Errorf("%v: %v, first answered %v", level, a, first)
 		}
 	}
-	// With other content it is refused, by whoever knows it.
+	// With other content it is refused, at every branch that knows it.
 	_, err := b.customers(2).Deposit(b.ctx, &bankv1.DepositRequest{Amount: 8, RequestId: "w", HomeBranch: 1, Acknowledge: all})
 	wantCode(t, err, connect.CodeAlreadyExists)
 	if d := detail[*bankv1.RequestIdUsed](t, err); d.GetRequestId() != "w" || d.GetReceipt().GetBranch() != 1 || d.GetReceipt().GetSequence() != 1 {
@@ -147,7 +147,7 @@ func TestARetryIsKnownWhileItsHomeIsDown(t *testing.T) {
 	}
 }
 
-// A home that freezes is linked and silent: what is known here is said then, too.
+// A home that freezes is linked and silent. Then, too, the branch says what it knows.
 func TestARetryIsKnownWhileItsHomeGivesNoAnswer(t *testing.T) {
 	b := runBank(t, 2, 90)
 	req := &bankv1.DepositRequest{Amount: 7, RequestId: "w", HomeBranch: 1, Acknowledge: all}

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// answer is what a raw HTTP call got.
+// answer is the answer to a raw HTTP call.
 type answer struct {
 	status      int
 	header      http.Header

@@ -16,7 +16,7 @@ type road struct {
 	mu     sync.Mutex
 	closed bool
 	conns  map[net.Conn]bool
-	// frozen, when not nil, holds back what is on its way until it is closed.
+	// frozen, if not nil, holds all bytes on their way back until it is closed.
 	frozen chan struct{}
 }
 
@@ -46,7 +46,7 @@ func (r *road) accept() {
 	}
 }
 
-// carry joins a connection with one to where the road leads.
+// carry joins a connection with one to the end of the road.
 func (r *road) carry(near net.Conn) {
 	defer near.Close()
 	address, ok := r.to()
@@ -115,7 +115,7 @@ func (r *road) leave(conns ...net.Conn) {
 	}
 }
 
-// setClosed breaks what is under way and lets nobody enter, or opens the road.
+// setClosed breaks all connections and accepts no new ones, or opens the road.
 func (r *road) setClosed(closed bool) {
 	r.setFrozen(false)
 	r.mu.Lock()

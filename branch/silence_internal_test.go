@@ -41,7 +41,7 @@ func (p *servedBranch) call(procedure string) (body *io.PipeWriter, answer func(
 	}
 }
 
-// Whatever is called, a call that says nothing ends, and is told when.
+// Every kind of call ends if it says nothing, with an error that says when.
 func TestCallsThatSayNothingEndInTime(t *testing.T) {
 	tests := map[string]struct {
 		took time.Duration

@@ -13,7 +13,7 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// stopLimit is what Serve promises.
+// stopLimit is the time in which Serve promises to stop.
 const stopLimit = 5 * time.Second
 
 // beginStop tells a branch to stop and waits until it refuses new calls.
@@ -156,7 +156,7 @@ func get(t testing.TB, url string) *http.Request {
 	return req
 }
 
-// What ends in order leaves no errors in anybody's log.
+// An orderly stop leaves no errors in any log.
 func TestStopLogsNoErrors(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	log := &errorLog{}

@@ -137,7 +137,7 @@ func (b *bank) moveBack(id uint32) {
 	}
 }
 
-// An empty directory that is told which bank it belongs to never founds another:
+// A branch that is told which bank its empty directory belongs to never founds another:
 // its branches take the id, whoever of them is told.
 func TestAnIDThatIsGivenIsTheBanks(t *testing.T) {
 	const id = "00112233445566778899aabbccddeeff"

@@ -63,7 +63,7 @@ func TestListsAreCarriedOutOnceAndInTheirOrder(t *testing.T) {
 	for i := range 40 {
 		lists = append(lists, deposits(fmt.Sprintf("list-%d", i), 1, 2, 3))
 	}
-	// What a list pays out, the lists before it have paid in.
+	// A list pays out money that the lists before it have paid in.
 	lists = append(lists, &bankv1.SubmitRequest{RequestId: "out", Accounts: []string{"z", ""}, From: []uint32{2, 2, 1}, To: []uint32{0, 1, 0}, Amounts: []int64{200, 40, 39}, AllOrNone: true})
 	answers := b.submit(1, lists...)
 	if len(answers) != len(lists) {
@@ -78,7 +78,7 @@ func TestListsAreCarriedOutOnceAndInTheirOrder(t *testing.T) {
 		b.wantBalance(id, 0)
 		b.wantQuery(id, &bankv1.QueryRequest{Account: "z"}, 1)
 	}
-	// Sent again, also elsewhere, the lists are those that are recorded.
+	// When the lists are sent again, even elsewhere, the recorded ones are the answer.
 	for _, id := range []uint32{1, 2} {
 		for i, a := range b.submit(id, lists...) {
 			if !a.GetReplay() || a.GetReceipt().GetBranch() != 1 || a.GetReceipt().GetSequence() != uint64(i+1) {
@@ -126,7 +126,7 @@ func TestListsSayWhatTheyRefuse(t *testing.T) {
 	b.wantBalance(3, 0)
 }
 
-// A stream that is open does not hold a branch up that stops, and says so.
+// An open stream does not delay a branch that stops, and is told why it ends.
 func TestAStreamOfListsEndsWithItsBranch(t *testing.T) {
 	b := runBank(t, 1, 0)
 	stream, err := b.customers(1).Submit(b.ctx)
@@ -208,7 +208,7 @@ func largeList(id string) *bankv1.SubmitRequest {
 	return req
 }
 
-// Lists in hand may take so much together. More are told to wait, and the
+// Lists in hand may take this many bytes together. More are told to wait, and the
 // branch serves others.
 func TestTheBytesOfListsInHandAreBounded(t *testing.T) {
 	t.Parallel() // much of it is one goroutine
@@ -254,7 +254,7 @@ func TestTheBytesOfListsInHandAreBounded(t *testing.T) {
 	}
 }
 
-// Who reads no answers is not read either, and then broken off.
+// A client that reads no answers is not read either, and is then cut off.
 func TestAStreamOfListsThatIsNotReadIsBrokenOff(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b := runBank(t, 1, 0)

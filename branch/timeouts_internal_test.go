@@ -19,14 +19,14 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// What is not bounded ends after an hour, when these tests fail.
+// Anything unbounded ends after an hour, and then these tests fail.
 func hour(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// A call that names no deadline ends all the same when the engine says nothing.
+// A call without a deadline ends all the same when the engine does not answer.
 func TestCallsEndInTime(t *testing.T) {
 	tests := map[string]func(context.Context, *Branch) error{
 		"query": func(ctx context.Context, b *Branch) error {

@@ -84,7 +84,7 @@ func TestAWatchLasts(t *testing.T) {
 	})
 }
 
-// A watcher who takes nothing is broken off.
+// A watcher that takes nothing is cut off.
 func TestAWatcherWhoReadsNothingIsBrokenOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, reports := watchPort(t)

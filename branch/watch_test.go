@@ -16,7 +16,7 @@ import (
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// watcher is one who watches, and what it has seen.
+// watcher watches a bank, and keeps what it has seen.
 type watcher struct {
 	t        testing.TB
 	messages chan *bankv1.WatchResponse
@@ -108,7 +108,7 @@ func (w *watcher) awaitHealth(id uint32, want bankv1.BranchHealth) {
 	w.await(fmt.Sprintf("branch %d to be %v", id, want), func() bool { return w.reports[id].GetHealth() == want })
 }
 
-// entry returns what came last of an entry, nil if it has not come.
+// entry returns the latest form of an entry, nil if it has not come.
 func (w *watcher) entry(branch uint32, sequence uint64) *bankv1.WatchedEntry {
 	for i := len(w.entries) - 1; i >= 0; i-- {
 		if e := w.entries[i]; e.GetReceipt().GetBranch() == branch && e.GetReceipt().GetSequence() == sequence {
@@ -233,7 +233,7 @@ func TestAWatcherSeesABranchGoAndComeBack(t *testing.T) {
 	w.await("all to agree", func() bool { return w.text == "3 branches agree: 300" && w.reports[3].GetEpoch() == 2 })
 }
 
-// The branches that are cut off from each other are told from those that only
+// Branches that are cut off from each other are told apart from those that only
 // miss them: here 1 sees both 2 and 3, and 2 and 3 don't see each other.
 func TestAWatcherSeesWhoIsCutOff(t *testing.T) {
 	t.Parallel() // it waits most of the time
@@ -316,7 +316,7 @@ func TestAStopEndsTheWatches(t *testing.T) {
 	other.awaitHealth(1, unreachable)
 }
 
-// Watches end with those who watch.
+// A watch ends with its watcher.
 func TestWatchesEndWithTheirWatchers(t *testing.T) {
 	b := runBank(t, 2, 100)
 	for range 3 {

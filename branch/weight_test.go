@@ -15,8 +15,8 @@ import (
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// A bank in one process costs so much a branch, and so much a pair of branches,
-// for the link between them. docs/limits.md has the figures; the bounds leave
+// A bank in one process takes this much memory for each branch, and this much for each
+// pair of branches and the link between them. docs/limits.md has the figures; the bounds leave
 // room for the race detector.
 func TestMemoryOfABranchAndOfAPair(t *testing.T) {
 	const (
@@ -35,7 +35,7 @@ func TestMemoryOfABranchAndOfAPair(t *testing.T) {
 		end()
 		t.Logf("%d branches, %d pairs: %d KiB", n, pairs(n), used[i]>>10)
 	}
-	// What grows with the pairs is what does not grow evenly with the branches.
+	// Memory that does not grow evenly with the branches grows with the pairs.
 	few, more, most := pairs(least), pairs(least+step), pairs(least+2*step)
 	pair := (used[2] - 2*used[1] + used[0]) / int64(most-2*more+few)
 	one := (used[2] - used[1] - pair*int64(most-more)) / step
@@ -47,7 +47,7 @@ func TestMemoryOfABranchAndOfAPair(t *testing.T) {
 
 func pairs(n int) int { return n * (n - 1) / 2 }
 
-// inUse is what is in use of the heap and of stacks.
+// inUse returns how much of the heap and of stacks is in use.
 func inUse() int64 {
 	var m runtime.MemStats
 	runtime.GC()

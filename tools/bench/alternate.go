@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// contender is one of those that take turns.
+// contender takes turns with others.
 type contender struct {
 	name string
 	// run measures once. Rounds count from 0.
@@ -21,8 +21,8 @@ type record struct {
 	Reading   reading `json:"reading"`
 }
 
-// alternate has the contenders take turns for so many rounds, each once in
-// every round, and returns what each of them measured.
+// alternate runs the contenders in turns for a number of rounds, each once in
+// every round, and returns the measurements of each.
 func (b *bench) alternate(ctx context.Context, goal string, contenders ...contender) (map[string]measures, error) {
 	all := make(map[string]measures, len(contenders))
 	for _, c := range contenders {
@@ -74,8 +74,8 @@ const (
 	cpuOfLoad       = "generator CPU µs/operation"
 )
 
-// with adds the processor time per operation to what a contender measures. The
-// time of the warm-up is in it, and its operations are not, so they are counted
+// with adds the processor time per operation to the figures of a contender. That
+// time includes the warm-up, whose operations are not counted, so they are added
 // in proportion.
 func (b *bench) with(servers []*process, c contender) contender {
 	run := c.run
@@ -100,7 +100,7 @@ func (b *bench) with(servers []*process, c contender) contender {
 	return c
 }
 
-// bothCPUTimes returns what the servers and what this process have used.
+// bothCPUTimes returns the processor time of the servers and of this process.
 func bothCPUTimes(servers []*process) (theirs, own time.Duration, err error) {
 	if theirs, err = cpuTimes(servers); err != nil {
 		return 0, 0, err

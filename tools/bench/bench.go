@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// callers is how many call at once wherever a load is measured.
+// callers is how many callers call at once wherever a load is measured.
 const callers = 32
 
-// bench is one run of everything asked for.
+// bench is one run of all goals that were asked for.
 type bench struct {
 	options options
 	// self is this binary, which the limits run as.
@@ -74,7 +74,7 @@ func newBench(o options, errOut io.Writer) (*bench, error) {
 	return b, nil
 }
 
-// pathOf returns what names a file rather than a program on the PATH.
+// pathOf returns a binary that names a file, and "" for a program on the PATH.
 func pathOf(binary string) string {
 	if filepath.Base(binary) == binary {
 		return ""
@@ -92,7 +92,7 @@ func (b *bench) close(failed bool) error {
 	return errors.Join(err, os.RemoveAll(b.dir))
 }
 
-// progress says what is going on.
+// progress prints what the benchmark is doing.
 func (b *bench) progress(format string, args ...any) {
 	fmt.Fprintf(b.errOut, "%7.1fs %s\n", time.Since(b.began).Seconds(), fmt.Sprintf(format, args...))
 }
@@ -100,8 +100,8 @@ func (b *bench) progress(format string, args ...any) {
 // tell adds a row to the table.
 func (b *bench) tell(r row) { b.rows = append(b.rows, r) }
 
-// absent notes a peer that is not installed, and reports whether that is what
-// the error says.
+// absent notes a peer that is not installed, and reports whether the error says
+// that.
 func (b *bench) absent(err error) bool {
 	var a *absentError
 	if !errors.As(err, &a) {

@@ -12,7 +12,7 @@ import (
 // goroutine may wake a millisecond late, which would count as latency.
 type clock struct{}
 
-// newClock takes the thread of the calling goroutine, until release.
+// newClock occupies the thread of the calling goroutine until release.
 func newClock() (clock, error) {
 	runtime.LockOSThread()
 	const setTimerSlack = 29 // PR_SET_TIMERSLACK, in ns

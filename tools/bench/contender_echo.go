@@ -23,8 +23,8 @@ type echoService struct {
 	reply *bankv1.DepositResponse
 }
 
-// Deposit is BranchServiceHandler's. The reply is a new message each time, as a
-// branch's is.
+// Deposit implements BranchServiceHandler. The reply is a new message each time, as
+// a branch's is.
 func (s echoService) Deposit(_ context.Context, _ *bankv1.DepositRequest) (*bankv1.DepositResponse, error) {
 	return &bankv1.DepositResponse{
 		Balance: s.reply.GetBalance(), Receipt: &bankv1.Receipt{Branch: s.reply.GetReceipt().GetBranch(), Sequence: s.reply.GetReceipt().GetSequence()},

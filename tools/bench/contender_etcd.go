@@ -79,8 +79,8 @@ func (e *etcd) close(b *bench) error {
 	return b.servers.stopAll(e.nodes)
 }
 
-// puts returns callers that write a key of their own each: nothing to agree on
-// but the order.
+// puts returns callers that write a key of their own each, so the nodes need to
+// agree only on the order.
 func (e *etcd) puts(callers int) []call {
 	var all []call
 	for i := range callers {
@@ -96,7 +96,7 @@ func (e *etcd) puts(callers int) []call {
 }
 
 // compareAndSwaps returns callers that add 1 to the one hot key, and try again
-// when another one was faster. Only what succeeded counts.
+// when another one was faster. Only successes count.
 func (e *etcd) compareAndSwaps(callers int) []call {
 	var all []call
 	for i := range callers {

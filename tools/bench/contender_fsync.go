@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// syncedBytes is what is appended before each sync.
+// syncedBytes is how many bytes are appended before each sync.
 const syncedBytes = 200
 
 // fsyncCall appends to a file in a directory, and syncs: the limit of a write

@@ -21,18 +21,18 @@ import (
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// The bare group commit is about the least that three processes can do for a
-// write which is synced at one of them and has reached all three before the
-// answer: the bare echo, with calls that wait for a batch, one sync and one
-// message to each peer for a batch, and an ack from each. It has no ledger,
+// The bare group commit does about the least that three processes can do for a
+// write that is synced at one of them and has reached all three before the
+// answer. It is the bare echo, except that calls wait for a batch. Each batch costs
+// one sync, one message to each peer, and an ack from each. It has no ledger,
 // decides and checks nothing, and its links are plain TCP. Each process knows how
-// many calls to wait for, so that no batch is smaller than it has to be. It is no
+// many calls to wait for, so no batch is smaller than it has to be. It is no
 // strict bound: its timers are not relaxed as those of `passbook serve` are.
 
 const (
-	// groupBytes is a batch, in the log and on the wire.
+	// groupBytes is the size of a batch, in the log and on the wire.
 	groupBytes = 1000
-	// groupAckBytes is an ack.
+	// groupAckBytes is the size of an ack.
 	groupAckBytes = 16
 	// groupLog is how much of the log is filled with zeros before it is used, in
 	// a circle, so that a sync writes nothing else.
@@ -47,7 +47,7 @@ type groupService struct {
 	calls chan chan struct{}
 }
 
-// Deposit is BranchServiceHandler's.
+// Deposit implements BranchServiceHandler.
 func (s groupService) Deposit(ctx context.Context, q *bankv1.DepositRequest) (*bankv1.DepositResponse, error) {
 	arrived := make(chan struct{})
 	s.calls <- arrived

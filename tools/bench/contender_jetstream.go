@@ -22,7 +22,7 @@ const (
 	asyncList = 256
 )
 
-// natsRemedy is what installs a server that can sync every message: Debian's
+// natsRemedy says how to install a server that can sync every message. Debian's
 // is too old for that.
 const natsRemedy = "go -C tools/bench build -o nats-server github.com/nats-io/nats-server/v2, and --nats-server; make bench does that"
 

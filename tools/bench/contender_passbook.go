@@ -18,7 +18,7 @@ import (
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// hotAccount is the one that everybody writes to.
+// hotAccount is the account that everybody writes to.
 const hotAccount = "hot"
 
 // bankSpec is the bank to start.
@@ -40,7 +40,7 @@ type bank struct {
 	b    *bench
 	dir  string
 	base int
-	// processes are those that run: branch i's at i-1, or the only one.
+	// processes are the running processes: branch i's at i-1, or the only one.
 	processes []*process
 	transport *http.Transport
 }
@@ -126,7 +126,7 @@ func (k *bank) close() error {
 
 func (k *bank) address(id int) string { return hostPort(k.base + id) }
 
-// addresses are those of all branches, or of those named.
+// addresses returns the addresses of all branches, or of those named.
 func (k *bank) addresses(ids ...int) []string {
 	var all []string
 	if len(ids) == 0 {
@@ -178,7 +178,7 @@ func serving(ctx context.Context, client bankv1connect.BranchServiceClient) erro
 	return nil
 }
 
-// applied is how many entries of all journals a branch has applied.
+// applied returns how many entries of all journals a branch has applied.
 func applied(ctx context.Context, client bankv1connect.BranchServiceClient) (int, error) {
 	s, err := client.GetStatus(ctx, &bankv1.GetStatusRequest{})
 	if err != nil {
@@ -254,7 +254,7 @@ func (d deposits) calls() []call {
 	return all
 }
 
-// requestIDs are those of one caller, 22 bytes each.
+// requestIDs makes the request ids of one caller, 22 bytes each.
 type requestIDs struct {
 	prefix string
 	used   uint64

@@ -40,7 +40,7 @@ type pongService struct {
 	bankv1connect.UnimplementedPeerServiceHandler
 }
 
-// Propagate is PeerServiceHandler's.
+// Propagate implements PeerServiceHandler.
 func (pongService) Propagate(_ context.Context, stream *connect.BidiStream[bankv1.PropagateRequest, bankv1.PropagateResponse]) error {
 	for {
 		if _, err := stream.Receive(); errors.Is(err, io.EOF) {
@@ -113,11 +113,11 @@ func (b *bench) startPong(ctx context.Context) (*process, *pinger, error) {
 	return p, near, err
 }
 
-// fanReport is what a process of ping-pongs tells of itself.
+// fanReport is a process of ping-pongs' report about itself.
 type fanReport struct {
 	Rounds  int           `json:"rounds"`
 	Elapsed time.Duration `json:"elapsed"`
-	// CPU is what the process has used meanwhile.
+	// CPU is the processor time that the process has used meanwhile.
 	CPU time.Duration `json:"cpu"`
 	P50 float64       `json:"p50"`
 }
@@ -189,7 +189,7 @@ func fan(pingers []*pinger, duration time.Duration) (*sample, error) {
 	return s, nil
 }
 
-// fanOf is a contender: a process with so many streams.
+// fanOf returns a contender: a process with a number of streams.
 func (b *bench) fanOf(name string, streams int) contender {
 	return contender{name, func(ctx context.Context, _ int) (reading, error) {
 		out, err := output(ctx, command{name: name, path: b.self, args: []string{

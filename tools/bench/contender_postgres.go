@@ -24,7 +24,7 @@ CREATE TABLE journal (id bigserial PRIMARY KEY, request_id text NOT NULL UNIQUE,
 INSERT INTO accounts VALUES ('` + hotAccount + `', 0)`
 
 // postgresWrite adds an amount, possibly negative, to an account, unless that
-// would overdraw it, and writes it down.
+// would overdraw it, and records it.
 const postgresWrite = `
 WITH paid AS (
   UPDATE accounts SET balance = balance + $3 WHERE name = $2 AND balance + $3 >= 0 RETURNING balance
@@ -43,7 +43,7 @@ type postgres struct {
 const fastShutdown = syscall.SIGINT
 
 // startPostgres initializes and starts a server that callers reach through a
-// socket, with so many connections.
+// socket, with a number of connections.
 func (b *bench) startPostgres(ctx context.Context, connections int) (*postgres, error) {
 	const remedy = "apt-get install postgresql"
 	const debian = "/usr/lib/postgresql/*/bin"
@@ -96,8 +96,8 @@ func (b *bench) startPostgres(ctx context.Context, connections int) (*postgres, 
 	return s, nil
 }
 
-// postgresUser returns who the server runs as, since it refuses to be root, and
-// gives that user the directory.
+// postgresUser returns the user that the server runs as, because it refuses to be
+// root, and gives that user the directory.
 func postgresUser(home string) (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil

@@ -14,8 +14,8 @@ import (
 // Redis: INCRBY of one key, on one server that syncs its log before it answers.
 // It is not replicated, and an increment is not idempotent.
 //
-// It is spoken to in its own protocol, without a driver, which gives it its
-// best: a list of commands is one write of bytes made beforehand, and a reply
+// The callers speak its own protocol, without a driver, which shows it at its
+// best: a list of commands is one write of bytes made beforehand, and a reply is
 // one line to check.
 
 // redis is a server that this program has started.
@@ -66,8 +66,8 @@ func (r *redis) close(b *bench) error {
 	return b.servers.stop(r.process)
 }
 
-// calls returns callers with a connection each that send so many increments at
-// once and wait for all replies.
+// calls returns callers with a connection each that send a number of increments
+// at once and wait for all replies.
 func (r *redis) calls(callers, pipelined int) ([]call, error) {
 	const increment = "*3\r\n$6\r\nINCRBY\r\n$3\r\nhot\r\n$1\r\n1\r\n"
 	list := bytes.Repeat([]byte(increment), pipelined)

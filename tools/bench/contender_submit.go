@@ -25,13 +25,13 @@ type lists struct {
 	// ahead is how many lists a caller sends before it waits for the answers
 	// to them.
 	ahead int
-	// account is as in deposits.
+	// account means the same as in deposits.
 	account func(operation uint64) string
 	// acknowledge is the level; unspecified for the bank's default.
 	acknowledge bankv1.Acknowledge
 }
 
-// calls opens the streams and returns the callers. Each call is of ahead lists.
+// calls opens the streams and returns the callers. Each call sends ahead lists.
 func (l lists) calls(ctx context.Context) ([]call, error) {
 	var operations atomic.Uint64
 	calls := make([]call, l.streams)
@@ -82,8 +82,8 @@ func (l lists) answer(stream *listStream) error {
 	return nil
 }
 
-// depositList is a list of so many deposits, of which last is the last one, to
-// accounts, or to the hot one.
+// depositList returns a list of a number of deposits, of which last is the last
+// one, to accounts, or to the hot one.
 func depositList(list int, last uint64, account func(operation uint64) string) *bankv1.SubmitRequest {
 	req := &bankv1.SubmitRequest{To: make([]uint32, list), Amounts: make([]int64, list)}
 	places := map[string]uint32{}

@@ -1,13 +1,12 @@
-// Command bench puts the limit of the wire, what a user would pick instead and
-// Passbook side by side, in one run on one machine, and prints their ratios:
-// absolute figures differ from machine to machine, ratios far less.
+// Command bench measures the limit of the wire, the systems that a user would pick
+// instead, and Passbook, in one run on one machine. It prints their ratios,
+// because absolute figures differ from machine to machine, and ratios far less.
 //
 // Servers and load generator are separate processes. This process makes the
 // load and reads the clock; each branch, each peer and each limit runs in a
 // process of its own, with a directory of its own, and all of them sync.
-// Contenders take turns (A B C A B C …), so that what else happens on the
-// machine strikes all of them, and each figure is the median of its runs with
-// the least and the greatest.
+// Contenders take turns (A B C A B C …), so other load on the machine affects all
+// of them. Each figure is the median of its runs, with the least and the greatest.
 //
 // Where to start reading: [goals] lists what is measured, goal*.go have one
 // goal each, contender*.go one contender each. [closedLoop] and [openLoop] make

@@ -107,10 +107,10 @@ func (m measures) add(r reading) {
 	}
 }
 
-// bound is what a goal asks of a ratio.
+// bound is the ratio that a goal asks for.
 type bound struct {
 	limit float64
-	// most says that the limit is an upper one.
+	// most means that the limit is an upper one.
 	most bool
 }
 

@@ -7,14 +7,14 @@ import (
 	"path/filepath"
 )
 
-// absentError says that a peer is not installed, and what installs it.
+// absentError says that a peer is not installed, and how to install it.
 type absentError struct{ program, remedy string }
 
 func (e *absentError) Error() string {
 	return fmt.Sprintf("%s is not installed (%s)", e.program, e.remedy)
 }
 
-// find returns the path of a program: what a flag names, or else what is on the
+// find returns the path of a program: the one that a flag names, or else one on the
 // PATH or in one of the directories, which may be patterns.
 func find(program, flagged, remedy string, dirs ...string) (string, error) {
 	if flagged != "" {

@@ -8,7 +8,7 @@ type goal struct {
 	measure func(*bench, context.Context) error
 }
 
-// goals are all there are, in the order of the table.
+// goals are all goals, in the order of the table.
 var goals []goal
 
 func init() {

@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// Before: two builds of Passbook take turns at the same load, so that a change
-// which costs something is seen beside what it replaced, in the same minutes. A
+// Before: two builds of Passbook take turns at the same load. So the cost of a change
+// shows beside the build that it replaced, in the same minutes. A
 // bank that nobody calls costs next to nothing while it waits for its turn.
 
 const (
@@ -16,7 +16,7 @@ const (
 	newer      = "now"
 )
 
-// notSlower is what the newer build must keep of the older one's throughput.
+// notSlower is the share of the older build's throughput that the newer one must keep.
 // Medians of five runs in turns differ by a few parts in a hundred between two
 // runs of the very same build.
 const notSlower = 0.95
@@ -25,9 +25,9 @@ const notSlower = 0.95
 type pairing struct {
 	what     string
 	branches int
-	// oneProcess is as in bankSpec.
+	// oneProcess means the same as in bankSpec.
 	oneProcess bool
-	// load returns what is measured at a bank. What it opens lasts until ctx ends.
+	// load returns the contender that measures a bank. Whatever it opens lasts until ctx ends.
 	load func(ctx context.Context, name string, k *bank) (contender, error)
 }
 

@@ -5,9 +5,9 @@ import "context"
 // Bulk: lists of operations on a stream, against Redis with lists of commands.
 
 const (
-	// pipelined is how many commands Redis is sent at once.
+	// pipelined is how many commands are sent to Redis at once.
 	pipelined = 64
-	// list is how many operations a branch is sent at once.
+	// list is how many operations are sent to a branch at once.
 	list = 8192
 	// submitters is how many streams send lists.
 	submitters = 4
