@@ -120,8 +120,10 @@ func (k *link) interruptIfReplaced(a Arrival) (stop func()) {
 
 // greeting is what came first on an accepted link: a frame, or an error.
 type greeting struct {
+	// frame is nil when there is an error.
 	frame *bankv1.Frame
-	err   error
+	// err says why no frame came.
+	err error
 }
 
 // greet waits for the first frame of an accepted link, which must be the hello

@@ -13,12 +13,14 @@ const (
 
 // peerCalls runs the calls to one peer, some of them at a time.
 type peerCalls struct {
-	mu      sync.Mutex
+	mu sync.Mutex
+	// running is how many calls are on their way.
 	running int
+	// waiting are the calls whose turn has not come.
 	waiting []func()
 }
 
-// start runs a call once it is its turn; spawn starts a goroutine. It never
+// start runs a call when its turn comes, on a goroutine that spawn starts. It never
 // blocks.
 func (c *peerCalls) start(spawn func(func()) bool, call func()) {
 	c.mu.Lock()
@@ -42,7 +44,8 @@ func (c *peerCalls) work(call func()) {
 	}
 }
 
-// take returns the next call, or nil, and then one fewer is running.
+// take returns the next call. It returns nil if none waits, and then one call fewer is
+// running.
 func (c *peerCalls) take() func() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -15,14 +15,17 @@ import (
 // Links are the links of one branch to all others of its bank, and the calls to
 // them.
 type Links struct {
+	// cfg is what New was given.
 	cfg Config
 	// peers are the other branches.
 	peers map[ledger.BranchID]*peer
 	// copies belongs to the engine's goroutine.
 	copies copies
-	// dialer opens links, and the clients call the peer that the context names.
-	dialer    *linkClient
-	service   bankv1connect.PeerServiceClient
+	// dialer opens links to the peer that the context names.
+	dialer *linkClient
+	// service calls the peer that the context names.
+	service bankv1connect.PeerServiceClient
+	// customers calls that peer too, as its customers do.
 	customers bankv1connect.BranchServiceClient
 }
 
@@ -117,7 +120,7 @@ func (l *Links) Join() {
 	l.cfg.Log.join(l.cfg.ID, others)
 }
 
-// Leave makes the log forget the links: from now on they are to be down.
+// Leave makes the log forget the links, which from now on go down on purpose.
 func (l *Links) Leave() { l.cfg.Log.leave(l.cfg.ID) }
 
 // Send sends a message to a peer: a frame on the link, if one is up, and anything

@@ -36,9 +36,9 @@ const (
 	maxListedBranches = 10
 )
 
-// Log logs which links between branches are down, once that has lasted, and
-// when they are up again. The branches of one process share one, so that a branch
-// that is gone is one line, and not one from each of the others.
+// Log logs which links between branches have been down for some time, and when they
+// are up again. The branches of one process share one: if a branch is gone, there is
+// one line, and not one from each of the others.
 type Log struct {
 	// logger is where the lines go.
 	logger *slog.Logger
@@ -48,28 +48,29 @@ type Log struct {
 	links map[pair]*state
 	// timer runs look; nil before the first time.
 	timer *time.Timer
-	// due is when timer fires; zero when it does not.
+	// due is when timer fires; zero if it does not.
 	due time.Time
 }
 
-// pair is a link as one of its branches sees it.
+// pair is a link as one of its branches sees it: the branch, and its peer.
 type pair struct{ branch, peer ledger.BranchID }
 
-// state is what is known of a link.
+// state is what the log knows of a link.
 type state struct {
-	// down is since when it has been down; zero when it is up.
+	// down is when the link went down; zero when it is up.
 	down time.Time
-	// cause is why, as far as is known.
+	// cause is the reason, as far as it is known.
 	cause string
-	// parted says that the peer has ended the link in an orderly way, as one does
-	// that stops.
+	// parted says that the peer has ended the link in an orderly way, as a branch does
+	// when it stops.
 	parted bool
-	// told says that it was logged as down, toldAt when that last was.
-	told   bool
+	// told says that the link was logged as down.
+	told bool
+	// toldAt is when it last was; zero for never.
 	toldAt time.Time
-	// up is since when it is up again, which is to be logged, and lasted how long
-	// it had been down; zero otherwise.
-	up     time.Time
+	// up is when the link came up again, until that is logged; otherwise zero.
+	up time.Time
+	// lasted is how long the link had been down then.
 	lasted time.Duration
 }
 
@@ -93,7 +94,7 @@ func (l *Log) join(branch ledger.BranchID, peers []ledger.BranchID) {
 	}
 }
 
-// noteDown notes that a link is down, or why it still is.
+// noteDown notes that a link is down, or the reason why it still is.
 func (l *Log) noteDown(at pair, cause error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -104,7 +105,7 @@ func (l *Log) noteDown(at pair, cause error) {
 	}
 	if s.down.IsZero() {
 		s.down, s.cause, s.parted = now, "", false
-		if !s.up.IsZero() { // which nobody has been told: it has been down all the time
+		if !s.up.IsZero() { // that was not logged: for the log, it has been down all the time
 			s.down, s.up = s.up.Add(-s.lasted), time.Time{}
 		}
 	}
@@ -131,7 +132,7 @@ func (l *Log) noteUp(at pair) {
 	s.down = time.Time{}
 }
 
-// leave forgets the links of a branch that stops: they are to be down.
+// leave forgets the links of a branch that stops, which go down on purpose.
 func (l *Log) leave(branch ledger.BranchID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -208,9 +209,10 @@ func (l *Log) take(now time.Time) []linkLine {
 	return append(linkLines(down, true), linkLines(up, false)...)
 }
 
-// linkTold is a link that is to be logged.
+// linkTold is a link that is to be logged, with its state at that moment.
 type linkTold struct {
 	pair
+	// lasted, cause and parted are as in state.
 	lasted time.Duration
 	cause  string
 	parted bool
@@ -218,17 +220,21 @@ type linkTold struct {
 
 // linkLine is one line about the links between a branch and some others.
 type linkLine struct {
+	// branch is at one end of all the links.
 	branch ledger.BranchID
-	peers  []ledger.BranchID
-	// down says whether they are down, or up again; lasted how long they have been
-	// or were down, the longest of them.
-	down   bool
+	// peers are at the other ends.
+	peers []ledger.BranchID
+	// down says that the links are down, and not up again.
+	down bool
+	// lasted is how long the link that was down for longest has been or was down.
 	lasted time.Duration
-	cause  string
-	// stopped are the branches that have ended the links in an orderly way, if that
-	// is why each of them is down.
+	// cause is the reason, as far as it is known.
+	cause string
+	// stopped are the branches that have ended the links in an orderly way. It is empty
+	// if a link is down for another reason.
 	stopped []ledger.BranchID
-	// more is how many links there are besides; the line is about nothing else then.
+	// more, if not 0, is how many other links there are. The line then tells nothing
+	// else.
 	more int
 }
 

@@ -25,9 +25,10 @@ var errHungUp = fmt.Errorf("the other branch has hung up: %w", io.ErrUnexpectedE
 type exchange struct {
 	// to is the branch that is called.
 	to *Neighbour
-	// request is as the handler sees it; cancel ends its context.
+	// request is as the handler sees it.
 	request *http.Request
-	cancel  context.CancelFunc
+	// cancel ends the request's context.
+	cancel context.CancelFunc
 	// sent is the caller's body.
 	sent io.ReadCloser
 	// response is complete, but for its trailer, when begun is closed.
@@ -37,15 +38,19 @@ type exchange struct {
 	// back carries the response's body.
 	back flow
 
-	// header and written, whether WriteHeader was called, belong to the handler.
-	header  http.Header
+	// header is what the handler has set. It belongs to the handler, as written does.
+	header http.Header
+	// written says that WriteHeader was called.
 	written bool
 
 	mu sync.Mutex
-	// ended is set by end and by finish, cause before begun is closed. late says
-	// that the request was not read in time.
-	ended, late bool
-	cause       error
+	// ended says that end or finish has been called.
+	ended bool
+	// late says that the request was not read in time.
+	late bool
+	// cause is why the call broke off; nil otherwise. It does not change once begun
+	// is closed without a response.
+	cause error
 	// isBegun says that begun is closed.
 	isBegun bool
 	// readBy ends the request at its deadline; nil without one.

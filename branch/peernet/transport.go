@@ -67,7 +67,10 @@ type httpClient interface {
 
 // Client sends each call to the branch that its context names. A client of its own
 // for each pair of branches would cost more memory than all the links.
-type Client struct{ next httpClient }
+type Client struct {
+	// next sends the calls.
+	next httpClient
+}
 
 // NewClient returns a client whose calls go through next.
 func NewClient(next httpClient) *Client { return &Client{next: next} }
