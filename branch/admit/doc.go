@@ -18,6 +18,6 @@
 // (replies.go). explain.go answers those who speak no protocol, calllog.go logs.
 //
 // Package admit knows the errors and paths of package api, and nothing of what a
-// call does. The services, the links and the browser's room know it, and package
-// branch puts it between its port and its services.
+// call does. Packages service and browser know it. Links meet it by interfaces of
+// their own. Package branch puts it between its port and its services.
 package admit
