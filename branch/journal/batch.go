@@ -12,7 +12,8 @@ import (
 // are those of the value.
 type storedBatch struct {
 	hash ledger.Hash
-	// order says as the how manieth of all batches this branch applied it.
+	// order counts the batches, of all journals, that this branch had applied with
+	// this one.
 	order  uint64
 	posted []byte
 	bytes  []byte

@@ -29,8 +29,8 @@ const (
 //
 // A commit that need not be synced is not even written at once, since a crash
 // may take it back anyway: it goes along with the next one that must be, or
-// after a moment, and every read has it written first. So a branch that applies
-// the batches of fifty peers writes a few large ones.
+// after a moment, and every read writes it first. So a branch that applies the
+// batches of fifty peers writes a few large ones.
 func (j *Journal) Commit(c *ledger.Commit) error {
 	if err := j.enter(); err != nil {
 		return err
@@ -127,7 +127,7 @@ func (j *Journal) finish(how *pebble.WriteOptions) error {
 	return nil
 }
 
-// writeSoon has what is pending written in a moment.
+// writeSoon writes the pending commits in a moment.
 func (j *Journal) writeSoon() {
 	if j.patient {
 		return

@@ -20,10 +20,10 @@ type Lag struct {
 	At, Missing uint64
 }
 
-// Compare holds directories of one bank against each other: every journal in
-// one must be the beginning of the same journal in the other, and a request id
-// belongs to one entry. It reports what is not so, and returns who is behind,
-// which is no fault. It needs directories in which Verify has found nothing,
+// Compare compares directories of one bank: of two copies of a journal one must be
+// the beginning of the other, and a request id belongs to one entry. It reports
+// where that is not so, and returns which directories are behind, which is no
+// fault. It needs directories in which Verify has found nothing,
 // and passes over the others.
 func Compare(dirs []*Verified, report func(Finding)) ([]Lag, error) {
 	var sound []*Verified
@@ -135,9 +135,9 @@ func (c *comparison) fork(b ledger.BranchID, v, other *Verified) (err error) {
 	return errors.Join(iters[0].Error(), iters[1].Error())
 }
 
-// requests looks for request ids that two directories have in different
-// places. What both have was compared by Verify: only entries that the other
-// one lacks are left.
+// requests looks for request ids that two directories have in different places.
+// Verify has compared the entries that both have, so this looks only at entries
+// that the other one lacks.
 func (c *comparison) requests() error {
 	for _, v := range c.dirs {
 		for _, other := range c.dirs {

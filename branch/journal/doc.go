@@ -39,15 +39,15 @@
 // entry with an id keeps it, and no write has to read. One of which the filter
 // says that it is new is set, which costs compactions less.
 //
-// Nearly every request id that is looked for is new. A Bloom filter in memory
+// Nearly every request id that a branch looks for is new. A Bloom filter in memory
 // says so without reading the store (internal/idfilter): it has every id that was
 // committed, at 18 bits each, or 37 when it has just grown; less than one new
 // id in a hundred passes it and is looked for in vain. A journal that is closed
 // leaves it in the file "filter" (requests.go), and the next opening takes
 // it from there if it is that of the heads that the directory has. Otherwise, as
 // after a crash, the ids are read into the filter after the opening, in the
-// background, and until then every id is looked for in the store. So it is, too,
-// once the filter would have to grow over its bound, and is given up.
+// background. Until then the store is asked for every id, as it is once the filter
+// has been given up because it would have to grow over its bound.
 //
 // Every value begins with a version byte; the rest is varints and bytes. No
 // key is ever deleted, and opening reads only meta, heads, accounts and the
@@ -88,19 +88,19 @@
 //   - Heads, orders and accounts must fit the ends of the journals.
 //   - A saved filter has a checksum, and a hash of the heads; without them it is
 //     made anew. [Verify] looks for ids that it lacks.
-//   - What the entries in the tables are found by, indexes and filters, is read at
-//     the opening. The entries are checked when they are read.
+//   - The indexes and filters of the tables are read at the opening. The entries
+//     are checked when they are read.
 //   - The file "home" (see home.go) tells a directory from a copy of it, which may
 //     be old.
 //
 // So no flipped bit goes unnoticed, anywhere, and no loss of any kind in a
 // directory that was closed, or in what was written before the last flush. One
 // thing can't be told from a crash: that the last log of a branch that crashed
-// has lost its end, by more than a bit. What such a log has lost is known to
-// the peers: they say at once how much they have of this branch's journal, and
-// the branch fetches it back before it writes. Only what no peer had yet, which
-// can only have been acknowledged as LOCAL, or when no peer could be reached,
-// is lost without a word.
+// has lost its end, by more than a bit. The peers know what such a log has lost:
+// they say at once how much they have of this branch's journal, and the branch
+// fetches it back before it writes. Entries that no peer had yet are lost without a
+// word; they can only have been acknowledged as LOCAL, or when no peer could be
+// reached.
 //
 // All this is an error that names the file and offset, the key, or the branch
 // and sequence. Opening changes nothing before it has looked at the logs.

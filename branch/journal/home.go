@@ -18,7 +18,7 @@ import (
 
 // A directory that was copied, or restored from a copy, may be old, whatever it
 // says of itself: the branch on it must ask every other one before it writes. It
-// is recognised by what a copy does not take along. The file "home" has a random
+// is recognised by something that a copy does not take along. The file "home" has a random
 // number that is drawn anew at each opening and now and then after, and the store
 // has the same number, and where that file is: its inode, when it was born, and
 // when it was last changed. A copy is another file; a file that was written over
@@ -201,7 +201,7 @@ func (j *Journal) comeHome() error {
 	return j.settleHome()
 }
 
-// keepHome does what a commit that has succeeded calls for.
+// keepHome draws another number after a commit, where one is due.
 func (j *Journal) keepHome(c *ledger.Commit) error {
 	h := &j.home
 	switch {

@@ -115,8 +115,8 @@ func Check(dir string, id Identity, fs vfs.FS) error {
 	return errors.Join(err, lock.Close())
 }
 
-// fits returns what speaks against the directory before its store is opened, which
-// changes it: the identity stored there, and a mark that can't be read.
+// fits returns a fault of the directory that is found before its store is opened,
+// which changes it: the identity stored there, and a mark that can't be read.
 func (j *Journal) fits(id Identity, stored []byte) error {
 	if err := id.check(j.disk.Dir, stored); err != nil {
 		return err
@@ -171,7 +171,7 @@ func decodeIdentity(dir string, value []byte) (Identity, error) {
 	return found, d.end(identityKey)
 }
 
-// settle takes over what is stored of the identity. It returns the value to store
+// settle adopts the stored identity. It returns the value to store
 // instead, or nil: a directory that no bank has, yet, takes the one it is given.
 func (j *Journal) settle(id Identity, value []byte) ([]byte, error) {
 	if value != nil {

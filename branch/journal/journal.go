@@ -26,7 +26,7 @@ var ErrClosed = errors.New("the journal is closed")
 type Options struct {
 	// FS is where the directory is; nil means the machine's file system.
 	FS vfs.FS
-	// Logger gets what the store has to say; nil discards it.
+	// Logger gets the log lines of the store; nil discards them.
 	Logger *slog.Logger
 	// OnFailure, unless nil, is called once, when the first write or sync
 	// fails, also one that no Commit waits for. It may be called from any
@@ -35,13 +35,12 @@ type Options struct {
 	// Place tells where a file is, by which a copied directory is recognised; nil
 	// means as the machine's file system tells, and not at all on another one.
 	Place func(path string) (Place, error)
-	// Patient has commits that need no sync wait for one that does, or for a
-	// read, and not for the time: for those who want the same to happen each
-	// time.
+	// Patient makes commits that need no sync wait for one that does, or for a
+	// read, however long that takes. With it a run can be repeated exactly.
 	Patient bool
 }
 
-// State is what a journal held when it was opened.
+// State is the state of a branch when its journal was opened.
 type State struct {
 	// Ledger is the ledger after the last commit.
 	Ledger *ledger.Ledger

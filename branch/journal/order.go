@@ -18,7 +18,7 @@ type cursor struct {
 	done   bool
 }
 
-// read takes the batch apart that the iterator was moved to, if there is one.
+// read decodes the batch that the iterator was moved to, if there is one.
 func (c *cursor) read(ok bool) (err error) {
 	if !ok {
 		c.done = true

@@ -135,7 +135,7 @@ func (j *Journal) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([
 
 // scan visits the committed batches of a journal in order, from the one on
 // that holds the entry after the given sequence, until visit returns false.
-// What visit gets, the key of a batch and its value taken apart, lasts until it
+// The key and the decoded value of a batch, which visit gets, last until it
 // returns.
 func (j *Journal) scan(branch ledger.BranchID, after uint64, visit func(key []byte, stored storedBatch) (bool, error)) (err error) {
 	end := j.visible.end(branch)
@@ -171,7 +171,7 @@ func (j *Journal) batches(branch ledger.BranchID, first, last uint64) (*pebble.I
 	})
 }
 
-// current takes the batch apart that an iterator is at.
+// current decodes the batch that an iterator is at.
 func current(iter *pebble.Iterator) (storedBatch, *ledger.Sealed, error) {
 	value, err := valueOf(iter)
 	if err != nil {

@@ -129,9 +129,8 @@ func (s *survey) tables(opts *pebble.Options) ([]string, error) {
 	return hidden.logs, errors.Join(err, db.Close())
 }
 
-// checkTables reads what the entries in the tables are found by. The entries
-// themselves are checked when they are read: reading them all takes too long for a
-// start.
+// checkTables reads the indexes and filters of the tables. The entries themselves
+// are checked when they are read: reading them all takes too long for a start.
 func (s *survey) checkTables(db *pebble.DB, opts *pebble.Options) error {
 	readers := store.ReaderOptions(opts)
 	return store.EachTable(db, func(name string) error {
@@ -165,8 +164,8 @@ func (s *survey) log(path string, last bool) error {
 	return nil
 }
 
-// commit follows one record of a log. What is in a table already may be in a
-// log too, but nothing may be missing between them.
+// commit follows one record of a log. A log may repeat what a table has already,
+// but nothing may be missing between them.
 func (s *survey) commit(name string, offset int, record []byte) error {
 	if len(record) < batchrepr.HeaderLen {
 		return s.damaged(name, offset, "the record is no commit")

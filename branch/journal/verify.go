@@ -50,11 +50,11 @@ type Verified struct {
 // the hashes chain every journal from its first batch, and that adding all
 // entries up again, in the order in which the branch applied them, gives the
 // heads, accounts, running balances, request ids and statements that are
-// stored. It reports what is not so, and reads on where that makes sense. It
+// stored. It reports each difference, and reads on where that makes sense. It
 // takes as much memory as the accounts do.
 //
 // It returns an error, and nothing else, when dir holds no journal (then it
-// wraps ErrNoJournal) or another process holds it, and when it can't be read.
+// wraps ErrNoJournal), when another process holds it, and when it can't be read.
 // The caller closes what it returns.
 func Verify(dir string, fs vfs.FS, report func(Finding)) (*Verified, error) {
 	if fs == nil {
