@@ -7,12 +7,12 @@ import (
 	"passbook.example/passbook/customer"
 )
 
-// callError is a call that did not succeed.
+// callError is the error of a call that did not succeed.
 type callError struct {
 	// where names the branch that was called.
 	where string
-	// again are the flags with which a write whose outcome may not be known is
-	// the same one; else empty.
+	// again are the flags that repeat a write whose outcome may not be known;
+	// otherwise empty.
 	again string
 	err   *customer.Error
 }
@@ -28,7 +28,7 @@ func (e *callError) Error() string {
 	return fmt.Sprintf("%s: %s: %s", e.where, e.err.Code, words.Reason(e.err))
 }
 
-// Hints says what to do about it.
+// Hints says what the user can do about it.
 func (e *callError) Hints() []string {
 	var lines []string
 	if e.again != "" && e.err.Unknown() {

@@ -28,8 +28,7 @@ type target struct {
 	json    bool
 }
 
-// targetFlags adds the flags that choose the branch, and how to show what it
-// says.
+// targetFlags adds the flags that choose the branch, and how to show its reply.
 func (t *target) targetFlags(c *cobra.Command) {
 	flags.Place(c, &t.network)
 	f := c.Flags()
@@ -41,7 +40,7 @@ func (t *target) targetFlags(c *cobra.Command) {
 	c.MarkFlagsMutuallyExclusive("branch", "address")
 }
 
-// where returns the branch's address and what messages call it.
+// where returns the branch's address, and its name in messages.
 func (t *target) where() (address, name string, err error) {
 	if err := flags.Positive("timeout", t.timeout); err != nil {
 		return "", "", err
@@ -62,8 +61,8 @@ func (t *target) where() (address, name string, err error) {
 	return address, fmt.Sprintf("branch %d at %s", t.branch, address), nil
 }
 
-// call makes calls to the branch within the time there is. again are the flags
-// with which a write is the same one, else empty.
+// call makes calls to the branch before the time-out. again are the flags that
+// repeat a write, otherwise empty.
 func (t *target) call(ctx context.Context, again string, f func(context.Context, bankv1connect.BranchServiceClient) error) error {
 	address, name, err := t.where()
 	if err != nil {

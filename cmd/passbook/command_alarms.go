@@ -16,15 +16,16 @@ func (a *app) alarmsCommand() *cobra.Command {
 	var t target
 	c := &cobra.Command{
 		Use:   "alarms",
-		Short: "List what needs an operator at a branch, and put away what is dealt with",
-		Long: `Alarms lists what needs an operator at a branch. Most alarms say how the
-branch is since it was started: a journal that has forked, a branch of another
-bank. They end with a restart once that is mended.
+		Short: "List the alarms of a branch, and resolve those you have dealt with",
+		Long: `Alarms lists the alarms of a branch, which need an operator. Most alarms
+describe the branch since it was started: a journal that has forked, a branch
+of another bank. They end with a restart once their cause is mended.
 
 One kind is kept on disk and stays until 'passbook alarms resolve': that several
-entries have one request id, so that a customer was served twice. Such an alarm
+entries have one request id, so a customer was served twice. Such an alarm
 names the entries. Each branch keeps its own alarms, and resolving one concerns
-the branch that is told; an alarm about a request id has the same ID everywhere.`,
+only the branch that is called; an alarm about a request id has the same ID
+everywhere.`,
 		Example: "  passbook alarms --branch 7\n  passbook alarms --address 10.0.0.2:50052 --json",
 		GroupID: branchGroup,
 		Args:    cobra.NoArgs,
@@ -49,10 +50,10 @@ func (a *app) resolveCommand() *cobra.Command {
 	var t target
 	c := &cobra.Command{
 		Use:   "resolve ID",
-		Short: "Put away an alarm about a request id, at one branch",
-		Long: `Resolve puts away an alarm that you have dealt with, at one branch: it is no
+		Short: "Resolve an alarm about a request id, at one branch",
+		Long: `Resolve removes an alarm that you have dealt with, at one branch: it is no
 longer on its disk when the command ends. Doing it again does nothing. An alarm
-that says how the branch is can't be resolved so.`,
+that describes the branch itself can't be resolved this way.`,
 		Example: "  passbook alarms resolve k3f9q2xw --branch 7",
 		Args:    alarmArgument,
 	}

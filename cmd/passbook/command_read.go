@@ -55,9 +55,10 @@ func (a *app) statusCommand() *cobra.Command {
 	var t target
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "Show how a branch and its peers are, and what every account holds",
-		Long: `Status shows how a branch is, what every account holds there and what of it
-the branch can pay without asking another, and how it sees its peers.`,
+		Short: "Show the state of a branch and its peers, and the balance of every account",
+		Long: `Status shows the state of a branch, the balance of every account there with the
+part that the branch can pay without asking another, and how the branch sees its
+peers.`,
 		Example: "  passbook status --branch 7\n  passbook status --address 10.0.0.2:50052 --json",
 		GroupID: branchGroup,
 		Args:    noArgument,
@@ -116,7 +117,7 @@ branch has written. It shows one page, and the token of the next, or --all.`,
 	})
 }
 
-// statementAccount is the account whose statement is asked for; empty when it is
+// statementAccount returns the account whose statement is asked for, or nothing for
 // a journal.
 func statementAccount(request *bankv1.ListEntriesRequest) string {
 	switch {

@@ -36,11 +36,12 @@ already, such as those of 'passbook serve', and writes what the customers
 received to output.json. It is what the course calls client.py.
 
 It first waits until every branch of the file takes writes and reaches the
-others; when that takes long, a line says which it waits for and until when. The
+others; when that takes long, a line names the branches that it waits for and says until
+when. The
 events of a branch that can't be reached by then fail by name at once, and the
 rest goes on; --fail-fast gives up instead.
 
-Ctrl-C stops the replay: what was answered by then is written.`,
+Ctrl-C stops the replay, which then writes the answers that it has.`,
 		Example: `  passbook replay examples/course-50.json
   passbook replay input.json --output result.json --output-form consistency
   passbook replay input.json --address 2=10.0.0.2:50052 --wait 1m`,
@@ -64,7 +65,7 @@ Ctrl-C stops the replay: what was answered by then is written.`,
 	})
 }
 
-// replayFile is replay.
+// replayFile carries out replay.
 func (a *app) replayFile(ctx context.Context, file string, o *replayCommandOptions) error {
 	a.console.Configure(o.console)
 	in, err := files.ReadInput(file)

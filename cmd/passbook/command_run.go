@@ -61,7 +61,7 @@ end. With --data it stays, and the next run goes on from its balances.`,
 	})
 }
 
-// runBank is run: it opens the branches of a file, replays, and closes them.
+// runBank carries out run: it opens the branches of a file, replays, and closes them.
 func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err error) {
 	a.console.Configure(o.console)
 	in, err := files.ReadInput(file)
@@ -105,7 +105,7 @@ func (a *app) replayReady(ctx context.Context, bank *host.Bank, in *customer.Inp
 }
 
 // awaitReachable waits until all branches take writes and reach each other, and
-// returns what they say.
+// returns what they report.
 func awaitReachable(ctx context.Context, b *host.Bank, s *survey.Survey) ([]survey.Answer, error) {
 	soon, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()

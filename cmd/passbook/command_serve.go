@@ -43,9 +43,10 @@ its own, and with --branch only one runs, as on a machine of its own.
 
 The data of three.json is kept in ./passbook-data/three (with --bank NAME in
 ./passbook-data/three-NAME), unless --data says where, and a branch goes on
-from the data of its last run. One whose data directory is empty first hears from every other branch, so as not to forget what it
-acknowledged; --bootstrap starts it without. So does one whose directory was
-copied, or restored from a copy, since that may be old.
+from the data of its last run. A branch whose data directory is empty first
+hears from every other branch, because it may have acknowledged writes before;
+--bootstrap starts it without. The same holds for a directory that was copied, or
+restored from a copy, because it may be old.
 
 Branches that meet for the first time found a bank: all have to be there, and
 agree on an id that tells it from every other one ('passbook status' shows it).
@@ -65,8 +66,8 @@ other branch answers.`,
 	f.StringVar(&o.serving.data, "data", "", "the `directory` of the data, one below it for each branch (default ./"+files.DataRoot+"/ and the name of FILE)")
 	f.Uint32Var(&o.branch, "branch", 0, "serve only the branch with this `id`")
 	f.BoolVar(&o.processes, "processes", false, "serve each branch in a process of its own")
-	f.BoolVar(&o.bootstrap, "bootstrap", false, "let branches with empty or copied data write without having heard from all others")
-	f.StringVar(&o.bankID, "bank-id", "", "the `id` of the bank: refuse data of another one, and let empty data belong to none but this")
+	f.BoolVar(&o.bootstrap, "bootstrap", false, "let branches with empty or copied data write before they hear from all others")
+	f.StringVar(&o.bankID, "bank-id", "", "the `id` of the bank: refuse data of another bank, and let empty data belong to this one only")
 	flags.Elsewhere(c, &o.network, "peer")
 	f.BoolVar(&o.faults, "faults", false, "let the dashboard and FaultService break branches on purpose: cut off, pause, kill, restart (loopback only)")
 	f.BoolVar(&o.child, "child", false, "this is a process of serve --processes")
@@ -83,7 +84,7 @@ other branch answers.`,
 	})
 }
 
-// serve is serve: it checks what it is told, and goes one of two ways.
+// serve carries out serve: it checks its flags, and serves here or in processes.
 func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone bool) error {
 	a.console.Configure(o.console)
 	in, err := files.ReadInput(file)

@@ -22,11 +22,11 @@ func (a *app) simulateCommand() *cobra.Command {
 	var o simulateOptions
 	c := &cobra.Command{
 		Use:   "simulate",
-		Short: "Run whole banks under faults, out of a seed, and check the promises",
+		Short: "Run whole banks under faults, from a seed, and check the promises",
 		Long: `Simulate runs a whole bank in this process, with the code that branches run,
 and a clock, network, disks and customers that one seed decides. Messages are
-lost, branches crash, disks fail; after each step it is checked that no account
-is overdrawn, nothing acknowledged is lost, and nothing is counted twice; then
+lost, branches crash, disks fail. After each step it checks that no account
+is overdrawn, nothing acknowledged is lost, and nothing is counted twice. Then
 the faults end, and the bank has to heal by itself. With --journal the branches
 also write to the journal that they use otherwise, on files in memory that lose
 what was not synced, and boot from it: it must give back all that was written.
@@ -39,13 +39,13 @@ is then 1.`,
 		Args:    noArgument,
 	}
 	f := c.Flags()
-	f.Uint64Var(&o.run.Seed, "seed", 1, "what decides everything; of several runs the first")
-	f.IntVar(&o.run.Steps, "steps", 2000, "how many things happen before the faults end")
+	f.Uint64Var(&o.run.Seed, "seed", 1, "the seed that decides everything, or the first of several")
+	f.IntVar(&o.run.Steps, "steps", 2000, "how many events happen before the faults end")
 	f.Uint64Var(&o.seeds, "seeds", 1, "how many seeds to run, one after the other")
-	f.IntVar(&o.run.Branches, "branches", 0, "how many branches the bank has (default what the seed picks, 2 to 9)")
+	f.IntVar(&o.run.Branches, "branches", 0, "how many branches the bank has (default 2 to 9, as the seed picks)")
 	f.BoolVar(&o.run.Calm, "calm", false, "leave all faults out, and check that nothing is unavailable")
-	f.BoolVar(&o.run.Journal, "journal", false, "have branches boot from the journal that they use otherwise, on files in memory")
-	f.BoolVar(&o.run.Liar, "liar", false, "have somebody lie in every branch's name, beside the other faults")
+	f.BoolVar(&o.run.Journal, "journal", false, "boot branches from the journal that they use otherwise, on files in memory")
+	f.BoolVar(&o.run.Liar, "liar", false, "let somebody lie in every branch's name, besides the other faults")
 	f.BoolVar(&o.run.Fork, "fork", false, "start two processes with one branch id instead of other faults")
 	f.BoolVar(&o.json, "json", false, "print the report as one line of JSON")
 	return a.does(c, func(ctx context.Context, _ []string) error {

@@ -27,13 +27,13 @@ every table and of every log is as it was written; that the hashes chain every
 journal from the founding of the bank; and that adding up all entries again gives
 the accounts, running balances, request ids and statements that are stored.
 Several directories must be of one bank, hold the same journals, as far as
-each goes, and have each request id once; who is behind is said, and is no
-fault: a branch that runs again catches up.
+each goes, and have each request id once. Verify names branches that are behind,
+which is no fault: a branch that runs again catches up.
 
 DIR is the directory of a branch, of a whole bank, with one for each branch, or
 one with a single bank in it.
 A branch that runs holds its directory: stop it first. The exit code is 0 when
-all is as it must be, 1 when it is not, and 2 when DIR can't be checked.`,
+nothing is wrong, 1 when something is, and 2 when DIR can't be checked.`,
 		Example: "  passbook verify ./passbook-data/three\n  passbook verify /var/lib/passbook/branch-1 /mnt/backup/branch-1 --json",
 		GroupID: bankGroup,
 		Args:    dataDirArguments,
@@ -99,7 +99,7 @@ func verifyAll(dirs []string) (r *console.Verification, err error) {
 	return r, err
 }
 
-// unverifiable says why a directory could not be looked at.
+// unverifiable says why a directory could not be checked.
 func unverifiable(dir string, err error) error {
 	var held *journal.HeldError
 	switch {

@@ -102,8 +102,8 @@ account to another in one step. The balance shown is that of the one that pays.`
 	})
 }
 
-// findHome has the request id belong to the branch that is called, unless it was
-// told another. Where that branch is known by its address only, it is asked.
+// findHome makes the request id belong to the branch that is called, unless a flag
+// names another one. A branch that is known only by its address is asked for its id.
 func (o *writeOptions) findHome(ctx context.Context) error {
 	if o.home == 0 {
 		o.home = o.target.branch
@@ -118,7 +118,7 @@ func (o *writeOptions) findHome(ctx context.Context) error {
 	})
 }
 
-// write makes a command of a call that writes.
+// write turns a call that writes into a command.
 func (a *app) write(c *cobra.Command, o *writeOptions, done string, call func(context.Context, bankv1connect.BranchServiceClient, int64) (console.WriteReply, error)) *cobra.Command {
 	c.GroupID = branchGroup
 	o.writeFlags(c)

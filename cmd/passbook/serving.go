@@ -27,15 +27,15 @@ type servingOptions struct {
 
 // servingFlags adds the flags that run and serve have in common.
 func (o *servingOptions) servingFlags(c *cobra.Command) {
-	flags.Acknowledge(c, &o.acknowledge, "when a write counts as done that does not say so itself (default reachable)")
+	flags.Acknowledge(c, &o.acknowledge, "when a write that does not say so itself counts as done (default reachable)")
 	o.browsers.Add(c)
 	c.Flags().BoolVar(&o.requireHome, "require-home-branch", false, "refuse a request id that does not come with its home_branch: for a bank behind a load balancer, where a retry may land at another branch")
 	c.Flags().StringVar(&o.bank, "bank", branch.DefaultBank, "the `name` of the bank; its branches refuse those of a bank with another name")
-	c.Flags().IntVar(&o.maxAccounts, "max-accounts", branch.DefaultMaxAccounts, "with how many accounts a branch refuses to open another one; 0 for any `number`")
+	c.Flags().IntVar(&o.maxAccounts, "max-accounts", branch.DefaultMaxAccounts, "the `number` of accounts from which on a branch opens no more; 0 for no bound")
 	c.Flags().DurationVar(&o.peerTimeout, "peer-timeout", branch.DefaultPeerTimeout, "how long a peer may leave entries unconfirmed before it counts as unreachable")
 }
 
-// hosting says how to host branches of an input so.
+// hosting returns how to host branches of an input with these options.
 func (o *servingOptions) hosting(in *customer.Input, ids []uint32, n *host.Network, log *slog.Logger) host.Options {
 	return host.Options{
 		Input: in, IDs: ids, Network: n, Data: o.data, Bank: o.bank, Acknowledge: o.acknowledge, PeerTimeout: o.peerTimeout,

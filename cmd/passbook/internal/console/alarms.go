@@ -7,7 +7,7 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// Alarms tells of the alarms of a branch.
+// Alarms prints the alarms of a branch.
 func (c *Console) Alarms(r *bankv1.ListAlarmsResponse) error {
 	if len(r.GetAlarms()) == 0 {
 		_, err := fmt.Fprintf(c.Out, "Branch %d has no alarms\n", r.GetBranch())
@@ -29,7 +29,7 @@ func alarmKind(k bankv1.AlarmKind) string {
 	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(k.String(), "ALARM_KIND_")), "_", " ")
 }
 
-// Resolved tells of an alarm that a branch does not have any more.
+// Resolved reports an alarm that a branch no longer has.
 func (c *Console) Resolved(id string, r *bankv1.ResolveAlarmResponse) error {
 	line := fmt.Sprintf("Resolved alarm %s at branch %d", id, r.GetBranch())
 	if !r.GetResolved() {

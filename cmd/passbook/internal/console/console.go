@@ -19,15 +19,17 @@ import (
 // maxLines is how many lines of one kind are shown.
 const maxLines = 10
 
-// Console owns what a user sees: results go to Out, all else to Err. Both let
-// through what can be seen and nothing else: names, errors and addresses may be anybody's.
+// Console owns everything that a user sees: results go to Out, all else to Err. Both
+// let only visible characters through, because names, errors and addresses may come
+// from anybody.
 type Console struct {
 	// Out is where results go, and Err where all else does.
 	Out, Err io.Writer
 	// Terminal is where Err leads to, for what draws there and for children, who
 	// write as this process does.
 	Terminal io.Writer
-	// outTerminal and errTerminal are whether a person is reading.
+	// outTerminal and errTerminal tell whether Out and Err are terminals, with a person
+	// who reads.
 	outTerminal, errTerminal bool
 
 	// Configure sets these. quiet leaves out all but results and errors, jsonLines makes
@@ -49,7 +51,7 @@ func New(out, err *os.File) *Console {
 	return c
 }
 
-// Failure tells why the command failed.
+// Failure prints why the command failed.
 func (c *Console) Failure(err error) {
 	if c.jsonLines {
 		c.Deeds.Error("passbook: "+err.Error(), "details", hintLines(err))
@@ -85,7 +87,7 @@ func (c *Console) lines(prefix string, lines []string) {
 	}
 }
 
-// notice tells something that is no result.
+// notice prints a line that is no result.
 func (c *Console) notice(text string) {
 	switch {
 	case c.quiet:
@@ -96,7 +98,7 @@ func (c *Console) notice(text string) {
 	}
 }
 
-// Warnings tells what may be a mistake.
+// Warnings prints possible mistakes.
 func (c *Console) Warnings(lines []string) {
 	switch {
 	case c.quiet:

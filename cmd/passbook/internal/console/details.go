@@ -9,7 +9,7 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// detailLines says in words what the details of a failed call are.
+// detailLines puts the details of a failed call into words.
 func detailLines(err error) []string {
 	failed := customer.ErrorOf(err)
 	if failed == nil {
@@ -29,7 +29,8 @@ func detailLines(err error) []string {
 	return lines
 }
 
-// heldText says what unreachable branches hold: those that hold most, and all.
+// heldText says how much escrow unreachable branches have: those that have most, and
+// all together.
 func heldText(d *bankv1.EscrowUnavailable) string {
 	var b strings.Builder
 	for _, h := range d.GetHeld() {

@@ -45,7 +45,7 @@ func (c *Console) Configure(o Options) {
 	c.Log = slog.New(newRepeats(handler))
 }
 
-// newHandler returns where what is logged goes.
+// newHandler returns the handler that writes the log.
 func newHandler(out io.Writer, least slog.Level, json bool) slog.Handler {
 	options := &slog.HandlerOptions{Level: least, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		if level, ok := a.Value.Any().(slog.Level); ok && a.Key == slog.LevelKey && len(groups) == 0 {
@@ -60,7 +60,7 @@ func newHandler(out io.Writer, least slog.Level, json bool) slog.Handler {
 	return &eventLines{Handler: slog.NewTextHandler(lines, options), out: lines}
 }
 
-// lineWriter is for several who write whole lines.
+// lineWriter serves several writers of whole lines.
 type lineWriter struct {
 	// mu is held while a line is written to out.
 	mu  sync.Mutex
@@ -77,7 +77,7 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 // eventLines writes events as the programs of the course print them: the text
 // alone. All else goes to the handler in it.
 type eventLines struct {
-	// Handler gets all that is no event.
+	// Handler gets everything but events.
 	slog.Handler
 	// out gets the events.
 	out *lineWriter

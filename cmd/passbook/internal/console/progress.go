@@ -25,7 +25,7 @@ func (c *Console) Progress(events int) Bar {
 	)}
 }
 
-// Show tells how many events are done.
+// Show shows how many events are done.
 func (b Bar) Show(done, _ int) {
 	if b.shown != nil {
 		_ = b.shown.Set(done) // a bar that can't be drawn is no error

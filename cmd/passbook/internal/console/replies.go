@@ -37,7 +37,7 @@ func (c *Console) JSON(m proto.Message) error {
 	return err
 }
 
-// WriteReply is what the replies to writes have in common.
+// WriteReply has the methods that the replies to writes have in common.
 type WriteReply interface {
 	proto.Message
 	GetBalance() int64
@@ -46,7 +46,7 @@ type WriteReply interface {
 	GetReplay() bool
 }
 
-// Written tells of a write that is done.
+// Written reports a write that is done.
 func (c *Console) Written(done string, amount int64, r WriteReply) error {
 	line := fmt.Sprintf("%s %d: balance %d, receipt %s", done, amount, r.GetBalance(), receiptText(r.GetReceipt()))
 	if r.GetReplay() {
@@ -59,7 +59,7 @@ func (c *Console) Written(done string, amount int64, r WriteReply) error {
 	return err
 }
 
-// Balance tells what a query showed.
+// Balance prints the answer to a query.
 func (c *Console) Balance(account string, r *bankv1.QueryResponse) error {
 	if account == "" {
 		account = "shared"
@@ -69,7 +69,7 @@ func (c *Console) Balance(account string, r *bankv1.QueryResponse) error {
 	return t.write(c.Out, c.outTerminal, true)
 }
 
-// Status tells how a branch is.
+// Status prints the status of a branch.
 func (c *Console) Status(s *bankv1.GetStatusResponse) error {
 	state := strings.ToLower(strings.TrimPrefix(s.GetState().String(), "BRANCH_STATE_"))
 	if s.GetStateReason() != "" {
@@ -103,7 +103,7 @@ func (c *Console) Status(s *bankv1.GetStatusResponse) error {
 	return c.peers(s)
 }
 
-// accountsLine says how many accounts there are, and may be.
+// accountsLine says how many accounts there are, and how many there may be.
 func accountsLine(s *bankv1.GetStatusResponse) string {
 	if s.GetMaxAccounts() == 0 {
 		return fmt.Sprintf("Accounts: %d", s.GetAccountCount())
@@ -119,7 +119,7 @@ func bankLine(bank, id string) string {
 	return fmt.Sprintf("Bank %q, id %s", bank, name.Printable(id))
 }
 
-// peers tells how a branch sees its peers.
+// peers prints how a branch sees its peers.
 func (c *Console) peers(s *bankv1.GetStatusResponse) error {
 	applied := make(map[uint32]uint64)
 	for _, p := range s.GetApplied() {
@@ -136,11 +136,11 @@ func (c *Console) peers(s *bankv1.GetStatusResponse) error {
 	return t.write(c.Out, c.outTerminal, true)
 }
 
-// moment is how a time that has passed is told, with its zone.
+// moment writes a time in the past, with its zone.
 const moment = time.DateTime + " MST"
 
-// Entries tells of a page of entries, of an account's statement or, without
-// one, of a journal; the first page has the heading.
+// Entries prints a page of entries, of an account's statement or, without an
+// account, of a journal. The first page has the heading.
 func (c *Console) Entries(page *bankv1.ListEntriesResponse, account string, first bool) error {
 	t := table{header: []string{">RECEIPT", "TIME", "ENTRY", ">AMOUNT", ">BALANCE", ">CUSTOMER", "REQUEST ID"}}
 	for _, e := range page.GetEntries() {
@@ -183,7 +183,7 @@ func bulkText(b *bankv1.Bulk) string {
 	return text
 }
 
-// bulkAmount is what a bulk changed an account by.
+// bulkAmount returns the amount by which a bulk changed an account.
 func bulkAmount(b *bankv1.Bulk, account string) string {
 	place := uint32(slices.Index(b.GetAccounts(), account) + 1)
 	if place == 0 {
@@ -206,7 +206,7 @@ func bulkAmount(b *bankv1.Bulk, account string) string {
 	return fmt.Sprintf("%+d", net)
 }
 
-// NextPage tells how to go on, to those who read and not to those who count.
+// NextPage tells the user, not programs, how to go on.
 func (c *Console) NextPage(token string) {
 	fmt.Fprintf(c.Err, "There are more entries: --page-token %s, or --all\n", name.Printable(token))
 }

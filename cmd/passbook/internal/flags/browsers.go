@@ -39,11 +39,11 @@ func (o *Browsers) Arguments() []string {
 }
 
 // checkedList is a flag that may be repeated, each time with a value that check
-// finds no fault with.
+// accepts.
 type checkedList struct {
 	// values are those given so far.
 	values []string
-	// check finds what is wrong with a value.
+	// check returns an error for a bad value.
 	check func(string) error
 }
 

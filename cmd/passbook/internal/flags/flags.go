@@ -1,5 +1,5 @@
-// Package flags has the flags that several commands share, what their values must
-// be, and what is said of those that are not. It knows what they fill in: where
+// Package flags has the flags that several commands share, the rules for their
+// values, and the errors for values that break them. It knows what they fill in: where
 // branches are, and how much the console tells. The commands know it.
 package flags
 
@@ -24,10 +24,10 @@ import (
 type choice[T any] struct {
 	// value is what the flag sets.
 	value *T
-	// words are what there is to choose from; mean is what each stands for.
+	// words are the choices; mean is the value that each stands for.
 	words []string
 	mean  []T
-	// word is the one chosen.
+	// word is the chosen word.
 	word string
 }
 

@@ -16,7 +16,7 @@ const (
 	maxTypos = 2
 )
 
-// What the flags of cobra say, in words of their own.
+// The errors of cobra's flags, in plain words.
 var (
 	oneRequired = regexp.MustCompile(`^at least one of the flags in the group \[(.*)\] is required$`)
 	exclusive   = regexp.MustCompile(`^if any flags in the group \[.*\] are set none of the others can be; \[(.*)\] were all set$`)

@@ -32,7 +32,7 @@ func Name(c *cobra.Command, to *string, flag, usage string) {
 	c.Flags().Var((*nameValue)(to), flag, usage)
 }
 
-// tokenValue is a flag that takes what a branch said earlier.
+// tokenValue is a flag that takes a token from an earlier reply.
 type tokenValue string
 
 // String implements pflag.Value.
