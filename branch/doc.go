@@ -1,49 +1,70 @@
-// Package branch is one replica server of a bank: the shell around the pure
-// packages ledger and replica.
+// Package branch is one replica server of a bank. It wires the rooms of the shell
+// together around the pure packages ledger and replica, and is the only package that
+// sees a whole [Branch]. The other packages know each other by small interfaces, each
+// declared where it is used; .golangci.yml says what each may import, and why.
 //
-// The life of a write:
+// # The map
 //
-//	customer → handler → queue ┐                            ┌→ link to peer 2 → ack
-//	customer → handler → queue ┼→ engine: decide → commit → ┼→ link to peer 3 → ack
-//	peer's frame       → queue ┘                            └→ reply, when enough acks are in
+// A package knows only packages below it.
 //
-// One goroutine, that of package engine, owns the replica. It drains what has
-// queued up, has the replica decide, writes everything as one atomic commit of the
-// journal, synced when it holds entries of this branch's own, and only then hands
-// out messages and replies. Group commit, group propagation and back-pressure
-// follow from that: while one commit is on its way to disk, the next inputs
-// queue up. A failed write or sync stops the branch.
+//	branch        Open and Serve: what starts, and in which order it stops
+//	service       the calls of customers, and the unary calls of peers
+//	feed          Watch: what a branch reports, and what it makes of all reports
+//	browser       keeps other sites' pages away; passes calls on for the own page
+//	link          the streams between branches, and the calls to peers
+//	admit         which calls are let in, how many at once, and for how long
+//	fault         breaks a branch on purpose: cuts, pauses, kills
+//	engine        the queue, the pacing of batches, and the step
+//	peernet       the transport between branches: TCP, and memory in one process
+//	journal       the disk
+//	replica       the protocol (pure)
+//	ledger        entries → balances and escrow (pure)
 //
-// Where to find what:
+// Leaves that any of them may use: api (errors at the network's edge, conversions,
+// the JSON codec), code (the codes of errors), session (session tokens), bound
+// (counters that bound something), redial (trying again), name (names of accounts
+// and request ids) and port (opening ports). Package simulation runs a whole bank of
+// replicas in one goroutine, with every fault there is.
 //
-//	branch.go     Open and Serve: what starts, and in which order it stops;
-//	              check.go: what can be refused before anything is changed
-//	service/      what customers call: writes, lists, balances, entries, alarms, the
-//	              course's bank.Bank; and the calls of peers. services.go: how it is
-//	              put together
-//	feed/         Watch: what a branch reports, what it makes of the others'
-//	              reports, statistics; feed.go: what it needs of the branch
-//	identity.go   which bank a branch belongs to
-//	link/         the links between branches: dialing, sending, receiving, and the
-//	              calls to peers; links.go: what they need of the branch
-//	peernet/      the calls between branches, over TCP and within one process
-//	server.go     one port: Connect, gRPC, gRPC-Web, health, reflection
-//	admit/        which calls are let in, how many at once, for how long; what those
-//	              are told who speak no protocol
-//	browser/      what keeps other sites' pages away, and passes calls on to other
-//	              branches for the branch's own page
-//	errors.go     the one place where errors become Connect errors; details.go:
-//	              their typed details
-//	codec.go      the JSON of the API
-//	engine/       the queue, which writes wait so that a batch has many, the
-//	              calls that wait, and the step; outlet.go: where its results go
-//	fault/        bank.v1.FaultService, and what breaks a branch on purpose
-//	ledger/       entries → balances and escrow (pure)
-//	replica/      the protocol (pure)
-//	journal/      the disk
-//	name/, port/  what names may be; how a port is opened (for all)
-//	redial/       trying again what broke, for links and watches
-//	simulation/   a whole bank in one goroutine, with every fault there is
+// There is room beside these for what a bank needs next: identities of branches and
+// customers (who may do what), members (which branches there are), a store (where
+// the head of a journal is durable) and administration (what an operator sees).
+//
+// # The path of a deposit
+//
+//	customer → service ┐                            ┌→ link to peer 2 → ack
+//	customer → service ┼→ engine: decide → commit → ┼→ link to peer 3 → ack
+//	peer     → link    ┘                            └→ reply, when enough acks are in
+//
+//  1. admit/requests.go takes the call, and service/write.go checks it and submits an
+//     operation.
+//  2. engine/calls.go puts it into the queue (queue.go), where it may linger until the
+//     batch before it has arrived at the peers (pacer.go).
+//  3. engine/engine.go: Engine.Step gives all that is queued to the replica.
+//     replica/desk.go decides the deposit, and own.go posts it and seals the batch.
+//  4. The step commits to package journal and syncs. A failure stops the branch.
+//     Only then does anything leave: outlet.go passes frames to package link.
+//  5. link/outbox.go sends them on the stream of wire.go. At each peer, link.go hands
+//     the frame to the engine, replica/apply.go posts the batch, and propagate.go
+//     answers with an ack.
+//  6. The acks come back the same way. When as many are in as the customer asked for,
+//     replica/acks.go replies, and the call that waits in engine/calls.go returns.
+//
+// # The path of a contested withdrawal
+//
+// A withdrawal that this branch's escrow does not cover takes the same path to
+// replica/desk.go, and then:
+//
+//  1. replica/escrow.go puts it into the queue of its account, under a ticket, and
+//     claim.go claims the shortfall from the richest peers.
+//  2. link/peer.go makes the claims as calls. At the peer, service/peers.go gives them
+//     to the engine, and replica/grant.go answers with a grant: an entry of the peer's
+//     own journal, which arrives over the link like any other.
+//  3. Once the grants are applied, escrow.go serves the queue by ticket: the
+//     withdrawal is posted, and goes on like a deposit.
+//  4. If the balance in this view is too small, or the claims bring too little,
+//     replica/collect.go asks all branches in two looks (look.go) what they have paid.
+//     It refuses the withdrawal only if at one moment the balance was too small.
 //
 // docs/design.md explains the guarantees and the protocol from the beginning.
 package branch
