@@ -27,7 +27,7 @@ import (
 // one sync, one message to each peer, and an ack from each. It has no ledger,
 // decides and checks nothing, and its links are plain TCP. Each process knows how
 // many calls to wait for, so no batch is smaller than it has to be. It is no
-// strict bound: its timers are not relaxed as those of `passbook serve` are.
+// strict bound: branches that share a process need no messages between processes.
 
 const (
 	// groupBytes is the size of a batch, in the log and on the wire.
