@@ -32,23 +32,25 @@
 //
 // # The path of a deposit
 //
-//		customer → service ┐                            ┌→ link to peer 2 → ack
-//		customer → service ┼→ engine: decide → commit → ┼→ link to peer 3 → ack
-//		peer     → link    ┘                            └→ reply, when enough acks are in
+//	customer → service ┐                            ┌→ link to peer 2 → ack
+//	customer → service ┼→ engine: decide → commit → ┼→ link to peer 3 → ack
+//	peer     → link    ┘                            └→ reply, when enough acks are in
 //
-//	 1. admit/requests.go takes the call, and service/write.go checks it and submits an
-//	    operation.
-//	 2. engine/calls.go puts it into the queue (queue.go), where it may linger until the
-//	    batch before it has arrived at the peers (pacer.go).
-//	 3. engine/engine.go: Engine.Step gives all that is queued to the replica.
-//	    replica/desk.go decides the deposit, and own.go posts it and seals the batch.
-//	 4. The step commits to package journal and syncs. A failure stops the branch.
-//	    Only then does anything leave: outlet.go passes frames to package link.
-//	 5. link/outbox.go sends them on the stream of wire.go. At each peer, link.go hands
-//	    the frame to the engine, replica/apply.go posts the batch, and propagate.go
-//	    answers with an ack.
-//	 6. The acks come back the same way. When as many are in as the customer asked for,
-//	    replica/acks.go replies, and the call that waits in engine/calls.go returns.
+// Step by step:
+//
+//  1. admit/requests.go takes the call, and service/write.go checks it and submits an
+//     operation.
+//  2. engine/calls.go puts it into the queue (queue.go), where it may linger until the
+//     batch before it has arrived at the peers (pacer.go).
+//  3. engine/engine.go: Engine.Step gives all that is queued to the replica.
+//     replica/desk.go decides the deposit, and own.go posts it and seals the batch.
+//  4. The step commits to package journal and syncs. A failure stops the branch.
+//     Only then does anything leave: outlet.go passes frames to package link.
+//  5. link/outbox.go sends them on the stream of wire.go. At each peer, link.go hands
+//     the frame to the engine, replica/apply.go posts the batch, and propagate.go
+//     answers with an ack.
+//  6. The acks come back the same way. When as many are in as the customer asked for,
+//     replica/acks.go replies, and the call that waits in engine/calls.go returns.
 //
 // # The path of a contested withdrawal
 //
