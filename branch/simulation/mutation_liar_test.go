@@ -19,11 +19,11 @@ var lieMutations = []mutation{
 		"e.Sequence, e.Clock = o.head(o.self)+1, o.ledger.Clock()+1", "e.Sequence, e.Clock = o.head(o.self)+1, max(o.escrow.tickets, o.ledger.Clock())+1", "TestClocksThatRunAheadStopNobody",
 	},
 	{
-		"a branch halts since somebody says so", "branch/replica/doubt.go",
+		"a branch halts because somebody says so", "branch/replica/doubt.go",
 		`in.alarms.reject(p, BadAccusation, true, "it says`, `in.recovery.halt("it says`, "liar",
 	},
 	{
-		"a branch halts since a hello names more than it has", "branch/replica/propagate.go",
+		"a branch halts because a hello names more than it has", "branch/replica/propagate.go",
 		"pr.intake.doubtEnd(p, own)", `pr.recovery.halt("it has more")`, "liar",
 	},
 	{
@@ -43,7 +43,7 @@ var lieMutations = []mutation{
 		"if s.Hash == in.misfits[i] {", "if in.misfits[i] != (ledger.Hash{}) {", "liar",
 	},
 	{
-		"what nobody shows is waited for", "branch/replica/fetch.go",
+		"a branch waits for entries that nobody shows", "branch/replica/fetch.go",
 		"if need != nil && f.need.of(need, in.now, in.head(i)) {", "if need != nil && in.n == 1 {", "liar",
 	},
 	{
@@ -51,11 +51,11 @@ var lieMutations = []mutation{
 		"\tin.dropEarly(p.index)\n\tin.dropEarlyOf(p)\n", "\tin.dropEarly(p.index)\n", "replica.TestEarlyBatchesGoWithTheirLink",
 	},
 	{
-		"an answer to a look says anything", "branch/replica/collect.go",
+		"any answer to a look is believed", "branch/replica/collect.go",
 		`if problem := cs.checkCollectAnswer(p, a); problem != "" {`, `if problem := cs.checkCollectAnswer(p, a); problem != "" && cs.n == 1 {`, "liar",
 	},
 	{
-		"an answer to a claim names any entry", "branch/replica/claim.go",
+		"an answer to a claim may name any entry", "branch/replica/claim.go",
 		"shown := es.head(c.peer.index) >= c.sequence ||", "shown := es.head(c.peer.index) >= c.sequence || es.n == 1 &&", "replica.TestAnAnswerToAClaimIsNotWaitedForForEver",
 	},
 	{
@@ -63,7 +63,7 @@ var lieMutations = []mutation{
 		"if lie, problem := pr.checkFrame(p, f); lie != 0 {", "if lie, problem := pr.checkFrame(p, f); lie != 0 && pr.n == 1 {", "replica.TestFramesThatAreRefused",
 	},
 	{
-		"one who shows nothing keeps the others from being asked", "branch/replica/fetch.go",
+		"a peer that shows nothing keeps the others from being asked", "branch/replica/fetch.go",
 		"k = (f.next + 1 + k) % in.n", "k = (k + 1) % in.n", "replica.TestWhoShowsNothingKeepsNobodyFromBeingAsked",
 	},
 }

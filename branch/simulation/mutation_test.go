@@ -94,7 +94,7 @@ var mutations = []mutation{
 		"min(lack, part(s.surplus, lack, lacking))", "lack", "faults",
 	},
 	{
-		"what others wait for is shared out", "branch/replica/grant.go",
+		"escrow that others wait for is shared out", "branch/replica/grant.go",
 		"len(q.waiting)+len(q.claims)+len(q.promised) > 0", "q.frozenUntil < 0", "23_share",
 	},
 	{
@@ -118,7 +118,7 @@ var mutations = []mutation{
 		"late, amount := m.joined >= c.look, m.call.amount()", "late, amount := false, m.call.amount()", "faults",
 	},
 	{
-		"who joins in a rest is refused by the looks before it", "branch/replica/collect.go",
+		"a call that joins in a rest is refused by the looks before it", "branch/replica/collect.go",
 		"c.members = append(c.members, member{call: w, joined: c.look})", "m := member{call: w}\n\tif c.restsUntil == 0 {\n\t\tm.joined = c.look\n\t}\n\tc.members = append(c.members, m)", "faults",
 	},
 	{
@@ -126,31 +126,31 @@ var mutations = []mutation{
 		"if w.asks() && c.restsUntil != 0 {", "if w.asks() && c.restsUntil < 0 {", "22_rest",
 	},
 	{
-		"a collect rests while it holds the account", "branch/replica/collect.go",
+		"a collect rests while it freezes the account", "branch/replica/collect.go",
 		"!c.unsettled && !c.freeze && ", "!c.unsettled && ", "22_rest",
 	},
 	{
-		"a look after a rest holds the account", "branch/replica/collect.go",
+		"a look after a rest freezes the account", "branch/replica/collect.go",
 		"c.freeze, c.restsUntil = c.unsettled && !c.freeze, 0", "c.freeze, c.restsUntil = c.look > 2 && !c.freeze, 0", "22_rest",
 	},
 	{
-		"refused by this view alone", "branch/replica/claim.go",
+		"a withdrawal is refused by this view alone", "branch/replica/claim.go",
 		"es.collects.join(name, first)", "es.desk.refuse(first, &InsufficientError{Account: name, Balance: es.ledger.Balance(name), Amount: first.op.Entry.Amount})", "faults",
 	},
 	{
-		"a hold is not kept", "branch/replica/escrow.go",
+		"a freeze is not kept", "branch/replica/escrow.go",
 		"(len(q.waiting) > 0 || es.now < q.frozenUntil)", "len(q.waiting) > 0", "14_hold",
 	},
 	{
-		"a hold is never released", "branch/replica/look.go",
+		"a freeze never ends", "branch/replica/look.go",
 		"by, es.now+min(es.cfg.PeerTimeout/2, left)", "by, es.now+1_000_000_000", "faults",
 	},
 	{
-		"accounts are held for as long as looks ask", "branch/replica/look.go",
+		"accounts are frozen for as long as looks ask", "branch/replica/look.go",
 		"left := es.freezes.left()", "left := maxFrozen", "faults",
 	},
 	{
-		"what one account was held does not count for another", "branch/replica/look.go",
+		"the time that one account is frozen does not count for another", "branch/replica/look.go",
 		"left := es.freezes.left()", "left := es.freezes.left()\n\tif es.queues[account] == nil {\n\t\tleft = maxFrozen\n\t}", "25_still",
 	},
 	{
@@ -186,11 +186,11 @@ var mutations = []mutation{
 		"if f.Sync {\n\t\tpr.commit.Sync = true", "if f.Sync {", "calm",
 	},
 	{
-		"acked before it is applied", "branch/replica/propagate.go",
+		"a batch is acked before it is applied", "branch/replica/propagate.go",
 		"&Ack{Applied: pr.head(p.index), ", "&Ack{Applied: pr.head(p.index) + uint64(len(pr.intake.early[p.index].batches)), ", "faults",
 	},
 	{
-		"acked as synced when it is applied", "branch/replica/propagate.go",
+		"a batch is acked as synced when it is only applied", "branch/replica/propagate.go",
 		"Synced: pr.synced[p.index]", "Synced: pr.head(p.index)", "faults",
 	},
 	{
@@ -226,7 +226,7 @@ var mutations = []mutation{
 		"v.state, v.reason = Halted, text", "v.reason = text", "fork",
 	},
 	{
-		"a bulk ignores a hold", "branch/replica/bulk.go",
+		"a bulk ignores a freeze", "branch/replica/bulk.go",
 		"touched[k] && es.isFrozen(name) || ", "touched[k] && es.now < 0 || ", "21_bulk_hold",
 	},
 	{
@@ -250,7 +250,7 @@ var mutations = []mutation{
 		"t.escrow, t.paid = own.escrow, own.paid", "t.escrow, t.paid = a.balance, own.paid", "faults",
 	},
 	{
-		"what a bulk refuses once stays refused", "branch/ledger/operations.go",
+		"an operation that a bulk refuses once stays refused", "branch/ledger/operations.go",
 		"case from == place && amount > balance:", "case from == place && (was || amount > balance):", "faults",
 	},
 	{
@@ -266,7 +266,7 @@ var mutations = []mutation{
 		"case o.AllOrNone:\n\t\treturn false\n", "", "faults",
 	},
 	{
-		"what a bulk refuses, other copies of the request see", "branch/replica/bulk.go",
+		"other copies of a request see what a bulk refuses", "branch/replica/bulk.go",
 		"e.Operations = &o\n", "_ = o\n", "faults",
 	},
 	{
@@ -274,11 +274,11 @@ var mutations = []mutation{
 		" && e.Operations.SameAs(o.Operations)", "", "faults",
 	},
 	{
-		"what is promised to a bulk is granted away", "branch/replica/grant.go",
+		"escrow that is promised to a bulk is granted away", "branch/replica/grant.go",
 		"max(0, escrow-es.promisedBefore(c.Account, c.Ticket))", "escrow", "20_two_lists",
 	},
 	{
-		"what is promised to a bulk is paid out", "branch/replica/escrow.go",
+		"escrow that is promised to a bulk is paid out", "branch/replica/escrow.go",
 		"if e.Kind != ledger.Deposit && es.promisedAway(e.Account, e.Amount, Ticket{}) {", "if e.Kind > ledger.Bulk {", "21_bulk_hold",
 	},
 	{
@@ -286,11 +286,11 @@ var mutations = []mutation{
 		"return m.bulk == p", "return false", "calm",
 	},
 	{
-		"hello tells what is not synced", "branch/replica/propagate.go",
+		"a hello names entries that are not synced", "branch/replica/propagate.go",
 		"pr.frameTo(p).Hello = hello\n\tpr.syncApplied()", "pr.frameTo(p).Hello = hello", "07_wiped_disk",
 	},
 	{
-		"what is relayed is not synced", "branch/replica/propagate.go",
+		"relayed batches are not synced", "branch/replica/propagate.go",
 		"pr.syncApplied() // what is relayed must not be lost here", "", "18_relay_is_kept",
 	},
 	{
