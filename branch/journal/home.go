@@ -77,8 +77,6 @@ type home struct {
 	drawn  time.Time
 }
 
-func (j *Journal) homePath() string { return j.disk.PathJoin(j.disk.Dir, homeFile) }
-
 // checkHome finds out whether the directory is a copy. isNew says that it is
 // opened for the first time.
 func (j *Journal) checkHome(isNew bool) error {
@@ -103,7 +101,7 @@ func (j *Journal) whyAway() (string, error) {
 	if first && h.record.next != (homeNumber{}) {
 		return "", nil // its first opening broke off
 	}
-	at, err := h.place(j.homePath())
+	at, err := h.place(j.disk.Path(homeFile))
 	switch {
 	case errors.Is(err, os.ErrNotExist), first:
 		return fmt.Sprintf("the file %s is missing", homeFile), nil
@@ -128,7 +126,7 @@ func (j *Journal) whyAway() (string, error) {
 
 // readHome returns the number in the file, and whether the file is whole.
 func (j *Journal) readHome() (number homeNumber, whole bool, err error) {
-	data, err := readFile(j.disk, j.homePath())
+	data, err := readFile(j.disk, j.disk.Path(homeFile))
 	if err != nil {
 		return number, false, err
 	}
@@ -159,7 +157,7 @@ func (j *Journal) settleHome() error {
 	if err := j.writeHome(h.record.next); err != nil {
 		return err
 	}
-	at, err := h.place(j.homePath())
+	at, err := h.place(j.disk.Path(homeFile))
 	if err != nil {
 		return err
 	}
@@ -176,7 +174,7 @@ func (j *Journal) settleHome() error {
 func (j *Journal) writeHome(number homeNumber) error {
 	value := append([]byte{homeVersion}, number[:]...)
 	value = binary.BigEndian.AppendUint32(value, crc32.Checksum(value, castagnoli))
-	f, err := j.disk.OpenReadWrite(j.homePath(), vfs.WriteCategoryUnspecified)
+	f, err := j.disk.OpenReadWrite(j.disk.Path(homeFile), vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
 	}

@@ -134,8 +134,6 @@ func (j *Journal) markOfHeads() (mark idfilter.Mark, err error) {
 	return idfilter.Mark(h.Sum(nil)), nil
 }
 
-func (j *Journal) filterPath() string { return j.disk.PathJoin(j.disk.Dir, filterFile) }
-
 // saveFilter leaves the filter in its file. The store has all that was committed
 // by now. A failure here costs the next opening some time, and nothing else.
 func (j *Journal) saveFilter() {
@@ -146,19 +144,19 @@ func (j *Journal) saveFilter() {
 	if err != nil || j.filter.HasMark(mark) {
 		return
 	}
-	file, err := j.disk.Make(j.filterPath(), vfs.WriteCategoryUnspecified)
+	file, err := j.disk.Make(j.disk.Path(filterFile), vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return
 	}
 	if errors.Join(j.filter.Save(file, mark), file.Close()) != nil {
-		_ = j.disk.FS.Remove(j.filterPath()) // a full disk is to have the room back
+		_ = j.disk.FS.Remove(j.disk.Path(filterFile)) // a full disk is to have the room back
 	}
 }
 
 // loadFilter loads a filter from its file, if that is of the same ids as the
 // directory has. Nothing may have been added to it yet.
 func (j *Journal) loadFilter(f *idfilter.Filter) error {
-	file, err := j.disk.Open(j.filterPath(), vfs.SequentialReadsOption)
+	file, err := j.disk.Open(j.disk.Path(filterFile), vfs.SequentialReadsOption)
 	if err != nil {
 		return err
 	}
@@ -173,7 +171,7 @@ func (j *Journal) loadFilter(f *idfilter.Filter) error {
 // have its checksum. The branch makes another, so nothing is lost; but a byte has
 // changed. A crash leaves a shorter file.
 func (v *verification) filterWhole() error {
-	data, err := readFile(v.j.disk, v.j.filterPath())
+	data, err := readFile(v.j.disk, v.j.disk.Path(filterFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}

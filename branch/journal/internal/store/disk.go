@@ -167,6 +167,9 @@ func (d *Disk) RemoveAll(name string) error {
 	return d.FS.RemoveAll(name)
 }
 
+// Path returns the path of a file in the directory of the store.
+func (d *Disk) Path(name string) string { return d.PathJoin(d.Dir, name) }
+
 // Unwrap returns the file system below.
 func (d *Disk) Unwrap() vfs.FS { return d.FS }
 
