@@ -35,14 +35,15 @@ check: deps proto-check vet lint $(TEST_TOOLS) ## Check format, vet, lint, and r
 .PHONY: test
 test: deps tidy-check proto-check gen-check page-check vet lint unit bench-check rename-check ## Check everything except the long tests
 
-# The pure packages have no goroutine, so the race detector finds nothing in
-# them; test-long uses it for them all the same.
-PURE := ./branch/ledger ./branch/replica ./branch/simulation
+# These packages start no goroutine, so the race detector finds nothing in them, and
+# building each test with it takes seconds. test-long uses it on them all the same.
+SEQUENTIAL := $(addprefix ./branch/,api code feed/internal/verdict journal/internal/walcheck ledger name port redial replica session simulation) \
+  $(addprefix ./cmd/passbook/internal/,flags words)
 .PHONY: unit
 unit: deps $(TEST_TOOLS) ## Run the Go tests, those of concurrent code with the race detector
-	$(go-test) -timeout 10m $(TESTFLAGS) $(PURE)
+	$(go-test) -timeout 10m $(TESTFLAGS) $(SEQUENTIAL)
 	$(go-test) -timeout 10m $(TESTFLAGS) -run AccountAtABranch ./branch # which is weighed without it
-	$(go-test) -race -timeout 10m $(TESTFLAGS) $$($(GO) list ./... | grep -vxF -f <($(GO) list $(PURE)))
+	$(go-test) -race -timeout 10m $(TESTFLAGS) $$($(GO) list ./... | grep -vxF -f <($(GO) list $(SEQUENTIAL)))
 
 # Files with the build tag long hold the tests that make test leaves out: each mutation
 # of the rules, more seeds, more places to damage. The journal's tests try every

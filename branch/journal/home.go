@@ -43,6 +43,7 @@ type homeNumber [16]byte
 
 // homeRecord is what the store knows of the file "home".
 type homeRecord struct {
+	// number is in the file, and place is where the file is.
 	number homeNumber
 	place  Place
 	// next is the number that is being written; zero when none is.

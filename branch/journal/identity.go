@@ -33,6 +33,7 @@ type Identity struct {
 	Bank ledger.Bank
 }
 
+// String implements fmt.Stringer.
 func (id Identity) String() string {
 	return fmt.Sprintf("branch %d of %v with branches %v and opening balance %d", id.Branch, id.Bank, id.Branches, id.Opening)
 }
@@ -57,10 +58,13 @@ func (id Identity) genesis() ledger.Hash {
 // IdentityError refuses a data directory that belongs to another branch or
 // bank.
 type IdentityError struct {
-	Dir         string
+	// Dir is the directory.
+	Dir string
+	// Found is its owner, Want the branch that was to be opened.
 	Found, Want Identity
 }
 
+// Error implements error.
 func (e *IdentityError) Error() string {
 	return fmt.Sprintf("%s holds the journal of %v, not of %v: use another --data directory", e.Dir, e.Found, e.Want)
 }
@@ -74,10 +78,13 @@ func (e *IdentityError) SameFile() bool {
 
 // FormatError refuses a data directory of another format.
 type FormatError struct {
-	Dir         string
+	// Dir is the directory.
+	Dir string
+	// Found is its format, Want the one that this build reads and writes.
 	Found, Want uint64
 }
 
+// Error implements error.
 func (e *FormatError) Error() string {
 	return fmt.Sprintf("%s holds a journal in format %d, and this program reads format %d: use another --data directory, or the program that wrote it", e.Dir, e.Found, e.Want)
 }

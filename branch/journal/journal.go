@@ -63,9 +63,11 @@ type State struct {
 // Commit; reads may run beside it from any goroutine, and see only what was
 // committed: a commit that has not returned yet shows nowhere.
 type Journal struct {
+	// disk is the file system with the directory, lock keeps others from opening it.
 	disk *store.Disk
 	lock *store.Locked
-	db   *pebble.DB
+	// db is the store.
+	db *pebble.DB
 	// branches are those of the bank, ascending.
 	branches []ledger.BranchID
 	// id is what is stored; Commit changes it.
@@ -94,9 +96,12 @@ type Journal struct {
 	// state is as of the last commit.
 	state state
 
+	// visible is what reads see.
 	visible visible
-	filter  idfilter.Filter
-	home    home
+	// filter knows most request ids that are not stored.
+	filter idfilter.Filter
+	// home recognises a copied directory.
+	home home
 }
 
 // Open opens the data directory dir, or makes it, and takes a new epoch, which

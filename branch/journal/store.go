@@ -12,10 +12,13 @@ import (
 
 // HeldError says that another process holds a directory.
 type HeldError struct {
+	// Dir is the directory.
 	Dir string
+	// Err is what the lock returned.
 	Err error
 }
 
+// Error implements error.
 func (e *HeldError) Error() string {
 	return fmt.Sprintf("another process holds %s: stop it, or use another --data directory%s", e.Dir, e.Cause())
 }
@@ -29,6 +32,7 @@ func (e *HeldError) Cause() string {
 	return fmt.Sprintf(": %v", e.Err)
 }
 
+// Unwrap returns the error that is wrapped.
 func (e *HeldError) Unwrap() error { return e.Err }
 
 // openStore opens the store, once check finds no fault with the identity that is

@@ -212,6 +212,7 @@ type hiddenLogs struct {
 	logs []string
 }
 
+// Open implements vfs.FS.
 func (h *hiddenLogs) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 	if !strings.HasSuffix(name, store.LogSuffix) {
 		return h.FS.Open(name, opts...)

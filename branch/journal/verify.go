@@ -22,11 +22,14 @@ type Finding struct {
 	Problem string
 }
 
+// String implements fmt.Stringer.
 func (f Finding) String() string { return fmt.Sprintf("%s: %s: %s", f.Dir, f.Place, f.Problem) }
 
 // Checked says what of a directory was checked.
 type Checked struct {
-	Dir      string
+	// Dir is the directory.
+	Dir string
+	// Identity is the branch and the bank that it belongs to.
 	Identity Identity
 	// Journals are where the journals end, by the bank's order.
 	Journals []ledger.Position

@@ -14,6 +14,7 @@ import (
 // bank is founded; zero stands for none.
 type BankID [16]byte
 
+// String implements fmt.Stringer.
 func (id BankID) String() string { return hex.EncodeToString(id[:]) }
 
 // ParseBankID reads what String returns.
@@ -37,6 +38,7 @@ type Bank struct {
 	Founded bool
 }
 
+// String implements fmt.Stringer.
 func (b Bank) String() string {
 	switch {
 	case b.ID == BankID{}:

@@ -38,6 +38,7 @@ type LeadError struct {
 	Got, Before, Lead uint64
 }
 
+// Error implements error.
 func (e *LeadError) Error() string {
 	return fmt.Sprintf("the %s of entry %d of branch %d is %d, after %d: it may be at most %d ahead", e.What, e.Sequence, e.Branch, e.Got, e.Before, e.Lead)
 }

@@ -172,6 +172,7 @@ type EscrowError struct {
 	Amount  Amount
 }
 
+// Error implements error.
 func (e *EscrowError) Error() string {
 	return fmt.Sprintf("branch %d holds escrow %d of account %q, which does not cover %d", e.Branch, e.Escrow, e.Account, e.Amount)
 }
@@ -191,6 +192,7 @@ type LimitError struct {
 	Taken bool
 }
 
+// Error implements error.
 func (e *LimitError) Error() string {
 	if e.Taken {
 		return fmt.Sprintf("amount %d would take what the operations take of account %q over the limit of %d", e.Amount, e.Account, e.Limit)

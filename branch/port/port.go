@@ -48,6 +48,7 @@ const (
 
 // Holder is a socket that keeps others from listening on a port.
 type Holder struct {
+	// State says what kind of socket it is.
 	State State
 	// Remote is the other end of a connection.
 	Remote netip.AddrPort
@@ -73,10 +74,13 @@ func (h Holder) String() string {
 
 // TakenError says that a port is taken, and stays so.
 type TakenError struct {
-	Port   int
+	// Port is the port's number.
+	Port int
+	// Holder is the socket that has it.
 	Holder Holder
 }
 
+// Error implements error.
 func (e *TakenError) Error() string { return fmt.Sprintf("port %d is taken %v", e.Port, e.Holder) }
 
 // Unwrap returns what the system calls it.

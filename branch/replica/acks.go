@@ -18,10 +18,15 @@ type ackWait struct {
 // ackHeap has the lowest sequence first.
 type ackHeap []ackWait
 
+// Len implements heap.Interface.
 func (h ackHeap) Len() int { return len(h) }
+
+// Less implements heap.Interface.
 func (h ackHeap) Less(i, j int) bool {
 	return h[i].reply.Receipt.Sequence < h[j].reply.Receipt.Sequence
 }
+
+// Swap implements heap.Interface.
 func (h ackHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
 
 // Push implements heap.Interface.

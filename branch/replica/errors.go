@@ -21,6 +21,7 @@ type InsufficientError struct {
 	Balance, Amount ledger.Amount
 }
 
+// Error implements error.
 func (e *InsufficientError) Error() string {
 	return fmt.Sprintf("insufficient funds: account %q has %d over all branches, %d was asked for", e.Account, e.Balance, e.Amount)
 }
@@ -55,6 +56,7 @@ type UnavailableError struct {
 	Reason string
 }
 
+// Error implements error.
 func (e *UnavailableError) Error() string {
 	s := e.Reason
 	if e.Account != "" {
@@ -115,6 +117,7 @@ type RequestError struct {
 	At        ledger.Position
 }
 
+// Error implements error.
 func (e *RequestError) Error() string {
 	if e.At.Sequence == 0 {
 		return fmt.Sprintf("request id %q is in use for another request", e.RequestID)
@@ -155,6 +158,7 @@ type NotReplicatedError struct {
 	Replay  bool
 }
 
+// Error implements error.
 func (e *NotReplicatedError) Error() string {
 	s := fmt.Sprintf("recorded by branch %d as entry %d, not yet replicated to %s", e.Receipt.Branch, e.Receipt.Sequence, list(e.Missing))
 	switch {
@@ -202,6 +206,7 @@ type AccountsError struct {
 	Accounts, Limit int
 }
 
+// Error implements error.
 func (e *AccountsError) Error() string {
 	what := fmt.Sprintf("account %q is new here", e.Account)
 	if e.Opens > 1 {

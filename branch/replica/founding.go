@@ -65,6 +65,7 @@ type StrangerError struct {
 	Problem string
 }
 
+// Error implements error.
 func (e *StrangerError) Error() string { return e.Problem }
 
 // Code returns failed_precondition.

@@ -12,6 +12,7 @@ type Counters map[string]int
 
 // Report says what happened in a run.
 type Report struct {
+	// Seed decided the run of a bank with so many Branches, in so many Steps.
 	Seed     uint64 `json:"-"`
 	Branches int    `json:"-"`
 	Steps    int    `json:"steps"`
@@ -49,6 +50,7 @@ func NewReport() *Report {
 	return &Report{Operations: Counters{}, Faults: Counters{}, Paths: Counters{}}
 }
 
+// String implements fmt.Stringer.
 func (r *Report) String() string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "%d calls in %d steps and %.1f virtual seconds\n", r.Calls(), r.Steps, float64(r.Millis)/1000)

@@ -35,6 +35,7 @@ func (t *trace) tail() []string {
 
 // Failure is an invariant that did not hold.
 type Failure struct {
+	// Options are those of the run, which repeat it.
 	Options Options
 	// Step is when it was found.
 	Step int
@@ -44,6 +45,7 @@ type Failure struct {
 	History []string
 }
 
+// Error implements error.
 func (f *Failure) Error() string {
 	return fmt.Sprintf("step %d: %s: %s\nlast steps:\n  %s\nrepeat with: %s", f.Step, f.Invariant, f.Text, strings.Join(f.History, "\n  "), f.Repeat())
 }

@@ -214,6 +214,7 @@ func covers(session, other []ledger.Position) bool {
 // messageText and replyText become text only when a run fails.
 type messageText struct{ m *replica.Message }
 
+// String implements fmt.Stringer.
 func (t messageText) String() string {
 	m := t.m
 	switch {
@@ -251,6 +252,7 @@ func (t messageText) String() string {
 
 type replyText struct{ r *replica.Reply }
 
+// String implements fmt.Stringer.
 func (t replyText) String() string {
 	if t.r.Err != nil {
 		return t.r.Err.Error()

@@ -49,13 +49,16 @@ type world struct {
 	// calm says that no more faults happen, and that customers begin nothing.
 	calm bool
 
+	// opening, peerTimeout and branches describe the bank.
 	opening     ledger.Amount
 	peerTimeout replica.Millis
 	branches    []ledger.BranchID
-	processes   []*process
-	net         network
-	faults      faults
-	oracle      *oracle
+	// processes are the branches, in the order of their ids; net connects them.
+	processes []*process
+	net       network
+	// faults say what goes wrong, oracle what must hold.
+	faults faults
+	oracle *oracle
 	// sheltered is a branch with an old disk that asks its peers: nothing
 	// happens to anybody until it serves.
 	sheltered *process

@@ -125,6 +125,7 @@ func (b *bound) met(v float64) bool {
 	return v >= b.limit
 }
 
+// String implements fmt.Stringer.
 func (b *bound) String() string {
 	sign := "≥"
 	if b.most {

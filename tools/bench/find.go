@@ -10,6 +10,7 @@ import (
 // absentError says that a peer is not installed, and how to install it.
 type absentError struct{ program, remedy string }
 
+// Error implements error.
 func (e *absentError) Error() string {
 	return fmt.Sprintf("%s is not installed (%s)", e.program, e.remedy)
 }

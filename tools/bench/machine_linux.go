@@ -30,6 +30,7 @@ func lookAtMachine(dir string) machine {
 	}
 }
 
+// String implements fmt.Stringer.
 func (m *machine) String() string {
 	return fmt.Sprintf("%d × %s, %s memory, Linux %s, %s, data on %s", m.Cores, m.CPU, m.Memory, m.Kernel, m.Go, m.Disk)
 }

@@ -179,6 +179,7 @@ type diskFile struct {
 	disk *Disk
 }
 
+// Write implements io.Writer.
 func (f *diskFile) Write(p []byte) (int, error) {
 	return len(p), f.disk.change(func() error {
 		_, err := f.File.Write(p)
@@ -186,6 +187,7 @@ func (f *diskFile) Write(p []byte) (int, error) {
 	})
 }
 
+// WriteAt implements io.WriterAt.
 func (f *diskFile) WriteAt(p []byte, off int64) (int, error) {
 	return len(p), f.disk.change(func() error {
 		_, err := f.File.WriteAt(p, off)
@@ -193,9 +195,13 @@ func (f *diskFile) WriteAt(p []byte, off int64) (int, error) {
 	})
 }
 
-func (f *diskFile) Sync() error     { return f.disk.change(f.File.Sync) }
+// Sync implements vfs.File.
+func (f *diskFile) Sync() error { return f.disk.change(f.File.Sync) }
+
+// SyncData implements vfs.File.
 func (f *diskFile) SyncData() error { return f.disk.change(f.File.SyncData) }
 
+// SyncTo implements vfs.File.
 func (f *diskFile) SyncTo(length int64) (fullSync bool, err error) {
 	err = f.disk.change(func() (err error) {
 		fullSync, err = f.File.SyncTo(length)

@@ -63,6 +63,7 @@ func (f *logFile) reserve(end int64) {
 	}
 }
 
+// Write implements io.Writer.
 func (f *logFile) Write(p []byte) (int, error) {
 	f.small++
 	if len(p) >= largeWrite {

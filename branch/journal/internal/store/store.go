@@ -170,14 +170,17 @@ type storeLogger struct {
 	log  *slog.Logger
 }
 
+// Infof implements pebble.Logger.
 func (l storeLogger) Infof(format string, args ...any) {
 	l.log.Debug(fmt.Sprintf(format, args...))
 }
 
+// Errorf implements pebble.Logger.
 func (l storeLogger) Errorf(format string, args ...any) {
 	l.log.Error(fmt.Sprintf(format, args...))
 }
 
+// Fatalf implements pebble.Logger. It freezes the disk.
 func (l storeLogger) Fatalf(format string, args ...any) {
 	_ = l.disk.Fail(fmt.Errorf(format, args...))
 }
@@ -196,11 +199,14 @@ func mergeOldest(_, value []byte) (pebble.ValueMerger, error) {
 	return o, nil
 }
 
+// MergeNewer implements pebble.ValueMerger.
 func (o *oldest) MergeNewer([]byte) error { return nil }
 
+// MergeOlder implements pebble.ValueMerger.
 func (o *oldest) MergeOlder(value []byte) error {
 	o.value = append(o.value[:0], value...)
 	return nil
 }
 
+// Finish implements pebble.ValueMerger.
 func (o *oldest) Finish(bool) ([]byte, io.Closer, error) { return o.value, nil, nil }

@@ -12,6 +12,7 @@ const TableSuffix = ".sst"
 // through would wait that long.
 type tableFile struct{ *diskFile }
 
+// Write implements io.Writer.
 func (f *tableFile) Write(p []byte) (int, error) {
 	runtime.Gosched()
 	return f.diskFile.Write(p)
