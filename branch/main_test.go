@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"testing"
 
@@ -20,6 +22,9 @@ import (
 // branch's processConfig in JSON.
 const processEnv = "PASSBOOK_TEST_BRANCH"
 
+// waitingTests is how many tests run in parallel unless -parallel says otherwise.
+const waitingTests = 8
+
 func TestMain(m *testing.M) {
 	if config := os.Getenv(processEnv); config != "" {
 		if err := runProcess(config); err != nil {
@@ -27,6 +32,11 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		// Those that run in parallel wait for time-outs most of the time.
+		_ = parallel.Value.Set(strconv.Itoa(waitingTests))
 	}
 	goleak.VerifyTestMain(m)
 }
