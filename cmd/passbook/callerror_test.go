@@ -2,9 +2,8 @@ package main
 
 import (
 	"bytes"
-	"net/http"
-	"net/http/httptest"
-	"strings"
+	"io"
+	"net"
 	"testing"
 
 	"passbook.example/passbook/cmd/passbook/internal/console"
@@ -14,9 +13,24 @@ import (
 // Who calls a port where something else listens is told that, and not how its
 // bytes look as a frame.
 func TestWhatIsNoBranchIsToldSo(t *testing.T) {
-	other := httptest.NewServer(http.NotFoundHandler())
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer other.Close()
-	address := strings.TrimPrefix(other.URL, "http://")
+	// It answers like a server of HTTP/1.1, and keeps the connection open: a server
+	// that closes it at once may break the client's write before its answer is read.
+	go func() {
+		for {
+			c, err := other.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+			go func() { _, _ = io.Copy(io.Discard, c); _ = c.Close() }() // until the client hangs up
+		}
+	}()
+	address := other.Addr().String()
 	var out, errs bytes.Buffer
 	u := &console.Console{Out: &out, Err: &errs}
 	u.Configure(console.Options{})
