@@ -59,7 +59,7 @@ type Branch struct {
 	linksCtx context.Context
 	cutLinks context.CancelFunc
 	tasks    admit.Gate
-	// failed tells why the branch must stop.
+	// failed has the reason why the branch must stop.
 	failed    chan error
 	gate      admit.Gate
 	breaker   *fault.Breaker
@@ -170,13 +170,13 @@ func (b *Branch) Ready() <-chan struct{} { return b.engine.Serving() }
 // After [fault.Kill] it does the same and returns [fault.ErrKilled].
 // Serve can be called once.
 func (b *Branch) Serve(ctx context.Context) error {
-	loopCtx, stopLoop := context.WithCancel(context.Background())
-	defer stopLoop()
+	engineCtx, stopEngine := context.WithCancel(context.Background())
+	defer stopEngine()
 	b.links.Join()
 	defer b.links.Leave()
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := b.engine.Run(loopCtx); err != nil {
+		if err := b.engine.Run(engineCtx); err != nil {
 			b.fail(err)
 		}
 	})
@@ -193,7 +193,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 		b.links.Leave() // from here on its links are to be down
 		b.breaker.Lift()
 		b.finishCalls()
-		stopLoop() // which answers the calls that have not finished: the end of the links must not
+		stopEngine() // which answers the calls that have not finished: the end of the links must not
 		<-b.engine.Ended()
 	case err = <-b.failed:
 		if errors.Is(err, fault.ErrKilled) {
@@ -204,7 +204,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 	}
 	b.feed.Stop()
 	b.cutLinks()
-	stopLoop()
+	stopEngine()
 	b.breaker.Lift()
 	b.stop(err)
 	running.Wait()
@@ -240,7 +240,7 @@ func (b *Branch) finishCalls() {
 	}
 }
 
-// fail has Serve stop the branch; the first cause counts.
+// fail makes Serve stop the branch. The first cause counts.
 func (b *Branch) fail(err error) {
 	select {
 	case b.failed <- err:

@@ -2,11 +2,9 @@ package branch
 
 import (
 	"fmt"
-	"slices"
 
 	"passbook.example/passbook/branch/browser"
 	"passbook.example/passbook/branch/journal"
-	"passbook.example/passbook/branch/ledger"
 )
 
 // Check returns what Open would refuse the branch for, as far as that can be told
@@ -35,12 +33,7 @@ func (c *Config) check() (journal.Identity, error) {
 	if err := browsers.Check(); err != nil {
 		return journal.Identity{}, fmt.Errorf("branch %d: %w", c.ID, err)
 	}
-	var branches []ledger.BranchID
-	for id := range c.Addresses {
-		branches = append(branches, ledger.BranchID(id))
-	}
-	slices.Sort(branches)
-	id, err := c.identity(branches)
+	id, err := c.identity()
 	if err != nil {
 		return id, fmt.Errorf("branch %d: %w", c.ID, err)
 	}

@@ -36,9 +36,14 @@ func CheckBank(bank, id string) error {
 	return err
 }
 
-// identity returns what the data directory must belong to. The branches are
+// identity returns the owner that the data directory must have. Its branches are
 // ascending.
-func (c *Config) identity(branches []ledger.BranchID) (journal.Identity, error) {
+func (c *Config) identity() (journal.Identity, error) {
+	branches := make([]ledger.BranchID, 0, len(c.Addresses))
+	for id := range c.Addresses {
+		branches = append(branches, ledger.BranchID(id))
+	}
+	slices.Sort(branches)
 	id := journal.Identity{Branch: ledger.BranchID(c.ID), Branches: branches, Opening: ledger.Amount(c.Opening), Bank: ledger.Bank{Name: c.Bank}}
 	if err := CheckBank(c.Bank, c.BankID); err != nil || c.BankID == "" {
 		return id, err
@@ -48,19 +53,15 @@ func (c *Config) identity(branches []ledger.BranchID) (journal.Identity, error) 
 	return id, err
 }
 
-// CheckData returns what Open would refuse the data directory for because of whose
-// it is. It changes nothing. A directory that isn't there is fine.
+// CheckData returns the error with which Open would refuse the data directory because
+// it belongs to another branch or bank. It changes nothing. A missing directory is
+// fine.
 func (c *Config) CheckData() error {
 	if _, err := os.Stat(c.Dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	var branches []ledger.BranchID
-	for id := range c.Addresses {
-		branches = append(branches, ledger.BranchID(id))
-	}
-	slices.Sort(branches)
 	checked := c.withDefaults()
-	id, err := checked.identity(branches)
+	id, err := checked.identity()
 	if err == nil {
 		err = journal.Check(c.Dir, id, nil)
 	}

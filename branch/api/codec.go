@@ -20,10 +20,10 @@ func JSONCodecs() []JSONCodec {
 	return []JSONCodec{{"json"}, {"json; charset=utf-8"}}
 }
 
-// Name is connect.Codec's.
+// Name implements connect.Codec.
 func (c JSONCodec) Name() string { return c.name }
 
-// Marshal is connect.Codec's.
+// Marshal implements connect.Codec.
 func (c JSONCodec) Marshal(message any) ([]byte, error) {
 	m, ok := message.(proto.Message)
 	if !ok {
@@ -32,7 +32,7 @@ func (c JSONCodec) Marshal(message any) ([]byte, error) {
 	return protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(m)
 }
 
-// Unmarshal is connect.Codec's.
+// Unmarshal implements connect.Codec.
 func (c JSONCodec) Unmarshal(data []byte, message any) error {
 	m, ok := message.(proto.Message)
 	if !ok {

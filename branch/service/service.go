@@ -1,4 +1,4 @@
-// Package service has what is called at a branch: bank.v1.BranchService for
+// Package service has the handlers of the calls at a branch: bank.v1.BranchService for
 // customers, the course's bank.Bank, which is served by the same handlers, and the
 // calls of bank.v1.PeerService that are no stream.
 //
@@ -19,8 +19,9 @@
 //	story.go      what a branch logs of each event
 //
 // It knows the replica, the ledger, the journal's listings, and how package admit
-// gives places to streams. It knows the engine, the feed, the gate, connections, and other branches by interfaces that it
-// declares. Only the wiring in package branch knows it.
+// gives places to streams. It knows the engine, the feed, the gate, connections, and
+// other branches by interfaces that it declares. Only the wiring in package branch
+// knows it.
 package service
 
 import (
