@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -15,19 +14,7 @@ import (
 
 // reporter reports this branch, with one account, as long as anybody watches.
 type reporter struct {
-	screen
-	// feed is whose reporter it is.
-	feed *Feed
-	// account is the one that it reports.
-	account string
-	// ctx ends when the last watcher leaves, or the feed stops.
-	ctx context.Context
-	// cancel ends ctx.
-	cancel context.CancelFunc
-	// watchers counts those who watch. It belongs to Feed.mu.
-	watchers int
-	// wake says that there is something new.
-	wake chan struct{}
+	display
 	// escrow is what every branch may spend of the account in this branch's
 	// view. It belongs to screen.mu.
 	escrow []int64
@@ -42,9 +29,8 @@ type reporter struct {
 }
 
 func newReporter(f *Feed, account string) *reporter {
-	r := &reporter{feed: f, account: account, wake: make(chan struct{}, 1)}
-	r.screen = newScreen(newPicture(f.cfg, f.branches, []uint32{f.cfg.Branch}))
-	r.ctx, r.cancel = context.WithCancel(f.ctx)
+	r := &reporter{}
+	r.open(f, account, []uint32{f.cfg.Branch})
 	return r
 }
 
@@ -124,13 +110,6 @@ func (r *reporter) observeBatch(b *ledger.StoredBatch) {
 func (r *reporter) refuse(e *ledger.Entry, code, text string) {
 	r.inbox.put([]*bankv1.WatchedEntry{{Branch: r.feed.cfg.Branch, Entry: shortToProto(e), RefusalCode: code, Refusal: text}}, 0)
 	r.signal()
-}
-
-func (r *reporter) signal() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
 }
 
 // run reports until nobody watches any more. It says nothing while the engine

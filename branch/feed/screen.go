@@ -42,6 +42,39 @@ func newScreen(p picture) screen {
 	return screen{picture: p, first: make(chan struct{}), changed: make(chan struct{})}
 }
 
+// display is the screen of all who watch one account alike: a reporter's or a
+// survey's. It lasts as long as anybody watches.
+type display struct {
+	screen
+	// feed is whose display it is.
+	feed *Feed
+	// account is the account that is shown.
+	account string
+	// ctx ends when the last watcher leaves, or the feed stops.
+	ctx context.Context
+	// cancel ends ctx.
+	cancel context.CancelFunc
+	// watchers counts those who watch. It belongs to Feed.mu.
+	watchers int
+	// wake says that there is something new.
+	wake chan struct{}
+}
+
+// open readies the display for the branches that are reporting.
+func (d *display) open(f *Feed, account string, reporting []uint32) {
+	d.screen = newScreen(newPicture(f.cfg, f.branches, reporting))
+	d.feed, d.account, d.wake = f, account, make(chan struct{}, 1)
+	d.ctx, d.cancel = context.WithCancel(f.ctx)
+}
+
+// signal says that there is something new.
+func (d *display) signal() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
 // stream sends a watcher what is new until ctx ends or over is closed. It sends
 // at the watcher's pace: a slow one misses what is in between.
 func (s *screen) stream(ctx context.Context, over <-chan struct{}, send func(*bankv1.WatchResponse) error) error {

@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"time"
@@ -40,21 +39,9 @@ const (
 // reports, and what follows from all the reports together. All who watch that
 // account here share it, and it lasts as long as any of them does.
 type survey struct {
-	screen
-	// feed is whose survey it is.
-	feed *Feed
-	// account is the one whose balance and entries it shows.
-	account string
-	// ctx ends when the last watcher leaves, or the feed stops.
-	ctx context.Context
-	// cancel ends ctx.
-	cancel context.CancelFunc
-	// watchers counts those who watch. It belongs to Feed.mu.
-	watchers int
+	display
 	// own reports this branch.
 	own *reporter
-	// wake says that there is something new.
-	wake chan struct{}
 
 	// What follows belongs to screen.mu. Slices are by the order of the branches.
 
@@ -99,17 +86,13 @@ type mark struct {
 
 func newSurvey(f *Feed, account string, own *reporter) *survey {
 	ids := f.branches
-	v := &survey{
-		feed: f, account: account, own: own, wake: make(chan struct{}, 1),
-		started: time.Now(), subjects: make([]subject, len(ids)), known: make([]uint64, len(ids)),
-	}
-	v.screen = newScreen(newPicture(f.cfg, ids, ids))
+	v := &survey{own: own, started: time.Now(), subjects: make([]subject, len(ids)), known: make([]uint64, len(ids))}
+	v.open(f, account, ids)
 	for i := range v.picture.reports {
 		at := &v.picture.reports[i]
 		at.report.address, at.since = f.cfg.address(ids[i]), v.started
 		v.subjects[i].apart = map[uint32]time.Time{}
 	}
-	v.ctx, v.cancel = context.WithCancel(f.ctx)
 	return v
 }
 
@@ -178,13 +161,6 @@ func missing(err error) string {
 func (v *survey) place(id uint32) int {
 	i, _ := slices.BinarySearch(v.picture.branches, id)
 	return i
-}
-
-func (v *survey) signal() {
-	select {
-	case v.wake <- struct{}{}:
-	default:
-	}
 }
 
 // isMissing reports whether a branch does not report now.
