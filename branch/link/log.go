@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/words"
 )
 
 const (
@@ -318,9 +318,9 @@ func (l linkLine) log(logger *slog.Logger) {
 		logger.Info(fmt.Sprintf("%d more links are %s", l.more, state))
 		return
 	}
-	links, are := "link to "+branchesText(l.peers), "is"
+	links, are := "link to "+words.Branches(l.peers, maxListedBranches), "is"
 	if len(l.peers) > 1 {
-		links, are = "links to "+branchesText(l.peers), "are"
+		links, are = "links to "+words.Branches(l.peers, maxListedBranches), "are"
 	}
 	lasted := l.lasted.Round(time.Second)
 	attrs := []any{slog.Uint64("branch", uint64(l.branch)), slog.Any("peers", l.peers)}
@@ -333,28 +333,10 @@ func (l linkLine) log(logger *slog.Logger) {
 	}
 	text := fmt.Sprintf("Branch %d: %s %s down for %v", l.branch, links, are, lasted)
 	if l.stopped != nil {
-		logger.Info(text+": "+branchesText(l.stopped)+" ended it", attrs...)
+		logger.Info(text+": "+words.Branches(l.stopped, maxListedBranches)+" ended it", attrs...)
 		return
 	}
 	logger.Warn(text, attrs...)
-}
-
-// branchesText returns "branch 7" or "branches 1, 2 and 4", with the first few of
-// many.
-func branchesText(ids []ledger.BranchID) string {
-	if len(ids) == 1 {
-		return fmt.Sprintf("branch %d", ids[0])
-	}
-	var words []string
-	for i, id := range ids {
-		if i == maxListedBranches && len(ids) > maxListedBranches+1 {
-			words = append(words, fmt.Sprintf("%d more", len(ids)-i))
-			break
-		}
-		words = append(words, fmt.Sprint(id))
-	}
-	last := len(words) - 1
-	return "branches " + strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
 // errParted says that a peer that had dialed a link ended it in an orderly way: one

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"passbook.example/passbook/branch/words"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -115,7 +116,7 @@ func tell(in []NewsBranch, what string, health bankv1.BranchHealth, locks bool) 
 		escrow += min(b.Escrow, math.MaxInt64-escrow)
 		longest, shortest = max(longest, b.Lasts), min(shortest, b.Lasts)
 	}
-	text := nameBranches(ids) + " " + what
+	text := words.Branches(ids, maxNamed) + " " + what
 	switch {
 	case health == bankv1.BranchHealth_BRANCH_HEALTH_UNSPECIFIED:
 		return text

@@ -3,6 +3,7 @@ package verdict
 import (
 	"fmt"
 
+	"passbook.example/passbook/branch/words"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -62,7 +63,7 @@ func (e *Evidence) verdict(cut []int, branches []Evidence) Verdict {
 		for i, k := range cut {
 			ids[i] = branches[k].Branch
 		}
-		return Verdict{bankv1.BranchHealth_BRANCH_HEALTH_CUT_OFF, "it can't exchange entries with " + nameBranches(ids)}
+		return Verdict{bankv1.BranchHealth_BRANCH_HEALTH_CUT_OFF, "it can't exchange entries with " + words.Branches(ids, maxNamed)}
 	case e.Behind > 0:
 		return Verdict{bankv1.BranchHealth_BRANCH_HEALTH_BEHIND, fmt.Sprintf("it lacks %s", countOf(e.Behind, "entry", "entries"))}
 	}

@@ -2,25 +2,11 @@ package verdict
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
-// nameBranches names some branches, and how many more there are.
-func nameBranches(ids []uint32) string {
-	const most = 3
-	switch {
-	case len(ids) == 1:
-		return fmt.Sprintf("branch %d", ids[0])
-	case len(ids) > most:
-		return fmt.Sprintf("branches %d, %d and %d more", ids[0], ids[1], len(ids)-2)
-	}
-	names := make([]string, len(ids)-1)
-	for i, id := range ids[:len(ids)-1] {
-		names[i] = fmt.Sprint(id)
-	}
-	return fmt.Sprintf("branches %s and %d", strings.Join(names, ", "), ids[len(ids)-1])
-}
+// maxNamed is how many of many branches are named.
+const maxNamed = 2
 
 // countOf writes a number of things.
 func countOf(n uint64, one, many string) string {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"passbook.example/passbook/branch/words"
 )
 
 // maxIDs is how many of many ids are named.
@@ -29,28 +31,12 @@ func Count(n int, noun string) string {
 
 // Branches returns "branch 7" or "branches 1, 2 and 4".
 func Branches(ids []uint32) string {
-	if len(ids) == 1 {
-		return fmt.Sprintf("branch %d", ids[0])
-	}
-	return "branches " + IDs(ids)
+	return words.Branches(slices.Sorted(slices.Values(ids)), maxIDs)
 }
 
 // IDs returns "1, 2 and 4", with the first few of many.
 func IDs(ids []uint32) string {
-	ids = slices.Sorted(slices.Values(ids))
-	var words []string
-	for i, id := range ids {
-		if i == maxIDs && len(ids) > maxIDs+1 {
-			words = append(words, fmt.Sprintf("%d more", len(ids)-maxIDs))
-			break
-		}
-		words = append(words, fmt.Sprint(id))
-	}
-	last := len(words) - 1
-	if last < 1 {
-		return strings.Join(words, "")
-	}
-	return strings.Join(words[:last], ", ") + " and " + words[last]
+	return words.IDs(slices.Sorted(slices.Values(ids)), maxIDs)
 }
 
 // Duration rounds for people.
