@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"syscall"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
@@ -131,6 +132,10 @@ func (e *Error) Reason() string {
 		// The first bytes of another protocol, read as the length of a frame, before
 		// the first request was sent or after.
 		return "what listens there does not speak HTTP/2: it is not a branch, or one that is stopping"
+	case errors.Is(cause, syscall.EPIPE):
+		// A server of another protocol often answers and closes the connection before
+		// the request is sent, and then its answer can't be read any more.
+		return "what listens there closed the connection before it had the request: it is not a branch, or one that is stopping"
 	}
 	return cause.Error()
 }

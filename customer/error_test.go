@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
+	"syscall"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -79,10 +81,12 @@ func TestErrorOfOther(t *testing.T) {
 
 // A reason says neither the code nor the URL, which stand beside it.
 func TestErrorReason(t *testing.T) {
+	broken := &net.OpError{Op: "write", Net: "tcp", Err: os.NewSyscallError("write", syscall.EPIPE)}
 	tests := []struct {
 		err  error
 		want string
 	}{
+		{connect.NewError(connect.CodeUnavailable, &url.Error{Op: "Post", URL: "http://x", Err: broken}), "what listens there closed the connection before it had the request: it is not a branch, or one that is stopping"},
 		{connect.NewError(connect.CodeUnavailable, &url.Error{Op: "Post", URL: "http://x", Err: errors.New("refused")}), "refused"},
 		{connect.NewError(connect.CodeCanceled, nil), "canceled"},
 		{connect.NewError(connect.CodeUnavailable, errors.New("http2: frame too large, note")), "what listens there does not speak HTTP/2: it is not a branch, or one that is stopping"},
