@@ -14,7 +14,7 @@ import (
 	"passbook.example/passbook/branch/code"
 )
 
-// contentTypes are those that calls mostly have.
+// The content types that calls mostly have.
 var (
 	unaryTypes  = map[string]bool{"application/proto": true, "application/json": true, "application/grpc": true, "application/grpc+proto": true, "application/grpc-web": true, "application/grpc-web+proto": true}
 	streamTypes = map[string]bool{"application/connect+proto": true, "application/connect+json": true, "application/grpc": true, "application/grpc+proto": true, "application/grpc-web": true, "application/grpc-web+proto": true}

@@ -2,7 +2,7 @@
 // itself, where it is made: nothing else in Passbook lists which errors have which.
 //
 // The pure packages use it, so it knows neither Connect nor HTTP. The meaning of
-// each code for a customer is in docs/api.md.
+// each code for a customer is in README.md, "What a call can say".
 package code
 
 import (

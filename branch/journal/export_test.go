@@ -151,7 +151,7 @@ func (j *Journal) GiveUpFilter() {
 	}
 }
 
-// FillBytes is fillBytes.
+// FillBytes is how much of a log is filled with zeros at once.
 const FillBytes = store.FillBytes
 
 // StartFlush has the memtable written to a table in the background.

@@ -16,7 +16,7 @@ const (
 	largeWrite  = 16 << 10
 	smallWrites = 4
 	// reserveBytes is how much room on disk a log reserves at once at most: as
-	// much as it has, from fillBytes on, so that an idle branch takes little and
+	// much as it has, from FillBytes on, so that an idle branch takes little and
 	// a busy one's log lies in few pieces.
 	reserveBytes = 4 << 20
 )

@@ -10,7 +10,7 @@ import (
 
 // maxEachAlone bounds the operations of a list that go each by itself: any of
 // them may have been carried out where a disk was lost and nobody was told, and
-// checkLinear tries them all. Of 3 operations, that took it a quarter of a
+// check.Linear tries them all. Of 3 operations, that took it a quarter of a
 // second at most in 300 rounds; of 8, once more than 20 seconds.
 const maxEachAlone = 3
 
