@@ -66,7 +66,8 @@ func (es *escrow) lacks(p *pending) (account string, need ledger.Amount, err err
 	return "", 0, nil
 }
 
-// olderWaits reports whether a write that is older than a bulk waits for an account. Only older ones count, so that two queues don't pass a bulk to and fro.
+// olderWaits reports whether a write that is older than a bulk waits for an account.
+// Only older ones count, so that two queues don't pass a bulk to and fro.
 func (es *escrow) olderWaits(account string, p *pending) bool {
 	q := es.queues[account]
 	if q == nil || len(q.waiting) == 0 {

@@ -136,7 +136,7 @@ func (in *intake) dropDoubts(beyond uint64) {
 type wait struct {
 	// at is when the span under way began, head how far the journal was then.
 	at   Millis
-	head uint64 // how far the journal was then
+	head uint64
 	// tries counts the spans of fetchRetry that have passed.
 	tries int
 }

@@ -275,7 +275,7 @@ func (f *founding) askBank() {
 	f.askedAt = f.now
 }
 
-// nextTick returns when found is to be called again though nothing has come.
+// nextTick returns when step is to be called again though nothing has come.
 func (f *founding) nextTick() Millis {
 	if f.bank.Founded {
 		return never
