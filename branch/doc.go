@@ -23,8 +23,9 @@
 // Leaves that any of them may use: api (errors at the network's edge, conversions,
 // the JSON codec), code (the codes of errors), session (session tokens), bound
 // (counters that bound something), redial (trying again), name (names of accounts
-// and request ids), words (ids in sentences) and port (opening ports). Package simulation runs a whole bank of
-// replicas in one goroutine, with every fault there is.
+// and request ids), words (ids in sentences) and port (opening ports). Package
+// simulation runs a whole bank of replicas in one goroutine, with every fault there
+// is.
 //
 // There is room beside these for what a bank needs next: identities of branches and
 // customers (who may do what), members (which branches there are), a store (where
