@@ -22,6 +22,7 @@ import (
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/link"
 	"passbook.example/passbook/branch/peernet"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/branch/service"
 )
@@ -121,10 +122,10 @@ func open(cfg Config) (*Branch, error) {
 	if state.Copied != "" {
 		b.logger.Warn("the data directory is a copy, or was restored from one, and may be old: the branch hears from every other one before it writes", "directory", cfg.Dir, "why", state.Copied)
 	}
-	r, err := replica.New(replica.Config{
+	r, err := replica.New(protocol.Config{
 		ID: b.id, Opening: ledger.Amount(cfg.Opening), Ledger: state.Ledger, Epoch: state.Epoch, Settled: state.Settled, Doubles: state.Doubles,
 		Bank: state.Bank, Proposal: newBankID(), Copied: state.Copied != "",
-		Bootstrap: cfg.Bootstrap, Storage: j, PeerTimeout: replica.Millis(cfg.PeerTimeout.Milliseconds()), StartWait: replica.Millis(cfg.StartWait.Milliseconds()),
+		Bootstrap: cfg.Bootstrap, Storage: j, PeerTimeout: protocol.Millis(cfg.PeerTimeout.Milliseconds()), StartWait: protocol.Millis(cfg.StartWait.Milliseconds()),
 		MaxAccounts: max(0, cfg.MaxAccounts),
 	})
 	if err != nil {
@@ -268,13 +269,13 @@ func (b *Branch) hangUp() {
 // spawn runs a task that Serve waits for. It reports false when Serve is over.
 func (b *Branch) spawn(f func()) bool { return b.tasks.Go(f) }
 
-func (b *Branch) noteState(s replica.State) {
+func (b *Branch) noteState(s protocol.State) {
 	switch {
 	case b.gate.IsShut(): // and no later state changes that
-	case s == replica.Serving:
+	case s == protocol.Serving:
 		b.setHealth(grpchealth.StatusServing)
 		b.logger.Debug("branch takes writes")
-	case s == replica.Halted:
+	case s == protocol.Halted:
 		b.setHealth(grpchealth.StatusNotServing)
 		b.logger.Error("branch takes no more writes: its journal has forked; see the alarms in GetStatus")
 	}

@@ -1,5 +1,5 @@
 // Package branch is one replica server of a bank. It wires the rooms of the shell
-// together around the pure packages ledger and replica, and is the only package that
+// together around the pure packages of the protocol, and is the only package that
 // sees a whole [Branch]. The other packages know each other by small interfaces, each
 // declared where it is used; .golangci.yml says what each may import, and why.
 //
@@ -17,7 +17,9 @@
 //	engine        the queue, the pacing of batches, and the step
 //	peernet       the transport between branches: TCP, and memory in one process
 //	journal       the disk
-//	replica       the protocol (pure)
+//	replica       who may spend: customers' calls, escrow, double collects (pure)
+//	broadcast     the journals: to peers, from peers, acks, recovery (pure)
+//	protocol      what branches say, and errors (pure)
 //	ledger        entries → balances and escrow (pure)
 //
 // Leaves that any of them may use: api (errors at the network's edge, conversions,
@@ -44,14 +46,15 @@
 //  2. engine/calls.go puts it into the queue (queue.go), where it may linger until the
 //     batch before it has arrived at the peers (pacer.go).
 //  3. engine/engine.go: Engine.Step gives all that is queued to the replica.
-//     replica/desk.go decides the deposit, and own.go posts it and seals the batch.
+//     replica/desk.go decides the deposit, and broadcast/own.go posts it and seals the
+//     batch.
 //  4. The step commits to package journal and syncs. A failure stops the branch.
 //     Only then does anything leave: outlet.go passes frames to package link.
 //  5. link/outbox.go sends them on the stream of wire.go. At each peer, link.go hands
-//     the frame to the engine, replica/apply.go posts the batch, and propagate.go
+//     the frame to the engine, broadcast/apply.go posts the batch, and propagate.go
 //     answers with an ack.
 //  6. The acks come back the same way. When as many are in as the customer asked for,
-//     replica/acks.go replies, and the call that waits in engine/calls.go returns.
+//     broadcast/acks.go replies, and the call that waits in engine/calls.go returns.
 //
 // # The path of a contested withdrawal
 //

@@ -10,14 +10,15 @@ import (
 
 	"passbook.example/passbook/branch"
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // hello returns the hello of branch 1 of a bank of three to branch 2.
 func (b *bank) hello() *bankv1.Hello {
-	hash := replica.BankHash([]ledger.BranchID{1, 2, 3}, ledger.Amount(b.opening))
-	return &bankv1.Hello{Version: replica.Version, Branch: 1, ToBranch: 2, Epoch: 1, BankHash: hash[:], BankName: branch.DefaultBank}
+	hash := protocol.BankHash([]ledger.BranchID{1, 2, 3}, ledger.Amount(b.opening))
+	return &bankv1.Hello{Version: protocol.Version, Branch: 1, ToBranch: 2, Epoch: 1, BankHash: hash[:], BankName: branch.DefaultBank}
 }
 
 func TestLinksThatAreRefused(t *testing.T) {
@@ -33,7 +34,7 @@ func TestLinksThatAreRefused(t *testing.T) {
 		"no hello": {func() []*bankv1.Frame { return []*bankv1.Frame{{Sync: true}} }, "hello", false},
 		"of another bank": {func() []*bankv1.Frame {
 			h := b.hello()
-			hash := replica.BankHash([]ledger.BranchID{1, 2, 3}, 999)
+			hash := protocol.BankHash([]ledger.BranchID{1, 2, 3}, 999)
 			h.BankHash = hash[:]
 			return []*bankv1.Frame{{Hello: h}}
 		}, "branch 1 belongs to another bank", true},
@@ -131,7 +132,7 @@ func TestLinksThatAreRefused(t *testing.T) {
 			want := connect.CodeInvalidArgument
 			if test.strange {
 				want = connect.CodeFailedPrecondition
-				if heard.GetBankName() != branch.DefaultBank || fmt.Sprintf("%x", heard.GetBankId()) != b.status(2).GetBankId() || heard.GetVersion() != replica.Version {
+				if heard.GetBankName() != branch.DefaultBank || fmt.Sprintf("%x", heard.GetBankId()) != b.status(2).GetBankId() || heard.GetVersion() != protocol.Version {
 					t.Errorf("the stranger is told %v, want the bank of branch 2", heard)
 				}
 				if alarms := b.status(2).GetAlarms(); len(alarms) != 1 || !strings.Contains(alarms[0], test.text) {

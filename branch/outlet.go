@@ -2,7 +2,7 @@ package branch
 
 import (
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/service"
 )
 
@@ -20,10 +20,10 @@ func (o outlet) Committed(c *ledger.Commit) {
 }
 
 // Send takes a message to a peer.
-func (o outlet) Send(m replica.Message) { o.branch.links.Send(m) }
+func (o outlet) Send(m protocol.Message) { o.branch.links.Send(m) }
 
 // Refused logs refused messages, and may end the link they came on.
-func (o outlet) Refused(r replica.Refusal) { o.branch.links.Refused(r) }
+func (o outlet) Refused(r protocol.Refusal) { o.branch.links.Refused(r) }
 
 // StateChanged tells the branch's health.
-func (o outlet) StateChanged(s replica.State) { o.branch.noteState(s) }
+func (o outlet) StateChanged(s protocol.State) { o.branch.noteState(s) }

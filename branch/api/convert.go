@@ -4,13 +4,14 @@ import (
 	"fmt"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // FrameToProto encodes a frame for the wire. The batches keep the bytes of
 // their writers.
-func FrameToProto(f *replica.Frame) *bankv1.Frame {
+func FrameToProto(f *protocol.Frame) *bankv1.Frame {
 	out := &bankv1.Frame{Sync: f.Sync}
 	if f.Hello != nil {
 		out.Hello = HelloToProto(f.Hello)
@@ -31,8 +32,8 @@ func FrameToProto(f *replica.Frame) *bankv1.Frame {
 }
 
 // FrameFromProto decodes a frame and checks the hash and form of its batches.
-func FrameFromProto(in *bankv1.Frame) (*replica.Frame, error) {
-	out := &replica.Frame{Sync: in.GetSync()}
+func FrameFromProto(in *bankv1.Frame) (*protocol.Frame, error) {
+	out := &protocol.Frame{Sync: in.GetSync()}
 	if h := in.GetHello(); h != nil {
 		hello, err := HelloFromProto(h)
 		if err != nil {
@@ -52,7 +53,7 @@ func FrameFromProto(in *bankv1.Frame) (*replica.Frame, error) {
 		out.Batches = append(out.Batches, s)
 	}
 	if a := in.GetAck(); a != nil {
-		out.Ack = &replica.Ack{Applied: a.GetAppliedSequence(), Synced: a.GetSyncedSequence(), Forked: a.GetForked()}
+		out.Ack = &protocol.Ack{Applied: a.GetAppliedSequence(), Synced: a.GetSyncedSequence(), Forked: a.GetForked()}
 	}
 	for _, w := range in.GetWants() {
 		out.Wants = append(out.Wants, ledger.Position{Branch: ledger.BranchID(w.GetBranch()), Sequence: w.GetAfterSequence()})
@@ -61,7 +62,7 @@ func FrameFromProto(in *bankv1.Frame) (*replica.Frame, error) {
 }
 
 // HelloToProto encodes a hello for the wire.
-func HelloToProto(h *replica.Hello) *bankv1.Hello {
+func HelloToProto(h *protocol.Hello) *bankv1.Hello {
 	out := &bankv1.Hello{
 		Version: h.Version, Branch: uint32(h.Branch), ToBranch: uint32(h.To), Epoch: h.Epoch, Applied: MarkedToProto(h.Applied),
 		BankHash: h.Bank[:], BankName: h.Identity.Name, Founded: h.Identity.Founded,
@@ -73,8 +74,8 @@ func HelloToProto(h *replica.Hello) *bankv1.Hello {
 }
 
 // HelloFromProto decodes a hello. What it says is still to be checked.
-func HelloFromProto(h *bankv1.Hello) (*replica.Hello, error) {
-	out := &replica.Hello{
+func HelloFromProto(h *bankv1.Hello) (*protocol.Hello, error) {
+	out := &protocol.Hello{
 		Version: h.GetVersion(), Branch: ledger.BranchID(h.GetBranch()), To: ledger.BranchID(h.GetToBranch()), Epoch: h.GetEpoch(),
 		Identity: ledger.Bank{Name: h.GetBankName(), Founded: h.GetFounded()},
 	}
@@ -151,13 +152,13 @@ func BranchesToProto(in []ledger.BranchID) []uint32 {
 }
 
 // StateToProto encodes the state of a branch.
-func StateToProto(s replica.State) bankv1.BranchState {
+func StateToProto(s protocol.State) bankv1.BranchState {
 	switch s {
-	case replica.Recovering:
+	case protocol.Recovering:
 		return bankv1.BranchState_BRANCH_STATE_RECOVERING
-	case replica.Serving:
+	case protocol.Serving:
 		return bankv1.BranchState_BRANCH_STATE_SERVING
-	case replica.Halted:
+	case protocol.Halted:
 		return bankv1.BranchState_BRANCH_STATE_HALTED
 	}
 	return bankv1.BranchState_BRANCH_STATE_UNSPECIFIED

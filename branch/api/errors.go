@@ -13,7 +13,7 @@ import (
 
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/gen/bank/bankconnect"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -135,13 +135,13 @@ func RefusalOf(err error) (name string, ok bool) {
 // LieOf returns as what kind a message in a peer's name counts that is refused with
 // an error: one that no branch of this bank would send. It returns false for any
 // other error.
-func LieOf(err error) (lie replica.Lie, ok bool) {
+func LieOf(err error) (lie protocol.Lie, ok bool) {
 	var lead *ledger.LeadError
 	switch {
 	case errors.As(err, &lead):
-		return replica.LeadLie(lead), true
+		return protocol.LeadLie(lead), true
 	case CodeOf(err) == connect.CodeInvalidArgument:
-		return replica.BadForm, true
+		return protocol.BadForm, true
 	}
 	return 0, false
 }

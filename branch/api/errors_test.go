@@ -19,7 +19,7 @@ import (
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // mapped are all errors that a call can end with, by their names.
@@ -27,31 +27,31 @@ var mapped = map[string]struct {
 	err  error
 	want connect.Code
 }{
-	"ledger.ErrAmount":           {ledger.ErrAmount, connect.CodeInvalidArgument},
-	"ledger.ErrKind":             {ledger.ErrKind, connect.CodeInvalidArgument},
-	"ledger.ErrClock":            {ledger.ErrClock, connect.CodeInvalidArgument},
-	"ledger.ErrAccount":          {ledger.ErrAccount, connect.CodeInvalidArgument},
-	"ledger.ErrRequest":          {ledger.ErrRequest, connect.CodeInvalidArgument},
-	"ledger.ErrSelf":             {ledger.ErrSelf, connect.CodeInvalidArgument},
-	"ledger.ErrOperations":       {ledger.ErrOperations, connect.CodeInvalidArgument},
-	"ledger.LimitError":          {&ledger.LimitError{Account: "a"}, connect.CodeInvalidArgument},
-	"ledger.LeadError":           {&ledger.LeadError{Branch: 2, What: "clock"}, connect.CodeInvalidArgument},
-	"ledger.EscrowError":         {&ledger.EscrowError{Account: "a"}, connect.CodeFailedPrecondition},
-	"replica.AccountsError":      {&replica.AccountsError{Account: "a"}, connect.CodeResourceExhausted},
-	"replica.InsufficientError":  {&replica.InsufficientError{Account: "a"}, connect.CodeFailedPrecondition},
-	"replica.UnavailableError":   {&replica.UnavailableError{Reason: "x"}, connect.CodeUnavailable},
-	"replica.StrangerError":      {&replica.StrangerError{Branch: 2, Problem: "x"}, connect.CodeFailedPrecondition},
-	"replica.RequestError":       {&replica.RequestError{RequestID: "r"}, connect.CodeAlreadyExists},
-	"replica.NotReplicatedError": {&replica.NotReplicatedError{}, connect.CodeDeadlineExceeded},
-	"replica.ErrSessionAhead":    {replica.ErrSessionAhead, connect.CodeInvalidArgument},
-	"replica.ErrUnknownBranch":   {replica.ErrUnknownBranch, connect.CodeInvalidArgument},
-	"replica.ErrAlarmHolds":      {replica.ErrAlarmHolds, connect.CodeFailedPrecondition},
-	"replica.ErrQueueFull":       {replica.ErrQueueFull, connect.CodeResourceExhausted},
-	"api.InputError":             {&api.InputError{Problem: "x"}, connect.CodeInvalidArgument},
-	"api.ErrStopping":            {api.ErrStopping, connect.CodeUnavailable},
-	"api.ErrStopped":             {api.ErrStopped, connect.CodeUnavailable},
-	"context.DeadlineExceeded":   {context.DeadlineExceeded, connect.CodeDeadlineExceeded},
-	"context.Canceled":           {context.Canceled, connect.CodeCanceled},
+	"ledger.ErrAmount":            {ledger.ErrAmount, connect.CodeInvalidArgument},
+	"ledger.ErrKind":              {ledger.ErrKind, connect.CodeInvalidArgument},
+	"ledger.ErrClock":             {ledger.ErrClock, connect.CodeInvalidArgument},
+	"ledger.ErrAccount":           {ledger.ErrAccount, connect.CodeInvalidArgument},
+	"ledger.ErrRequest":           {ledger.ErrRequest, connect.CodeInvalidArgument},
+	"ledger.ErrSelf":              {ledger.ErrSelf, connect.CodeInvalidArgument},
+	"ledger.ErrOperations":        {ledger.ErrOperations, connect.CodeInvalidArgument},
+	"ledger.LimitError":           {&ledger.LimitError{Account: "a"}, connect.CodeInvalidArgument},
+	"ledger.LeadError":            {&ledger.LeadError{Branch: 2, What: "clock"}, connect.CodeInvalidArgument},
+	"ledger.EscrowError":          {&ledger.EscrowError{Account: "a"}, connect.CodeFailedPrecondition},
+	"protocol.AccountsError":      {&protocol.AccountsError{Account: "a"}, connect.CodeResourceExhausted},
+	"protocol.InsufficientError":  {&protocol.InsufficientError{Account: "a"}, connect.CodeFailedPrecondition},
+	"protocol.UnavailableError":   {&protocol.UnavailableError{Reason: "x"}, connect.CodeUnavailable},
+	"protocol.StrangerError":      {&protocol.StrangerError{Branch: 2, Problem: "x"}, connect.CodeFailedPrecondition},
+	"protocol.RequestError":       {&protocol.RequestError{RequestID: "r"}, connect.CodeAlreadyExists},
+	"protocol.NotReplicatedError": {&protocol.NotReplicatedError{}, connect.CodeDeadlineExceeded},
+	"protocol.ErrSessionAhead":    {protocol.ErrSessionAhead, connect.CodeInvalidArgument},
+	"protocol.ErrUnknownBranch":   {protocol.ErrUnknownBranch, connect.CodeInvalidArgument},
+	"protocol.ErrAlarmHolds":      {protocol.ErrAlarmHolds, connect.CodeFailedPrecondition},
+	"protocol.ErrQueueFull":       {protocol.ErrQueueFull, connect.CodeResourceExhausted},
+	"api.InputError":              {&api.InputError{Problem: "x"}, connect.CodeInvalidArgument},
+	"api.ErrStopping":             {api.ErrStopping, connect.CodeUnavailable},
+	"api.ErrStopped":              {api.ErrStopped, connect.CodeUnavailable},
+	"context.DeadlineExceeded":    {context.DeadlineExceeded, connect.CodeDeadlineExceeded},
+	"context.Canceled":            {context.Canceled, connect.CodeCanceled},
 }
 
 // errorLogger logs errors alone.

@@ -10,11 +10,12 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-func seeds(f *testing.F) []*replica.Frame {
+func seeds(f *testing.F) []*protocol.Frame {
 	f.Helper()
 	sealed := ledger.NewSealed(&ledger.Batch{Branch: 2, Epoch: 1, FirstSequence: 1, Entries: []ledger.Entry{
 		{Sequence: 1, Clock: 1, Kind: ledger.Deposit, Account: "a", Amount: 5, RequestID: "r"},
@@ -22,11 +23,11 @@ func seeds(f *testing.F) []*replica.Frame {
 			Accounts: []string{"a", "b"}, From: []uint32{1, 1}, To: []uint32{2, 0}, Amounts: []ledger.Amount{5, 300}, Insufficient: []uint32{1},
 		}},
 	}, After: []ledger.Position{{Branch: 1, Sequence: 3}}})
-	return []*replica.Frame{
+	return []*protocol.Frame{
 		{},
 		{Sync: true, Outlines: []*ledger.Outline{&sealed.Outline}},
-		{Hello: &replica.Hello{Branch: 1, To: 2, Epoch: 3, Bank: ledger.Hash{1}, Applied: []ledger.MarkedPosition{{Position: ledger.Position{Branch: 2, Sequence: 1}, Hash: sealed.Hash}}}},
-		{Ack: &replica.Ack{Applied: 7, Synced: 6, Forked: true}, Wants: []ledger.Position{{Branch: 3, Sequence: 9}}},
+		{Hello: &protocol.Hello{Branch: 1, To: 2, Epoch: 3, Bank: ledger.Hash{1}, Applied: []ledger.MarkedPosition{{Position: ledger.Position{Branch: 2, Sequence: 1}, Hash: sealed.Hash}}}},
+		{Ack: &protocol.Ack{Applied: 7, Synced: 6, Forked: true}, Wants: []ledger.Position{{Branch: 3, Sequence: 9}}},
 	}
 }
 

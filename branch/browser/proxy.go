@@ -15,7 +15,7 @@ import (
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/peernet"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // proxyTimeout bounds a call that is passed on to another branch.
@@ -169,7 +169,7 @@ func (to passedTo) unanswered(ctx context.Context, here uint32, err error) error
 	case errors.As(err, &refused): // the request has not come, or may not go on
 		return refused
 	case errors.As(err, &dialing) && dialing.Op == "dial":
-		return &replica.UnavailableError{Reason: fmt.Sprintf("branch %d can't be reached from branch %d: %v", to.id, here, err)}
+		return &protocol.UnavailableError{Reason: fmt.Sprintf("branch %d can't be reached from branch %d: %v", to.id, here, err)}
 	}
-	return &replica.UnavailableError{Reason: fmt.Sprintf("branch %d can't be reached from branch %d any more: %v: %s", to.id, here, err, unknown)}
+	return &protocol.UnavailableError{Reason: fmt.Sprintf("branch %d can't be reached from branch %d any more: %v: %s", to.id, here, err, unknown)}
 }

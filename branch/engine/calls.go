@@ -5,6 +5,7 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/bound"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 )
 
@@ -28,8 +29,8 @@ type calls struct {
 	// What follows belongs to the engine's goroutine. waiting are the customers'
 	// calls and peers those of peers, by the ids that the replica knows them by.
 	nextID  uint64
-	waiting map[uint64]chan<- replica.Reply
-	peers   map[uint64]chan<- replica.Message
+	waiting map[uint64]chan<- protocol.Reply
+	peers   map[uint64]chan<- protocol.Message
 	// visited are closed once the commit has succeeded.
 	visited []chan<- struct{}
 }
@@ -37,12 +38,12 @@ type calls struct {
 func newCalls() calls {
 	return calls{
 		queued: bound.Count{Most: maxQueuedCalls}, served: bound.Count{Most: maxServed}, visits: bound.Count{Most: maxVisits},
-		waiting: map[uint64]chan<- replica.Reply{}, peers: map[uint64]chan<- replica.Message{},
+		waiting: map[uint64]chan<- protocol.Reply{}, peers: map[uint64]chan<- protocol.Message{},
 	}
 }
 
 // reply answers a customer's call.
-func (c *calls) reply(r *replica.Reply) {
+func (c *calls) reply(r *protocol.Reply) {
 	if ch, ok := c.waiting[r.ID]; ok {
 		delete(c.waiting, r.ID)
 		c.queued.Leave()
@@ -51,7 +52,7 @@ func (c *calls) reply(r *replica.Reply) {
 }
 
 // answerPeer reports whether a message answers a peer's call, and answers it.
-func (c *calls) answerPeer(m replica.Message) bool {
+func (c *calls) answerPeer(m protocol.Message) bool {
 	var id uint64
 	switch {
 	case m.ClaimAnswer != nil:
@@ -84,42 +85,42 @@ func (e *Engine) Post(f func(*replica.Replica)) bool { return e.queue.post(f) }
 
 // Submit carries out a write and returns its reply. The replica answers by the
 // deadline in op; ctx is for callers that go away earlier. It returns
-// [replica.ErrQueueFull] when too many calls wait, and [api.ErrStopping] or
+// [protocol.ErrQueueFull] when too many calls wait, and [api.ErrStopping] or
 // [api.ErrStopped] when the engine has ended.
-func (e *Engine) Submit(ctx context.Context, op replica.Operation) (replica.Reply, error) {
+func (e *Engine) Submit(ctx context.Context, op protocol.Operation) (protocol.Reply, error) {
 	ch, err := e.Begin(op)
 	if err != nil {
-		return replica.Reply{}, err
+		return protocol.Reply{}, err
 	}
 	return e.Await(ctx, ch)
 }
 
 // Ask carries out a read and returns its reply. Its errors are those of Submit.
-func (e *Engine) Ask(ctx context.Context, q replica.Query) (replica.Reply, error) {
+func (e *Engine) Ask(ctx context.Context, q protocol.Query) (protocol.Reply, error) {
 	ch, err := e.begin(e.queue.post, func(r *replica.Replica, id uint64) {
 		q.ID = id
 		r.Ask(q)
 	})
 	if err != nil {
-		return replica.Reply{}, err
+		return protocol.Reply{}, err
 	}
 	return e.Await(ctx, ch)
 }
 
 // Begin queues a write, after all that were begun before it. Its reply comes out
 // of Await. Its errors are those of Submit.
-func (e *Engine) Begin(op replica.Operation) (<-chan replica.Reply, error) {
+func (e *Engine) Begin(op protocol.Operation) (<-chan protocol.Reply, error) {
 	return e.begin(e.queue.postWrite, func(r *replica.Replica, id uint64) {
 		op.ID = id
 		r.Submit(op)
 	})
 }
 
-func (e *Engine) begin(post func(input) bool, start func(r *replica.Replica, id uint64)) (<-chan replica.Reply, error) {
+func (e *Engine) begin(post func(input) bool, start func(r *replica.Replica, id uint64)) (<-chan protocol.Reply, error) {
 	if !e.calls.queued.Enter() {
-		return nil, replica.ErrQueueFull
+		return nil, protocol.ErrQueueFull
 	}
-	ch := make(chan replica.Reply, 1)
+	ch := make(chan protocol.Reply, 1)
 	ok := post(func(r *replica.Replica) {
 		e.calls.nextID++
 		e.calls.waiting[e.calls.nextID] = ch
@@ -133,32 +134,32 @@ func (e *Engine) begin(post func(input) bool, start func(r *replica.Replica, id 
 
 // Await returns the reply of a call that was begun. It returns [api.ErrStopped]
 // when the engine has ended without one.
-func (e *Engine) Await(ctx context.Context, ch <-chan replica.Reply) (replica.Reply, error) {
+func (e *Engine) Await(ctx context.Context, ch <-chan protocol.Reply) (protocol.Reply, error) {
 	select {
 	case reply := <-ch:
 		return reply, reply.Err
 	case <-e.ended:
 	case <-ctx.Done():
-		return replica.Reply{}, ctx.Err()
+		return protocol.Reply{}, ctx.Err()
 	}
 	select {
 	case reply := <-ch: // the last thing that the engine did
 		return reply, reply.Err
 	default:
-		return replica.Reply{}, api.ErrStopped
+		return protocol.Reply{}, api.ErrStopped
 	}
 }
 
 // Serve gives a peer's claim or collect to the replica and returns its answer. It
 // sets the message's id. A claim waits as writes do, since a grant makes as much
-// work as they do. It returns [replica.ErrQueueFull] when too many wait, and
+// work as they do. It returns [protocol.ErrQueueFull] when too many wait, and
 // [api.ErrStopped] when the engine has ended.
-func (e *Engine) Serve(ctx context.Context, m replica.Message) (replica.Message, error) {
+func (e *Engine) Serve(ctx context.Context, m protocol.Message) (protocol.Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
-	ch := make(chan replica.Message, 1)
+	ch := make(chan protocol.Message, 1)
 	if !e.calls.served.Enter() {
-		return replica.Message{}, replica.ErrQueueFull
+		return protocol.Message{}, protocol.ErrQueueFull
 	}
 	post := e.queue.post
 	if m.Claim != nil {
@@ -175,15 +176,15 @@ func (e *Engine) Serve(ctx context.Context, m replica.Message) (replica.Message,
 		r.Receive(m)
 	})
 	if !ok {
-		return replica.Message{}, api.ErrStopped
+		return protocol.Message{}, api.ErrStopped
 	}
 	select {
 	case answer := <-ch:
 		return answer, nil
 	case <-e.ended:
-		return replica.Message{}, api.ErrStopped
+		return protocol.Message{}, api.ErrStopped
 	case <-ctx.Done():
-		return replica.Message{}, ctx.Err()
+		return protocol.Message{}, ctx.Err()
 	}
 }
 
@@ -193,7 +194,7 @@ func (e *Engine) Visit(ctx context.Context, f func(*replica.Replica)) error {
 	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
 	if !e.calls.visits.Enter() {
-		return replica.ErrQueueFull
+		return protocol.ErrQueueFull
 	}
 	done := make(chan struct{})
 	ok := e.Post(func(r *replica.Replica) {

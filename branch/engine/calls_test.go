@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 )
 
@@ -23,11 +24,11 @@ func TestWhatWaitsForTheEngineIsBounded(t *testing.T) {
 		call func() error
 	}{
 		"calls": {maxQueuedCalls, func() error {
-			_, err := e.Ask(gone(), replica.Query{})
+			_, err := e.Ask(gone(), protocol.Query{})
 			return err
 		}},
 		"collects": {maxServed, func() error {
-			_, err := e.Serve(gone(), replica.Message{Collect: &replica.Collect{}})
+			_, err := e.Serve(gone(), protocol.Message{Collect: &protocol.Collect{}})
 			return err
 		}},
 		"visits": {maxVisits, func() error { return e.Visit(gone(), func(*replica.Replica) {}) }},
@@ -38,7 +39,7 @@ func TestWhatWaitsForTheEngineIsBounded(t *testing.T) {
 				t.Fatalf("%s: number %d: %v", name, i+1, err)
 			}
 		}
-		if err := test.call(); !errors.Is(err, replica.ErrQueueFull) {
+		if err := test.call(); !errors.Is(err, protocol.ErrQueueFull) {
 			t.Errorf("%s: one more than %d: %v", name, test.most, err)
 		}
 	}

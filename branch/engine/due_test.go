@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 )
 
@@ -14,7 +15,7 @@ func TestAClaimWaitsAsWritesDo(t *testing.T) {
 		h := newHolding(t)
 		answered := make(chan error, 1)
 		go func() {
-			_, err := h.engine.Serve(t.Context(), replica.Message{From: 2, To: 1, Claim: &replica.Claim{Account: ledger.SharedAccount, Amount: 1, Ticket: replica.Ticket{Clock: 9, Branch: 2}}})
+			_, err := h.engine.Serve(t.Context(), protocol.Message{From: 2, To: 1, Claim: &protocol.Claim{Account: ledger.SharedAccount, Amount: 1, Ticket: protocol.Ticket{Clock: 9, Branch: 2}}})
 			answered <- err
 		}()
 		synctest.Wait()
@@ -36,7 +37,7 @@ func TestAWriteGoesWithABatchThatIsMadeAnyway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHolding(t)
 		h.engine.Post(func(r *replica.Replica) {
-			r.Submit(replica.Operation{ID: 8, Entry: ledger.Entry{Kind: ledger.Withdrawal, Account: ledger.SharedAccount, Amount: 40}, Acknowledge: replica.Local, Deadline: 60_000})
+			r.Submit(protocol.Operation{ID: 8, Entry: ledger.Entry{Kind: ledger.Withdrawal, Account: ledger.SharedAccount, Amount: 40}, Acknowledge: protocol.Local, Deadline: 60_000})
 		})
 		h.write()
 		h.step()
@@ -47,7 +48,7 @@ func TestAWriteGoesWithABatchThatIsMadeAnyway(t *testing.T) {
 			{Sequence: 1, Clock: 9, Kind: ledger.Grant, Account: ledger.SharedAccount, ToBranch: 1, Amount: 30},
 		}})
 		h.engine.Post(func(r *replica.Replica) {
-			r.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Batches: []*ledger.Sealed{grant}}})
+			r.Receive(protocol.Message{From: 2, To: 1, Frame: &protocol.Frame{Batches: []*ledger.Sealed{grant}}})
 		})
 		h.step()
 		h.wantEntries(4)

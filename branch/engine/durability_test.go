@@ -12,6 +12,7 @@ import (
 
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/branch/simulation"
 )
@@ -24,9 +25,9 @@ type oneStep struct {
 	onSync func() error
 	// What the step lets out: a customer's reply, the answer to a peer's claim,
 	// a frame with the entries, and what a visitor waits for.
-	reply  chan replica.Reply
-	answer chan replica.Message
-	frames chan replica.Message
+	reply  chan protocol.Reply
+	answer chan protocol.Message
+	frames chan protocol.Message
 	visit  chan struct{}
 	// order is what the outlet and the observer were told.
 	order []string
@@ -36,7 +37,7 @@ func newOneStep(t *testing.T) *oneStep {
 	t.Helper()
 	const opening = 100
 	branches := []ledger.BranchID{1, 2}
-	s := &oneStep{reply: make(chan replica.Reply, 1), answer: make(chan replica.Message, 1), frames: make(chan replica.Message, 8), visit: make(chan struct{})}
+	s := &oneStep{reply: make(chan protocol.Reply, 1), answer: make(chan protocol.Message, 1), frames: make(chan protocol.Message, 8), visit: make(chan struct{})}
 	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if s.onSync != nil && op.Kind == errorfs.OpFileSyncData && strings.HasSuffix(op.Path, ".log") {
 			return s.onSync()
@@ -48,24 +49,24 @@ func newOneStep(t *testing.T) *oneStep {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = j.Close() }) // errs when a sync has failed
-	r, err := replica.New(replica.Config{ID: 1, Opening: opening, Ledger: state.Ledger, Epoch: state.Epoch, Bank: state.Bank, Proposal: simulation.Proposal(1, 0), Storage: j, PeerTimeout: 60_000})
+	r, err := replica.New(protocol.Config{ID: 1, Opening: opening, Ledger: state.Ledger, Epoch: state.Epoch, Bank: state.Bank, Proposal: simulation.Proposal(1, 0), Storage: j, PeerTimeout: 60_000})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.engine = New(Config{Replica: r, Journal: j, Started: time.Now(), Outlet: s, Observer: s})
 	s.engine.Post(func(r *replica.Replica) {
 		r.LinkUp(2)
-		r.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Hello: helloOf2()}})
+		r.Receive(protocol.Message{From: 2, To: 1, Frame: &protocol.Frame{Hello: helloOf2()}})
 	})
-	if err := s.engine.Step(); err != nil || r.State() != replica.Serving {
+	if err := s.engine.Step(); err != nil || r.State() != protocol.Serving {
 		t.Fatalf("state %v, %v", r.State(), err)
 	}
 	<-s.frames // the hello
 	s.order = nil
 	s.engine.Post(func(r *replica.Replica) {
 		s.engine.calls.waiting[1], s.engine.calls.peers[2] = s.reply, s.answer
-		r.Submit(replica.Operation{ID: 1, Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 10}, Acknowledge: replica.Local, Deadline: 60_000})
-		r.Receive(replica.Message{From: 2, To: 1, Claim: &replica.Claim{ID: 2, Account: ledger.SharedAccount, Amount: 10, Ticket: replica.Ticket{Clock: 1, Branch: 2}}})
+		r.Submit(protocol.Operation{ID: 1, Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 10}, Acknowledge: protocol.Local, Deadline: 60_000})
+		r.Receive(protocol.Message{From: 2, To: 1, Claim: &protocol.Claim{ID: 2, Account: ledger.SharedAccount, Amount: 10, Ticket: protocol.Ticket{Clock: 1, Branch: 2}}})
 		s.engine.calls.visited = append(s.engine.calls.visited, s.visit)
 	})
 	return s
@@ -73,18 +74,18 @@ func newOneStep(t *testing.T) *oneStep {
 
 // Committed, Send, Refused and StateChanged implement Outlet, Observe Observer.
 func (s *oneStep) Committed(*ledger.Commit) { s.order = append(s.order, "committed") }
-func (s *oneStep) Send(m replica.Message) {
+func (s *oneStep) Send(m protocol.Message) {
 	s.order = append(s.order, "sent")
 	s.frames <- m
 }
-func (s *oneStep) Refused(replica.Refusal)                  {}
-func (s *oneStep) StateChanged(replica.State)               {}
+func (s *oneStep) Refused(protocol.Refusal)                 {}
+func (s *oneStep) StateChanged(protocol.State)              {}
 func (s *oneStep) Observe(*replica.Replica, *ledger.Commit) { s.order = append(s.order, "observed") }
 
 // helloOf2 is the hello of branch 2 in a bank that is founded.
-func helloOf2() *replica.Hello {
-	return &replica.Hello{
-		Version: replica.Version, Branch: 2, To: 1, Epoch: 1, Bank: replica.BankHash([]ledger.BranchID{1, 2}, 100),
+func helloOf2() *protocol.Hello {
+	return &protocol.Hello{
+		Version: protocol.Version, Branch: 2, To: 1, Epoch: 1, Bank: protocol.BankHash([]ledger.BranchID{1, 2}, 100),
 		Identity: ledger.Bank{Name: "bank", ID: ledger.BankID{1}, Founded: true},
 	}
 }

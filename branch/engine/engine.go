@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 )
 
@@ -46,11 +47,11 @@ type Outlet interface {
 	// Committed takes what was committed.
 	Committed(c *ledger.Commit)
 	// Send takes a message for a peer.
-	Send(m replica.Message)
+	Send(m protocol.Message)
 	// Refused is told of messages of peers that were refused.
-	Refused(r replica.Refusal)
+	Refused(r protocol.Refusal)
 	// StateChanged is told the replica's state whenever it is another one.
-	StateChanged(s replica.State)
+	StateChanged(s protocol.State)
 }
 
 // Observer sees every step once its messages and replies are on their way. It is
@@ -92,7 +93,7 @@ type Engine struct {
 	// What follows belongs to the engine's goroutine. pacer tells which writes wait.
 	pacer pacer
 	// state is what the outlet was told last, isServing whether serving is closed.
-	state     replica.State
+	state     protocol.State
 	isServing bool
 }
 
@@ -102,8 +103,8 @@ func New(cfg Config) *Engine {
 }
 
 // Now returns the time on the replica's clock.
-func (e *Engine) Now() replica.Millis {
-	return replica.Millis(time.Since(e.cfg.Started).Milliseconds())
+func (e *Engine) Now() protocol.Millis {
+	return protocol.Millis(time.Since(e.cfg.Started).Milliseconds())
 }
 
 // Serving returns a channel that is closed once the branch has taken writes.
@@ -195,7 +196,7 @@ func (e *Engine) commit(c *ledger.Commit) error {
 }
 
 // letOut hands out the results of a step that is durable.
-func (e *Engine) letOut(ready *replica.Ready) {
+func (e *Engine) letOut(ready *protocol.Ready) {
 	for _, m := range ready.Messages {
 		if !e.calls.answerPeer(m) {
 			e.cfg.Outlet.Send(m)
@@ -231,7 +232,7 @@ func (e *Engine) noteState() {
 	}
 	e.state = state
 	e.cfg.Outlet.StateChanged(state)
-	if state != replica.Recovering && !e.isServing {
+	if state != protocol.Recovering && !e.isServing {
 		e.isServing = true
 		close(e.serving)
 	}

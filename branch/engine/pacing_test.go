@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 )
 
@@ -34,14 +35,14 @@ func (h *holding) step() {
 // write posts a write.
 func (h *holding) write() {
 	h.engine.queue.postWrite(func(r *replica.Replica) {
-		r.Submit(replica.Operation{ID: 9, Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 1}, Acknowledge: replica.Local, Deadline: 60_000})
+		r.Submit(protocol.Operation{ID: 9, Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 1}, Acknowledge: protocol.Local, Deadline: 60_000})
 	})
 }
 
 // ack has the peer say how far it has applied this branch's journal.
 func (h *holding) ack(sequence uint64) {
 	h.engine.Post(func(r *replica.Replica) {
-		r.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Ack: &replica.Ack{Applied: sequence}}})
+		r.Receive(protocol.Message{From: 2, To: 1, Frame: &protocol.Frame{Ack: &protocol.Ack{Applied: sequence}}})
 	})
 }
 

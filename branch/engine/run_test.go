@@ -9,6 +9,7 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 )
 
@@ -26,8 +27,8 @@ func (f frozen) PassUntil(ctx context.Context) error {
 }
 
 // deposit is a customer's write.
-func deposit() replica.Operation {
-	return replica.Operation{Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 1}, Acknowledge: replica.Local, Deadline: 60_000}
+func deposit() protocol.Operation {
+	return protocol.Operation{Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 1}, Acknowledge: protocol.Local, Deadline: 60_000}
 }
 
 // A paused engine does nothing, and goes on where it stopped.
@@ -77,9 +78,9 @@ func TestAnEngineThatHasEndedRefuses(t *testing.T) {
 	}{
 		"await": {func() error { _, err := s.engine.Await(ctx, pending); return err }, api.ErrStopped},
 		"begin": {func() error { _, err := s.engine.Begin(deposit()); return err }, api.ErrStopping},
-		"ask":   {func() error { _, err := s.engine.Ask(ctx, replica.Query{}); return err }, api.ErrStopping},
+		"ask":   {func() error { _, err := s.engine.Ask(ctx, protocol.Query{}); return err }, api.ErrStopping},
 		"serve": {func() error {
-			_, err := s.engine.Serve(ctx, replica.Message{Claim: &replica.Claim{}})
+			_, err := s.engine.Serve(ctx, protocol.Message{Claim: &protocol.Claim{}})
 			return err
 		}, api.ErrStopped},
 		"visit": {func() error { return s.engine.Visit(ctx, func(*replica.Replica) { t.Error("visited") }) }, api.ErrStopped},

@@ -8,7 +8,9 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -169,7 +171,7 @@ func (r *reporter) rest(began time.Time, interval time.Duration, open bool) {
 // glance is what one visit of the replica shows.
 type glance struct {
 	// status is how the branch is.
-	status replica.Status
+	status protocol.Status
 	// balance is the account's.
 	balance ledger.Amount
 	// escrow is what every branch may spend of the account.
@@ -300,9 +302,9 @@ func (r *reporter) showReport(g *glance) {
 		state: api.StateToProto(g.status.State), epoch: g.status.Epoch, uptime: time.Since(cfg.Started), alarms: g.status.Alarms, p50: g.p50, p99: g.p99,
 	}
 	switch g.status.State {
-	case replica.Recovering:
+	case protocol.Recovering:
 		fresh.health = bankv1.BranchHealth_BRANCH_HEALTH_RECOVERING
-	case replica.Halted:
+	case protocol.Halted:
 		fresh.health = bankv1.BranchHealth_BRANCH_HEALTH_HALTED
 	}
 	for _, peer := range g.status.Peers {

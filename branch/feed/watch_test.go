@@ -13,8 +13,10 @@ import (
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/branch/simulation"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -75,7 +77,7 @@ func (a *alone) step() {
 }
 
 func (a *alone) deposit(account string, amount ledger.Amount) {
-	a.replica.Submit(replica.Operation{ID: 1, Entry: ledger.Entry{Kind: ledger.Deposit, Account: account, Amount: amount}, Acknowledge: replica.Local, Deadline: 60_000})
+	a.replica.Submit(protocol.Operation{ID: 1, Entry: ledger.Entry{Kind: ledger.Deposit, Account: account, Amount: amount}, Acknowledge: protocol.Local, Deadline: 60_000})
 	a.step()
 }
 

@@ -11,7 +11,9 @@ import (
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/peernet"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -86,7 +88,7 @@ func (l *Links) accept(ctx context.Context, stream *acceptedStream) error {
 // failure, since the peer dials again.
 func (k *link) farewell(stream *acceptedStream, cause error) error {
 	var bad *api.InputError
-	var stranger *replica.StrangerError
+	var stranger *protocol.StrangerError
 	switch {
 	case k.peer.links.cfg.Ended.Err() != nil:
 		return api.ErrStopping
@@ -104,7 +106,7 @@ func (k *link) farewell(stream *acceptedStream, cause error) error {
 // says so too.
 func (k *link) introduce(stream *acceptedStream) {
 	if k.introduction != nil {
-		_ = stream.Send(&outgoing{frame: &replica.Frame{Hello: k.introduction}}) // the error tells it, too
+		_ = stream.Send(&outgoing{frame: &protocol.Frame{Hello: k.introduction}}) // the error tells it, too
 	}
 }
 
@@ -164,7 +166,7 @@ func (l *Links) greet(ctx context.Context, arrived <-chan greeting) (*peer, *ban
 
 // upIfKin makes a link that a peer has opened its only one, unless its hello is
 // that of a stranger: then the link ends, and the peer's other link stays.
-func (k *link) upIfKin(hello *replica.Hello) bool {
+func (k *link) upIfKin(hello *protocol.Hello) bool {
 	return k.peer.links.cfg.Engine.Post(func(r *replica.Replica) {
 		if err := r.Meet(k.peer.id, hello); err != nil {
 			k.introduction = r.Introduction(k.peer.id)

@@ -16,8 +16,9 @@ import (
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/redial"
-	"passbook.example/passbook/branch/replica"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -29,22 +30,22 @@ func TestTheOutboxIsBounded(t *testing.T) {
 	}
 	k := waiting()
 	for range maxOutbox + 1 {
-		k.send(outgoing{frame: &replica.Frame{Sync: true}})
+		k.send(outgoing{frame: &protocol.Frame{Sync: true}})
 	}
 	if len(k.outbox) != maxOutbox {
 		t.Errorf("%d frames wait, want %d", len(k.outbox), maxOutbox)
 	}
 	k = waiting()
-	megabyte := &replica.Frame{Outlines: []*ledger.Outline{{Bytes: make([]byte, 1<<20)}}}
+	megabyte := &protocol.Frame{Outlines: []*ledger.Outline{{Bytes: make([]byte, 1<<20)}}}
 	for range 2 * maxOutboxBytes >> 20 {
 		k.send(outgoing{frame: megabyte})
 	}
-	k.send(outgoing{frame: &replica.Frame{Sync: true}}) // is as good as nothing
+	k.send(outgoing{frame: &protocol.Frame{Sync: true}}) // is as good as nothing
 	if want := maxOutboxBytes>>20 + 1; len(k.outbox) != want {
 		t.Errorf("%d frames wait, want %d", len(k.outbox), want)
 	}
 	k = waiting()
-	k.send(outgoing{frame: &replica.Frame{Outlines: []*ledger.Outline{{Bytes: make([]byte, 2*maxOutboxBytes)}}}})
+	k.send(outgoing{frame: &protocol.Frame{Outlines: []*ledger.Outline{{Bytes: make([]byte, 2*maxOutboxBytes)}}}})
 	if len(k.outbox) != 1 {
 		t.Error("a frame that is larger than the bound can never be sent")
 	}

@@ -7,7 +7,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"passbook.example/passbook/branch/api"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -20,13 +21,13 @@ type encoded struct {
 }
 
 // of returns the frame encoded, for the first time or again.
-func (e *encoded) of(f *replica.Frame) []byte {
+func (e *encoded) of(f *protocol.Frame) []byte {
 	e.once.Do(func() { e.bytes = encode(nil, f) })
 	return e.bytes
 }
 
 // encode appends a frame's message.
-func encode(out []byte, f *replica.Frame) []byte {
+func encode(out []byte, f *protocol.Frame) []byte {
 	m := &bankv1.PropagateRequest{Frame: api.FrameToProto(f)}
 	out = slices.Grow(out, proto.Size(m))
 	out, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(out, m)
@@ -48,7 +49,7 @@ type copies struct {
 const maxCopiedBytes = 64 << 10
 
 // of returns what is to be sent for a frame.
-func (c *copies) of(f *replica.Frame) outgoing {
+func (c *copies) of(f *protocol.Frame) outgoing {
 	if f.Hello != nil || f.Ack != nil || len(f.Wants) > 0 || len(f.Outlines) == 0 || batchBytes(f) > maxCopiedBytes {
 		return outgoing{frame: f}
 	}
@@ -63,7 +64,7 @@ const prefixBytes = 5
 
 // mostBytes bounds the size of a frame's message; of a hello or wants, which are
 // rare, by more than any stream has room for.
-func mostBytes(f *replica.Frame) int {
+func mostBytes(f *protocol.Frame) int {
 	const fields, eachBatch = 64, 64
 	if f.Hello != nil || len(f.Wants) > 0 {
 		return MaxMessage

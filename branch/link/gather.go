@@ -1,6 +1,6 @@
 package link
 
-import "passbook.example/passbook/branch/replica"
+import "passbook.example/passbook/branch/protocol"
 
 // maxGathered bounds the batches of frames that are sent as one. One frame may
 // have more.
@@ -13,7 +13,7 @@ func gather(frames []outgoing) (outgoing, int) {
 	if len(frames) == 1 || !canJoin(frames[0].frame, frames[1].frame) {
 		return frames[0], 1
 	}
-	all, n, size := &replica.Frame{}, 0, 0
+	all, n, size := &protocol.Frame{}, 0, 0
 	for _, next := range frames {
 		size += batchBytes(next.frame)
 		if !canJoin(all, next.frame) || n > 0 && size > maxGathered {
@@ -26,7 +26,7 @@ func gather(frames []outgoing) (outgoing, int) {
 }
 
 // batchBytes is the size of the batches in a frame.
-func batchBytes(f *replica.Frame) int {
+func batchBytes(f *protocol.Frame) int {
 	size := 0
 	for _, s := range f.Outlines {
 		size += len(s.Bytes)
@@ -36,18 +36,18 @@ func batchBytes(f *replica.Frame) int {
 
 // canJoin reports whether two frames mean the same as one that has what is in
 // both. A hello opens a link, and the receiver takes only the last wants.
-func canJoin(first, next *replica.Frame) bool {
+func canJoin(first, next *protocol.Frame) bool {
 	return first.Hello == nil && next.Hello == nil && (len(first.Wants) == 0 || len(next.Wants) == 0)
 }
 
 // join adds what is in the next frame: the batches in their order, and the later
 // ack, which says all that the earlier one does. A wish for a sync then also
 // covers the batches that follow it.
-func join(all, next *replica.Frame) {
+func join(all, next *protocol.Frame) {
 	all.Outlines = append(all.Outlines, next.Outlines...)
 	all.Wants = append(all.Wants, next.Wants...)
 	all.Sync = all.Sync || next.Sync
 	if a := next.Ack; a != nil {
-		all.Ack = &replica.Ack{Applied: a.Applied, Synced: a.Synced, Forked: a.Forked || all.Ack != nil && all.Ack.Forked}
+		all.Ack = &protocol.Ack{Applied: a.Applied, Synced: a.Synced, Forked: a.Forked || all.Ack != nil && all.Ack.Forked}
 	}
 }

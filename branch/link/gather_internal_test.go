@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 func outlineOf(bytes int) *ledger.Outline { return &ledger.Outline{Bytes: make([]byte, bytes)} }
@@ -14,41 +14,41 @@ func TestFramesGoTogether(t *testing.T) {
 	one, two, large := outlineOf(1), outlineOf(2), outlineOf(maxGathered-2)
 	wants := []ledger.Position{{Branch: 3, Sequence: 4}}
 	tests := map[string]struct {
-		frames []*replica.Frame
-		want   *replica.Frame
+		frames []*protocol.Frame
+		want   *protocol.Frame
 		n      int
 	}{
 		"an ack and a batch": {
-			[]*replica.Frame{{Ack: &replica.Ack{Applied: 3, Synced: 2}}, {Outlines: []*ledger.Outline{one}}},
-			&replica.Frame{Ack: &replica.Ack{Applied: 3, Synced: 2}, Outlines: []*ledger.Outline{one}}, 2,
+			[]*protocol.Frame{{Ack: &protocol.Ack{Applied: 3, Synced: 2}}, {Outlines: []*ledger.Outline{one}}},
+			&protocol.Frame{Ack: &protocol.Ack{Applied: 3, Synced: 2}, Outlines: []*ledger.Outline{one}}, 2,
 		},
 		"batches in their order, and the later ack": {
-			[]*replica.Frame{{Outlines: []*ledger.Outline{one}, Ack: &replica.Ack{Applied: 3}}, {Outlines: []*ledger.Outline{two}, Ack: &replica.Ack{Applied: 5, Synced: 5}}},
-			&replica.Frame{Outlines: []*ledger.Outline{one, two}, Ack: &replica.Ack{Applied: 5, Synced: 5}}, 2,
+			[]*protocol.Frame{{Outlines: []*ledger.Outline{one}, Ack: &protocol.Ack{Applied: 3}}, {Outlines: []*ledger.Outline{two}, Ack: &protocol.Ack{Applied: 5, Synced: 5}}},
+			&protocol.Frame{Outlines: []*ledger.Outline{one, two}, Ack: &protocol.Ack{Applied: 5, Synced: 5}}, 2,
 		},
 		"a fork that was told": {
-			[]*replica.Frame{{Ack: &replica.Ack{Applied: 3, Forked: true}}, {Ack: &replica.Ack{Applied: 3}}},
-			&replica.Frame{Ack: &replica.Ack{Applied: 3, Forked: true}}, 2,
+			[]*protocol.Frame{{Ack: &protocol.Ack{Applied: 3, Forked: true}}, {Ack: &protocol.Ack{Applied: 3}}},
+			&protocol.Frame{Ack: &protocol.Ack{Applied: 3, Forked: true}}, 2,
 		},
 		"a wish for a sync": {
-			[]*replica.Frame{{Sync: true}, {Outlines: []*ledger.Outline{one}}, {Wants: wants}},
-			&replica.Frame{Sync: true, Outlines: []*ledger.Outline{one}, Wants: wants}, 3,
+			[]*protocol.Frame{{Sync: true}, {Outlines: []*ledger.Outline{one}}, {Wants: wants}},
+			&protocol.Frame{Sync: true, Outlines: []*ledger.Outline{one}, Wants: wants}, 3,
 		},
 		"a hello alone": {
-			[]*replica.Frame{{Hello: &replica.Hello{}}, {Outlines: []*ledger.Outline{one}}},
-			&replica.Frame{Hello: &replica.Hello{}}, 1,
+			[]*protocol.Frame{{Hello: &protocol.Hello{}}, {Outlines: []*ledger.Outline{one}}},
+			&protocol.Frame{Hello: &protocol.Hello{}}, 1,
 		},
 		"what is before a hello": {
-			[]*replica.Frame{{Outlines: []*ledger.Outline{one}}, {Hello: &replica.Hello{}}},
-			&replica.Frame{Outlines: []*ledger.Outline{one}}, 1,
+			[]*protocol.Frame{{Outlines: []*ledger.Outline{one}}, {Hello: &protocol.Hello{}}},
+			&protocol.Frame{Outlines: []*ledger.Outline{one}}, 1,
 		},
 		"wants, which the next would replace": {
-			[]*replica.Frame{{Wants: wants}, {Outlines: []*ledger.Outline{one}}, {Wants: wants}},
-			&replica.Frame{Wants: wants, Outlines: []*ledger.Outline{one}}, 2,
+			[]*protocol.Frame{{Wants: wants}, {Outlines: []*ledger.Outline{one}}, {Wants: wants}},
+			&protocol.Frame{Wants: wants, Outlines: []*ledger.Outline{one}}, 2,
 		},
 		"as many bytes as fit": {
-			[]*replica.Frame{{Outlines: []*ledger.Outline{one}}, {Outlines: []*ledger.Outline{large}}, {Outlines: []*ledger.Outline{two}}},
-			&replica.Frame{Outlines: []*ledger.Outline{one, large}}, 2,
+			[]*protocol.Frame{{Outlines: []*ledger.Outline{one}}, {Outlines: []*ledger.Outline{large}}, {Outlines: []*ledger.Outline{two}}},
+			&protocol.Frame{Outlines: []*ledger.Outline{one, large}}, 2,
 		},
 	}
 	for name, tt := range tests {

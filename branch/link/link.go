@@ -9,8 +9,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/redial"
 	"passbook.example/passbook/branch/replica"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -56,7 +58,7 @@ type link struct {
 	accepted bool
 	// introduction tells a stranger which bank this is; nil for a peer. It is set
 	// before the link ends.
-	introduction *replica.Hello
+	introduction *protocol.Hello
 	// heard says that the peer has said something over the link. It belongs to the
 	// engine's goroutine.
 	heard bool
@@ -127,7 +129,7 @@ func (k *link) take(in *bankv1.Frame) error {
 			<-k.unread
 		}
 		if k.peer.link == k { // and not one that has been replaced
-			r.Receive(replica.Message{From: k.peer.id, To: k.peer.links.cfg.ID, Frame: f})
+			r.Receive(protocol.Message{From: k.peer.id, To: k.peer.links.cfg.ID, Frame: f})
 		}
 	})
 	if !ok {

@@ -8,6 +8,7 @@ import (
 
 	"passbook.example/passbook/branch/bound"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -77,7 +78,7 @@ type Arrival interface {
 // Story tells what happens to writes.
 type Story interface {
 	// Sent tells of a frame that goes to a peer.
-	Sent(to ledger.BranchID, f *replica.Frame)
+	Sent(to ledger.BranchID, f *protocol.Frame)
 }
 
 // New returns the links of a branch. None of them is dialed yet.
@@ -125,7 +126,7 @@ func (l *Links) Leave() { l.cfg.Log.leave(l.cfg.ID) }
 
 // Send sends a message to a peer: a frame on the link, if one is up, and anything
 // else as a call. It never blocks. The engine calls it.
-func (l *Links) Send(m replica.Message) {
+func (l *Links) Send(m protocol.Message) {
 	p := l.peers[m.To]
 	switch {
 	case m.Frame != nil:

@@ -15,26 +15,27 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // What all peers are sent alike is encoded once, and what differs is not.
 func TestCopiesOfAFrameAreEncodedOnce(t *testing.T) {
 	one, two := outlineOf(1), outlineOf(2)
-	batches := func(s ...*ledger.Outline) *replica.Frame { return &replica.Frame{Outlines: s} }
+	batches := func(s ...*ledger.Outline) *protocol.Frame { return &protocol.Frame{Outlines: s} }
 	tests := map[string]struct {
-		first, next *replica.Frame
+		first, next *protocol.Frame
 		want        bool
 	}{
 		"the same batch":       {batches(one), batches(one), true},
 		"the same batches":     {batches(one, two), batches(one, two), true},
 		"another batch":        {batches(one), batches(two), false},
 		"one more":             {batches(one), batches(one, two), false},
-		"one that has an ack":  {batches(one), &replica.Frame{Outlines: []*ledger.Outline{one}, Ack: &replica.Ack{Applied: 1}}, false},
-		"one that asks for it": {batches(one), &replica.Frame{Outlines: []*ledger.Outline{one}, Sync: true}, false},
-		"one that has wants":   {batches(one), &replica.Frame{Outlines: []*ledger.Outline{one}, Wants: []ledger.Position{{Branch: 1}}}, false},
-		"no batch":             {&replica.Frame{Sync: true}, &replica.Frame{Sync: true}, false},
+		"one that has an ack":  {batches(one), &protocol.Frame{Outlines: []*ledger.Outline{one}, Ack: &protocol.Ack{Applied: 1}}, false},
+		"one that asks for it": {batches(one), &protocol.Frame{Outlines: []*ledger.Outline{one}, Sync: true}, false},
+		"one that has wants":   {batches(one), &protocol.Frame{Outlines: []*ledger.Outline{one}, Wants: []ledger.Position{{Branch: 1}}}, false},
+		"no batch":             {&protocol.Frame{Sync: true}, &protocol.Frame{Sync: true}, false},
 		"too large to be kept": {batches(outlineOf(maxCopiedBytes), one), batches(outlineOf(maxCopiedBytes), one), false},
 	}
 	for name, test := range tests {
@@ -54,7 +55,7 @@ func TestCopiesOfAFrameAreEncodedOnce(t *testing.T) {
 // However a frame is encoded, the peer gets the same.
 func TestAnEncodedFrameIsTheFrame(t *testing.T) {
 	batch := ledger.NewSealed(&ledger.Batch{Branch: 1, FirstSequence: 1, Entries: []ledger.Entry{{Sequence: 1, Clock: 1, Kind: ledger.Deposit, Account: "shared", Amount: 1}}})
-	frame := &replica.Frame{Outlines: []*ledger.Outline{&batch.Outline}, Sync: true}
+	frame := &protocol.Frame{Outlines: []*ledger.Outline{&batch.Outline}, Sync: true}
 	want := &bankv1.PropagateRequest{Frame: api.FrameToProto(frame)}
 	var c copies
 	for name, f := range map[string]outgoing{"alone": {frame: frame}, "copied": c.of(frame)} {
@@ -113,7 +114,7 @@ func TestTheOutboxIsSentInOrder(t *testing.T) {
 		}
 		var want []uint64
 		for i := range uint64(6) {
-			k.send(outgoing{frame: &replica.Frame{Hello: &replica.Hello{Epoch: i}}}) // which goes alone
+			k.send(outgoing{frame: &protocol.Frame{Hello: &protocol.Hello{Epoch: i}}}) // which goes alone
 			want = append(want, i)
 			if i == 2 {
 				time.Sleep(time.Minute)
@@ -144,7 +145,7 @@ func TestALinkWhosePeerTakesNoMoreFramesEndsWithWhatItSays(t *testing.T) {
 				return test.err
 			}
 			for range 3 {
-				k.send(outgoing{frame: &replica.Frame{Sync: true}})
+				k.send(outgoing{frame: &protocol.Frame{Sync: true}})
 				k.pumps.Wait()
 			}
 			if sent != 1 {
@@ -160,21 +161,21 @@ func TestALinkWhosePeerTakesNoMoreFramesEndsWithWhatItSays(t *testing.T) {
 // Where there is room for a frame, nobody is woken to send it; where there may
 // not be, the engine does not wait for it.
 func TestAFrameIsSentAtOnceWhereThereIsRoom(t *testing.T) {
-	small := &replica.Frame{Ack: &replica.Ack{Applied: 1 << 60, Synced: 1 << 60, Forked: true}}
+	small := &protocol.Frame{Ack: &protocol.Ack{Applied: 1 << 60, Synced: 1 << 60, Forked: true}}
 	tests := map[string]struct {
-		frame *replica.Frame
+		frame *protocol.Frame
 		room  int
 		want  bool
 	}{
 		"room":                  {small, mostBytes(small), true},
 		"too little":            {small, mostBytes(small) - 1, false},
-		"a hello":               {&replica.Frame{Hello: &replica.Hello{}}, MaxMessage - 1, false},
+		"a hello":               {&protocol.Frame{Hello: &protocol.Hello{}}, MaxMessage - 1, false},
 		"nobody knows how much": {small, -1, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			k := newLink(&peer{})
-			var sent *replica.Frame
+			var sent *protocol.Frame
 			may := make(chan struct{})
 			k.put = func(f *outgoing) error {
 				if !test.want {
@@ -203,9 +204,9 @@ func TestAFrameIsSentAtOnceWhereThereIsRoom(t *testing.T) {
 func TestMostBytesOfAFrame(t *testing.T) {
 	most := ^uint64(0)
 	batch := outlineOf(1000)
-	for _, f := range []*replica.Frame{
-		{Ack: &replica.Ack{Applied: most, Synced: most, Forked: true}, Sync: true},
-		{Ack: &replica.Ack{Applied: most, Synced: most, Forked: true}, Sync: true, Outlines: []*ledger.Outline{batch}},
+	for _, f := range []*protocol.Frame{
+		{Ack: &protocol.Ack{Applied: most, Synced: most, Forked: true}, Sync: true},
+		{Ack: &protocol.Ack{Applied: most, Synced: most, Forked: true}, Sync: true, Outlines: []*ledger.Outline{batch}},
 		{Outlines: slices.Repeat([]*ledger.Outline{batch}, 30)},
 	} {
 		if got := len(encode(make([]byte, prefixBytes), f)); got > mostBytes(f) {
@@ -234,7 +235,7 @@ func BenchmarkSendToMany(b *testing.B) {
 	for b.Loop() {
 		s := outlineOf(200)
 		for _, k := range links {
-			k.send(c.of(&replica.Frame{Outlines: []*ledger.Outline{s}}))
+			k.send(c.of(&protocol.Frame{Outlines: []*ledger.Outline{s}}))
 		}
 	}
 }

@@ -7,7 +7,9 @@ import (
 	"passbook.example/passbook/branch/bound"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/peernet"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -29,37 +31,37 @@ type peer struct {
 
 // claim calls the peer, and gives the engine the answer or the news that there is
 // none.
-func (p *peer) claim(ctx context.Context, c *replica.Claim) {
+func (p *peer) claim(ctx context.Context, c *protocol.Claim) {
 	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
 	res, err := p.links.service.Claim(p.call(ctx), &bankv1.ClaimRequest{
 		Branch: uint32(p.links.cfg.ID), Account: c.Account, Amount: int64(c.Amount),
 		Ticket: &bankv1.Ticket{Clock: c.Ticket.Clock, Branch: uint32(c.Ticket.Branch)},
 	})
-	a := &replica.ClaimAnswer{ID: c.ID, Failed: err != nil}
+	a := &protocol.ClaimAnswer{ID: c.ID, Failed: err != nil}
 	if err == nil {
 		a.Granted, a.Sequence, a.Escrow = ledger.Amount(res.GetGranted()), res.GetSequence(), ledger.Amount(res.GetEscrow())
 	}
-	p.receive(replica.Message{ClaimAnswer: a})
+	p.receive(protocol.Message{ClaimAnswer: a})
 }
 
 // collect calls the peer for one look, and gives the engine the answer or the news
 // that there is none.
-func (p *peer) collect(ctx context.Context, c *replica.Collect) {
+func (p *peer) collect(ctx context.Context, c *protocol.Collect) {
 	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
 	res, err := p.links.service.Collect(p.call(ctx), &bankv1.CollectRequest{
 		Branch: uint32(p.links.cfg.ID), Account: c.Account, Collect: c.Collect, Look: c.Look, Hold: c.Freeze,
 	})
-	a := &replica.CollectAnswer{ID: c.ID, Failed: err != nil}
+	a := &protocol.CollectAnswer{ID: c.ID, Failed: err != nil}
 	if err == nil {
 		a.Last, a.Paid, a.Most, a.MostKnown = res.GetLastSequence(), ledger.Amount(res.GetPaid()), ledger.Amount(res.GetMostPaid()), res.GetWatched()
 	}
-	p.receive(replica.Message{CollectAnswer: a})
+	p.receive(protocol.Message{CollectAnswer: a})
 }
 
 // receive gives the engine a message from the peer.
-func (p *peer) receive(m replica.Message) {
+func (p *peer) receive(m protocol.Message) {
 	m.From, m.To = p.id, p.links.cfg.ID
 	p.links.cfg.Engine.Post(func(r *replica.Replica) { r.Receive(m) })
 }

@@ -3,14 +3,15 @@ package link
 import (
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 )
 
 // Refused logs the first message of a kind that was refused. It ends the link if no
 // peer of this bank would send such a message. The engine calls it.
-func (l *Links) Refused(f replica.Refusal) {
+func (l *Links) Refused(f protocol.Refusal) {
 	switch {
-	case f.Lie == replica.BadBank && f.First:
+	case f.Lie == protocol.BadBank && f.First:
 		l.cfg.Logger.Warn("link is refused", "peer", f.Peer, "address", l.peers[f.Peer].address, "cause", f.Text)
 	case f.First:
 		l.cfg.Logger.Warn("a message in a peer's name was refused; more of this kind are counted, not logged", "peer", f.Peer, "kind", f.Lie.String(), "problem", f.Text)
@@ -30,9 +31,9 @@ func (l *Links) lied(peer ledger.BranchID, err error) error {
 }
 
 // refusalError returns the error that the other side of the link gets.
-func refusalError(f replica.Refusal) error {
-	if f.Lie == replica.BadBank {
-		return &replica.StrangerError{Branch: f.Peer, Problem: f.Text}
+func refusalError(f protocol.Refusal) error {
+	if f.Lie == protocol.BadBank {
+		return &protocol.StrangerError{Branch: f.Peer, Problem: f.Text}
 	}
 	return &api.InputError{Problem: f.Text}
 }

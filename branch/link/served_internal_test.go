@@ -14,6 +14,7 @@ import (
 	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/peernet"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/branch/simulation"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -92,10 +93,10 @@ func (s *servedLinks) turn() {
 // linksOutlet takes messages to the links.
 type linksOutlet struct{ *servedLinks }
 
-func (linksOutlet) Committed(*ledger.Commit)    {}
-func (o linksOutlet) Send(m replica.Message)    { o.Links.Send(m) }
-func (o linksOutlet) Refused(r replica.Refusal) { o.Links.Refused(r) }
-func (linksOutlet) StateChanged(replica.State)  {}
+func (linksOutlet) Committed(*ledger.Commit)     {}
+func (o linksOutlet) Send(m protocol.Message)    { o.Links.Send(m) }
+func (o linksOutlet) Refused(r protocol.Refusal) { o.Links.Refused(r) }
+func (linksOutlet) StateChanged(protocol.State)  {}
 
 type noJournal struct{}
 
@@ -107,7 +108,7 @@ func (noObserver) Observe(*replica.Replica, *ledger.Commit) {}
 
 type noStory struct{}
 
-func (noStory) Sent(ledger.BranchID, *replica.Frame) {}
+func (noStory) Sent(ledger.BranchID, *protocol.Frame) {}
 
 // anyArrival is a call that nothing bounds.
 type anyArrival struct{}

@@ -11,7 +11,7 @@ import (
 	"connectrpc.com/connect"
 
 	"passbook.example/passbook/branch/api"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // silent is the way to peers that answer no call.
@@ -26,8 +26,8 @@ func (silent) Do(req *http.Request) (*http.Response, error) {
 // A call to a peer that says nothing ends all the same.
 func TestCallsToPeersEndInTime(t *testing.T) {
 	tests := map[string]func(context.Context, *peer){
-		"claim": func(ctx context.Context, p *peer) { p.claim(ctx, &replica.Claim{}) },
-		"look":  func(ctx context.Context, p *peer) { p.collect(ctx, &replica.Collect{}) },
+		"claim": func(ctx context.Context, p *peer) { p.claim(ctx, &protocol.Claim{}) },
+		"look":  func(ctx context.Context, p *peer) { p.collect(ctx, &protocol.Collect{}) },
 	}
 	for name, call := range tests {
 		t.Run(name, func(t *testing.T) {

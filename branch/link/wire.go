@@ -9,7 +9,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"passbook.example/passbook/branch/api"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -84,7 +85,7 @@ func (wireCodec) Unmarshal(data []byte, message any) error {
 // link's stream, in either direction.
 type outgoing struct {
 	// frame is the frame.
-	frame *replica.Frame
+	frame *protocol.Frame
 	// encoded is shared by all peers that are sent the same frame at once; nil for
 	// a frame for one peer.
 	encoded *encoded

@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 )
 
 // boundedBranch is branch 1 of 2, with so many accounts at most. The shared account is
 // the first.
-func boundedBranch(t *testing.T, most int) (*bank, func(ops ...replica.Operation) []replica.Reply) {
+func boundedBranch(t *testing.T, most int) (*bank, func(ops ...protocol.Operation) []protocol.Reply) {
 	t.Helper()
 	b := quietBank(t, 2, 100)
 	first := b.nodes[0]
@@ -30,32 +31,32 @@ func boundedBranch(t *testing.T, most int) (*bank, func(ops ...replica.Operation
 	first.replica = r
 	b.link(first, b.nodes[1])
 	b.stabilize()
-	return b, func(ops ...replica.Operation) []replica.Reply {
+	return b, func(ops ...protocol.Operation) []protocol.Reply {
 		t.Helper()
 		for i := range ops {
 			b.calls++
-			ops[i].ID, ops[i].Acknowledge, ops[i].Deadline = b.calls, replica.Local, b.now+1000
+			ops[i].ID, ops[i].Acknowledge, ops[i].Deadline = b.calls, protocol.Local, b.now+1000
 			r.Submit(ops[i])
 		}
 		r.Tick(b.now)
 		ready := r.Ready()
 		r.Advance()
-		slices.SortFunc(ready.Replies, func(a, b replica.Reply) int { return cmp.Compare(a.ID, b.ID) })
+		slices.SortFunc(ready.Replies, func(a, b protocol.Reply) int { return cmp.Compare(a.ID, b.ID) })
 		return ready.Replies
 	}
 }
 
-func deposits(accounts ...string) (ops []replica.Operation) {
+func deposits(accounts ...string) (ops []protocol.Operation) {
 	for _, name := range accounts {
-		ops = append(ops, replica.Operation{Entry: ledger.Entry{Kind: ledger.Deposit, Account: name, Amount: 10}})
+		ops = append(ops, protocol.Operation{Entry: ledger.Entry{Kind: ledger.Deposit, Account: name, Amount: 10}})
 	}
 	return ops
 }
 
-func wantOpened(t *testing.T, replies []replica.Reply, want ...string) {
+func wantOpened(t *testing.T, replies []protocol.Reply, want ...string) {
 	t.Helper()
 	for i, reply := range replies {
-		var refused *replica.AccountsError
+		var refused *protocol.AccountsError
 		got := ""
 		switch {
 		case errors.As(reply.Err, &refused):
@@ -79,17 +80,17 @@ func TestAccountsAreBounded(t *testing.T) {
 	b, write := boundedBranch(t, most)
 	r := b.nodes[0].replica
 	wantOpened(t, write(deposits("a", "b", "b", "c", "d", "a", "e", ledger.SharedAccount)...), "", "", "", "", "d", "", "e", "")
-	transfer := func(from, to string) replica.Operation {
-		return replica.Operation{Entry: ledger.Entry{Kind: ledger.Transfer, Account: from, ToAccount: to, Amount: 1}}
+	transfer := func(from, to string) protocol.Operation {
+		return protocol.Operation{Entry: ledger.Entry{Kind: ledger.Transfer, Account: from, ToAccount: to, Amount: 1}}
 	}
-	wantOpened(t, write(transfer("a", "b"), transfer("a", "d"), replica.Operation{Entry: ledger.Entry{Kind: ledger.Withdrawal, Account: "a", Amount: 1}}), "", "d", "")
+	wantOpened(t, write(transfer("a", "b"), transfer("a", "d"), protocol.Operation{Entry: ledger.Entry{Kind: ledger.Withdrawal, Account: "a", Amount: 1}}), "", "d", "")
 	// One that has to wait for escrow is refused before it claims any.
-	wantOpened(t, write(replica.Operation{Entry: ledger.Entry{Kind: ledger.Transfer, Account: ledger.SharedAccount, ToAccount: "d", Amount: 105}}), "d")
+	wantOpened(t, write(protocol.Operation{Entry: ledger.Entry{Kind: ledger.Transfer, Account: ledger.SharedAccount, ToAccount: "d", Amount: 105}}), "d")
 	for i := range 100 {
 		name := fmt.Sprint("nobody ", i)
-		r.Ask(replica.Query{ID: uint64(1000 + i), Account: name, Deadline: b.now + 1000})
-		r.Receive(replica.Message{From: 2, To: 1, Claim: &replica.Claim{ID: uint64(i), Account: name, Amount: 5, Ticket: replica.Ticket{Clock: 1, Branch: 2}}})
-		r.Receive(replica.Message{From: 2, To: 1, Collect: &replica.Collect{ID: uint64(i), Account: name, Collect: 1, Look: 1, Freeze: true}})
+		r.Ask(protocol.Query{ID: uint64(1000 + i), Account: name, Deadline: b.now + 1000})
+		r.Receive(protocol.Message{From: 2, To: 1, Claim: &protocol.Claim{ID: uint64(i), Account: name, Amount: 5, Ticket: protocol.Ticket{Clock: 1, Branch: 2}}})
+		r.Receive(protocol.Message{From: 2, To: 1, Collect: &protocol.Collect{ID: uint64(i), Account: name, Collect: 1, Look: 1, Freeze: true}})
 	}
 	write()
 	if got := r.Ledger().Count(); got != most {
@@ -100,12 +101,12 @@ func TestAccountsAreBounded(t *testing.T) {
 // A list that would open an account too many is refused whole, also one whose
 // operations are carried out each by itself; refused operations open nothing.
 func TestAListThatOpensTooManyAccountsIsRefusedWhole(t *testing.T) {
-	list := func(all bool, from, to []uint32, accounts ...string) replica.Operation {
+	list := func(all bool, from, to []uint32, accounts ...string) protocol.Operation {
 		o := &ledger.Operations{Accounts: accounts, From: from, To: to, AllOrNone: all}
 		for range from {
 			o.Amounts = append(o.Amounts, 5)
 		}
-		return replica.Operation{Entry: ledger.Entry{Kind: ledger.Bulk, Operations: o}}
+		return protocol.Operation{Entry: ledger.Entry{Kind: ledger.Bulk, Operations: o}}
 	}
 	for _, all := range []bool{true, false} {
 		b, write := boundedBranch(t, 4)
@@ -129,8 +130,8 @@ func TestAccountsOfPeersAlwaysOpen(t *testing.T) {
 	for i := range 10 {
 		b.calls++
 		second.calls[b.calls] = pendingCall{}
-		second.replica.Submit(replica.Operation{
-			ID: b.calls, Acknowledge: replica.Local, Deadline: b.now + 1000,
+		second.replica.Submit(protocol.Operation{
+			ID: b.calls, Acknowledge: protocol.Local, Deadline: b.now + 1000,
 			Entry: ledger.Entry{Kind: ledger.Deposit, Account: fmt.Sprint("theirs ", i), Amount: 1},
 		})
 	}

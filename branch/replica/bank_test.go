@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/branch/simulation"
 )
@@ -20,14 +21,14 @@ type bank struct {
 	out      *strings.Builder
 	quiet    bool
 	opening  ledger.Amount
-	now      replica.Millis
+	now      protocol.Millis
 	nodes    []*node
 	calls    uint64
 	sessions map[string][]ledger.Position
 	// transit are the messages on their way, oldest first.
-	transit []replica.Message
+	transit []protocol.Message
 	// hellos are the last ones, by who said them to whom.
-	hellos map[[2]ledger.BranchID]*replica.Hello
+	hellos map[[2]ledger.BranchID]*protocol.Hello
 	// severed are the pairs that can't talk, lower id first.
 	severed map[[2]ledger.BranchID]bool
 }
@@ -41,7 +42,7 @@ type node struct {
 	opening      ledger.Amount
 	alarms       map[string]bool
 	boots        int
-	state        replica.State
+	state        protocol.State
 }
 
 type pendingCall struct{ name, session string }
@@ -138,7 +139,7 @@ func (b *bank) link(n, m *node) {
 
 // unlink ends the link between two branches, and loses what is on its way.
 func (b *bank) unlink(n, m *node) {
-	b.transit = slices.DeleteFunc(b.transit, func(x replica.Message) bool { return x.From == n.id && x.To == m.id || x.From == m.id && x.To == n.id })
+	b.transit = slices.DeleteFunc(b.transit, func(x protocol.Message) bool { return x.From == n.id && x.To == m.id || x.From == m.id && x.To == n.id })
 	for _, end := range [][2]*node{{n, m}, {m, n}} {
 		if end[0].replica != nil && n != m {
 			end[0].replica.LinkDown(end[1].id)
@@ -191,7 +192,7 @@ func (b *bank) node(id ledger.BranchID) *node {
 	return nil
 }
 
-func (b *bank) tick(millis replica.Millis) {
+func (b *bank) tick(millis protocol.Millis) {
 	b.now += millis
 	for _, n := range b.nodes {
 		if n.replica != nil {
@@ -240,12 +241,12 @@ func (b *bank) turn(n *node) {
 	}
 	if s := r.State(); s != n.state {
 		n.state = s
-		if s == replica.Serving {
+		if s == protocol.Serving {
 			b.detail("%d: serves", n.id)
 		}
 	}
 	for _, f := range ready.Refusals {
-		if f.Close && f.Lie == replica.BadBank {
+		if f.Close && f.Lie == protocol.BadBank {
 			r.LinkDown(f.Peer) // what was said to it still arrives
 		} else if m := b.node(f.Peer); f.Close && !b.severed[pair(n, m)] {
 			b.cut(n, m) // until the transcript heals it
@@ -254,13 +255,13 @@ func (b *bank) turn(n *node) {
 }
 
 // lose has a call to a branch that can't be reached fail.
-func (b *bank) lose(n *node, m *replica.Message) {
-	failed := replica.Message{From: m.To, To: m.From}
+func (b *bank) lose(n *node, m *protocol.Message) {
+	failed := protocol.Message{From: m.To, To: m.From}
 	switch {
 	case m.Claim != nil:
-		failed.ClaimAnswer = &replica.ClaimAnswer{ID: m.Claim.ID, Failed: true}
+		failed.ClaimAnswer = &protocol.ClaimAnswer{ID: m.Claim.ID, Failed: true}
 	case m.Collect != nil:
-		failed.CollectAnswer = &replica.CollectAnswer{ID: m.Collect.ID, Failed: true}
+		failed.CollectAnswer = &protocol.CollectAnswer{ID: m.Collect.ID, Failed: true}
 	default:
 		return
 	}
@@ -276,7 +277,7 @@ func (b *bank) deliver(d *datadriven.TestData) {
 	}
 }
 
-func (b *bank) receive(m replica.Message) {
+func (b *bank) receive(m protocol.Message) {
 	n := b.node(m.To)
 	n.replica.Tick(b.now)
 	n.replica.Receive(m)
@@ -293,13 +294,13 @@ func (b *bank) meddle(d *datadriven.TestData) {
 }
 
 // pick takes messages out of transit.
-func (b *bank) pick(d *datadriven.TestData) (picked []replica.Message) {
+func (b *bank) pick(d *datadriven.TestData) (picked []protocol.Message) {
 	var from, to ledger.BranchID
 	if _, err := fmt.Sscanf(d.CmdArgs[0].Key, "%d->%d", &from, &to); err != nil {
 		b.t.Fatalf("%s: %v", d.Pos, err)
 	}
 	count := option(b.t, d, "count", 1<<30)
-	b.transit = slices.DeleteFunc(b.transit, func(m replica.Message) bool {
+	b.transit = slices.DeleteFunc(b.transit, func(m protocol.Message) bool {
 		take := m.From == from && m.To == to && len(picked) < count && isKind(&m, text(d, "only"))
 		if take {
 			picked = append(picked, m)
@@ -309,7 +310,7 @@ func (b *bank) pick(d *datadriven.TestData) (picked []replica.Message) {
 	return picked
 }
 
-func isKind(m *replica.Message, kind string) bool {
+func isKind(m *protocol.Message, kind string) bool {
 	switch kind {
 	case "claims":
 		return m.Claim != nil || m.ClaimAnswer != nil
@@ -331,7 +332,7 @@ func (b *bank) stabilize() {
 			b.receive(m)
 			continue
 		}
-		next, wanted := replica.Millis(0), false
+		next, wanted := protocol.Millis(0), false
 		for _, n := range b.nodes {
 			if n.replica == nil {
 				continue

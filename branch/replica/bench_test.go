@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/branch/simulation"
 )
@@ -50,7 +51,7 @@ func linkedBank(b *testing.B, n int) []*replica.Replica {
 // storageOf looks for request ids nowhere, and reads batches from a disk.
 type storageOf struct {
 	noStorage
-	disk replica.Storage
+	disk protocol.Storage
 }
 
 func (s storageOf) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Outline, error) {
@@ -99,8 +100,8 @@ func BenchmarkWrites(b *testing.B) {
 			for i := 0; i < b.N; {
 				for _, r := range bank {
 					for k := 0; k < 50 && i < b.N; k++ {
-						r.Submit(replica.Operation{
-							ID: uint64(i), Acknowledge: replica.Reachable, Deadline: 1 << 50,
+						r.Submit(protocol.Operation{
+							ID: uint64(i), Acknowledge: protocol.Reachable, Deadline: 1 << 50,
 							Entry: ledger.Entry{Kind: kind, Account: ledger.SharedAccount, Amount: 1, RequestID: ids[i]},
 						})
 						i++

@@ -7,13 +7,13 @@ import (
 	"testing"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // look has a branch asked for one look by its peer, and returns the answer.
-func (b *bank) look(n *node, from ledger.BranchID, account string, number uint64) *replica.CollectAnswer {
+func (b *bank) look(n *node, from ledger.BranchID, account string, number uint64) *protocol.CollectAnswer {
 	b.t.Helper()
-	n.replica.Receive(replica.Message{From: from, To: n.id, Collect: &replica.Collect{ID: 1, Account: account, Collect: 1, Look: number}})
+	n.replica.Receive(protocol.Message{From: from, To: n.id, Collect: &protocol.Collect{ID: 1, Account: account, Collect: 1, Look: number}})
 	for _, m := range n.replica.Ready().Messages {
 		if m.CollectAnswer != nil {
 			n.replica.Advance()
@@ -57,13 +57,13 @@ func TestRetriesOfOneRequestAreBounded(t *testing.T) {
 	for range 1 + retries {
 		b.calls++
 		first.calls[b.calls] = pendingCall{}
-		first.replica.Submit(replica.Operation{
-			ID: b.calls, Acknowledge: replica.Local, Deadline: b.now + 1000,
+		first.replica.Submit(protocol.Operation{
+			ID: b.calls, Acknowledge: protocol.Local, Deadline: b.now + 1000,
 			Entry: ledger.Entry{Kind: ledger.Withdrawal, Account: ledger.SharedAccount, Amount: 9, RequestID: "x"},
 		})
 	}
 	b.turn(first)
-	if got, want := strings.Count(b.out.String(), replica.ErrQueueFull.Error()), retries-bound; got != want {
+	if got, want := strings.Count(b.out.String(), protocol.ErrQueueFull.Error()), retries-bound; got != want {
 		t.Errorf("%d retries were refused for the bound, want %d", got, want)
 	}
 	b.stabilize()
@@ -80,10 +80,10 @@ func TestCallsOfOneCollectAreBounded(t *testing.T) {
 	for range calls {
 		b.calls++
 		first.calls[b.calls] = pendingCall{}
-		first.replica.Ask(replica.Query{ID: b.calls, Account: ledger.SharedAccount, Strong: true, Deadline: b.now + 1000})
+		first.replica.Ask(protocol.Query{ID: b.calls, Account: ledger.SharedAccount, Strong: true, Deadline: b.now + 1000})
 	}
 	b.turn(first)
-	if got, want := strings.Count(b.out.String(), replica.ErrQueueFull.Error()), calls-bound; got != want {
+	if got, want := strings.Count(b.out.String(), protocol.ErrQueueFull.Error()), calls-bound; got != want {
 		t.Errorf("%d calls were refused for the bound, want %d", got, want)
 	}
 	b.stabilize()
@@ -115,8 +115,8 @@ func (b *bank) record(n *node, batches, entries int) {
 		for range entries {
 			b.calls++
 			n.calls[b.calls] = pendingCall{}
-			n.replica.Submit(replica.Operation{
-				ID: b.calls, Acknowledge: replica.Local, Deadline: b.now + 1000,
+			n.replica.Submit(protocol.Operation{
+				ID: b.calls, Acknowledge: protocol.Local, Deadline: b.now + 1000,
 				Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 1, RequestID: fmt.Sprintf("%0100d", b.calls)},
 			})
 		}
@@ -196,14 +196,14 @@ func TestWhatAPeerFetchesAtOnceIsBounded(t *testing.T) {
 	b := quietBank(t, 3, 0)
 	first := b.nodes[0]
 	journal := b.depositBatches(2, 40, 1000)
-	first.replica.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Batches: journal}})
+	first.replica.Receive(protocol.Message{From: 2, To: 1, Frame: &protocol.Frame{Batches: journal}})
 	b.turn(first)
 	wants := []ledger.Position{{Branch: 2}, {Branch: 2}, {Branch: 2}, {Branch: 2}}
-	first.replica.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Wants: wants}})
+	first.replica.Receive(protocol.Message{From: 2, To: 1, Frame: &protocol.Frame{Wants: wants}})
 	if batches, _ := b.sent(first, 2); batches > 0 {
 		t.Errorf("%d batches for %d wants in a bank of 3", batches, len(wants))
 	}
-	first.replica.Receive(replica.Message{From: 3, To: 1, Frame: &replica.Frame{Wants: wants[:3]}})
+	first.replica.Receive(protocol.Message{From: 3, To: 1, Frame: &protocol.Frame{Wants: wants[:3]}})
 	batches, bytes := b.sent(first, 3)
 	if last := len(journal[0].Bytes); bytes < maxBytes || bytes-2*last > maxBytes {
 		t.Errorf("%d batches of %d bytes, want about %d bytes", batches, bytes, maxBytes)
@@ -220,7 +220,7 @@ func TestAlarmsAreBounded(t *testing.T) {
 	b := quietBank(t, 3, 0)
 	first := b.nodes[0]
 	for _, from := range []ledger.BranchID{2, 3} { // with the same request ids
-		first.replica.Receive(replica.Message{From: from, To: 1, Frame: &replica.Frame{Batches: b.depositBatches(from, 1, twice)}})
+		first.replica.Receive(protocol.Message{From: from, To: 1, Frame: &protocol.Frame{Batches: b.depositBatches(from, 1, twice)}})
 	}
 	b.turn(first)
 	s := first.replica.Status()
@@ -237,7 +237,7 @@ func TestAlarmsAreBounded(t *testing.T) {
 		} else if want := fmt.Sprintf(`by branch 2 as entry %d (a deposit of 1 to "shared"), by branch 3 as entry %d (`, i+1, i+1); !strings.Contains(a.Text, want) {
 			t.Errorf("alarm %d is %q, want one that says %q", i+1, a.Text, want)
 		}
-		if !replica.IsAlarmID(id) {
+		if !protocol.IsAlarmID(id) {
 			t.Errorf("%q is no id of an alarm", id)
 		}
 	}
@@ -263,8 +263,8 @@ func TestAlarmsAreBounded(t *testing.T) {
 func (b *bank) claimTwice(n *node, account string) {
 	for range 2 {
 		b.calls++
-		n.replica.Receive(replica.Message{From: 2, To: n.id, Claim: &replica.Claim{
-			ID: b.calls, Account: account, Amount: 1, Ticket: replica.Ticket{Clock: b.calls, Branch: 2},
+		n.replica.Receive(protocol.Message{From: 2, To: n.id, Claim: &protocol.Claim{
+			ID: b.calls, Account: account, Amount: 1, Ticket: protocol.Ticket{Clock: b.calls, Branch: 2},
 		}})
 		b.turn(n)
 	}
@@ -276,8 +276,8 @@ func (b *bank) shared(n *node, account string) bool {
 	b.out.Reset()
 	b.calls++
 	n.calls[b.calls] = pendingCall{}
-	n.replica.Submit(replica.Operation{
-		ID: b.calls, Acknowledge: replica.Local, Deadline: b.now + 1000,
+	n.replica.Submit(protocol.Operation{
+		ID: b.calls, Acknowledge: protocol.Local, Deadline: b.now + 1000,
 		Entry: ledger.Entry{Kind: ledger.Deposit, Account: account, Amount: 100},
 	})
 	b.turn(n)

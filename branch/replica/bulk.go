@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // A bulk is decided as a whole, in its place among the other writes. All that it
@@ -17,20 +18,20 @@ import (
 func (d *desk) decideBulk(p *pending) {
 	e := &p.op.Entry
 	if err := e.Check(); err != nil {
-		d.reply(Reply{ID: p.op.ID, Err: err})
+		d.Reply(protocol.Reply{ID: p.op.ID, Err: err})
 		return
 	}
-	if p.ticket == (Ticket{}) { // no other copy of the request may see what this one refuses
+	if p.ticket == (protocol.Ticket{}) { // no other copy of the request may see what this one refuses
 		o := *e.Operations
 		e.Operations = &o
 	}
 	account, need, err := d.escrow.lacks(p)
 	switch {
 	case err != nil:
-		d.reply(Reply{ID: p.op.ID, Err: err})
+		d.Reply(protocol.Reply{ID: p.op.ID, Err: err})
 	case account == "":
 		d.record(p)
-	case d.now >= p.op.Deadline && !e.Operations.AllOrNone:
+	case d.Now >= p.op.Deadline && !e.Operations.AllOrNone:
 		// Its time was up before: it must not wait again and again.
 		d.refuseUncovered(p)
 		d.conclude(p)
@@ -43,7 +44,7 @@ func (d *desk) decideBulk(p *pending) {
 // spends of it; none when the bulk can be carried out.
 func (es *escrow) lacks(p *pending) (account string, need ledger.Amount, err error) {
 	o := p.op.Entry.Operations
-	short, err := es.ledger.Plan(es.self, o)
+	short, err := es.Ledger.Plan(es.Self, o)
 	if err != nil {
 		return "", 0, err
 	}
@@ -53,7 +54,7 @@ func (es *escrow) lacks(p *pending) (account string, need ledger.Amount, err err
 	if len(es.queues) == 0 {
 		return "", 0, nil
 	}
-	needs, err := es.ledger.Needs(es.self, o)
+	needs, err := es.Ledger.Needs(es.Self, o)
 	if err != nil {
 		return "", 0, err
 	}
@@ -73,7 +74,7 @@ func (es *escrow) olderWaits(account string, p *pending) bool {
 	if q == nil || len(q.waiting) == 0 {
 		return false
 	}
-	return p.ticket == (Ticket{}) || q.waiting[0].ticket.Older(p.ticket)
+	return p.ticket == (protocol.Ticket{}) || q.waiting[0].ticket.Older(p.ticket)
 }
 
 // promise is what a bulk will spend of an account, while it waits for another.
@@ -92,7 +93,7 @@ func (es *escrow) waitFor(p *pending, account string, need ledger.Amount) {
 		return
 	}
 	o := p.op.Entry.Operations
-	needs, err := es.ledger.Needs(es.self, o)
+	needs, err := es.Ledger.Needs(es.Self, o)
 	if err != nil {
 		return // lacks finds the same
 	}
@@ -119,14 +120,14 @@ func (es *escrow) breakPromises(p *pending) {
 
 // promisedBefore returns how much of an account is promised to bulks that are older
 // than a ticket, or to any bulk if there is no ticket.
-func (es *escrow) promisedBefore(account string, t Ticket) ledger.Amount {
+func (es *escrow) promisedBefore(account string, t protocol.Ticket) ledger.Amount {
 	q := es.queues[account]
 	if q == nil {
 		return 0
 	}
 	var sum ledger.Amount
 	for _, m := range q.promised {
-		if t != (Ticket{}) && !m.bulk.ticket.Older(t) {
+		if t != (protocol.Ticket{}) && !m.bulk.ticket.Older(t) {
 			break
 		}
 		sum += min(m.need, ledger.MaxAmount-sum)
@@ -136,9 +137,9 @@ func (es *escrow) promisedBefore(account string, t Ticket) ledger.Amount {
 
 // promisedAway reports whether this branch, once it has spent an amount of an
 // account, owns less of it than older bulks will spend.
-func (es *escrow) promisedAway(account string, amount ledger.Amount, t Ticket) bool {
+func (es *escrow) promisedAway(account string, amount ledger.Amount, t protocol.Ticket) bool {
 	promised := es.promisedBefore(account, t)
-	return promised > 0 && es.ledger.Escrow(account, es.self)-amount < promised
+	return promised > 0 && es.Ledger.Escrow(account, es.Self)-amount < promised
 }
 
 // serveBulk records the bulk whose turn it is in a queue, or moves it to the queue of
@@ -167,8 +168,8 @@ func (es *escrow) serveBulk(q *queue, p *pending) bool {
 // the error is about all.
 func (d *desk) refusePart(p *pending, err error) bool {
 	o := p.op.Entry.Operations
-	var insufficient *InsufficientError
-	var unavailable *UnavailableError
+	var insufficient *protocol.InsufficientError
+	var unavailable *protocol.UnavailableError
 	switch {
 	case o.AllOrNone:
 		return false
@@ -176,7 +177,7 @@ func (d *desk) refusePart(p *pending, err error) bool {
 		if !o.RefuseBelow(p.account, insufficient.Balance) {
 			return false
 		}
-	case errors.As(err, &unavailable) && d.state == Serving:
+	case errors.As(err, &unavailable) && d.State == protocol.Serving:
 		d.refuseUncovered(p)
 	default:
 		return false
@@ -192,7 +193,7 @@ func (d *desk) refusePart(p *pending, err error) bool {
 // refuseUncovered refuses as unavailable the operations of a bulk that can't be
 // carried out at once.
 func (d *desk) refuseUncovered(p *pending) {
-	d.ledger.RefuseUncovered(d.self, p.op.Entry.Operations, func(name string, pays bool) bool {
+	d.Ledger.RefuseUncovered(d.Self, p.op.Entry.Operations, func(name string, pays bool) bool {
 		return d.escrow.isFrozen(name) || pays && d.escrow.olderWaits(name, p)
 	})
 }
@@ -204,8 +205,8 @@ func (d *desk) conclude(p *pending) {
 		d.refuseAll(p)
 		return
 	}
-	if _, err := d.ledger.Plan(d.self, o); err != nil {
-		d.reply(Reply{ID: p.op.ID, Err: err})
+	if _, err := d.Ledger.Plan(d.Self, o); err != nil {
+		d.Reply(protocol.Reply{ID: p.op.ID, Err: err})
 		return
 	}
 	d.record(p)
@@ -218,7 +219,7 @@ func (d *desk) refuseAll(p *pending) {
 		d.replayOvertaken(p)
 		return
 	}
-	d.reply(Reply{ID: p.op.ID, Operations: p.op.Entry.Operations, Session: d.seen(p.op.Session)})
+	d.Reply(protocol.Reply{ID: p.op.ID, Operations: p.op.Entry.Operations, Session: d.Seen(p.op.Session)})
 	d.submitted = append(d.submitted, p.followers...)
 	p.followers = nil
 }

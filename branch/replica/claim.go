@@ -2,9 +2,13 @@ package replica
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 
+	"passbook.example/passbook/branch/broadcast"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // callDone reports whether a claim of a round is answered and its answer shows
@@ -14,12 +18,12 @@ func (es *escrow) callDone(q *queue, c *call) bool {
 		return true
 	}
 	// An answer may name an entry that never comes.
-	shown := es.head(c.peer.index) >= c.sequence || es.now-c.sentAt >= patience*es.cfg.PeerTimeout
+	shown := es.Head(c.peer.Index) >= c.sequence || es.Now-c.sentAt >= patience*es.Config.PeerTimeout
 	done := c.answered && shown
 	if done && c.granted == 0 {
 		// What the view promised had already moved on: let it arrive.
 		q.pause = min(max(2*q.pause, claimPauseMin), claimPauseMax)
-		q.pausedUntil = es.now + q.pause
+		q.pausedUntil = es.Now + q.pause
 	}
 	return done
 }
@@ -39,11 +43,11 @@ func (es *escrow) dropRound(q *queue) {
 func (es *escrow) startRound(name string, q *queue) {
 	first := q.waiting[0]
 	_, amount := first.needs()
-	escrow := es.ledger.Escrow(name, es.self)
+	escrow := es.Ledger.Escrow(name, es.Self)
 	if escrow >= amount {
 		return // it only waits for the account to thaw
 	}
-	if es.ledger.Balance(name) < amount {
+	if es.Ledger.Balance(name) < amount {
 		// Too much even for all branches: find out whether that is so. A
 		// doomed withdrawal moves no escrow.
 		q.waiting = slices.Delete(q.waiting, 0, 1)
@@ -54,7 +58,7 @@ func (es *escrow) startRound(name string, q *queue) {
 	rich, within := es.richestPeers(name)
 	if escrow+within < amount {
 		q.waiting = slices.Delete(q.waiting, 0, 1)
-		es.desk.refuse(first, es.unavailable(name, amount, "the amount needs escrow of branches that can't be reached"))
+		es.desk.refuse(first, es.Unavailable(name, amount, "the amount needs escrow of branches that can't be reached"))
 		es.touchAccount(name)
 		return
 	}
@@ -64,11 +68,11 @@ func (es *escrow) startRound(name string, q *queue) {
 		if lacking <= 0 {
 			break
 		}
-		ask := min(lacking, es.ledger.Escrow(name, p.index))
+		ask := min(lacking, es.Ledger.Escrow(name, p.Index))
 		lacking -= ask
 		c := es.calls.begin(es, p, name)
 		q.round = append(q.round, c)
-		es.send(p, Message{Claim: &Claim{ID: c.id, Account: name, Amount: ask, Ticket: first.ticket}})
+		es.Send(p, protocol.Message{Claim: &protocol.Claim{ID: c.id, Account: name, Amount: ask, Ticket: first.ticket}})
 	}
 }
 
@@ -90,45 +94,45 @@ func (es *escrow) shortfall(q *queue, escrow, within ledger.Amount) ledger.Amoun
 
 // richestPeers returns the peers that can be asked and own some of an account in
 // this view, the richest first, and what they own together.
-func (es *escrow) richestPeers(name string) ([]*peer, ledger.Amount) {
-	var rich []*peer
+func (es *escrow) richestPeers(name string) ([]*broadcast.Peer, ledger.Amount) {
+	var rich []*broadcast.Peer
 	var sum ledger.Amount
-	for i, p := range es.peers {
-		if e := es.ledger.Escrow(name, i); i != es.self && e > 0 && es.callable(p) {
+	for i, p := range es.Peers {
+		if e := es.Ledger.Escrow(name, i); i != es.Self && e > 0 && es.Callable(p) {
 			rich = append(rich, p)
 			sum += e
 		}
 	}
-	slices.SortStableFunc(rich, func(a, b *peer) int {
+	slices.SortStableFunc(rich, func(a, b *broadcast.Peer) int {
 		return cmp.Or(
-			cmp.Compare(es.ledger.Escrow(name, b.index), es.ledger.Escrow(name, a.index)),
+			cmp.Compare(es.Ledger.Escrow(name, b.Index), es.Ledger.Escrow(name, a.Index)),
 			// Between equals the next branch: not all ask the same one.
-			cmp.Compare((a.index-es.self+es.n)%es.n, (b.index-es.self+es.n)%es.n),
+			cmp.Compare((a.Index-es.Self+es.N)%es.N, (b.Index-es.Self+es.N)%es.N),
 		)
 	})
 	return rich, sum
 }
 
-func (es *escrow) receiveClaimAnswer(p *peer, a *ClaimAnswer) {
+func (es *escrow) receiveClaimAnswer(p *broadcast.Peer, a *protocol.ClaimAnswer) {
 	c := es.calls.open[a.ID]
 	if c == nil || c.peer != p || c.collect != nil {
 		return
 	}
 	if problem := es.checkClaimAnswer(a); problem != "" {
-		es.alarms.reject(p, BadAnswer, false, "an answer to a claim: %s", problem)
-		a = &ClaimAnswer{ID: a.ID, Failed: true}
+		es.alarms.Reject(p, protocol.BadAnswer, false, "an answer to a claim: %s", problem)
+		a = &protocol.ClaimAnswer{ID: a.ID, Failed: true}
 	}
 	es.calls.end(c)
 	c.answered, c.failed, c.granted, c.sequence = !a.Failed, a.Failed, a.Granted, a.Sequence
 	if a.Failed {
-		es.suspect(p)
+		es.Suspect(p)
 	}
 	es.touchAccount(c.account)
 }
 
 // calls are the claims and looks under way.
 type calls struct {
-	*core // what all parts know
+	*broadcast.Core // what all parts know
 	// open are the calls that are not answered, by their ids.
 	open map[uint64]*call
 	// last is the last id used. It begins with the epoch, so that no call is taken
@@ -136,8 +140,8 @@ type calls struct {
 	last uint64
 }
 
-func newCalls(c *core) calls {
-	return calls{core: c, open: map[uint64]*call{}, last: c.epoch % (1 << 32) << 32}
+func newCalls(c *broadcast.Core) calls {
+	return calls{Core: c, open: map[uint64]*call{}, last: c.Config.Epoch % (1 << 32) << 32}
 }
 
 // caller is a part that makes calls.
@@ -151,15 +155,15 @@ type call struct {
 	// id is what the answer names.
 	id uint64
 	// peer has to answer it.
-	peer    *peer
-	account string // whose escrow or balance it is about
-	sentAt  Millis // when it was sent
+	peer    *broadcast.Peer
+	account string          // whose escrow or balance it is about
+	sentAt  protocol.Millis // when it was sent
 	// by is the part that makes the call.
 	by caller
 	// collect is set for a look, which is sent again at askAgainAt. The other fields
 	// are for a claim.
 	collect    *collect
-	askAgainAt Millis // of a look
+	askAgainAt protocol.Millis // of a look
 	// answered and failed say how the call has ended, granted what it brought.
 	answered, failed bool
 	granted          ledger.Amount // by the answer
@@ -168,8 +172,8 @@ type call struct {
 	sequence uint64
 }
 
-func (t *calls) begin(by caller, p *peer, account string) *call {
-	c := &call{id: t.nextID(), by: by, peer: p, account: account, sentAt: t.now}
+func (t *calls) begin(by caller, p *broadcast.Peer, account string) *call {
+	c := &call{id: t.nextID(), by: by, peer: p, account: account, sentAt: t.Now}
 	t.open[c.id] = c
 	return c
 }
@@ -177,12 +181,12 @@ func (t *calls) begin(by caller, p *peer, account string) *call {
 // tooLate reports whether a call has gone unanswered, and nothing else has come
 // from the peer, for longer than a busy peer may need.
 func (t *calls) tooLate(c *call) bool {
-	return t.now-max(c.sentAt, c.peer.heardAt) >= patience*t.cfg.PeerTimeout
+	return t.Now-max(c.sentAt, c.peer.HeardAt) >= patience*t.Config.PeerTimeout
 }
 
 // failAll gives up the calls to a peer that is gone.
-func (t *calls) failAll(p *peer) {
-	for _, id := range sortedKeys(t.open) {
+func (t *calls) failAll(p *broadcast.Peer) {
+	for _, id := range slices.Sorted(maps.Keys(t.open)) {
 		// A look that fails ends the others of its collect.
 		if c := t.open[id]; c != nil && c.peer == p {
 			t.fail(c)
@@ -192,7 +196,7 @@ func (t *calls) failAll(p *peer) {
 
 // failRounds gives up the claims to a peer that is gone, also those that it has
 // answered: its grants may take long to arrive.
-func (es *escrow) failRounds(p *peer) {
+func (es *escrow) failRounds(p *broadcast.Peer) {
 	for _, q := range es.queues { // in any order: this only marks
 		for _, c := range q.round {
 			c.failed = c.failed || c.peer == p
@@ -219,9 +223,35 @@ func (t *calls) nextID() uint64 {
 func (es *escrow) lost(c *call) { es.touchAccount(c.account) }
 
 // nextTick returns when a call may have waited too long.
-func (t *calls) nextTick() Millis {
+func (t *calls) nextTick() protocol.Millis {
 	if len(t.open) > 0 {
-		return t.now + deadlineGrain
+		return t.Now + protocol.DeadlineGrain
 	}
-	return never
+	return protocol.Never
+}
+
+// checkClaim reports what a claim may not say.
+func (es *escrow) checkClaim(p *broadcast.Peer, c *protocol.Claim) (protocol.Lie, string) {
+	switch view := es.Ledger.Clock(); {
+	case c.Amount <= 0:
+		return protocol.BadForm, fmt.Sprintf("amount %d: must be greater than 0", c.Amount)
+	case c.Account == "":
+		return protocol.BadForm, "it names no account"
+	case c.Ticket.Branch != p.Branch:
+		return protocol.BadForm, fmt.Sprintf("ticket: of branch %d, the claim is of branch %d", c.Ticket.Branch, p.Branch)
+	case c.Ticket.Clock > view && c.Ticket.Clock-view > ledger.MaxClockLead:
+		return protocol.BadClock, fmt.Sprintf("ticket: clock %d is more than %d ahead of this branch's, which is %d", c.Ticket.Clock, uint64(ledger.MaxClockLead), view)
+	}
+	return 0, ""
+}
+
+// checkClaimAnswer reports what the answer to a claim may not say.
+func (es *escrow) checkClaimAnswer(a *protocol.ClaimAnswer) string {
+	switch {
+	case a.Granted < 0 || a.Escrow < 0:
+		return fmt.Sprintf("granted %d, %d left", a.Granted, a.Escrow)
+	case a.Sequence > ledger.MaxSequence:
+		return fmt.Sprintf("entry %d", a.Sequence)
+	}
+	return ""
 }

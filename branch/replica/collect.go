@@ -2,9 +2,12 @@ package replica
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
+	"passbook.example/passbook/branch/broadcast"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // A double collect finds out the balance of an account over all branches at
@@ -26,12 +29,12 @@ import (
 // has refused several rests for a moment before its next look. That look alone
 // decides for all who have joined meanwhile: the moment is when it begins.
 type collects struct {
-	*core              // what all parts know
-	alarms   *alarms   // what the operator is told
-	recovery *recovery // the state of this branch
-	desk     *desk     // answers to customers
-	escrow   *escrow   // queues of accounts
-	calls    *calls    // claims and looks under way
+	*broadcast.Core                     // what all parts know
+	alarms          *broadcast.Alarms   // what the operator is told
+	recovery        *broadcast.Recovery // the state of this branch
+	desk            *desk               // answers to customers
+	escrow          *escrow             // queues of accounts
+	calls           *calls              // claims and looks under way
 	// of are the double collects of this branch, by account.
 	of map[string]*collect
 	// tallies follow what this branch pays, for the branches that collect, by
@@ -41,8 +44,8 @@ type collects struct {
 	tallied int
 }
 
-func newCollects(c *core) collects {
-	return collects{core: c, of: map[string]*collect{}, tallies: map[string][]*tally{}}
+func newCollects(c *broadcast.Core) collects {
+	return collects{Core: c, of: map[string]*collect{}, tallies: map[string][]*tally{}}
 }
 
 // collect is a double collect of one account.
@@ -58,7 +61,7 @@ type collect struct {
 	freeze, unsettled bool
 	// restsUntil is when the next look may start, once the last one has refused
 	// several withdrawals; 0 while a look is under way.
-	restsUntil Millis
+	restsUntil protocol.Millis
 	// answers are those of this look by branch, before those of the last.
 	answers, before []lookAnswer
 	// open are the calls of this look that are not answered.
@@ -67,42 +70,9 @@ type collect struct {
 	members []member
 }
 
-// member is a call that waits for the verdict of a double collect.
-type member struct {
-	// call is the call itself.
-	call judged
-	// joined is the look at which it began to wait.
-	joined uint64
-}
-
-// judged is a call that a double collect decides: a withdrawal that is more than
-// the balance in this branch's view, or a strong query.
-type judged interface {
-	deadline() Millis
-	// asks reports whether it is a query.
-	asks() bool
-	// amount is what it spends of the account; 0 for a query.
-	amount() ledger.Amount
-	// judge serves it, if the last two looks allow that.
-	judge(cs *collects, c *collect, seen sums) bool
-	// fail answers it with an error.
-	fail(d *desk, err error)
-}
-
-// sums are what two looks have seen together.
-type sums struct {
-	// exact says that both have seen the same: now is the balance then, and a hint
-	// otherwise. It is what the branches have paid by the second one.
-	exact bool
-	now   ledger.Amount
-	// most is the most that the balance can have been between them; MaxAmount when
-	// that is not known.
-	most ledger.Amount
-}
-
 type lookAnswer struct {
-	CollectAnswer      // as it came
-	there         bool // whether it has come
+	protocol.CollectAnswer      // as it came
+	there                  bool // whether it has come
 }
 
 // maxMembers bounds the calls that one collect serves.
@@ -119,7 +89,7 @@ func (cs *collects) join(account string, w judged) {
 		return
 	}
 	if len(c.members) >= maxMembers {
-		w.fail(cs.desk, ErrQueueFull)
+		w.fail(cs.desk, protocol.ErrQueueFull)
 		return
 	}
 	c.members = append(c.members, member{call: w, joined: c.look})
@@ -128,21 +98,11 @@ func (cs *collects) join(account string, w judged) {
 	}
 }
 
-func (p *pending) asks() bool { return false }
-func (a *asking) asks() bool  { return true }
-
-func (p *pending) amount() ledger.Amount {
-	_, amount := p.needs()
-	return amount
-}
-
-func (a *asking) amount() ledger.Amount { return 0 }
-
 // startLook asks every branch, this one included.
 func (cs *collects) startLook(c *collect) {
 	switch {
-	case cs.state != Serving:
-		cs.fail(c, cs.recovery.stateReason())
+	case cs.State != protocol.Serving:
+		cs.fail(c, cs.recovery.StateReason())
 		return
 	case len(cs.uncallable()) > 0:
 		cs.fail(c, "the balance over all branches needs branches that can't be reached")
@@ -155,63 +115,63 @@ func (cs *collects) startLook(c *collect) {
 			c.members[k].joined = 1
 		}
 	}
-	c.before, c.answers = c.answers, make([]lookAnswer, cs.n)
-	ask := Collect{Account: c.account, Collect: c.id, Look: c.look, Freeze: c.freeze}
-	c.answers[cs.self] = lookAnswer{CollectAnswer: cs.look(cs.cfg.ID, &ask), there: true}
-	c.open = cs.n - 1
-	for i, p := range cs.peers {
-		if i != cs.self {
+	c.before, c.answers = c.answers, make([]lookAnswer, cs.N)
+	ask := protocol.Collect{Account: c.account, Collect: c.id, Look: c.look, Freeze: c.freeze}
+	c.answers[cs.Self] = lookAnswer{CollectAnswer: cs.look(cs.Config.ID, &ask), there: true}
+	c.open = cs.N - 1
+	for i, p := range cs.Peers {
+		if i != cs.Self {
 			cs.sendLook(c, p, ask)
 		}
 	}
 }
 
-func (cs *collects) sendLook(c *collect, p *peer, ask Collect) {
+func (cs *collects) sendLook(c *collect, p *broadcast.Peer, ask protocol.Collect) {
 	call := cs.calls.begin(cs, p, c.account)
-	call.collect, call.askAgainAt = c, cs.now+lookRetry
+	call.collect, call.askAgainAt = c, cs.Now+lookRetry
 	ask.ID = call.id
-	cs.send(p, Message{Collect: &ask})
+	cs.Send(p, protocol.Message{Collect: &ask})
 }
 
 // uncallable returns the peers that a look can't reach.
-func (cs *collects) uncallable() []*peer {
-	var out []*peer
-	for i, p := range cs.peers {
-		if i != cs.self && !cs.callable(p) {
+func (cs *collects) uncallable() []*broadcast.Peer {
+	var out []*broadcast.Peer
+	for i, p := range cs.Peers {
+		if i != cs.Self && !cs.Callable(p) {
 			out = append(out, p)
 		}
 	}
 	return out
 }
 
-func (cs *collects) receiveCollectAnswer(p *peer, a *CollectAnswer) {
+func (cs *collects) receiveCollectAnswer(p *broadcast.Peer, a *protocol.CollectAnswer) {
 	call := cs.calls.open[a.ID]
 	if call == nil || call.peer != p || call.collect == nil {
 		return
 	}
 	if problem := cs.checkCollectAnswer(p, a); problem != "" {
-		cs.alarms.reject(p, BadAnswer, false, "an answer to a look: %s", problem)
-		a = &CollectAnswer{ID: a.ID, Failed: true}
+		cs.alarms.Reject(p, protocol.BadAnswer, false, "an answer to a look: %s", problem)
+		a = &protocol.CollectAnswer{ID: a.ID, Failed: true}
 	}
 	if a.Failed {
-		cs.suspect(p)
+		cs.Suspect(p)
 		cs.calls.fail(call)
 		return
 	}
 	cs.calls.end(call)
 	c := call.collect
-	if cs.of[c.account] != c || c.answers[p.index].there {
+	if cs.of[c.account] != c || c.answers[p.Index].there {
 		return
 	}
-	c.answers[p.index] = lookAnswer{CollectAnswer: *a, there: true}
+	c.answers[p.Index] = lookAnswer{CollectAnswer: *a, there: true}
 	c.open--
 }
 
 // step ends the looks that are answered, and starts the next ones.
 func (cs *collects) step() {
-	for _, name := range sortedKeys(cs.of) {
+	for _, name := range slices.Sorted(maps.Keys(cs.of)) {
 		c := cs.of[name]
-		for c.open == 0 && cs.of[name] == c && cs.now >= c.restsUntil {
+		for c.open == 0 && cs.of[name] == c && cs.Now >= c.restsUntil {
 			cs.endLook(c)
 		}
 	}
@@ -238,8 +198,8 @@ func (cs *collects) endLook(c *collect) {
 		}
 	}
 	switch {
-	case refused > 1 && !c.unsettled && !c.freeze && !c.asked() && cs.n > 1:
-		c.restsUntil = cs.now + lookPause
+	case refused > 1 && !c.unsettled && !c.freeze && !c.asked() && cs.N > 1:
+		c.restsUntil = cs.Now + lookPause
 	case len(c.members) > 0:
 		cs.startLook(c)
 	default:
@@ -259,78 +219,22 @@ func (cs *collects) end(c *collect) {
 	if !c.freeze {
 		return
 	}
-	ask := Collect{Account: c.account, Collect: c.id, Look: c.look + 1}
-	cs.look(cs.cfg.ID, &ask)
-	for i, p := range cs.peers {
-		if i != cs.self && cs.callable(p) {
+	ask := protocol.Collect{Account: c.account, Collect: c.id, Look: c.look + 1}
+	cs.look(cs.Config.ID, &ask)
+	for i, p := range cs.Peers {
+		if i != cs.Self && cs.Callable(p) {
 			ask.ID = cs.calls.nextID()
 			again := ask
-			cs.send(p, Message{Collect: &again})
+			cs.Send(p, protocol.Message{Collect: &again})
 		}
 	}
-}
-
-// compare returns what the last two looks have seen together.
-func (c *collect) compare() sums {
-	s := sums{exact: true}
-	known := true
-	for i := range c.answers {
-		s.exact = s.exact && c.answers[i].Last == c.before[i].Last
-		known = known && c.answers[i].MostKnown
-		s.most += max(c.answers[i].Most, c.answers[i].Paid)
-		s.now += c.answers[i].Paid
-	}
-	switch {
-	case s.exact:
-		s.most = s.now
-	case !known:
-		s.most = ledger.MaxAmount
-	}
-	return s
-}
-
-func (a *asking) judge(cs *collects, c *collect, seen sums) bool {
-	if seen.exact {
-		cs.replyStrong(c, a, seen.now)
-	}
-	return seen.exact
-}
-
-func (p *pending) judge(cs *collects, c *collect, seen sums) bool {
-	_, amount := p.needs()
-	switch {
-	case seen.most < amount:
-		cs.desk.refuse(p, &InsufficientError{Account: c.account, Balance: seen.most, Amount: amount})
-	case seen.now >= amount:
-		// Enough after all: the view was behind. It catches up while the
-		// write waits for escrow like any other.
-		q := cs.escrow.queueOf(c.account)
-		q.insert(p)
-		q.pause = min(max(2*q.pause, claimPauseMin), claimPauseMax)
-		q.pausedUntil = cs.now + q.pause
-	default:
-		return false
-	}
-	return true
-}
-
-// replyStrong answers a strong query. Its session covers the entries that made
-// the balance, also those that are not applied here yet.
-func (cs *collects) replyStrong(c *collect, a *asking, balance ledger.Amount) {
-	session := slices.Clone(a.query.Session)
-	for i, p := range cs.peers {
-		if last := c.answers[i].Last; last > 0 {
-			session = append(session, ledger.Position{Branch: p.branch, Sequence: last})
-		}
-	}
-	cs.reply(Reply{ID: a.query.ID, Balance: balance, Available: cs.ledger.Escrow(c.account, cs.self), Session: cs.seen(session)})
 }
 
 // lost implements caller for looks: it ends a collect for which a branch could not
 // be asked.
 func (cs *collects) lost(call *call) {
-	if c := call.collect; cs.of[c.account] == c && !c.answers[call.peer.index].there {
-		cs.fail(c, fmt.Sprintf("the balance over all branches needs branch %d, which can't be reached", call.peer.branch))
+	if c := call.collect; cs.of[c.account] == c && !c.answers[call.peer.Index].there {
+		cs.fail(c, fmt.Sprintf("the balance over all branches needs branch %d, which can't be reached", call.peer.Branch))
 	}
 }
 
@@ -342,38 +246,35 @@ func (cs *collects) fail(c *collect, reason string) {
 		}
 	}
 	for _, m := range c.members {
-		m.call.fail(cs.desk, cs.unavailable(c.account, m.call.amount(), reason))
+		m.call.fail(cs.desk, cs.Unavailable(c.account, m.call.amount(), reason))
 	}
 }
-
-func (p *pending) fail(d *desk, err error) { d.refuse(p, err) }
-func (a *asking) fail(d *desk, err error)  { d.reply(Reply{ID: a.query.ID, Err: err}) }
 
 // expire gives up the members whose deadline has passed, and asks
 // again, or gives up, where a look gets no answer.
 func (cs *collects) expire() {
-	for _, id := range sortedKeys(cs.calls.open) {
+	for _, id := range slices.Sorted(maps.Keys(cs.calls.open)) {
 		call := cs.calls.open[id]
 		if call == nil || call.collect == nil {
 			continue
 		}
 		switch {
 		case cs.calls.tooLate(call):
-			cs.suspect(call.peer)
+			cs.Suspect(call.peer)
 			cs.calls.fail(call)
-		case cs.now >= call.askAgainAt:
-			call.askAgainAt = cs.now + cs.cfg.PeerTimeout
+		case cs.Now >= call.askAgainAt:
+			call.askAgainAt = cs.Now + cs.Config.PeerTimeout
 			c := call.collect
-			cs.send(call.peer, Message{Collect: &Collect{ID: call.id, Account: c.account, Collect: c.id, Look: c.look, Freeze: c.freeze}})
+			cs.Send(call.peer, protocol.Message{Collect: &protocol.Collect{ID: call.id, Account: c.account, Collect: c.id, Look: c.look, Freeze: c.freeze}})
 		}
 	}
-	for _, name := range sortedKeys(cs.of) {
+	for _, name := range slices.Sorted(maps.Keys(cs.of)) {
 		c := cs.of[name]
 		c.members = slices.DeleteFunc(c.members, func(m member) bool {
-			if cs.now < m.call.deadline() {
+			if cs.Now < m.call.deadline() {
 				return false
 			}
-			m.call.fail(cs.desk, cs.unavailable(c.account, m.call.amount(), "the time was up while the account kept changing"))
+			m.call.fail(cs.desk, cs.Unavailable(c.account, m.call.amount(), "the time was up while the account kept changing"))
 			return true
 		})
 	}
@@ -382,18 +283,32 @@ func (cs *collects) expire() {
 
 // nextTick returns when a look begins or ends by itself, or a call may have waited
 // too long.
-func (cs *collects) nextTick() Millis {
-	next := never
+func (cs *collects) nextTick() protocol.Millis {
+	next := protocol.Never
 	if len(cs.of) > 0 || len(cs.tallies) > 0 {
-		next = cs.now + deadlineGrain
+		next = cs.Now + protocol.DeadlineGrain
 	}
 	for _, c := range cs.of {
 		switch {
 		case c.restsUntil != 0:
 			next = min(next, c.restsUntil)
 		case c.open == 0: // in a bank of one: there is no answer to wait for
-			next = cs.now
+			next = cs.Now
 		}
 	}
 	return next
+}
+
+// checkCollectAnswer reports what the answer to a look may not say: no branch pays
+// in more than its limit, or takes out more than the others together may pay in. The
+// entry it names goes into sessions, which no branch may have to refuse.
+func (cs *collects) checkCollectAnswer(p *broadcast.Peer, a *protocol.CollectAnswer) string {
+	most := cs.Ledger.Limit() + 1 // the remainder of the opening balance
+	switch least := -most * ledger.Amount(cs.N-1); {
+	case cs.TooFarAhead(p.Index, a.Last, ledger.MaxSequenceLead/2):
+		return fmt.Sprintf("last entry %d", a.Last)
+	case a.Paid > most || a.Most > most || a.Paid < least || a.Most < least:
+		return fmt.Sprintf("paid %d, at most %d since: a branch pays in %d at most", a.Paid, a.Most, most)
+	}
+	return ""
 }

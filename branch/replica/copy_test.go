@@ -6,16 +6,16 @@ import (
 	"testing"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // ask submits a deposit at a branch, and returns what is said when all has come to
 // rest.
-func (b *bank) ask(n *node, amount ledger.Amount, level replica.Level) string {
+func (b *bank) ask(n *node, amount ledger.Amount, level protocol.Level) string {
 	b.out.Reset()
 	b.calls++
 	n.calls[b.calls] = pendingCall{name: fmt.Sprintf("deposit %d", amount)}
-	n.replica.Submit(replica.Operation{
+	n.replica.Submit(protocol.Operation{
 		ID: b.calls, Acknowledge: level, Deadline: b.now + 500,
 		Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: amount},
 	})
@@ -37,11 +37,11 @@ func TestAnOldCopyWaitsForEveryBranch(t *testing.T) {
 			t.Run(fmt.Sprintf("branch %d behind, branch %d away", behind+1, away+1), func(t *testing.T) {
 				b := quietBank(t, n, 0)
 				first := b.nodes[0]
-				b.ask(first, 10, replica.All)
+				b.ask(first, 10, protocol.All)
 				backup := first.disk.Copy()
 				backup.Crash(backup.Unsynced())
 				b.cut(first, b.nodes[behind])
-				b.ask(first, 20, replica.Majority)
+				b.ask(first, 20, protocol.Majority)
 				b.crash(first)
 				b.crash(b.nodes[away])
 				first.disk = backup
@@ -50,18 +50,18 @@ func TestAnOldCopyWaitsForEveryBranch(t *testing.T) {
 				b.restart(first, false)
 				b.stabilize()
 				b.tick(3000)
-				if said := b.ask(first, 7, replica.Local); !strings.Contains(said, "unavailable") || !strings.Contains(said, fmt.Sprintf("waits for branch %d\n", away+1)) {
+				if said := b.ask(first, 7, protocol.Local); !strings.Contains(said, "unavailable") || !strings.Contains(said, fmt.Sprintf("waits for branch %d\n", away+1)) {
 					t.Errorf("with branch %d away it says %q", away+1, said)
 				}
 				b.restart(b.nodes[away], false)
 				b.stabilize()
 				b.tick(1000)
 				b.stabilize()
-				if said := b.ask(first, 7, replica.All); !strings.Contains(said, "success, entry 1/3, balance 37") {
+				if said := b.ask(first, 7, protocol.All); !strings.Contains(said, "success, entry 1/3, balance 37") {
 					t.Errorf("when all are there it says %q", said)
 				}
 				for _, node := range b.nodes {
-					if s := node.replica.Status(); s.State != replica.Serving || len(s.Alarms) > 0 || s.Applied[0].Hash != first.replica.Status().Applied[0].Hash {
+					if s := node.replica.Status(); s.State != protocol.Serving || len(s.Alarms) > 0 || s.Applied[0].Hash != first.replica.Status().Applied[0].Hash {
 						t.Errorf("branch %d: %+v", node.id, s)
 					}
 				}
@@ -77,7 +77,7 @@ func TestABranchOfAnotherBankServesNobody(t *testing.T) {
 	for away := 0; away < 1<<(n-1)-1; away++ { // one answers at least
 		b := quietBank(t, n, 0)
 		first := b.nodes[0]
-		b.ask(b.nodes[1], 10, replica.All)
+		b.ask(b.nodes[1], 10, protocol.All)
 		b.crash(first)
 		first.disk.Wipe()
 		other := ledger.Bank{Name: first.disk.Bank().Name, ID: ledger.BankID{7}, Founded: true}
@@ -93,14 +93,14 @@ func TestABranchOfAnotherBankServesNobody(t *testing.T) {
 		b.restart(first, false)
 		b.stabilize()
 		b.tick(5000)
-		if said := b.ask(first, 7, replica.Local); !strings.Contains(said, "unavailable") || !strings.Contains(said, "another bank") {
+		if said := b.ask(first, 7, protocol.Local); !strings.Contains(said, "unavailable") || !strings.Contains(said, "another bank") {
 			t.Errorf("with %d others there it says %q", len(there), said)
 		}
 		for _, node := range there {
-			if said := b.ask(node, 1, replica.Local); !strings.Contains(said, "success") {
+			if said := b.ask(node, 1, protocol.Local); !strings.Contains(said, "success") {
 				t.Errorf("branch %d says %q", node.id, said)
 			}
-			if s := node.replica.Status(); s.State != replica.Serving || len(s.Alarms) != 1 || !strings.Contains(s.Alarms[0], "branch 1 belongs to bank") {
+			if s := node.replica.Status(); s.State != protocol.Serving || len(s.Alarms) != 1 || !strings.Contains(s.Alarms[0], "branch 1 belongs to bank") {
 				t.Errorf("branch %d: %+v", node.id, s)
 			}
 		}
@@ -112,7 +112,7 @@ func TestABranchOfAnotherBankServesNobody(t *testing.T) {
 func TestAStrangerThatSaysNoMoreIsForgotten(t *testing.T) {
 	b := quietBank(t, 2, 0)
 	first := b.nodes[0]
-	b.ask(first, 10, replica.All)
+	b.ask(first, 10, protocol.All)
 	hello := *b.hellos[[2]ledger.BranchID{2, 1}]
 	hello.Identity.ID, hello.Identity.Founded = ledger.BankID{7}, true
 	b.crash(b.nodes[1])
@@ -122,7 +122,7 @@ func TestAStrangerThatSaysNoMoreIsForgotten(t *testing.T) {
 		t.Fatal("a branch of another bank gets a link")
 	}
 	b.tick(5000)
-	if said := b.ask(first, 7, replica.Local); !strings.Contains(said, "another bank") {
+	if said := b.ask(first, 7, protocol.Local); !strings.Contains(said, "another bank") {
 		t.Errorf("at first it says %q", said)
 	}
 	for began := b.now; b.now < began+60_000; {
@@ -132,7 +132,7 @@ func TestAStrangerThatSaysNoMoreIsForgotten(t *testing.T) {
 		}
 		b.tick(max(at-b.now, 1))
 	}
-	if said := b.ask(first, 7, replica.Local); !strings.Contains(said, "success") {
+	if said := b.ask(first, 7, protocol.Local); !strings.Contains(said, "success") {
 		t.Errorf("at last it says %q", said)
 	}
 }
@@ -144,7 +144,7 @@ func TestNothingIsTakenFromAStranger(t *testing.T) {
 	hello := *b.hellos[[2]ledger.BranchID{2, 1}]
 	hello.Identity.ID, hello.Identity.Founded = ledger.BankID{7}, true
 	first := b.nodes[0]
-	first.replica.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Hello: &hello, Batches: b.depositBatches(2, 1, 1)}})
+	first.replica.Receive(protocol.Message{From: 2, To: 1, Frame: &protocol.Frame{Hello: &hello, Batches: b.depositBatches(2, 1, 1)}})
 	if got := first.replica.Status().Applied[1].Sequence; got != 0 {
 		t.Errorf("branch 1 has %d entries of a frame from another bank", got)
 	}

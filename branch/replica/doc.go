@@ -20,23 +20,18 @@
 // # The parts
 //
 // A [Replica] puts its parts in order, and owns nothing else of the protocol. Each
-// part owns its state and changes no other's fields. They share a core (core.go):
-// the ledger, the time, the peers, and what the Ready that is being made will say.
+// part owns its state and changes no other's fields. Here are those that decide who
+// may spend:
 //
-//   - desk (desk.go, bulk.go) decides customers' calls.
+//   - desk (desk.go, defer.go, bulk.go) decides customers' calls.
 //   - escrow (escrow.go, claim.go, grant.go) lets writes wait until this branch
 //     owns enough, claims from peers, and grants them what they claim.
-//   - collects (collect.go, look.go) find out a balance over all branches at one
+//   - collects (collect.go, verdict.go, look.go) find out a balance over all branches at one
 //     moment.
 //   - calls (claim.go) are the claims and looks under way.
-//   - own entries (own.go) are sealed into batches, and committed.
-//   - intake (apply.go, fetch.go, doubt.go) applies the batches of peers, fetches
-//     those that are missing, and proves forks.
-//   - progress (peer.go, propagate.go) sends each peer what it lacks, and knows what
-//     it has confirmed. acks (acks.go) answer the writes that wait for that.
-//   - founding (founding.go) agrees on the bank, recovery (recover.go) finds out
-//     whether this disk has lost anything.
-//   - alarms (alarm.go, refusal.go) are for the operator.
+//
+// Package broadcast has the others, by which journals spread, and the core that all of
+// them share. Package protocol has what branches say, and the errors.
 //
 // A part has up to three methods that Replica calls in turn: expire gives up what
 // the time has ended, step goes on, nextTick tells when it wants to be told the

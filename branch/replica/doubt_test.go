@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // What is asked of a peer that is wrong about several journals does not hang on
@@ -16,14 +16,14 @@ func TestSeveralDoubtsGoByTheirJournals(t *testing.T) {
 		b := quietBank(t, n, 0)
 		first := b.nodes[0]
 		for _, node := range b.nodes {
-			b.ask(node, 1, replica.All)
+			b.ask(node, 1, protocol.All)
 		}
 		hello := *b.hellos[[2]ledger.BranchID{2, 1}]
 		hello.Applied = nil
 		for k := range n {
 			hello.Applied = append(hello.Applied, ledger.MarkedPosition{Position: ledger.Position{Branch: ledger.BranchID(k + 1), Sequence: 1}, Hash: ledger.Hash{1}})
 		}
-		first.replica.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Hello: &hello}})
+		first.replica.Receive(protocol.Message{From: 2, To: 1, Frame: &protocol.Frame{Hello: &hello}})
 		first.replica.Ready()
 		first.replica.Advance()
 		first.replica.Tick(b.now + 500) // it has shown nothing
@@ -46,10 +46,10 @@ func TestABranchThatRecoversLooksForAForkByHalves(t *testing.T) {
 	const deep = 200
 	b := quietBank(t, 2, 0)
 	first, second := b.nodes[0], b.nodes[1]
-	b.ask(first, 1, replica.All)
+	b.ask(first, 1, protocol.All)
 	backup := first.disk.Copy()
 	for range deep {
-		b.ask(first, 2, replica.All)
+		b.ask(first, 2, protocol.All)
 	}
 	b.crash(first)
 	first.disk = backup
@@ -57,13 +57,13 @@ func TestABranchThatRecoversLooksForAForkByHalves(t *testing.T) {
 	b.restart(first, false)
 	b.tick(3000)
 	for range deep / 2 { // so the peer has more
-		b.ask(first, 3, replica.Local)
+		b.ask(first, 3, protocol.Local)
 	}
 	b.crash(first)
 	delete(b.severed, pair(first, second))
 	b.restart(first, false)
 	asked := 0
-	for first.replica.State() != replica.Halted && asked < deep {
+	for first.replica.State() != protocol.Halted && asked < deep {
 		if len(b.transit) == 0 {
 			b.tick(500)
 			continue
@@ -79,7 +79,7 @@ func TestABranchThatRecoversLooksForAForkByHalves(t *testing.T) {
 		}
 		b.receive(m)
 	}
-	if first.replica.State() != replica.Halted || asked > 20 {
+	if first.replica.State() != protocol.Halted || asked > 20 {
 		t.Errorf("it asks %d times, and is %+v", asked, first.replica.Status())
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // depositBatches returns the start of a branch's journal: batches that chain,
@@ -49,7 +49,7 @@ func TestEarlyBatchesAreBounded(t *testing.T) {
 			journal := b.depositBatches(2, test.batches, test.entries)
 			receive := func(batches []*ledger.Sealed) uint64 {
 				for _, s := range batches {
-					first.replica.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Batches: []*ledger.Sealed{s}}})
+					first.replica.Receive(protocol.Message{From: 2, To: 1, Frame: &protocol.Frame{Batches: []*ledger.Sealed{s}}})
 				}
 				b.turn(first)
 				return first.replica.Status().Applied[1].Sequence
@@ -89,7 +89,7 @@ func TestEarlyBatchesGoWithTheirLink(t *testing.T) {
 	b.cut(first, b.nodes[3]) // the writer
 	journal := b.depositBatches(4, 2, 1)
 	show := func(from ledger.BranchID, s *ledger.Sealed) {
-		b.receive(replica.Message{From: from, To: 1, Frame: &replica.Frame{Batches: []*ledger.Sealed{s}}})
+		b.receive(protocol.Message{From: from, To: 1, Frame: &protocol.Frame{Batches: []*ledger.Sealed{s}}})
 		b.turn(first)
 	}
 	show(2, journal[1])

@@ -3,21 +3,24 @@ package replica
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 
+	"passbook.example/passbook/branch/broadcast"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // escrow is what waits for this branch to own enough of an account, or keeps it
 // from spending: writes, claims of peers, promises to bulks, and freezes.
 type escrow struct {
-	*core              // what all parts know
-	alarms   *alarms   // what the operator is told
-	recovery *recovery // the state of this branch
-	own      *ownBatch // entries of this branch
-	desk     *desk     // answers to customers
-	collects *collects // double collects
-	calls    *calls    // claims and looks under way
+	*broadcast.Core                     // what all parts know
+	alarms          *broadcast.Alarms   // what the operator is told
+	recovery        *broadcast.Recovery // the state of this branch
+	own             *broadcast.OwnBatch // entries of this branch
+	desk            *desk               // answers to customers
+	collects        *collects           // double collects
+	calls           *calls              // claims and looks under way
 	// queues are what waits, by account.
 	queues map[string]*queue
 	// touched are the accounts to whose queues something has happened.
@@ -30,8 +33,8 @@ type escrow struct {
 	freezes freezes
 }
 
-func newEscrow(c *core) escrow {
-	return escrow{core: c, queues: map[string]*queue{}, demands: demands{of: map[string]*demand{}, began: c.now}, freezes: freezes{at: c.now}}
+func newEscrow(c *broadcast.Core) escrow {
+	return escrow{Core: c, queues: map[string]*queue{}, demands: demands{of: map[string]*demand{}, began: c.Now}, freezes: freezes{at: c.Now}}
 }
 
 // queue is what waits for escrow of one account at this branch: its own
@@ -48,13 +51,13 @@ type queue struct {
 	promised []promise
 	// round are the calls of the claim round under way, ticket is its age.
 	round  []*call
-	ticket Ticket // of the round
+	ticket protocol.Ticket // of the round
 	// pausedUntil is when the next round may start, pause how long the last
 	// pause was.
-	pausedUntil, pause Millis
+	pausedUntil, pause protocol.Millis
 	// frozenUntil is until when nothing may change the balance, frozenFor the branch
 	// whose next look that is for.
-	frozenUntil Millis
+	frozenUntil protocol.Millis
 	frozenFor   ledger.BranchID // the branch that looks
 	// touched says that the next step serves the queue.
 	touched bool
@@ -62,8 +65,8 @@ type queue struct {
 
 // peerClaim is a claim that has not been answered.
 type peerClaim struct {
-	peer  *peer // that claims
-	claim Claim // as it came
+	peer  *broadcast.Peer // that claims
+	claim protocol.Claim  // as it came
 }
 
 // step serves what waits for escrow, and shares out what is left.
@@ -74,32 +77,32 @@ func (es *escrow) step() {
 
 // expire gives up the writes and calls that have waited too long.
 func (es *escrow) expire() {
-	for _, id := range sortedKeys(es.calls.open) {
-		if c := es.calls.open[id]; c.collect == nil && es.now-c.sentAt >= patience*es.cfg.PeerTimeout {
+	for _, id := range slices.Sorted(maps.Keys(es.calls.open)) {
+		if c := es.calls.open[id]; c.collect == nil && es.Now-c.sentAt >= patience*es.Config.PeerTimeout {
 			if es.calls.tooLate(c) {
-				es.suspect(c.peer) // a peer that is heard from serves its own, older writes first
+				es.Suspect(c.peer) // a peer that is heard from serves its own, older writes first
 			}
 			es.calls.fail(c)
 		}
 	}
-	for _, name := range sortedKeys(es.queues) {
+	for _, name := range slices.Sorted(maps.Keys(es.queues)) {
 		q := es.queues[name]
-		if q.frozenUntil > 0 && es.now >= q.frozenUntil {
+		if q.frozenUntil > 0 && es.Now >= q.frozenUntil {
 			es.thaw(q)
 		}
-		if q.pausedUntil > 0 && es.now >= q.pausedUntil {
+		if q.pausedUntil > 0 && es.Now >= q.pausedUntil {
 			q.pausedUntil = 0
 			es.touchAccount(name)
 		}
-		expired := slices.ContainsFunc(q.waiting, func(p *pending) bool { return es.now >= p.op.Deadline })
+		expired := slices.ContainsFunc(q.waiting, func(p *pending) bool { return es.Now >= p.op.Deadline })
 		if !expired {
 			continue
 		}
 		for _, p := range slices.Clone(q.waiting) {
-			if es.now >= p.op.Deadline {
+			if es.Now >= p.op.Deadline {
 				q.waiting = slices.DeleteFunc(q.waiting, func(o *pending) bool { return o == p })
 				_, amount := p.needs()
-				es.desk.refuse(p, es.unavailable(name, amount, "the time was up before enough escrow had come from other branches"))
+				es.desk.refuse(p, es.Unavailable(name, amount, "the time was up before enough escrow had come from other branches"))
 			}
 		}
 		es.touchAccount(name)
@@ -107,15 +110,15 @@ func (es *escrow) expire() {
 }
 
 // nextTick returns when a queue goes on, or a write may have waited too long.
-func (es *escrow) nextTick() Millis {
-	next := never
+func (es *escrow) nextTick() protocol.Millis {
+	next := protocol.Never
 	for _, q := range es.queues {
 		if q.frozenUntil > 0 {
 			next = min(next, q.frozenUntil)
 		}
 		if len(q.waiting) > 0 {
-			next = min(next, es.now+deadlineGrain)
-			if q.pausedUntil > es.now {
+			next = min(next, es.Now+protocol.DeadlineGrain)
+			if q.pausedUntil > es.Now {
 				next = min(next, q.pausedUntil)
 			}
 		}
@@ -127,7 +130,7 @@ func (es *escrow) nextTick() Millis {
 func (es *escrow) covered() bool {
 	for _, name := range es.touched {
 		if q := es.queues[name]; q != nil && len(q.waiting) > 0 {
-			if _, amount := q.waiting[0].needs(); es.ledger.Escrow(name, es.self) >= amount {
+			if _, amount := q.waiting[0].needs(); es.Ledger.Escrow(name, es.Self) >= amount {
 				return true
 			}
 		}
@@ -138,17 +141,17 @@ func (es *escrow) covered() bool {
 // mustQueue reports whether a write has to wait its turn although this branch owns
 // enough: older ones wait, the escrow is promised, or the account is frozen.
 func (es *escrow) mustQueue(e *ledger.Entry) bool {
-	if e.Kind != ledger.Deposit && es.promisedAway(e.Account, e.Amount, Ticket{}) {
+	if e.Kind != ledger.Deposit && es.promisedAway(e.Account, e.Amount, protocol.Ticket{}) {
 		return true
 	}
-	if q := es.queues[e.Account]; q != nil && (len(q.waiting) > 0 || es.now < q.frozenUntil) {
+	if q := es.queues[e.Account]; q != nil && (len(q.waiting) > 0 || es.Now < q.frozenUntil) {
 		return true
 	}
 	if e.Kind != ledger.Transfer {
 		return false
 	}
 	q := es.queues[e.ToAccount]
-	return q != nil && es.now < q.frozenUntil
+	return q != nil && es.Now < q.frozenUntil
 }
 
 // queueOf returns the queue of an account, and marks it as touched.
@@ -172,12 +175,12 @@ func (es *escrow) wait(p *pending) bool {
 	}
 	q := es.queueOf(account)
 	if len(q.waiting) >= maxWaiting {
-		es.desk.refuse(p, ErrQueueFull)
+		es.desk.refuse(p, protocol.ErrQueueFull)
 		return false
 	}
-	if p.ticket == (Ticket{}) { // a bulk may have waited before
-		es.tickets = max(es.tickets, es.ledger.Clock()) + 1
-		p.ticket = Ticket{Clock: es.tickets, Branch: es.cfg.ID}
+	if p.ticket == (protocol.Ticket{}) { // a bulk may have waited before
+		es.tickets = max(es.tickets, es.Ledger.Clock()) + 1
+		p.ticket = protocol.Ticket{Clock: es.tickets, Branch: es.Config.ID}
 	}
 	es.desk.await(p)
 	q.insert(p)
@@ -190,7 +193,7 @@ func (q *queue) insert(p *pending) {
 	q.waiting = slices.Insert(q.waiting, k, p)
 }
 
-func compareTickets(a, b Ticket) int {
+func compareTickets(a, b protocol.Ticket) int {
 	if c := cmp.Compare(a.Clock, b.Clock); c != 0 {
 		return c
 	}
@@ -199,9 +202,9 @@ func compareTickets(a, b Ticket) int {
 
 // settleQueues serves the queues that were touched.
 func (es *escrow) settleQueues() {
-	if es.recheck {
+	if es.Recheck {
 		// Any batch may end a round, and any link may open one.
-		for _, name := range sortedKeys(es.queues) {
+		for _, name := range slices.Sorted(maps.Keys(es.queues)) {
 			es.touchAccount(name)
 		}
 	}
@@ -214,7 +217,7 @@ func (es *escrow) settleQueues() {
 		}
 		q.touched = false
 		es.settleQueue(name, q)
-		if len(q.waiting) == 0 && len(q.claims) == 0 && len(q.promised) == 0 && len(q.round) == 0 && es.now >= q.frozenUntil {
+		if len(q.waiting) == 0 && len(q.claims) == 0 && len(q.promised) == 0 && len(q.round) == 0 && es.Now >= q.frozenUntil {
 			delete(es.queues, name)
 		}
 	}
@@ -224,25 +227,25 @@ func (es *escrow) settleQueues() {
 // settleQueue serves one account's waiting writes and claims, oldest ticket
 // first but for those that are covered, and claims what is still lacking.
 func (es *escrow) settleQueue(name string, q *queue) {
-	if es.state != Serving {
+	if es.State != protocol.Serving {
 		es.dropQueue(q)
 		return
 	}
 	for {
 		// What covers a write came for it: not even an older claim gets that.
-		if len(q.waiting) > 0 && es.now >= q.frozenUntil && es.serveWaiting(q) {
+		if len(q.waiting) > 0 && es.Now >= q.frozenUntil && es.serveWaiting(q) {
 			continue
 		}
 		if len(q.claims) > 0 && (len(q.waiting) == 0 || q.claims[0].claim.Ticket.Older(q.waiting[0].ticket)) {
 			c := q.claims[0]
-			if es.promisedAway(name, 1, c.claim.Ticket) && es.ledger.Escrow(name, es.self) > 0 {
+			if es.promisedAway(name, 1, c.claim.Ticket) && es.Ledger.Escrow(name, es.Self) > 0 {
 				break // it all goes to older bulks
 			}
 			q.claims = q.claims[1:]
 			es.grant(c.peer, &c.claim)
 			continue
 		}
-		if len(q.waiting) == 0 || es.now < q.frozenUntil || !es.serveDeposit(q) {
+		if len(q.waiting) == 0 || es.Now < q.frozenUntil || !es.serveDeposit(q) {
 			break
 		}
 	}
@@ -250,7 +253,7 @@ func (es *escrow) settleQueue(name string, q *queue) {
 		es.dropRound(q)
 	}
 	q.round = slices.DeleteFunc(q.round, func(c *call) bool { return es.callDone(q, c) })
-	if len(q.waiting) > 0 && len(q.round) == 0 && es.now >= q.pausedUntil && es.now >= q.frozenUntil {
+	if len(q.waiting) > 0 && len(q.round) == 0 && es.Now >= q.pausedUntil && es.Now >= q.frozenUntil {
 		es.startRound(name, q)
 	}
 }
@@ -258,7 +261,7 @@ func (es *escrow) settleQueue(name string, q *queue) {
 // dropQueue refuses what waits: this branch may not write any more.
 func (es *escrow) dropQueue(q *queue) {
 	for _, p := range q.waiting {
-		es.desk.refuse(p, es.recovery.notServing())
+		es.desk.refuse(p, es.recovery.NotServing())
 	}
 	for _, c := range q.claims {
 		es.answerClaim(c.peer, &c.claim, 0)
@@ -275,7 +278,7 @@ func (es *escrow) serveWaiting(q *queue) bool {
 	if p.op.Entry.Kind == ledger.Transfer && es.isFrozen(p.op.Entry.ToAccount) {
 		return false
 	}
-	err := es.ledger.CanPay(es.self, &p.op.Entry)
+	err := es.Ledger.CanPay(es.Self, &p.op.Entry)
 	var escrow *ledger.EscrowError
 	if errors.As(err, &escrow) || p.op.Entry.Kind != ledger.Deposit && es.promisedAway(p.op.Entry.Account, p.op.Entry.Amount, p.ticket) {
 		return false
@@ -299,7 +302,7 @@ func (es *escrow) serveDeposit(q *queue) bool {
 	}
 	p := q.waiting[k]
 	q.waiting = slices.Delete(q.waiting, k, k+1)
-	if err := es.ledger.CanPay(es.self, &p.op.Entry); err != nil {
+	if err := es.Ledger.CanPay(es.Self, &p.op.Entry); err != nil {
 		es.desk.refuse(p, err)
 	} else {
 		es.desk.record(p)
@@ -309,7 +312,7 @@ func (es *escrow) serveDeposit(q *queue) bool {
 
 func (es *escrow) isFrozen(name string) bool {
 	q := es.queues[name]
-	return q != nil && es.now < q.frozenUntil
+	return q != nil && es.Now < q.frozenUntil
 }
 
 // touchAccount marks an account's queue: this Ready serves it.

@@ -4,7 +4,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // forge is `forge 1 hold from=2`, a look that holds an account, or
@@ -14,15 +14,15 @@ import (
 func (b *bank) forge(d *datadriven.TestData) {
 	n := b.branch(d)
 	b.calls++
-	m := replica.Message{From: ledger.BranchID(option(b.t, d, "from", 0)), To: n.id}
+	m := protocol.Message{From: ledger.BranchID(option(b.t, d, "from", 0)), To: n.id}
 	account := ledger.SharedAccount
 	if name := text(d, "account"); name != "" {
 		account = name
 	}
 	if d.HasArg("hold") {
-		m.Collect = &replica.Collect{ID: b.calls, Account: account, Collect: b.calls, Look: 1, Freeze: true}
+		m.Collect = &protocol.Collect{ID: b.calls, Account: account, Collect: b.calls, Look: 1, Freeze: true}
 	} else {
-		m.Claim = &replica.Claim{ID: b.calls, Account: account, Amount: ledger.Amount(option(b.t, d, "claim", 0)), Ticket: replica.Ticket{Clock: 1, Branch: m.From}}
+		m.Claim = &protocol.Claim{ID: b.calls, Account: account, Amount: ledger.Amount(option(b.t, d, "claim", 0)), Ticket: protocol.Ticket{Clock: 1, Branch: m.From}}
 	}
 	n.replica.Receive(m)
 	if !d.HasArg("unseen") {

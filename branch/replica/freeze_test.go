@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // Peers, or who speaks in their names, ask for looks with holds without end, of one
@@ -25,15 +25,15 @@ func TestWritesStandStillForAQuarterOfASecond(t *testing.T) {
 				first.replica.Tick(b.now)
 				for range 1 + rng.IntN(4) {
 					b.calls++
-					first.replica.Receive(replica.Message{From: ledger.BranchID(2 + rng.IntN(3)), To: 1, Collect: &replica.Collect{
+					first.replica.Receive(protocol.Message{From: ledger.BranchID(2 + rng.IntN(3)), To: 1, Collect: &protocol.Collect{
 						ID: b.calls, Account: fmt.Sprint("account ", rng.IntN(accounts)), Collect: rng.Uint64N(3), Look: rng.Uint64N(4), Freeze: rng.IntN(4) > 0,
 					}})
 				}
 				for i := range accounts {
 					b.calls++
 					first.calls[b.calls] = pendingCall{}
-					first.replica.Submit(replica.Operation{
-						ID: b.calls, Acknowledge: replica.Local, Deadline: b.now + 10_000,
+					first.replica.Submit(protocol.Operation{
+						ID: b.calls, Acknowledge: protocol.Local, Deadline: b.now + 10_000,
 						Entry: ledger.Entry{Kind: ledger.Deposit, Account: fmt.Sprint("account ", i), Amount: 1},
 					})
 				}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // Whatever a frame says, but for a whole batch that follows one that is here: no
@@ -28,7 +28,7 @@ func FuzzReceiveFrame(f *testing.F) {
 		b.record(first, 1, 2)
 		b.turn(first)
 		b.stabilize()
-		m := replica.Message{From: ledger.BranchID(from), To: 1, Frame: hostileFrame(b, branch, sequence, more, epoch, parts, hash, batch)}
+		m := protocol.Message{From: ledger.BranchID(from), To: 1, Frame: hostileFrame(b, branch, sequence, more, epoch, parts, hash, batch)}
 		if slices.ContainsFunc(m.Frame.Batches, func(s *ledger.Sealed) bool { return b.follows(first, s) }) {
 			t.Skip("a whole forged batch")
 		}
@@ -37,7 +37,7 @@ func FuzzReceiveFrame(f *testing.F) {
 		b.receive(m)
 		b.pass(30_000, 500)
 		s := first.replica.Status()
-		if s.State != replica.Serving || !slices.Equal(s.Applied, applied) {
+		if s.State != protocol.Serving || !slices.Equal(s.Applied, applied) {
 			t.Errorf("%+v, had %v", s, applied)
 		}
 		if err := first.replica.Ledger().CheckInvariants(); err != nil {
@@ -59,8 +59,8 @@ func FuzzReceiveFrame(f *testing.F) {
 }
 
 // hostileFrame has the parts of a frame that are wanted.
-func hostileFrame(b *bank, branch uint32, sequence, more, epoch uint64, parts uint8, hash, batch []byte) *replica.Frame {
-	frame := &replica.Frame{Sync: parts&64 != 0}
+func hostileFrame(b *bank, branch uint32, sequence, more, epoch uint64, parts uint8, hash, batch []byte) *protocol.Frame {
+	frame := &protocol.Frame{Sync: parts&64 != 0}
 	at := ledger.Position{Branch: ledger.BranchID(branch), Sequence: sequence}
 	marked := ledger.MarkedPosition{Position: at}
 	copy(marked.Hash[:], hash)
@@ -71,7 +71,7 @@ func hostileFrame(b *bank, branch uint32, sequence, more, epoch uint64, parts ui
 		frame.Hello = &hello
 	}
 	if parts&2 != 0 {
-		frame.Ack = &replica.Ack{Applied: sequence, Synced: more, Forked: parts&16 != 0}
+		frame.Ack = &protocol.Ack{Applied: sequence, Synced: more, Forked: parts&16 != 0}
 	}
 	if parts&4 != 0 {
 		frame.Wants = slices.Repeat([]ledger.Position{at}, int(more%5))

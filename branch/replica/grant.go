@@ -5,7 +5,9 @@ import (
 	"math/bits"
 	"slices"
 
+	"passbook.example/passbook/branch/broadcast"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // This is the side of a claim that is asked.
@@ -16,24 +18,24 @@ import (
 // Nothing proves that the claim is the peer's. So no claim moves escrow out of
 // reach, or away from a write that it covers (settleQueue). A branch that has got
 // escrow without claiming it grants it back to the first branch that claims it.
-func (es *escrow) receiveClaim(p *peer, c *Claim) {
+func (es *escrow) receiveClaim(p *broadcast.Peer, c *protocol.Claim) {
 	if lie, problem := es.checkClaim(p, c); lie != 0 {
-		es.alarms.reject(p, lie, false, "a claim: %s", problem)
-		es.send(p, Message{ClaimAnswer: &ClaimAnswer{ID: c.ID, Refused: problem}})
+		es.alarms.Reject(p, lie, false, "a claim: %s", problem)
+		es.Send(p, protocol.Message{ClaimAnswer: &protocol.ClaimAnswer{ID: c.ID, Refused: problem}})
 		return
 	}
-	if es.state != Serving {
-		es.send(p, Message{ClaimAnswer: &ClaimAnswer{ID: c.ID, Sequence: es.head(es.self)}})
+	if es.State != protocol.Serving {
+		es.Send(p, protocol.Message{ClaimAnswer: &protocol.ClaimAnswer{ID: c.ID, Sequence: es.Head(es.Self)}})
 		return
 	}
-	if !p.linked || !p.heard {
+	if !p.Greeted() {
 		// Whoever asks, escrow granted to a branch that is away is locked there.
 		es.answerClaim(p, c, 0)
 		return
 	}
 	// Own tickets follow it, but never so far that the peers would refuse them.
-	es.tickets = max(es.tickets, min(c.Ticket.Clock, es.ledger.Clock()+ledger.MaxClockLead/2))
-	es.claimed(p, c.Account, min(c.Amount, max(1, es.ledger.Balance(c.Account))))
+	es.tickets = max(es.tickets, min(c.Ticket.Clock, es.Ledger.Clock()+ledger.MaxClockLead/2))
+	es.claimed(p, c.Account, min(c.Amount, max(1, es.Ledger.Balance(c.Account))))
 	q := es.queueOf(c.Account)
 	for k := range q.claims {
 		if old := q.claims[k]; old.peer == p {
@@ -42,7 +44,7 @@ func (es *escrow) receiveClaim(p *peer, c *Claim) {
 			break
 		}
 	}
-	k, _ := slices.BinarySearchFunc(q.claims, c.Ticket, func(a peerClaim, t Ticket) int { return compareTickets(a.claim.Ticket, t) })
+	k, _ := slices.BinarySearchFunc(q.claims, c.Ticket, func(a peerClaim, t protocol.Ticket) int { return compareTickets(a.claim.Ticket, t) })
 	q.claims = slices.Insert(q.claims, k, peerClaim{peer: p, claim: *c})
 }
 
@@ -50,38 +52,38 @@ func (es *escrow) receiveClaim(p *peer, c *Claim) {
 // has not promised it to older bulks. If nothing waits here it grants half of the
 // rest on top, so that a hot account is not claimed for each operation; where the
 // demand of the account is known, it grants the peer's part of the rest instead.
-func (es *escrow) grant(p *peer, c *Claim) {
-	escrow := es.ledger.Escrow(c.Account, es.self)
+func (es *escrow) grant(p *broadcast.Peer, c *protocol.Claim) {
+	escrow := es.Ledger.Escrow(c.Account, es.Self)
 	amount := min(c.Amount, max(0, escrow-es.promisedBefore(c.Account, c.Ticket)))
 	if q := es.queues[c.Account]; q == nil || len(q.waiting) == 0 && len(q.claims) == 0 && len(q.promised) == 0 {
 		if d := es.demands.of[c.Account]; d != nil && d.again {
-			amount += es.onTop(c.Account, d, p.index, amount)
+			amount += es.onTop(c.Account, d, p.Index, amount)
 		} else {
 			amount += (escrow - amount) / 2
 		}
 	}
 	if amount > 0 {
-		es.own.post(ledger.Entry{Kind: ledger.Grant, Account: c.Account, ToBranch: p.branch, Amount: amount})
+		es.own.Post(ledger.Entry{Kind: ledger.Grant, Account: c.Account, ToBranch: p.Branch, Amount: amount})
 	}
 	es.answerClaim(p, c, amount)
 }
 
-func (es *escrow) answerClaim(p *peer, c *Claim, granted ledger.Amount) {
-	es.send(p, Message{ClaimAnswer: &ClaimAnswer{
-		ID: c.ID, Granted: granted, Sequence: es.head(es.self), Escrow: es.ledger.Escrow(c.Account, es.self),
+func (es *escrow) answerClaim(p *broadcast.Peer, c *protocol.Claim, granted ledger.Amount) {
+	es.Send(p, protocol.Message{ClaimAnswer: &protocol.ClaimAnswer{
+		ID: c.ID, Granted: granted, Sequence: es.Head(es.Self), Escrow: es.Ledger.Escrow(c.Account, es.Self),
 	}})
 }
 
 // dropClaims forgets the claims of a peer that is gone: what was granted to it
 // would only be stuck there.
 func (es *escrow) dropClaims(b ledger.BranchID) {
-	for _, name := range sortedKeys(es.queues) {
+	for _, name := range slices.Sorted(maps.Keys(es.queues)) {
 		q := es.queues[name]
 		q.claims = slices.DeleteFunc(q.claims, func(c peerClaim) bool {
-			if c.peer.branch == b {
+			if c.peer.Branch == b {
 				es.answerClaim(c.peer, &c.claim, 0)
 			}
-			return c.peer.branch == b
+			return c.peer.Branch == b
 		})
 		if q.frozenFor == b {
 			es.thaw(q)
@@ -98,7 +100,7 @@ type demands struct {
 	// of are the demands by account.
 	of map[string]*demand
 	// began is when the window began.
-	began Millis
+	began protocol.Millis
 	// changed are the accounts that this Ready's own entries are about.
 	changed []string
 }
@@ -114,7 +116,7 @@ type demand struct {
 }
 
 // claimed counts what a peer lacks of an account as spent there.
-func (es *escrow) claimed(p *peer, account string, amount ledger.Amount) {
+func (es *escrow) claimed(p *broadcast.Peer, account string, amount ledger.Amount) {
 	d := es.demands.of[account]
 	switch {
 	case d != nil:
@@ -122,10 +124,10 @@ func (es *escrow) claimed(p *peer, account string, amount ledger.Amount) {
 	case len(es.demands.of) >= maxDemands:
 		return // it claims again
 	default:
-		d = &demand{spent: make([]ledger.Amount, es.n), before: make([]ledger.Amount, es.n)}
+		d = &demand{spent: make([]ledger.Amount, es.N), before: make([]ledger.Amount, es.N)}
 		es.demands.of[account] = d
 	}
-	d.add(p.index, amount)
+	d.add(p.Index, amount)
 }
 
 // add counts what a branch has spent, or would have.
@@ -146,7 +148,7 @@ func (es *escrow) followSpent(i int, e *ledger.Entry) {
 	if d := es.demands.of[e.Account]; d != nil && (e.Kind == ledger.Withdrawal || e.Kind == ledger.Transfer) {
 		d.add(i, e.Amount)
 	}
-	if i != es.self {
+	if i != es.Self {
 		return
 	}
 	e.EachAccount(func(name string) {
@@ -160,11 +162,11 @@ func (es *escrow) followSpent(i int, e *ledger.Entry) {
 // forgetDemands begins a new window when it is time, and forgets the accounts of
 // which nothing was spent for long.
 func (es *escrow) forgetDemands() {
-	passed := es.now - es.demands.began
+	passed := es.Now - es.demands.began
 	if passed < demandWindow {
 		return
 	}
-	es.demands.began = es.now
+	es.demands.began = es.Now
 	maps.DeleteFunc(es.demands.of, func(_ string, d *demand) bool {
 		d.spent, d.before = d.before, d.spent
 		clear(d.spent)
@@ -178,7 +180,7 @@ func (es *escrow) shareOut() {
 	es.forgetDemands()
 	changed := es.demands.changed
 	for _, name := range changed {
-		if d := es.demands.of[name]; d != nil && d.again && es.state == Serving {
+		if d := es.demands.of[name]; d != nil && d.again && es.State == protocol.Serving {
 			es.shareAccount(name, d)
 		}
 	}
@@ -198,17 +200,17 @@ func (es *escrow) shareAccount(name string, d *demand) {
 		return
 	}
 	s := es.spread(name, d, 0)
-	lacks := make([]ledger.Amount, es.n)
+	lacks := make([]ledger.Amount, es.N)
 	lacking := ledger.Amount(0)
-	for i := range es.peers {
-		if due := es.partDue(&s, d, i); due-es.ledger.Escrow(name, i) > due/worthGranting {
-			lacks[i] = due - es.ledger.Escrow(name, i)
+	for i := range es.Peers {
+		if due := es.partDue(&s, d, i); due-es.Ledger.Escrow(name, i) > due/worthGranting {
+			lacks[i] = due - es.Ledger.Escrow(name, i)
 			lacking += lacks[i]
 		}
 	}
 	for i, lack := range lacks {
 		if lack = min(lack, part(s.surplus, lack, lacking)); lack > 0 {
-			es.own.post(ledger.Entry{Kind: ledger.Grant, Account: name, ToBranch: es.peers[i].branch, Amount: lack})
+			es.own.Post(ledger.Entry{Kind: ledger.Grant, Account: name, ToBranch: es.Peers[i].Branch, Amount: lack})
 		}
 	}
 }
@@ -217,7 +219,7 @@ func (es *escrow) shareAccount(name string, d *demand) {
 // part of the rest.
 func (es *escrow) onTop(name string, d *demand, i int, amount ledger.Amount) ledger.Amount {
 	s := es.spread(name, d, amount)
-	return max(0, min(s.surplus, es.partDue(&s, d, i)-es.ledger.Escrow(name, i)))
+	return max(0, min(s.surplus, es.partDue(&s, d, i)-es.Ledger.Escrow(name, i)))
 }
 
 // spread is how much of an account the branches should own that spend it and can be
@@ -231,15 +233,15 @@ type spread struct {
 // spread returns how to spread the escrow of an account, without an amount that this
 // branch is about to grant.
 func (es *escrow) spread(name string, d *demand, without ledger.Amount) spread {
-	here := es.ledger.Escrow(name, es.self) - without
+	here := es.Ledger.Escrow(name, es.Self) - without
 	s := spread{all: here}
-	for i := range es.peers {
+	for i := range es.Peers {
 		if es.spends(d, i) {
-			s.all += es.ledger.Escrow(name, i)
+			s.all += es.Ledger.Escrow(name, i)
 			s.spent += d.lately(i)
 		}
 	}
-	own := max(d.lately(es.self), s.spent/keptPart)
+	own := max(d.lately(es.Self), s.spent/keptPart)
 	s.spent += own
 	s.surplus = max(0, here-part(s.all, own, s.spent))
 	return s
@@ -256,7 +258,7 @@ func (es *escrow) partDue(s *spread, d *demand, i int) ledger.Amount {
 // spends reports whether a peer has spent lately, and can be reached, so that what
 // it is granted is not stuck there.
 func (es *escrow) spends(d *demand, i int) bool {
-	return i != es.self && d.lately(i) > 0 && es.callable(es.peers[i])
+	return i != es.Self && d.lately(i) > 0 && es.Callable(es.Peers[i])
 }
 
 // part is amount × share / of, rounded down; the amount if of is no more than

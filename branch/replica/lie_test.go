@@ -9,7 +9,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // lie is `lie 2->1 hello=(1/9,3/2)`, `lie 2->1 ack=9`, `lie 2->1 forked` or
@@ -20,7 +20,7 @@ func (b *bank) lie(d *datadriven.TestData) {
 	if _, err := fmt.Sscanf(d.CmdArgs[0].Key, "%d->%d", &from, &to); err != nil {
 		b.t.Fatalf("%s: %v", d.Pos, err)
 	}
-	f := &replica.Frame{}
+	f := &protocol.Frame{}
 	if a, ok := d.Arg("hello"); ok {
 		hello := *b.hellos[[2]ledger.BranchID{from, to}]
 		hello.Applied = slices.Clone(hello.Applied)
@@ -32,7 +32,7 @@ func (b *bank) lie(d *datadriven.TestData) {
 		f.Hello = &hello
 	}
 	if d.HasArg("ack") || d.HasArg("forked") {
-		f.Ack = &replica.Ack{Applied: uint64(option(b.t, d, "ack", 0)), Forked: d.HasArg("forked")}
+		f.Ack = &protocol.Ack{Applied: uint64(option(b.t, d, "ack", 0)), Forked: d.HasArg("forked")}
 	}
 	if text := text(d, "batch"); text != "" {
 		p := b.position(d, text)
@@ -40,7 +40,7 @@ func (b *bank) lie(d *datadriven.TestData) {
 			{Sequence: p.Sequence, Clock: 1, Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 1},
 		}})}
 	}
-	b.receive(replica.Message{From: from, To: to, Frame: f})
+	b.receive(protocol.Message{From: from, To: to, Frame: f})
 }
 
 // position reads one as in 1/9.
@@ -53,9 +53,9 @@ func (b *bank) position(d *datadriven.TestData, text string) (p ledger.Position)
 }
 
 // noteHello keeps what a branch has last said in a hello.
-func (b *bank) noteHello(m *replica.Message) {
+func (b *bank) noteHello(m *protocol.Message) {
 	if b.hellos == nil {
-		b.hellos = map[[2]ledger.BranchID]*replica.Hello{}
+		b.hellos = map[[2]ledger.BranchID]*protocol.Hello{}
 	}
 	if m.Frame != nil && m.Frame.Hello != nil {
 		b.hellos[[2]ledger.BranchID{m.From, m.To}] = m.Frame.Hello
@@ -63,7 +63,7 @@ func (b *bank) noteHello(m *replica.Message) {
 }
 
 // pass lets time pass in which every branch has its say and nothing arrives.
-func (b *bank) pass(span, step replica.Millis) {
+func (b *bank) pass(span, step protocol.Millis) {
 	b.quiet = true
 	for until := b.now + span; b.now < until; {
 		b.tick(step)
@@ -77,19 +77,19 @@ func (b *bank) pass(span, step replica.Millis) {
 func TestAnAnswerToAClaimIsNotWaitedForForEver(t *testing.T) {
 	b := quietBank(t, 2, 100)
 	first := b.nodes[0]
-	withdraw := func(within replica.Millis) {
+	withdraw := func(within protocol.Millis) {
 		b.calls++
 		first.calls[b.calls] = pendingCall{name: fmt.Sprint("withdrawal ", b.calls)}
-		first.replica.Submit(replica.Operation{
-			ID: b.calls, Acknowledge: replica.Local, Deadline: b.now + within,
+		first.replica.Submit(protocol.Operation{
+			ID: b.calls, Acknowledge: protocol.Local, Deadline: b.now + within,
 			Entry: ledger.Entry{Kind: ledger.Withdrawal, Account: ledger.SharedAccount, Amount: 60},
 		})
 		b.turn(first)
 	}
 	withdraw(1000)
-	claim := b.transit[slices.IndexFunc(b.transit, func(m replica.Message) bool { return m.Claim != nil })].Claim
+	claim := b.transit[slices.IndexFunc(b.transit, func(m protocol.Message) bool { return m.Claim != nil })].Claim
 	b.transit = nil
-	b.receive(replica.Message{From: 2, To: 1, ClaimAnswer: &replica.ClaimAnswer{ID: claim.ID, Granted: 10, Sequence: 1 << 61}})
+	b.receive(protocol.Message{From: 2, To: 1, ClaimAnswer: &protocol.ClaimAnswer{ID: claim.ID, Granted: 10, Sequence: 1 << 61}})
 	b.pass(4000, 100)
 	withdraw(5000)
 	b.stabilize()
@@ -112,7 +112,7 @@ func TestWhoShowsNothingKeepsNobodyFromBeingAsked(t *testing.T) {
 		if from == 2 {
 			hello.Applied[0].Sequence = 1 << 40
 		}
-		b.receive(replica.Message{From: from, To: 1, Frame: &replica.Frame{Hello: &hello}})
+		b.receive(protocol.Message{From: from, To: 1, Frame: &protocol.Frame{Hello: &hello}})
 	}
 	asked := map[ledger.BranchID]int{}
 	refused := false
@@ -134,7 +134,7 @@ func TestWhoShowsNothingKeepsNobodyFromBeingAsked(t *testing.T) {
 			}
 		}
 		for _, f := range ready.Refusals {
-			refused = refused || f.Peer == 2 && f.Lie == replica.BadPosition && f.Close
+			refused = refused || f.Peer == 2 && f.Lie == protocol.BadPosition && f.Close
 		}
 	}
 	if asked[2] < 30 || early < 4 {

@@ -2,10 +2,13 @@ package replica
 
 import (
 	"fmt"
+	"maps"
 	"math/bits"
 	"slices"
 
+	"passbook.example/passbook/branch/broadcast"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // This is how a branch answers the looks of others.
@@ -21,32 +24,32 @@ type tally struct {
 	most, mostBefore ledger.Amount
 	known            bool
 	// until is when the tally is forgotten.
-	until Millis
+	until protocol.Millis
 }
 
 // receiveCollect answers one look of a peer. A branch that does not know its
 // own journal yet can't.
-func (cs *collects) receiveCollect(p *peer, c *Collect) {
+func (cs *collects) receiveCollect(p *broadcast.Peer, c *protocol.Collect) {
 	if c.Account == "" || c.Look == 0 || c.Look > maxLook {
 		problem := fmt.Sprintf("look %d: must be 1 to %d", c.Look, uint64(maxLook))
-		cs.alarms.reject(p, BadForm, false, "a look: %s", problem)
-		cs.send(p, Message{CollectAnswer: &CollectAnswer{ID: c.ID, Failed: true, Refused: problem}})
+		cs.alarms.Reject(p, protocol.BadForm, false, "a look: %s", problem)
+		cs.Send(p, protocol.Message{CollectAnswer: &protocol.CollectAnswer{ID: c.ID, Failed: true, Refused: problem}})
 		return
 	}
-	if cs.state != Serving {
-		cs.send(p, Message{CollectAnswer: &CollectAnswer{ID: c.ID, Failed: true}})
+	if cs.State != protocol.Serving {
+		cs.Send(p, protocol.Message{CollectAnswer: &protocol.CollectAnswer{ID: c.ID, Failed: true}})
 		return
 	}
-	a := cs.look(p.branch, c)
-	cs.send(p, Message{CollectAnswer: &a})
+	a := cs.look(p.Branch, c)
+	cs.Send(p, protocol.Message{CollectAnswer: &a})
 }
 
 // look answers one look, and tallies from now on what this branch pays. A look may
 // come again, and late: whichever answer the asker used, the tally covers the time
 // from then on.
-func (cs *collects) look(by ledger.BranchID, c *Collect) CollectAnswer {
-	paid := cs.ledger.Paid(c.Account, cs.self)
-	a := CollectAnswer{ID: c.ID, Last: cs.ledger.Last(c.Account, cs.self), Paid: paid}
+func (cs *collects) look(by ledger.BranchID, c *protocol.Collect) protocol.CollectAnswer {
+	paid := cs.Ledger.Paid(c.Account, cs.Self)
+	a := protocol.CollectAnswer{ID: c.ID, Last: cs.Ledger.Last(c.Account, cs.Self), Paid: paid}
 	w := cs.tallyOf(by, c.Account)
 	switch {
 	case w == nil:
@@ -62,7 +65,7 @@ func (cs *collects) look(by ledger.BranchID, c *Collect) CollectAnswer {
 	if w.known {
 		a.Most, a.MostKnown = w.most, true
 	}
-	w.collect, w.look, w.most, w.until = c.Collect, c.Look, paid, cs.now+4*cs.cfg.PeerTimeout
+	w.collect, w.look, w.most, w.until = c.Collect, c.Look, paid, cs.Now+4*cs.Config.PeerTimeout
 	cs.freezeFor(by, c)
 	return a
 }
@@ -70,9 +73,9 @@ func (cs *collects) look(by ledger.BranchID, c *Collect) CollectAnswer {
 // freezeFor freezes an account for a look that asks for it, as far as freezes allow,
 // and thaws it for the look after that. Only one branch at a time can have an
 // account frozen.
-func (cs *collects) freezeFor(by ledger.BranchID, c *Collect) {
+func (cs *collects) freezeFor(by ledger.BranchID, c *protocol.Collect) {
 	q := cs.escrow.queues[c.Account]
-	if q != nil && cs.now >= q.frozenUntil {
+	if q != nil && cs.Now >= q.frozenUntil {
 		cs.escrow.thaw(q) // its time has passed since the last Ready
 	}
 	frozen := q != nil && q.frozenUntil > 0
@@ -109,7 +112,7 @@ func (cs *collects) tallyPaid(e *ledger.Entry) {
 	}
 	e.EachAccount(func(name string) {
 		for _, w := range cs.tallies[name] {
-			w.most = max(w.most, cs.ledger.Paid(name, cs.self))
+			w.most = max(w.most, cs.Ledger.Paid(name, cs.Self))
 		}
 	})
 }
@@ -121,11 +124,11 @@ func (cs *collects) tallyPaid(e *ledger.Entry) {
 // deadline at the latest.
 const (
 	// freezeWindow is a little more than a second, as a ring of whole words.
-	freezeWindow Millis = 1024
-	maxFrozen    Millis = 250
+	freezeWindow protocol.Millis = 1024
+	maxFrozen    protocol.Millis = 250
 	// leastFreeze is the shortest freeze worth beginning: a shorter one would end
 	// before the look that it is for.
-	leastFreeze Millis = 50
+	leastFreeze protocol.Millis = 50
 )
 
 // freezes follow when any account was frozen.
@@ -134,15 +137,15 @@ type freezes struct {
 	// modulo that: whether any account was frozen in a part of it.
 	passed [freezeWindow / 64]uint64
 	// at is the last millisecond that passed covers.
-	at Millis
+	at protocol.Millis
 	// accounts counts those that are frozen.
 	accounts int
 	// until is when the last of them thaws.
-	until Millis
+	until protocol.Millis
 }
 
 // pass lets time go on. It must be called before a freeze begins or ends.
-func (s *freezes) pass(now Millis) {
+func (s *freezes) pass(now protocol.Millis) {
 	if now-s.at > freezeWindow {
 		s.at = now - freezeWindow // what was before is forgotten anyway
 		if s.accounts == 0 || s.until < s.at {
@@ -157,7 +160,7 @@ func (s *freezes) pass(now Millis) {
 	}
 }
 
-func (s *freezes) mark(at Millis, held bool) {
+func (s *freezes) mark(at protocol.Millis, held bool) {
 	k := at & (freezeWindow - 1)
 	if held {
 		s.passed[k/64] |= 1 << (k % 64)
@@ -167,15 +170,15 @@ func (s *freezes) mark(at Millis, held bool) {
 }
 
 // left is how long accounts may be frozen from now on.
-func (s *freezes) left() Millis {
+func (s *freezes) left() protocol.Millis {
 	used := 0
 	for _, w := range s.passed {
 		used += bits.OnesCount64(w)
 	}
-	return max(0, maxFrozen-Millis(used))
+	return max(0, maxFrozen-protocol.Millis(used))
 }
 
-func (s *freezes) begin(until Millis) {
+func (s *freezes) begin(until protocol.Millis) {
 	s.accounts++
 	s.until = max(s.until, until)
 	s.mark(s.at, true)
@@ -188,7 +191,7 @@ func (s *freezes) end() {
 }
 
 // tick lets time go on.
-func (es *escrow) tick() { es.freezes.pass(es.now) }
+func (es *escrow) tick() { es.freezes.pass(es.Now) }
 
 // freeze lets nothing change an account's balance until a branch's next look,
 // for half the peer time-out or what is left of maxFrozen at most.
@@ -198,7 +201,7 @@ func (es *escrow) freeze(account string, by ledger.BranchID) {
 		return
 	}
 	q := es.queueOf(account)
-	q.frozenFor, q.frozenUntil = by, es.now+min(es.cfg.PeerTimeout/2, left)
+	q.frozenFor, q.frozenUntil = by, es.Now+min(es.Config.PeerTimeout/2, left)
 	es.freezes.begin(q.frozenUntil)
 }
 
@@ -207,15 +210,15 @@ func (es *escrow) thaw(q *queue) {
 	if q.frozenUntil > 0 {
 		q.frozenUntil = 0
 		es.freezes.end()
-		es.recheck = true // transfers into the account may wait in any queue
+		es.Recheck = true // transfers into the account may wait in any queue
 	}
 }
 
 // expireTallies forgets the tallies for branches that have stopped asking.
 func (cs *collects) expireTallies() {
-	for _, name := range sortedKeys(cs.tallies) {
+	for _, name := range slices.Sorted(maps.Keys(cs.tallies)) {
 		all := cs.tallies[name]
-		kept := slices.DeleteFunc(all, func(w *tally) bool { return cs.now >= w.until })
+		kept := slices.DeleteFunc(all, func(w *tally) bool { return cs.Now >= w.until })
 		cs.tallied -= len(all) - len(kept)
 		if len(kept) == 0 {
 			delete(cs.tallies, name)

@@ -6,12 +6,12 @@ import (
 	"testing"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // when lets time go on by single milliseconds until a branch sends a message
 // that counts, and returns it and how long that took. The rest is lost.
-func (b *bank) when(n *node, counts func(replica.Message) bool) (m replica.Message, took replica.Millis) {
+func (b *bank) when(n *node, counts func(protocol.Message) bool) (m protocol.Message, took protocol.Millis) {
 	b.t.Helper()
 	began := b.now
 	for range 10_000 {
@@ -26,16 +26,16 @@ func (b *bank) when(n *node, counts func(replica.Message) bool) (m replica.Messa
 	return m, 0
 }
 
-func isClaim(m replica.Message) bool { return m.Claim != nil }
+func isClaim(m protocol.Message) bool { return m.Claim != nil }
 
-func isLook(m replica.Message) bool { return m.Collect != nil }
+func isLook(m protocol.Message) bool { return m.Collect != nil }
 
 // begin has a branch pay 80 of 100, of which it holds half.
-func (b *bank) begin(n *node, deadline replica.Millis) {
+func (b *bank) begin(n *node, deadline protocol.Millis) {
 	b.calls++
 	n.calls[b.calls] = pendingCall{}
-	n.replica.Submit(replica.Operation{
-		ID: b.calls, Acknowledge: replica.Local, Deadline: b.now + deadline,
+	n.replica.Submit(protocol.Operation{
+		ID: b.calls, Acknowledge: protocol.Local, Deadline: b.now + deadline,
 		Entry: ledger.Entry{Kind: ledger.Withdrawal, Account: ledger.SharedAccount, Amount: 80},
 	})
 }
@@ -46,8 +46,8 @@ func TestWhatAnEarlyBatchLacksIsFetchedInTime(t *testing.T) {
 	const gapDelay, fetchRetry = 50, 500
 	b := quietBank(t, 3, 0)
 	first := b.nodes[0]
-	first.replica.Receive(replica.Message{From: 2, To: 1, Frame: &replica.Frame{Batches: b.depositBatches(2, 2, 1)[1:]}})
-	wants := func(m replica.Message) bool { return m.Frame != nil && len(m.Frame.Wants) > 0 }
+	first.replica.Receive(protocol.Message{From: 2, To: 1, Frame: &protocol.Frame{Batches: b.depositBatches(2, 2, 1)[1:]}})
+	wants := func(m protocol.Message) bool { return m.Frame != nil && len(m.Frame.Wants) > 0 }
 	if _, took := b.when(first, wants); took != gapDelay {
 		t.Errorf("asked for after %d ms, want %d", took, gapDelay)
 	}
@@ -61,12 +61,12 @@ func TestThePausesBetweenClaimsAreBounded(t *testing.T) {
 	b := quietBank(t, 2, 100)
 	first := b.nodes[0]
 	b.begin(first, 100_000)
-	for i, want := range []replica.Millis{0, 2, 4, 8, 16, 32, 64, 64, 64} {
+	for i, want := range []protocol.Millis{0, 2, 4, 8, 16, 32, 64, 64, 64} {
 		m, took := b.when(first, isClaim)
 		if took != want {
 			t.Errorf("claim %d comes after %d ms, want %d", i+1, took, want)
 		}
-		first.replica.Receive(replica.Message{From: 2, To: 1, ClaimAnswer: &replica.ClaimAnswer{ID: m.Claim.ID, Escrow: 50}})
+		first.replica.Receive(protocol.Message{From: 2, To: 1, ClaimAnswer: &protocol.ClaimAnswer{ID: m.Claim.ID, Escrow: 50}})
 	}
 }
 
@@ -77,8 +77,8 @@ func TestALookWithoutAnswerIsAskedForAgain(t *testing.T) {
 	first := b.nodes[0]
 	b.calls++
 	first.calls[b.calls] = pendingCall{}
-	first.replica.Ask(replica.Query{ID: b.calls, Account: ledger.SharedAccount, Strong: true, Deadline: b.now + 100_000})
-	for i, want := range []replica.Millis{0, lookRetry} {
+	first.replica.Ask(protocol.Query{ID: b.calls, Account: ledger.SharedAccount, Strong: true, Deadline: b.now + 100_000})
+	for i, want := range []protocol.Millis{0, lookRetry} {
 		if _, took := b.when(first, isLook); took != want {
 			t.Errorf("look %d comes after %d ms, want %d", i+1, took, want)
 		}
@@ -94,7 +94,7 @@ func TestASilentPeerIsGivenUpInTime(t *testing.T) {
 		"look": func(b *bank, n *node) {
 			b.calls++
 			n.calls[b.calls] = pendingCall{}
-			n.replica.Ask(replica.Query{ID: b.calls, Account: ledger.SharedAccount, Strong: true, Deadline: b.now + 100_000})
+			n.replica.Ask(protocol.Query{ID: b.calls, Account: ledger.SharedAccount, Strong: true, Deadline: b.now + 100_000})
 		},
 	}
 	for name, call := range tests {

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// The ledger and the replica have one owner: nothing in them runs by itself,
+// The ledger and the protocol have one owner: nothing in them runs by itself,
 // and nothing waits.
 func TestNothingRunsByItself(t *testing.T) {
-	for _, dir := range []string{"../ledger", "."} {
+	for _, dir := range []string{"../ledger", "../protocol", "../broadcast", "."} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %d files, %v", dir, len(files), err)

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // A branch that served, and gets back more of its own journal than its disk had,
@@ -21,8 +21,8 @@ func TestABranchThatGetsItsEndBackSharesNothingOutMeanwhile(t *testing.T) {
 	for _, account := range []string{"a", "b", "c"} { // a batch each
 		b.calls++
 		first.calls[b.calls] = pendingCall{name: "deposit"}
-		first.replica.Submit(replica.Operation{
-			ID: b.calls, Acknowledge: replica.Majority, Deadline: b.now + 500,
+		first.replica.Submit(protocol.Operation{
+			ID: b.calls, Acknowledge: protocol.Majority, Deadline: b.now + 500,
 			Entry: ledger.Entry{Kind: ledger.Deposit, Account: account, Amount: 100},
 		})
 		b.turn(first)
@@ -39,12 +39,12 @@ func TestABranchThatGetsItsEndBackSharesNothingOutMeanwhile(t *testing.T) {
 	b.heal(first, b.nodes[1])
 	b.stabilize()
 	b.tick(3000)
-	if s := first.replica.Status(); s.State != replica.Serving {
+	if s := first.replica.Status(); s.State != protocol.Serving {
 		t.Fatalf("branch 1 doesn't serve: %s", s.Reason)
 	}
 	for range 2 { // it has nothing of the account yet
 		b.calls++
-		b.receive(replica.Message{From: 2, To: 1, Claim: &replica.Claim{ID: b.calls, Account: "a", Amount: 50, Ticket: replica.Ticket{Clock: 1, Branch: 2}}})
+		b.receive(protocol.Message{From: 2, To: 1, Claim: &protocol.Claim{ID: b.calls, Account: "a", Amount: 50, Ticket: protocol.Ticket{Clock: 1, Branch: 2}}})
 	}
 	b.heal(first, third)
 	for len(b.transit) > 0 {
@@ -52,7 +52,7 @@ func TestABranchThatGetsItsEndBackSharesNothingOutMeanwhile(t *testing.T) {
 		b.transit = b.transit[1:]
 		if m.To == 1 && m.Frame != nil && len(m.Frame.Batches) > 1 { // as when it is longer than a frame
 			for _, s := range m.Frame.Batches {
-				b.receive(replica.Message{From: m.From, To: m.To, Frame: &replica.Frame{Batches: []*ledger.Sealed{s}}})
+				b.receive(protocol.Message{From: m.From, To: m.To, Frame: &protocol.Frame{Batches: []*ledger.Sealed{s}}})
 			}
 			continue
 		}
@@ -62,7 +62,7 @@ func TestABranchThatGetsItsEndBackSharesNothingOutMeanwhile(t *testing.T) {
 	b.stabilize()
 	for _, n := range b.nodes {
 		s := n.replica.Status()
-		if s.State != replica.Serving || len(s.Alarms) > 0 {
+		if s.State != protocol.Serving || len(s.Alarms) > 0 {
 			t.Errorf("branch %d: %s %v", n.id, s.Reason, s.Alarms)
 		}
 	}
@@ -75,21 +75,21 @@ func TestABranchThatGetsItsEndBackSharesNothingOutMeanwhile(t *testing.T) {
 // than there is, keeps a branch from serving for a while only: however often that is
 // said, on one link or on new ones, and whatever else is.
 func TestWhoNamesMoreThanThereIsKeepsNobodyFromServing(t *testing.T) {
-	lies := map[string]func(n uint64, hello *replica.Hello) *replica.Frame{
-		"a hello": func(_ uint64, hello *replica.Hello) *replica.Frame {
+	lies := map[string]func(n uint64, hello *protocol.Hello) *protocol.Frame{
+		"a hello": func(_ uint64, hello *protocol.Hello) *protocol.Frame {
 			hello.Applied = []ledger.MarkedPosition{{Position: ledger.Position{Branch: 1, Sequence: 1 << 40}}}
-			return &replica.Frame{Hello: hello}
+			return &protocol.Frame{Hello: hello}
 		},
-		"a hello that names ever more, and an ack": func(n uint64, hello *replica.Hello) *replica.Frame {
+		"a hello that names ever more, and an ack": func(n uint64, hello *protocol.Hello) *protocol.Frame {
 			hello.Applied = []ledger.MarkedPosition{{Position: ledger.Position{Branch: 1, Sequence: 1<<40 + n}}}
-			return &replica.Frame{Hello: hello, Ack: &replica.Ack{Applied: 1}}
+			return &protocol.Frame{Hello: hello, Ack: &protocol.Ack{Applied: 1}}
 		},
-		"a batch far ahead": func(n uint64, hello *replica.Hello) *replica.Frame {
+		"a batch far ahead": func(n uint64, hello *protocol.Hello) *protocol.Frame {
 			hello.Applied = []ledger.MarkedPosition{{Position: ledger.Position{Branch: 1, Sequence: 1<<40 + n}}}
 			s := ledger.NewSealed(&ledger.Batch{Branch: 1, Epoch: 1, FirstSequence: 1<<40 + n, PrevHash: ledger.Hash{1}, Entries: []ledger.Entry{
 				{Sequence: 1<<40 + n, Clock: 1, Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 1},
 			}})
-			return &replica.Frame{Hello: hello, Batches: []*ledger.Sealed{s}}
+			return &protocol.Frame{Hello: hello, Batches: []*ledger.Sealed{s}}
 		},
 	}
 	for what, lie := range lies {
@@ -97,7 +97,7 @@ func TestWhoNamesMoreThanThereIsKeepsNobodyFromServing(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, every %d", what, every), func(t *testing.T) {
 				b := quietBank(t, 3, 0)
 				first := b.nodes[0]
-				b.ask(first, 10, replica.All)
+				b.ask(first, 10, protocol.All)
 				hello := *b.hellos[[2]ledger.BranchID{3, 1}]
 				b.crash(first)
 				b.crash(b.nodes[2])
@@ -110,7 +110,7 @@ func TestWhoNamesMoreThanThereIsKeepsNobodyFromServing(t *testing.T) {
 					}
 					said := hello
 					first.replica.Tick(b.now)
-					first.replica.Receive(replica.Message{From: 3, To: 1, Frame: lie(uint64(n), &said)})
+					first.replica.Receive(protocol.Message{From: 3, To: 1, Frame: lie(uint64(n), &said)})
 					before := b.out.Len()
 					b.tick(100)
 					for len(b.transit) > 0 {
@@ -124,7 +124,7 @@ func TestWhoNamesMoreThanThereIsKeepsNobodyFromServing(t *testing.T) {
 						linked = false
 					}
 				}
-				if s := first.replica.Status(); s.State != replica.Serving {
+				if s := first.replica.Status(); s.State != protocol.Serving {
 					t.Errorf("after two minutes branch 1 doesn't serve: %s", s.Reason)
 				}
 			})

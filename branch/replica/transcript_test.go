@@ -10,7 +10,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/simulation"
 )
 
@@ -63,9 +63,9 @@ func (b *bank) command(d *datadriven.TestData) {
 		b.stabilize()
 		b.quiet = false
 	case "tick":
-		b.tick(replica.Millis(number(b.t, d, 0)))
+		b.tick(protocol.Millis(number(b.t, d, 0)))
 	case "pass":
-		b.pass(replica.Millis(number(b.t, d, 0)), 100)
+		b.pass(protocol.Millis(number(b.t, d, 0)), 100)
 	case "lie":
 		b.lie(d)
 	case "cut":
@@ -106,10 +106,10 @@ func (b *bank) command(d *datadriven.TestData) {
 // `bulk 1 +a:5 -a:3 a>b:2`, which may end with all.
 func (b *bank) write(d *datadriven.TestData) {
 	n := b.branch(d)
-	op := replica.Operation{
+	op := protocol.Operation{
 		Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, CustomerID: 1},
-		Home:  ledger.BranchID(option(b.t, d, "home", 0)), Acknowledge: replica.Reachable,
-		Session: b.sessions[text(d, "session")], Deadline: b.now + replica.Millis(option(b.t, d, "within", 5000)),
+		Home:  ledger.BranchID(option(b.t, d, "home", 0)), Acknowledge: protocol.Reachable,
+		Session: b.sessions[text(d, "session")], Deadline: b.now + protocol.Millis(option(b.t, d, "within", 5000)),
 	}
 	if d.Cmd != "bulk" {
 		op.Entry.Amount = ledger.Amount(number(b.t, d, 1))
@@ -127,7 +127,7 @@ func (b *bank) write(d *datadriven.TestData) {
 	}
 	op.Entry.RequestID = text(d, "id")
 	if level := text(d, "level"); level != "" {
-		op.Acknowledge = map[string]replica.Level{"local": replica.Local, "reachable": replica.Reachable, "majority": replica.Majority, "all": replica.All}[level]
+		op.Acknowledge = map[string]protocol.Level{"local": protocol.Local, "reachable": protocol.Reachable, "majority": protocol.Majority, "all": protocol.All}[level]
 	}
 	op.ID = b.call(d, n)
 	n.replica.Submit(op)
@@ -173,9 +173,9 @@ func place(o *ledger.Operations, name string) uint32 {
 // query is `query 1`, with account=, strong, session= and within=.
 func (b *bank) query(d *datadriven.TestData) {
 	n := b.branch(d)
-	q := replica.Query{
+	q := protocol.Query{
 		Account: ledger.SharedAccount, Strong: d.HasArg("strong"), Session: b.sessions[text(d, "session")],
-		Deadline: b.now + replica.Millis(option(b.t, d, "within", 5000)),
+		Deadline: b.now + protocol.Millis(option(b.t, d, "within", 5000)),
 	}
 	if account := text(d, "account"); account != "" {
 		q.Account = account
@@ -221,7 +221,7 @@ func (b *bank) balances(d *datadriven.TestData) {
 
 func (b *bank) status(n *node) {
 	s := n.replica.Status()
-	b.say("%d: %s", n.id, map[replica.State]string{replica.Recovering: "recovering", replica.Serving: "serving", replica.Halted: "halted"}[s.State])
+	b.say("%d: %s", n.id, map[protocol.State]string{protocol.Recovering: "recovering", protocol.Serving: "serving", protocol.Halted: "halted"}[s.State])
 	if !s.Bank.Founded {
 		b.say("   %s", bankText(s.Bank))
 	}
@@ -245,7 +245,7 @@ func (b *bank) status(n *node) {
 func (b *bank) resolve(d *datadriven.TestData) {
 	n := b.branch(d)
 	alarms := n.replica.Alarms()
-	k := slices.IndexFunc(alarms, func(a replica.Alarm) bool {
+	k := slices.IndexFunc(alarms, func(a protocol.Alarm) bool {
 		if a.Double == nil || !d.HasArg("id") {
 			return a.Double == nil && !d.HasArg("id")
 		}

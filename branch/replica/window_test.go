@@ -8,7 +8,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // quietBank opens a bank whose branches serve.
@@ -34,8 +34,8 @@ func TestMoreThanTheWindowInOneCommit(t *testing.T) {
 	for i := range deposits {
 		b.calls++
 		first.calls[b.calls] = pendingCall{}
-		first.replica.Submit(replica.Operation{
-			ID: b.calls, Acknowledge: replica.Local, Deadline: b.now + 1000,
+		first.replica.Submit(protocol.Operation{
+			ID: b.calls, Acknowledge: protocol.Local, Deadline: b.now + 1000,
 			Entry: ledger.Entry{Kind: ledger.Deposit, Account: strings.Repeat("a", 100), Amount: 1, RequestID: fmt.Sprintf("%0100d", i)},
 		})
 	}
@@ -63,13 +63,13 @@ func TestQueueOfAnAccountIsBounded(t *testing.T) {
 	for range 5000 {
 		b.calls++
 		first.calls[b.calls] = pendingCall{}
-		first.replica.Submit(replica.Operation{
-			ID: b.calls, Acknowledge: replica.Local, Deadline: b.now + 1000,
+		first.replica.Submit(protocol.Operation{
+			ID: b.calls, Acknowledge: protocol.Local, Deadline: b.now + 1000,
 			Entry: ledger.Entry{Kind: ledger.Withdrawal, Account: ledger.SharedAccount, Amount: 9},
 		})
 	}
 	b.turn(first)
-	full = strings.Count(b.out.String(), replica.ErrQueueFull.Error())
+	full = strings.Count(b.out.String(), protocol.ErrQueueFull.Error())
 	if want := 5000 - 4096; full != want {
 		t.Errorf("%d were refused for the bound, want %d", full, want)
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // What the transcripts say.
@@ -27,7 +27,7 @@ func (b *bank) sayCommit(n *node, c *ledger.Commit) {
 	}
 }
 
-func (b *bank) sayReply(n *node, r *replica.Reply) {
+func (b *bank) sayReply(n *node, r *protocol.Reply) {
 	c, ok := n.calls[r.ID]
 	if !ok {
 		b.t.Fatalf("branch %d answers call %d twice: %+v", n.id, r.ID, r)
@@ -35,7 +35,7 @@ func (b *bank) sayReply(n *node, r *replica.Reply) {
 	delete(n.calls, r.ID)
 	switch {
 	case r.Err != nil:
-		var unavailable *replica.UnavailableError
+		var unavailable *protocol.UnavailableError
 		if errors.As(r.Err, &unavailable) {
 			b.say("%d: answers %s: unavailable: %v", n.id, c.name, r.Err)
 			return
@@ -140,7 +140,7 @@ func refusedText(o *ledger.Operations) string {
 	return t
 }
 
-func messageText(m *replica.Message) string {
+func messageText(m *protocol.Message) string {
 	switch {
 	case m.Claim != nil:
 		return fmt.Sprintf("claim %d, ticket %d.%d", m.Claim.Amount, m.Claim.Ticket.Clock, m.Claim.Ticket.Branch)
@@ -164,7 +164,7 @@ func messageText(m *replica.Message) string {
 	return frameText(m.Frame)
 }
 
-func frameText(f *replica.Frame) string {
+func frameText(f *protocol.Frame) string {
 	var parts []string
 	if f.Hello != nil {
 		var applied []ledger.Position

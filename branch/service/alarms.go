@@ -6,14 +6,16 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // ListAlarms implements BranchServiceHandler.
 func (c *Customers) ListAlarms(ctx context.Context, _ *bankv1.ListAlarmsRequest) (*bankv1.ListAlarmsResponse, error) {
 	out := &bankv1.ListAlarmsResponse{Branch: uint32(c.cfg.ID)}
-	var alarms []replica.Alarm
+	var alarms []protocol.Alarm
 	if err := c.cfg.Engine.Visit(ctx, func(r *replica.Replica) { alarms = r.Alarms() }); err != nil {
 		return nil, err
 	}
@@ -25,7 +27,7 @@ func (c *Customers) ListAlarms(ctx context.Context, _ *bankv1.ListAlarmsRequest)
 
 // ResolveAlarm implements BranchServiceHandler.
 func (c *Customers) ResolveAlarm(ctx context.Context, req *bankv1.ResolveAlarmRequest) (*bankv1.ResolveAlarmResponse, error) {
-	if !replica.IsAlarmID(req.GetId()) {
+	if !protocol.IsAlarmID(req.GetId()) {
 		return nil, api.Fieldf("id", "%.50q is no id of an alarm; ListAlarms lists them", req.GetId())
 	}
 	out := &bankv1.ResolveAlarmResponse{Branch: uint32(c.cfg.ID)}
@@ -45,16 +47,16 @@ func (c *Customers) ResolveAlarm(ctx context.Context, req *bankv1.ResolveAlarmRe
 }
 
 // alarmKinds are the kinds of alarms as the API has them.
-var alarmKinds = map[replica.AlarmKind]bankv1.AlarmKind{
-	replica.AlarmRequestID: bankv1.AlarmKind_ALARM_KIND_REQUEST_ID,
-	replica.AlarmFork:      bankv1.AlarmKind_ALARM_KIND_FORK,
-	replica.AlarmStopped:   bankv1.AlarmKind_ALARM_KIND_JOURNAL_STOPPED,
-	replica.AlarmOtherBank: bankv1.AlarmKind_ALARM_KIND_OTHER_BANK,
-	replica.AlarmRefused:   bankv1.AlarmKind_ALARM_KIND_REFUSED_MESSAGE,
+var alarmKinds = map[protocol.AlarmKind]bankv1.AlarmKind{
+	protocol.AlarmRequestID: bankv1.AlarmKind_ALARM_KIND_REQUEST_ID,
+	protocol.AlarmFork:      bankv1.AlarmKind_ALARM_KIND_FORK,
+	protocol.AlarmStopped:   bankv1.AlarmKind_ALARM_KIND_JOURNAL_STOPPED,
+	protocol.AlarmOtherBank: bankv1.AlarmKind_ALARM_KIND_OTHER_BANK,
+	protocol.AlarmRefused:   bankv1.AlarmKind_ALARM_KIND_REFUSED_MESSAGE,
 }
 
 // alarmToProto converts an alarm.
-func alarmToProto(a *replica.Alarm) *bankv1.Alarm {
+func alarmToProto(a *protocol.Alarm) *bankv1.Alarm {
 	out := &bankv1.Alarm{Id: a.ID, Kind: alarmKinds[a.Kind], Text: a.Text}
 	if d := a.Double; d != nil {
 		out.Durable, out.RequestId, out.More = true, d.RequestID, d.More
@@ -78,6 +80,6 @@ func LogDouble(logger *slog.Logger, d *ledger.Double) {
 	if d.Resolved || d.RequestID == "" && d.More > 1 {
 		return
 	}
-	a := replica.AlarmOf(*d)
+	a := protocol.AlarmOf(*d)
 	logger.Error("a request id counts twice; see passbook alarms", "alarm", a.ID, "problem", a.Text)
 }

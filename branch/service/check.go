@@ -6,7 +6,8 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -52,30 +53,30 @@ func checkEntry(e *ledger.Entry) error {
 }
 
 // level returns the replica's level for what a write asks for.
-func (c *Config) level(a bankv1.Acknowledge) (replica.Level, error) {
+func (c *Config) level(a bankv1.Acknowledge) (protocol.Level, error) {
 	if a == bankv1.Acknowledge_ACKNOWLEDGE_UNSPECIFIED {
 		a = c.Acknowledge
 	}
 	switch a {
 	case bankv1.Acknowledge_ACKNOWLEDGE_UNSPECIFIED, bankv1.Acknowledge_ACKNOWLEDGE_REACHABLE:
-		return replica.Reachable, nil
+		return protocol.Reachable, nil
 	case bankv1.Acknowledge_ACKNOWLEDGE_LOCAL:
-		return replica.Local, nil
+		return protocol.Local, nil
 	case bankv1.Acknowledge_ACKNOWLEDGE_MAJORITY:
-		return replica.Majority, nil
+		return protocol.Majority, nil
 	case bankv1.Acknowledge_ACKNOWLEDGE_ALL:
-		return replica.All, nil
+		return protocol.All, nil
 	}
 	return 0, api.Fieldf("acknowledge", "%d is not a level", a)
 }
 
 // deadline is when the replica gives up, a little before the caller does, so
 // that its answer arrives.
-func (c *Config) deadline(ctx context.Context) replica.Millis {
+func (c *Config) deadline(ctx context.Context) protocol.Millis {
 	at, ok := ctx.Deadline()
 	if !ok {
-		return c.Engine.Now() + replica.Millis(api.CallTimeout.Milliseconds())
+		return c.Engine.Now() + protocol.Millis(api.CallTimeout.Milliseconds())
 	}
 	left := time.Until(at)
-	return c.Engine.Now() + replica.Millis((left - left/10).Milliseconds())
+	return c.Engine.Now() + protocol.Millis((left - left/10).Milliseconds())
 }

@@ -9,7 +9,7 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
@@ -34,12 +34,12 @@ func forward[Req, Res any](ctx context.Context, c *Config, home ledger.BranchID,
 	if gone := ctx.Err(); gone != nil {
 		return none, fmt.Errorf("branch %d, the home of the request id, has not answered branch %d in time (%w): %s", home, c.ID, gone, unknown)
 	}
-	return none, &replica.UnavailableError{Reason: fmt.Sprintf("branch %d, the home of the request id, can't be reached from branch %d: %s", home, c.ID, unknown)}
+	return none, &protocol.UnavailableError{Reason: fmt.Sprintf("branch %d, the home of the request id, can't be reached from branch %d: %s", home, c.ID, unknown)}
 }
 
 // otherwise returns the reply to a request whose home has not told what became
 // of it: what this branch knows, if it knows anything.
-func otherwise(reply replica.Reply, err error) (replica.Reply, error) {
+func otherwise(reply protocol.Reply, err error) (protocol.Reply, error) {
 	var forwarded *api.ForwardedError
 	if reply.Otherwise == nil || errors.As(err, &forwarded) && forwarded.Settles() {
 		return reply, err

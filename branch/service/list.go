@@ -10,8 +10,9 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/session"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -22,7 +23,7 @@ type submission struct {
 	req *bankv1.SubmitRequest
 	// reply is where the engine answers; nil when it has, or when err says already
 	// what becomes of the list.
-	reply <-chan replica.Reply
+	reply <-chan protocol.Reply
 	// err is why the list was not given to the engine.
 	err error
 	// bytes is what the list counts for in maxListBytes.
@@ -52,7 +53,7 @@ func (s *submitStream) begin(ctx context.Context, req *bankv1.SubmitRequest) sub
 // answerList waits until it is known what becomes of a list, and returns the answer.
 func (c *Customers) answerList(ctx context.Context, l *submission) *bankv1.SubmitResponse {
 	res := &bankv1.SubmitResponse{RequestId: l.req.GetRequestId()}
-	var reply replica.Reply
+	var reply protocol.Reply
 	err := l.err
 	if err == nil {
 		reply, err = c.cfg.Engine.Await(ctx, l.reply)
@@ -83,12 +84,12 @@ func (c *Customers) answerList(ctx context.Context, l *submission) *bankv1.Submi
 
 // isRecorded reports whether an error says that a write is recorded all the same.
 func isRecorded(err error) bool {
-	var late *replica.NotReplicatedError
+	var late *protocol.NotReplicatedError
 	return errors.As(err, &late)
 }
 
 // outcome fills in what became of a list.
-func outcome(res *bankv1.SubmitResponse, reply *replica.Reply) {
+func outcome(res *bankv1.SubmitResponse, reply *protocol.Reply) {
 	res.Session = session.Encode(reply.Session)
 	if o := reply.Operations; o != nil {
 		res.Insufficient, res.Unavailable = o.Insufficient, o.Unavailable
@@ -134,8 +135,8 @@ func (c *Customers) failList(ctx context.Context, res *bankv1.SubmitResponse, er
 }
 
 // bulk checks a list and returns the write that it asks for.
-func (c *Customers) bulk(ctx context.Context, req *bankv1.SubmitRequest) (replica.Operation, error) {
-	var op replica.Operation
+func (c *Customers) bulk(ctx context.Context, req *bankv1.SubmitRequest) (protocol.Operation, error) {
+	var op protocol.Operation
 	level, err := c.cfg.level(req.GetAcknowledge())
 	if err != nil {
 		return op, err
@@ -157,11 +158,11 @@ func (c *Customers) bulk(ctx context.Context, req *bankv1.SubmitRequest) (replic
 	if err != nil {
 		return op, err
 	}
-	return replica.Operation{
+	return protocol.Operation{
 		Entry: ledger.Entry{
 			Kind: ledger.Bulk, Operations: operations, RequestID: req.GetRequestId(), CustomerID: req.GetCustomerId(), RecordedAt: time.Now().UnixMilli(),
 		},
 		// The deadline of a stream is not that of a list.
-		Home: ledger.BranchID(req.GetHomeBranch()), Acknowledge: level, Session: seen, Deadline: min(c.cfg.deadline(ctx), c.cfg.Engine.Now()+replica.Millis(api.CallTimeout.Milliseconds())),
+		Home: ledger.BranchID(req.GetHomeBranch()), Acknowledge: level, Session: seen, Deadline: min(c.cfg.deadline(ctx), c.cfg.Engine.Now()+protocol.Millis(api.CallTimeout.Milliseconds())),
 	}, nil
 }

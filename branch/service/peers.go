@@ -5,7 +5,9 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -36,11 +38,11 @@ func (p *Peers) Claim(ctx context.Context, req *bankv1.ClaimRequest) (*bankv1.Cl
 	if err := api.CheckName("account", name); err != nil {
 		return nil, p.lied(from, err)
 	}
-	ticket := replica.Ticket{Clock: req.GetTicket().GetClock(), Branch: from}
+	ticket := protocol.Ticket{Clock: req.GetTicket().GetClock(), Branch: from}
 	if t := req.GetTicket(); t != nil {
 		ticket.Branch = ledger.BranchID(t.GetBranch())
 	}
-	m, err := p.cfg.Engine.Serve(ctx, replica.Message{From: from, To: p.cfg.ID, Claim: &replica.Claim{
+	m, err := p.cfg.Engine.Serve(ctx, protocol.Message{From: from, To: p.cfg.ID, Claim: &protocol.Claim{
 		Account: name, Amount: ledger.Amount(req.GetAmount()), Ticket: ticket,
 	}})
 	if err != nil {
@@ -63,7 +65,7 @@ func (p *Peers) Collect(ctx context.Context, req *bankv1.CollectRequest) (*bankv
 	if err := api.CheckName("account", name); err != nil {
 		return nil, p.lied(from, err)
 	}
-	m, err := p.cfg.Engine.Serve(ctx, replica.Message{From: from, To: p.cfg.ID, Collect: &replica.Collect{
+	m, err := p.cfg.Engine.Serve(ctx, protocol.Message{From: from, To: p.cfg.ID, Collect: &protocol.Collect{
 		Account: name, Collect: req.GetCollect(), Look: req.GetLook(), Freeze: req.GetHold(),
 	}})
 	if err != nil {
@@ -74,7 +76,7 @@ func (p *Peers) Collect(ctx context.Context, req *bankv1.CollectRequest) (*bankv
 	case a.Refused != "":
 		return nil, &api.InputError{Field: "look", Problem: a.Refused}
 	case a.Failed:
-		return nil, &replica.UnavailableError{Reason: "this branch does not take part yet, or no longer"}
+		return nil, &protocol.UnavailableError{Reason: "this branch does not take part yet, or no longer"}
 	}
 	return &bankv1.CollectResponse{LastSequence: a.Last, Paid: int64(a.Paid), MostPaid: int64(a.Most), Watched: a.MostKnown}, nil
 }

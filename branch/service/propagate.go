@@ -10,7 +10,9 @@ import (
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -118,7 +120,7 @@ func receiveOne(r *replica.Replica, batch *ledger.Batch) oneResult {
 	e := &batch.Entries[0]
 	switch {
 	case !r.Bank().Founded:
-		return oneResult{err: &replica.UnavailableError{Reason: r.Status().Reason}}
+		return oneResult{err: &protocol.UnavailableError{Reason: r.Status().Reason}}
 	case e.Sequence <= head.Sequence:
 		return oneResult{head: head, duplicate: true}
 	case e.Sequence > head.Sequence+1:

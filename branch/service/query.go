@@ -4,8 +4,9 @@ import (
 	"context"
 
 	"passbook.example/passbook/branch/api"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/session"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -31,7 +32,7 @@ func (c *Customers) query(ctx context.Context, req *bankv1.QueryRequest) (*bankv
 	}
 	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
-	reply, err := c.cfg.Engine.Ask(ctx, replica.Query{
+	reply, err := c.cfg.Engine.Ask(ctx, protocol.Query{
 		Account: name, Strong: req.GetConsistency() == bankv1.Consistency_CONSISTENCY_STRONG,
 		Session: seen, Deadline: c.cfg.deadline(ctx),
 	})

@@ -33,7 +33,9 @@ import (
 	"passbook.example/passbook/branch/bound"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -79,17 +81,17 @@ type Config struct {
 // Engine owns the replica and carries out what is asked of it.
 type Engine interface {
 	// Submit carries out a write and returns its reply.
-	Submit(ctx context.Context, op replica.Operation) (replica.Reply, error)
+	Submit(ctx context.Context, op protocol.Operation) (protocol.Reply, error)
 	// Begin queues a write, after all that were begun before it. Its reply comes
 	// out of Await.
-	Begin(op replica.Operation) (<-chan replica.Reply, error)
+	Begin(op protocol.Operation) (<-chan protocol.Reply, error)
 	// Await returns the reply of a write that was begun.
-	Await(ctx context.Context, reply <-chan replica.Reply) (replica.Reply, error)
+	Await(ctx context.Context, reply <-chan protocol.Reply) (protocol.Reply, error)
 	// Ask carries out a read and returns its reply.
-	Ask(ctx context.Context, q replica.Query) (replica.Reply, error)
+	Ask(ctx context.Context, q protocol.Query) (protocol.Reply, error)
 	// Serve gives a peer's claim or collect to the replica and returns its answer.
 	// It sets the message's id.
-	Serve(ctx context.Context, m replica.Message) (replica.Message, error)
+	Serve(ctx context.Context, m protocol.Message) (protocol.Message, error)
 	// Visit runs f on the replica, between two steps, and returns once what f saw
 	// and did is durable.
 	Visit(ctx context.Context, f func(*replica.Replica)) error
@@ -97,7 +99,7 @@ type Engine interface {
 	// when the engine has ended.
 	Post(f func(*replica.Replica)) bool
 	// Now returns the time on the replica's clock.
-	Now() replica.Millis
+	Now() protocol.Millis
 }
 
 // Feed shows what happens at the branch.

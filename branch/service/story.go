@@ -11,7 +11,8 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -48,7 +49,7 @@ func (s *Story) asked(e *ledger.Entry) {
 }
 
 // answered tells what became of a customer's write.
-func (s *Story) answered(e *ledger.Entry, reply *replica.Reply, err error) {
+func (s *Story) answered(e *ledger.Entry, reply *protocol.Reply, err error) {
 	if s == nil {
 		return
 	}
@@ -107,7 +108,7 @@ func (s *Story) answeredList(req *bankv1.SubmitRequest, res *bankv1.SubmitRespon
 }
 
 // Sent tells of the batches in a frame for a peer.
-func (s *Story) Sent(to ledger.BranchID, f *replica.Frame) {
+func (s *Story) Sent(to ledger.BranchID, f *protocol.Frame) {
 	if s == nil {
 		return
 	}
@@ -206,7 +207,7 @@ func customerText(id int64) string {
 // resultText returns the course's word for how a call ended, or the code of an
 // error that the course has no word for.
 func resultText(err error) string {
-	var insufficient *replica.InsufficientError
+	var insufficient *protocol.InsufficientError
 	switch {
 	case err == nil:
 		return courseSuccess

@@ -11,7 +11,8 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -38,16 +39,16 @@ func TestAStoryTellsEachEvent(t *testing.T) {
 	other := ledger.NewSealed(&ledger.Batch{Branch: 1, FirstSequence: 1, Entries: []ledger.Entry{withdrawal}})
 	got := told(t, func(s *Story) {
 		s.asked(&deposit)
-		s.answered(&deposit, &replica.Reply{Balance: 410}, nil)
-		s.answered(&deposit, &replica.Reply{Forward: 3}, nil)
+		s.answered(&deposit, &protocol.Reply{Balance: 410}, nil)
+		s.answered(&deposit, &protocol.Reply{Forward: 3}, nil)
 		s.asked(&withdrawal)
-		s.answered(&withdrawal, &replica.Reply{}, &replica.InsufficientError{Account: "rent", Balance: 1, Amount: 5})
-		s.answered(&withdrawal, &replica.Reply{}, api.ErrStopping)
+		s.answered(&withdrawal, &protocol.Reply{}, &protocol.InsufficientError{Account: "rent", Balance: 1, Amount: 5})
+		s.answered(&withdrawal, &protocol.Reply{}, api.ErrStopping)
 		s.askedQuery(&bankv1.QueryRequest{Account: "rent money", CustomerId: 7})
 		s.answeredQuery(&bankv1.QueryRequest{}, &bankv1.QueryResponse{Balance: 9}, nil)
 		s.asked(&bulk)
 		s.answeredList(&bankv1.SubmitRequest{Amounts: []int64{1, 2}, CustomerId: 7}, &bankv1.SubmitResponse{Insufficient: []uint32{1}}, nil)
-		s.Sent(1, &replica.Frame{Outlines: []*ledger.Outline{&own.Outline, &other.Outline, {Span: ledger.Span{Branch: 1}}}})
+		s.Sent(1, &protocol.Frame{Outlines: []*ledger.Outline{&own.Outline, &other.Outline, {Span: ledger.Span{Branch: 1}}}})
 		s.Applied(&ledger.Commit{Batches: []ledger.StoredBatch{{Sealed: own}, {Sealed: other}}})
 	})
 	want := []string{
@@ -55,7 +56,7 @@ func TestAStoryTellsEachEvent(t *testing.T) {
 		"Branch 2 answers deposit 10 of customer 7: success, balance 410",
 		"Branch 2 passes deposit 10 of customer 7 on to branch 3",
 		"Branch 2 receives withdraw 5 (account rent) from a customer",
-		"Branch 2 answers withdraw 5 (account rent) of a customer: fail: " + slashed((&replica.InsufficientError{Account: "rent", Balance: 1, Amount: 5}).Error()),
+		"Branch 2 answers withdraw 5 (account rent) of a customer: fail: " + slashed((&protocol.InsufficientError{Account: "rent", Balance: 1, Amount: 5}).Error()),
 		"Branch 2 answers withdraw 5 (account rent) of a customer: unavailable: " + api.ErrStopping.Error(),
 		`Branch 2 receives query (account \"rent money\") from customer 7`,
 		"Branch 2 answers query of a customer: balance 9",
@@ -92,7 +93,7 @@ func TestAStoryThatNobodyHearsCostsNothing(t *testing.T) {
 	if s != nil {
 		t.Fatal("there is a story")
 	}
-	entry, reply, frame, commit := &ledger.Entry{}, &replica.Reply{}, &replica.Frame{}, &ledger.Commit{}
+	entry, reply, frame, commit := &ledger.Entry{}, &protocol.Reply{}, &protocol.Frame{}, &ledger.Commit{}
 	if n := testing.AllocsPerRun(100, func() {
 		s.asked(entry)
 		s.answered(entry, reply, nil)

@@ -12,19 +12,20 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/bound"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // slowEngine answers a list when its reply comes, and not before.
 type slowEngine struct{ Engine }
 
-func (slowEngine) Await(ctx context.Context, reply <-chan replica.Reply) (replica.Reply, error) {
+func (slowEngine) Await(ctx context.Context, reply <-chan protocol.Reply) (protocol.Reply, error) {
 	select {
 	case r := <-reply:
 		return r, r.Err
 	case <-ctx.Done():
-		return replica.Reply{}, ctx.Err()
+		return protocol.Reply{}, ctx.Err()
 	}
 }
 
@@ -84,12 +85,12 @@ func TestAStreamOfListsThatSaysNothingEndsInTime(t *testing.T) {
 		}
 		began := time.Now()
 		time.Sleep(submitSilence - time.Second)
-		reply := make(chan replica.Reply, 1)
+		reply := make(chan protocol.Reply, 1)
 		c.streams.Work(&s.place)
 		s.unanswered <- submission{req: &bankv1.SubmitRequest{}, reply: reply}
 		go func() {
 			time.Sleep(5 * submitSilence)
-			reply <- replica.Reply{ID: 1}
+			reply <- protocol.Reply{ID: 1}
 		}()
 		sent := 0
 		err := s.answer(context.Background(), make(chan error), func(*bankv1.SubmitResponse) error {
@@ -114,7 +115,7 @@ func TestListsCountUntilTheEngineHasAnsweredThem(t *testing.T) {
 	c.lists = bound.Weight{Most: 100}
 	s := c.newStream(nil)
 	c.streams.Enter(&s.place, s, true)
-	reply := make(chan replica.Reply, 1)
+	reply := make(chan protocol.Reply, 1)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, l := range []submission{{reply: reply, bytes: 60}, {err: errTooManyLists}} {
@@ -126,7 +127,7 @@ func TestListsCountUntilTheEngineHasAnsweredThem(t *testing.T) {
 	if c.lists.Take(41) {
 		t.Error("there is room for another list while the engine has the first")
 	}
-	reply <- replica.Reply{ID: 1}
+	reply <- protocol.Reply{ID: 1}
 	spawned.Wait()
 	if !c.lists.Take(100) {
 		t.Error("there is no room when the engine has answered")

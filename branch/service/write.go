@@ -8,8 +8,9 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/session"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -50,7 +51,7 @@ type form[Req writeRequest, Res any] struct {
 	// setHome sets the home of the request id.
 	setHome func(Req, uint32)
 	// response converts what became of the write.
-	response func(replica.Reply) Res
+	response func(protocol.Reply) Res
 	// forward makes the same call at another branch.
 	forward func(bankv1connect.BranchServiceClient, context.Context, Req) (Res, error)
 }
@@ -60,7 +61,7 @@ var deposits = form[*bankv1.DepositRequest, *bankv1.DepositResponse]{
 	accounts: func(r *bankv1.DepositRequest) (string, string) { return api.AccountName(r.GetAccount()), "" },
 	setHome:  func(r *bankv1.DepositRequest, home uint32) { r.HomeBranch = home },
 	forward:  bankv1connect.BranchServiceClient.Deposit,
-	response: func(r replica.Reply) *bankv1.DepositResponse {
+	response: func(r protocol.Reply) *bankv1.DepositResponse {
 		return &bankv1.DepositResponse{
 			Balance: int64(r.Balance), Receipt: api.ReceiptToProto(r.Receipt), Session: session.Encode(r.Session),
 			UnreachableBranches: api.BranchesToProto(r.Unreachable), Replay: r.Replay,
@@ -73,7 +74,7 @@ var withdrawals = form[*bankv1.WithdrawRequest, *bankv1.WithdrawResponse]{
 	accounts: func(r *bankv1.WithdrawRequest) (string, string) { return api.AccountName(r.GetAccount()), "" },
 	setHome:  func(r *bankv1.WithdrawRequest, home uint32) { r.HomeBranch = home },
 	forward:  bankv1connect.BranchServiceClient.Withdraw,
-	response: func(r replica.Reply) *bankv1.WithdrawResponse {
+	response: func(r protocol.Reply) *bankv1.WithdrawResponse {
 		return &bankv1.WithdrawResponse{
 			Balance: int64(r.Balance), Receipt: api.ReceiptToProto(r.Receipt), Session: session.Encode(r.Session),
 			UnreachableBranches: api.BranchesToProto(r.Unreachable), Replay: r.Replay,
@@ -88,7 +89,7 @@ var transfers = form[*bankv1.TransferRequest, *bankv1.TransferResponse]{
 	},
 	setHome: func(r *bankv1.TransferRequest, home uint32) { r.HomeBranch = home },
 	forward: bankv1connect.BranchServiceClient.Transfer,
-	response: func(r replica.Reply) *bankv1.TransferResponse {
+	response: func(r protocol.Reply) *bankv1.TransferResponse {
 		return &bankv1.TransferResponse{
 			Balance: int64(r.Balance), Receipt: api.ReceiptToProto(r.Receipt), Session: session.Encode(r.Session),
 			UnreachableBranches: api.BranchesToProto(r.Unreachable), Replay: r.Replay,
@@ -120,7 +121,7 @@ func carryOut[Req writeRequest, Res any](ctx context.Context, c *Customers, req 
 }
 
 // write checks a write and carries it out.
-func (c *Customers) write(ctx context.Context, e *ledger.Entry, req writeRequest) (replica.Reply, error) {
+func (c *Customers) write(ctx context.Context, e *ledger.Entry, req writeRequest) (protocol.Reply, error) {
 	c.cfg.Story.asked(e)
 	reply, err := c.tryWrite(ctx, e, req)
 	if err != nil {
@@ -131,27 +132,27 @@ func (c *Customers) write(ctx context.Context, e *ledger.Entry, req writeRequest
 	return reply, err
 }
 
-func (c *Customers) tryWrite(ctx context.Context, e *ledger.Entry, req writeRequest) (replica.Reply, error) {
+func (c *Customers) tryWrite(ctx context.Context, e *ledger.Entry, req writeRequest) (protocol.Reply, error) {
 	if err := checkEntry(e); err != nil {
-		return replica.Reply{}, err
+		return protocol.Reply{}, err
 	}
 	level, err := c.cfg.level(req.GetAcknowledge())
 	if err != nil {
-		return replica.Reply{}, err
+		return protocol.Reply{}, err
 	}
 	seen, err := session.Decode(req.GetSession(), len(c.cfg.Addresses))
 	if err != nil {
-		return replica.Reply{}, err
+		return protocol.Reply{}, err
 	}
 	if err := c.cfg.checkHome(req.GetHomeBranch(), e.RequestID); err != nil {
-		return replica.Reply{}, err
+		return protocol.Reply{}, err
 	}
 	if err := ctx.Err(); err != nil {
-		return replica.Reply{}, err // nothing was recorded, as api.ConnectError says of it
+		return protocol.Reply{}, err // nothing was recorded, as api.ConnectError says of it
 	}
 	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
-	reply, err := c.cfg.Engine.Submit(ctx, replica.Operation{
+	reply, err := c.cfg.Engine.Submit(ctx, protocol.Operation{
 		Entry: *e, Home: ledger.BranchID(req.GetHomeBranch()), Acknowledge: level, Session: seen, Deadline: c.cfg.deadline(ctx),
 	})
 	return reply, unknownOutcome(err, e.RequestID)

@@ -11,8 +11,9 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/session"
+
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -21,18 +22,18 @@ import (
 type scripted struct {
 	Engine
 	Feed
-	reply replica.Reply
+	reply protocol.Reply
 	err   error
 	// got is what the engine was asked.
-	got  replica.Operation
+	got  protocol.Operation
 	home home
 	// refused are the writes that the feed was told of.
 	refused []ledger.Entry
 }
 
-func (s *scripted) Now() replica.Millis { return 0 }
+func (s *scripted) Now() protocol.Millis { return 0 }
 
-func (s *scripted) Submit(_ context.Context, op replica.Operation) (replica.Reply, error) {
+func (s *scripted) Submit(_ context.Context, op protocol.Operation) (protocol.Reply, error) {
 	s.got = op
 	return s.reply, s.err
 }
@@ -113,7 +114,7 @@ var (
 func TestWritesGoOnePath(t *testing.T) {
 	for name, test := range writes {
 		t.Run(name, func(t *testing.T) {
-			s := &scripted{reply: replica.Reply{Balance: 5, Receipt: seen[0], Session: seen, Unreachable: []ledger.BranchID{2}, Replay: true}}
+			s := &scripted{reply: protocol.Reply{Balance: 5, Receipt: seen[0], Session: seen, Unreachable: []ledger.BranchID{2}, Replay: true}}
 			got, err := test.call(t.Context(), s.desk())
 			if diff := cmp.Diff(test.answer, got, protocmp.Transform()); err != nil || diff != "" {
 				t.Errorf("%v, answer (-want +got):\n%s", err, diff)
@@ -134,7 +135,7 @@ func TestWritesGoOnePath(t *testing.T) {
 func TestWritesGoToTheirHome(t *testing.T) {
 	for name, test := range writes {
 		t.Run(name, func(t *testing.T) {
-			s := &scripted{reply: replica.Reply{Forward: 2}}
+			s := &scripted{reply: protocol.Reply{Forward: 2}}
 			got, err := test.call(t.Context(), s.desk())
 			if b, ok := got.(interface{ GetBalance() int64 }); err != nil || !ok || b.GetBalance() != 1 {
 				t.Errorf("got %v, %v; want the home's answer", got, err)

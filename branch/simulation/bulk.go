@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // maxAccounts bounds the accounts of a simulated bank.
@@ -109,7 +109,7 @@ func needed(p *ledger.Operations, account string, i int) ledger.Amount {
 }
 
 // verifyBulk checks what an answer says of a list's operations.
-func (w judge) verifyBulk(c *call, reply *replica.Reply) {
+func (w judge) verifyBulk(c *call, reply *protocol.Reply) {
 	o, r, got := w.oracle, c.req, reply.Operations
 	if got == nil || !got.SameAs(r.entry.Operations) && !r.misuse {
 		w.fail("an answer is about what was asked for", "%+v: %+v", r.entry.Operations, got)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 )
 
@@ -28,7 +29,7 @@ type request struct {
 	// entry is the write; a query has only the account.
 	entry  ledger.Entry
 	strong bool
-	level  replica.Level
+	level  protocol.Level
 	// home is the branch that was tried first.
 	home ledger.BranchID
 	// tries counts the calls, open the calls that are not answered.
@@ -42,7 +43,7 @@ type request struct {
 	balance ledger.Amount
 	by      ledger.BranchID
 	// done, if set, gets the answer instead of the customer.
-	done func(replica.Reply)
+	done func(protocol.Reply)
 }
 
 func (r *request) write() bool { return r.entry.Kind != 0 }
@@ -54,7 +55,7 @@ type call struct {
 	at       *process
 	hops     int
 	session  []ledger.Position
-	deadline replica.Millis
+	deadline protocol.Millis
 	began    int64
 	// moments are the ends of the accounts' histories when the call began.
 	moments moments
@@ -145,8 +146,8 @@ func (w *world) anyAmount(account string) ledger.Amount {
 	return max(1, w.oracle.balance(account)+ledger.Amount(w.between(-60, 20)))
 }
 
-func (w *world) anyLevel() replica.Level {
-	return []replica.Level{replica.Local, replica.Local, replica.Reachable, replica.Reachable, replica.Reachable, replica.Majority, replica.All}[w.rng.IntN(7)]
+func (w *world) anyLevel() protocol.Level {
+	return []protocol.Level{protocol.Local, protocol.Local, protocol.Reachable, protocol.Reachable, protocol.Reachable, protocol.Majority, protocol.All}[w.rng.IntN(7)]
 }
 
 // try makes a call, and perhaps another one before it is answered.
@@ -198,23 +199,23 @@ func (w *world) call(r *request, at *process, home ledger.BranchID, hops int) {
 	}
 	at.calls[c.id] = c
 	if !r.write() {
-		q := replica.Query{ID: c.id, Account: r.entry.Account, Strong: r.strong, Session: c.session, Deadline: c.deadline}
+		q := protocol.Query{ID: c.id, Account: r.entry.Account, Strong: r.strong, Session: c.session, Deadline: c.deadline}
 		w.note("call %d at branch %d: %+v", c.id, at.id, q)
 		at.feed(func(rep *replica.Replica) { rep.Ask(q) })
 		return
 	}
 	e := r.entry
 	e.RecordedAt = int64(c.id) // which call it was that was carried out
-	op := replica.Operation{ID: c.id, Entry: e, Home: home, Acknowledge: r.level, Session: c.session, Deadline: c.deadline}
+	op := protocol.Operation{ID: c.id, Entry: e, Home: home, Acknowledge: r.level, Session: c.session, Deadline: c.deadline}
 	w.note("call %d at branch %d: %+v %+v", c.id, at.id, op, e.Operations)
 	at.feed(func(rep *replica.Replica) { rep.Submit(op) })
 }
 
-func (w *world) anyPatience() replica.Millis {
+func (w *world) anyPatience() protocol.Millis {
 	if w.opts.Calm || w.calm {
 		return 10_000
 	}
-	return []replica.Millis{30, 300, 3_000, 10_000}[w.rng.IntN(4)]
+	return []protocol.Millis{30, 300, 3_000, 10_000}[w.rng.IntN(4)]
 }
 
 // lost ends a call whose branch went away.
@@ -222,11 +223,11 @@ func (w *world) lost(c *call) {
 	c.req.open--
 	w.open--
 	w.report.Operations[kindOf(c.req)+": connection lost"]++
-	c.req.goOn(w, replica.Reply{Err: errLost})
+	c.req.goOn(w, protocol.Reply{Err: errLost})
 }
 
 // answered takes a branch's reply.
-func (w *world) answered(p *process, reply replica.Reply) {
+func (w *world) answered(p *process, reply protocol.Reply) {
 	c := p.calls[reply.ID]
 	if c == nil {
 		w.fail("a call is answered once", "branch %d answers call %d: %+v", p.id, reply.ID, reply)
@@ -260,7 +261,7 @@ func (w *world) answered(p *process, reply replica.Reply) {
 }
 
 // goOn makes the customer go on after an answer: retry, or do the next thing.
-func (r *request) goOn(w *world, reply replica.Reply) {
+func (r *request) goOn(w *world, reply protocol.Reply) {
 	if r.done != nil {
 		r.done(reply)
 		return

@@ -9,7 +9,7 @@ import (
 	"sort"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // Disk is a branch's disk in memory. A commit can be read at once. A crash loses
@@ -212,18 +212,18 @@ func (d *Disk) Flip(i int, last bool, rng *rand.Rand) bool {
 
 // Boot reads the disk back after a crash, and returns what the journal tells a
 // branch that starts.
-func (d *Disk) Boot() (replica.Config, error) {
+func (d *Disk) Boot() (protocol.Config, error) {
 	l, err := ledger.New(d.branches, d.opening)
 	if err == nil && d.image.bank.Founded {
 		err = l.Found(d.image.bank.Genesis(d.branches, d.opening))
 	}
 	if err != nil {
-		return replica.Config{}, err
+		return protocol.Config{}, err
 	}
 	d.epoch++
 	if d.torn != nil {
 		if _, err := ledger.OpenSealed(d.torn.Bytes, d.torn.Hash); err == nil {
-			return replica.Config{}, errors.New("half a batch passes for a whole one")
+			return protocol.Config{}, errors.New("half a batch passes for a whole one")
 		}
 		d.torn = nil
 	}
@@ -244,21 +244,21 @@ func (d *Disk) Boot() (replica.Config, error) {
 		}
 	}
 	if err := l.Restore(d.image.heads, states, d.image.clock); err != nil {
-		return replica.Config{}, err
+		return protocol.Config{}, err
 	}
 	return d.mirrored(l)
 }
 
 // mirrored returns what the branch boots from: the journal's state where there
 // is one.
-func (d *Disk) mirrored(l *ledger.Ledger) (replica.Config, error) {
-	c := replica.Config{Opening: d.opening, Ledger: l, Epoch: d.epoch, Settled: d.image.settled, Bank: d.image.bank, Copied: d.Copied, Doubles: d.Doubles(), Storage: d}
+func (d *Disk) mirrored(l *ledger.Ledger) (protocol.Config, error) {
+	c := protocol.Config{Opening: d.opening, Ledger: l, Epoch: d.epoch, Settled: d.image.settled, Bank: d.image.bank, Copied: d.Copied, Doubles: d.Doubles(), Storage: d}
 	if d.mirror == nil {
 		return c, nil
 	}
 	state, err := d.mirror.boot(&c)
 	if err != nil {
-		return replica.Config{}, err
+		return protocol.Config{}, err
 	}
 	c.Ledger, c.Epoch = state.Ledger, state.Epoch
 	return c, nil
@@ -294,7 +294,7 @@ func (d *Disk) find(i int, sequence uint64) int {
 	return sort.Search(len(j), func(k int) bool { return j[k].Batch.LastSequence() >= sequence })
 }
 
-// Request implements replica.Storage.
+// Request implements protocol.Storage.
 func (d *Disk) Request(id string) (ledger.Recorded, bool, error) {
 	rec, ok := d.requests[id]
 	if d.mirror != nil {
@@ -303,7 +303,7 @@ func (d *Disk) Request(id string) (ledger.Recorded, bool, error) {
 	return rec, ok, nil
 }
 
-// Positions implements replica.Storage.
+// Positions implements protocol.Storage.
 func (d *Disk) Positions(ids []string) ([]ledger.Position, error) {
 	at := make([]ledger.Position, len(ids))
 	for i, id := range ids {
@@ -315,7 +315,7 @@ func (d *Disk) Positions(ids []string) ([]ledger.Position, error) {
 	return at, nil
 }
 
-// HashAt implements replica.Storage.
+// HashAt implements protocol.Storage.
 func (d *Disk) HashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, bool, error) {
 	hash, ok := d.hashAt(branch, sequence)
 	if d.mirror != nil {
@@ -336,7 +336,7 @@ func (d *Disk) hashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, boo
 	return d.journals[i][k].Hash, true
 }
 
-// Batches implements replica.Storage: it returns outlines, as the journal does.
+// Batches implements protocol.Storage: it returns outlines, as the journal does.
 func (d *Disk) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Outline, error) {
 	batches, err := d.batches(branch, after, maxBytes)
 	outlines := make([]*ledger.Outline, len(batches))

@@ -2,7 +2,7 @@ package simulation
 
 import (
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // runFork runs a bank in which two processes have the same branch id: one is
@@ -108,7 +108,7 @@ func (o *oracle) lookForked(p *process) {
 	if p.halted && head > p.haltedAt {
 		o.w.fail("a halted branch writes nothing", "branch %d had %d entries, has %d: %v", p.id, p.haltedAt, head, p.replica.Status().Alarms)
 	}
-	if !p.halted && p.replica.State() == replica.Halted {
+	if !p.halted && p.replica.State() == protocol.Halted {
 		p.halted, p.haltedAt = true, head
 		o.w.report.Paths["branch halted"]++
 	}
@@ -116,7 +116,7 @@ func (o *oracle) lookForked(p *process) {
 
 // verifyForked checks that what is acknowledged is on the disk of the process
 // that has recorded it.
-func (w *world) verifyForked(c *call, reply *replica.Reply) {
+func (w *world) verifyForked(c *call, reply *protocol.Reply) {
 	w.report.Operations[kindOf(c.req)+", with a fork"]++
 	at := reply.Receipt
 	if reply.Err != nil || reply.Forward != 0 || !c.req.write() || at.Branch != c.at.id {
@@ -144,7 +144,7 @@ func (w *world) checkForked(p, twin *process) {
 		}
 	}
 	for _, q := range w.processes {
-		if q.index != p.index && q.replica.State() != replica.Serving {
+		if q.index != p.index && q.replica.State() != protocol.Serving {
 			w.fail("only the forked branch halts", "branch %d: %v", q.id, q.replica.Status().Alarms)
 		}
 	}

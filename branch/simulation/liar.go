@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 )
 
@@ -19,11 +20,11 @@ import (
 type liar struct {
 	*world
 	// hellos are the latest hellos, by the branches that said them and heard them.
-	hellos map[[2]ledger.BranchID]*replica.Hello
+	hellos map[[2]ledger.BranchID]*protocol.Hello
 }
 
 // lie returns the message that arrives at a branch in the place of another.
-func (w *liar) lie(r *replica.Replica, m replica.Message) replica.Message {
+func (w *liar) lie(r *replica.Replica, m protocol.Message) protocol.Message {
 	if f := m.Frame; f != nil && f.Hello != nil {
 		w.hellos[[2]ledger.BranchID{m.From, m.To}] = f.Hello
 	}
@@ -71,7 +72,7 @@ func (w *liar) above(n uint64) uint64 {
 // tooFar is a clock or an epoch that runs too far ahead in all of a run.
 const tooFar = 1<<32 + 1<<20
 
-func (w *liar) lieInClaim(c *replica.Claim) {
+func (w *liar) lieInClaim(c *protocol.Claim) {
 	switch w.rng.IntN(4) {
 	case 0:
 		c.Amount = ledger.Amount(w.extreme())
@@ -85,7 +86,7 @@ func (w *liar) lieInClaim(c *replica.Claim) {
 }
 
 // lieInLook answers a look with a sum that no branch can have paid.
-func (w *liar) lieInLook(r *replica.Replica, a *replica.CollectAnswer) {
+func (w *liar) lieInLook(r *replica.Replica, a *protocol.CollectAnswer) {
 	over := r.Ledger().Limit() + 2 + ledger.Amount(w.rng.Int64N(int64(r.Ledger().Limit())/2))
 	switch w.rng.IntN(4) {
 	case 0:
@@ -99,11 +100,11 @@ func (w *liar) lieInLook(r *replica.Replica, a *replica.CollectAnswer) {
 	}
 }
 
-func (w *liar) lieInFrame(r *replica.Replica, from, to ledger.BranchID, f *replica.Frame) {
+func (w *liar) lieInFrame(r *replica.Replica, from, to ledger.BranchID, f *protocol.Frame) {
 	view := r.Ledger()
 	own, _ := view.Index(to)
 	hello := w.hellos[[2]ledger.BranchID{from, to}]
-	if r.State() == replica.Recovering {
+	if r.State() == protocol.Recovering {
 		hello = f.Hello // an old one may name less than there is by now
 	}
 	switch w.rng.IntN(8) {
@@ -112,9 +113,9 @@ func (w *liar) lieInFrame(r *replica.Replica, from, to ledger.BranchID, f *repli
 			f.Hello = w.lyingHello(view, hello, to)
 		}
 	case 2:
-		f.Ack = &replica.Ack{Applied: w.above(view.Head(own).Sequence), Synced: w.extreme(), Forked: w.chance(0.2)}
+		f.Ack = &protocol.Ack{Applied: w.above(view.Head(own).Sequence), Synced: w.extreme(), Forked: w.chance(0.2)}
 	case 3:
-		f.Ack = &replica.Ack{Applied: 0, Synced: 0, Forked: true}
+		f.Ack = &protocol.Ack{Applied: 0, Synced: 0, Forked: true}
 	case 4:
 		f.Wants = nil
 		for range w.rng.IntN(2 * len(w.branches)) {
@@ -138,7 +139,7 @@ func (w *liar) anyID() ledger.BranchID {
 }
 
 // lyingHello replaces something that a hello says by something untrue.
-func (w *liar) lyingHello(view *ledger.Ledger, true *replica.Hello, to ledger.BranchID) *replica.Hello {
+func (w *liar) lyingHello(view *ledger.Ledger, true *protocol.Hello, to ledger.BranchID) *protocol.Hello {
 	h := *true
 	h.Applied = slices.Clone(h.Applied)
 	at := func(b ledger.BranchID) *ledger.MarkedPosition {
@@ -241,7 +242,7 @@ func (o *oracle) checkLied(p *process) {
 	told := func(alarm string) bool {
 		return strings.Contains(alarm, "was refused") || strings.Contains(alarm, "is applied no further with what was sent")
 	}
-	if s.State == replica.Halted || slices.ContainsFunc(s.Alarms, func(a string) bool { return !told(a) }) {
+	if s.State == protocol.Halted || slices.ContainsFunc(s.Alarms, func(a string) bool { return !told(a) }) {
 		o.w.fail("nobody halts, and no fork is told, for a lie", "branch %d: %s %v", p.id, s.Reason, s.Alarms)
 	}
 }

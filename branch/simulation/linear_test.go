@@ -10,7 +10,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // A history is what happens to one account: the writes, at whatever level they
@@ -70,11 +70,11 @@ func (h *history) recorded(e *ledger.Entry) {
 	})
 }
 
-func (h *history) answered(c *call, reply *replica.Reply) {
+func (h *history) answered(c *call, reply *protocol.Reply) {
 	if k, ok := h.writes[c.id]; ok && reply.Err == nil {
 		h.ops[k].Return = h.moment() // the customer knows no better
 	}
-	var insufficient *replica.InsufficientError
+	var insufficient *protocol.InsufficientError
 	switch {
 	case errors.As(reply.Err, &insufficient) && insufficient.Account == h.account:
 		h.add(h.began[c.id], deed{kind: isBelow, amount: insufficient.Amount})

@@ -10,7 +10,7 @@ import (
 
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // mirror is the production journal beside a simulated disk, on files in memory
@@ -59,7 +59,7 @@ func (m *mirror) wipe() {
 
 // boot opens the journal and compares what it holds with the simulated disk's
 // ledger.
-func (m *mirror) boot(want *replica.Config) (*journal.State, error) {
+func (m *mirror) boot(want *protocol.Config) (*journal.State, error) {
 	j, state, err := journal.Open(mirrorDir, m.id, journal.Options{FS: m.fs, Patient: true})
 	if err != nil {
 		return nil, err

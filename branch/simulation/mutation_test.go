@@ -30,7 +30,7 @@ var hunts = map[string]string{
 
 var mutations = []mutation{
 	{
-		"own entries are not synced", "branch/replica/own.go",
+		"own entries are not synced", "branch/broadcast/own.go",
 		"o.commit.Sync = true\n\t\to.recent", "o.recent", "faults",
 	},
 	{
@@ -39,11 +39,11 @@ var mutations = []mutation{
 	},
 	{
 		"a request id is not looked up", "branch/replica/desk.go",
-		"rec, ok := d.own.recorded(id)\n\tif ok {", "rec, ok := d.own.recorded(id)\n\tif ok && id == \"\" {", "faults",
+		"rec, ok := d.own.Recorded(id)\n\tif ok {", "rec, ok := d.own.Recorded(id)\n\tif ok && id == \"\" {", "faults",
 	},
 	{
-		"a request id is known in memory only", "branch/replica/own.go",
-		"rec, ok, err := o.cfg.Storage.Request(id)", "rec, ok, err := ledger.Recorded{}, false, error(nil)", "faults",
+		"a request id is known in memory only", "branch/broadcast/own.go",
+		"rec, ok, err := o.Config.Storage.Request(id)", "rec, ok, err := ledger.Recorded{}, false, error(nil)", "faults",
 	},
 	{
 		"the same request waits twice", "branch/replica/desk.go",
@@ -55,26 +55,26 @@ var mutations = []mutation{
 	},
 	{
 		"the home of a forwarded request is ignored", "branch/replica/desk.go",
-		"if home := p.op.Home; home != 0 && home != d.cfg.ID {", "if home := p.op.Home; home != 0 && home != d.cfg.ID && id == \"\" {", "faults",
+		"if home := p.op.Home; home != 0 && home != d.Config.ID {", "if home := p.op.Home; home != 0 && home != d.Config.ID && id == \"\" {", "faults",
 	},
 	{
 		"a replay elsewhere does not ask the writer", "branch/replica/desk.go",
-		"if level == Local {", "if level <= All {", "faults",
+		"if level == protocol.Local {", "if level <= protocol.All {", "faults",
 	},
 	{
-		"a session is not waited for", "branch/replica/desk.go",
-		"if d.head(i) < s.Sequence {", "if d.head(i) < s.Sequence && len(session) > 1000 {", "faults",
+		"a session is not waited for", "branch/replica/defer.go",
+		"if d.Head(i) < s.Sequence {", "if d.Head(i) < s.Sequence && len(session) > 1000 {", "faults",
 	},
 	{
-		"a reply's session leaves out what its view shows", "branch/replica/core.go",
+		"a reply's session leaves out what its view shows", "branch/broadcast/core.go",
 		"merged[i].Sequence = max(merged[i].Sequence, s.Sequence)", "merged[i].Sequence = min(merged[i].Sequence, s.Sequence)", "faults",
 	},
 	{
-		"no causal wait", "branch/replica/apply.go",
-		"if !ok || in.head(i) < a.Sequence {", "if !ok || in.head(i) < a.Sequence && in.n == 1 {", "faults",
+		"no causal wait", "branch/broadcast/apply.go",
+		"if !ok || in.Head(i) < a.Sequence {", "if !ok || in.Head(i) < a.Sequence && in.N == 1 {", "faults",
 	},
 	{
-		"own batches don't name what they depend on", "branch/replica/own.go",
+		"own batches don't name what they depend on", "branch/broadcast/own.go",
 		"After: o.nextAfter(), ", "", "faults",
 	},
 	{
@@ -99,18 +99,18 @@ var mutations = []mutation{
 	},
 	{
 		"escrow is shared out to where it is stuck", "branch/replica/grant.go",
-		" && es.callable(es.peers[i])", "", "23_share",
+		" && es.Callable(es.Peers[i])", "", "23_share",
 	},
 	{
 		"a deposit waits for older writes", "branch/replica/escrow.go",
-		"len(q.waiting) == 0 || es.now < q.frozenUntil || !es.serveDeposit(q)", "true", "24_deposit_passes",
+		"len(q.waiting) == 0 || es.Now < q.frozenUntil || !es.serveDeposit(q)", "true", "24_deposit_passes",
 	},
 	{
-		"a single collect", "branch/replica/collect.go",
+		"a single collect", "branch/replica/verdict.go",
 		"s.exact = s.exact && c.answers[i].Last == c.before[i].Last", "", "faults",
 	},
 	{
-		"the last sum stands for the most", "branch/replica/collect.go",
+		"the last sum stands for the most", "branch/replica/verdict.go",
 		"most += max(c.answers[i].Most, c.answers[i].Paid)", "most += c.answers[i].Paid", "faults",
 	},
 	{
@@ -135,15 +135,15 @@ var mutations = []mutation{
 	},
 	{
 		"a withdrawal is refused by this view alone", "branch/replica/claim.go",
-		"es.collects.join(name, first)", "es.desk.refuse(first, &InsufficientError{Account: name, Balance: es.ledger.Balance(name), Amount: first.op.Entry.Amount})", "faults",
+		"es.collects.join(name, first)", "es.desk.refuse(first, &protocol.InsufficientError{Account: name, Balance: es.Ledger.Balance(name), Amount: first.op.Entry.Amount})", "faults",
 	},
 	{
 		"a freeze is not kept", "branch/replica/escrow.go",
-		"(len(q.waiting) > 0 || es.now < q.frozenUntil)", "len(q.waiting) > 0", "14_hold",
+		"(len(q.waiting) > 0 || es.Now < q.frozenUntil)", "len(q.waiting) > 0", "14_hold",
 	},
 	{
 		"a freeze never ends", "branch/replica/look.go",
-		"by, es.now+min(es.cfg.PeerTimeout/2, left)", "by, es.now+1_000_000_000", "faults",
+		"by, es.Now+min(es.Config.PeerTimeout/2, left)", "by, es.Now+1_000_000_000", "faults",
 	},
 	{
 		"accounts are frozen for as long as looks ask", "branch/replica/look.go",
@@ -155,11 +155,11 @@ var mutations = []mutation{
 	},
 	{
 		"an older claim takes what covers a write", "branch/replica/escrow.go",
-		"if len(q.waiting) > 0 && es.now >= q.frozenUntil && es.serveWaiting(q) {\n\t\t\tcontinue\n\t\t}", "", "26_forged_claim",
+		"if len(q.waiting) > 0 && es.Now >= q.frozenUntil && es.serveWaiting(q) {\n\t\t\tcontinue\n\t\t}", "", "26_forged_claim",
 	},
 	{
 		"a branch that is away is granted what is claimed in its name", "branch/replica/grant.go",
-		"if !p.linked || !p.heard {", "if es.now < 0 {", "26_forged_claim",
+		"if !p.Greeted() {", "if es.Now < 0 {", "26_forged_claim",
 	},
 	{
 		"the younger ticket wins", "branch/replica/escrow.go",
@@ -170,76 +170,76 @@ var mutations = []mutation{
 		"q.claims[0].claim.Ticket.Older(q.waiting[0].ticket)", "len(q.claims) > 0", "03_older_ticket",
 	},
 	{
-		"REACHABLE does not wait for peers", "branch/replica/peer.go",
-		"return min(pr.head(pr.self), pr.reached.of(pr.peers, pr.self, func(p *peer) bool { return p.reachable }))", "return pr.head(pr.self)", "faults",
+		"REACHABLE does not wait for peers", "branch/broadcast/peer.go",
+		"return min(pr.Head(pr.Self), pr.reached.of(pr.Peers, pr.Self, func(p *Peer) bool { return p.reachable }))", "return pr.Head(pr.Self)", "faults",
 	},
 	{
-		"MAJORITY counts what is applied", "branch/replica/acks.go",
+		"MAJORITY counts what is applied", "branch/broadcast/acks.go",
 		"at = append(at, p.synced)", "at = append(at, p.acked)", "faults",
 	},
 	{
-		"half is a majority", "branch/replica/acks.go",
-		"return at[(a.n-1)/2]", "return at[a.n/2]", "faults",
+		"half is a majority", "branch/broadcast/acks.go",
+		"return at[(a.N-1)/2]", "return at[a.N/2]", "faults",
 	},
 	{
-		"the request to sync is ignored", "branch/replica/propagate.go",
+		"the request to sync is ignored", "branch/broadcast/propagate.go",
 		"if f.Sync {\n\t\tpr.commit.Sync = true", "if f.Sync {", "calm",
 	},
 	{
-		"a batch is acked before it is applied", "branch/replica/propagate.go",
-		"&Ack{Applied: pr.head(p.index), ", "&Ack{Applied: pr.head(p.index) + uint64(len(pr.intake.early[p.index].batches)), ", "faults",
+		"a batch is acked before it is applied", "branch/broadcast/propagate.go",
+		"&protocol.Ack{Applied: pr.Head(p.Index), ", "&protocol.Ack{Applied: pr.Head(p.Index) + uint64(len(pr.intake.early[p.Index].batches)), ", "faults",
 	},
 	{
-		"a batch is acked as synced when it is only applied", "branch/replica/propagate.go",
-		"Synced: pr.synced[p.index]", "Synced: pr.head(p.index)", "faults",
+		"a batch is acked as synced when it is only applied", "branch/broadcast/propagate.go",
+		"Synced: pr.synced[p.Index]", "Synced: pr.Head(p.Index)", "faults",
 	},
 	{
-		"no amnesia check: an empty disk writes at once", "branch/replica/recover.go",
-		"needAll: (!c.cfg.Settled || c.cfg.Copied) && !c.cfg.Bootstrap", "needAll: c.cfg.Copied && !c.cfg.Bootstrap", "18_relay_is_kept",
+		"no amnesia check: an empty disk writes at once", "branch/broadcast/recover.go",
+		"needAll: (!c.Config.Settled || c.Config.Copied) && !c.Config.Bootstrap", "needAll: c.Config.Copied && !c.Config.Bootstrap", "18_relay_is_kept",
 	},
 	{
-		"no amnesia check: peers are not asked", "branch/replica/recover.go",
-		"v.head(v.self) < v.most() || len(v.unheard()) > 0", "v.head(v.self) < v.most()", "faults",
+		"no amnesia check: peers are not asked", "branch/broadcast/recover.go",
+		"v.Head(v.Self) < v.most() || len(v.unheard()) > 0", "v.Head(v.Self) < v.most()", "faults",
 	},
 	{
-		"the own journal is not fetched back", "branch/replica/recover.go",
-		"case own <= v.head(v.self):", "case own <= v.head(v.self) || own > 0:", "faults",
+		"the own journal is not fetched back", "branch/broadcast/recover.go",
+		"case own <= v.Head(v.Self):", "case own <= v.Head(v.Self) || own > 0:", "faults",
 	},
 	{
-		"nothing is sent again", "branch/replica/peer.go",
-		"p.target, p.next, p.probing, p.progressAt = pr.head(pr.self), p.acked+1, true, pr.now", "p.target, p.probing, p.progressAt = pr.head(pr.self), true, pr.now", "faults",
+		"nothing is sent again", "branch/broadcast/peer.go",
+		"p.target, p.next, p.probing, p.progressAt = pr.Head(pr.Self), p.acked+1, true, pr.Now", "p.target, p.probing, p.progressAt = pr.Head(pr.Self), true, pr.Now", "faults",
 	},
 	{
-		"the hash before is not compared", "branch/replica/apply.go",
-		"if s.Batch.PrevHash != head.Hash {", "if s.Batch.PrevHash != head.Hash && in.n == 1 {", "fork",
+		"the hash before is not compared", "branch/broadcast/apply.go",
+		"if s.Batch.PrevHash != head.Hash {", "if s.Batch.PrevHash != head.Hash && in.N == 1 {", "fork",
 	},
 	{
-		"two batches in one place are not compared", "branch/replica/doubt.go",
-		"return ok && here == hash", "return ok && (here == hash || in.n > 1)", "fork",
+		"two batches in one place are not compared", "branch/broadcast/doubt.go",
+		"return ok && here == hash", "return ok && (here == hash || in.N > 1)", "fork",
 	},
 	{
-		"a journal that does not fit is told to its writer as forked", "branch/replica/apply.go",
+		"a journal that does not fit is told to its writer as forked", "branch/broadcast/apply.go",
 		"in.misfit(from, i, s, err)", "in.prove(from, i, s)", "17_fork_spreads_no_further",
 	},
 	{
-		"a branch goes on when its journal has forked", "branch/replica/recover.go",
-		"v.state, v.reason = Halted, text", "v.reason = text", "fork",
+		"a branch goes on when its journal has forked", "branch/broadcast/recover.go",
+		"v.State, v.reason = protocol.Halted, text", "v.reason = text", "fork",
 	},
 	{
 		"a bulk ignores a freeze", "branch/replica/bulk.go",
-		"touched[k] && es.isFrozen(name) || ", "touched[k] && es.now < 0 || ", "21_bulk_hold",
+		"touched[k] && es.isFrozen(name) || ", "touched[k] && es.Now < 0 || ", "21_bulk_hold",
 	},
 	{
 		"a bulk is refused by this view alone", "branch/replica/claim.go",
-		"es.collects.join(name, first)", `if balance := es.ledger.Balance(name); first.op.Entry.Kind == ledger.Bulk {
-			es.desk.refuse(first, &InsufficientError{Account: name, Balance: balance, Amount: amount})
+		"es.collects.join(name, first)", `if balance := es.Ledger.Balance(name); first.op.Entry.Kind == ledger.Bulk {
+			es.desk.refuse(first, &protocol.InsufficientError{Account: name, Balance: balance, Amount: amount})
 		} else {
 			es.collects.join(name, first)
 		}`, "faults",
 	},
 	{
 		"a bulk refuses what is more than the escrow here", "branch/replica/bulk.go",
-		"o.RefuseBelow(p.account, insufficient.Balance)", "o.RefuseBelow(p.account, d.ledger.Escrow(p.account, d.self))", "faults",
+		"o.RefuseBelow(p.account, insufficient.Balance)", "o.RefuseBelow(p.account, d.Ledger.Escrow(p.account, d.Self))", "faults",
 	},
 	{
 		"a bulk is recorded when it lacks something of one account", "branch/replica/bulk.go",
@@ -279,18 +279,18 @@ var mutations = []mutation{
 	},
 	{
 		"escrow that is promised to a bulk is paid out", "branch/replica/escrow.go",
-		"if e.Kind != ledger.Deposit && es.promisedAway(e.Account, e.Amount, Ticket{}) {", "if e.Kind > ledger.Bulk {", "21_bulk_hold",
+		"if e.Kind != ledger.Deposit && es.promisedAway(e.Account, e.Amount, protocol.Ticket{}) {", "if e.Kind > ledger.Bulk {", "21_bulk_hold",
 	},
 	{
 		"a bulk gives up nothing that was promised", "branch/replica/bulk.go",
 		"return m.bulk == p", "return false", "calm",
 	},
 	{
-		"a hello names entries that are not synced", "branch/replica/propagate.go",
+		"a hello names entries that are not synced", "branch/broadcast/propagate.go",
 		"pr.frameTo(p).Hello = hello\n\tpr.syncApplied()", "pr.frameTo(p).Hello = hello", "07_wiped_disk",
 	},
 	{
-		"relayed batches are not synced", "branch/replica/propagate.go",
+		"relayed batches are not synced", "branch/broadcast/propagate.go",
 		"pr.syncApplied() // what is relayed must not be lost here", "", "18_relay_is_kept",
 	},
 	{
@@ -327,44 +327,44 @@ var mutations = []mutation{
 		`return fmt.Errorf("write journal: %w", err)`, `_ = fmt.Errorf("write journal: %w", err)`, "engine.TestACommitThatFailsLetsNothingOut",
 	},
 	{
-		"a bank is founded once one has accepted its id", "branch/replica/founding.go",
+		"a bank is founded once one has accepted its id", "branch/broadcast/founding.go",
 		"\t\tdefault:\n\t\t\tall = all && said == accepted\n", "", "faults",
 	},
 	{
-		"an id is said to be accepted and not recorded", "branch/replica/founding.go",
+		"an id is said to be accepted and not recorded", "branch/broadcast/founding.go",
 		"f.recordBank(ledger.Bank{Name: f.bank.Name, ID: said.ID})", "f.bank.ID = said.ID", "faults",
 	},
 	{
-		"an accepted id is never replaced", "branch/replica/founding.go",
+		"an accepted id is never replaced", "branch/broadcast/founding.go",
 		"if f.bank.ID != said.ID {", "if f.bank.ID == (ledger.BankID{}) {", "faults",
 	},
 	{
-		"a founder that has lost its disk proposes its own id", "branch/replica/founding.go",
+		"a founder that has lost its disk proposes its own id", "branch/broadcast/founding.go",
 		"case all && accepted != ledger.BankID{}:\n\t\treturn accepted, true\n\tcase f.bank.ID", "case all && accepted != ledger.BankID{} && accepted == f.bank.ID:\n\t\treturn accepted, true\n\tcase f.bank.ID", "faults",
 	},
 	{
-		"a founder asks nobody before it proposes", "branch/replica/founding.go",
+		"a founder asks nobody before it proposes", "branch/broadcast/founding.go",
 		"case !f.met[i]:\n\t\t\treturn id, false", "case !f.met[i]:\n\t\t\tall = false", "faults",
 	},
 	{
-		"the founding is not said again", "branch/replica/founding.go",
-		"case f.now-f.askedAt >= f.cfg.PeerTimeout:", "case f.now-f.askedAt >= 1_000*f.cfg.PeerTimeout:", "faults",
+		"the founding is not said again", "branch/broadcast/founding.go",
+		"case f.Now-f.askedAt >= f.Config.PeerTimeout:", "case f.Now-f.askedAt >= 1_000*f.Config.PeerTimeout:", "faults",
 	},
 	{
-		"a branch writes before its bank is founded", "branch/replica/recover.go",
+		"a branch writes before its bank is founded", "branch/broadcast/recover.go",
 		"if !v.founding.bank.Founded || len(v.founding.outnumbered()) > 0 {", "if len(v.founding.outnumbered()) > 0 {", "faults",
 	},
 	{
-		"a branch of another bank is a peer", "branch/replica/founding.go",
+		"a branch of another bank is a peer", "branch/broadcast/founding.go",
 		"mine.Founded && theirs.Founded && mine.ID != theirs.ID", "mine.ID != theirs.ID && theirs.Name == mine.Name+mine.Name", "28_another_bank",
 	},
 	{
-		"a branch on the directory of another bank serves", "branch/replica/recover.go",
+		"a branch on the directory of another bank serves", "branch/broadcast/recover.go",
 		"if !v.founding.bank.Founded || len(v.founding.outnumbered()) > 0 {", "if !v.founding.bank.Founded {", "28_another_bank",
 	},
 	{
-		"a copied disk counts as the branch's own", "branch/replica/recover.go",
-		"needAll: (!c.cfg.Settled || c.cfg.Copied) && !c.cfg.Bootstrap", "needAll: !c.cfg.Settled && !c.cfg.Bootstrap", "32_old_copy",
+		"a copied disk counts as the branch's own", "branch/broadcast/recover.go",
+		"needAll: (!c.Config.Settled || c.Config.Copied) && !c.Config.Bootstrap", "needAll: !c.Config.Settled && !c.Config.Bootstrap", "32_old_copy",
 	},
 }
 

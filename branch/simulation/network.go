@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 )
 
@@ -139,7 +140,7 @@ func (w *world) breakLink(l *link, within int64) {
 }
 
 // refused ends the links on which a branch has refused a message.
-func (w *world) refused(p *process, refusals []replica.Refusal) {
+func (w *world) refused(p *process, refusals []protocol.Refusal) {
 	for _, f := range refusals {
 		w.note("branch %d refuses %+v", p.id, f)
 		w.oracle.refused(p, f)
@@ -161,7 +162,7 @@ func (w *world) delay() int64 {
 
 // Transmit returns a message as its receiver would get it from the wire: with the
 // batches in a frame opened.
-func Transmit(m replica.Message) (replica.Message, error) {
+func Transmit(m protocol.Message) (protocol.Message, error) {
 	if m.Frame == nil {
 		return m, nil
 	}
@@ -178,7 +179,7 @@ func Transmit(m replica.Message) (replica.Message, error) {
 }
 
 // send takes a message that a branch lets out.
-func (w *world) send(p *process, m replica.Message) {
+func (w *world) send(p *process, m protocol.Message) {
 	m, err := Transmit(m)
 	if err != nil {
 		w.fail("a branch sends what can be opened", "branch %d to %d: %v", m.From, m.To, err)
@@ -197,7 +198,7 @@ func (w *world) send(p *process, m replica.Message) {
 	w.sendCall(p, to, m)
 }
 
-func (w *world) sendFrame(p, to *process, m replica.Message) {
+func (w *world) sendFrame(p, to *process, m protocol.Message) {
 	l := w.net.links[p.index][to.index]
 	inc := p.links[to.index]
 	if inc == 0 || !l.up || l.incarnation != inc || !l.joins(p) {
@@ -226,7 +227,7 @@ func (w *world) sendFrame(p, to *process, m replica.Message) {
 
 // arrive delivers a frame, unless its link has another incarnation by now. The
 // receiver may hear of the link by that frame.
-func (w *world) arrive(l *link, to *process, inc int, m replica.Message) {
+func (w *world) arrive(l *link, to *process, inc int, m protocol.Message) {
 	if !to.up() || l.incarnation != inc {
 		return
 	}
@@ -246,7 +247,7 @@ func (w *world) arrive(l *link, to *process, inc int, m replica.Message) {
 
 // sendCall delivers a claim, a look, or the answer to one. Each is a call on a
 // connection of its own: there is no order between them and frames.
-func (w *world) sendCall(p, to *process, m replica.Message) {
+func (w *world) sendCall(p, to *process, m protocol.Message) {
 	request := m.Claim != nil || m.Collect != nil
 	key := callKey{to.index, callID(&m)}
 	from := caller{p, p.boot}
@@ -283,7 +284,7 @@ type caller struct {
 	boot int
 }
 
-func (w *world) deliver(from caller, to *process, m replica.Message, request bool) {
+func (w *world) deliver(from caller, to *process, m protocol.Message, request bool) {
 	if request {
 		toBoot := to.boot
 		w.after(w.delay(), func() {
@@ -300,7 +301,7 @@ func (w *world) deliver(from caller, to *process, m replica.Message, request boo
 	w.after(w.delay(), func() { w.deliverCall(to, from.boot, m) })
 }
 
-func (w *world) deliverCall(to *process, boot int, m replica.Message) {
+func (w *world) deliverCall(to *process, boot int, m protocol.Message) {
 	if to.up() && to.boot == boot {
 		w.note("branch %d gets %v", to.id, messageText{&m})
 		to.feed(func(r *replica.Replica) { r.Receive(w.liar.lie(r, m)) })
@@ -308,14 +309,14 @@ func (w *world) deliverCall(to *process, boot int, m replica.Message) {
 }
 
 // failCall tells a caller that its call could not be made.
-func (w *world) failCall(from caller, key callKey, m replica.Message) {
+func (w *world) failCall(from caller, key callKey, m protocol.Message) {
 	peer := w.processes[key.peer].id
 	w.report.Paths["peer suspected after a call that failed"]++
-	failed := replica.Message{From: peer, To: from.id}
+	failed := protocol.Message{From: peer, To: from.id}
 	if m.Claim != nil || m.ClaimAnswer != nil {
-		failed.ClaimAnswer = &replica.ClaimAnswer{ID: key.id, Failed: true}
+		failed.ClaimAnswer = &protocol.ClaimAnswer{ID: key.id, Failed: true}
 	} else {
-		failed.CollectAnswer = &replica.CollectAnswer{ID: key.id, Failed: true}
+		failed.CollectAnswer = &protocol.CollectAnswer{ID: key.id, Failed: true}
 	}
 	w.after(w.delay(), func() { w.deliverCall(from.process, from.boot, failed) })
 }
@@ -326,7 +327,7 @@ type callKey struct {
 	id   uint64
 }
 
-func callID(m *replica.Message) uint64 {
+func callID(m *protocol.Message) uint64 {
 	switch {
 	case m.Claim != nil:
 		return m.Claim.ID

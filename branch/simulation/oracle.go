@@ -4,7 +4,7 @@ import (
 	"math"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // oracle sees all disks at once, in the order of real time. It knows what the
@@ -250,7 +250,7 @@ func (o *oracle) look(p *process) {
 		o.lookForked(p)
 		return
 	}
-	if p.wiped && p.replica.State() == replica.Serving {
+	if p.wiped && p.replica.State() == protocol.Serving {
 		o.forget(p, l.Head(p.index).Sequence)
 		if l.Head(p.index).Sequence > p.found {
 			o.w.report.Paths["journal recovered from a peer"]++
@@ -279,7 +279,7 @@ func (o *oracle) look(p *process) {
 }
 
 // refused checks that a branch refuses no message that a branch sends.
-func (o *oracle) refused(p *process, f replica.Refusal) {
+func (o *oracle) refused(p *process, f protocol.Refusal) {
 	if o.w.opts.Liar {
 		o.w.report.Paths["message refused for its "+f.Lie.String()]++
 		return
@@ -294,7 +294,7 @@ func (o *oracle) checkAlarms(p *process) {
 		o.checkLied(p)
 		return
 	}
-	if s := p.replica.Status(); len(s.Alarms) > 0 || s.State == replica.Halted {
+	if s := p.replica.Status(); len(s.Alarms) > 0 || s.State == protocol.Halted {
 		o.w.fail("no alarm without a reason", "branch %d: %v", p.id, s.Alarms)
 	}
 }

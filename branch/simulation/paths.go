@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 )
 
@@ -12,13 +13,13 @@ import (
 type paths struct {
 	*world
 	// asked is the latest look that a branch has asked for.
-	asked replica.Collect
+	asked protocol.Collect
 	// claimed are the accounts that were claimed first under each ticket.
-	claimed map[replica.Ticket]string
+	claimed map[protocol.Ticket]string
 }
 
 // countMessage counts a message that a branch lets out.
-func (w *paths) countMessage(m *replica.Message) {
+func (w *paths) countMessage(m *protocol.Message) {
 	paths := w.report.Paths
 	switch {
 	case m.Frame != nil:
@@ -46,7 +47,7 @@ func (w *paths) countMessage(m *replica.Message) {
 }
 
 // countAccounts counts the writes that claim a second account: bulks alone do.
-func (w *paths) countAccounts(m *replica.Message) {
+func (w *paths) countAccounts(m *protocol.Message) {
 	first, ok := w.claimed[m.Claim.Ticket]
 	switch {
 	case !ok:
@@ -57,7 +58,7 @@ func (w *paths) countAccounts(m *replica.Message) {
 	}
 }
 
-func (w *paths) countFrame(m *replica.Message) {
+func (w *paths) countFrame(m *protocol.Message) {
 	f, paths := m.Frame, w.report.Paths
 	paths["frame"]++
 	if f.Hello != nil {
@@ -78,7 +79,7 @@ func (w *paths) countFrame(m *replica.Message) {
 }
 
 // countSent counts what a branch sends a second time on one link.
-func (p *process) countSent(m *replica.Message) {
+func (p *process) countSent(m *protocol.Message) {
 	to := p.w.processOf(m.To).index
 	if m.ClaimAnswer != nil {
 		delete(p.claims, callKey{to, m.ClaimAnswer.ID})
@@ -116,7 +117,7 @@ func (p *process) countDeferred() {
 }
 
 // countEarly counts the batches that are kept until others have come.
-func (w *paths) countEarly(r *replica.Replica, f *replica.Frame) {
+func (w *paths) countEarly(r *replica.Replica, f *protocol.Frame) {
 	if f == nil {
 		return
 	}
@@ -130,7 +131,7 @@ func (w *paths) countEarly(r *replica.Replica, f *replica.Frame) {
 // flood has more withdrawals wait at one branch than it has room for.
 func flood(w *world) {
 	p, account := w.anyProcess(), w.accounts[w.rng.IntN(len(w.accounts))]
-	if w.flooded || !p.up() || p.replica.State() != replica.Serving {
+	if w.flooded || !p.up() || p.replica.State() != protocol.Serving {
 		return
 	}
 	l := p.replica.Ledger()
@@ -142,8 +143,8 @@ func flood(w *world) {
 	w.report.Faults["flood of withdrawals"]++
 	for range floodCalls {
 		w.call(&request{
-			entry: ledger.Entry{Kind: ledger.Withdrawal, Account: account, Amount: amount, CustomerID: 1_000}, level: replica.Local, home: p.id,
-			done: func(replica.Reply) {},
+			entry: ledger.Entry{Kind: ledger.Withdrawal, Account: account, Amount: amount, CustomerID: 1_000}, level: protocol.Local, home: p.id,
+			done: func(protocol.Reply) {},
 		}, p, 0, 0)
 	}
 }

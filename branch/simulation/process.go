@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 )
 
@@ -25,7 +26,7 @@ type process struct {
 	// up, by peer.
 	links []int
 	// committing is the commit on its way to disk. Meanwhile, inputs wait in inbox.
-	committing *replica.Ready
+	committing *protocol.Ready
 	inbox      []func(*replica.Replica)
 	turning    bool
 	wakeAt     int64
@@ -73,8 +74,8 @@ type sentOn struct {
 func (p *process) up() bool { return p.replica != nil }
 
 // now is the time on the branch's own clock.
-func (p *process) now() replica.Millis {
-	return replica.Millis((float64(p.w.now)*p.rate + float64(p.skew)) / 1000)
+func (p *process) now() protocol.Millis {
+	return protocol.Millis((float64(p.w.now)*p.rate + float64(p.skew)) / 1000)
 }
 
 // start boots the branch from its disk.

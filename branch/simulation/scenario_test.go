@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // quietBank returns a bank without faults and customers, once all branches
@@ -23,13 +23,13 @@ func quietBank(t *testing.T, branches int, opening ledger.Amount) *world {
 // withdrawals has each of some branches asked for an amount at once. It
 // returns what they answered, how many messages that took, and how many
 // virtual milliseconds.
-func (w *world) withdrawals(t *testing.T, amount ledger.Amount, at ...*process) (replies []replica.Reply, messages int, micros int64) {
+func (w *world) withdrawals(t *testing.T, amount ledger.Amount, at ...*process) (replies []protocol.Reply, messages int, micros int64) {
 	t.Helper()
 	before, began := w.messages(), w.now
 	for _, p := range at {
 		w.call(&request{
-			entry: ledger.Entry{Kind: ledger.Withdrawal, Account: ledger.SharedAccount, Amount: amount}, level: replica.Reachable,
-			done: func(r replica.Reply) { replies, micros = append(replies, r), w.now-began },
+			entry: ledger.Entry{Kind: ledger.Withdrawal, Account: ledger.SharedAccount, Amount: amount}, level: protocol.Reachable,
+			done: func(r protocol.Reply) { replies, micros = append(replies, r), w.now-began },
 		}, p, 0, 0)
 	}
 	w.rest("withdrawals")

@@ -2,12 +2,12 @@ package simulation
 
 import (
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // mostStill is how long the accounts of a branch may be frozen in any second,
 // whoever asks for it.
-const mostStill replica.Millis = 250
+const mostStill protocol.Millis = 250
 
 // still is how long accounts of a branch were frozen, on its own clock.
 type still struct {
@@ -15,10 +15,10 @@ type still struct {
 	spans []span
 	// since is when the branch was last looked at, until is until when something
 	// was held then.
-	since, until replica.Millis
+	since, until protocol.Millis
 }
 
-type span struct{ from, to replica.Millis }
+type span struct{ from, to protocol.Millis }
 
 // checkStill records which accounts are frozen, after everything that may change that.
 func (p *process) checkStill() {
@@ -30,7 +30,7 @@ func (p *process) checkStill() {
 		s.spans = s.spans[1:]
 	}
 	s.since, s.until = now, p.replica.FrozenUntil()
-	var sum replica.Millis
+	var sum protocol.Millis
 	for _, h := range s.spans {
 		sum += h.to - max(h.from, now-1000)
 	}
@@ -55,13 +55,13 @@ func (w *world) holdOn(p *process, until, every int64) {
 	if from := w.anyProcess(); from.index != p.index && p.up() {
 		c := w.paths.asked
 		if w.chance(0.5) {
-			c = replica.Collect{Account: w.accounts[w.rng.IntN(len(w.accounts))], Collect: w.rng.Uint64()}
+			c = protocol.Collect{Account: w.accounts[w.rng.IntN(len(w.accounts))], Collect: w.rng.Uint64()}
 		}
 		if c.Account == "" {
 			c.Account = ledger.SharedAccount
 		}
 		c.ID, c.Look, c.Freeze = w.rng.Uint64()|1<<63, max(1, c.Look+uint64(w.rng.IntN(3))), true
-		m := replica.Message{From: from.id, To: p.id, Collect: &c}
+		m := protocol.Message{From: from.id, To: p.id, Collect: &c}
 		w.note("branch %d gets, from nobody, %v", p.id, messageText{&m})
 		w.deliverCall(p, p.boot, m)
 	}

@@ -6,13 +6,13 @@ import (
 	"slices"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 var errLost = errors.New("connection lost")
 
 func isInsufficient(err error) bool {
-	var e *replica.InsufficientError
+	var e *protocol.InsufficientError
 	return errors.As(err, &e)
 }
 
@@ -32,14 +32,14 @@ func kindOf(r *request) string {
 type judge struct{ *world }
 
 // verify checks an answer against the promises.
-func (w judge) verify(c *call, reply *replica.Reply) {
+func (w judge) verify(c *call, reply *protocol.Reply) {
 	r := c.req
 	outcome := "success"
 	var (
-		insufficient  *replica.InsufficientError
-		unavailable   *replica.UnavailableError
-		notReplicated *replica.NotReplicatedError
-		request       *replica.RequestError
+		insufficient  *protocol.InsufficientError
+		unavailable   *protocol.UnavailableError
+		notReplicated *protocol.NotReplicatedError
+		request       *protocol.RequestError
 	)
 	switch err := reply.Err; {
 	case reply.Forward != 0:
@@ -67,7 +67,7 @@ func (w judge) verify(c *call, reply *replica.Reply) {
 		if !r.misuse {
 			w.fail("a request id is refused only for other content", "%+v: %v", r.entry, err)
 		}
-	case errors.Is(err, replica.ErrQueueFull):
+	case errors.Is(err, protocol.ErrQueueFull):
 		outcome = "queue full"
 	default:
 		w.fail("errors are this package's", "%+v: %v", r.entry, err)
@@ -106,7 +106,7 @@ func (w judge) verifyRecorded(c *call, at ledger.Position) {
 	o.local[writer.index] = max(o.local[writer.index], at.Sequence)
 }
 
-func (w judge) verifyWrite(c *call, reply *replica.Reply) {
+func (w judge) verifyWrite(c *call, reply *protocol.Reply) {
 	o, r, at := w.oracle, c.req, reply.Receipt
 	if r.entry.Kind == ledger.Bulk && at.Sequence == 0 {
 		w.verifyBulk(c, reply)
@@ -137,26 +137,26 @@ func (w judge) verifyWrite(c *call, reply *replica.Reply) {
 }
 
 // verifyLevel checks that a write has reached the branches that its level promises.
-func (w judge) verifyLevel(level replica.Level, i int, reply *replica.Reply) {
+func (w judge) verifyLevel(level protocol.Level, i int, reply *protocol.Reply) {
 	o, at := w.oracle, reply.Receipt
 	synced := 0
 	for k, p := range w.processes {
 		if o.synced[k][i] >= at.Sequence {
 			synced++
 		}
-		if level >= replica.Reachable && o.applied[k][i] < at.Sequence && !slices.Contains(reply.Unreachable, p.id) {
+		if level >= protocol.Reachable && o.applied[k][i] < at.Sequence && !slices.Contains(reply.Unreachable, p.id) {
 			w.fail("REACHABLE is applied at all reachable branches", "%+v is not at branch %d, unreachable are %v", at, p.id, reply.Unreachable)
 		}
 	}
-	if level >= replica.Majority {
+	if level >= protocol.Majority {
 		o.wide[i] = max(o.wide[i], at.Sequence)
-		if synced <= len(w.processes)/2 || level == replica.All && synced < len(w.processes) {
+		if synced <= len(w.processes)/2 || level == protocol.All && synced < len(w.processes) {
 			w.fail("MAJORITY and ALL are synced at as many", "%+v is synced at %d of %d branches, level %d", at, synced, len(w.processes), level)
 		}
 	}
 }
 
-func (w judge) verifyRead(c *call, reply *replica.Reply) {
+func (w judge) verifyRead(c *call, reply *protocol.Reply) {
 	o, l := w.oracle, c.at.replica.Ledger()
 	if !covers(reply.Session, c.session) {
 		w.fail("a session never goes back", "%+v after %+v", reply.Session, c.session)
@@ -175,7 +175,7 @@ func (w judge) verifyRead(c *call, reply *replica.Reply) {
 	}
 }
 
-func (w judge) verifyInsufficient(c *call, err *replica.InsufficientError) {
+func (w judge) verifyInsufficient(c *call, err *protocol.InsufficientError) {
 	o, r := w.oracle, c.req
 	least, amount := o.least(err.Account, c.moments, o.moments()), r.entry.Amount
 	if r.entry.Kind == ledger.Bulk {
@@ -192,7 +192,7 @@ func (w judge) verifyInsufficient(c *call, err *replica.InsufficientError) {
 	}
 }
 
-func (w judge) verifyUnavailable(c *call, err *replica.UnavailableError) {
+func (w judge) verifyUnavailable(c *call, err *protocol.UnavailableError) {
 	if at, ok := w.oracle.requests[c.req.entry.RequestID]; ok && c.req.tries == 1 && !c.req.misuse {
 		w.fail("what is unavailable is not recorded", "%+v: %+v", c.req.entry, at)
 	}
@@ -212,7 +212,7 @@ func covers(session, other []ledger.Position) bool {
 }
 
 // messageText and replyText become text only when a run fails.
-type messageText struct{ m *replica.Message }
+type messageText struct{ m *protocol.Message }
 
 // String implements fmt.Stringer.
 func (t messageText) String() string {
@@ -250,7 +250,7 @@ func (t messageText) String() string {
 	return s
 }
 
-type replyText struct{ r *replica.Reply }
+type replyText struct{ r *protocol.Reply }
 
 // String implements fmt.Stringer.
 func (t replyText) String() string {

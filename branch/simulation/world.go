@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"passbook.example/passbook/branch/ledger"
-	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // Options choose a run.
@@ -51,7 +51,7 @@ type world struct {
 
 	// opening, peerTimeout and branches describe the bank.
 	opening     ledger.Amount
-	peerTimeout replica.Millis
+	peerTimeout protocol.Millis
 	branches    []ledger.BranchID
 	// processes are the branches, in the order of their ids; net connects them.
 	processes []*process
@@ -73,7 +73,7 @@ type world struct {
 	// entry that its writer has on disk, and of each answer.
 	onCall   func(*call)
 	onRecord func(*ledger.Entry)
-	onAnswer func(*call, *replica.Reply)
+	onAnswer func(*call, *protocol.Reply)
 	nextCall uint64
 	open     int // calls not answered
 }
@@ -124,8 +124,8 @@ func (w *world) recovered(report **Report, err *error) {
 func newWorld(o Options, change func(*world)) *world {
 	w := &world{opts: o, report: NewReport()}
 	w.rng = rand.New(rand.NewPCG(o.Seed, 0x70617373626f6f6b))
-	w.liar = liar{world: w, hellos: map[[2]ledger.BranchID]*replica.Hello{}}
-	w.paths = paths{world: w, claimed: map[replica.Ticket]string{}}
+	w.liar = liar{world: w, hellos: map[[2]ledger.BranchID]*protocol.Hello{}}
+	w.paths = paths{world: w, claimed: map[protocol.Ticket]string{}}
 	n := o.Branches
 	if n == 0 {
 		n = 2 + w.rng.IntN(8)
@@ -135,7 +135,7 @@ func newWorld(o Options, change func(*world)) *world {
 	}
 	w.report.Seed, w.report.Branches = o.Seed, n
 	w.opening = ledger.Amount(w.rng.IntN(5) * 100)
-	w.peerTimeout = []replica.Millis{100, 300, 1000}[w.rng.IntN(3)]
+	w.peerTimeout = []protocol.Millis{100, 300, 1000}[w.rng.IntN(3)]
 	w.branches = make([]ledger.BranchID, n)
 	for i := range w.branches {
 		w.branches[i] = ledger.BranchID(i + 1)
@@ -186,7 +186,7 @@ func (w *world) checkEqual() {
 	first := w.processes[0].replica.Ledger()
 	for _, p := range w.processes {
 		w.oracle.checkAlarms(p)
-		if s := p.replica.State(); s != replica.Serving {
+		if s := p.replica.State(); s != protocol.Serving {
 			w.fail("a healed branch serves", "branch %d: %s", p.id, p.replica.Status().Reason)
 		}
 		for _, q := range p.replica.Status().Peers {
@@ -237,9 +237,9 @@ func (w *world) probe(account string) {
 
 // ask makes one call, a strong query if the entry has no kind, and waits for
 // its answer.
-func (w *world) ask(e ledger.Entry) replica.Reply {
-	var got replica.Reply
-	req := &request{entry: e, strong: true, level: replica.Reachable, done: func(r replica.Reply) { got = r }}
+func (w *world) ask(e ledger.Entry) protocol.Reply {
+	var got protocol.Reply
+	req := &request{entry: e, strong: true, level: protocol.Reachable, done: func(r protocol.Reply) { got = r }}
 	w.call(req, w.anyProcess(), 0, 0)
 	w.rest("asking for " + e.Account)
 	return got

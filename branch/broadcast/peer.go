@@ -1,26 +1,25 @@
-package replica
+package broadcast
 
 import (
-	"math"
-
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // progress is what each peer has of this branch's journal, and what it is to be
 // sent: that journal as far as the window allows, what it asked for, and acks.
 type progress struct {
-	*core              // what all parts know
-	alarms   *alarms   // what the operator is told
+	*Core              // what all parts know
+	alarms   *Alarms   // what the operator is told
 	founding *founding // the bank
-	recovery *recovery // the state of this branch
+	recovery *Recovery // the state of this branch
 	intake   *intake   // what is applied here
-	own      *ownBatch // entries of this branch
-	acks     *acks     // writes that wait for peers
+	own      *OwnBatch // entries of this branch
+	acks     *Acks     // writes that wait for peers
 	// due are the peers that this Ready considers: something has come from them, or
 	// there may be something to send. awaited are those with a deadline.
 	due, awaited indexes
 	// checkAt is when the awaited are due: never later than the first deadline.
-	checkAt Millis
+	checkAt protocol.Millis
 	// everyone is the least that the peers have confirmed of this branch's journal,
 	// reached the least of those that are reachable.
 	everyone, reached least
@@ -28,20 +27,20 @@ type progress struct {
 	everywhere uint64
 }
 
-func newProgress(c *core) progress {
-	pr := progress{core: c, due: newIndexes(c.n), awaited: newIndexes(c.n), checkAt: never}
-	pr.due.addAll(c.n)
+func newProgress(c *Core) progress {
+	pr := progress{Core: c, due: newIndexes(c.N), awaited: newIndexes(c.N), checkAt: protocol.Never}
+	pr.due.addAll(c.N)
 	return pr
 }
 
-// peer is another branch, seen from this one.
-type peer struct {
-	branch ledger.BranchID // its id
-	index  int             // among all branches
+// Peer is another branch, seen from this one.
+type Peer struct {
+	Branch ledger.BranchID // its id
+	Index  int             // among all branches
 	// reachable says that the peer counts for [Reachable]: it was never tried,
 	// or is linked, has caught up and acks in time. since is when that changed.
 	reachable bool
-	since     Millis
+	since     protocol.Millis
 	// acked and synced are how far the peer has confirmed to have applied and
 	// synced this branch's journal. Invariant: synced <= acked on one link.
 	acked, synced uint64
@@ -58,18 +57,18 @@ type link struct {
 	closing bool
 	// suspectUntil is until when it is not called: a call to it failed, and
 	// nothing has come from it since.
-	suspectUntil Millis
-	// heardAt is when anything last came from it.
-	heardAt Millis
+	suspectUntil protocol.Millis
+	// HeardAt is when anything last came from it.
+	HeardAt protocol.Millis
 	// helloAt is when it was last told hello on this link, told which bank it was
 	// told then.
-	helloAt Millis
+	helloAt protocol.Millis
 	told    ledger.Bank
 	// window is what is on its way to the peer of this branch's own journal.
 	window
 	// syncAsked is how far the peer was asked to sync, syncAskedAt when.
 	syncAsked   uint64
-	syncAskedAt Millis
+	syncAskedAt protocol.Millis
 	// syncUpTo is how far it has asked to have its own batches synced here that
 	// wait for others.
 	syncUpTo uint64
@@ -88,7 +87,7 @@ type link struct {
 	// wants are the journals it has asked for, to be served by this Ready.
 	wants []ledger.Position
 	// frame gathers what this Ready sends it.
-	frame *Frame
+	frame *protocol.Frame
 }
 
 // window is what has been sent to a peer of this branch's journal, and when the
@@ -105,7 +104,7 @@ type window struct {
 	target uint64
 	// progressAt is when acked last rose, or the first batch was sent after
 	// everything was acked.
-	progressAt Millis
+	progressAt protocol.Millis
 }
 
 type sentBatch struct {
@@ -116,72 +115,72 @@ type sentBatch struct {
 // expire finds the peers that no longer answer, and those that have caught
 // up.
 func (pr *progress) expire() {
-	if pr.now >= pr.checkAt {
+	if pr.Now >= pr.checkAt {
 		pr.due.merge(pr.awaited)
-		pr.checkAt = never
+		pr.checkAt = protocol.Never
 	}
 	for i := pr.due.next(0); i >= 0; i = pr.due.next(i + 1) {
-		if i != pr.self {
-			pr.checkPeer(pr.peers[i])
+		if i != pr.Self {
+			pr.checkPeer(pr.Peers[i])
 		}
 	}
 }
 
 // nextTick returns when the first peer is late.
-func (pr *progress) nextTick() Millis {
-	next := never
+func (pr *progress) nextTick() protocol.Millis {
+	next := protocol.Never
 	for i := pr.awaited.next(0); i >= 0; i = pr.awaited.next(i + 1) {
-		next = min(next, pr.peers[i].deadline(pr.cfg.PeerTimeout))
+		next = min(next, pr.Peers[i].deadline(pr.Config.PeerTimeout))
 	}
 	return next
 }
 
 // await makes a peer due when its deadline passes. The deadline only moves while the
 // peer is due.
-func (pr *progress) await(p *peer) {
-	at := p.deadline(pr.cfg.PeerTimeout)
+func (pr *progress) await(p *Peer) {
+	at := p.deadline(pr.Config.PeerTimeout)
 	if p.syncAsked > p.synced {
-		at = min(at, p.syncAskedAt+pr.cfg.PeerTimeout)
+		at = min(at, p.syncAskedAt+pr.Config.PeerTimeout)
 	}
-	if at == never {
-		pr.awaited.remove(p.index)
+	if at == protocol.Never {
+		pr.awaited.remove(p.Index)
 		return
 	}
-	pr.awaited.add(p.index)
+	pr.awaited.add(p.Index)
 	pr.checkAt = min(pr.checkAt, at)
 }
 
-func (pr *progress) checkPeer(p *peer) {
-	late := p.linked && p.heard && len(p.inflight) > 0 && pr.now-p.progressAt >= pr.cfg.PeerTimeout
+func (pr *progress) checkPeer(p *Peer) {
+	late := p.linked && p.heard && len(p.inflight) > 0 && pr.Now-p.progressAt >= pr.Config.PeerTimeout
 	switch {
 	case late:
 		pr.setReachable(p, false)
-		p.target, p.next, p.probing, p.progressAt = pr.head(pr.self), p.acked+1, true, pr.now
+		p.target, p.next, p.probing, p.progressAt = pr.Head(pr.Self), p.acked+1, true, pr.Now
 		p.inflight, p.inflightBytes = nil, 0
-	case !p.heard && p.reachable && pr.now-p.since >= pr.cfg.PeerTimeout:
+	case !p.heard && p.reachable && pr.Now-p.since >= pr.Config.PeerTimeout:
 		pr.setReachable(p, false)
-		pr.recheck = true
+		pr.Recheck = true
 	case p.heard && !p.reachable && p.acked >= p.target:
 		pr.setReachable(p, true)
 	}
-	if p.syncAsked > p.synced && pr.now-p.syncAskedAt >= pr.cfg.PeerTimeout {
+	if p.syncAsked > p.synced && pr.Now-p.syncAskedAt >= pr.Config.PeerTimeout {
 		p.syncAsked = 0
 	}
-	if p.linked && !p.heard && pr.now-p.helloAt >= pr.cfg.PeerTimeout {
+	if p.linked && !p.heard && pr.Now-p.helloAt >= pr.Config.PeerTimeout {
 		pr.sayHello(p) // and it says its own again
 	}
 }
 
-func (pr *progress) setReachable(p *peer, reachable bool) {
+func (pr *progress) setReachable(p *Peer, reachable bool) {
 	if p.reachable != reachable {
-		p.reachable, p.since = reachable, pr.now
+		p.reachable, p.since = reachable, pr.Now
 		pr.reached = least{}
 	}
 }
 
 // confirmed is how far the peer has this branch's journal for sure. Entries that a
 // peer without a link had not synced may be lost.
-func (p *peer) confirmed() uint64 {
+func (p *Peer) confirmed() uint64 {
 	if p.linked {
 		return p.acked
 	}
@@ -190,8 +189,8 @@ func (p *peer) confirmed() uint64 {
 
 // deadline is when checkPeer finds something that time alone has changed, but
 // for a sync that was asked for: the writes that need it have deadlines.
-func (p *peer) deadline(timeout Millis) Millis {
-	at := never
+func (p *Peer) deadline(timeout protocol.Millis) protocol.Millis {
+	at := protocol.Never
 	switch {
 	case p.heard && len(p.inflight) > 0:
 		at = p.progressAt + timeout
@@ -204,19 +203,22 @@ func (p *peer) deadline(timeout Millis) Millis {
 	return at
 }
 
-// never is later than any moment.
-const never Millis = math.MaxInt64
+// Linked reports whether there is a link to the peer.
+func (p *Peer) Linked() bool { return p.linked }
 
-func (p *peer) usable() bool { return p != nil && p.linked && p.heard && !p.closing }
+// Greeted reports whether there is a link to the peer, on which its hello has come.
+func (p *Peer) Greeted() bool { return p.linked && p.heard }
+
+func (p *Peer) usable() bool { return p != nil && p.Greeted() && !p.closing }
 
 // reachableApplied is how far this branch's journal is applied at every
 // branch that is reachable now.
 func (pr *progress) reachableApplied() uint64 {
-	return min(pr.head(pr.self), pr.reached.of(pr.peers, pr.self, func(p *peer) bool { return p.reachable }))
+	return min(pr.Head(pr.Self), pr.reached.of(pr.Peers, pr.Self, func(p *Peer) bool { return p.reachable }))
 }
 
 // confirm records how far a peer has applied this branch's journal.
-func (pr *progress) confirm(p *peer, acked uint64) {
+func (pr *progress) confirm(p *Peer, acked uint64) {
 	pr.everyone.moved(p.acked, acked)
 	if p.reachable {
 		pr.reached.moved(p.acked, acked)
@@ -227,8 +229,8 @@ func (pr *progress) confirm(p *peer, acked uint64) {
 // atEveryBranch is how far every branch has confirmed to have applied this branch's
 // journal, since this branch started.
 func (pr *progress) atEveryBranch() uint64 {
-	all := pr.everyone.of(pr.peers, pr.self, func(*peer) bool { return true })
-	pr.everywhere = max(pr.everywhere, min(pr.head(pr.self), all))
+	all := pr.everyone.of(pr.Peers, pr.Self, func(*Peer) bool { return true })
+	pr.everywhere = max(pr.everywhere, min(pr.Head(pr.Self), all))
 	return pr.everywhere
 }
 
@@ -236,4 +238,4 @@ func (pr *progress) atEveryBranch() uint64 {
 // may be something to send.
 func (pr *progress) wake(i int) { pr.due.add(i) }
 
-func (pr *progress) wakeAll() { pr.due.addAll(pr.n) }
+func (pr *progress) wakeAll() { pr.due.addAll(pr.N) }

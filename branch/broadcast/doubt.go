@@ -1,9 +1,12 @@
-package replica
+package broadcast
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // A peer may lie when it says something of a journal that does not agree with what
@@ -18,22 +21,22 @@ type doubt struct {
 	lo, hi uint64
 	// askedAt is when batches were last asked for; heard says that some have come
 	// since. tries counts the times in which none had, steps those in which some had.
-	askedAt      Millis
+	askedAt      protocol.Millis
 	heard        bool
 	tries, steps int
 	// lie and text are what the peer is told when it shows nothing.
-	lie  Lie
+	lie  protocol.Lie
 	text string
 }
 
 // doubt has a peer show its batches of the i-th journal, in which something
 // differs at the sequence hi or before.
-func (in *intake) doubt(p *peer, i int, hi uint64, lie Lie, format string, args ...any) {
+func (in *intake) doubt(p *Peer, i int, hi uint64, lie protocol.Lie, format string, args ...any) {
 	if p.closing || p.doubts[i] != nil {
 		return
 	}
 	if !p.usable() { // a call by hand, or a frame that overtook its link's hello
-		in.alarms.reject(p, lie, true, format, args...)
+		in.alarms.Reject(p, lie, true, format, args...)
 		return
 	}
 	if p.doubts == nil {
@@ -41,22 +44,22 @@ func (in *intake) doubt(p *peer, i int, hi uint64, lie Lie, format string, args 
 	}
 	d := &doubt{hi: hi, lie: lie, text: fmt.Sprintf(format, args...)}
 	p.doubts[i] = d
-	in.doubting.add(p.index)
+	in.doubting.add(p.Index)
 	in.askOf(p, i, d, hi-1)
 }
 
 // askOf asks for the batches of a doubted journal from the one on that holds the
 // entry after a sequence.
-func (in *intake) askOf(p *peer, i int, d *doubt, after uint64) {
-	d.askedAt, d.heard = in.now, false
+func (in *intake) askOf(p *Peer, i int, d *doubt, after uint64) {
+	d.askedAt, d.heard = in.Now, false
 	in.want(p, i, after)
 }
 
 // want has this Ready ask a peer for a journal: once, since the peer serves the
 // wants of a frame together.
-func (in *intake) want(p *peer, i int, after uint64) {
+func (in *intake) want(p *Peer, i int, after uint64) {
 	f := in.progress.frameTo(p)
-	at := ledger.Position{Branch: in.peers[i].branch, Sequence: after}
+	at := ledger.Position{Branch: in.Peers[i].Branch, Sequence: after}
 	for k := range f.Wants {
 		if f.Wants[k].Branch == at.Branch {
 			f.Wants[k] = at
@@ -67,7 +70,7 @@ func (in *intake) want(p *peer, i int, after uint64) {
 }
 
 // judge compares a batch that a doubted peer shows with what is here.
-func (in *intake) judge(p *peer, i int, s *ledger.Sealed) {
+func (in *intake) judge(p *Peer, i int, s *ledger.Sealed) {
 	d := p.doubts[i]
 	first, last := s.Batch.FirstSequence, s.Batch.LastSequence()
 	if d == nil || first > d.hi {
@@ -77,7 +80,7 @@ func (in *intake) judge(p *peer, i int, s *ledger.Sealed) {
 	switch {
 	case !in.follows(i, s):
 		d.hi = min(d.hi, first-1)
-	case first > in.head(i):
+	case first > in.Head(i):
 		d.lo = max(d.lo, first-1)
 	case in.isHere(i, s):
 		d.lo = max(d.lo, last)
@@ -87,12 +90,12 @@ func (in *intake) judge(p *peer, i int, s *ledger.Sealed) {
 }
 
 // askFurther goes on with the searches in which batches have come.
-func (in *intake) askFurther(p *peer) {
-	for _, i := range sortedKeys(p.doubts) {
+func (in *intake) askFurther(p *Peer) {
+	for _, i := range slices.Sorted(maps.Keys(p.doubts)) {
 		switch d := p.doubts[i]; {
 		case p.closing || !d.heard:
 		case d.hi <= d.lo || d.steps >= doubtSteps:
-			in.alarms.reject(p, d.lie, true, "%s: what it shows does not differ from what is here", d.text)
+			in.alarms.Reject(p, d.lie, true, "%s: what it shows does not differ from what is here", d.text)
 		default:
 			d.steps++
 			in.askOf(p, i, d, (d.lo+d.hi)/2)
@@ -104,13 +107,13 @@ func (in *intake) askFurther(p *peer) {
 // again where no answer has come.
 func (in *intake) expire() {
 	for k := in.doubting.next(0); k >= 0; k = in.doubting.next(k + 1) {
-		p := in.peers[k]
-		for _, i := range sortedKeys(p.doubts) {
+		p := in.Peers[k]
+		for _, i := range slices.Sorted(maps.Keys(p.doubts)) {
 			switch d := p.doubts[i]; {
 			case p.closing:
-			case in.now-d.askedAt < fetchRetry:
+			case in.Now-d.askedAt < fetchRetry:
 			case d.tries >= doubtTries:
-				in.alarms.reject(p, d.lie, true, "%s: it shows no batch that proves it", d.text)
+				in.alarms.Reject(p, d.lie, true, "%s: it shows no batch that proves it", d.text)
 			default:
 				d.tries++
 				in.askOf(p, i, d, (d.lo+d.hi)/2)
@@ -126,8 +129,8 @@ func (in *intake) expire() {
 // what they are about is applied now, or a claim.
 func (in *intake) dropDoubts(beyond uint64) {
 	for k := in.doubting.next(0); k >= 0; k = in.doubting.next(k + 1) {
-		if d := in.peers[k].doubts[in.self]; d != nil && d.hi > beyond {
-			delete(in.peers[k].doubts, in.self)
+		if d := in.Peers[k].doubts[in.Self]; d != nil && d.hi > beyond {
+			delete(in.Peers[k].doubts, in.Self)
 		}
 	}
 }
@@ -135,7 +138,7 @@ func (in *intake) dropDoubts(beyond uint64) {
 // wait is a wait for more of a journal, during which none may come.
 type wait struct {
 	// at is when the span under way began, head how far the journal was then.
-	at   Millis
+	at   protocol.Millis
 	head uint64
 	// tries counts the spans of fetchRetry that have passed.
 	tries int
@@ -143,7 +146,7 @@ type wait struct {
 
 // inVain reports whether a journal, which is at head, has not grown for as long as a
 // peer that has more of it may need.
-func (w *wait) inVain(now Millis, head uint64) bool {
+func (w *wait) inVain(now protocol.Millis, head uint64) bool {
 	switch {
 	case head != w.head:
 		*w = wait{at: now, head: head}
@@ -159,7 +162,7 @@ func (in *intake) hashUpTo(i int, sequence uint64) (ledger.Hash, bool) {
 	switch {
 	case sequence == 0:
 		return in.founding.genesis(), true
-	case sequence > in.head(i):
+	case sequence > in.Head(i):
 		return ledger.Hash{}, false
 	}
 	return in.hashAt(i, sequence)
@@ -197,30 +200,30 @@ type proof struct {
 // place here, and is another: the journal has forked, for instance by a restored
 // backup, or two processes with one branch id. Nothing more of it is applied until
 // an operator has mended that.
-func (in *intake) prove(p *peer, i int, s *ledger.Sealed) {
-	if in.err != nil {
+func (in *intake) prove(p *Peer, i int, s *ledger.Sealed) {
+	if in.failure != nil {
 		return // the disk failed, which says nothing about the journal
 	}
-	if err := in.ledger.CheckLead(i, s.Batch); err != nil {
-		in.alarms.reject(p, LeadLie(err), true, "%v", err) // a batch that no branch can have written proves nothing
+	if err := in.Ledger.CheckLead(i, s.Batch); err != nil {
+		in.alarms.Reject(p, protocol.LeadLie(err), true, "%v", err) // a batch that no branch can have written proves nothing
 		return
 	}
-	text := in.proofText(i, &proof{s, p.branch})
-	for _, q := range in.peers {
+	text := in.proofText(i, &proof{s, p.Branch})
+	for _, q := range in.Peers {
 		delete(q.doubts, i)
 	}
-	if i == in.self {
+	if i == in.Self {
 		in.recovery.halt(text)
 		return
 	}
 	if in.proofs[i] != nil {
 		return
 	}
-	in.stopped[i], in.proofs[i] = true, &proof{s, p.branch}
+	in.stopped[i], in.proofs[i] = true, &proof{s, p.Branch}
 	in.dropEarly(i)
-	in.peers[i].forkedDue = true
+	in.Peers[i].forkedDue = true
 	in.progress.wake(i)
-	in.alarms.raise(AlarmFork, fmt.Sprintf("the journal of branch %d has forked: %s", in.peers[i].branch, text))
+	in.alarms.raise(protocol.AlarmFork, fmt.Sprintf("the journal of branch %d has forked: %s", in.Peers[i].Branch, text))
 }
 
 // proofText shows both batches.
@@ -235,7 +238,7 @@ func (in *intake) proofText(i int, f *proof) string {
 
 // batchAt returns the batch of the i-th journal that begins at a sequence, or nil.
 func (in *intake) batchAt(i int, first uint64) *ledger.Outline {
-	b := in.peers[i].branch
+	b := in.Peers[i].Branch
 	commits := in.commit.Batches
 	if in.out.Commit != nil {
 		commits = in.out.Commit.Batches
@@ -245,7 +248,7 @@ func (in *intake) batchAt(i int, first uint64) *ledger.Outline {
 			return &s.Outline
 		}
 	}
-	stored, err := in.cfg.Storage.Batches(b, first-1, 1)
+	stored, err := in.Config.Storage.Batches(b, first-1, 1)
 	if err != nil {
 		in.fail(fmt.Errorf("read journal of branch %d after entry %d: %w", b, first-1, err))
 	}
@@ -257,12 +260,12 @@ func (in *intake) batchAt(i int, first uint64) *ledger.Outline {
 
 // accuse tells the writer of a journal that it has forked, with both batches:
 // at least one is another than its own.
-func (in *intake) accuse(p *peer, f *Frame) {
-	found := in.proofs[p.index]
+func (in *intake) accuse(p *Peer, f *protocol.Frame) {
+	found := in.proofs[p.Index]
 	if found == nil {
 		return
 	}
-	if here := in.batchAt(p.index, found.theirs.Batch.FirstSequence); here != nil {
+	if here := in.batchAt(p.Index, found.theirs.Batch.FirstSequence); here != nil {
 		f.Outlines = append(f.Outlines, here)
 	}
 	f.Outlines = append(f.Outlines, &found.theirs.Outline)
@@ -270,8 +273,8 @@ func (in *intake) accuse(p *peer, f *Frame) {
 
 // receiveAccusation handles a peer's word that this branch's journal has forked.
 // The proof comes before the word, which counts for nothing without it.
-func (in *intake) receiveAccusation(p *peer) {
-	if in.state == Serving && p.doubts[in.self] == nil {
-		in.alarms.reject(p, BadAccusation, true, "it says that this branch's journal has forked, and shows no batch that differs")
+func (in *intake) receiveAccusation(p *Peer) {
+	if in.State == protocol.Serving && p.doubts[in.Self] == nil {
+		in.alarms.Reject(p, protocol.BadAccusation, true, "it says that this branch's journal has forked, and shows no batch that differs")
 	}
 }

@@ -1,7 +1,8 @@
-package replica
+package broadcast
 
 import (
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // fetch is how a journal, or a part of one, is asked for from a branch that
@@ -10,8 +11,8 @@ import (
 type fetch struct {
 	// from is the peer asked last, at when; asked says that there was one, or
 	// that the time for one has begun.
-	from  *peer
-	at    Millis
+	from  *Peer
+	at    protocol.Millis
 	asked bool
 	// again says that what was asked for has come: there may be more.
 	again bool
@@ -20,7 +21,7 @@ type fetch struct {
 	// next is where the search for a peer goes on.
 	next int
 	// appliedAt is when a batch of the journal was last applied.
-	appliedAt Millis
+	appliedAt protocol.Millis
 }
 
 // step asks peers for what this branch lacks of journals whose writers don't send
@@ -34,24 +35,24 @@ func (in *intake) step() {
 	needs := in.earlyNeeds()
 	for i := in.fetching.next(0); i >= 0; i = in.fetching.next(i + 1) {
 		f := &in.fetches[i]
-		closed := in.stopped[i] || i == in.self && in.state != Recovering
-		if closed || in.writesHere(i) && (needs == nil || !needs[i].late || in.now-f.appliedAt < gapDelay) {
+		closed := in.stopped[i] || i == in.Self && in.State != protocol.Recovering
+		if closed || in.writesHere(i) && (needs == nil || !needs[i].late || in.Now-f.appliedAt < gapDelay) {
 			f.asked, f.again = false, false
 			in.fetching.remove(i)
 			continue
 		}
-		var need *peer
+		var need *Peer
 		if needs != nil {
 			need = needs[i].from
 		}
-		if need != nil && f.need.of(need, in.now, in.head(i)) {
+		if need != nil && f.need.of(need, in.Now, in.Head(i)) {
 			in.needInVain(need, i)
 			continue
 		}
 		if from := in.fetchFrom(i, need); from != nil {
-			f.from, f.at, f.asked = from, in.now, true
+			f.from, f.at, f.asked = from, in.Now, true
 			if from.doubts[i] == nil { // which asks for other batches of it
-				in.want(from, i, in.head(i))
+				in.want(from, i, in.Head(i))
 			}
 			in.awaitShown(from, i)
 		}
@@ -59,10 +60,10 @@ func (in *intake) step() {
 }
 
 // nextTick returns when a search in what a peer has, or a fetch, goes on.
-func (in *intake) nextTick() Millis {
-	next := never
+func (in *intake) nextTick() protocol.Millis {
+	next := protocol.Never
 	if !in.gapped.empty() {
-		next = in.now + gapDelay
+		next = in.Now + gapDelay
 	}
 	for i := in.fetching.next(0); i >= 0; i = in.fetching.next(i + 1) {
 		if f := &in.fetches[i]; f.asked {
@@ -70,7 +71,7 @@ func (in *intake) nextTick() Millis {
 		}
 	}
 	for k := in.doubting.next(0); k >= 0; k = in.doubting.next(k + 1) {
-		if p := in.peers[k]; !p.closing { // else they end with its link
+		if p := in.Peers[k]; !p.closing { // else they end with its link
 			for _, d := range p.doubts {
 				next = min(next, d.askedAt+fetchRetry)
 			}
@@ -81,10 +82,10 @@ func (in *intake) nextTick() Millis {
 
 // lostLink forgets what came early on a link that is gone, and fetches the journal
 // of its peer elsewhere.
-func (in *intake) lostLink(p *peer) {
-	in.fetching.add(p.index)
-	in.doubting.remove(p.index)
-	in.dropEarly(p.index)
+func (in *intake) lostLink(p *Peer) {
+	in.fetching.add(p.Index)
+	in.doubting.remove(p.Index)
+	in.dropEarly(p.Index)
 	in.dropEarlyOf(p)
 }
 
@@ -93,11 +94,11 @@ func (in *intake) mayFetch(i int) { in.fetching.add(i) }
 
 // needWait is a wait for what a peer's early batches depend on.
 type needWait struct {
-	from *peer
+	from *Peer
 	wait
 }
 
-func (w *needWait) of(from *peer, now Millis, head uint64) bool {
+func (w *needWait) of(from *Peer, now protocol.Millis, head uint64) bool {
 	if from != w.from {
 		*w = needWait{from: from, wait: wait{at: now, head: head}}
 	}
@@ -106,11 +107,11 @@ func (w *needWait) of(from *peer, now Millis, head uint64) bool {
 
 // needInVain gives up the early batches of a peer that depend on more of the i-th
 // journal, which it has not shown.
-func (in *intake) needInVain(p *peer, i int) {
+func (in *intake) needInVain(p *Peer, i int) {
 	in.fetches[i].need = needWait{}
 	in.dropEarlyOf(p)
 	if !in.unappliable(i) {
-		in.alarms.reject(p, BadPosition, true, "it has sent a batch that waits for more of the journal of branch %d than entry %d, and shows none", in.peers[i].branch, in.head(i))
+		in.alarms.Reject(p, protocol.BadPosition, true, "it has sent a batch that waits for more of the journal of branch %d than entry %d, and shows none", in.Peers[i].Branch, in.Head(i))
 	}
 }
 
@@ -120,23 +121,23 @@ func (in *intake) unappliable(i int) bool { return in.stopped[i] || in.misfits[i
 
 // awaitShown waits for a peer to show something of a journal of which it has named
 // more than is here.
-func (in *intake) awaitShown(p *peer, i int) {
+func (in *intake) awaitShown(p *Peer, i int) {
 	switch w := p.asked[i]; {
-	case p.advertised[i] <= in.head(i):
+	case p.advertised[i] <= in.Head(i):
 		delete(p.asked, i)
 	case w == nil:
 		if p.asked == nil {
 			p.asked = map[int]*wait{}
 		}
-		p.asked[i] = &wait{at: in.now, head: in.head(i)}
-	case w.inVain(in.now, in.head(i)) && i != in.self && !in.unappliable(i):
-		in.alarms.reject(p, BadPosition, true, "it has entry %d of the journal of branch %d, which ends at %d here: it shows no batch that proves it", p.advertised[i], in.peers[i].branch, in.head(i))
+		p.asked[i] = &wait{at: in.Now, head: in.Head(i)}
+	case w.inVain(in.Now, in.Head(i)) && i != in.Self && !in.unappliable(i):
+		in.alarms.Reject(p, protocol.BadPosition, true, "it has entry %d of the journal of branch %d, which ends at %d here: it shows no batch that proves it", p.advertised[i], in.Peers[i].Branch, in.Head(i))
 	}
 }
 
 // fetchFrom returns the peer to ask for the i-th journal now, or nil. need is
 // one that sent a batch which depends on more of it.
-func (in *intake) fetchFrom(i int, need *peer) *peer {
+func (in *intake) fetchFrom(i int, need *Peer) *Peer {
 	f := &in.fetches[i]
 	if f.again {
 		f.again = false
@@ -144,12 +145,12 @@ func (in *intake) fetchFrom(i int, need *peer) *peer {
 			return f.from
 		}
 	}
-	if f.asked && in.now-f.at < fetchRetry {
+	if f.asked && in.Now-f.at < fetchRetry {
 		return nil
 	}
-	for k := range in.peers { // by turns: a peer that shows nothing does not keep others from being asked
-		k = (f.next + 1 + k) % in.n
-		if p := in.peers[k]; p.usable() && p.advertised[i] > in.head(i) {
+	for k := range in.Peers { // by turns: a peer that shows nothing does not keep others from being asked
+		k = (f.next + 1 + k) % in.N
+		if p := in.Peers[k]; p.usable() && p.advertised[i] > in.Head(i) {
 			f.next = k
 			return p
 		}
@@ -157,12 +158,12 @@ func (in *intake) fetchFrom(i int, need *peer) *peer {
 	if need != nil {
 		return need
 	}
-	if i == in.self {
+	if i == in.Self {
 		f.asked = false
 		return nil
 	}
 	asked := f.asked // or give the writer a moment first
-	f.asked, f.at = true, in.now
+	f.asked, f.at = true, in.Now
 	if !asked {
 		return nil
 	}
@@ -172,7 +173,7 @@ func (in *intake) fetchFrom(i int, need *peer) *peer {
 // earlyNeed is the need of a batch that waits for more of a journal.
 type earlyNeed struct {
 	// from is the peer that sent the batch.
-	from *peer
+	from *Peer
 	// late says that it has waited so long that the writer is not waited for.
 	late bool
 }
@@ -187,19 +188,19 @@ func (in *intake) earlyNeeds() []earlyNeed {
 			continue
 		}
 		if needs == nil {
-			needs = make([]earlyNeed, in.n)
+			needs = make([]earlyNeed, in.N)
 		}
-		late := in.now-q.since >= gapDelay
+		late := in.Now-q.since >= gapDelay
 		need := func(i int) {
 			needs[i] = earlyNeed{from: q.from, late: needs[i].late || late}
 			in.fetching.add(i)
 		}
 		s := q.batches[0]
-		if s.Batch.FirstSequence > in.head(k)+1 {
+		if s.Batch.FirstSequence > in.Head(k)+1 {
 			need(k)
 		}
 		for _, a := range s.Batch.After {
-			if i, ok := in.ledger.Index(a.Branch); ok && a.Sequence > in.head(i) {
+			if i, ok := in.Ledger.Index(a.Branch); ok && a.Sequence > in.Head(i) {
 				need(i)
 			}
 		}
@@ -208,13 +209,13 @@ func (in *intake) earlyNeeds() []earlyNeed {
 }
 
 // writesHere reports whether the writer of the i-th journal sends it itself.
-func (in *intake) writesHere(i int) bool { return i != in.self && in.peers[i].usable() }
+func (in *intake) writesHere(i int) bool { return i != in.Self && in.Peers[i].usable() }
 
 // nextUsable returns the linked peers in turn.
-func (in *intake) nextUsable(f *fetch) *peer {
-	for range in.n {
-		f.next = (f.next + 1) % in.n
-		if p := in.peers[f.next]; f.next != in.self && p.usable() {
+func (in *intake) nextUsable(f *fetch) *Peer {
+	for range in.N {
+		f.next = (f.next + 1) % in.N
+		if p := in.Peers[f.next]; f.next != in.Self && p.usable() {
 			return p
 		}
 	}

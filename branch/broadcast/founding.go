@@ -1,15 +1,11 @@
-package replica
+package broadcast
 
 import (
 	"fmt"
 
-	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 )
-
-// Version is that of what branches say to each other. A branch that speaks
-// another one is refused.
-const Version = 1
 
 // founding is how the branches of a file that meet for the first time agree on
 // the id of their bank before any of them writes.
@@ -25,8 +21,8 @@ const Version = 1
 // it, and is so now. If one of them has not, it can't have been, and the founder
 // may propose another id, which takes the place of the one before.
 type founding struct {
-	*core              // what all parts know
-	alarms   *alarms   // what the operator is told
+	*Core              // what all parts know
+	alarms   *Alarms   // what the operator is told
 	progress *progress // the peers, and frames for them
 	// charter is what BankHash returns: links between branches with another one are
 	// refused.
@@ -42,77 +38,43 @@ type founding struct {
 	// strangers say why the hello that a peer said last was refused, strangeAt when
 	// that was.
 	strangers []string
-	strangeAt []Millis // by index
+	strangeAt []protocol.Millis // by index
 	// askedAt is when the peers were last told what this branch has recorded;
 	// next is which of them is told next besides the founder.
-	askedAt Millis
+	askedAt protocol.Millis
 	next    int
 }
 
-func newFounding(c *core, a *alarms, pr *progress) founding {
+func newFounding(c *Core, a *Alarms, pr *progress) founding {
 	return founding{
-		core: c, alarms: a, progress: pr, charter: BankHash(c.ledger.Branches(), c.cfg.Opening), bank: c.cfg.Bank, proposal: c.cfg.Proposal,
-		said: make([]ledger.Bank, c.n), met: make([]bool, c.n), strangers: make([]string, c.n), strangeAt: make([]Millis, c.n), askedAt: c.now,
+		Core: c, alarms: a, progress: pr, charter: protocol.BankHash(c.Ledger.Branches(), c.Config.Opening), bank: c.Config.Bank, proposal: c.Config.Proposal,
+		said: make([]ledger.Bank, c.N), met: make([]bool, c.N), strangers: make([]string, c.N), strangeAt: make([]protocol.Millis, c.N), askedAt: c.Now,
 	}
 }
 
-// StrangerError refuses a link with a branch of another bank, or one that
-// speaks another version.
-type StrangerError struct {
-	// Branch is the one that is refused.
-	Branch ledger.BranchID
-	// Problem says why.
-	Problem string
-}
-
-// Error implements error.
-func (e *StrangerError) Error() string { return e.Problem }
-
-// Code returns failed_precondition.
-func (e *StrangerError) Code() code.Code { return code.FailedPrecondition }
-
-// Bank returns the bank that this branch belongs to.
-func (r *Replica) Bank() ledger.Bank { return r.founding.bank }
-
-// Meet checks the hello that comes first on a link that a peer has opened. It
-// returns a *StrangerError when there must be no link.
-func (r *Replica) Meet(b ledger.BranchID, h *Hello) error {
-	i, ok := r.ledger.Index(b)
-	if !ok || i == r.self {
-		return ErrUnknownBranch
-	}
-	if problem := r.founding.stranger(r.peers[i], h, false); problem != "" {
-		return &StrangerError{Branch: b, Problem: problem}
-	}
-	return nil
-}
-
-// Introduction is the hello for a peer that gets no link: it says which bank
-// this branch belongs to, and nothing about its journals.
-func (r *Replica) Introduction(to ledger.BranchID) *Hello { return r.founding.introduction(to) }
-
-func (f *founding) introduction(to ledger.BranchID) *Hello {
-	return &Hello{Version: Version, Branch: f.cfg.ID, To: to, Epoch: f.epoch, Bank: f.charter, Identity: f.bank}
+// introduction is the hello for a peer that gets no link.
+func (f *founding) introduction(to ledger.BranchID) *protocol.Hello {
+	return &protocol.Hello{Version: protocol.Version, Branch: f.Config.ID, To: to, Epoch: f.epoch, Bank: f.charter, Identity: f.bank}
 }
 
 // stranger returns why the speaker of a hello is no peer, and records it; nothing if
 // it is one. end says whether to end the link on which the hello came.
-func (f *founding) stranger(p *peer, h *Hello, end bool) string {
-	problem := f.problem(p.branch, f.charter, h)
-	changed := problem != f.strangers[p.index]
+func (f *founding) stranger(p *Peer, h *protocol.Hello, end bool) string {
+	problem := f.problem(p.Branch, f.charter, h)
+	changed := problem != f.strangers[p.Index]
 	if changed {
-		f.strangers[p.index] = problem
-		f.recheck = true // it may serve now, or no longer hope to
+		f.strangers[p.Index] = problem
+		f.Recheck = true // it may serve now, or no longer hope to
 	}
 	if problem == "" {
 		return ""
 	}
-	f.strangeAt[p.index] = f.now
+	f.strangeAt[p.Index] = f.Now
 	if !p.heard { // else somebody speaks in its name
-		f.met[p.index] = false
+		f.met[p.Index] = false
 	}
-	f.alarms.count(p, BadBank)
-	refusal := Refusal{Peer: p.branch, Lie: BadBank, Text: problem, Close: end, First: changed}
+	f.alarms.count(p, protocol.BadBank)
+	refusal := protocol.Refusal{Peer: p.Branch, Lie: protocol.BadBank, Text: problem, Close: end, First: changed}
 	if refusal.First || refusal.Close {
 		f.out.Refusals = append(f.out.Refusals, refusal)
 	}
@@ -120,10 +82,10 @@ func (f *founding) stranger(p *peer, h *Hello, end bool) string {
 	return problem
 }
 
-func (f *founding) problem(b ledger.BranchID, charter ledger.Hash, h *Hello) string {
+func (f *founding) problem(b ledger.BranchID, charter ledger.Hash, h *protocol.Hello) string {
 	switch mine, theirs := f.bank, h.Identity; {
-	case h.Version != Version:
-		return fmt.Sprintf("branch %d speaks version %d of what branches say to each other, and this branch version %d: run the same program at both", b, h.Version, Version)
+	case h.Version != protocol.Version:
+		return fmt.Sprintf("branch %d speaks version %d of what branches say to each other, and this branch version %d: run the same program at both", b, h.Version, protocol.Version)
 	case ledger.CheckBankName(theirs.Name) != nil:
 		return fmt.Sprintf("branch %d gives its bank a name that no bank can have: %v", b, ledger.CheckBankName(theirs.Name))
 	case theirs.Founded && theirs.ID == (ledger.BankID{}):
@@ -137,16 +99,16 @@ func (f *founding) problem(b ledger.BranchID, charter ledger.Hash, h *Hello) str
 }
 
 // hearBank records what a peer of this bank says about the founding.
-func (f *founding) hearBank(p *peer, said ledger.Bank) {
-	f.met[p.index], f.said[p.index] = true, said
+func (f *founding) hearBank(p *Peer, said ledger.Bank) {
+	f.met[p.Index], f.said[p.Index] = true, said
 	switch {
 	case f.bank.Founded:
 	case said.Founded:
 		f.founded(said.ID)
-		if f.self == 0 {
-			f.tellBank(f.peers...) // they ask it first
+		if f.Self == 0 {
+			f.tellBank(f.Peers...) // they ask it first
 		}
-	case p.index == 0 && said.ID != ledger.BankID{}:
+	case p.Index == 0 && said.ID != ledger.BankID{}:
 		if f.bank.ID != said.ID {
 			f.recordBank(ledger.Bank{Name: f.bank.Name, ID: said.ID})
 		}
@@ -167,15 +129,15 @@ func (f *founding) recordBank(b ledger.Bank) {
 // founded records that the bank is founded.
 func (f *founding) founded(id ledger.BankID) {
 	f.recordBank(ledger.Bank{Name: f.bank.Name, ID: id, Founded: true})
-	if err := f.ledger.Found(f.genesis()); err != nil {
+	if err := f.Ledger.Found(f.genesis()); err != nil {
 		f.fail(err)
 	}
-	f.recheck = true
+	f.Recheck = true
 }
 
 // genesis is what the first batch of every journal follows in a founded bank.
 func (f *founding) genesis() ledger.Hash {
-	return f.bank.Genesis(f.ledger.Branches(), f.cfg.Opening)
+	return f.bank.Genesis(f.Ledger.Branches(), f.Config.Opening)
 }
 
 // step goes on with the founding, if there is anything to do.
@@ -191,9 +153,9 @@ func (f *founding) step() {
 		f.recordBank(ledger.Bank{Name: f.bank.Name, ID: id})
 	}
 	switch {
-	case f.bank.Founded || f.self == 0 && f.bank.ID != told:
-		f.tellBank(f.peers...)
-	case f.now-f.askedAt >= f.cfg.PeerTimeout:
+	case f.bank.Founded || f.Self == 0 && f.bank.ID != told:
+		f.tellBank(f.Peers...)
+	case f.Now-f.askedAt >= f.Config.PeerTimeout:
 		f.askBank()
 	}
 }
@@ -202,13 +164,13 @@ func (f *founding) step() {
 // that it may, or proposes; zero when it has to hear more first.
 func (f *founding) choose() (id ledger.BankID, sure bool) {
 	alone := f.mayFoundAlone()
-	if f.self != 0 && !alone {
+	if f.Self != 0 && !alone {
 		return id, false
 	}
 	accepted, all := ledger.BankID{}, true
-	for i := range f.peers {
+	for i := range f.Peers {
 		switch said := f.said[i].ID; {
-		case i == f.self, alone && !f.met[i]:
+		case i == f.Self, alone && !f.met[i]:
 		case !f.met[i]:
 			return id, false
 		case accepted == ledger.BankID{}:
@@ -233,13 +195,13 @@ func (f *founding) choose() (id ledger.BankID, sure bool) {
 // not met: there are no others, or an operator has said so, no one answers that
 // would found, and they have had their time.
 func (f *founding) mayFoundAlone() bool {
-	if f.n == 1 {
+	if f.N == 1 {
 		return true
 	}
-	if !f.cfg.Bootstrap || f.waits() {
+	if !f.Config.Bootstrap || f.waits() {
 		return false
 	}
-	for i := range f.self {
+	for i := range f.Self {
 		if f.met[i] {
 			return false
 		}
@@ -249,10 +211,10 @@ func (f *founding) mayFoundAlone() bool {
 
 // tellBank tells peers what this branch has recorded, unless they have said that
 // they know.
-func (f *founding) tellBank(peers ...*peer) {
-	f.askedAt = f.now
+func (f *founding) tellBank(peers ...*Peer) {
+	f.askedAt = f.Now
 	for _, p := range peers {
-		if p.index != f.self && p.linked && p.heard && f.said[p.index] != f.bank {
+		if p.Index != f.Self && p.linked && p.heard && f.said[p.Index] != f.bank {
 			f.progress.sayHello(p)
 		}
 	}
@@ -262,38 +224,38 @@ func (f *founding) tellBank(peers ...*peer) {
 // the founder to all, and the others to the founder and to one more in turn,
 // which may have heard by now that the bank is founded.
 func (f *founding) askBank() {
-	if f.self == 0 {
-		f.tellBank(f.peers...)
+	if f.Self == 0 {
+		f.tellBank(f.Peers...)
 		return
 	}
-	f.next = f.next%(f.n-1) + 1
-	for _, p := range []*peer{f.peers[0], f.peers[f.next]} {
-		if p.index != f.self && p.linked && p.heard {
+	f.next = f.next%(f.N-1) + 1
+	for _, p := range []*Peer{f.Peers[0], f.Peers[f.next]} {
+		if p.Index != f.Self && p.linked && p.heard {
 			f.progress.sayHello(p)
 		}
 	}
-	f.askedAt = f.now
+	f.askedAt = f.Now
 }
 
 // nextTick returns when step is to be called again though nothing has come.
-func (f *founding) nextTick() Millis {
+func (f *founding) nextTick() protocol.Millis {
 	if f.bank.Founded {
-		return never
+		return protocol.Never
 	}
-	for _, p := range f.peers {
-		if p.index != f.self && p.linked && p.heard {
-			return f.askedAt + f.cfg.PeerTimeout
+	for _, p := range f.Peers {
+		if p.Index != f.Self && p.linked && p.heard {
+			return f.askedAt + f.Config.PeerTimeout
 		}
 	}
-	return never
+	return protocol.Never
 }
 
 // unmet returns the branches that the founding waits for.
 func (f *founding) unmet() []ledger.BranchID {
 	var out []ledger.BranchID
-	for i, p := range f.peers {
-		if i != f.self && !f.met[i] {
-			out = append(out, p.branch)
+	for i, p := range f.Peers {
+		if i != f.Self && !f.met[i] {
+			out = append(out, p.Branch)
 		}
 	}
 	return out
@@ -307,11 +269,11 @@ func (f *founding) unmet() []ledger.BranchID {
 func (f *founding) outnumbered() []ledger.BranchID {
 	var out []ledger.BranchID
 	own := 1
-	for i, p := range f.peers {
+	for i, p := range f.Peers {
 		switch {
-		case i == f.self:
-		case f.strangeUntil(p) > f.now:
-			out = append(out, p.branch)
+		case i == f.Self:
+		case f.strangeUntil(p) > f.Now:
+			out = append(out, p.Branch)
 		case f.met[i]:
 			own++
 		}
@@ -323,13 +285,13 @@ func (f *founding) outnumbered() []ledger.BranchID {
 }
 
 // strange reports whether a peer that has no link answers as one of another bank.
-func (f *founding) strange(p *peer) bool { return f.strangers[p.index] != "" && !p.heard }
+func (f *founding) strange(p *Peer) bool { return f.strangers[p.Index] != "" && !p.heard }
 
 // strangeUntil returns until when a peer counts as one of another bank; 0 if it
 // does not.
-func (f *founding) strangeUntil(p *peer) Millis {
+func (f *founding) strangeUntil(p *Peer) protocol.Millis {
 	if !f.strange(p) {
 		return 0
 	}
-	return f.strangeAt[p.index] + strangerLasts
+	return f.strangeAt[p.Index] + strangerLasts
 }

@@ -1,4 +1,4 @@
-package replica
+package protocol
 
 import (
 	"cmp"
@@ -12,6 +12,7 @@ import (
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/session"
+	"passbook.example/passbook/branch/words"
 )
 
 // InsufficientError refuses a withdrawal: at one moment during the call the
@@ -160,12 +161,12 @@ type NotReplicatedError struct {
 
 // Error implements error.
 func (e *NotReplicatedError) Error() string {
-	s := fmt.Sprintf("recorded by branch %d as entry %d, not yet replicated to %s", e.Receipt.Branch, e.Receipt.Sequence, list(e.Missing))
+	s := fmt.Sprintf("recorded by branch %d as entry %d, not yet replicated to %s", e.Receipt.Branch, e.Receipt.Sequence, words.Branches(e.Missing, 8))
 	switch {
 	case len(e.Missing) == 0:
 		s = fmt.Sprintf("recorded by branch %d as entry %d, not yet synced on as many branches as asked for", e.Receipt.Branch, e.Receipt.Sequence)
 	case e.Unasked:
-		s = fmt.Sprintf("recorded by branch %d as entry %d; that branch can't be asked whether it is replicated to %s", e.Receipt.Branch, e.Receipt.Sequence, list(e.Missing))
+		s = fmt.Sprintf("recorded by branch %d as entry %d; that branch can't be asked whether it is replicated to %s", e.Receipt.Branch, e.Receipt.Sequence, words.Branches(e.Missing, 8))
 	}
 	if e.RequestID == "" {
 		return s + "; it spreads by itself, and as it had no request id, it would count again if it were sent again"
@@ -221,4 +222,15 @@ func (e *AccountsError) Code() code.Code { return code.ResourceExhausted }
 // Detail returns the figures as the API has them.
 func (e *AccountsError) Detail() proto.Message {
 	return &bankv1.TooManyAccounts{Account: e.Account, Opens: int64(e.Opens), Accounts: int64(e.Accounts), Limit: int64(e.Limit)}
+}
+
+// ErrQueueFull refuses a call because too many wait already.
+var ErrQueueFull = code.New(code.ResourceExhausted, "too many calls wait at this branch; back off and try again")
+
+// NotReplicated is the error of a reply whose write has not reached its level.
+func NotReplicated(op *Operation, reply *Reply, missing []ledger.BranchID, unasked bool) error {
+	return &NotReplicatedError{
+		Receipt: reply.Receipt, Missing: missing, Unasked: unasked, RequestID: op.Entry.RequestID,
+		Balance: reply.Balance, Session: reply.Session, Replay: reply.Replay,
+	}
 }

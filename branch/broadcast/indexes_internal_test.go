@@ -1,4 +1,4 @@
-package replica
+package broadcast
 
 import (
 	"math/rand/v2"
@@ -46,27 +46,27 @@ func TestIndexes(t *testing.T) {
 func TestLeastIsThatOfAllPeers(t *testing.T) {
 	const n = 5
 	random := rand.New(rand.NewPCG(1, 2))
-	r := &Replica{core: core{n: n}}
-	r.progress.core = &r.core
+	j := &Journals{Core: Core{N: n}}
+	j.progress.Core = &j.Core
 	for i := range n {
-		r.peers = append(r.peers, &peer{index: i, reachable: true})
+		j.Peers = append(j.Peers, &Peer{Index: i, reachable: true})
 	}
 	for step := range 10_000 {
-		p := r.peers[1+random.IntN(n-1)]
+		p := j.Peers[1+random.IntN(n-1)]
 		if random.IntN(10) == 0 {
-			r.progress.setReachable(p, !p.reachable)
+			j.progress.setReachable(p, !p.reachable)
 		} else {
-			r.progress.confirm(p, max(0, p.acked+uint64(random.IntN(5)))-min(p.acked, uint64(random.IntN(3))))
+			j.progress.confirm(p, max(0, p.acked+uint64(random.IntN(5)))-min(p.acked, uint64(random.IntN(3))))
 		}
 		for name, l := range map[string]struct {
 			kept   *least
-			counts func(*peer) bool
+			counts func(*Peer) bool
 		}{
-			"everyone": {&r.progress.everyone, func(*peer) bool { return true }},
-			"reached":  {&r.progress.reached, func(p *peer) bool { return p.reachable }},
+			"everyone": {&j.progress.everyone, func(*Peer) bool { return true }},
+			"reached":  {&j.progress.reached, func(p *Peer) bool { return p.reachable }},
 		} {
 			var anew least
-			if got, want := l.kept.of(r.peers, r.self, l.counts), anew.of(r.peers, r.self, l.counts); got != want || l.kept.count != anew.count {
+			if got, want := l.kept.of(j.Peers, j.Self, l.counts), anew.of(j.Peers, j.Self, l.counts); got != want || l.kept.count != anew.count {
 				t.Fatalf("step %d: of %s %d is the least, of %d peers, want %d of %d", step, name, got, l.kept.count, want, anew.count)
 			}
 		}

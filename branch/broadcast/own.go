@@ -1,4 +1,4 @@
-package replica
+package broadcast
 
 import (
 	"fmt"
@@ -6,13 +6,12 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// ownBatch is the entries that this branch makes, in batches of a Ready each.
-type ownBatch struct {
-	*core              // what all parts know
-	alarms   *alarms   // what the operator is told
+// OwnBatch is the entries that this branch makes, in batches of a Ready each.
+type OwnBatch struct {
+	*Core              // what all parts know
+	alarms   *Alarms   // what the operator is told
 	progress *progress // the peers, and frames for them
-	escrow   *escrow   // queues of accounts
-	collects *collects // double collects
+	listener Listener  // what decides on accounts
 	// entries are those of this Ready, posted what the ledger says of each.
 	entries []ledger.Entry
 	posted  []ledger.Posted // by entry
@@ -25,26 +24,24 @@ type ownBatch struct {
 	fresh map[string]recorded
 }
 
-func newOwnBatch(c *core, al *alarms, pr *progress, es *escrow, cs *collects) ownBatch {
-	return ownBatch{core: c, alarms: al, progress: pr, escrow: es, collects: cs, after: make([]uint64, c.n), fresh: map[string]recorded{}}
+func newOwnBatch(c *Core, al *Alarms, pr *progress, l Listener) OwnBatch {
+	return OwnBatch{Core: c, alarms: al, progress: pr, listener: l, after: make([]uint64, c.N), fresh: map[string]recorded{}}
 }
 
-// post records an entry of this branch's own. The caller has checked that the
+// Post records an entry of this branch's own. The caller has checked that the
 // ledger allows it.
-func (o *ownBatch) post(e ledger.Entry) (*ledger.Entry, ledger.Posted) {
+func (o *OwnBatch) Post(e ledger.Entry) (*ledger.Entry, ledger.Posted) {
 	o.session = nil
-	e.Sequence, e.Clock = o.head(o.self)+1, o.ledger.Clock()+1
-	posted, err := o.ledger.Post(o.self, &e)
+	e.Sequence, e.Clock = o.Head(o.Self)+1, o.Ledger.Clock()+1
+	posted, err := o.Ledger.Post(o.Self, &e)
 	if err != nil {
-		panic(fmt.Sprintf("branch %d posts an entry that its ledger refuses: %v", o.cfg.ID, err))
+		panic(fmt.Sprintf("branch %d posts an entry that its ledger refuses: %v", o.Config.ID, err))
 	}
 	o.entries = append(o.entries, e)
 	o.posted = append(o.posted, posted)
 	own := &o.entries[len(o.entries)-1]
-	o.remember(ledger.Position{Branch: o.cfg.ID, Sequence: e.Sequence}, own, posted.Balance)
-	o.collects.tallyPaid(own)
-	o.escrow.followSpent(o.self, own)
-	own.EachAccount(o.escrow.touchAccount)
+	o.remember(ledger.Position{Branch: o.Config.ID, Sequence: e.Sequence}, own, posted.Balance)
+	o.listener.Made(own)
 	return own, posted
 }
 
@@ -56,29 +53,29 @@ type recorded struct {
 }
 
 // remember makes a request id known until the commit that has it is done.
-func (o *ownBatch) remember(at ledger.Position, e *ledger.Entry, balance ledger.Amount) {
+func (o *OwnBatch) remember(at ledger.Position, e *ledger.Entry, balance ledger.Amount) {
 	if e.RequestID != "" {
 		o.fresh[e.RequestID] = recorded{at, e, balance}
 	}
 }
 
 // step seals the entries that this Ready has made, and hands out its commit.
-func (o *ownBatch) step() {
+func (o *OwnBatch) step() {
 	o.seal()
 	o.finishCommit()
 }
 
 // seal makes batches of the entries that this Ready made.
-func (o *ownBatch) seal() {
+func (o *OwnBatch) seal() {
 	for len(o.entries) > 0 {
 		k := o.batch()
-		head := o.ledger.Head(o.self)
+		head := o.Ledger.Head(o.Self)
 		b := &ledger.Batch{
-			Branch: o.cfg.ID, Epoch: o.epoch, FirstSequence: o.entries[0].Sequence,
+			Branch: o.Config.ID, Epoch: o.epoch, FirstSequence: o.entries[0].Sequence,
 			Entries: o.entries[:k:k], After: o.nextAfter(), PrevHash: head.Hash,
 		}
 		s := ledger.NewSealed(b)
-		o.ledger.Seal(o.self, s.Hash, o.epoch)
+		o.Ledger.Seal(o.Self, s.Hash, o.epoch)
 		o.commit.Batches = append(o.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: o.posted[:k:k]})
 		o.commit.Sync = true
 		o.recent = append(o.recent, &s.Outline)
@@ -90,7 +87,7 @@ func (o *ownBatch) seal() {
 }
 
 // batch returns how many of the entries go into one batch.
-func (o *ownBatch) batch() int {
+func (o *OwnBatch) batch() int {
 	k, bytes := 0, 0
 	for k < len(o.entries) && k < ledger.MaxBatchEntries/2 && (k == 0 || bytes+o.entries[k].MaxBytes() <= ledger.MaxBatchBytes/4) {
 		bytes += o.entries[k].MaxBytes()
@@ -100,20 +97,20 @@ func (o *ownBatch) batch() int {
 }
 
 // nameAllAgain makes the next own batch name the positions of all journals.
-func (o *ownBatch) nameAllAgain() { clear(o.after) }
+func (o *OwnBatch) nameAllAgain() { clear(o.after) }
 
 // committed forgets what the last Ready has committed.
-func (o *ownBatch) committed() {
+func (o *OwnBatch) committed() {
 	clear(o.fresh)
 	o.trimRecent()
 }
 
 // nextAfter returns the positions that changed since the last own batch.
-func (o *ownBatch) nextAfter() []ledger.Position {
+func (o *OwnBatch) nextAfter() []ledger.Position {
 	var after []ledger.Position
-	for i, p := range o.peers {
-		if s := o.head(i); i != o.self && s > o.after[i] {
-			after = append(after, ledger.Position{Branch: p.branch, Sequence: s})
+	for i, p := range o.Peers {
+		if s := o.Head(i); i != o.Self && s > o.after[i] {
+			after = append(after, ledger.Position{Branch: p.Branch, Sequence: s})
 			o.after[i] = s
 		}
 	}
@@ -121,36 +118,36 @@ func (o *ownBatch) nextAfter() []ledger.Position {
 }
 
 // finishCommit hands out what was gathered, if it is anything.
-func (o *ownBatch) finishCommit() {
+func (o *OwnBatch) finishCommit() {
 	c := o.commit
 	o.commit = ledger.Commit{}
-	c.Accounts, c.Doubles = o.ledger.TakeTouched(), o.alarms.doubles.changes()
+	c.Accounts, c.Doubles = o.Ledger.TakeTouched(), o.alarms.doubles.changes()
 	if len(c.Batches) == 0 && !c.Sync {
 		return
 	}
-	done := make([]bool, o.n)
+	done := make([]bool, o.N)
 	for _, b := range c.Batches {
-		i, _ := o.ledger.Index(b.Batch.Branch)
+		i, _ := o.Ledger.Index(b.Batch.Branch)
 		if !done[i] {
 			done[i] = true
-			c.Heads = append(c.Heads, ledger.BranchHead{Branch: b.Batch.Branch, Head: o.ledger.Head(i)})
+			c.Heads = append(c.Heads, ledger.BranchHead{Branch: b.Batch.Branch, Head: o.Ledger.Head(i)})
 		}
 	}
-	c.Clock = o.ledger.Clock()
+	c.Clock = o.Ledger.Clock()
 	if c.Sync {
 		for i := range o.synced {
-			o.synced[i] = o.head(i)
+			o.synced[i] = o.Head(i)
 		}
 	}
 	o.out.Commit = &c
 }
 
-// recorded finds a request id among what this branch has applied.
-func (o *ownBatch) recorded(id string) (ledger.Recorded, bool) {
+// Recorded finds a request id among what this branch has applied.
+func (o *OwnBatch) Recorded(id string) (ledger.Recorded, bool) {
 	if rec, ok := o.fresh[id]; ok {
 		return ledger.Recorded{At: rec.at, Entry: *rec.entry, Balance: rec.balance}, true
 	}
-	rec, ok, err := o.cfg.Storage.Request(id)
+	rec, ok, err := o.Config.Storage.Request(id)
 	if err != nil {
 		o.fail(fmt.Errorf("look up request id %q: %w", id, err))
 	}
@@ -159,7 +156,7 @@ func (o *ownBatch) recorded(id string) (ledger.Recorded, bool) {
 
 // batchesAfter returns own batches after sequence, from memory when they are
 // there.
-func (o *ownBatch) batchesAfter(after uint64) []*ledger.Outline {
+func (o *OwnBatch) batchesAfter(after uint64) []*ledger.Outline {
 	if recent := o.recent; len(recent) > 0 && recent[0].Span.First <= after+1 {
 		lo, hi := 0, len(recent)
 		for lo < hi {
@@ -171,15 +168,18 @@ func (o *ownBatch) batchesAfter(after uint64) []*ledger.Outline {
 		}
 		return recent[lo:]
 	}
-	batches, err := o.cfg.Storage.Batches(o.cfg.ID, after, maxWindowBytes)
+	batches, err := o.Config.Storage.Batches(o.Config.ID, after, maxWindowBytes)
 	if err != nil {
 		o.fail(fmt.Errorf("read own journal after entry %d: %w", after, err))
 	}
 	return batches
 }
 
+// Kept returns the own batches that are kept in memory.
+func (o *OwnBatch) Kept() []*ledger.Outline { return o.recent }
+
 // trimRecent lets go of own batches that can be read from disk by now.
-func (o *ownBatch) trimRecent() {
+func (o *OwnBatch) trimRecent() {
 	for o.recentBytes > maxRecentBytes && len(o.recent) > 1 {
 		o.recentBytes -= len(o.recent[0].Bytes)
 		o.recent[0] = nil

@@ -1,24 +1,24 @@
-package replica
+package broadcast
 
 import (
 	"fmt"
 	"slices"
 
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // intake takes the batches of all journals in: it applies those that fit, keeps
 // those that are early, fetches what is missing, and searches for the place where
 // a peer's copy of a journal differs.
 type intake struct {
-	*core              // what all parts know
-	alarms   *alarms   // what the operator is told
+	*Core              // what all parts know
+	alarms   *Alarms   // what the operator is told
 	founding *founding // the bank
-	recovery *recovery // the state of this branch
+	recovery *Recovery // the state of this branch
 	progress *progress // the peers, and frames for them
-	own      *ownBatch // entries of this branch
-	desk     *desk     // answers to customers
-	escrow   *escrow   // queues of accounts
+	own      *OwnBatch // entries of this branch
+	listener Listener  // what decides on accounts
 	// stopped are the journals that are no longer applied, proofs why those are that
 	// have forked; by index, as all that follows.
 	stopped []bool
@@ -38,12 +38,12 @@ type intake struct {
 	fetching indexes // of fetches
 }
 
-func newIntake(c *core) intake {
+func newIntake(c *Core, l Listener) intake {
 	in := intake{
-		core: c, stopped: make([]bool, c.n), proofs: make([]*proof, c.n), misfits: make([]ledger.Hash, c.n), misfitTold: make([]bool, c.n),
-		doubting: newIndexes(c.n), early: make([]earlyBatches, c.n), gapped: newIndexes(c.n), fetches: make([]fetch, c.n), fetching: newIndexes(c.n),
+		Core: c, listener: l, stopped: make([]bool, c.N), proofs: make([]*proof, c.N), misfits: make([]ledger.Hash, c.N), misfitTold: make([]bool, c.N),
+		doubting: newIndexes(c.N), early: make([]earlyBatches, c.N), gapped: newIndexes(c.N), fetches: make([]fetch, c.N), fetching: newIndexes(c.N),
 	}
-	in.fetching.addAll(c.n)
+	in.fetching.addAll(c.N)
 	return in
 }
 
@@ -54,43 +54,43 @@ type earlyBatches struct {
 	batches []earlyBatch
 	bytes   int // of all batches
 	// from is the peer that sent the first of them, since when it waits.
-	from  *peer
-	since Millis
+	from  *Peer
+	since protocol.Millis
 }
 
 // earlyBatch is one of them, and the peer that sent it.
 type earlyBatch struct {
 	*ledger.Sealed       // the batch
-	from           *peer // its sender
+	from           *Peer // its sender
 }
 
 // receiveBatch applies a batch that is next in its journal and whose
 // dependencies are applied, keeps one that is early, and ignores a duplicate.
 // One that does not chain, or breaks a rule, stops its journal here.
-func (in *intake) receiveBatch(from *peer, s *ledger.Sealed) {
-	i, ok := in.ledger.Index(s.Batch.Branch)
+func (in *intake) receiveBatch(from *Peer, s *ledger.Sealed) {
+	i, ok := in.Ledger.Index(s.Batch.Branch)
 	if !in.founding.bank.Founded {
 		return
 	}
 	if problem := in.checkBatch(s.Batch); !ok || problem != "" {
-		in.alarms.reject(from, BadForm, true, "entry %d of branch %d: %s", s.Batch.LastSequence(), s.Batch.Branch, problem)
+		in.alarms.Reject(from, protocol.BadForm, true, "entry %d of branch %d: %s", s.Batch.LastSequence(), s.Batch.Branch, problem)
 		return
 	}
 	if in.stopped[i] {
 		return
 	}
-	in.progress.oweAck(in.peers[i])
+	in.progress.oweAck(in.Peers[i])
 	if len(from.doubts) > 0 {
 		in.judge(from, i, s)
 	}
-	switch first, head := s.Batch.FirstSequence, in.head(i); {
-	case i == in.self && in.state == Halted:
+	switch first, head := s.Batch.FirstSequence, in.Head(i); {
+	case i == in.Self && in.State == protocol.Halted:
 	case in.isHere(i, s):
 	case first <= head && in.follows(i, s):
 		in.prove(from, i, s)
 	case first <= head:
-		in.doubt(from, i, max(1, first-1), BadBatch, "entry %d of branch %d follows another batch than is here", first, s.Batch.Branch)
-	case i == in.self:
+		in.doubt(from, i, max(1, first-1), protocol.BadBatch, "entry %d of branch %d follows another batch than is here", first, s.Batch.Branch)
+	case i == in.Self:
 		in.receiveOwn(from, s)
 	case first > head+1 || in.missing(s).Branch != 0:
 		in.keepEarly(from, i, s)
@@ -104,16 +104,16 @@ func (in *intake) receiveBatch(from *peer, s *ledger.Sealed) {
 // receiveOwn handles a batch of this branch's own journal that is not here. A branch
 // that recovers fetches it back. A branch that serves had lost the batch, and did
 // not know, if it follows what is here; else the peer has to show where they part.
-func (in *intake) receiveOwn(from *peer, s *ledger.Sealed) {
-	head, last := in.ledger.Head(in.self), s.Batch.LastSequence()
+func (in *intake) receiveOwn(from *Peer, s *ledger.Sealed) {
+	head, last := in.Ledger.Head(in.Self), s.Batch.LastSequence()
 	next := s.Batch.FirstSequence == head.Sequence+1
 	ready := next && in.missing(s).Branch == 0
-	switch recovering := in.state == Recovering; {
+	switch recovering := in.State == protocol.Recovering; {
 	case recovering && !ready:
 		in.recovery.learn(from, last)
-		in.keepEarly(from, in.self, s)
+		in.keepEarly(from, in.Self, s)
 	case recovering, ready && s.Batch.PrevHash == head.Hash:
-		in.apply(from, in.self, s)
+		in.apply(from, in.Self, s)
 		in.applyEarly()
 	default:
 		in.doubtEnd(from, last)
@@ -122,9 +122,9 @@ func (in *intake) receiveOwn(from *peer, s *ledger.Sealed) {
 
 // doubtAfter doubts the peer that sent a batch if the batch comes after entries of
 // this branch's own journal that are not here: the peer has to show them.
-func (in *intake) doubtAfter(from *peer, s *ledger.Sealed) {
+func (in *intake) doubtAfter(from *Peer, s *ledger.Sealed) {
 	for _, a := range s.Batch.After {
-		if a.Branch == in.cfg.ID && a.Sequence > in.head(in.self) && in.state == Serving {
+		if a.Branch == in.Config.ID && a.Sequence > in.Head(in.Self) && in.State == protocol.Serving {
 			in.doubtEnd(from, a.Sequence)
 		}
 	}
@@ -134,8 +134,8 @@ func (in *intake) doubtAfter(from *peer, s *ledger.Sealed) {
 // here: the causal wait.
 func (in *intake) missing(s *ledger.Sealed) ledger.Position {
 	for _, a := range s.Batch.After {
-		i, ok := in.ledger.Index(a.Branch)
-		if !ok || in.head(i) < a.Sequence {
+		i, ok := in.Ledger.Index(a.Branch)
+		if !ok || in.Head(i) < a.Sequence {
 			return a
 		}
 	}
@@ -143,40 +143,40 @@ func (in *intake) missing(s *ledger.Sealed) ledger.Position {
 }
 
 // apply posts a batch that fits, or stops its journal.
-func (in *intake) apply(from *peer, i int, s *ledger.Sealed) {
-	head := in.ledger.Head(i)
+func (in *intake) apply(from *Peer, i int, s *ledger.Sealed) {
+	head := in.Ledger.Head(i)
 	if s.Hash == in.misfits[i] {
 		return
 	}
 	if s.Batch.PrevHash != head.Hash {
-		in.doubt(from, i, max(1, head.Sequence), BadBatch, "entry %d of branch %d does not follow the one before it", s.Batch.FirstSequence, s.Batch.Branch)
+		in.doubt(from, i, max(1, head.Sequence), protocol.BadBatch, "entry %d of branch %d does not follow the one before it", s.Batch.FirstSequence, s.Batch.Branch)
 		return
 	}
 	if s.Batch.Epoch < head.Epoch {
-		in.alarms.reject(from, BadEpoch, true, "entry %d of branch %d is of boot %d, the one before it of boot %d", s.Batch.FirstSequence, s.Batch.Branch, s.Batch.Epoch, head.Epoch)
+		in.alarms.Reject(from, protocol.BadEpoch, true, "entry %d of branch %d is of boot %d, the one before it of boot %d", s.Batch.FirstSequence, s.Batch.Branch, s.Batch.Epoch, head.Epoch)
 		return
 	}
-	if err := in.ledger.CheckLead(i, s.Batch); err != nil {
-		in.alarms.reject(from, LeadLie(err), true, "%v", err)
+	if err := in.Ledger.CheckLead(i, s.Batch); err != nil {
+		in.alarms.Reject(from, protocol.LeadLie(err), true, "%v", err)
 		return
 	}
-	posted, err := in.ledger.PostBatch(s)
+	posted, err := in.Ledger.PostBatch(s)
 	if err != nil {
 		in.misfit(from, i, s, err)
 		return
 	}
 	in.misfits[i] = ledger.Hash{}
 	in.commit.Batches = append(in.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: posted})
-	in.commit.Sync = in.commit.Sync || i == in.self || s.Batch.FirstSequence <= in.peers[i].syncUpTo
-	in.recheck = true
-	in.progress.oweAck(in.peers[i])
-	in.fetches[i].appliedAt = in.now
+	in.commit.Sync = in.commit.Sync || i == in.Self || s.Batch.FirstSequence <= in.Peers[i].syncUpTo
+	in.Recheck = true
+	in.progress.oweAck(in.Peers[i])
+	in.fetches[i].appliedAt = in.Now
 	if in.fetches[i].from != nil {
 		in.fetches[i].again = true
 		in.fetching.add(i)
 	}
 	in.remember(i, s, posted)
-	if i == in.self {
+	if i == in.Self {
 		in.own.nameAllAgain()
 		in.progress.wakeAll()
 		in.dropDoubts(head.Sequence)
@@ -194,8 +194,7 @@ func (in *intake) remember(i int, s *ledger.Sealed, posted []ledger.Posted) {
 		if e.RequestID != "" && in.isFirst(at, e, recorded[k]) {
 			in.own.remember(at, e, posted[k].Balance)
 		}
-		in.escrow.followSpent(i, e)
-		e.EachAccount(in.escrow.touchAccount)
+		in.listener.Applied(i, e)
 	}
 }
 
@@ -213,7 +212,7 @@ func (in *intake) positions(b *ledger.Batch) []ledger.Position {
 	if len(ids) == 0 {
 		return at
 	}
-	found, err := in.cfg.Storage.Positions(ids)
+	found, err := in.Config.Storage.Positions(ids)
 	if err != nil {
 		in.fail(fmt.Errorf("look up the request ids of a batch of branch %d: %w", b.Branch, err))
 		return at
@@ -228,7 +227,6 @@ func (in *intake) positions(b *ledger.Batch) []ledger.Position {
 // should be. Otherwise two journals have one request id: the customer was served
 // twice, and an alarm says so. recorded is where the disk has the request id.
 func (in *intake) isFirst(at ledger.Position, e *ledger.Entry, recorded ledger.Position) bool {
-	in.desk.overtake(e.RequestID)
 	if rec, ok := in.own.fresh[e.RequestID]; ok {
 		recorded = rec.at
 	}
@@ -241,7 +239,7 @@ func (in *intake) isFirst(at ledger.Position, e *ledger.Entry, recorded ledger.P
 
 // keepEarly keeps a batch until it fits; over the bound the last one is
 // dropped and comes again, since it is not acked.
-func (in *intake) keepEarly(from *peer, i int, s *ledger.Sealed) {
+func (in *intake) keepEarly(from *Peer, i int, s *ledger.Sealed) {
 	q := &in.early[i]
 	k, found := slices.BinarySearchFunc(q.batches, s.Batch.FirstSequence, func(b earlyBatch, first uint64) int {
 		switch {
@@ -252,7 +250,7 @@ func (in *intake) keepEarly(from *peer, i int, s *ledger.Sealed) {
 		}
 		return 0
 	})
-	if found && (q.batches[k].Hash == s.Hash || from != in.peers[i]) {
+	if found && (q.batches[k].Hash == s.Hash || from != in.Peers[i]) {
 		return
 	}
 	if found { // the writer knows its journal better than a relay
@@ -267,7 +265,7 @@ func (in *intake) keepEarly(from *peer, i int, s *ledger.Sealed) {
 		q.batches = q.batches[:n-1]
 	}
 	if len(q.batches) == 0 {
-		q.since = in.now
+		q.since = in.Now
 	}
 	if k == 0 {
 		q.from = from
@@ -278,7 +276,7 @@ func (in *intake) keepEarly(from *peer, i int, s *ledger.Sealed) {
 }
 
 // dropEarlyOf forgets the early batches that a peer has sent of any journal.
-func (in *intake) dropEarlyOf(p *peer) {
+func (in *intake) dropEarlyOf(p *Peer) {
 	for i := in.gapped.next(0); i >= 0; i = in.gapped.next(i + 1) {
 		q := &in.early[i]
 		q.batches = slices.DeleteFunc(q.batches, func(b earlyBatch) bool {
@@ -291,7 +289,7 @@ func (in *intake) dropEarlyOf(p *peer) {
 		case len(q.batches) == 0:
 			in.dropEarly(i)
 		case q.from == p:
-			q.from, q.since = q.batches[0].from, in.now
+			q.from, q.since = q.batches[0].from, in.Now
 		}
 	}
 }
@@ -320,7 +318,7 @@ func (in *intake) applyFirstEarly(i int) bool {
 		return false
 	}
 	s := q.batches[0]
-	head := in.head(i)
+	head := in.Head(i)
 	fits := s.Batch.FirstSequence == head+1 && in.missing(s.Sealed).Branch == 0
 	if !fits && s.Batch.FirstSequence > head && !in.stopped[i] {
 		return false
@@ -330,7 +328,7 @@ func (in *intake) applyFirstEarly(i int) bool {
 		in.gapped.remove(i)
 	}
 	q.bytes -= len(s.Bytes)
-	if q.since = in.now; len(q.batches) > 0 {
+	if q.since = in.Now; len(q.batches) > 0 {
 		q.from = q.batches[0].from
 	}
 	if fits && !in.stopped[i] {
@@ -342,16 +340,16 @@ func (in *intake) applyFirstEarly(i int) bool {
 // hashAt returns the hash of the batch of the i-th journal that ends at
 // sequence.
 func (in *intake) hashAt(i int, sequence uint64) (ledger.Hash, bool) {
-	if head := in.ledger.Head(i); head.Sequence == sequence {
+	if head := in.Ledger.Head(i); head.Sequence == sequence {
 		return head.Hash, true
 	}
-	b := in.peers[i].branch
+	b := in.Peers[i].Branch
 	for _, s := range in.commit.Batches {
 		if s.Batch.Branch == b && s.Batch.LastSequence() == sequence {
 			return s.Hash, true
 		}
 	}
-	hash, ok, err := in.cfg.Storage.HashAt(b, sequence)
+	hash, ok, err := in.Config.Storage.HashAt(b, sequence)
 	if err != nil {
 		in.fail(fmt.Errorf("read the hash of entry %d of branch %d: %w", sequence, b, err))
 	}
@@ -363,13 +361,13 @@ func (in *intake) hashAt(i int, sequence uint64) (ledger.Hash, bool) {
 // third journal, or the batch is not the writer's. So no branch is told that its
 // journal has forked, or one fork would halt the whole bank. Another batch that
 // comes in the same place is applied if it fits.
-func (in *intake) misfit(from *peer, i int, s *ledger.Sealed, err error) {
-	if in.misfits[i] = s.Hash; i == in.self {
-		in.alarms.reject(from, BadBatch, true, "a batch of this branch's own journal breaks a rule: %v", err)
+func (in *intake) misfit(from *Peer, i int, s *ledger.Sealed, err error) {
+	if in.misfits[i] = s.Hash; i == in.Self {
+		in.alarms.Reject(from, protocol.BadBatch, true, "a batch of this branch's own journal breaks a rule: %v", err)
 		return
 	}
-	in.alarms.reject(from, BadBatch, false, "a batch of branch %d breaks a rule here: %v", in.peers[i].branch, err)
+	in.alarms.Reject(from, protocol.BadBatch, false, "a batch of branch %d breaks a rule here: %v", in.Peers[i].Branch, err)
 	if !in.misfitTold[i] {
-		in.misfitTold[i] = in.alarms.raiseRefusal(AlarmStopped, "the journal of branch %d is applied no further with what was sent: it breaks a rule here, so it has forked or one that it depends on has, or its sender lies: %v", in.peers[i].branch, err)
+		in.misfitTold[i] = in.alarms.raiseRefusal(protocol.AlarmStopped, "the journal of branch %d is applied no further with what was sent: it breaks a rule here, so it has forked or one that it depends on has, or its sender lies: %v", in.Peers[i].Branch, err)
 	}
 }

@@ -1,10 +1,8 @@
-package replica
+package broadcast
 
 import (
-	"maps"
 	"math"
 	"math/bits"
-	"slices"
 )
 
 // indexes is a set of branches, by their indexes. A step finds in such sets what it
@@ -72,7 +70,7 @@ func (l *least) moved(from, to uint64) {
 
 // of returns the least of the peers that count; the greatest number if none
 // does.
-func (l *least) of(peers []*peer, self int, counts func(*peer) bool) uint64 {
+func (l *least) of(peers []*Peer, self int, counts func(*Peer) bool) uint64 {
 	if l.count > 0 {
 		return l.at
 	}
@@ -87,11 +85,4 @@ func (l *least) of(peers []*peer, self int, counts func(*peer) bool) uint64 {
 		}
 	}
 	return l.at
-}
-
-func sortedKeys[K interface{ ~string | ~int | ~uint64 }, V any](m map[K]V) []K {
-	if len(m) == 0 {
-		return nil
-	}
-	return slices.Sorted(maps.Keys(m))
 }

@@ -1,18 +1,19 @@
-package replica
+package broadcast
 
 import (
 	"container/heap"
 	"slices"
 
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // ackWait is a recorded write whose customer waits for other branches.
 type ackWait struct {
 	// reply is the answer once the level is reached.
-	reply Reply
+	reply protocol.Reply
 	// op is the write.
-	op *Operation
+	op *protocol.Operation
 }
 
 // ackHeap has the lowest sequence first.
@@ -41,21 +42,21 @@ func (h *ackHeap) Pop() any {
 	return x
 }
 
-// acks are the recorded writes whose customers wait for other branches.
-type acks struct {
-	*core              // what all parts know
+// Acks are the recorded writes whose customers wait for other branches.
+type Acks struct {
+	*Core              // what all parts know
 	progress *progress // the peers, and frames for them
 	// queues are the writes by their level.
-	queues [All + 1]ackHeap
+	queues [protocol.All + 1]ackHeap
 	// wantSync is the last own entry that a customer waits for to be synced at
 	// peers.
 	wantSync uint64
 }
 
-// acknowledge answers a write of this branch's journal once its level is reached:
+// Acknowledge answers a write of this branch's journal once its level is reached:
 // with this Ready, or a later one.
-func (a *acks) acknowledge(op *Operation, reply Reply) {
-	if op.Acknowledge >= Majority {
+func (a *Acks) Acknowledge(op *protocol.Operation, reply protocol.Reply) {
+	if op.Acknowledge >= protocol.Majority {
 		a.wantSync = max(a.wantSync, reply.Receipt.Sequence)
 		a.progress.wakeAll()
 	}
@@ -65,16 +66,16 @@ func (a *acks) acknowledge(op *Operation, reply Reply) {
 // step answers the writes that are acknowledged by now, and those that
 // can't be. It runs after propagate, so that this Ready's own batches count as
 // synced here: its replies leave only then.
-func (a *acks) step() {
-	a.releaseUpTo(Local, a.head(a.self))
+func (a *Acks) step() {
+	a.releaseUpTo(protocol.Local, a.Head(a.Self))
 	reachable := a.progress.reachableApplied()
-	a.releaseUpTo(Reachable, reachable)
-	for _, level := range []Level{Majority, All} {
+	a.releaseUpTo(protocol.Reachable, reachable)
+	for _, level := range []protocol.Level{protocol.Majority, protocol.All} {
 		if a.queues[level].Len() == 0 {
 			continue
 		}
 		a.releaseUpTo(level, min(a.syncedAt(level, false), reachable))
-		if hope := a.syncedAt(level, true); hope < a.head(a.self) {
+		if hope := a.syncedAt(level, true); hope < a.Head(a.Self) {
 			a.failBetween(level, hope, a.reachableSynced())
 		}
 	}
@@ -83,38 +84,38 @@ func (a *acks) step() {
 // syncedAt is how far this branch's journal is synced at as many branches as
 // the level asks for; with hope, as far as it will be if every reachable
 // branch goes on.
-func (a *acks) syncedAt(level Level, hope bool) uint64 {
-	at := make([]uint64, 0, a.n)
-	for i, p := range a.peers {
-		if i == a.self || hope && p.reachable {
-			at = append(at, a.head(a.self))
+func (a *Acks) syncedAt(level protocol.Level, hope bool) uint64 {
+	at := make([]uint64, 0, a.N)
+	for i, p := range a.Peers {
+		if i == a.Self || hope && p.reachable {
+			at = append(at, a.Head(a.Self))
 		} else {
 			at = append(at, p.synced)
 		}
 	}
 	slices.Sort(at)
-	if level == All {
+	if level == protocol.All {
 		return at[0]
 	}
-	return at[(a.n-1)/2]
+	return at[(a.N-1)/2]
 }
 
-func (a *acks) releaseUpTo(level Level, sequence uint64) {
+func (a *Acks) releaseUpTo(level protocol.Level, sequence uint64) {
 	q := &a.queues[level]
 	for q.Len() > 0 && (*q)[0].reply.Receipt.Sequence <= sequence {
 		w := heap.Pop(q).(ackWait)
 		w.reply.Unreachable = a.unconfirmed(w.reply.Receipt.Sequence)
-		w.reply.Session = a.seen(w.op.Session)
-		a.reply(w.reply)
+		w.reply.Session = a.Seen(w.op.Session)
+		a.Reply(w.reply)
 	}
 }
 
 // reachableSynced is how far this branch's journal is synced at every branch
 // that is reachable now.
-func (a *acks) reachableSynced() uint64 {
-	synced := a.head(a.self)
-	for i, p := range a.peers {
-		if i != a.self && p.reachable {
+func (a *Acks) reachableSynced() uint64 {
+	synced := a.Head(a.Self)
+	for i, p := range a.Peers {
+		if i != a.Self && p.reachable {
 			synced = min(synced, p.synced)
 		}
 	}
@@ -123,7 +124,7 @@ func (a *acks) reachableSynced() uint64 {
 
 // failBetween answers the writes after one sequence and up to another. Too few
 // branches can be reached for their level, and all that can be have the writes.
-func (a *acks) failBetween(level Level, after, upTo uint64) {
+func (a *Acks) failBetween(level protocol.Level, after, upTo uint64) {
 	q := &a.queues[level]
 	var kept ackHeap
 	for q.Len() > 0 {
@@ -139,45 +140,37 @@ func (a *acks) failBetween(level Level, after, upTo uint64) {
 
 // failAck answers a write that is recorded and has not reached its level. The error
 // carries what a success would.
-func (a *acks) failAck(w ackWait) {
+func (a *Acks) failAck(w ackWait) {
 	at := w.reply.Receipt
 	missing := []ledger.BranchID{}
-	for i, p := range a.peers {
-		if i != a.self && (p.confirmed() < at.Sequence || w.op.Acknowledge >= Majority && p.synced < at.Sequence) {
-			missing = append(missing, p.branch)
+	for i, p := range a.Peers {
+		if i != a.Self && (p.confirmed() < at.Sequence || w.op.Acknowledge >= protocol.Majority && p.synced < at.Sequence) {
+			missing = append(missing, p.Branch)
 		}
 	}
-	w.reply.Session = a.seen(w.op.Session)
+	w.reply.Session = a.Seen(w.op.Session)
 	w.reply.Unreachable = missing
-	w.reply.Err = notReplicated(w.op, &w.reply, missing, false)
-	a.reply(w.reply)
-}
-
-// notReplicated is the error of a reply whose write has not reached its level.
-func notReplicated(op *Operation, reply *Reply, missing []ledger.BranchID, unasked bool) error {
-	return &NotReplicatedError{
-		Receipt: reply.Receipt, Missing: missing, Unasked: unasked, RequestID: op.Entry.RequestID,
-		Balance: reply.Balance, Session: reply.Session, Replay: reply.Replay,
-	}
+	w.reply.Err = protocol.NotReplicated(w.op, &w.reply, missing, false)
+	a.Reply(w.reply)
 }
 
 // unconfirmed returns the unreachable branches that have not confirmed an own
 // entry.
-func (a *acks) unconfirmed(sequence uint64) []ledger.BranchID {
+func (a *Acks) unconfirmed(sequence uint64) []ledger.BranchID {
 	var out []ledger.BranchID
-	for i, p := range a.peers {
-		if i != a.self && !p.reachable && p.confirmed() < sequence {
-			out = append(out, p.branch)
+	for i, p := range a.Peers {
+		if i != a.Self && !p.reachable && p.confirmed() < sequence {
+			out = append(out, p.Branch)
 		}
 	}
 	return out
 }
 
-// expire answers the writes whose deadline has passed. They are recorded.
-func (a *acks) expire() {
-	for level := Local; level <= All; level++ {
+// Expire answers the writes whose deadline has passed. They are recorded.
+func (a *Acks) Expire() {
+	for level := protocol.Local; level <= protocol.All; level++ {
 		q := &a.queues[level]
-		expired := func(w ackWait) bool { return a.now >= w.op.Deadline }
+		expired := func(w ackWait) bool { return a.Now >= w.op.Deadline }
 		if !slices.ContainsFunc(*q, expired) {
 			continue
 		}
@@ -195,24 +188,11 @@ func (a *acks) expire() {
 }
 
 // nextTick returns when a write may have waited too long.
-func (a *acks) nextTick() Millis {
+func (a *Acks) nextTick() protocol.Millis {
 	for level := range a.queues {
 		if a.queues[level].Len() > 0 {
-			return a.now + deadlineGrain
+			return a.Now + protocol.DeadlineGrain
 		}
 	}
-	return never
-}
-
-// unknowing returns the branches that may not have an entry of the i-th journal as a
-// level asks for it: all but its writer, and but this one if it has the entry.
-func (d *desk) unknowing(i int, sequence uint64, level Level) []ledger.BranchID {
-	var out []ledger.BranchID
-	for k, p := range d.peers {
-		here := k == d.self && (level < Majority || d.synced[i] >= sequence)
-		if k != i && !here {
-			out = append(out, p.branch)
-		}
-	}
-	return out
+	return protocol.Never
 }

@@ -1,16 +1,17 @@
-package replica
+package broadcast
 
 import (
 	"fmt"
 
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
 )
 
 // frameTo returns the frame that this Ready sends a peer.
-func (pr *progress) frameTo(p *peer) *Frame {
+func (pr *progress) frameTo(p *Peer) *protocol.Frame {
 	if p.frame == nil {
-		p.frame = &Frame{}
-		pr.due.add(p.index)
+		p.frame = &protocol.Frame{}
+		pr.due.add(p.Index)
 	}
 	return p.frame
 }
@@ -20,18 +21,18 @@ func (pr *progress) frameTo(p *peer) *Frame {
 // that, or has to say something first.
 func (pr *progress) step() {
 	for i := pr.due.next(0); i >= 0; i = pr.due.next(i + 1) {
-		p := pr.peers[i]
-		if i != pr.self {
+		p := pr.Peers[i]
+		if i != pr.Self {
 			pr.propagateTo(p)
 			pr.await(p)
 		}
-		if i == pr.self || !pr.lacksOwn(p) {
+		if i == pr.Self || !pr.lacksOwn(p) {
 			pr.due.remove(i)
 		}
 	}
 }
 
-func (pr *progress) propagateTo(p *peer) {
+func (pr *progress) propagateTo(p *Peer) {
 	if p.heard {
 		pr.sendOwn(p)
 		pr.serveWants(p)
@@ -39,12 +40,12 @@ func (pr *progress) propagateTo(p *peer) {
 	}
 	if f := p.frame; f != nil { // which only a peer with a link has
 		p.frame = nil
-		pr.send(p, Message{Frame: f})
+		pr.Send(p, protocol.Message{Frame: f})
 	}
 }
 
 // sendOwn sends own batches as far as the window allows.
-func (pr *progress) sendOwn(p *peer) {
+func (pr *progress) sendOwn(p *Peer) {
 	for pr.lacksOwn(p) {
 		batches := pr.own.batchesAfter(p.next - 1)
 		if len(batches) == 0 {
@@ -55,7 +56,7 @@ func (pr *progress) sendOwn(p *peer) {
 				break
 			}
 			if len(p.inflight) == 0 {
-				p.progressAt = pr.now
+				p.progressAt = pr.Now
 			}
 			p.inflight = append(p.inflight, sentBatch{last: s.Span.Last, bytes: len(s.Bytes)})
 			p.inflightBytes += len(s.Bytes)
@@ -66,18 +67,18 @@ func (pr *progress) sendOwn(p *peer) {
 	}
 	want := min(pr.acks.wantSync, p.next-1)
 	if want > p.synced && want > p.syncAsked {
-		p.syncAsked, p.syncAskedAt = want, pr.now
+		p.syncAsked, p.syncAskedAt = want, pr.Now
 		pr.frameTo(p).Sync = true
 	}
 }
 
 // lacksOwn reports whether a peer has yet to be sent some of what the window
 // allows: what was fetched back can be read once this Ready's commit is done.
-func (pr *progress) lacksOwn(p *peer) bool {
-	return p.heard && p.next <= pr.head(pr.self) && pr.windowOpen(p)
+func (pr *progress) lacksOwn(p *Peer) bool {
+	return p.heard && p.next <= pr.Head(pr.Self) && pr.windowOpen(p)
 }
 
-func (pr *progress) windowOpen(p *peer) bool {
+func (pr *progress) windowOpen(p *Peer) bool {
 	if p.probing {
 		return len(p.inflight) == 0
 	}
@@ -85,13 +86,13 @@ func (pr *progress) windowOpen(p *peer) bool {
 }
 
 // serveWants sends batches of other journals to a peer that lacks them.
-func (pr *progress) serveWants(p *peer) {
+func (pr *progress) serveWants(p *Peer) {
 	left := maxFetchBytes
 	for _, w := range p.wants {
-		if _, ok := pr.ledger.Index(w.Branch); !ok || left <= 0 {
+		if _, ok := pr.Ledger.Index(w.Branch); !ok || left <= 0 {
 			continue // it asks again
 		}
-		batches, err := pr.cfg.Storage.Batches(w.Branch, w.Sequence, left)
+		batches, err := pr.Config.Storage.Batches(w.Branch, w.Sequence, left)
 		if err != nil {
 			pr.fail(fmt.Errorf("read journal of branch %d after entry %d: %w", w.Branch, w.Sequence, err))
 			return
@@ -109,13 +110,13 @@ func (pr *progress) serveWants(p *peer) {
 
 // oweAck makes the next step tell a peer how far its journal is applied and synced
 // here.
-func (pr *progress) oweAck(p *peer) {
+func (pr *progress) oweAck(p *Peer) {
 	p.ackDue = true
-	pr.due.add(p.index)
+	pr.due.add(p.Index)
 }
 
 // sendAck tells a peer how far its journal is applied and synced here.
-func (pr *progress) sendAck(p *peer) {
+func (pr *progress) sendAck(p *Peer) {
 	if !p.ackDue && !p.forkedDue {
 		return
 	}
@@ -123,19 +124,19 @@ func (pr *progress) sendAck(p *peer) {
 	if p.forkedDue {
 		pr.intake.accuse(p, f)
 	}
-	f.Ack = &Ack{Applied: pr.head(p.index), Synced: pr.synced[p.index], Forked: p.forkedDue}
+	f.Ack = &protocol.Ack{Applied: pr.Head(p.Index), Synced: pr.synced[p.Index], Forked: p.forkedDue}
 	p.ackDue, p.forkedDue = false, false
 }
 
 // sayHello tells a peer how far each journal is applied here. That must be
 // synced first: a peer that has lost its own journal counts on getting back
 // what it is told of.
-func (pr *progress) sayHello(p *peer) {
-	hello := pr.founding.introduction(p.branch)
-	p.helloAt, p.told = pr.now, hello.Identity
-	for k, q := range pr.peers {
-		if h := pr.ledger.Head(k); h.Sequence > 0 {
-			hello.Applied = append(hello.Applied, ledger.MarkedPosition{Position: ledger.Position{Branch: q.branch, Sequence: h.Sequence}, Hash: h.Hash})
+func (pr *progress) sayHello(p *Peer) {
+	hello := pr.founding.introduction(p.Branch)
+	p.helloAt, p.told = pr.Now, hello.Identity
+	for k, q := range pr.Peers {
+		if h := pr.Ledger.Head(k); h.Sequence > 0 {
+			hello.Applied = append(hello.Applied, ledger.MarkedPosition{Position: ledger.Position{Branch: q.Branch, Sequence: h.Sequence}, Hash: h.Hash})
 		}
 	}
 	pr.frameTo(p).Hello = hello
@@ -144,8 +145,8 @@ func (pr *progress) sayHello(p *peer) {
 
 // receiveHello learns how far the peer has applied every journal, and compares
 // the hashes.
-func (pr *progress) receiveHello(p *peer, h *Hello) {
-	if h.Branch != p.branch || h.To != pr.cfg.ID || !p.linked {
+func (pr *progress) receiveHello(p *Peer, h *protocol.Hello) {
+	if h.Branch != p.Branch || h.To != pr.Config.ID || !p.linked {
 		return
 	}
 	if pr.founding.stranger(p, h, true) != "" {
@@ -153,77 +154,77 @@ func (pr *progress) receiveHello(p *peer, h *Hello) {
 	}
 	pr.founding.hearBank(p, h.Identity)
 	if p.advertised == nil {
-		p.advertised = make([]uint64, pr.n)
+		p.advertised = make([]uint64, pr.N)
 	}
 	for _, m := range h.Applied {
-		i, ok := pr.ledger.Index(m.Branch)
+		i, ok := pr.Ledger.Index(m.Branch)
 		if !ok {
 			continue
 		}
 		p.advertised[i] = max(p.advertised[i], m.Sequence)
-		if i == pr.self {
+		if i == pr.Self {
 			p.has = m
 		}
 	}
-	p.forkedDue = pr.intake.proofs[p.index] != nil
-	own := p.advertised[pr.self]
+	p.forkedDue = pr.intake.proofs[p.Index] != nil
+	own := p.advertised[pr.Self]
 	pr.recovery.hear(p, own)
 	defer pr.compare(p, h.Applied)
 	if p.heard {
-		if pr.now-p.helloAt >= pr.cfg.PeerTimeout {
+		if pr.Now-p.helloAt >= pr.Config.PeerTimeout {
 			pr.sayHello(p) // it may not have heard the first
 		}
 		return
 	}
 	pr.confirm(p, 0)
 	p.heard, p.synced = true, 0
-	p.next, p.target, p.inflight, p.inflightBytes = own+1, pr.head(pr.self), nil, 0
-	p.progressAt, p.probing, p.syncAsked = pr.now, false, 0
-	pr.recheck = true
+	p.next, p.target, p.inflight, p.inflightBytes = own+1, pr.Head(pr.Self), nil, 0
+	p.progressAt, p.probing, p.syncAsked = pr.Now, false, 0
+	pr.Recheck = true
 	pr.confirmHello(p)
 }
 
 // confirmHello counts how much of this branch's journal a peer has named in its
 // hello, once that is here, and the same.
-func (pr *progress) confirmHello(p *peer) {
+func (pr *progress) confirmHello(p *Peer) {
 	own := p.has.Sequence
-	if !p.heard || own > pr.head(pr.self) || own > 0 && !pr.intake.has(pr.self, own, p.has.Hash) {
+	if !p.heard || own > pr.Head(pr.Self) || own > 0 && !pr.intake.has(pr.Self, own, p.has.Hash) {
 		return
 	}
 	p.synced = max(p.synced, own)
 	pr.confirm(p, max(p.acked, own))
-	p.next = min(max(p.next, p.acked+1), pr.head(pr.self)+1)
+	p.next = min(max(p.next, p.acked+1), pr.Head(pr.Self)+1)
 }
 
 // compare compares the hashes of a hello with what is here.
-func (pr *progress) compare(p *peer, applied []ledger.MarkedPosition) {
+func (pr *progress) compare(p *Peer, applied []ledger.MarkedPosition) {
 	for _, m := range applied {
-		i, _ := pr.ledger.Index(m.Branch)
-		if m.Sequence == 0 || m.Sequence > pr.head(i) || pr.intake.stopped[i] || i == pr.self && pr.state == Halted {
+		i, _ := pr.Ledger.Index(m.Branch)
+		if m.Sequence == 0 || m.Sequence > pr.Head(i) || pr.intake.stopped[i] || i == pr.Self && pr.State == protocol.Halted {
 			continue
 		}
 		if !pr.intake.has(i, m.Sequence, m.Hash) {
-			pr.intake.doubt(p, i, m.Sequence, BadPosition, "it has another entry %d of branch %d than is here", m.Sequence, m.Branch)
+			pr.intake.doubt(p, i, m.Sequence, protocol.BadPosition, "it has another entry %d of branch %d than is here", m.Sequence, m.Branch)
 		}
 	}
-	if own := p.advertised[pr.self]; own > pr.head(pr.self) && pr.state == Serving {
+	if own := p.advertised[pr.Self]; own > pr.Head(pr.Self) && pr.State == protocol.Serving {
 		pr.intake.doubtEnd(p, own)
 	}
 }
 
 // doubtEnd has a peer show the entries of this branch's own journal that it names
 // and that are not here.
-func (in *intake) doubtEnd(p *peer, end uint64) {
-	head := in.head(in.self)
-	in.doubt(p, in.self, head+1, BadPosition, "it has entry %d of this branch's journal, which ends at %d here", end, head)
+func (in *intake) doubtEnd(p *Peer, end uint64) {
+	head := in.Head(in.Self)
+	in.doubt(p, in.Self, head+1, protocol.BadPosition, "it has entry %d of this branch's journal, which ends at %d here", end, head)
 }
 
-func (pr *progress) receiveFrame(p *peer, f *Frame) {
+func (pr *progress) receiveFrame(p *Peer, f *protocol.Frame) {
 	if p.closing {
 		return
 	}
 	if lie, problem := pr.checkFrame(p, f); lie != 0 {
-		pr.alarms.reject(p, lie, true, "%s", problem)
+		pr.alarms.Reject(p, lie, true, "%s", problem)
 		return
 	}
 	if f.Hello != nil {
@@ -240,7 +241,7 @@ func (pr *progress) receiveFrame(p *peer, f *Frame) {
 	if f.Sync {
 		pr.commit.Sync = true
 		pr.oweAck(p)
-		if early := pr.intake.early[p.index].batches; len(early) > 0 {
+		if early := pr.intake.early[p.Index].batches; len(early) > 0 {
 			p.syncUpTo = max(p.syncUpTo, early[len(early)-1].Batch.LastSequence())
 		}
 	}
@@ -256,7 +257,7 @@ func (pr *progress) receiveFrame(p *peer, f *Frame) {
 	}
 }
 
-func (pr *progress) receiveAck(p *peer, a *Ack) {
+func (pr *progress) receiveAck(p *Peer, a *protocol.Ack) {
 	if !p.heard {
 		return
 	}
@@ -264,8 +265,8 @@ func (pr *progress) receiveAck(p *peer, a *Ack) {
 		pr.intake.receiveAccusation(p)
 		return
 	}
-	if a.Applied > pr.head(pr.self) {
-		if pr.state == Serving {
+	if a.Applied > pr.Head(pr.Self) {
+		if pr.State == protocol.Serving {
 			pr.intake.doubtEnd(p, a.Applied)
 		}
 		return
@@ -275,7 +276,7 @@ func (pr *progress) receiveAck(p *peer, a *Ack) {
 		return
 	}
 	pr.confirm(p, a.Applied)
-	p.progressAt, p.probing = pr.now, false
+	p.progressAt, p.probing = pr.Now, false
 	p.next = max(p.next, p.acked+1)
 	k := 0
 	for k < len(p.inflight) && p.inflight[k].last <= p.acked {

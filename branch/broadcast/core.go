@@ -1,0 +1,154 @@
+package broadcast
+
+import (
+	"slices"
+
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
+)
+
+// Core is what all parts of a replica know: which branch this is, the time, the
+// ledger, the peers, and what the Ready that is being made will say.
+type Core struct {
+	// Config is what the replica was told when it started.
+	Config protocol.Config
+	// Ledger is this branch's view.
+	Ledger *ledger.Ledger
+	// Self is the index of this branch, N how many branches there are.
+	Self, N int
+	// Peers are the branches by their indexes, this one included.
+	Peers []*Peer
+	// Now is the time, booted when this branch started.
+	Now, booted protocol.Millis
+	// epoch is the number of this boot.
+	epoch uint64
+	// State is whether the branch takes writes. Only recovery changes it.
+	State protocol.State
+	// failure is of a read from disk that did not work: the branch must stop.
+	failure error
+	// synced is how far each journal is synced on this disk, by index.
+	synced []uint64
+	// Recheck says that something has changed which any call may wait for: this
+	// Ready decides again whatever waits.
+	Recheck bool
+	// commit is what this Ready commits.
+	commit ledger.Commit
+	// out is what it lets out after that.
+	out protocol.Ready
+	// session is this branch's view, shared by the replies of a Ready; nil when it
+	// has to be made anew.
+	session []ledger.Position
+}
+
+func newCore(cfg protocol.Config, self int) Core {
+	n := len(cfg.Ledger.Branches())
+	cfg.StartWait = max(cfg.StartWait, cfg.PeerTimeout)
+	c := Core{Config: cfg, Ledger: cfg.Ledger, Self: self, N: n, Now: cfg.Now, booted: cfg.Now, epoch: cfg.Epoch, State: protocol.Recovering, synced: make([]uint64, n)}
+	for i, b := range cfg.Ledger.Branches() {
+		c.Peers = append(c.Peers, &Peer{Branch: b, Index: i, reachable: true, since: cfg.Now})
+		c.synced[i] = cfg.Ledger.Head(i).Sequence
+	}
+	return c
+}
+
+// Head returns how far the i-th journal is applied.
+func (c *Core) Head(i int) uint64 { return c.Ledger.Head(i).Sequence }
+
+// fail stops the branch: its disk does not give back what it took.
+func (c *Core) fail(err error) {
+	if c.failure == nil {
+		c.failure = err
+	}
+}
+
+// Send gives a message to a peer, once the commit has succeeded.
+func (c *Core) Send(p *Peer, m protocol.Message) {
+	m.From, m.To = c.Config.ID, p.Branch
+	c.out.Messages = append(c.out.Messages, m)
+}
+
+// Reply answers a call, once the commit has succeeded.
+func (c *Core) Reply(rep protocol.Reply) { c.out.Replies = append(c.out.Replies, rep) }
+
+// Seen returns a session merged with this branch's view.
+func (c *Core) Seen(session []ledger.Position) []ledger.Position {
+	if c.session == nil {
+		c.session = make([]ledger.Position, 0, c.N)
+		for i, p := range c.Peers {
+			if s := c.Head(i); s > 0 {
+				c.session = append(c.session, ledger.Position{Branch: p.Branch, Sequence: s})
+			}
+		}
+	}
+	return mergeSessions(session, c.session)
+}
+
+// syncApplied has this Ready's commit sync all that is applied.
+func (c *Core) syncApplied() {
+	for i := range c.synced {
+		if c.Head(i) > c.synced[i] {
+			c.commit.Sync = true
+		}
+	}
+}
+
+// Err returns the error of a read from disk, after which the branch must stop.
+func (c *Core) Err() error { return c.failure }
+
+// Callable reports whether a call to a peer has a chance.
+func (c *Core) Callable(p *Peer) bool { return p.linked && p.heard && c.Now >= p.suspectUntil }
+
+// Suspect keeps a peer from being called for a while, unless it is heard from.
+func (c *Core) Suspect(p *Peer) { p.suspectUntil = c.Now + c.Config.PeerTimeout }
+
+// Unavailable describes what an answer lacks: the unreachable branches, and
+// what they hold in this view.
+func (c *Core) Unavailable(account string, amount ledger.Amount, reason string) error {
+	err := &protocol.UnavailableError{Branch: c.Config.ID, Account: account, Amount: amount, Available: c.Ledger.Escrow(account, c.Self), Reason: reason}
+	for i, p := range c.Peers {
+		if i != c.Self && !c.Callable(p) {
+			err.Held = append(err.Held, protocol.Held{Branch: p.Branch, Escrow: c.Ledger.Escrow(account, i)})
+		}
+	}
+	return err
+}
+
+// waits reports whether the branch has just started, and waits for its peers
+// though it need not hear them: they may know better what it had written.
+func (c *Core) waits() bool { return c.Now-c.booted < c.Config.StartWait }
+
+// StartIsOver reports whether the peers have had the time that a branch which has just
+// started waits for them.
+func (c *Core) StartIsOver() bool { return c.Now-c.booted >= c.Config.StartWait+c.Config.PeerTimeout }
+
+// IsSynced reports whether an entry of the i-th journal is synced on this disk.
+func (c *Core) IsSynced(i int, sequence uint64) bool { return c.synced[i] >= sequence }
+
+// TooFarAhead reports whether an entry of the i-th journal is more than a bound
+// ahead of what is applied here.
+func (c *Core) TooFarAhead(i int, sequence, lead uint64) bool {
+	head := c.Head(i)
+	return sequence > ledger.MaxSequence || sequence > head && sequence-head > lead
+}
+
+// mergeSessions returns the larger position of each branch. It returns view
+// itself when there is no session.
+func mergeSessions(session, view []ledger.Position) []ledger.Position {
+	if len(session) == 0 {
+		return view
+	}
+	merged := slices.Clone(view)
+	at := make(map[ledger.BranchID]int, len(view))
+	for i, v := range view {
+		at[v.Branch] = i
+	}
+	for _, s := range session {
+		if i, ok := at[s.Branch]; ok {
+			merged[i].Sequence = max(merged[i].Sequence, s.Sequence)
+		} else {
+			at[s.Branch] = len(merged)
+			merged = append(merged, s)
+		}
+	}
+	return merged
+}

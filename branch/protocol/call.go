@@ -1,0 +1,95 @@
+package protocol
+
+import (
+	"math"
+
+	"passbook.example/passbook/branch/ledger"
+)
+
+// Millis is a moment or a span on the owner's monotonic clock, in
+// milliseconds.
+type Millis int64
+
+// Never is later than any moment.
+const Never Millis = math.MaxInt64
+
+// DeadlineGrain is how exactly the deadlines of waiting calls are kept.
+const DeadlineGrain Millis = 20
+
+// Level says when a write is acknowledged.
+type Level uint8
+
+// The levels, each with the promise of the one before it.
+const (
+	// Local: synced at the branch that took the write.
+	Local Level = iota + 1
+	// Reachable: and applied at every branch that is reachable now.
+	Reachable
+	// Majority: and synced at a majority of all branches.
+	Majority
+	// All: and synced at every branch.
+	All
+)
+
+// Operation is a write that a customer asks for.
+type Operation struct {
+	// ID is the owner's name for the call; the reply carries it.
+	ID uint64
+	// Entry is what to record: its Kind (not Grant), accounts, amount,
+	// customer, request id and wall time. The replica sets the rest.
+	Entry ledger.Entry
+	// Home is the branch where the request id was first used; 0 for this one.
+	Home ledger.BranchID
+	// Acknowledge is when to answer.
+	Acknowledge Level
+	// Session is what the customer has seen: the operation waits for it.
+	Session []ledger.Position
+	// Deadline is when to give up waiting.
+	Deadline Millis
+}
+
+// Query is a read that a customer asks for.
+type Query struct {
+	// ID is the owner's name for the call; the reply carries it.
+	ID uint64
+	// Account is whose balance is asked for.
+	Account string
+	// Strong asks for the balance over all branches at one moment during the
+	// call, instead of this branch's view.
+	Strong bool
+	// Session is what the customer has seen: the query waits for it.
+	Session []ledger.Position
+	// Deadline is when to give up waiting.
+	Deadline Millis
+}
+
+// Reply answers an Operation or a Query.
+type Reply struct {
+	// ID is that of the operation or query.
+	ID uint64
+	// Err is nil for a success, or one of this package's errors. With a
+	// NotReplicatedError all else is as with a success.
+	Err error
+	// Balance is that of the account: right after the write, or as asked.
+	Balance ledger.Amount
+	// Available is this branch's escrow of the account, for a query.
+	Available ledger.Amount
+	// Receipt is where the write was recorded.
+	Receipt ledger.Position
+	// Session is what the customer has seen by now.
+	Session []ledger.Position
+	// Unreachable are the branches that were not reachable and have not
+	// confirmed the write.
+	Unreachable []ledger.BranchID
+	// Operations are those of a bulk, with what of them was refused. They are
+	// shared with the ledger and must not be changed.
+	Operations *ledger.Operations
+	// Replay says that this answers an earlier request with the same id.
+	Replay bool
+	// Forward, when not 0, says that nothing was done: this branch must not
+	// carry the request out, and that one is to be asked.
+	Forward ledger.BranchID
+	// Otherwise is the reply when that one can't be asked; nil when this branch
+	// does not know what became of the request.
+	Otherwise *Reply
+}

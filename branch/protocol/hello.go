@@ -1,0 +1,53 @@
+package protocol
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+
+	"passbook.example/passbook/branch/code"
+	"passbook.example/passbook/branch/ledger"
+)
+
+// Version is that of what branches say to each other. A branch that speaks
+// another one is refused.
+const Version = 1
+
+// BankHash is the same for branches that have been given the same branches,
+// ascending, and opening balance. Links between others are refused by it.
+func BankHash(branches []ledger.BranchID, opening ledger.Amount) ledger.Hash {
+	text := []byte("passbook bank 1\n")
+	text = binary.BigEndian.AppendUint64(text, uint64(opening))
+	for _, b := range branches {
+		text = binary.BigEndian.AppendUint32(text, uint32(b))
+	}
+	return sha256.Sum256(text)
+}
+
+// StrangerError refuses a link with a branch of another bank, or one that
+// speaks another version.
+type StrangerError struct {
+	// Branch is the one that is refused.
+	Branch ledger.BranchID
+	// Problem says why.
+	Problem string
+}
+
+// Error implements error.
+func (e *StrangerError) Error() string { return e.Problem }
+
+// Code returns failed_precondition.
+func (e *StrangerError) Code() code.Code { return code.FailedPrecondition }
+
+// Hello tells which branch speaks, and how far it has applied and synced every
+// journal.
+type Hello struct {
+	// Version is the speaker's.
+	Version    uint32
+	Branch, To ledger.BranchID
+	Epoch      uint64
+	Applied    []ledger.MarkedPosition
+	// Bank is what [BankHash] returns, Identity the bank that the speaker has
+	// recorded to belong to.
+	Bank     ledger.Hash
+	Identity ledger.Bank
+}

@@ -1,0 +1,79 @@
+package protocol
+
+import (
+	"fmt"
+
+	"passbook.example/passbook/branch/ledger"
+)
+
+// Lie says which rule a message of a peer breaks.
+type Lie uint8
+
+// The rules that a message may break.
+const (
+	// BadForm: it is malformed, or names what this bank does not have.
+	BadForm Lie = iota + 1
+	// BadClock: a Lamport time runs ahead of this branch's by more than
+	// [ledger.MaxClockLead].
+	BadClock
+	// BadEpoch: a boot runs ahead of the last one known by more than
+	// [ledger.MaxEpochLead].
+	BadEpoch
+	// BadPosition: it names entries that its sender does not show, or can't.
+	BadPosition
+	// BadBatch: a batch does not follow the one before it, or breaks a rule of
+	// the ledger.
+	BadBatch
+	// BadAccusation: it says that a journal has forked, and does not prove it.
+	BadAccusation
+	// BadAnswer: an answer to a call can't be.
+	BadAnswer
+	// BadBank: a hello is of another bank, or in another version; see founding.go.
+	BadBank
+	// Lies is more than any of them.
+	Lies
+)
+
+// String says what a message has wrong.
+func (l Lie) String() string {
+	switch l {
+	case BadForm:
+		return "form"
+	case BadClock:
+		return "clock"
+	case BadEpoch:
+		return "epoch"
+	case BadPosition:
+		return "position"
+	case BadBatch:
+		return "batch"
+	case BadAccusation:
+		return "accusation"
+	case BadAnswer:
+		return "answer"
+	case BadBank:
+		return "bank"
+	}
+	return fmt.Sprintf("lie(%d)", uint8(l))
+}
+
+// Refusal tells the owner of a message that was refused.
+type Refusal struct {
+	// Peer is the sender that the message names.
+	Peer ledger.BranchID
+	Lie  Lie
+	// Text says what was wrong.
+	Text string
+	// Close says that the link to the peer is to be ended.
+	Close bool
+	// First says that it is the first of its kind from this peer.
+	First bool
+}
+
+// LeadLie says which rule a batch breaks that is too far ahead.
+func LeadLie(err *ledger.LeadError) Lie {
+	if err.What == "epoch" {
+		return BadEpoch
+	}
+	return BadClock
+}
