@@ -32,9 +32,9 @@ import (
 // because it holds one of each room, which it opens and closes in their order, and
 // because nobody else sees it.
 type Branch struct {
-	cfg    Config
-	id     ledger.BranchID
-	logger *slog.Logger
+	cfg    Config          // with its defaults filled in
+	id     ledger.BranchID // cfg.ID
+	logger *slog.Logger    // names the branch in each line
 	// journal is the disk, engine decides what is written to it, and feed shows
 	// that to those who watch.
 	journal *journal.Journal
@@ -42,30 +42,30 @@ type Branch struct {
 	feed    *feed.Feed
 	// listener is the port.
 	listener net.Listener
-	// near is where the branches of this process call.
+	// near takes the calls of the other branches in this process, through memory.
 	near        *peernet.Neighbour
-	connections *admit.Connections
-	openings    *admit.Openings
+	connections *admit.Connections // bounds what listener accepts
+	openings    *admit.Openings    // accepted links that have not said hello yet
 	// desk serves customers.
 	desk   *service.Customers
-	server *http.Server
-	health *grpchealth.StaticChecker
+	server *http.Server              // serves desk and all else that comes on the port
+	health *grpchealth.StaticChecker // tells whether the branch takes writes
 	// services are the names of what the server offers for calls.
 	services []string
-	links    *link.Links
-	story    *service.Story
-	started  time.Time
+	links    *link.Links    // to every other branch, and the calls to them
+	story    *service.Story // logs each event in a line, as the course prints it
+	started  time.Time      // when open began
 
 	// linksCtx ends when the links and the calls to peers are to end.
 	linksCtx context.Context
-	cutLinks context.CancelFunc
-	tasks    admit.Gate
-	// failed has the reason why the branch must stop.
+	cutLinks context.CancelFunc // ends linksCtx
+	tasks    admit.Gate         // counts the calls and goroutines that Serve waits for
+	// failed has the first reason why the branch must stop.
 	failed    chan error
-	gate      admit.Gate
-	breaker   *fault.Breaker
-	transport *peernet.Transport
-	proxy     *browser.Proxy
+	gate      admit.Gate         // counts customers' calls, and is shut when the branch stops
+	breaker   *fault.Breaker     // breaks the branch on purpose
+	transport *peernet.Transport // carries links and calls to peers; the branches of a process may share it
+	proxy     *browser.Proxy     // passes calls on to the branch that they name
 }
 
 // Times of a graceful stop, which is over within 5 s.

@@ -22,12 +22,12 @@
 //	protocol      what branches say, and errors (pure)
 //	ledger        entries → balances and escrow (pure)
 //
-// Leaves that any of them may use: api (errors at the network's edge, conversions,
-// the JSON codec), code (the codes of errors), session (session tokens), bound
-// (counters that bound something), redial (trying again), name (names of accounts
-// and request ids), words (ids in sentences) and port (opening ports). Package
-// simulation runs a whole bank of replicas in one goroutine, with every fault there
-// is.
+// Leaves, which know no room: code (the codes of errors), bound (counters that bound
+// something), redial (trying again), name (names of accounts and request ids), words
+// (ids in sentences) and port (opening ports). Package session (session tokens) stands
+// on ledger, and api (errors at the network's edge, conversions, the JSON codec) on
+// protocol; all rooms use them. Package simulation runs a whole bank of replicas in one
+// goroutine, with every fault there is.
 //
 // There is room beside these for what a bank needs next: identities of branches and
 // customers (who may do what), members (which branches there are), a store (where
@@ -45,11 +45,12 @@
 //     operation.
 //  2. engine/calls.go puts it into the queue (queue.go), where it may linger until the
 //     batch before it has arrived at the peers (pacer.go).
-//  3. engine/engine.go: Engine.Step gives all that is queued to the replica.
+//  3. engine/engine.go: Engine.Step gives what has queued up to the replica.
 //     replica/desk.go decides the deposit, and broadcast/own.go posts it and seals the
 //     batch.
 //  4. The step commits to package journal and syncs. A failure stops the branch.
-//     Only then does anything leave: outlet.go passes frames to package link.
+//     Only then does anything leave: outlet.go, of this package, passes frames to
+//     package link.
 //  5. link/outbox.go sends them on the stream of wire.go. At each peer, link.go hands
 //     the frame to the engine, broadcast/apply.go posts the batch, and propagate.go
 //     answers with an ack.
@@ -68,9 +69,24 @@
 //     own journal, which arrives over the link like any other.
 //  3. Once the grants are applied, escrow.go serves the queue by ticket: the
 //     withdrawal is posted, and goes on like a deposit.
-//  4. If the balance in this view is too small, or the claims bring too little,
-//     replica/collect.go asks all branches in two looks (look.go) what they have paid.
-//     It refuses the withdrawal only if at one moment the balance was too small.
+//  4. If the balance in this view is too small, replica/collect.go asks all branches in
+//     two looks (look.go) what they have paid. verdict.go refuses the withdrawal only if
+//     at one moment the balance was too small; else it goes back to its queue. If the
+//     branches that can be reached own too little, claim.go answers "unavailable".
+//
+// # The path of a Watch
+//
+//  1. admit/requests.go lets the call in, among those of streams, and service/watch.go
+//     passes it on to the feed.
+//  2. feed/feed.go: Feed.Watch gives the watcher a place on a screen (screen.go): that of
+//     a reporter for this branch (reporter.go), that of a survey for the bank (survey.go),
+//     which is itself a watcher of every branch.
+//  3. After each step, engine/engine.go hands what was committed to feed/observer.go,
+//     which counts it (pulse.go) and tells the reporters.
+//  4. A reporter or a survey changes its picture (picture.go), and screen.go shows each
+//     watcher what has changed since it last saw it.
+//  5. survey_hear.go puts the reports of branches together, and survey_judge.go says how
+//     each is, by the rules of internal/verdict.
 //
 // docs/design.md explains the guarantees and the protocol from the beginning.
 package branch

@@ -32,7 +32,7 @@ func (b *Branch) arrive(ctx context.Context, giveWay func()) (link.Arrival, func
 // arrival is a call that is to become an accepted link.
 type arrival struct {
 	*admit.LinkBody
-	connection *admit.Connection
+	connection *admit.Connection // nil for a call through memory
 }
 
 // Greet implements link.Arrival.

@@ -209,8 +209,8 @@ func (b *bank) wantOneAlarm(at uint32) *bankv1.Alarm {
 	return a
 }
 
-// Calls that name the same home count once, even at two branches at once, and
-// while they don't reach each other.
+// Calls with one request id that name the same home count once, even at two branches at
+// once, and while these don't reach each other.
 func TestARequestThatNamesItsHomeCountsOnce(t *testing.T) {
 	b := runBank(t, 3, 300)
 	const ids = 100

@@ -70,10 +70,11 @@ func startBank(t *testing.T, file string, flags ...string) *bank {
 	return b
 }
 
-// readiness is what a bank logs as soon as it takes writes.
+// readiness matches what a bank logs as soon as it takes writes.
 var readiness = regexp.MustCompile(`(All \d+ branches are|Branch \d+ is) ready`)
 
-// readLog reads what a bank logs to its end, and tells when it is ready.
+// readLog reads the log of a bank to its end, and closes ready when the bank is
+// ready.
 func readLog(r io.Reader, ready chan<- struct{}) {
 	told := false
 	for lines := bufio.NewScanner(r); lines.Scan(); {
@@ -84,10 +85,10 @@ func readLog(r io.Reader, ready chan<- struct{}) {
 	}
 }
 
-// url is where a branch is reached.
+// url returns the URL of a branch.
 func (b *bank) url(branch int) string { return fmt.Sprintf("http://127.0.0.1:%d", b.base+branch) }
 
-// signal sends the process of the bank a signal.
+// signal sends a signal to the process of the bank.
 func (b *bank) signal(t *testing.T, s os.Signal) {
 	t.Helper()
 	if err := b.process.Signal(s); err != nil {

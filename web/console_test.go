@@ -25,7 +25,7 @@ func TestThePageIsQuietElsewhere(t *testing.T) {
 	p.wellAndQuiet(t)
 }
 
-// A refusal is an answer like any other, and no error of the page.
+// A refusal is an answer like any other, and not an error of the page.
 func TestARefusalLeavesTheConsoleQuiet(t *testing.T) {
 	b := startBank(t, "../examples/three.json")
 	p := open(t, b.url(1))

@@ -76,7 +76,7 @@ func checkNotSent(t *testing.T, p *page, m *middle, field, typed, good string) {
 	before := len(m.sent())
 	p.set(t, field, typed)
 	if why := eval[string](t, p, fmt.Sprintf(`document.querySelector(%q).validationMessage`, field)); why == "" {
-		t.Errorf("%s: %q is taken", field, typed)
+		t.Errorf("%s: %q is accepted", field, typed)
 	}
 	if command := p.text(t, "#call-curl"); command != "" {
 		t.Errorf("%s: %q gives the command %q", field, typed, command)
@@ -84,7 +84,7 @@ func checkNotSent(t *testing.T, p *page, m *middle, field, typed, good string) {
 	p.click(t, "#call-send")
 	p.set(t, field, good)
 	if why := eval[string](t, p, fmt.Sprintf(`document.querySelector(%q).validationMessage`, field)); why != "" {
-		t.Errorf("%s: %q is not taken: %s", field, good, why)
+		t.Errorf("%s: %q is not accepted: %s", field, good, why)
 	}
 	if sent := m.sent(); len(sent) != before {
 		t.Errorf("%s: %q was sent as %v", field, typed, sent[before:])

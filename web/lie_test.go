@@ -21,7 +21,7 @@ type teller struct {
 	told chan *bankv1.WatchResponse
 }
 
-// tell serves a page that hears first what it is given here.
+// tell serves a page, and sends it this first message.
 func tell(t *testing.T, first *bankv1.WatchResponse) (branch *teller, url string) {
 	t.Helper()
 	branch = &teller{told: make(chan *bankv1.WatchResponse, 16)}
@@ -57,10 +57,10 @@ func (b *teller) GetStatus(context.Context, *bankv1.GetStatusRequest) (*bankv1.G
 // HTML, and begins a line.
 const hostile = "a\u202eb\u200bc\u0000d\u0007e\u2028f\x1b[31m<img src=x onerror=alert(1)>\n\u2066\U000e0041"
 
-// unseen matches what no text of the page may have.
+// unseen matches a character that no text of the page may have.
 const unseen = `/(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u`
 
-// lie is the number that a lying branch says everywhere.
+// lie has the numbers that a lying branch puts everywhere.
 type lie struct {
 	int64  int64
 	uint64 uint64
@@ -96,7 +96,7 @@ func (n lie) sample(at int64) *bankv1.Sample {
 	return &bankv1.Sample{UnixMs: at, Balance: n.int64, Entries: n.uint64, SpreadP50Us: n.int64, SpreadP99Us: n.int64}
 }
 
-// A branch can say anything of itself, and the others pass it on.
+// A branch can say anything about itself, and the others pass it on.
 func TestThePageOutlivesLies(t *testing.T) {
 	for name, n := range map[string]lie{
 		"nothing": {0, 0}, "least": {math.MinInt64, 1}, "most": {math.MaxInt64, math.MaxUint64}, "beyond 2^53": {1<<53 + 1, 1<<53 + 1}, "below": {-1, 1 << 63},
@@ -122,8 +122,8 @@ func TestThePageOutlivesLies(t *testing.T) {
 	}
 }
 
-// checkNothingHides checks that all of the page's texts can be seen, and that
-// none of them has become a part of the page.
+// checkNothingHides checks that all texts of the page can be seen, and that none of
+// them has become HTML.
 func (p *page) checkNothingHides(t *testing.T) {
 	t.Helper()
 	for _, text := range []string{"document.title", "document.body.textContent", `[...document.querySelectorAll("[title]")].map((element) => element.title).join()`} {

@@ -31,7 +31,7 @@ const (
 	heapGrowth = 2 << 20
 )
 
-// loadTime is how long the page is watched; PAGE_LOAD_SECONDS=60 for a minute.
+// loadTime is how long the page is measured; PAGE_LOAD_SECONDS=60 for a minute.
 func loadTime(t *testing.T) time.Duration {
 	text := os.Getenv("PAGE_LOAD_SECONDS")
 	if text == "" {
@@ -95,8 +95,8 @@ func load(t *testing.T, b *bank) *atomic.Int64 {
 	return written
 }
 
-// pace hands out what is due, ten times a second, until the context ends. What
-// nobody takes is not made up for.
+// pace hands out the writes that are due, ten times a second, until the context ends.
+// It does not make up for those that no worker was free to do.
 func pace(ctx context.Context, due chan<- struct{}) {
 	defer close(due)
 	ticks := time.NewTicker(100 * time.Millisecond)
@@ -131,16 +131,17 @@ func (p *page) heap(t *testing.T) int64 {
 	return int64(usage.UsedSize)
 }
 
-// taskTimes are the tasks of the threads that draw pages.
+// taskTimes sums up the tasks of the threads that draw pages.
 type taskTimes struct {
 	count int
-	// longest is from the begin to the end of a task, longestCPU without the
-	// time in which it waited for a processor: the tests of other packages and
-	// the bank want one, too.
+	// longest is from the beginning to the end of a task. longestCPU leaves out the
+	// time in which the task waited for a processor: the bank and the tests of other
+	// packages need one, too.
 	longest, longestCPU time.Duration
 }
 
-// traceEvent is what is read of an event in a trace. Times are microseconds.
+// traceEvent has the fields that are read of an event in a trace. Times are
+// microseconds.
 type traceEvent struct {
 	Name string  `json:"name"`
 	PID  int     `json:"pid"`
@@ -152,7 +153,7 @@ type traceEvent struct {
 	} `json:"args"`
 }
 
-// tasks watches what the page computes for a while.
+// tasks measures the tasks of the page for a while.
 func (p *page) tasks(t *testing.T, during time.Duration) taskTimes {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, during+patience)
@@ -188,7 +189,7 @@ func (p *page) tasks(t *testing.T, during time.Duration) taskTimes {
 	return trace.tasks(t)
 }
 
-// trace is what the browser tells of its threads.
+// trace has what the browser reports about its threads.
 type trace struct {
 	mu     sync.Mutex
 	events [][]byte

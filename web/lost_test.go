@@ -19,7 +19,7 @@ func (p *page) awaitResult(t *testing.T, result string) string {
 	return p.text(t, ".answer-meaning")
 }
 
-// checkSaid checks that a sentence has some words, and no claim of a refusal.
+// checkSaid checks that a sentence has some words, and does not speak of a refusal.
 func checkSaid(t *testing.T, said string, words ...string) {
 	t.Helper()
 	for _, want := range words {
@@ -37,7 +37,7 @@ func TestALostAnswerIsNotARefusal(t *testing.T) {
 	m := newMiddle(t, b.url(1))
 	p := open(t, m.URL)
 	p.choose(t, 2)
-	p.set(t, "#call-account", "savings") // which is not watched, so no entry tells
+	p.set(t, "#call-account", "savings") // the page does not watch it, so no entry tells
 	var savings int64
 	for name, lose := range losses {
 		t.Log(name)
@@ -109,8 +109,8 @@ func TestWhatWasLostKeepsItsRequestId(t *testing.T) {
 	p.click(t, "#call-send")
 	p.awaitResult(t, "unknown")
 	lost := eval[string](t, p, `document.querySelector("#call-request-id").value`)
-	// Another request has another id. A look at the balance changes nothing, and
-	// whoever comes back to what was lost asks again.
+	// Another request has another id. A query of the balance changes nothing. Coming
+	// back to the lost request asks for it again.
 	p.set(t, "#call-amount", "26")
 	if id := eval[string](t, p, `document.querySelector("#call-request-id").value`); id == lost {
 		t.Errorf("a deposit of 26 has the request id of one of 25, %s", id)
@@ -127,8 +127,8 @@ func TestWhatWasLostKeepsItsRequestId(t *testing.T) {
 	p.await(t, `document.querySelector(".answer-meaning").textContent.startsWith("Replayed")`)
 }
 
-// A branch that turns the retry away before it looks for the request id says
-// nothing about the first call.
+// A branch that turns the retry away before it looks up the request id says nothing
+// about the first call.
 func TestARefusedRetrySettlesNothing(t *testing.T) {
 	b := startBank(t, "../examples/three.json")
 	m := newMiddle(t, b.url(1))

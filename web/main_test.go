@@ -14,20 +14,20 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long a test waits for what must come; how long it takes is
-// not what is tested.
+// patience is how long a test waits for something that must come. No test measures
+// how long that takes.
 const patience = 2 * time.Minute
 
-// hostName is a name of this machine that the browser knows. A page there is not
-// trusted as one on loopback is.
+// hostName is a name of this machine that the browser knows. It trusts a page there
+// less than one on loopback.
 const hostName = "bank.example"
 
-// passbook is the binary, built for these tests without the race detector: in
-// the test of a busy bank it is the page that is watched.
+// passbook is the binary, built for these tests without the race detector: the test
+// of a busy bank measures the page.
 var passbook string
 
-// chromium is the context of the browser that all tests share. Each has a
-// profile of its own in it.
+// chromium is the context of the browser that all tests share. In it, each test has a
+// profile of its own.
 var chromium context.Context
 
 func TestMain(m *testing.M) {
@@ -61,7 +61,7 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// needsBrowser leaves a test out of make check.
+// needsBrowser skips a test with -short, and so in make check.
 func needsBrowser(t *testing.T) {
 	t.Helper()
 	if testing.Short() {

@@ -14,13 +14,13 @@ import (
 	"testing"
 )
 
-// middle stands between a page and its branch, and loses writes' answers.
+// middle stands between a page and its branch, and loses answers to writes.
 type middle struct {
 	*httptest.Server
 	branch *httputil.ReverseProxy
 
 	mu sync.Mutex
-	// lose is what it does to the next write, once; nil passes it on.
+	// lose answers the next write, once; nil passes it on.
 	lose func(w http.ResponseWriter, passOn func() *httptest.ResponseRecorder)
 	// writes are the bodies of the writes that were sent.
 	writes []map[string]any
@@ -32,7 +32,7 @@ func newMiddle(t *testing.T, branch string) *middle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What the page calls, it calls at its own origin.
+	// The page makes all calls to its own origin.
 	m := &middle{branch: &httputil.ReverseProxy{
 		FlushInterval: -1,
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(to); r.Out.Header.Del("Origin") },
@@ -81,7 +81,7 @@ func (m *middle) sent() []map[string]any {
 	return append([]map[string]any(nil), m.writes...)
 }
 
-// The ways to lose an answer, after the write has been recorded.
+// The ways to lose an answer after the write has been recorded.
 var losses = map[string]func(w http.ResponseWriter, passOn func() *httptest.ResponseRecorder){
 	"closed": func(w http.ResponseWriter, passOn func() *httptest.ResponseRecorder) {
 		passOn()
@@ -126,8 +126,8 @@ var losses = map[string]func(w http.ResponseWriter, passOn func() *httptest.Resp
 	},
 }
 
-// hangUp closes the connection in the middle of the first line: before it, the
-// browser would send the request once more by itself.
+// hangUp closes the connection in the middle of the first line. If it did so earlier,
+// the browser would send the request again by itself.
 func hangUp(w http.ResponseWriter) {
 	conn, _, err := w.(http.Hijacker).Hijack()
 	if err != nil {
@@ -137,7 +137,7 @@ func hangUp(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-// fail answers as a branch that fails.
+// fail answers as a failing branch does.
 func fail(w http.ResponseWriter, status int, code, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

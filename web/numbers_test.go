@@ -68,8 +68,8 @@ func TestBalancesOfAnySizeAreShownExactly(t *testing.T) {
 	}
 }
 
-// From nothing to everything that a bank can hold in one step: no chart
-// is higher.
+// The balance goes from almost nothing to the largest one in one step: no chart is
+// higher.
 func TestAStepOf19DigitsIsDrawn(t *testing.T) {
 	b := startBank(t, bankFile(t, 1, 1))
 	p := open(t, b.url(1))

@@ -85,7 +85,7 @@ func (p *page) awaitDrawn(t *testing.T, chart, label string) {
 }
 
 // wellAndQuiet checks that the page goes on drawing, and that its console has
-// nothing to complain of.
+// no complaints.
 func (p *page) wellAndQuiet(t *testing.T) {
 	t.Helper()
 	eval[bool](t, p, `new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(() => resolve(true)))))`)
@@ -107,7 +107,7 @@ func (p *page) note(event any) {
 	}
 }
 
-// console returns what the console has complained of.
+// console returns the complaints of the console.
 func (p *page) console() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -136,8 +136,9 @@ func eval[T any](t *testing.T, p *page, expression string) T {
 	return value
 }
 
-// await waits until an expression is true in the page. It looks whenever the
-// page changes: the policy lets nobody, not even a test, evaluate text there.
+// await waits until an expression is true in the page. An observer evaluates it
+// whenever the page changes: the policy lets nobody, not even a test, evaluate text
+// there.
 func (p *page) await(t *testing.T, expression string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -229,7 +230,7 @@ func (p *page) keys(t *testing.T, keys ...string) {
 	p.do(t, chromedp.KeyEvent(strings.Join(keys, "")))
 }
 
-// replace types a text in place of what the focused field holds.
+// replace types a text in place of the content of the focused field.
 func (p *page) replace(t *testing.T, text string) {
 	t.Helper()
 	p.do(t, chromedp.KeyEvent("a", chromedp.KeyModifiers(kb.ModifierCtrl)), chromedp.KeyEvent(text))

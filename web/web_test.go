@@ -8,7 +8,7 @@ import (
 	"testing/fstest"
 )
 
-// page is one that no build changes.
+// page is a page that no build changes.
 var page = fstest.MapFS{
 	"static/index.html":     {Data: []byte("<!doctype html>")},
 	"static/app.js":         {Data: []byte("let a")},
@@ -113,8 +113,7 @@ func TestThePageMayLittle(t *testing.T) {
 	}
 }
 
-// The page that is built in can be served, and needs nothing that its policy
-// forbids.
+// The embedded page can be served, and needs nothing that its policy forbids.
 func TestThePageThatIsBuiltIn(t *testing.T) {
 	w := httptest.NewRecorder()
 	Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))

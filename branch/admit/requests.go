@@ -15,8 +15,8 @@ const (
 	RequestTimeout = 5 * time.Second
 	// ReplyTimeout bounds the time from the first byte of a reply to its last.
 	ReplyTimeout = 10 * time.Second
-	// StreamTimeout bounds the questions of streams of reflection. What is left to
-	// say has ReplyTimeout more.
+	// StreamTimeout bounds the time in which a stream of reflection may ask. Its last
+	// answers have ReplyTimeout more.
 	StreamTimeout = time.Minute
 	// StreamSilence bounds the time between two such questions.
 	StreamSilence = 10 * time.Second

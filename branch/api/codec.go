@@ -11,7 +11,9 @@ import (
 // JSONCodec speaks the JSON of the API: a zero is written ("balance":"0"),
 // and a field that the message does not have is refused by its name, so that a
 // misspelt amount is not an amount of 0.
-type JSONCodec struct{ name string }
+type JSONCodec struct {
+	name string // the content type, after "application/"
+}
 
 var errEmptyBody = errors.New("the body is empty where a JSON object is expected, at least {}")
 

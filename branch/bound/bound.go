@@ -9,7 +9,7 @@ import "sync/atomic"
 type Count struct {
 	// Most is how many there may be. It does not change.
 	Most  int64
-	count atomic.Int64
+	count atomic.Int64 // over Most only for a moment, while Enter refuses
 }
 
 // Enter counts one more. It reports false, and counts nothing, when there are
@@ -33,7 +33,7 @@ func (c *Count) In() int64 { return c.count.Load() }
 type Weight struct {
 	// Most is how many bytes they may take. It does not change.
 	Most int64
-	sum  atomic.Int64
+	sum  atomic.Int64 // in bytes; over Most only for a moment, while Take refuses
 }
 
 // Take counts n bytes more. It reports false, and counts nothing, when there is

@@ -64,7 +64,7 @@ func (a *Acks) Acknowledge(op *protocol.Operation, reply protocol.Reply) {
 }
 
 // step answers the writes that are acknowledged by now, and those that
-// can't be. It runs after propagate, so that this Ready's own batches count as
+// can't be. It runs after own.step, so that this Ready's own batches count as
 // synced here: its replies leave only then.
 func (a *Acks) step() {
 	a.releaseUpTo(protocol.Local, a.Head(a.Self))
@@ -81,9 +81,9 @@ func (a *Acks) step() {
 	}
 }
 
-// syncedAt is how far this branch's journal is synced at as many branches as
-// the level asks for; with hope, as far as it will be if every reachable
-// branch goes on.
+// syncedAt returns how far this branch's journal is synced at as many branches as the
+// level asks for. With hope, it returns how far it will be if every reachable branch
+// goes on.
 func (a *Acks) syncedAt(level protocol.Level, hope bool) uint64 {
 	at := make([]uint64, 0, a.N)
 	for i, p := range a.Peers {
@@ -110,7 +110,7 @@ func (a *Acks) releaseUpTo(level protocol.Level, sequence uint64) {
 	}
 }
 
-// reachableSynced is how far this branch's journal is synced at every branch
+// reachableSynced returns how far this branch's journal is synced at every branch
 // that is reachable now.
 func (a *Acks) reachableSynced() uint64 {
 	synced := a.Head(a.Self)
@@ -123,7 +123,7 @@ func (a *Acks) reachableSynced() uint64 {
 }
 
 // failBetween answers the writes after one sequence and up to another. Too few
-// branches can be reached for their level, and all that can be have the writes.
+// branches can be reached for their level, and all of those have the writes.
 func (a *Acks) failBetween(level protocol.Level, after, upTo uint64) {
 	q := &a.queues[level]
 	var kept ackHeap
@@ -139,7 +139,7 @@ func (a *Acks) failBetween(level protocol.Level, after, upTo uint64) {
 }
 
 // failAck answers a write that is recorded and has not reached its level. The error
-// carries what a success would.
+// has all that the reply of a success would have.
 func (a *Acks) failAck(w ackWait) {
 	at := w.reply.Receipt
 	missing := []ledger.BranchID{}

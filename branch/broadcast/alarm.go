@@ -12,13 +12,13 @@ import (
 type Alarms struct {
 	*Core           // what all parts know
 	own   *OwnBatch // entries of this branch
-	// raised are the alarms that say how the branch is since it was started.
+	// raised are the alarms about this run of the branch.
 	raised []protocol.Alarm
 	// doubles are the request ids that several entries have.
 	doubles doubles
 	// refused counts the messages refused, by the index of the peer.
 	refused []refusals
-	// refusalAlarms counts the alarms about them.
+	// refusalAlarms counts the alarms about refused messages.
 	refusalAlarms int
 }
 
@@ -26,14 +26,14 @@ func newAlarms(c *Core, own *OwnBatch) Alarms {
 	return Alarms{Core: c, own: own, doubles: doubles{kept: slices.Clone(c.Config.Doubles)}, refused: make([]refusals, c.N)}
 }
 
-// raise tells the operator; each text is kept once.
+// raise raises an alarm, unless there is one with the same text.
 func (al *Alarms) raise(kind protocol.AlarmKind, text string) {
 	if len(al.raised) < maxAlarms && !slices.ContainsFunc(al.raised, func(a protocol.Alarm) bool { return a.Text == text }) {
 		al.raised = append(al.raised, protocol.NewAlarm(kind, text))
 	}
 }
 
-// AllAlarms returns what needs an operator: what is on disk first.
+// AllAlarms returns the alarms, those that are on disk first.
 func (j *Journals) AllAlarms() []protocol.Alarm {
 	var all []protocol.Alarm
 	for i := range j.Alarms.doubles.kept {
@@ -50,7 +50,7 @@ func (j *Journals) AllAlarms() []protocol.Alarm {
 	return all
 }
 
-// alarmTexts are the alarms in words, as many as a status tells.
+// alarmTexts returns the texts of the alarms, as many as a status may have.
 func (j *Journals) alarmTexts() []string {
 	all := j.AllAlarms()
 	var texts []string
@@ -111,7 +111,7 @@ func (d *doubles) change(id string) {
 	}
 }
 
-// changes returns what the commit has to write.
+// changes returns the request ids that the commit has to write.
 func (d *doubles) changes() []ledger.Double {
 	var out []ledger.Double
 	for _, id := range d.changed {
@@ -155,8 +155,8 @@ func (al *Alarms) foundTwice(at ledger.Position, e *ledger.Entry) {
 	al.doubles.change(e.RequestID)
 }
 
-// countUntold counts a request id for which there is no room, in a place for all of
-// them.
+// countUntold counts a request id for which there is no room, in one item for all
+// such ids.
 func (d *doubles) countUntold() {
 	u := d.find("")
 	if u == nil {

@@ -8,9 +8,9 @@ import (
 	"passbook.example/passbook/branch/protocol"
 )
 
-// intake takes the batches of all journals in: it applies those that fit, keeps
-// those that are early, fetches what is missing, and searches for the place where
-// a peer's copy of a journal differs.
+// intake handles the batches of all journals: it applies those that fit, keeps those
+// that are early, fetches those that are missing, and searches for the place where a
+// peer's copy of a journal differs.
 type intake struct {
 	*Core              // what all parts know
 	alarms   *Alarms   // what the operator is told
@@ -19,8 +19,8 @@ type intake struct {
 	progress *progress // the peers, and frames for them
 	own      *OwnBatch // entries of this branch
 	listener Listener  // what decides on accounts
-	// stopped are the journals that are no longer applied, proofs why those are that
-	// have forked; by index, as all that follows.
+	// stopped are the journals that are no longer applied, and proofs say why for
+	// those that have forked. These and all that follow are by index.
 	stopped []bool
 	proofs  []*proof // nil for those that have not forked
 	// misfits are the last batches that broke a rule here; misfitTold says that an
@@ -32,8 +32,8 @@ type intake struct {
 	// early are the batches that came early, gapped the journals that have some.
 	early  []earlyBatches
 	gapped indexes // of early
-	// fetches are how journals are asked for, fetching those that may have to be,
-	// and all that are.
+	// fetches say how journals are asked for. fetching are those that are asked for,
+	// or may have to be.
 	fetches  []fetch
 	fetching indexes // of fetches
 }
@@ -53,7 +53,7 @@ type earlyBatches struct {
 	// batches are ascending; bytes is their size.
 	batches []earlyBatch
 	bytes   int // of all batches
-	// from is the peer that sent the first of them, since when it waits.
+	// from is the peer that sent the first of them, since is when that began to wait.
 	from  *Peer
 	since protocol.Millis
 }
@@ -102,8 +102,9 @@ func (in *intake) receiveBatch(from *Peer, s *ledger.Sealed) {
 }
 
 // receiveOwn handles a batch of this branch's own journal that is not here. A branch
-// that recovers fetches it back. A branch that serves had lost the batch, and did
-// not know, if it follows what is here; else the peer has to show where they part.
+// that recovers fetches it back. If a branch that serves gets one that follows what
+// is here, it had lost that batch and did not know. Otherwise the peer has to show
+// where the two copies part.
 func (in *intake) receiveOwn(from *Peer, s *ledger.Sealed) {
 	head, last := in.Ledger.Head(in.Self), s.Batch.LastSequence()
 	next := s.Batch.FirstSequence == head.Sequence+1
@@ -184,8 +185,8 @@ func (in *intake) apply(from *Peer, i int, s *ledger.Sealed) {
 	}
 }
 
-// remember makes the entries of a batch of the i-th journal, which was just posted,
-// known to the other parts.
+// remember tells the other parts about the entries of a batch of the i-th journal
+// that was just posted.
 func (in *intake) remember(i int, s *ledger.Sealed, posted []ledger.Posted) {
 	recorded := in.positions(s.Batch)
 	for k := range s.Batch.Entries {
@@ -199,8 +200,8 @@ func (in *intake) remember(i int, s *ledger.Sealed, posted []ledger.Posted) {
 }
 
 // positions returns where the request ids of a batch that was just posted are
-// on disk, by its entries; zero where they are not. They are read together, since
-// one by one that would cost more than all else of a batch.
+// on disk, by its entries; zero where they are not. They are read together: reading
+// them one by one would cost more than the rest of a batch.
 func (in *intake) positions(b *ledger.Batch) []ledger.Position {
 	ids, places := make([]string, 0, len(b.Entries)), make([]int, 0, len(b.Entries))
 	for k := range b.Entries {
@@ -237,8 +238,8 @@ func (in *intake) isFirst(at ledger.Position, e *ledger.Entry, recorded ledger.P
 	return false
 }
 
-// keepEarly keeps a batch until it fits; over the bound the last one is
-// dropped and comes again, since it is not acked.
+// keepEarly keeps a batch until it fits. Over the bound it drops the last one, which
+// comes again since it is not acked.
 func (in *intake) keepEarly(from *Peer, i int, s *ledger.Sealed) {
 	q := &in.early[i]
 	k, found := slices.BinarySearchFunc(q.batches, s.Batch.FirstSequence, func(b earlyBatch, first uint64) int {
@@ -356,11 +357,11 @@ func (in *intake) hashAt(i int, sequence uint64) (ledger.Hash, bool) {
 	return hash, ok && err == nil
 }
 
-// misfit refuses a batch that follows the one before it and yet breaks a rule in
-// this view. That is no proof of a fork: the writer may have seen another side of a
-// third journal, or the batch is not the writer's. So no branch is told that its
-// journal has forked, or one fork would halt the whole bank. Another batch that
-// comes in the same place is applied if it fits.
+// misfit refuses a batch that follows the one before it but breaks a rule in this
+// view. That is no proof of a fork: the writer may have seen another side of a third
+// journal, or the batch is not the writer's. So no branch is told that its journal
+// has forked, or one fork would halt the whole bank. If another batch comes in the
+// same place, it is applied if it fits.
 func (in *intake) misfit(from *Peer, i int, s *ledger.Sealed, err error) {
 	if in.misfits[i] = s.Hash; i == in.Self {
 		in.alarms.Reject(from, protocol.BadBatch, true, "a batch of this branch's own journal breaks a rule: %v", err)

@@ -24,16 +24,16 @@ type Core struct {
 	epoch uint64
 	// State is whether the branch takes writes. Only recovery changes it.
 	State protocol.State
-	// failure is of a read from disk that did not work: the branch must stop.
+	// failure is the error of a read from disk, after which the branch must stop.
 	failure error
 	// synced is how far each journal is synced on this disk, by index.
 	synced []uint64
-	// Recheck says that something has changed which any call may wait for: this
-	// Ready decides again whatever waits.
+	// Recheck says that something has changed for which any call may wait: this Ready
+	// decides all waiting calls again.
 	Recheck bool
 	// commit is what this Ready commits.
 	commit ledger.Commit
-	// out is what it lets out after that.
+	// out is what it sends after that.
 	out protocol.Ready
 	// session is this branch's view, shared by the replies of a Ready; nil when it
 	// has to be made anew.
@@ -54,14 +54,14 @@ func newCore(cfg protocol.Config, self int) Core {
 // Head returns how far the i-th journal is applied.
 func (c *Core) Head(i int) uint64 { return c.Ledger.Head(i).Sequence }
 
-// fail stops the branch: its disk does not give back what it took.
+// fail stops the branch: its disk does not return what was written to it.
 func (c *Core) fail(err error) {
 	if c.failure == nil {
 		c.failure = err
 	}
 }
 
-// Send gives a message to a peer, once the commit has succeeded.
+// Send sends a message to a peer, once the commit has succeeded.
 func (c *Core) Send(p *Peer, m protocol.Message) {
 	m.From, m.To = c.Config.ID, p.Branch
 	c.out.Messages = append(c.out.Messages, m)
@@ -83,7 +83,7 @@ func (c *Core) Seen(session []ledger.Position) []ledger.Position {
 	return mergeSessions(session, c.session)
 }
 
-// syncApplied has this Ready's commit sync all that is applied.
+// syncApplied makes this Ready's commit sync all that is applied.
 func (c *Core) syncApplied() {
 	for i := range c.synced {
 		if c.Head(i) > c.synced[i] {
@@ -102,7 +102,7 @@ func (c *Core) Callable(p *Peer) bool { return p.linked && p.heard && c.Now >= p
 func (c *Core) Suspect(p *Peer) { p.suspectUntil = c.Now + c.Config.PeerTimeout }
 
 // Unavailable describes what an answer lacks: the unreachable branches, and
-// what they hold in this view.
+// the escrow that they own in this view.
 func (c *Core) Unavailable(account string, amount ledger.Amount, reason string) error {
 	err := &protocol.UnavailableError{Branch: c.Config.ID, Account: account, Amount: amount, Available: c.Ledger.Escrow(account, c.Self), Reason: reason}
 	for i, p := range c.Peers {
@@ -113,12 +113,12 @@ func (c *Core) Unavailable(account string, amount ledger.Amount, reason string) 
 	return err
 }
 
-// waits reports whether the branch has just started, and waits for its peers
-// though it need not hear them: they may know better what it had written.
+// waits reports whether the branch has just started, and waits for peers that it
+// could serve without: they may know better what it had written.
 func (c *Core) waits() bool { return c.Now-c.booted < c.Config.StartWait }
 
-// StartIsOver reports whether the peers have had the time that a branch which has just
-// started waits for them.
+// StartIsOver reports whether the time is over during which a branch that has just
+// started waits for its peers.
 func (c *Core) StartIsOver() bool { return c.Now-c.booted >= c.Config.StartWait+c.Config.PeerTimeout }
 
 // IsSynced reports whether an entry of the i-th journal is synced on this disk.

@@ -1,12 +1,12 @@
 // Package broadcast spreads the journals of a bank's branches: each gets the batches
 // of all, and applies a batch only after those that it follows. That is causal
 // broadcast (Birman, Schiper and Stephenson, Lightweight Causal and Atomic Group
-// Multicast, 1991), with positions in journals for its clocks. It also finds out, by
-// what peers have of its own journal, whether this branch may write.
+// Multicast, 1991), with positions in journals for its clocks. It also finds out
+// whether this branch may write, from what its peers have of its journal.
 //
-// It is pure, as package replica, which drives it: [Journals.Begin] starts each Ready,
-// and [Journals.Finish] ends it. What decides on accounts makes entries between the two
-// ([OwnBatch.Post]) and is told of others ([Listener]).
+// It is pure, as is package replica, which drives it: [Journals.Begin] starts each
+// Ready, and [Journals.Finish] ends it. Between the two, the part that decides on
+// accounts makes entries ([OwnBatch.Post]). It is told of all others ([Listener]).
 //
 // # The parts
 //

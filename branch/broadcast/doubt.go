@@ -9,28 +9,29 @@ import (
 	"passbook.example/passbook/branch/protocol"
 )
 
-// A peer may lie when it says something of a journal that does not agree with what
+// A peer may lie when it says something about a journal that does not agree with what
 // is here. So this branch believes nothing yet: it asks that peer for its batches of
 // the journal, and searches for the first that differs. It finds a proof, or else it
 // ends the link. Meanwhile the bank goes on.
 
 // doubt is the search for the place where a peer's copy of a journal differs.
 type doubt struct {
-	// lo is up to where the peer's batches are those that are here, hi where they
-	// are not. Invariant: lo < hi, or the peer contradicts itself.
+	// Up to lo the peer's batches are the same as here, and at hi they are not.
+	// Invariant: lo < hi, or the peer contradicts itself.
 	lo, hi uint64
 	// askedAt is when batches were last asked for; heard says that some have come
-	// since. tries counts the times in which none had, steps those in which some had.
+	// since. tries counts the requests after which none came, steps those after which
+	// some did.
 	askedAt      protocol.Millis
 	heard        bool
 	tries, steps int
-	// lie and text are what the peer is told when it shows nothing.
+	// lie and text say why the peer is refused if it shows nothing.
 	lie  protocol.Lie
 	text string
 }
 
-// doubt has a peer show its batches of the i-th journal, in which something
-// differs at the sequence hi or before.
+// doubt makes a peer show its batches of the i-th journal, in which something differs
+// at the sequence hi or before.
 func (in *intake) doubt(p *Peer, i int, hi uint64, lie protocol.Lie, format string, args ...any) {
 	if p.closing || p.doubts[i] != nil {
 		return
@@ -48,8 +49,8 @@ func (in *intake) doubt(p *Peer, i int, hi uint64, lie protocol.Lie, format stri
 	in.askOf(p, i, d, hi-1)
 }
 
-// askOf asks for the batches of a doubted journal from the one on that holds the
-// entry after a sequence.
+// askOf asks for the batches of a doubted journal, beginning with the one that has
+// the entry after a sequence.
 func (in *intake) askOf(p *Peer, i int, d *doubt, after uint64) {
 	d.askedAt, d.heard = in.Now, false
 	in.want(p, i, after)
@@ -126,7 +127,7 @@ func (in *intake) expire() {
 }
 
 // dropDoubts gives up the searches in this branch's own journal beyond a sequence:
-// what they are about is applied now, or a claim.
+// their entries are applied by now, or Recovery waits for them.
 func (in *intake) dropDoubts(beyond uint64) {
 	for k := in.doubting.next(0); k >= 0; k = in.doubting.next(k + 1) {
 		if d := in.Peers[k].doubts[in.Self]; d != nil && d.hi > beyond {
@@ -137,14 +138,14 @@ func (in *intake) dropDoubts(beyond uint64) {
 
 // wait is a wait for more of a journal, during which none may come.
 type wait struct {
-	// at is when the span under way began, head how far the journal was then.
+	// at is when the current span began, head is where the journal ended then.
 	at   protocol.Millis
 	head uint64
 	// tries counts the spans of fetchRetry that have passed.
 	tries int
 }
 
-// inVain reports whether a journal, which is at head, has not grown for as long as a
+// inVain reports whether a journal that ends at head has not grown for as long as a
 // peer that has more of it may need.
 func (w *wait) inVain(now protocol.Millis, head uint64) bool {
 	switch {
@@ -156,8 +157,8 @@ func (w *wait) inVain(now protocol.Millis, head uint64) bool {
 	return w.tries >= showTries
 }
 
-// hashUpTo returns the hash that a batch of the i-th journal must name as the one
-// before it, if it begins after sequence.
+// hashUpTo returns the hash that a batch of the i-th journal must name as that of the
+// batch before it, if it begins after sequence.
 func (in *intake) hashUpTo(i int, sequence uint64) (ledger.Hash, bool) {
 	switch {
 	case sequence == 0:
@@ -189,16 +190,16 @@ func (in *intake) follows(i int, s *ledger.Sealed) bool {
 // A journal has forked when there are two different batches in one place of it:
 // both follow the same batch. Nothing less is a proof, and no branch halts for less.
 
-// proof is a batch that is another than the one in its place here.
+// proof is a batch that differs from the one in its place here.
 type proof struct {
 	// theirs is the batch, by the peer that has shown it.
 	theirs *ledger.Sealed
 	by     ledger.BranchID
 }
 
-// prove acts on a batch of a peer that follows the same batch as the one in its
-// place here, and is another: the journal has forked, for instance by a restored
-// backup, or two processes with one branch id. Nothing more of it is applied until
+// prove handles a batch of a peer that follows the same batch as the one in its place
+// here, but differs from it. The journal has forked, for instance by a restored
+// backup, or by two processes with one branch id. Nothing more of it is applied until
 // an operator has mended that.
 func (in *intake) prove(p *Peer, i int, s *ledger.Sealed) {
 	if in.failure != nil {
@@ -258,8 +259,8 @@ func (in *intake) batchAt(i int, first uint64) *ledger.Outline {
 	return stored[0]
 }
 
-// accuse tells the writer of a journal that it has forked, with both batches:
-// at least one is another than its own.
+// accuse tells the writer of a journal that the journal has forked, with both
+// batches: at least one of them differs from the writer's own.
 func (in *intake) accuse(p *Peer, f *protocol.Frame) {
 	found := in.proofs[p.Index]
 	if found == nil {
@@ -271,8 +272,8 @@ func (in *intake) accuse(p *Peer, f *protocol.Frame) {
 	f.Outlines = append(f.Outlines, &found.theirs.Outline)
 }
 
-// receiveAccusation handles a peer's word that this branch's journal has forked.
-// The proof comes before the word, which counts for nothing without it.
+// receiveAccusation handles a peer's accusation that this branch's journal has
+// forked. It counts for nothing without a proof, which comes before it.
 func (in *intake) receiveAccusation(p *Peer) {
 	if in.State == protocol.Serving && p.doubts[in.Self] == nil {
 		in.alarms.Reject(p, protocol.BadAccusation, true, "it says that this branch's journal has forked, and shows no batch that differs")

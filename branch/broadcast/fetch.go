@@ -5,16 +5,15 @@ import (
 	"passbook.example/passbook/branch/protocol"
 )
 
-// fetch is how a journal, or a part of one, is asked for from a branch that
-// does not send it by itself: a branch that is down does not keep its entries
-// from spreading.
+// fetch says how a journal, or a part of one, is asked for from a branch that does
+// not send it by itself. So the entries of a branch that is down spread, too.
 type fetch struct {
-	// from is the peer asked last, at when; asked says that there was one, or
-	// that the time for one has begun.
+	// from is the peer that was asked last, at is when. asked says that there was
+	// one, or that the writer has begun to be late.
 	from  *Peer
 	at    protocol.Millis
 	asked bool
-	// again says that what was asked for has come: there may be more.
+	// again says that batches have come since: there may be more.
 	again bool
 	// need is the wait for what early batches of a peer depend on.
 	need needWait
@@ -24,10 +23,11 @@ type fetch struct {
 	appliedAt protocol.Millis
 }
 
-// step asks peers for what this branch lacks of journals whose writers don't send
-// it: they are cut off or down, or the journal is its own. As long as a journal
-// grows, nothing is asked for that waits for it: a branch that comes back is sent
-// several long journals at once, which wait for each other by turns.
+// step asks peers for the parts of journals that this branch lacks and their writers
+// don't send: they are cut off or down, or the journal is this branch's own. A
+// journal that its writer sends is not asked for while it grows, although others wait
+// for it: a branch that comes back is sent several long journals at once, which wait
+// for one another in turn.
 func (in *intake) step() {
 	if !in.founding.bank.Founded {
 		return
@@ -51,7 +51,7 @@ func (in *intake) step() {
 		}
 		if from := in.fetchFrom(i, need); from != nil {
 			f.from, f.at, f.asked = from, in.Now, true
-			if from.doubts[i] == nil { // which asks for other batches of it
+			if from.doubts[i] == nil { // a doubt asks for other batches of it
 				in.want(from, i, in.Head(i))
 			}
 			in.awaitShown(from, i)
@@ -59,7 +59,7 @@ func (in *intake) step() {
 	}
 }
 
-// nextTick returns when a search in what a peer has, or a fetch, goes on.
+// nextTick returns when a doubt or a fetch goes on.
 func (in *intake) nextTick() protocol.Millis {
 	next := protocol.Never
 	if !in.gapped.empty() {
@@ -80,8 +80,8 @@ func (in *intake) nextTick() protocol.Millis {
 	return next
 }
 
-// lostLink forgets what came early on a link that is gone, and fetches the journal
-// of its peer elsewhere.
+// lostLink forgets the batches that came early on a link that is gone, and fetches
+// the journal of its peer elsewhere.
 func (in *intake) lostLink(p *Peer) {
 	in.fetching.add(p.Index)
 	in.doubting.remove(p.Index)
@@ -106,7 +106,7 @@ func (w *needWait) of(from *Peer, now protocol.Millis, head uint64) bool {
 }
 
 // needInVain gives up the early batches of a peer that depend on more of the i-th
-// journal, which it has not shown.
+// journal than it has shown.
 func (in *intake) needInVain(p *Peer, i int) {
 	in.fetches[i].need = needWait{}
 	in.dropEarlyOf(p)
@@ -115,8 +115,8 @@ func (in *intake) needInVain(p *Peer, i int) {
 	}
 }
 
-// unappliable reports whether more of the i-th journal may have come and not be
-// applied.
+// unappliable reports whether more of the i-th journal may have come that could not
+// be applied.
 func (in *intake) unappliable(i int) bool { return in.stopped[i] || in.misfits[i] != (ledger.Hash{}) }
 
 // awaitShown waits for a peer to show something of a journal of which it has named
@@ -136,7 +136,7 @@ func (in *intake) awaitShown(p *Peer, i int) {
 }
 
 // fetchFrom returns the peer to ask for the i-th journal now, or nil. need is
-// one that sent a batch which depends on more of it.
+// a peer that sent a batch that depends on more of it.
 func (in *intake) fetchFrom(i int, need *Peer) *Peer {
 	f := &in.fetches[i]
 	if f.again {
@@ -148,7 +148,7 @@ func (in *intake) fetchFrom(i int, need *Peer) *Peer {
 	if f.asked && in.Now-f.at < fetchRetry {
 		return nil
 	}
-	for k := range in.Peers { // by turns: a peer that shows nothing does not keep others from being asked
+	for k := range in.Peers { // in turn: a peer that shows nothing does not keep others from being asked
 		k = (f.next + 1 + k) % in.N
 		if p := in.Peers[k]; p.usable() && p.advertised[i] > in.Head(i) {
 			f.next = k
@@ -174,12 +174,12 @@ func (in *intake) fetchFrom(i int, need *Peer) *Peer {
 type earlyNeed struct {
 	// from is the peer that sent the batch.
 	from *Peer
-	// late says that it has waited so long that the writer is not waited for.
+	// late says that the batch has waited too long to wait for the writer.
 	late bool
 }
 
-// earlyNeeds returns by journal what early batches wait for, or nil when there
-// are none.
+// earlyNeeds returns, by journal, what early batches wait for; nil when there are
+// none.
 func (in *intake) earlyNeeds() []earlyNeed {
 	var needs []earlyNeed
 	for k := in.gapped.next(0); k >= 0; k = in.gapped.next(k + 1) {

@@ -13,34 +13,34 @@ import (
 // The branch with the lowest id founds. Once it has heard from every other
 // branch it records an id, and proposes it. Each of the others records the
 // proposal, and says so. When all of them have, the founder records that the
-// bank is founded, and each that hears so records it too. A founded id counts
-// for ever: an empty branch that hears of one records it.
+// bank is founded, and each branch that hears of it records it too. A founded id
+// counts for ever: an empty branch that hears of one records it.
 //
 // A founder that has lost its disk asks first, as every empty branch does. If
 // all the others have accepted the same id, the bank may have been founded with
-// it, and is so now. If one of them has not, it can't have been, and the founder
-// may propose another id, which takes the place of the one before.
+// it, and now it is. If one of them has not, it can't have been, and the founder may
+// propose another id, which takes the place of the one before.
 type founding struct {
 	*Core              // what all parts know
 	alarms   *Alarms   // what the operator is told
 	progress *progress // the peers, and frames for them
-	// charter is what BankHash returns: links between branches with another one are
-	// refused.
+	// charter is the BankHash of this branch: a link with a branch with another one
+	// is refused.
 	charter ledger.Hash
 	// bank is what this branch has recorded, or records with this Ready.
 	bank ledger.Bank
 	// proposal is the id that this branch proposes if it founds.
 	proposal ledger.BankID
-	// said is what each peer has said last, by index; met says that it has,
-	// since the start, and belongs to this bank.
+	// said is the bank that each peer has named last, by index. met says that the
+	// peer has named one since the start, and belongs to this bank.
 	said []ledger.Bank
 	met  []bool // by index
-	// strangers say why the hello that a peer said last was refused, strangeAt when
-	// that was.
+	// strangers say why the last hello of a peer was refused, strangeAt when that
+	// was.
 	strangers []string
 	strangeAt []protocol.Millis // by index
 	// askedAt is when the peers were last told what this branch has recorded;
-	// next is which of them is told next besides the founder.
+	// next is the one to be told next besides the founder.
 	askedAt protocol.Millis
 	next    int
 }
@@ -52,12 +52,12 @@ func newFounding(c *Core, a *Alarms, pr *progress) founding {
 	}
 }
 
-// introduction is the hello for a peer that gets no link.
+// introduction returns the hello for a peer that gets no link.
 func (f *founding) introduction(to ledger.BranchID) *protocol.Hello {
 	return &protocol.Hello{Version: protocol.Version, Branch: f.Config.ID, To: to, Epoch: f.epoch, Bank: f.charter, Identity: f.bank}
 }
 
-// stranger returns why the speaker of a hello is no peer, and records it; nothing if
+// stranger returns why the speaker of a hello is not a peer, and records it; empty if
 // it is one. end says whether to end the link on which the hello came.
 func (f *founding) stranger(p *Peer, h *protocol.Hello, end bool) string {
 	problem := f.problem(p.Branch, f.charter, h)
@@ -112,15 +112,15 @@ func (f *founding) hearBank(p *Peer, said ledger.Bank) {
 		if f.bank.ID != said.ID {
 			f.recordBank(ledger.Bank{Name: f.bank.Name, ID: said.ID})
 		}
-		f.progress.sayHello(p) // that it is recorded
+		f.progress.sayHello(p) // which says that it is recorded
 		return
 	}
 	if p.told != f.bank && said != f.bank {
-		f.progress.sayHello(p) // what was said first was less
+		f.progress.sayHello(p) // it was told less before
 	}
 }
 
-// recordBank has this Ready's commit say which bank the branch belongs to.
+// recordBank makes this Ready's commit record which bank the branch belongs to.
 func (f *founding) recordBank(b ledger.Bank) {
 	f.bank = b
 	f.commit.Bank, f.commit.Sync = &b, true
@@ -135,7 +135,8 @@ func (f *founding) founded(id ledger.BankID) {
 	f.Recheck = true
 }
 
-// genesis is what the first batch of every journal follows in a founded bank.
+// genesis returns the hash that the first batch of every journal follows in a founded
+// bank.
 func (f *founding) genesis() ledger.Hash {
 	return f.bank.Genesis(f.Ledger.Branches(), f.Config.Opening)
 }
@@ -160,8 +161,8 @@ func (f *founding) step() {
 	}
 }
 
-// choose returns the id that this branch founds the bank with, if it is sure
-// that it may, or proposes; zero when it has to hear more first.
+// choose returns the id with which this branch founds the bank, if it is sure that it
+// may, or which it proposes. It returns zero when it has to hear more first.
 func (f *founding) choose() (id ledger.BankID, sure bool) {
 	alone := f.mayFoundAlone()
 	if f.Self != 0 && !alone {
@@ -192,8 +193,8 @@ func (f *founding) choose() (id ledger.BankID, sure bool) {
 }
 
 // mayFoundAlone reports whether the branch need not wait for those that it has
-// not met: there are no others, or an operator has said so, no one answers that
-// would found, and they have had their time.
+// not met. Either there are no others, or an operator has allowed it, no branch with
+// a lower id answers, and the others have had their time.
 func (f *founding) mayFoundAlone() bool {
 	if f.N == 1 {
 		return true
@@ -261,11 +262,11 @@ func (f *founding) unmet() []ledger.BranchID {
 	return out
 }
 
-// outnumbered returns the branches that answer as those of another bank, if they
-// are as many as those of this one that answer, this branch included. Then it is
-// most likely this branch whose directory belongs elsewhere: it must not record
-// what is meant for the bank around it. Branches dial all the time: a stranger that
-// says no more may have spoken in the name of a branch that is away.
+// outnumbered returns the branches that answer as members of another bank, if they
+// are at least as many as those of this bank that answer, this branch included. Then
+// most likely this branch's directory belongs elsewhere, and it must not record what
+// is meant for the bank around it. Branches dial all the time: a stranger that says
+// no more may have spoken in the name of a branch that is away.
 func (f *founding) outnumbered() []ledger.BranchID {
 	var out []ledger.BranchID
 	own := 1
@@ -284,10 +285,11 @@ func (f *founding) outnumbered() []ledger.BranchID {
 	return out
 }
 
-// strange reports whether a peer that has no link answers as one of another bank.
+// strange reports whether a peer that has no link answers as a member of another
+// bank.
 func (f *founding) strange(p *Peer) bool { return f.strangers[p.Index] != "" && !p.heard }
 
-// strangeUntil returns until when a peer counts as one of another bank; 0 if it
+// strangeUntil returns until when a peer counts as a member of another bank; 0 if it
 // does not.
 func (f *founding) strangeUntil(p *Peer) protocol.Millis {
 	if !f.strange(p) {

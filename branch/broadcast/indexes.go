@@ -5,9 +5,9 @@ import (
 	"math/bits"
 )
 
-// indexes is a set of branches, by their indexes. A step finds in such sets what it
-// has to do, so its cost depends on what has changed and not on how many branches
-// there are: in a bank of a hundred most messages concern one peer.
+// indexes is a set of branches, by their indexes. Such sets tell a step what it has
+// to do, so its cost depends on what has changed and not on how many branches there
+// are: in a bank of a hundred most messages concern one peer.
 type indexes []uint64
 
 func newIndexes(n int) indexes { return make(indexes, (n+63)/64) }
@@ -32,8 +32,8 @@ func (s indexes) remove(i int) { s[i/64] &^= 1 << (i % 64) }
 
 func (s indexes) empty() bool { return s.next(0) < 0 }
 
-// next returns the first from i on, or -1. So a walk is in ascending order, and
-// sees what is added before it on its way.
+// next returns the first index from i on, or -1. So a walk is in ascending order, and
+// also reaches indexes that are added ahead of it meanwhile.
 func (s indexes) next(i int) int {
 	for k := i / 64; k < len(s); k++ {
 		word := s[k]
@@ -47,15 +47,15 @@ func (s indexes) next(i int) int {
 	return -1
 }
 
-// least is the least of what some of the peers have confirmed. All of them are
-// compared only when the last of those that kept it back has moved.
+// least is the least that any of some peers has confirmed. All of them are compared
+// only once the last of those that were at it has moved.
 type least struct {
 	at uint64
-	// holders are how many are at it; with none it has to be found anew.
+	// count is how many peers are at it; with 0 it has to be found anew.
 	count int
 }
 
-// moved records that one of the peers has confirmed something else.
+// moved records that one of the peers has confirmed more or less than before.
 func (l *least) moved(from, to uint64) {
 	switch {
 	case l.count == 0 || from == to:
@@ -68,8 +68,7 @@ func (l *least) moved(from, to uint64) {
 	}
 }
 
-// of returns the least of the peers that count; the greatest number if none
-// does.
+// of returns the least of the peers that count; the largest number if none does.
 func (l *least) of(peers []*Peer, self int, counts func(*Peer) bool) uint64 {
 	if l.count > 0 {
 		return l.at

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The sets against maps, also where a word of theirs ends.
+// The sets are compared with maps, also where one of their words ends.
 func TestIndexes(t *testing.T) {
 	for _, n := range []int{1, 63, 64, 65, 200} {
 		random := rand.New(rand.NewPCG(1, uint64(n)))
@@ -41,7 +41,7 @@ func TestIndexes(t *testing.T) {
 	}
 }
 
-// What is kept of the least is what a look at all peers finds, whatever moves:
+// The least that is kept is the one that comparing all peers gives, whatever moves:
 // also back, as when a peer has lost its disk.
 func TestLeastIsThatOfAllPeers(t *testing.T) {
 	const n = 5

@@ -7,9 +7,9 @@ import (
 	"passbook.example/passbook/branch/protocol"
 )
 
-// Journals are those of all branches at this one: what is applied here, what peers
-// are sent, and what they have confirmed. Its state belongs to its parts, each of
-// which changes only its own.
+// Journals are the journals of all branches, as this one has them: what is applied
+// here, what peers are sent, and what they have confirmed. Each of its parts changes
+// only its own state.
 type Journals struct {
 	Core
 	// Alarms are what an operator has to know, and the messages refused.
@@ -18,8 +18,8 @@ type Journals struct {
 	// finds out whether its disk has all of its journal.
 	founding founding
 	Recovery Recovery
-	// intake takes the batches of journals in, progress sends them, and says what
-	// each peer has confirmed; Acks are the writes that wait for that.
+	// intake handles the batches that peers send. progress sends batches to peers,
+	// and knows what each has confirmed. Acks are the writes that wait for that.
 	intake   intake
 	progress progress
 	Acks     Acks
@@ -27,8 +27,8 @@ type Journals struct {
 	Own OwnBatch
 }
 
-// Listener is told of each entry that the ledger has taken, by the part that
-// decides on accounts.
+// Listener is told of each entry that is posted. The part that decides on accounts
+// implements it.
 type Listener interface {
 	// Made tells of an entry of this branch, before it is committed.
 	Made(e *ledger.Entry)
@@ -36,8 +36,8 @@ type Listener interface {
 	Applied(i int, e *ledger.Entry)
 }
 
-// New returns those of a branch that has just started. It errs when the
-// configuration names a branch that the ledger does not have.
+// New returns the journals of a branch that has just started. It returns an error if
+// the ledger does not have the branch, or a bank that is not founded has no proposal.
 func New(cfg protocol.Config, l Listener) (*Journals, error) {
 	self, ok := cfg.Ledger.Index(cfg.ID)
 	if !ok {
@@ -100,7 +100,7 @@ func (j *Journals) Finish() protocol.Ready {
 	return out
 }
 
-// Committed tells that the last Ready's commit has succeeded.
+// Committed records that the last Ready's commit has succeeded.
 func (j *Journals) Committed() { j.Own.committed() }
 
 // NextTick returns when a part wants to be told the time.
@@ -108,7 +108,7 @@ func (j *Journals) NextTick() protocol.Millis {
 	return min(j.progress.nextTick(), j.intake.nextTick(), j.founding.nextTick(), j.Recovery.nextTick(), j.Acks.nextTick())
 }
 
-// PeerOf returns a peer by its id; nil if the bank has no such one.
+// PeerOf returns a peer by its id; nil if the bank has no such peer.
 func (j *Journals) PeerOf(b ledger.BranchID) *Peer {
 	i, ok := j.Ledger.Index(b)
 	if !ok || i == j.Self {
@@ -133,7 +133,7 @@ func (j *Journals) Take(from ledger.BranchID, s *ledger.Sealed) {
 	}
 }
 
-// Meet returns a *StrangerError if a hello is no peer's.
+// Meet returns a *StrangerError if a hello does not come from a peer.
 func (j *Journals) Meet(b ledger.BranchID, h *protocol.Hello) error {
 	p := j.PeerOf(b)
 	if p == nil {
@@ -145,7 +145,7 @@ func (j *Journals) Meet(b ledger.BranchID, h *protocol.Hello) error {
 	return nil
 }
 
-// Introduction is the hello for a peer that gets no link.
+// Introduction returns the hello for a peer that gets no link.
 func (j *Journals) Introduction(to ledger.BranchID) *protocol.Hello {
 	return j.founding.introduction(to)
 }
@@ -172,7 +172,7 @@ func (j *Journals) LinkDown(p *Peer) {
 	p.link = link{}
 	j.progress.wake(p.Index)
 	j.intake.lostLink(p)
-	j.Recheck = true // what waits for it may be decided now
+	j.Recheck = true // calls that wait for it may be decided now
 }
 
 // Bank returns the bank that this branch belongs to.
@@ -181,7 +181,7 @@ func (j *Journals) Bank() ledger.Bank { return j.founding.bank }
 // Propagating reports whether own batches are on their way to a reachable peer.
 func (j *Journals) Propagating() bool { return j.progress.reachableApplied() < j.Head(j.Self) }
 
-// Everywhere is how far every branch has confirmed to have applied this branch's
+// Everywhere returns how far every branch has confirmed to have applied this branch's
 // journal.
 func (j *Journals) Everywhere() uint64 { return j.progress.atEveryBranch() }
 
@@ -191,7 +191,7 @@ func (j *Journals) Status() protocol.Status {
 	for i, p := range j.Peers {
 		h := j.Ledger.Head(i)
 		if h.Sequence == 0 {
-			h.Hash = ledger.Hash{} // no batch has the genesis
+			h.Hash = ledger.Hash{} // the genesis is no batch's hash
 		}
 		s.Applied = append(s.Applied, ledger.MarkedPosition{Position: ledger.Position{Branch: p.Branch, Sequence: h.Sequence}, Hash: h.Hash})
 		if i != j.Self {

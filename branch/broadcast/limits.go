@@ -2,7 +2,7 @@ package broadcast
 
 import "passbook.example/passbook/branch/protocol"
 
-// Everything that peers may fill has a bound. What is over it is dropped and comes
+// Everything that peers may fill has a bound. Anything over it is dropped and comes
 // again, or is refused.
 const (
 	// maxWindowBytes and maxWindowBatches bound the own batches on their way
@@ -26,16 +26,16 @@ const (
 	maxDoubles = 64
 )
 
-// How often a peer is asked, at the pace of fetchRetry, for what it has named, until
-// its word counts no longer. That is counted, since a clock may jump.
+// How often a peer is asked, every fetchRetry, for what it has named, before its word
+// no longer counts. These are counts and not times, since a clock may jump.
 const (
-	// doubtTries is how often for the batch in which its copy of a journal differs
-	// from the one here, and doubtSteps in how many steps it may be looked for.
+	// doubtTries bounds the requests for the batch in which its copy of a journal
+	// differs from the one here, doubtSteps the steps of that search.
 	doubtTries = 6
 	doubtSteps = 128
-	// showTries is how often for batches of a journal, while nothing of it comes.
+	// showTries bounds the requests for batches of a journal of which none comes.
 	showTries = 30
-	// maxClaims is how often that begins anew on a new link, for a branch that asks
+	// maxClaims bounds how often those begin anew on a new link, when a branch asks
 	// for its own journal.
 	maxClaims = 3
 )
@@ -43,12 +43,12 @@ const (
 // Spans of time.
 const (
 	// gapDelay is how long a batch that came early waits for what it depends
-	// on before that is fetched from somebody else.
+	// on before that is fetched from another peer.
 	gapDelay protocol.Millis = 50
 	// fetchRetry is how long a fetch may bring nothing before another peer is
 	// asked.
 	fetchRetry protocol.Millis = 500
-	// strangerLasts is how long a branch that recovers takes a peer for one of
-	// another bank that has said so, and says so no more.
+	// strangerLasts is how long a branch that recovers counts a peer as a member of
+	// another bank after the peer has last said so.
 	strangerLasts protocol.Millis = 60_000
 )

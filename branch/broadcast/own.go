@@ -6,13 +6,13 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// OwnBatch is the entries that this branch makes, in batches of a Ready each.
+// OwnBatch gathers the entries that this branch makes, and seals them in each Ready.
 type OwnBatch struct {
 	*Core              // what all parts know
 	alarms   *Alarms   // what the operator is told
 	progress *progress // the peers, and frames for them
 	listener Listener  // what decides on accounts
-	// entries are those of this Ready, posted what the ledger says of each.
+	// entries are those of this Ready, posted is what posting each led to.
 	entries []ledger.Entry
 	posted  []ledger.Posted // by entry
 	// after are the positions named in own batches so far.
@@ -117,7 +117,7 @@ func (o *OwnBatch) nextAfter() []ledger.Position {
 	return after
 }
 
-// finishCommit hands out what was gathered, if it is anything.
+// finishCommit hands out what was gathered, if anything.
 func (o *OwnBatch) finishCommit() {
 	c := o.commit
 	o.commit = ledger.Commit{}
@@ -178,7 +178,7 @@ func (o *OwnBatch) batchesAfter(after uint64) []*ledger.Outline {
 // Kept returns the own batches that are kept in memory.
 func (o *OwnBatch) Kept() []*ledger.Outline { return o.recent }
 
-// trimRecent lets go of own batches that can be read from disk by now.
+// trimRecent drops own batches that can be read from disk by now.
 func (o *OwnBatch) trimRecent() {
 	for o.recentBytes > maxRecentBytes && len(o.recent) > 1 {
 		o.recentBytes -= len(o.recent[0].Bytes)

@@ -23,7 +23,7 @@ type progress struct {
 	// everyone is the least that the peers have confirmed of this branch's journal,
 	// reached the least of those that are reachable.
 	everyone, reached least
-	// everywhere is how far it was applied at every branch.
+	// everywhere is how far that journal is known to be applied at every branch.
 	everywhere uint64
 }
 
@@ -37,8 +37,9 @@ func newProgress(c *Core) progress {
 type Peer struct {
 	Branch ledger.BranchID // its id
 	Index  int             // among all branches
-	// reachable says that the peer counts for [Reachable]: it was never tried,
-	// or is linked, has caught up and acks in time. since is when that changed.
+	// reachable says that the peer counts for [protocol.Reachable]: it was never
+	// tried, or is linked, has caught up and acks in time. since is when that
+	// changed.
 	reachable bool
 	since     protocol.Millis
 	// acked and synced are how far the peer has confirmed to have applied and
@@ -49,19 +50,19 @@ type Peer struct {
 }
 
 // link is what is known of a peer, and owed to it, since the last link to it was
-// lost. Losing one replaces it as a whole.
+// lost. Losing a link replaces all of it.
 type link struct {
 	// linked says that there is a link, heard that its hello has come.
 	linked, heard bool
 	// closing says that this link is to be ended: what still comes on it is ignored.
 	closing bool
-	// suspectUntil is until when it is not called: a call to it failed, and
-	// nothing has come from it since.
+	// suspectUntil is the time before which it is not called: a call to it failed,
+	// and nothing has come from it since.
 	suspectUntil protocol.Millis
 	// HeardAt is when anything last came from it.
 	HeardAt protocol.Millis
-	// helloAt is when it was last told hello on this link, told which bank it was
-	// told then.
+	// helloAt is when the last hello was sent on this link, told is the bank that it
+	// named.
 	helloAt protocol.Millis
 	told    ledger.Bank
 	// window is what is on its way to the peer of this branch's own journal.
@@ -69,20 +70,20 @@ type link struct {
 	// syncAsked is how far the peer was asked to sync, syncAskedAt when.
 	syncAsked   uint64
 	syncAskedAt protocol.Millis
-	// syncUpTo is how far it has asked to have its own batches synced here that
-	// wait for others.
+	// syncUpTo is how far it has asked to sync those of its own batches that wait
+	// here for others.
 	syncUpTo uint64
-	// advertised is how far it said, at hello, to have applied each journal.
+	// advertised is how far it has applied each journal, according to its hello.
 	advertised []uint64
-	// has is how far it said, at hello, to have applied this branch's journal.
+	// has is how far it has applied this branch's journal, according to its hello.
 	has ledger.MarkedPosition
-	// ackDue says that it should hear how far its journal is applied here,
-	// forkedDue that it has forked.
+	// ackDue says that it should be told how far its journal is applied here,
+	// forkedDue that its journal has forked.
 	ackDue, forkedDue bool
-	// doubts are searches in what it has of journals, by their index.
+	// doubts are the searches in its copies of journals, by index.
 	doubts map[int]*doubt
-	// asked are the waits for journals that it has been asked for since it named more
-	// of them than is here, by their index.
+	// asked are the waits for journals that it is asked for because it has named more
+	// of them than is here, by index.
 	asked map[int]*wait
 	// wants are the journals it has asked for, to be served by this Ready.
 	wants []ledger.Position
@@ -98,7 +99,7 @@ type window struct {
 	// inflight are the own batches sent and not acked.
 	inflight      []sentBatch
 	inflightBytes int
-	// probing says that it has not acked in time: one batch at a time, then.
+	// probing says that it has not acked in time, and is sent one batch at a time.
 	probing bool
 	// target is what it must ack to count as reachable again.
 	target uint64
@@ -178,8 +179,8 @@ func (pr *progress) setReachable(p *Peer, reachable bool) {
 	}
 }
 
-// confirmed is how far the peer has this branch's journal for sure. Entries that a
-// peer without a link had not synced may be lost.
+// confirmed returns how far the peer has this branch's journal for sure. Entries that
+// a peer without a link had not synced may be lost.
 func (p *Peer) confirmed() uint64 {
 	if p.linked {
 		return p.acked
@@ -187,8 +188,8 @@ func (p *Peer) confirmed() uint64 {
 	return p.synced
 }
 
-// deadline is when checkPeer finds something that time alone has changed, but
-// for a sync that was asked for: the writes that need it have deadlines.
+// deadline returns when time alone makes a difference to checkPeer. It leaves out a
+// sync that was asked for: the writes that need it have deadlines of their own.
 func (p *Peer) deadline(timeout protocol.Millis) protocol.Millis {
 	at := protocol.Never
 	switch {
@@ -211,8 +212,8 @@ func (p *Peer) Greeted() bool { return p.linked && p.heard }
 
 func (p *Peer) usable() bool { return p != nil && p.Greeted() && !p.closing }
 
-// reachableApplied is how far this branch's journal is applied at every
-// branch that is reachable now.
+// reachableApplied returns how far this branch's journal is applied at every branch
+// that is reachable now.
 func (pr *progress) reachableApplied() uint64 {
 	return min(pr.Head(pr.Self), pr.reached.of(pr.Peers, pr.Self, func(p *Peer) bool { return p.reachable }))
 }
@@ -226,16 +227,16 @@ func (pr *progress) confirm(p *Peer, acked uint64) {
 	p.acked = acked
 }
 
-// atEveryBranch is how far every branch has confirmed to have applied this branch's
-// journal, since this branch started.
+// atEveryBranch returns how far every branch has confirmed to have applied this
+// branch's journal, since this branch started.
 func (pr *progress) atEveryBranch() uint64 {
 	all := pr.everyone.of(pr.Peers, pr.Self, func(*Peer) bool { return true })
 	pr.everywhere = max(pr.everywhere, min(pr.Head(pr.Self), all))
 	return pr.everywhere
 }
 
-// wake has a peer considered by the next step: something has come from it, or there
-// may be something to send.
+// wake makes the next step consider a peer: something has come from it, or there may
+// be something to send.
 func (pr *progress) wake(i int) { pr.due.add(i) }
 
 func (pr *progress) wakeAll() { pr.due.addAll(pr.N) }

@@ -72,8 +72,8 @@ func (pr *progress) sendOwn(p *Peer) {
 	}
 }
 
-// lacksOwn reports whether a peer has yet to be sent some of what the window
-// allows: what was fetched back can be read once this Ready's commit is done.
+// lacksOwn reports whether the window allows batches that a peer has not been sent.
+// Those that were fetched back can be read only once this Ready's commit is done.
 func (pr *progress) lacksOwn(p *Peer) bool {
 	return p.heard && p.next <= pr.Head(pr.Self) && pr.windowOpen(p)
 }
@@ -184,8 +184,8 @@ func (pr *progress) receiveHello(p *Peer, h *protocol.Hello) {
 	pr.confirmHello(p)
 }
 
-// confirmHello counts how much of this branch's journal a peer has named in its
-// hello, once that is here, and the same.
+// confirmHello counts as confirmed what a peer has named of this branch's journal in
+// its hello, once that is here, and the same.
 func (pr *progress) confirmHello(p *Peer) {
 	own := p.has.Sequence
 	if !p.heard || own > pr.Head(pr.Self) || own > 0 && !pr.intake.has(pr.Self, own, p.has.Hash) {
@@ -212,7 +212,7 @@ func (pr *progress) compare(p *Peer, applied []ledger.MarkedPosition) {
 	}
 }
 
-// doubtEnd has a peer show the entries of this branch's own journal that it names
+// doubtEnd makes a peer show the entries of this branch's own journal that it names
 // and that are not here.
 func (in *intake) doubtEnd(p *Peer, end uint64) {
 	head := in.Head(in.Self)

@@ -25,14 +25,14 @@ type Recovery struct {
 	progress *progress // the peers, and frames for them
 	// reason is why the branch has halted.
 	reason string
-	// needAll says that every peer must have been heard, lost that some of this
-	// branch's journal has come from peers.
+	// needAll says that every peer must be heard, lost that peers had some of this
+	// branch's journal that was not here.
 	needAll, lost bool
 	// heard says which peers were heard since the start: those that have said how
 	// much they have, and shown it where this branch had less.
 	heard []bool
-	// claims are what peers say that they have of this branch's journal, where that
-	// is more than is here.
+	// claims say how much of this branch's journal peers say that they have, where
+	// that is more than is here.
 	claims []claim
 }
 
@@ -47,7 +47,7 @@ func newRecovery(c *Core, al *Alarms, f *founding, in *intake, pr *progress) Rec
 type claim struct {
 	// most is the last entry that it names.
 	most uint64
-	// wait is for it to show that.
+	// wait is the wait until it shows that entry.
 	wait wait
 	// again counts how often the wait has begun anew since something was shown.
 	again int
@@ -77,7 +77,7 @@ func (v *Recovery) learn(p *Peer, own uint64) {
 }
 
 // await begins the wait for a peer to show what it has, unless it has begun. A peer
-// that says it again on a new link has as long again, but only maxClaims times.
+// that says the same on a new link has as long again, at most maxClaims times.
 func (v *Recovery) await(c *claim, newLink bool) {
 	switch {
 	case c.most <= v.Head(v.Self):
@@ -89,7 +89,7 @@ func (v *Recovery) await(c *claim, newLink bool) {
 	c.wait = wait{at: v.Now, head: v.Head(v.Self)}
 }
 
-// most is the most that any peer has of this branch's journal, as far as that is
+// most returns the most that any peer has of this branch's journal, as far as that is
 // known.
 func (v *Recovery) most() (most uint64) {
 	for i := range v.claims {
@@ -116,14 +116,14 @@ func (v *Recovery) applied(from *Peer) {
 		v.learn(from, from.advertised[v.Self])
 	}
 	for _, p := range v.Peers {
-		if p.has.Sequence > p.acked { // which only a peer has
+		if p.has.Sequence > p.acked { // so p is not this branch
 			v.progress.confirmHello(p)
 		}
 	}
 }
 
-// review counts the claims that are met, and gives up those that nothing has been
-// shown for in time.
+// review counts the claims that are met, and gives up those for which nothing was
+// shown in time.
 func (v *Recovery) review() {
 	for i := range v.claims {
 		c := &v.claims[i]
@@ -138,7 +138,7 @@ func (v *Recovery) review() {
 	}
 }
 
-// step begins to serve once the peers have told enough.
+// step begins to serve once enough has been heard from the peers.
 func (v *Recovery) step() {
 	if v.State != protocol.Recovering {
 		return
@@ -159,7 +159,7 @@ func (v *Recovery) step() {
 	v.commit.Settled, v.commit.Sync = true, true
 }
 
-// nextTick returns when a claim lapses, or one of another bank counts no more.
+// nextTick returns when a claim lapses, or a stranger no longer counts.
 func (v *Recovery) nextTick() protocol.Millis {
 	next := protocol.Never
 	if v.State != protocol.Recovering {
@@ -199,7 +199,7 @@ func (v *Recovery) halt(text string) {
 		return
 	}
 	v.State, v.reason = protocol.Halted, text
-	v.Recheck = true           // what waits is refused now
+	v.Recheck = true           // calls that wait are refused now
 	v.intake.dropEarly(v.Self) // nothing more of it is applied
 	v.alarms.raise(protocol.AlarmFork, "this branch's journal has forked, it takes no more writes: "+text)
 }

@@ -7,9 +7,9 @@ import (
 	"passbook.example/passbook/branch/protocol"
 )
 
-// Everything that comes from a peer is a claim to be checked, not a fact. A
-// message with a value that can't be is refused: it changes nothing, is counted,
-// and is told to the operator the first time.
+// Nothing that comes from a peer is a fact before it is checked. A message with a
+// value that is not possible is refused: it changes nothing and is counted, and the
+// operator is told of the first.
 
 // refusals counts, for one peer, the messages refused, by what was wrong.
 type refusals [protocol.Lies]uint64
@@ -21,8 +21,8 @@ func (c *refusals) sum() (n uint64) {
 	return n
 }
 
-// count counts a message of a peer that was refused, and returns how many were for
-// the same reason.
+// count counts a refused message of a peer, and returns how many were refused for the
+// same reason.
 func (al *Alarms) count(p *Peer, lie protocol.Lie) uint64 {
 	n := &al.refused[p.Index][lie]
 	*n++
@@ -41,8 +41,9 @@ func (al *Alarms) raiseRefusal(kind protocol.AlarmKind, format string, args ...a
 }
 
 // Reject counts a message that is refused, and tells the operator of the first of
-// its kind: by an alarm, unless it is only malformed, as a call by hand may be, or
-// its link stays and misfit tells of it. The alarms have room for other things, too.
+// its kind. It raises an alarm, unless the message is only malformed, as a call by
+// hand may be, or its link stays and misfit raises one. That leaves room for other
+// alarms.
 func (al *Alarms) Reject(p *Peer, lie protocol.Lie, end bool, format string, args ...any) {
 	first := al.count(p, lie) == 1
 	if !first && !end {
@@ -58,9 +59,9 @@ func (al *Alarms) Reject(p *Peer, lie protocol.Lie, end bool, format string, arg
 	p.closing = p.closing || f.Close
 }
 
-// What a message may say, checked before any of it is used.
+// A message is checked before any of it is used.
 
-// checkFrame reports what a frame may not say, its batches apart.
+// checkFrame reports what is wrong with a frame, its batches apart.
 func (pr *progress) checkFrame(p *Peer, f *protocol.Frame) (protocol.Lie, string) {
 	if f.Hello != nil {
 		if lie, problem := pr.checkHello(p, f.Hello); lie != 0 {
@@ -84,10 +85,10 @@ func (pr *progress) checkFrame(p *Peer, f *protocol.Frame) (protocol.Lie, string
 	return 0, ""
 }
 
-// checkHello reports what a hello of a peer of this bank may not say.
+// checkHello reports what is wrong with a hello of a peer of this bank.
 func (pr *progress) checkHello(p *Peer, h *protocol.Hello) (protocol.Lie, string) {
 	if pr.founding.problem(p.Branch, pr.founding.charter, h) != "" {
-		return 0, "" // which is told elsewhere
+		return 0, "" // stranger refuses it
 	}
 	known := pr.Ledger.Head(p.Index).Epoch
 	switch {
@@ -109,7 +110,7 @@ func (pr *progress) checkHello(p *Peer, h *protocol.Hello) (protocol.Lie, string
 	return 0, ""
 }
 
-// checkBatch reports what a batch names that this bank does not have.
+// checkBatch reports a branch that a batch names and this bank does not have.
 func (in *intake) checkBatch(b *ledger.Batch) string {
 	if _, ok := in.Ledger.Index(b.Branch); !ok {
 		return "this bank does not have that branch"

@@ -26,7 +26,7 @@
 //	internal/verdict
 //	             the rules for a branch's health, and the headline's words
 //
-// Package feed knows the ledger and the replica by their values, and the API. It
+// Package feed knows the ledger and the protocol by their values, and the API. It
 // knows a branch only as a [Source], which package branch implements. Package
 // service hands the calls of Watch to it.
 package feed

@@ -8,15 +8,15 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// storedBatch is a batch value, taken apart but not yet checked. Its slices
-// are those of the value.
+// storedBatch is a batch value, split into its parts but not yet checked. Its slices
+// share the memory of the value.
 type storedBatch struct {
-	hash ledger.Hash
+	hash ledger.Hash // what bytes must hash to
 	// order counts the batches, of all journals, that this branch had applied with
 	// this one.
 	order  uint64
-	posted []byte
-	bytes  []byte
+	posted []byte // the balances after its entries, as appendPosted writes them
+	bytes  []byte // as its writer encoded it
 }
 
 func appendBatch(out, posted []byte, order uint64, b *ledger.StoredBatch) []byte {
@@ -61,7 +61,7 @@ func (s storedBatch) open(key []byte) (*ledger.Sealed, error) {
 	return sealed, checkSpan(key, sealed.Span)
 }
 
-// outline is open for a batch that is only relayed.
+// outline is like open, for a batch that is only relayed.
 func (s storedBatch) outline(key []byte) (*ledger.Outline, error) {
 	outline, err := ledger.ReadOutline(s.bytes, s.hash)
 	if err != nil {
@@ -78,7 +78,7 @@ func checkSpan(key []byte, s ledger.Span) error {
 	return nil
 }
 
-// balances returns what posting the entries led to.
+// balances returns the balances to which posting the entries led.
 func (s storedBatch) balances(key []byte, entries []ledger.Entry) ([]ledger.Posted, error) {
 	d := &decoder{in: s.posted}
 	posted := make([]ledger.Posted, len(entries))

@@ -10,9 +10,8 @@ import (
 )
 
 // BenchmarkCommit measures one commit of own entries on the machine's disk:
-// with a sync, as it answers customers, and without, as for peers' batches.
-// Entries are on one hot account or on a thousand, with and without request
-// ids.
+// with a sync, as for customers' writes, and without, as for peers' batches. Entries
+// are on one hot account or on a thousand, and all have request ids.
 func BenchmarkCommit(b *testing.B) {
 	for _, size := range []int{1, 1000} {
 		for _, accounts := range []int{1, 1000} {
@@ -63,8 +62,7 @@ func (b *branch) fill(batches int, entry func() ledger.Entry) {
 	}
 }
 
-// BenchmarkOpen measures how fast a journal opens that has many entries and
-// one account.
+// BenchmarkOpen measures how fast a journal with many entries and one account opens.
 func BenchmarkOpen(b *testing.B) {
 	for _, batches := range []int{0, 300} {
 		b.Run(fmt.Sprintf("entries=%d", 1000*batches), func(b *testing.B) {
@@ -90,8 +88,8 @@ func BenchmarkOpen(b *testing.B) {
 }
 
 // BenchmarkNewRequests measures how fast request ids are found to be new, as
-// almost all are, in a short journal and in a longer one: by ones, and by a
-// hundred.
+// almost all are, in a short journal and in a longer one: one by one, and a hundred
+// at once.
 func BenchmarkNewRequests(b *testing.B) {
 	for _, batches := range []int{1, 300} {
 		j, s, err := journal.Open(b.TempDir(), bank, journal.Options{})
@@ -119,7 +117,7 @@ func BenchmarkNewRequests(b *testing.B) {
 }
 
 // BenchmarkRequestMiss measures how fast one request id is found to be new, in
-// a journal of 100,000: by the filter, and without one, as over its bound.
+// a journal of 100,000: by the filter, and without one, as when it was given up.
 func BenchmarkRequestMiss(b *testing.B) {
 	j, s, err := journal.Open(b.TempDir(), bank, journal.Options{})
 	if err != nil {

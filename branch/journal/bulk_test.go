@@ -18,7 +18,7 @@ func bulk(o ledger.Operations) ledger.Entry {
 }
 
 // someBulks has a deposit into a, and bulks of two branches: the first one
-// changes a and b, is about c as well, and was refused what it takes of d.
+// changes a and b, also names c, and was refused a withdrawal from d.
 func someBulks(b *branch) {
 	b.write(1, deposit("a", 100))
 	b.commit(b.gather(
@@ -75,8 +75,8 @@ func TestListingsOfBulks(t *testing.T) {
 	}
 }
 
-// A page ends before its entries take more than 1 MiB, wherever it begins, and
-// has one entry at least; the next page goes on right after it.
+// A page ends before its entries exceed 1 MiB, wherever it begins, and has one entry
+// at least; the next page goes on right after it.
 func TestTheBytesOfAPageAreBounded(t *testing.T) {
 	const maxBytes, bulks = 1 << 20, 9
 	b := open(t, vfs.NewMem())

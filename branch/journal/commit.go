@@ -11,13 +11,13 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// maxPendingBytes bounds what commits that need no sync gather before they are
-// written, pendingFor how long they do: half of it at least, and not all branches
-// of a process as long, or all of them would write at once.
+// maxPendingBytes bounds the commits without a sync that are gathered before they are
+// written, pendingFor how long they are. The time is random, at least half of that,
+// or all branches of a process would write at once.
 const (
 	maxPendingBytes = 256 << 10
 	pendingFor      = 100 * time.Millisecond
-	// maxKeptAccounts bounds the accounts whose states' memory is kept.
+	// maxKeptAccounts bounds the states of accounts whose memory is used again.
 	maxKeptAccounts = 64
 )
 
@@ -28,9 +28,9 @@ const (
 // Commit returns the same error.
 //
 // A commit that need not be synced is not even written at once, since a crash
-// may take it back anyway: it goes along with the next one that must be, or
-// after a moment, and every read writes it first. So a branch that applies the
-// batches of fifty peers writes a few large ones.
+// may take it back anyway. It is written with the next one that must be synced,
+// before the next read, or after a moment. So a branch that applies the batches of
+// fifty peers writes a few large ones.
 func (j *Journal) Commit(c *ledger.Commit) error {
 	if err := j.enter(); err != nil {
 		return err
@@ -44,8 +44,7 @@ func (j *Journal) Commit(c *ledger.Commit) error {
 	if err := j.write(c); err != nil {
 		return j.disk.Fail(err)
 	}
-	// A write that failed, of this commit or of an earlier one, was reported
-	// to the disk only.
+	// If a write of this commit or of an earlier one failed, only the disk knows.
 	if err := j.disk.Failure(); err != nil {
 		return err
 	}
@@ -122,7 +121,7 @@ func (j *Journal) finish(how *pebble.WriteOptions) error {
 	}
 	j.state = w.state
 	j.visible.publish(w.ends, j.state.order)
-	// Only now: a read that finds nothing pending looks at once.
+	// Only now: a read that finds nothing pending reads the store at once.
 	j.pending.Store(false)
 	return nil
 }
@@ -149,7 +148,7 @@ func (j *Journal) catchUp() error {
 	return j.writePending()
 }
 
-// writePending is catchUp inside a call.
+// writePending is like catchUp, inside a call.
 func (j *Journal) writePending() error {
 	if !j.pending.Load() {
 		return nil
@@ -182,27 +181,26 @@ func (j *Journal) catchUpOn(ids ...string) error {
 	return nil
 }
 
-// writer gathers commits until they are written as one. It is kept for its
-// memory.
+// writer gathers commits until they are written as one. Its memory is used again.
 type writer struct {
 	// out is nil when nothing is gathered.
 	out *pebble.Batch
-	// err is the first that adding to out returned.
+	// err is the first error of adding to out.
 	err error
 	// ends are the sequences where the journals end, by the bank's order;
 	// before is where they ended before the commit that is being added.
 	ends, before []uint64
-	state        state
-	// heads and accounts are as the last commit that changed them has them.
+	state        state // after the gathered commits
+	// heads and accounts are as of the last commit that changed them.
 	heads     []ledger.BranchHead
 	accounts  []ledger.AccountState
-	accountAt map[string]int
+	accountAt map[string]int // the place of each name in accounts
 	// requests are the hashes of the request ids in out.
 	requests map[uint64]bool
 
-	key, value, posted []byte
-	touches            []touch
-	indexes            []int
+	key, value, posted []byte  // memory for one key and its value
+	touches            []touch // memory for one batch
+	indexes            []int   // memory for one mention
 }
 
 // addBank writes which bank the directory belongs to.
@@ -228,8 +226,7 @@ func (w *writer) begin(j *Journal) {
 	clear(w.accountAt)
 }
 
-// addAccount keeps a copy of the state of an account, in the place of an earlier
-// one.
+// addAccount keeps a copy of the state of an account, instead of an earlier one.
 func (w *writer) addAccount(a *ledger.AccountState) {
 	at, ok := w.accountAt[a.Name]
 	if !ok {
@@ -242,7 +239,7 @@ func (w *writer) addAccount(a *ledger.AccountState) {
 	s.Escrow, s.Paid, s.Last = append(s.Escrow[:0], a.Escrow...), append(s.Paid[:0], a.Paid...), append(s.Last[:0], a.Last...)
 }
 
-// set adds a key and its value, and keeps their memory for the next.
+// set adds a key and its value. Their memory is used again for the next.
 func (w *writer) set(key, value []byte) {
 	w.keep(key, value, w.out.Set(key, value, nil))
 }

@@ -20,11 +20,10 @@ type Lag struct {
 	At, Missing uint64
 }
 
-// Compare compares directories of one bank: of two copies of a journal one must be
-// the beginning of the other, and a request id belongs to one entry. It reports
-// where that is not so, and returns which directories are behind, which is no
-// fault. It needs directories in which Verify has found nothing,
-// and passes over the others.
+// Compare compares directories of one bank: of two copies of a journal, one must be
+// the beginning of the other, and a request id belongs to one entry. It reports where
+// that is not so, and returns which directories are behind, which is no fault. It
+// leaves out directories in which Verify has found something.
 func Compare(dirs []*Verified, report func(Finding)) ([]Lag, error) {
 	var sound []*Verified
 	for _, v := range dirs {
@@ -53,7 +52,7 @@ func Compare(dirs []*Verified, report func(Finding)) ([]Lag, error) {
 }
 
 type comparison struct {
-	report func(Finding)
+	report func(Finding) // gets each finding
 	// dirs are of one bank.
 	dirs []*Verified
 }
@@ -73,8 +72,8 @@ func (c *comparison) sameBank(v *Verified) bool {
 }
 
 // journal compares all copies of one journal with the longest. A hash stands
-// for all that leads up to it: only where one is different has the fork to be
-// looked for.
+// for all that leads up to it, so only a different hash calls for a search for the
+// fork.
 func (c *comparison) journal(i int) ([]Lag, error) {
 	longest := c.dirs[0]
 	for _, v := range c.dirs {
@@ -106,8 +105,7 @@ func (c *comparison) journal(i int) ([]Lag, error) {
 	return lags, nil
 }
 
-// fork reports the first batch of a journal that two directories have
-// differently.
+// fork reports the first batch of a journal that differs between two directories.
 func (c *comparison) fork(b ledger.BranchID, v, other *Verified) (err error) {
 	var iters [2]*pebble.Iterator
 	for i, dir := range []*Verified{v, other} {
@@ -135,9 +133,9 @@ func (c *comparison) fork(b ledger.BranchID, v, other *Verified) (err error) {
 	return errors.Join(iters[0].Error(), iters[1].Error())
 }
 
-// requests looks for request ids that two directories have in different places.
-// Verify has compared the entries that both have, so this looks only at entries
-// that the other one lacks.
+// requests searches for request ids that two directories have in different places.
+// Verify has compared the entries that both have, so this reads only entries that the
+// other one lacks.
 func (c *comparison) requests() error {
 	for _, v := range c.dirs {
 		for _, other := range c.dirs {

@@ -21,7 +21,7 @@ type crasher struct {
 
 	mu      sync.Mutex
 	rng     *rand.Rand
-	one     int // in how many operations
+	one     int // a copy is made before one operation in so many
 	crashed []crash
 }
 
@@ -43,9 +43,9 @@ func (c *crasher) fs() vfs.FS {
 	}))
 }
 
-// A crash is not damage. Whenever the machine stops, also while it opens the
-// directory that the last crash has left, and whatever it keeps of what was
-// not synced: the journal opens, with all that was.
+// A crash is not damage. Whenever the machine stops, even while it opens the
+// directory that the last crash has left, and whatever it keeps of what was not
+// synced, the journal opens with all that was synced.
 func TestCrashIsNotTakenForDamage(t *testing.T) {
 	first, again := 0, 0
 	for seed := range uint64(*everyDamage) {

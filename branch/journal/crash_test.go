@@ -79,7 +79,7 @@ func TestCrashLeavesTheStateAfterSomeCommit(t *testing.T) {
 	}
 }
 
-// faults is a file system whose log fails once it is told to.
+// faults makes one kind of operation of a file system fail while failing is set.
 type faults struct {
 	kind    errorfs.OpKind
 	failing atomic.Bool
@@ -159,9 +159,9 @@ func checkNotShown(t *testing.T, b *branch, sequence uint64) {
 	}
 }
 
-// Background work of the store meets the failing disk too: the table that a
-// full memtable is flushed to, the log that follows, the manifest. None of it
-// may end or block the process.
+// The store's background work meets the failing disk, too: the table that a full
+// memtable is flushed to, the log that follows, the manifest. None of it may end or
+// block the process.
 func TestFailureInBackgroundStopsTheJournal(t *testing.T) {
 	for _, tt := range []struct {
 		name, path string

@@ -10,8 +10,8 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// DamageError says where a data directory is damaged: it does not hold what
-// was written to it. A directory that a crash left behind is not damaged.
+// DamageError says where a data directory is damaged: it does not have what was
+// written to it. A directory that a crash left behind is not damaged.
 type DamageError struct {
 	// Dir is the directory.
 	Dir string
@@ -29,8 +29,8 @@ func (e *DamageError) Error() string {
 // Code returns data_loss.
 func (e *DamageError) Code() code.Code { return code.DataLoss }
 
-// damaged gives an error of a read the code data_loss when it says that what was
-// read is not what was written. It returns any other error as it is.
+// damaged gives an error of a read the code data_loss if it says that other data was
+// read than was written. It returns any other error as it is.
 func damaged(err error) error {
 	if pebble.IsCorruptionError(err) || errors.Is(err, ledger.ErrBatchHash) {
 		return code.Errorf(code.DataLoss, "%w", err)

@@ -36,9 +36,9 @@ type history struct {
 	known int
 }
 
-// livelyBranch writes commits until more is told to stop: own ones, those of
-// peers, with and without a sync, and more than a memtable holds. It tells how
-// many batches are synced.
+// livelyBranch writes commits until more returns false: own ones, those of peers,
+// with and without a sync, and more than fits into a memtable. It calls synced with
+// how many batches are synced.
 func livelyBranch(b *branch, more func(commits int) bool, synced ...func(batches int)) *history {
 	rng := rand.New(rand.NewPCG(1, 2))
 	h := &history{states: []any{stateOf(b.Ledger)}}
@@ -105,8 +105,8 @@ func filesOf(t testing.TB, fs vfs.FS) files {
 	return out
 }
 
-// with returns a file system that has the files, of which one is replaced; a
-// nil one is gone.
+// with returns a file system that has the files, of which one is replaced, or missing
+// if data is nil.
 func (f files) with(t testing.TB, replaced string, data []byte) vfs.FS {
 	t.Helper()
 	fs := vfs.NewMem()
@@ -134,13 +134,13 @@ func (f files) with(t testing.TB, replaced string, data []byte) vfs.FS {
 	return fs
 }
 
-// directory is one to damage.
+// directory is a directory to damage.
 type directory struct {
 	files
 	*history
 }
 
-// closedDirectory was closed.
+// closedDirectory returns a directory that was closed.
 func closedDirectory(t *testing.T) directory {
 	fs := vfs.NewMem()
 	b := open(t, fs)
@@ -150,7 +150,7 @@ func closedDirectory(t *testing.T) directory {
 	return directory{filesOf(t, fs), h}
 }
 
-// crashedDirectory crashed, some commits after its log has changed.
+// crashedDirectory returns one that crashed, some commits after its log changed.
 func crashedDirectory(t *testing.T) directory {
 	fs := vfs.NewCrashableMem()
 	b := open(t, fs)
@@ -159,7 +159,8 @@ func crashedDirectory(t *testing.T) directory {
 	return directory{crashed, h}
 }
 
-// flushingDirectory crashed while a table was being written: both logs count.
+// flushingDirectory returns one that crashed while a table was being written: both
+// logs count.
 func flushingDirectory(t *testing.T) directory {
 	mem := vfs.NewCrashableMem()
 	var blocking atomic.Bool
@@ -198,10 +199,10 @@ var directories = []struct {
 	{"crashed while flushing", flushingDirectory},
 }
 
-// place is what an error must name: a file, or a place in a journal.
+// place matches what an error must name: a file, or a place in a journal.
 var place = regexp.MustCompile(`\d{6}\.?|MANIFEST|OPTIONS|marker|file synced|branch \d|account "|meta "`)
 
-// outcome is how a damaged directory came out.
+// outcome is what opening a damaged directory led to.
 type outcome struct {
 	// order is how much was recovered, if all of that was as it was written.
 	order int
@@ -313,7 +314,7 @@ type damage struct {
 	file string
 	what string
 	data func() []byte
-	// cut is whether the last log lost its end, as a crash may make it.
+	// cut is whether the last log lost its end, as it may in a crash.
 	cut bool
 }
 
@@ -356,7 +357,7 @@ func (d directory) names() (names []string) {
 	return names
 }
 
-// lastLog is the newest write-ahead log.
+// lastLog returns the newest write-ahead log.
 func (d directory) lastLog() (last string) {
 	for _, name := range d.names() {
 		if strings.HasSuffix(name, ".log") {
@@ -366,8 +367,8 @@ func (d directory) lastLog() (last string) {
 	return last
 }
 
-// places are offsets in a file: all of a small one, and a few in the zeros that
-// a log is filled with.
+// places returns offsets in a file: all of a small one, and a few in the zeros with
+// which a log is filled.
 func (d directory) places(rng *rand.Rand, content []byte, sample int) (out []int) {
 	sample *= *everyDamage
 	size := len(bytes.TrimRight(content, "\x00"))
@@ -397,10 +398,10 @@ func (d directory) places(rng *rand.Rand, content []byte, sample int) (out []int
 	return out
 }
 
-// A directory that was damaged gives back a part that was written, from the
-// first commit on, or an error that names the place; and it does not lose what
-// was synced without saying so, but for the one case in which nothing tells
-// damage from a crash: the last log of a branch that crashed, cut short.
+// Opening a damaged directory gives back the commits from the first up to some other,
+// or an error that names the place. It does not lose what was synced without saying
+// so, but for the one case in which nothing tells damage from a crash: the last log
+// of a branch that crashed, cut short.
 func TestDamage(t *testing.T) {
 	for _, tt := range directories {
 		d := tt.make(t)

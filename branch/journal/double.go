@@ -57,7 +57,7 @@ func decodeDouble(key, value []byte) (ledger.Double, error) {
 func (d *decoder) text() string { return string(d.bytes(d.uint())) }
 
 // eachDouble visits the request ids that several entries have, in their order;
-// err says of one that it can't be read.
+// err says why one can't be read.
 func (j *Journal) eachDouble(visit func(key []byte, d ledger.Double, err error) error) (err error) {
 	iter, err := j.db.NewIter(&pebble.IterOptions{LowerBound: []byte{doubleTable}, UpperBound: []byte{doubleTable + 1}})
 	if err != nil {
@@ -77,7 +77,7 @@ func (j *Journal) eachDouble(visit func(key []byte, d ledger.Double, err error) 
 	return iter.Error()
 }
 
-// doubles reads all of them.
+// doubles reads all request ids that several entries have.
 func (j *Journal) doubles() ([]ledger.Double, error) {
 	var all []ledger.Double
 	err := j.eachDouble(func(_ []byte, d ledger.Double, err error) error {
@@ -87,15 +87,15 @@ func (j *Journal) doubles() ([]ledger.Double, error) {
 	return all, err
 }
 
-// doubles checks that what is stored about request ids that several entries have
-// can be so. Which there are can't be told: an operator may have looked.
+// doubles checks that the stored alarms about request ids are possible. It can't tell
+// whether one is missing: an operator may have resolved it.
 func (v *verification) doubles() error {
 	return v.j.eachDouble(func(key []byte, d ledger.Double, err error) error {
 		switch {
 		case err != nil:
 			v.found(keyName(key), "%v", err)
 		case d.RequestID != "" && len(d.Entries) < 2:
-			v.found(keyName(key), "it names %d entries, where two have the request id at least", len(d.Entries))
+			v.found(keyName(key), "it names %d entries, and at least two must have the request id", len(d.Entries))
 		}
 		for i := range d.Entries {
 			at := d.Entries[i].At

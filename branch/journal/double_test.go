@@ -10,7 +10,8 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// doubleOf is what an operator is told of a request id that two entries have.
+// doubleOf returns what an operator is told about a request id that several entries
+// have.
 func doubleOf(id string, batches ...ledger.StoredBatch) ledger.Double {
 	d := ledger.Double{RequestID: id}
 	for _, b := range batches {
@@ -20,8 +21,8 @@ func doubleOf(id string, batches ...ledger.StoredBatch) ledger.Double {
 	return d
 }
 
-// What is known of request ids that several entries have is as durable as the
-// commit that applies the second, until it is resolved.
+// The alarm about a request id that two entries have is as durable as the commit that
+// applies the second, until it is resolved.
 func TestDoublesLastUntilTheyAreResolved(t *testing.T) {
 	fs := vfs.NewCrashableMem()
 	b := open(t, fs)
@@ -52,7 +53,7 @@ func TestDoublesLastUntilTheyAreResolved(t *testing.T) {
 	}
 }
 
-// Verify knows what is stored about them, and finds what can't be so.
+// Verify reads the stored alarms, and finds those that are not possible.
 func TestVerifyReadsDoubles(t *testing.T) {
 	fs := vfs.NewMem()
 	b := open(t, fs)
@@ -74,7 +75,7 @@ func TestVerifyReadsDoubles(t *testing.T) {
 	put(t, fs, "dv", []byte{1, 0, 1})
 	want := []string{
 		`data: alarm about request id "v": alarm about request id "v": the stored value is malformed`,
-		`data: alarm about request id "w": it names 1 entries, where two have the request id at least`,
+		`data: alarm about request id "w": it names 1 entries, and at least two must have the request id`,
 		`data: alarm about request id "z": it names entry 9 of branch 2, which does not exist`,
 	}
 	got, _, _ := verify(t, fs, dir)

@@ -39,7 +39,7 @@ func (j *Journal) Entries(branch ledger.BranchID, q Page) ([]Listed, uint64, err
 	return l.items, l.next, nil
 }
 
-// seekEntry puts iter at the batch that holds an entry, if there is one.
+// seekEntry moves iter to the batch that has an entry, if there is one.
 func seekEntry(iter *pebble.Iterator, branch ledger.BranchID, sequence uint64) bool {
 	return sequence > 0 && iter.SeekGE(appendBatchKey(nil, branch, sequence))
 }

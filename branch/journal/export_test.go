@@ -96,13 +96,13 @@ func ReadLog(data []byte, number uint32, manifest bool) (records, end int, damag
 	return records, at.Offset, at.Damage
 }
 
-// Pending is whether commits are gathered that are not written.
+// Pending reports whether gathered commits are still to be written.
 func (j *Journal) Pending() bool { return j.pending.Load() }
 
-// GatheredBytes is what is gathered and not written.
+// GatheredBytes returns the size of what is gathered and not written.
 func (j *Journal) GatheredBytes() int { return j.writer.out.Len() }
 
-// Excludes is whether the filter says that a request id is not recorded.
+// Excludes reports whether the filter says that a request id is not recorded.
 func (j *Journal) Excludes(id string) bool { return j.filter.Excludes(id) }
 
 // AddToFilter adds a request id to the filter only.
@@ -115,10 +115,10 @@ func (j *Journal) AddNewToFilter(id string) bool {
 	return isNew
 }
 
-// FilterBytes is what the filter takes.
+// FilterBytes returns how much memory the filter uses.
 func (j *Journal) FilterBytes() int { return j.filter.Bytes() }
 
-// BoundFilter sets what the filter may take.
+// BoundFilter sets how much memory the filter may use.
 func (j *Journal) BoundFilter(bytes int) { j.filter.Bound(bytes) }
 
 // AwaitFilter waits until what is on disk is in the filter.
@@ -154,7 +154,7 @@ func (j *Journal) GiveUpFilter() {
 // FillBytes is how much of a log is filled with zeros at once.
 const FillBytes = store.FillBytes
 
-// StartFlush has the memtable written to a table in the background.
+// StartFlush starts to write the memtable to a table in the background.
 func (j *Journal) StartFlush() error {
 	_, err := j.db.AsyncFlush()
 	return err
@@ -166,8 +166,8 @@ func (j *Journal) EmptyFilter() {
 	j.filter.Finish()
 }
 
-// LoadFilter loads a filter from a file, whatever the mark in it, and returns what
-// it takes.
+// LoadFilter loads a filter from a file, whatever the mark in it, and returns how
+// much memory it uses.
 func LoadFilter(file []byte) (int, error) {
 	f := idfilter.New()
 	var mark idfilter.Mark
@@ -181,10 +181,10 @@ func LoadFilter(file []byte) (int, error) {
 // PlaceOfMachine tells where files of the machine are.
 var PlaceOfMachine func(string) (Place, error) = place.Of
 
-// PassHomeInterval has the next commit draw another number.
+// PassHomeInterval makes the next commit draw another number.
 func (j *Journal) PassHomeInterval() { j.home.drawn = j.home.drawn.Add(-2 * homeEvery) }
 
-// FilterBlocks returns the places of the filter blocks of a table.
+// FilterBlocks returns an offset in each filter block of a table.
 func FilterBlocks(fs vfs.FS, path string) (places []int, err error) {
 	f, err := fs.Open(path)
 	if err != nil {

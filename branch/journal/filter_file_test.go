@@ -14,10 +14,10 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// numbered is the id of the i-th request of these tests.
+// numbered returns the id of the i-th request of these tests.
 func numbered(i int) string { return fmt.Sprint("id ", i) }
 
-// record writes the requests from first on, but for end.
+// record writes the requests from first on, up to the one before end.
 func (b *branch) record(first, end int) {
 	for first < end {
 		n := min(end-first, 1000)
@@ -30,8 +30,8 @@ func (b *branch) record(first, end int) {
 	}
 }
 
-// checkFilter reports an id of the first n that the filter would call new, and,
-// if it is complete, that it calls others so.
+// checkFilter checks that the filter calls none of the first n ids new, and that it
+// calls others new if and only if it is complete.
 func (b *branch) checkFilter(n int, complete bool) {
 	b.t.Helper()
 	for i := range n {
@@ -59,7 +59,7 @@ func forgetFilter(t testing.TB, fs vfs.FS) {
 }
 
 // A journal that was closed has its filter at once when it is opened, without
-// reading the ids, and goes on with it.
+// reading the ids.
 func TestTheFilterIsSaved(t *testing.T) {
 	fs := vfs.NewMem()
 	journal.HoldFilters(t)
@@ -82,8 +82,8 @@ func TestTheFilterIsSaved(t *testing.T) {
 	}
 }
 
-// A filter of other heads than the directory has is not taken: one that was left
-// before the last entries came, whether or not these were lost again.
+// A saved filter is not used if its heads are not those of the directory, since
+// entries have come or were lost.
 func TestASavedFilterOfOtherHeadsIsNotTaken(t *testing.T) {
 	fs := vfs.NewMem()
 	b := open(t, fs)
@@ -115,7 +115,7 @@ func TestASavedFilterOfOtherHeadsIsNotTaken(t *testing.T) {
 	}
 }
 
-// Nothing is lost with a filter that is damaged or gone: the ids are read.
+// Nothing is lost with a saved filter that is damaged or gone: the ids are read.
 func TestADamagedFilterIsNotTaken(t *testing.T) {
 	const n = 500
 	fs := vfs.NewMem()
@@ -146,7 +146,7 @@ func TestADamagedFilterIsNotTaken(t *testing.T) {
 	}
 }
 
-// A disk that does not take the filter costs nothing else.
+// If the filter can't be written, that costs nothing else.
 func TestAFilterThatCannotBeSaved(t *testing.T) {
 	for name, kind := range map[string]errorfs.OpKind{"create": errorfs.OpCreate, "write": errorfs.OpFileWrite} {
 		t.Run(name, func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestAFilterThatCannotBeSaved(t *testing.T) {
 	}
 }
 
-// The filter is written when it has changed only.
+// The filter is written only when it has changed.
 func TestASavedFilterIsKept(t *testing.T) {
 	mem := vfs.NewMem()
 	var created atomic.Int64
@@ -196,7 +196,7 @@ func TestASavedFilterIsKept(t *testing.T) {
 	}
 }
 
-// A filter that lacks an id would have it counted twice.
+// With a filter that lacks an id, a request could count twice.
 func TestVerifyFindsAFilterThatLacksAnID(t *testing.T) {
 	fs := vfs.NewMem()
 	b := open(t, fs)
@@ -214,7 +214,7 @@ func TestVerifyFindsAFilterThatLacksAnID(t *testing.T) {
 	}
 }
 
-// What a file says of its size can't have more memory taken than a filter may.
+// Whatever a file says of its size, loading it uses no more memory than a filter may.
 func FuzzLoadFilter(f *testing.F) {
 	fs := vfs.NewMem()
 	b := open(f, fs)

@@ -13,7 +13,7 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// The filter excludes nothing that was added, nearly all else, and takes a few
+// The filter excludes nothing that was added, and nearly all else, and uses a few
 // bytes an id.
 func TestTheFilterExcludesNewIDs(t *testing.T) {
 	j := open(t, vfs.NewMem())
@@ -43,11 +43,11 @@ func TestTheFilterExcludesNewIDs(t *testing.T) {
 	}
 }
 
-// An id that was looked for in vain, and then added, is found, however the filter
-// keeps in mind what it has excluded; of two that are added, the second is known.
+// An id that was looked up in vain, and then added, is found, although the filter
+// remembers what it has excluded. An id that is added twice is known the second time.
 func TestWhatIsExcludedAndThenAddedIsFound(t *testing.T) {
 	j := open(t, vfs.NewMem())
-	for i := range 500_000 { // so that it keeps them in mind
+	for i := range 500_000 { // so that it remembers what it excludes
 		j.AddToFilter(fmt.Sprint("old ", i))
 	}
 	for i := range 100_000 {
@@ -67,7 +67,7 @@ func TestWhatIsExcludedAndThenAddedIsFound(t *testing.T) {
 }
 
 // A filter that would have to grow over its bound is given up. Request ids are
-// then looked for on disk.
+// then looked up on disk.
 func TestTheFilterIsBounded(t *testing.T) {
 	fs := vfs.NewMem()
 	b := open(t, fs)
@@ -108,13 +108,14 @@ func TestTheFilterIsBounded(t *testing.T) {
 	release()
 	b.AwaitFilter()
 	if b.Excludes("new") || b.FilterBytes() != 0 {
-		t.Error("a filter is kept that more was read into than it may take")
+		t.Error("a filter is kept although more was read into it than it has room for")
 	}
 	look()
 }
 
-// What is read into the filter while commits go on, and what they add, is all
-// found, at every moment; once it is read, new ids are excluded.
+// The ids that are read into the filter while commits go on, and those that the
+// commits add, are all found at every moment. Once all are read, new ids are
+// excluded.
 func TestRequestsAreFoundWhileTheFilterIsFilled(t *testing.T) {
 	fs := vfs.NewMem()
 	b := open(t, fs)
@@ -171,8 +172,8 @@ func TestRequestsAreFoundWhileTheFilterIsFilled(t *testing.T) {
 	readers.Wait()
 }
 
-// A journal is closed without waiting for what is read into its filter, also
-// when that has not begun.
+// Close does not wait until the filter is filled, also when the filling has not
+// begun.
 func TestCloseEndsTheFillingOfTheFilter(t *testing.T) {
 	fs := vfs.NewMem()
 	b := open(t, fs)
@@ -192,7 +193,7 @@ func TestCloseEndsTheFillingOfTheFilter(t *testing.T) {
 	}
 }
 
-// A patient journal has read all when it is opened.
+// A patient journal has read all ids when it is opened.
 func TestThePatientFilterIsFilledAtOnce(t *testing.T) {
 	opts := journal.Options{FS: vfs.NewMem(), Patient: true}
 	b := openWith(t, opts)
@@ -206,7 +207,7 @@ func TestThePatientFilterIsFilledAtOnce(t *testing.T) {
 }
 
 // Whatever is committed, written or not, and however often the journal is
-// opened again: an id is found where it was first recorded, and no other is.
+// opened again: an id is found where it was first recorded, and no other id is.
 func TestRequestsAgainstAMap(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		fs := vfs.NewMem()

@@ -12,10 +12,10 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// Whatever is stored under a key is refused, or it is a value that gives the
-// same again when it is stored. (Not the same bytes: a number may have been
-// stored in more of them than it needs. Pebble's checksums are what says that
-// the bytes are those that were written, and the hash does for a batch.)
+// Whatever is stored under a key is refused, or it is a value that stays the same
+// when it is stored and read again. Its bytes need not stay the same, since a number
+// may have been stored in more than it needs. Pebble's checksums say that the bytes
+// are those that were written, and so does the hash of a batch.
 func FuzzStoredValue(f *testing.F) {
 	bulks := vfs.NewMem()
 	b := open(f, bulks)

@@ -11,8 +11,8 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// What commits gather that need no sync is written when it is large, also if
-// nothing else asks for it.
+// Gathered commits that need no sync are written once they are large, even if nothing
+// else asks for that.
 func TestGatheredCommitsAreBounded(t *testing.T) {
 	const most = 256 << 10
 	b := openWith(t, journal.Options{FS: vfs.NewMem(), Patient: true})
@@ -53,8 +53,8 @@ func TestGatheredCommitsAreWrittenSoon(t *testing.T) {
 	}
 }
 
-// What a commit has lasts only until the ledger's next, and what is gathered
-// longer.
+// The memory of a commit lasts only until the ledger's next, but what is gathered
+// lasts longer.
 func TestWhatIsGatheredIsKept(t *testing.T) {
 	fs := vfs.NewMem()
 	b := openWith(t, journal.Options{FS: fs, Patient: true})

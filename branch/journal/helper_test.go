@@ -16,7 +16,7 @@ const dir = "data"
 // bank is the identity that most tests use: the first of three branches.
 var bank = journal.Identity{Branch: 1, Branches: []ledger.BranchID{1, 2, 3}, Opening: 300, Bank: ledger.Bank{Name: "rent", ID: ledger.BankID{0xab}, Founded: true}}
 
-// branch is a journal with the ledger whose commits it keeps.
+// branch is a journal, with the ledger whose commits it has.
 type branch struct {
 	*journal.Journal
 	*journal.State
@@ -73,7 +73,7 @@ func (b *branch) write(writer ledger.BranchID, entries ...ledger.Entry) {
 	b.commit(b.gather(b.post(writer, entries...)))
 }
 
-// writeUnsynced is write without waiting for the disk.
+// writeUnsynced is like write, without waiting for the disk.
 func (b *branch) writeUnsynced(writer ledger.BranchID, entries ...ledger.Entry) {
 	b.t.Helper()
 	c := b.gather(b.post(writer, entries...))

@@ -18,21 +18,21 @@ import (
 
 // A directory that was copied, or restored from a copy, may be old, whatever it
 // says of itself: the branch on it must ask every other one before it writes. It
-// is recognised by something that a copy does not take along. The file "home" has a random
-// number that is drawn anew at each opening and now and then after, and the store
-// has the same number, and where that file is: its inode, when it was born, and
-// when it was last changed. A copy is another file; a file that was written over
-// in its place has changed since.
+// is recognised by something that copying does not preserve. The file "home" has a
+// random number that is drawn anew at each opening, and now and then after. The store
+// has the same number, and the place of the file: its inode, when it was made, and
+// when it was last changed. A copy is another file, and a file that was written over
+// has changed since.
 //
-// The number is drawn in three steps, each synced: the store is told which is
-// next, the file is written, the store is told where it is. A crash between them
-// leaves a directory that is at home: the file has the number before, unchanged,
-// or the next.
+// The number is drawn in three steps, each synced: the store gets the next number,
+// the file is written, the store gets the place of the file. A crash between them
+// leaves a directory that is at home: the file has the number before, unchanged, or
+// the next.
 const (
 	homeFile    = "home"
 	homeVersion = 1
 	// homeEvery is how often the number is drawn while the branch writes. A
-	// backup that is restored has one from before, unless it is younger.
+	// restored backup has an older number, unless the backup is younger than that.
 	homeEvery = time.Minute
 )
 
@@ -68,14 +68,14 @@ func decodeHomeRecord(key, value []byte) (homeRecord, error) {
 	return h, d.end(key)
 }
 
-// home is what a journal knows of whether its directory is where it was.
+// home is what a journal knows about whether its directory is where it was.
 type home struct {
-	// place tells where a file is; nil when nobody can.
+	// place tells where a file is; nil if the system does not.
 	place func(path string) (Place, error)
-	// away is why the directory is taken for a copy; empty when it is none.
+	// away is why the directory counts as a copy; empty if it does not.
 	away   string
-	record homeRecord
-	drawn  time.Time
+	record homeRecord // as the store has it
+	drawn  time.Time  // when the number was last drawn
 }
 
 // checkHome finds out whether the directory is a copy. isNew says that it is
@@ -138,8 +138,7 @@ func (j *Journal) readHome() (number homeNumber, whole bool, err error) {
 	return homeNumber(data[1:n]), true, nil
 }
 
-// drawHome takes the first step: it adds the next number to a batch that will be
-// synced.
+// drawHome is the first step: it adds the next number to a batch that will be synced.
 func (j *Journal) drawHome(to *pebble.Batch) error {
 	h := &j.home
 	if h.place == nil {
@@ -149,7 +148,7 @@ func (j *Journal) drawHome(to *pebble.Batch) error {
 	return to.Set(homeKey, h.record.append(nil), nil)
 }
 
-// settleHome takes the other steps: from now on the directory is at home here.
+// settleHome is the other two steps: after them the directory is at home here.
 func (j *Journal) settleHome() error {
 	h := &j.home
 	if h.place == nil {
@@ -186,8 +185,8 @@ func (j *Journal) writeHome(number homeNumber) error {
 	return j.disk.SyncDir()
 }
 
-// comeHome makes a directory that was a copy one that is at home, or draws
-// another number for one that is.
+// comeHome draws another number. A directory that counted as a copy then no longer
+// does.
 func (j *Journal) comeHome() error {
 	batch := j.db.NewBatch()
 	err := j.drawHome(batch)
@@ -200,7 +199,7 @@ func (j *Journal) comeHome() error {
 	return j.settleHome()
 }
 
-// keepHome draws another number after a commit, where one is due.
+// keepHome draws another number after a commit, if one is due.
 func (j *Journal) keepHome(c *ledger.Commit) error {
 	h := &j.home
 	switch {
@@ -213,7 +212,7 @@ func (j *Journal) keepHome(c *ledger.Commit) error {
 }
 
 // home checks the file by which a copy is recognised, if the directory has one.
-// Where it is does not matter: that of a backup is elsewhere.
+// Its place does not matter: a backup's is another.
 func (v *verification) home() error {
 	record := &v.j.home.record
 	if err := get(v.j, homeKey, record, decodeHomeRecord); err != nil {

@@ -27,7 +27,7 @@ func openOnDisk(t *testing.T, dir string) *branch {
 	return &branch{Journal: j, State: s, t: t}
 }
 
-// settle has a branch say that it knows what its peers hold.
+// settle commits that the branch knows what its peers have.
 func (b *branch) settle() {
 	b.t.Helper()
 	b.commit(&ledger.Commit{Settled: true, Sync: true})
@@ -43,14 +43,14 @@ func shell(t *testing.T, dir, script string, args ...string) {
 }
 
 // A directory that was copied, or restored from a copy, is recognised whichever
-// way that was done, until its branch has heard from all others. One that was
-// not is never taken for a copy.
+// way that was done, until its branch has heard from all others. No other directory
+// counts as a copy.
 func TestACopiedDirectoryIsRecognised(t *testing.T) {
 	if skipped := journal.PlaceOfMachine == nil; skipped {
 		t.Skip("this system does not tell where a file is")
 	}
 	for name, tt := range map[string]struct {
-		// script is run where data is the directory, and backup an older copy.
+		// script runs where data is the directory and backup is an older copy.
 		script, want string
 	}{
 		"started again":            {":", ""},
@@ -104,8 +104,8 @@ func TestACopiedDirectoryIsRecognised(t *testing.T) {
 	}
 }
 
-// A backup of a branch that runs, written back over what has changed only, as
-// some programs do, is recognised unless it is younger than the interval.
+// A backup of a running branch, written back only over the files that have changed,
+// as some programs do, is recognised unless it is younger than the interval.
 func TestARunningBranchDrawsItsMarkNowAndThen(t *testing.T) {
 	if skipped := journal.PlaceOfMachine == nil; skipped {
 		t.Skip("this system does not tell where a file is")
@@ -140,8 +140,8 @@ func TestARunningBranchDrawsItsMarkNowAndThen(t *testing.T) {
 	b.close()
 }
 
-// placeIn stands for where files in memory are: one is changed when what is in
-// it is.
+// placeIn stands in for the places of files in memory: a file has changed when its
+// content has.
 func placeIn(fs vfs.FS) func(string) (journal.Place, error) {
 	return func(path string) (journal.Place, error) {
 		f, err := fs.Open(path)
@@ -157,8 +157,8 @@ func placeIn(fs vfs.FS) func(string) (journal.Place, error) {
 	}
 }
 
-// A crash makes no copy, whenever it happens and whatever it leaves of what was
-// not synced.
+// A directory does not count as a copy after a crash, whenever that happens and
+// whatever it leaves of what was not synced.
 func TestACrashedDirectoryIsAtHome(t *testing.T) {
 	c := &crasher{mem: vfs.NewCrashableMem(), rng: rand.New(rand.NewPCG(5, 1)), one: 3, synced: func() int { return 0 }}
 	for range 2 {

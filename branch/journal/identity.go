@@ -15,8 +15,8 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// formatVersion is that of the key layout and of what it means. A directory of
-// another one is refused.
+// formatVersion is the version of the key layout and of what it means. A directory
+// with another one is refused.
 const formatVersion = 3
 
 // Identity says which branch of which bank a data directory belongs to.
@@ -27,9 +27,9 @@ type Identity struct {
 	Branches []ledger.BranchID
 	// Opening is the opening balance of the bank's shared account.
 	Opening ledger.Amount
-	// Bank is the bank. In what Open and Check are given an id is the only one
-	// that the directory may have, and one that has none takes it; without an id
-	// it may have any.
+	// Bank is the bank. If Open or Check is given an id, the directory may have no
+	// other one, and a directory without an id gets it. Without an id it may have
+	// any.
 	Bank ledger.Bank
 }
 
@@ -39,15 +39,15 @@ func (id Identity) String() string {
 }
 
 // sameBank reports whether two directories may belong to the same bank: one that
-// has not been told of the founding may.
+// has not heard of the founding may.
 func (id Identity) sameBank(o Identity) bool {
 	founded := id.Bank.Founded && o.Bank.Founded
 	return id.Bank.Name == o.Bank.Name && (!founded || id.Bank.ID == o.Bank.ID) &&
 		id.Opening == o.Opening && slices.Equal(id.Branches, o.Branches)
 }
 
-// genesis is what the first batch of every journal follows; zero while the bank
-// is not founded.
+// genesis returns the hash that the first batch of every journal follows; zero while
+// the bank is not founded.
 func (id Identity) genesis() ledger.Hash {
 	if !id.Bank.Founded {
 		return ledger.Hash{}
@@ -89,10 +89,10 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("%s holds a journal in format %d, and this program reads format %d: use another --data directory, or the program that wrote it", e.Dir, e.Found, e.Want)
 }
 
-// Check returns what Open would refuse the directory for because of its
-// identity, its format, or damage of its logs and tables that can be seen
-// beforehand. It changes nothing. A directory that is not there, or is empty,
-// is fine. With fs nil it is on the machine's file system.
+// Check returns the error with which Open would refuse the directory because of its
+// identity, its format, or damage of its logs and tables that shows beforehand. It
+// changes nothing. A directory that is not there, or is empty, is fine. With fs nil
+// it is on the machine's file system.
 func Check(dir string, id Identity, fs vfs.FS) error {
 	if fs == nil {
 		fs = vfs.Default
@@ -122,8 +122,8 @@ func Check(dir string, id Identity, fs vfs.FS) error {
 	return errors.Join(err, lock.Close())
 }
 
-// fits returns a fault of the directory that is found before its store is opened,
-// which changes it: the identity stored there, and a mark that can't be read.
+// fits returns an error if the stored identity or the mark is wrong. It is called
+// before the store is opened, which changes the directory.
 func (j *Journal) fits(id Identity, stored []byte) error {
 	if err := id.check(j.disk.Dir, stored); err != nil {
 		return err
@@ -145,8 +145,8 @@ func (id Identity) append(out []byte) []byte {
 	return binary.AppendUvarint(out, boolToUint(id.Bank.Founded))
 }
 
-// check compares the stored identity with what dir should hold; without one, all
-// is well.
+// check compares the stored identity with the one that dir should have; without a
+// stored one, all is well.
 func (id Identity) check(dir string, value []byte) error {
 	if value == nil {
 		return nil
@@ -179,7 +179,8 @@ func decodeIdentity(dir string, value []byte) (Identity, error) {
 }
 
 // settle adopts the stored identity. It returns the value to store
-// instead, or nil: a directory that no bank has, yet, takes the one it is given.
+// instead, or nil: a directory that belongs to no founded bank yet gets the one that
+// is given.
 func (j *Journal) settle(id Identity, value []byte) ([]byte, error) {
 	if value != nil {
 		if err := id.check(j.disk.Dir, value); err != nil {

@@ -29,11 +29,11 @@ type Options struct {
 	// Logger gets the log lines of the store; nil discards them.
 	Logger *slog.Logger
 	// OnFailure, unless nil, is called once, when the first write or sync
-	// fails, also one that no Commit waits for. It may be called from any
-	// goroutine and must neither block nor call the journal.
+	// fails, even one that no Commit waits for. It may be called from any goroutine
+	// and must neither block nor call the journal.
 	OnFailure func(error)
 	// Place tells where a file is, by which a copied directory is recognised; nil
-	// means as the machine's file system tells, and not at all on another one.
+	// means that the machine's file system does, and another one does not.
 	Place func(path string) (Place, error)
 	// Patient makes commits that need no sync wait for one that does, or for a
 	// read, however long that takes. With it a run can be repeated exactly.
@@ -48,14 +48,13 @@ type State struct {
 	Epoch uint64
 	// Settled is whether a commit with Settled has been made.
 	Settled bool
-	// Doubles are the request ids that several entries have, in their order, as
-	// far as no operator has looked.
+	// Doubles are the request ids that several entries have, in their order, but for
+	// those that an operator has resolved.
 	Doubles []ledger.Double
 	// Bank is the bank that the directory belongs to, as far as that is known.
 	Bank ledger.Bank
-	// Copied, unless empty, is why the directory is taken for a copy of another
-	// one, or for one that was restored from a copy. It is so until a commit with
-	// Settled.
+	// Copied, unless empty, is why the directory counts as a copy of another one, or
+	// as restored from a copy. It does so until a commit with Settled.
 	Copied string
 }
 
@@ -72,7 +71,7 @@ type Journal struct {
 	branches []ledger.BranchID
 	// id is what is stored; Commit changes it.
 	id Identity
-	// readOnly is whether nothing may change, for [Verify].
+	// readOnly is whether nothing may change, as for [Verify].
 	readOnly bool
 	// booted is whether the state was read.
 	booted bool
@@ -81,18 +80,17 @@ type Journal struct {
 
 	// open is held for reading by every call, for writing by Close.
 	open   sync.RWMutex
-	closed bool
+	closed bool // every further call fails
 
-	// pending is whether commits are gathered that are not written.
+	// pending is whether gathered commits are still to be written.
 	pending atomic.Bool
-	// patient is whether they wait for a sync or a read only, however long
-	// that takes.
+	// patient is whether they wait for a sync or a read, however long that takes.
 	patient bool
 
 	// writing guards what follows.
 	writing sync.Mutex
-	later   *time.Timer
-	writer  writer
+	later   *time.Timer // writes what is pending after a moment; nil before its first use
+	writer  writer      // gathers commits
 	// state is as of the last commit.
 	state state
 
@@ -104,12 +102,12 @@ type Journal struct {
 	home home
 }
 
-// Open opens the data directory dir, or makes it, and takes a new epoch, which
-// is synced. It returns an *IdentityError when the directory belongs to another
-// branch or bank, a *FormatError when it has another format, a *DamageError when
-// it holds less than was written to it, as far as that can be told, a *HeldError
-// when another process holds it, and another error when it can't be read or what
-// it holds does not fit together. The caller closes the journal.
+// Open opens the data directory dir, or makes it, and begins a new epoch, which is
+// synced. It returns an *IdentityError when the directory belongs to another branch
+// or bank, a *FormatError when it has another format, a *DamageError when it has less
+// than was written to it, as far as that can be told, a *HeldError when another
+// process holds it, and another error when it can't be read or contradicts itself.
+// The caller closes the journal.
 func Open(dir string, id Identity, opts Options) (*Journal, *State, error) {
 	id.Branches = slices.Sorted(slices.Values(id.Branches))
 	fresh, err := ledger.New(id.Branches, id.Opening)
@@ -138,7 +136,7 @@ func Open(dir string, id Identity, opts Options) (*Journal, *State, error) {
 		return nil, nil, errors.Join(err, j.Close())
 	}
 	j.disk.Narrow(loggerOr(opts.Logger))
-	if j.home.away == "" { // narrow may just have changed the file
+	if j.home.away == "" { // Narrow may just have changed the file
 		if err := j.settleHome(); err != nil {
 			return nil, nil, errors.Join(err, j.Close())
 		}
@@ -146,7 +144,7 @@ func Open(dir string, id Identity, opts Options) (*Journal, *State, error) {
 	return j, s, nil
 }
 
-// boot reads what the directory holds and takes an epoch.
+// boot reads the directory and begins an epoch.
 func (j *Journal) boot(id Identity, fresh *ledger.Ledger) (*State, error) {
 	if err := j.claim(id, fresh); err != nil {
 		return nil, err
@@ -224,7 +222,7 @@ func (j *Journal) stopLater() {
 	}
 }
 
-// enter begins a call; unless it errs, leave ends it.
+// enter begins a call; unless it returns an error, leave ends it.
 func (j *Journal) enter() error {
 	j.open.RLock()
 	if j.closed {

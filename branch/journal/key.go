@@ -53,8 +53,8 @@ func appendDoubleKey(out []byte, id string) []byte {
 	return append(append(out, doubleTable), id...)
 }
 
-// appendStatementKey names what the batch applied as the order-th changed in
-// an account, whose name must have at most ledger.MaxNameBytes.
+// appendStatementKey names the changes of the order-th batch in an account, whose
+// name must have at most ledger.MaxNameBytes.
 func appendStatementKey(out []byte, account string, order uint64) []byte {
 	out = append(append(out, statementTable, byte(len(account))), account...)
 	return binary.BigEndian.AppendUint64(out, order)
@@ -70,7 +70,7 @@ func batchEnd(key []byte) uint64 {
 	return binary.BigEndian.Uint64(key[len(key)-8:])
 }
 
-// keyName says for people which key an error is about.
+// keyName names a key in words, for errors.
 func keyName(key []byte) string {
 	if len(key) == 0 {
 		return "empty key"

@@ -6,13 +6,13 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// A journal that holds a number which no writer can have come to, was written by
-// a branch that believed a message that lied. It can't go on: its next clock or
-// epoch would wrap, or be refused by everybody. So it is not started on.
+// A journal with a number that no writer can have reached was written by a branch
+// that believed a message that lied. It can't go on: its next clock or epoch would
+// wrap, or be refused by everybody. So the branch does not start.
 
 // checkLeads reports the first batch whose clock or epoch is further ahead of
-// what was applied before it than a writer can be. Where no number is as large
-// as that, no batch is looked at.
+// what was applied before it than a writer can be. If no number is that large, it
+// reads no batch.
 func (j *Journal) checkLeads(heads []ledger.Head, clock uint64) error {
 	far := clock > ledger.MaxClockLead
 	for _, h := range heads {

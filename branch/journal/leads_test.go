@@ -12,7 +12,7 @@ import (
 )
 
 // writeNumbers commits a deposit of branch 2 with a clock and an epoch, as a
-// branch would that believed any.
+// branch that believes any would.
 func (b *branch) writeNumbers(clock, epoch uint64) {
 	b.t.Helper()
 	i, _ := b.Ledger.Index(2)
@@ -27,8 +27,9 @@ func (b *branch) writeNumbers(clock, epoch uint64) {
 	b.commit(b.gather(ledger.StoredBatch{Sealed: s, Posted: posted}))
 }
 
-// A directory with a number that no writer can have come to is not started on,
-// and verifying it names every such place. One as far ahead as is allowed is.
+// A branch does not start on a directory with a number that no writer can have
+// reached, and verifying it names every such place. It does start with one as far
+// ahead as is allowed.
 func TestNumbersThatRunAheadAreNamedAndRefused(t *testing.T) {
 	const lead = 1 << 32
 	for name, test := range map[string]struct {

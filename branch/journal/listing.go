@@ -14,8 +14,8 @@ const (
 	DefaultPage = 100
 	// MaxPage is the length of the longest page.
 	MaxPage = 1000
-	// maxPageBytes bounds what the entries of a page take, since a bulk may be
-	// as large as thousands of others. A page has one entry at least.
+	// maxPageBytes bounds the size of the entries of a page, since a bulk may be as
+	// large as thousands of others. A page has one entry at least.
 	maxPageBytes = 1 << 20
 )
 
@@ -24,7 +24,7 @@ type Page struct {
 	// Newest asks for the newest entries first, instead of the oldest.
 	Newest bool
 	// Limit is the number of entries at most; 0 means DefaultPage, and more
-	// than MaxPage means that.
+	// than MaxPage means MaxPage.
 	Limit int
 	// Cursor is where the page begins, as the page before it returned it; 0 is
 	// the beginning.
@@ -37,19 +37,18 @@ type Listed struct {
 	At ledger.Position
 	// Entry is the entry.
 	Entry ledger.Entry
-	// Balance is that right after the entry, as this branch saw it: of the
-	// account that a statement is for, and of the entry's account in a
-	// journal.
+	// Balance is the balance right after the entry, as this branch saw it: in a
+	// statement that of its account, in a journal that of the entry's account.
 	Balance ledger.Amount
 }
 
 // lister gathers a page. Cursors name the last entry that a page has.
 type lister struct {
-	page  Page
-	items []Listed
-	// bytes is the most that the entries take.
+	page  Page     // as asked for, with a limit of 1 to MaxPage
+	items []Listed // in the page's order
+	// bytes is the most that the entries may have.
 	bytes int
-	last  uint64
+	last  uint64 // the cursor of the last item
 	// next is the cursor of the next page, or 0 when there is no more.
 	next uint64
 }

@@ -12,7 +12,7 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// line is a Listed in short: the journal and sequence, what happened, and the
+// line returns a Listed in short: the journal and sequence, what happened, and the
 // balance right after it.
 func line(l journal.Listed) string {
 	return fmt.Sprintf("%d/%d %v %d -> %d", l.At.Branch, l.At.Sequence, l.Entry.Kind, l.Entry.Amount, l.Balance)
@@ -160,7 +160,7 @@ func TestCursorBeyondTheEnd(t *testing.T) {
 }
 
 // Account names are any text, also one that is the beginning of another or
-// holds the bytes of a key.
+// has the bytes of a key.
 func TestAccountNamesDoNotMix(t *testing.T) {
 	b := open(t, vfs.NewMem())
 	names := []string{"a", "ab", "a\x00", "a\x00\x00\x00\x00\x00\x00\x00\x01", "é"}

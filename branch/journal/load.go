@@ -10,8 +10,8 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// claim checks that the directory belongs to id; to an empty one it writes id
-// and the opening balance. The boot's sync comes after it.
+// claim checks that the directory belongs to id. Into an empty one it writes id and
+// the opening balance. The boot's sync comes after it.
 func (j *Journal) claim(id Identity, fresh *ledger.Ledger) error {
 	value, closer, err := j.db.Get(identityKey)
 	if err == nil {
@@ -78,7 +78,7 @@ func (j *Journal) empty() (bool, error) {
 	return !iter.First(), iter.Close()
 }
 
-// load reads the state, and sets the ledger, which is new, to it.
+// load reads the state, and restores it into the ledger, which is new.
 func (j *Journal) load(id Identity, l *ledger.Ledger) (*State, error) {
 	if err := l.Found(j.id.genesis()); err != nil {
 		return nil, err
@@ -115,8 +115,7 @@ func (j *Journal) load(id Identity, l *ledger.Ledger) (*State, error) {
 	return &State{Doubles: doubles, Ledger: l, Epoch: max(epoch, heads[own].Epoch) + 1, Settled: j.state.settled, Bank: j.id.Bank}, nil
 }
 
-// get decodes the value of a key into to, and leaves it alone when there is
-// none.
+// get decodes the value of a key into to, which it leaves alone when there is none.
 func get[T any](j *Journal, key []byte, to *T, decode func(key, value []byte) (T, error)) error {
 	value, closer, err := j.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -133,8 +132,8 @@ func get[T any](j *Journal, key []byte, to *T, decode func(key, value []byte) (T
 	return closer.Close()
 }
 
-// checkLasts reports an account that an entry has changed which its journal
-// does not have.
+// checkLasts reports an account that was changed by an entry that the journal does
+// not have.
 func (j *Journal) checkLasts(a *ledger.AccountState, heads []ledger.Head) error {
 	for i, last := range a.Last {
 		if last > heads[i].Sequence {
@@ -144,9 +143,8 @@ func (j *Journal) checkLasts(a *ledger.AccountState, heads []ledger.Head) error 
 	return nil
 }
 
-// loadHeads reads the heads by the order of the ledger's branches, and holds
-// each against the end of its journal. It returns the order of the last batch
-// of all, too.
+// loadHeads reads the heads in the order of the ledger's branches, and compares each
+// with the end of its journal. It also returns the order of the last batch of all.
 func (j *Journal) loadHeads(l *ledger.Ledger) (heads []ledger.Head, last uint64, err error) {
 	heads = make([]ledger.Head, len(l.Branches()))
 	for i, b := range l.Branches() {
@@ -163,8 +161,8 @@ func (j *Journal) loadHeads(l *ledger.Ledger) (heads []ledger.Head, last uint64,
 	return heads, last, nil
 }
 
-// checkEnd reports whether a journal ends with the batch that its head names,
-// and returns the order of that batch.
+// checkEnd returns an error unless a journal ends with the batch that its head names,
+// and otherwise the order of that batch.
 func (j *Journal) checkEnd(b ledger.BranchID, h ledger.Head) (order uint64, err error) {
 	iter, err := j.db.NewIter(&pebble.IterOptions{LowerBound: appendBatchKey(nil, b, 0), UpperBound: appendBatchKey(nil, b, 1<<64-1)})
 	if err != nil {
@@ -189,8 +187,8 @@ func (j *Journal) checkEnd(b ledger.BranchID, h ledger.Head) (order uint64, err 
 	}
 }
 
-// accounts reads the accounts, of which there may be millions: they are read one
-// after the other, into the same memory, and held against the heads.
+// accounts reads the accounts, of which there may be millions. It reads one after the
+// other into the same memory, and compares each with the heads.
 func (j *Journal) accounts(heads []ledger.Head) iter.Seq2[*ledger.AccountState, error] {
 	return func(yield func(*ledger.AccountState, error) bool) {
 		if err := j.eachAccount(heads, func(a *ledger.AccountState) bool { return yield(a, nil) }); err != nil {

@@ -21,8 +21,8 @@ func lastLog(t *testing.T, fs vfs.FS) []byte {
 	return d.files[d.lastLog()]
 }
 
-// The log does not grow with small commits, but seldom and by much; what is in
-// it survives a crash.
+// The log does not grow with each small commit, but seldom and by much. Its content
+// survives a crash.
 func TestLogsAreFilledAhead(t *testing.T) {
 	fs := vfs.NewCrashableMem()
 	b := open(t, fs)
@@ -68,8 +68,7 @@ func TestLogsAreNotFilledForLargeCommits(t *testing.T) {
 	}
 }
 
-// Where a log can't be filled it grows with each commit, and nothing else
-// happens.
+// A log that can't be filled grows with each commit, and nothing else happens.
 func TestLogsThatCannotBeFilledGrow(t *testing.T) {
 	fs := vfs.NewCrashableMem()
 	f := &faults{kind: errorfs.OpFileWriteAt}
@@ -79,7 +78,7 @@ func TestLogsThatCannotBeFilledGrow(t *testing.T) {
 	for i := range 10 {
 		b.write(1, deposit("a", 1))
 		if now := len(lastLog(t, fs)); now <= size {
-			t.Errorf("commit %d: the log of %d bytes has %d then", i, size, now)
+			t.Errorf("commit %d: the log had %d bytes before and %d after it", i, size, now)
 		} else {
 			size = now
 		}

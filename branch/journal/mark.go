@@ -11,18 +11,18 @@ import (
 )
 
 // The mark is a file beside the store that says how much of every journal is
-// known to be on disk: the directory must hold at least that for ever. It is
-// written when the journal is opened and closed, and after each flush; not at
-// every sync, which it would double. So a directory that was closed can't lose
-// anything unnoticed, and one that crashed no more than what it synced since
-// the last of these.
+// known to be on disk: the directory must have at least that for ever. It is written
+// when the journal is opened and closed, and after each flush; not at every sync,
+// which it would double. So a directory that was closed can't lose anything
+// unnoticed, and one that crashed no more than what it synced since the last of
+// these.
 const (
 	markFile    = "synced"
 	markTemp    = markFile + ".tmp"
 	markVersion = 1
 )
 
-// castagnoli is of the checksums of the files beside the store.
+// castagnoli is for the checksums of the files beside the store.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // mark writes that the journals are synced up to ends.
@@ -67,8 +67,8 @@ func (j *Journal) readMark() ([]byte, error) {
 	return value[:n], nil
 }
 
-// checkMark returns a *DamageError when the directory holds less than its mark
-// says. A directory without a mark is one that nothing was ever written to.
+// checkMark returns a *DamageError when the directory has less than its mark says.
+// Nothing was ever written to a directory without a mark.
 func (j *Journal) checkMark() error {
 	value, err := j.readMark()
 	if err != nil || value == nil {
@@ -92,7 +92,7 @@ func (j *Journal) damaged(place, format string, args ...any) error {
 	return &DamageError{Dir: j.disk.Dir, Place: place, Problem: fmt.Sprintf(format, args...)}
 }
 
-// ends are the sequences where the journals end, by the bank's order.
+// ends returns the sequences where the journals end, by the bank's order.
 func (j *Journal) ends() []uint64 {
 	ends := make([]uint64, len(j.branches))
 	for i, b := range j.branches {

@@ -10,8 +10,8 @@ import (
 
 // touch is an account whose balance an entry of a batch changed.
 type touch struct {
-	account string
-	index   int
+	account string // its name
+	index   int    // of the entry in the batch
 }
 
 // appendTouches lists what a batch changed, by account and then by entry.
@@ -40,7 +40,7 @@ func appendTouches(out []touch, b *ledger.Batch) []touch {
 }
 
 // eachMention visits the mention of every account in touches, which are those
-// of b. A mention lasts until visit returns; indexes is memory to use.
+// of b. A mention lasts until visit returns; indexes is memory to use again.
 func eachMention(touches []touch, b *ledger.Batch, indexes *[]int, visit func(account string, m mention)) {
 	m := mention{branch: b.Branch, last: b.LastSequence(), indexes: (*indexes)[:0]}
 	for i, t := range touches {

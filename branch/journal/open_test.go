@@ -51,7 +51,7 @@ func TestReopenedJournalHoldsWhatWasCommitted(t *testing.T) {
 	got.write(1, deposit("a", 1))
 }
 
-// stateOf is all of a ledger that can be seen.
+// stateOf returns all of a ledger that can be seen.
 func stateOf(l *ledger.Ledger) any {
 	type account struct {
 		Balance ledger.Amount
@@ -130,7 +130,7 @@ func TestDirectoryOfAnotherIdentityIsRefused(t *testing.T) {
 	}
 }
 
-// contents are the files of a directory.
+// contents returns the files of a directory.
 func contents(t *testing.T, fs vfs.FS, dir string) map[string]string {
 	t.Helper()
 	names, err := fs.List(dir)
@@ -153,8 +153,8 @@ func contents(t *testing.T, fs vfs.FS, dir string) map[string]string {
 	return all
 }
 
-// A directory without an id takes the one it is given, and one that is founded
-// meanwhile keeps that.
+// A directory without an id gets the one that is given, and keeps its own once its
+// bank is founded.
 func TestADirectoryTakesAnIDOnce(t *testing.T) {
 	fs := vfs.NewMem()
 	given := func(b ledger.Bank) journal.Identity {

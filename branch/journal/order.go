@@ -10,12 +10,12 @@ import (
 
 // cursor is at the next batch of one journal.
 type cursor struct {
-	iter   *pebble.Iterator
-	branch ledger.BranchID
-	index  int
-	stored storedBatch
-	sealed *ledger.Sealed
-	done   bool
+	iter   *pebble.Iterator // over the journal's batches
+	branch ledger.BranchID  // the journal's writer
+	index  int              // of branch in Journal.branches
+	stored storedBatch      // in the memory of iter, as sealed is: both last until it moves
+	sealed *ledger.Sealed   // what stored says
+	done   bool             // there is no further batch
 }
 
 // read decodes the batch that the iterator was moved to, if there is one.

@@ -11,10 +11,10 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// visible is how far reads may look: Pebble shows a batch before its sync has
-// finished, and it must not be seen until then.
+// visible is how far reads may go: Pebble shows a batch before its sync has finished,
+// and it must not be seen until then.
 type visible struct {
-	branches []ledger.BranchID
+	branches []ledger.BranchID // those of the bank, ascending
 	// order is that of the last batch committed.
 	order atomic.Uint64
 	// heads are the sequences where the journals end, by the bank's order.
@@ -101,10 +101,10 @@ func (j *Journal) HashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, 
 	return hash, found, err
 }
 
-// Batches returns outlines of the batches of a branch, in order, from the one on
-// that holds the entry after the given sequence: at least one if there is any,
-// and about maxBytes of them at most. Each is checked against its hash; an error
-// names the branch and the sequence where the batch that does not fit ends.
+// Batches returns outlines of the batches of a branch, in order, beginning with the
+// one that has the entry after the given sequence: at least one if there is any, and
+// about maxBytes of them at most. Each is checked against its hash; an error names
+// the branch, and the sequence where the wrong batch ends.
 func (j *Journal) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Outline, error) {
 	if err := j.enter(); err != nil {
 		return nil, err
@@ -133,10 +133,9 @@ func (j *Journal) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([
 	return batches, nil
 }
 
-// scan visits the committed batches of a journal in order, from the one on
-// that holds the entry after the given sequence, until visit returns false.
-// The key and the decoded value of a batch, which visit gets, last until it
-// returns.
+// scan visits the committed batches of a journal in order, beginning with the one
+// that has the entry after the given sequence, until visit returns false. The key and
+// the decoded value that visit gets last until it returns.
 func (j *Journal) scan(branch ledger.BranchID, after uint64, visit func(key []byte, stored storedBatch) (bool, error)) (err error) {
 	end := j.visible.end(branch)
 	if after >= end {

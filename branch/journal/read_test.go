@@ -63,8 +63,8 @@ func batchKey(sequence byte) []byte {
 	return []byte{'b', 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, sequence}
 }
 
-// flip changes one bit of a stored value. Where counts from the end when it is
-// negative.
+// flip changes one bit of a stored value. If where is negative it counts from the
+// end.
 func flip(t *testing.T, fs vfs.FS, key []byte, where int) {
 	t.Helper()
 	editStore(t, fs, func(db *pebble.DB) {
@@ -104,7 +104,7 @@ func TestFlippedBitInABatchIsFound(t *testing.T) {
 	}
 }
 
-// A listing of what is damaged says that it is lost here, in the code of its error.
+// The error of a listing that is damaged has the code data_loss.
 func TestAListingOfDamageIsDataLoss(t *testing.T) {
 	fs := vfs.NewMem()
 	b := open(t, fs)
@@ -164,8 +164,8 @@ func readAll(fs vfs.FS) error {
 	return errors.Join(request, one, two, entries, statement)
 }
 
-// Whatever is cut off from a value, or stands in its place, is an error that
-// names the key; nothing panics.
+// A value that is cut short, or replaced by anything else, is an error that names the
+// key; nothing panics.
 func TestMalformedValuesAreErrors(t *testing.T) {
 	base := vfs.NewCrashableMem()
 	b := open(t, base)

@@ -16,9 +16,9 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// Positions returns where the entries are that were first recorded under
-// request ids, in the order of the ids; zero where there is none. Asking for
-// many at once costs a part of what asking for each does.
+// Positions returns the positions of the entries that were first recorded under
+// request ids, in the order of the ids; zero where there is none. Asking for many at
+// once costs a fraction of asking for each.
 func (j *Journal) Positions(ids []string) (at []ledger.Position, err error) {
 	if err := j.enter(); err != nil {
 		return nil, err
@@ -45,12 +45,12 @@ func (j *Journal) Positions(ids []string) (at []ledger.Position, err error) {
 	return at, err
 }
 
-// eachRequest gives visit what finds an id in the index: the position is zero
-// when it is not there, or not committed.
+// eachRequest gives visit a function that finds an id in the index. The position is
+// zero when the id is not there, or not committed.
 //
-// While the journal has no filter of its own, most ids that are looked for are
-// new. That is told by the filters of the tables, which a Get does without on
-// the lowest level, where almost all of a long journal is.
+// While the journal has no filter of its own, most ids that are looked up are new.
+// The filters of the tables tell that, but a Get does not use those of the lowest
+// level, where almost all of a long journal is.
 func (j *Journal) eachRequest(visit func(find func(id string) (ledger.Position, ledger.Amount, error)) error) (err error) {
 	iter, err := j.db.NewIter(&pebble.IterOptions{LowerBound: []byte{requestTable}, UpperBound: []byte{requestTable + 1}, UseL6Filters: true})
 	if err != nil {
@@ -75,7 +75,7 @@ func (j *Journal) eachRequest(visit func(find func(id string) (ledger.Position, 
 	})
 }
 
-// named says which key an error is about.
+// named adds to an error which key it is about.
 func named(key []byte, err error) error {
 	if err == nil {
 		return nil
@@ -83,16 +83,16 @@ func named(key []byte, err error) error {
 	return fmt.Errorf("%s: %w", keyName(key), err)
 }
 
-// filterFile is where a journal that is closed leaves its filter of request ids,
-// beside the store, so the next opening need not read millions of ids. The mark
-// in the file is a hash of the journals' heads: a directory with those heads has
-// just the ids that the filter was made of. A file with another mark is no loss.
-// The ids are then read, as they are after a crash.
+// filterFile is where Close saves the filter of request ids, beside the store, so the
+// next opening need not read millions of ids. The mark in the file is a hash of the
+// journals' heads: a directory with those heads has exactly the ids that the filter
+// was made of. If the file has another mark, nothing is lost: the ids are read, as
+// they are after a crash.
 const filterFile = "filter"
 
 // fillFilter puts the request ids on disk into the filter. Opening must not wait
-// for what may be millions: unless the filter was saved, they are read beside it,
-// while others are committed and added.
+// for what may be millions: unless the filter was saved, they are read in the
+// background, while others are committed and added.
 func (j *Journal) fillFilter() {
 	switch {
 	case j.state.order == 0:
@@ -120,7 +120,7 @@ func (j *Journal) eachRequestID(visit func(id []byte) bool) (err error) {
 	return iter.Error()
 }
 
-// markOfHeads returns the mark of a filter of all ids that the directory has.
+// markOfHeads returns the mark for a filter of all ids that the directory has.
 func (j *Journal) markOfHeads() (mark idfilter.Mark, err error) {
 	h := sha256.New()
 	for _, b := range j.branches {
@@ -128,14 +128,14 @@ func (j *Journal) markOfHeads() (mark idfilter.Mark, err error) {
 		if err := get(j, appendHeadKey(nil, b), &head, decodeHead); err != nil {
 			return mark, err
 		}
-		_ = binary.Write(h, binary.LittleEndian, []uint64{uint64(b), head.Sequence}) // a hash takes all
+		_ = binary.Write(h, binary.LittleEndian, []uint64{uint64(b), head.Sequence}) // it never fails
 		_, _ = h.Write(head.Hash[:])
 	}
 	return idfilter.Mark(h.Sum(nil)), nil
 }
 
-// saveFilter leaves the filter in its file. The store has all that was committed
-// by now. A failure here costs the next opening some time, and nothing else.
+// saveFilter writes the filter to its file. The store has all that was committed by
+// now. A failure here costs the next opening some time, and nothing else.
 func (j *Journal) saveFilter() {
 	if !j.filter.Complete() || j.disk.Failure() != nil {
 		return
@@ -149,12 +149,12 @@ func (j *Journal) saveFilter() {
 		return
 	}
 	if errors.Join(j.filter.Save(file, mark), file.Close()) != nil {
-		_ = j.disk.FS.Remove(j.disk.Path(filterFile)) // a full disk is to have the room back
+		_ = j.disk.FS.Remove(j.disk.Path(filterFile)) // so that a full disk gets the room back
 	}
 }
 
-// loadFilter loads a filter from its file, if that is of the same ids as the
-// directory has. Nothing may have been added to it yet.
+// loadFilter loads a filter from its file, if that has the same ids as the directory.
+// Nothing may have been added to f yet.
 func (j *Journal) loadFilter(f *idfilter.Filter) error {
 	file, err := j.disk.Open(j.disk.Path(filterFile), vfs.SequentialReadsOption)
 	if err != nil {
@@ -167,9 +167,9 @@ func (j *Journal) loadFilter(f *idfilter.Filter) error {
 	return errors.Join(err, file.Close())
 }
 
-// filterWhole reports a saved filter that is as long as it must be and does not
-// have its checksum. The branch makes another, so nothing is lost; but a byte has
-// changed. A crash leaves a shorter file.
+// filterWhole reports a saved filter that has the right length and the wrong
+// checksum. The branch makes another, so nothing is lost, but a byte has changed. A
+// crash leaves a shorter file.
 func (v *verification) filterWhole() error {
 	data, err := readFile(v.j.disk, v.j.disk.Path(filterFile))
 	if errors.Is(err, os.ErrNotExist) {

@@ -31,8 +31,7 @@ func TestPositions(t *testing.T) {
 	}
 }
 
-// What was committed is found also while it is being written because its time
-// has come.
+// A commit is found even while the timer writes it.
 func TestReadsWaitForWhatIsBeingWritten(t *testing.T) {
 	b := open(t, vfs.NewMem())
 	for round := range 20 {

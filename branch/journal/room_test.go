@@ -31,7 +31,7 @@ func walkData(t *testing.T, dir string, f func(path string, info fs.FileInfo)) {
 	}
 }
 
-// roomOf returns how many bytes of the disk a directory takes, as du counts.
+// roomOf returns how many bytes of the disk a directory uses, as du counts.
 func roomOf(t *testing.T, dir string) int64 {
 	t.Helper()
 	var total int64
@@ -41,8 +41,8 @@ func roomOf(t *testing.T, dir string) int64 {
 	return total
 }
 
-// Fifty branches that have written nothing take 64 MiB of disk at most, also
-// when they have started twice.
+// Fifty branches that have written nothing use 64 MiB of disk at most, even after
+// they have started twice.
 func TestEmptyJournalsTakeLittleRoom(t *testing.T) {
 	const branches, most = 50, 64 << 20
 	dir := t.TempDir()
@@ -84,7 +84,7 @@ func checkPrivate(t *testing.T, dir string) {
 	})
 }
 
-// Whatever the umask is, nobody but its owner reads a data directory.
+// Whatever the umask is, nobody but its owner can read a data directory.
 func TestDataIsPrivate(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))
 	dir := filepath.Join(t.TempDir(), "data")

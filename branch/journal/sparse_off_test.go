@@ -2,5 +2,5 @@
 
 package journal_test
 
-// sparse is 1 in how many places the tests of damage and crashes try.
+// sparse says that the tests of damage and crashes try one place in so many.
 const sparse = 1

@@ -10,13 +10,13 @@ import (
 // flush writes a table for each of them.
 const maxGroups = 8
 
-// splitter says where Pebble's tables end at the latest. The journals only grow
-// at their ends, and of a statement of a hot account that is true too, while
-// new request ids and accounts lie anywhere. A table with some of each would
-// overlap all that there is, and each compaction would rewrite all that; one
-// that has batches alone overlaps nothing, and is moved down as it is.
+// splitter says where Pebble's tables end at the latest. Journals only grow at their
+// ends, and so do the statements of hot accounts, while new request ids and accounts
+// lie anywhere. A table with some of each would overlap all others, and each
+// compaction would rewrite all of them. A table with batches alone overlaps nothing,
+// and is moved down as it is.
 type splitter struct {
-	// groups are the first branches of the groups but the first, ascending.
+	// groups has the first branch of each group but the first, ascending.
 	groups []ledger.BranchID
 }
 
@@ -29,7 +29,7 @@ func groupsOf(branches []ledger.BranchID) (groups []ledger.BranchID) {
 	return groups
 }
 
-// end returns the first key that is not to be in a table with start, or nil.
+// end returns the first key that must not be in a table with start, or nil.
 func (s splitter) end(start []byte) []byte {
 	if len(start) == 0 {
 		return nil
@@ -44,7 +44,7 @@ func (s splitter) end(start []byte) []byte {
 			}
 		}
 		return []byte{batchTable + 1}
-	case table < requestTable: // heads and meta, which are small
+	case table < requestTable: // alarms, heads and meta, which are small
 		return []byte{requestTable}
 	case table == requestTable:
 		return []byte{statementTable}

@@ -39,8 +39,8 @@ func fill(t *testing.T, j *Journal, l *ledger.Ledger) {
 	}
 }
 
-// What grows at its end is in other tables than what is written anywhere, and
-// the batches of one group of branches in others than those of the next.
+// Keys that grow at their end and keys that lie anywhere are in different tables, and
+// so are the batches of different groups of branches.
 func TestTablesOfAFlushAreApart(t *testing.T) {
 	for _, tt := range []struct{ branches, groups int }{{1, 1}, {3, 3}, {8, 8}, {9, 5}, {50, 8}} {
 		id := Identity{Branch: 1, Branches: branchIDs(tt.branches)}

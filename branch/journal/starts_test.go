@@ -11,8 +11,8 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// Every start leaves a table. A store with many of them, where Pebble lets
-// writes wait until they are compacted, goes on taking writes.
+// Every start leaves a table. With many of them Pebble makes writes wait for a
+// compaction, but the store goes on taking writes.
 func TestManyStartsDoNotStopWrites(t *testing.T) {
 	const starts = store.StopAt + 8
 	fs := vfs.NewCrashableMem()

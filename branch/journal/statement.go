@@ -57,7 +57,7 @@ func statementCursor(order uint64, index int) uint64 {
 
 func orderOf(cursor uint64) uint64 { return cursor / ledger.MaxBatchEntries }
 
-// addMentioned adds the entries that the statement key names which iter is at.
+// addMentioned adds the entries that the statement key at iter names.
 func (j *Journal) addMentioned(l *lister, account string, iter *pebble.Iterator) (more bool, err error) {
 	value, err := iter.ValueAndErr()
 	if err != nil {

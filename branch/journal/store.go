@@ -14,7 +14,7 @@ import (
 type HeldError struct {
 	// Dir is the directory.
 	Dir string
-	// Err is what the lock returned.
+	// Err is the error of the lock.
 	Err error
 }
 
@@ -23,8 +23,8 @@ func (e *HeldError) Error() string {
 	return fmt.Sprintf("another process holds %s: stop it, or use another --data directory%s", e.Dir, e.Cause())
 }
 
-// Cause says, after a colon, why there is no lock; nothing where the system says
-// only that it can't be had at this moment.
+// Cause returns a colon and why the lock failed; nothing if the system says only that
+// it is not free at the moment.
 func (e *HeldError) Cause() string {
 	if errors.Is(e.Err, syscall.EAGAIN) {
 		return ""
@@ -35,8 +35,8 @@ func (e *HeldError) Cause() string {
 // Unwrap returns the error that is wrapped.
 func (e *HeldError) Unwrap() error { return e.Err }
 
-// openStore opens the store, once check finds no fault with the identity that is
-// stored; nil if there is none. Until then it changes nothing.
+// openStore opens the store, once check accepts the stored identity, which is nil if
+// there is none. Until then it changes nothing.
 func (j *Journal) openStore(logger *slog.Logger, check func(stored []byte) error) error {
 	if !j.readOnly {
 		if err := j.disk.MakeDir(); err != nil {
@@ -61,7 +61,7 @@ func (j *Journal) openStore(logger *slog.Logger, check func(stored []byte) error
 	return nil
 }
 
-// lockDir keeps other processes from the directory.
+// lockDir locks the directory, so that no other process opens it.
 func (j *Journal) lockDir(logger *slog.Logger) (*store.Locked, error) {
 	lock, err := store.Lock(store.Config{
 		Disk:     j.disk,
@@ -76,7 +76,7 @@ func (j *Journal) lockDir(logger *slog.Logger) (*store.Locked, error) {
 	return nil, &HeldError{Dir: j.disk.Dir, Err: err}
 }
 
-// loggerOr returns a logger in any case.
+// loggerOr returns the logger, or one that discards everything.
 func loggerOr(logger *slog.Logger) *slog.Logger {
 	if logger == nil {
 		return slog.New(slog.DiscardHandler)

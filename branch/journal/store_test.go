@@ -9,8 +9,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// Pebble keeps to its bounds by itself: those that it was given are written
-// down beside the store.
+// Pebble keeps to its bounds by itself: this checks those that it was given, which it
+// writes to a file beside the store.
 func TestTheStoreIsGivenItsBounds(t *testing.T) {
 	fs := vfs.NewMem()
 	open(t, fs)

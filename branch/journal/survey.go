@@ -17,10 +17,10 @@ import (
 )
 
 // survey reads a store before Pebble recovers it, and changes nothing. It finds
-// what recovery would pass over in silence: damage in the logs (package walcheck),
-// and a log whose commits don't follow what the tables hold.
+// what recovery would silently pass over: damage in the logs (package walcheck), and
+// a log whose commits don't follow what the tables have.
 type survey struct {
-	disk *store.Disk
+	disk *store.Disk // has the store's directory
 	// order is that of the last batch that is known to be there.
 	order uint64
 	// identity is the value of the identity, nil if there is none.
@@ -66,7 +66,7 @@ func (j *Journal) lookAtNothing() error {
 	}
 	for _, name := range names {
 		if name == markFile || name == homeFile || strings.HasSuffix(name, store.LogSuffix) || strings.HasSuffix(name, store.TableSuffix) {
-			return j.damaged("file "+name, "it is of a store, which is gone")
+			return j.damaged("file "+name, "it belongs to a store that is gone")
 		}
 	}
 	return nil
@@ -141,7 +141,7 @@ func (s *survey) checkTables(db *pebble.DB, opts *pebble.Options) error {
 	})
 }
 
-// log checks a log, and that its commits follow what there is.
+// log checks a log, and that its commits follow those known so far.
 func (s *survey) log(path string, last bool) error {
 	name := s.disk.PathBase(path)
 	number, err := strconv.ParseUint(strings.TrimSuffix(name, store.LogSuffix), 10, 32)
@@ -205,11 +205,11 @@ func readFile(fs vfs.FS, path string) ([]byte, error) {
 	return data, errors.Join(err, f.Close())
 }
 
-// hiddenLogs is a file system that shows the write-ahead logs empty, and notes
+// hiddenLogs is a file system that shows the write-ahead logs empty, and records
 // which were opened: those that recovery needs.
 type hiddenLogs struct {
 	vfs.FS
-	logs []string
+	logs []string // their paths, in the order in which they were opened
 }
 
 // Open implements vfs.FS.

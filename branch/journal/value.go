@@ -12,8 +12,8 @@ const valueVersion = 1
 
 // state is what a commit changes besides batches, heads and accounts.
 type state struct {
-	clock   uint64
-	settled bool
+	clock   uint64 // the largest Lamport time of any entry
+	settled bool   // as in a commit: the directory does not count as empty
 	// order counts the batches applied.
 	order uint64
 }
@@ -104,10 +104,10 @@ func decodeRequest(key, value []byte) (at ledger.Position, balance ledger.Amount
 
 // mention is where a statement finds its entries: their indexes in a batch.
 type mention struct {
-	branch ledger.BranchID
+	branch ledger.BranchID // the batch's writer
 	// last is the sequence of the batch's last entry.
 	last    uint64
-	indexes []int
+	indexes []int // ascending
 }
 
 // appendMention writes a mention, each index as the distance from the one
@@ -139,8 +139,8 @@ func decodeMention(key, value []byte) (mention, error) {
 // decoder reads a value. After the first malformed field it reads zeros; end
 // reports it.
 type decoder struct {
-	in  []byte
-	bad bool
+	in  []byte // what is left to read
+	bad bool   // a field was malformed, or missing
 }
 
 func newDecoder(value []byte) *decoder {
@@ -177,7 +177,7 @@ func (d *decoder) branch() ledger.BranchID {
 	return ledger.BranchID(v)
 }
 
-// bytes returns the next n bytes, which are those of the value itself.
+// bytes returns the next n bytes, in the memory of the value.
 func (d *decoder) bytes(n uint64) []byte {
 	if d.bad || n > uint64(len(d.in)) {
 		d.bad = true
@@ -203,7 +203,7 @@ func (d *decoder) count() uint64 {
 	return n
 }
 
-// end reports whether the value had every field and nothing else.
+// end returns an error unless the value had every field and nothing else.
 func (d *decoder) end(key []byte) error {
 	if d.bad || len(d.in) > 0 {
 		return fmt.Errorf("%s: the stored value is malformed", keyName(key))

@@ -25,7 +25,7 @@ type Finding struct {
 // String implements fmt.Stringer.
 func (f Finding) String() string { return fmt.Sprintf("%s: %s: %s", f.Dir, f.Place, f.Problem) }
 
-// Checked says what of a directory was checked.
+// Checked says what was checked in a directory.
 type Checked struct {
 	// Dir is the directory.
 	Dir string
@@ -39,14 +39,14 @@ type Checked struct {
 	Findings int
 }
 
-// ErrNoJournal says that a directory holds no journal.
+// ErrNoJournal says that there is no journal in a directory.
 var ErrNoJournal = errors.New("there is no journal")
 
 // Verified is a data directory that stays open, read-only, so that it can be
 // compared with others.
 type Verified struct {
 	Checked
-	j *Journal
+	j *Journal // read-only; without a db when the store can't be opened
 }
 
 // Verify checks the data directory of one branch, without changing it: that
@@ -54,11 +54,11 @@ type Verified struct {
 // entries up again, in the order in which the branch applied them, gives the
 // heads, accounts, running balances, request ids and statements that are
 // stored. It reports each difference, and reads on where that makes sense. It
-// takes as much memory as the accounts do.
+// needs as much memory as the accounts do.
 //
-// It returns an error, and nothing else, when dir holds no journal (then it
-// wraps ErrNoJournal), when another process holds it, and when it can't be read.
-// The caller closes what it returns.
+// It returns an error, and nothing else, when there is no journal in dir (then it
+// wraps ErrNoJournal), when another process holds it, and when it can't be read. The
+// caller closes what it returns.
 func Verify(dir string, fs vfs.FS, report func(Finding)) (*Verified, error) {
 	if fs == nil {
 		fs = vfs.Default
@@ -84,7 +84,7 @@ func Verify(dir string, fs vfs.FS, report func(Finding)) (*Verified, error) {
 	return v, nil
 }
 
-// Close gives up the directory.
+// Close closes the directory.
 func (v *Verified) Close() error {
 	if v.j.db == nil {
 		return nil
@@ -95,19 +95,19 @@ func (v *Verified) Close() error {
 // verification is Verify under way.
 type verification struct {
 	*Verified
-	report func(Finding)
-	ledger *ledger.Ledger
-	// readers are for the store's tables.
+	report func(Finding)  // gets each finding
+	ledger *ledger.Ledger // the batches read so far, added up again
+	// readers are the options for reading the store's tables.
 	readers sstable.ReaderOptions
-	// counts are of the keys that there must be.
+	// mentions and requests count the keys that there must be.
 	mentions, requests uint64
 
-	touches []touch
-	indexes []int
-	key     []byte
+	touches []touch // memory for one batch
+	indexes []int   // memory for one mention
+	key     []byte  // memory for one key
 }
 
-// errStop ends a verification after what it has reported.
+// errStop ends a verification, after a report that says why.
 var errStop = errors.New("what follows can't be checked")
 
 func (v *verification) found(place, format string, args ...any) {
@@ -115,7 +115,7 @@ func (v *verification) found(place, format string, args ...any) {
 	v.report(Finding{Dir: v.Dir, Place: place, Problem: fmt.Sprintf(format, args...)})
 }
 
-// failed reports why no more can be checked, unless that was done.
+// failed reports why no more can be checked, unless that was reported already.
 func (v *verification) failed(err error) {
 	var damage *DamageError
 	switch {

@@ -12,7 +12,7 @@ import (
 	"passbook.example/passbook/branch/journal"
 )
 
-// everyKindOfFile is a directory that was closed, with tables that were flushed
+// everyKindOfFile returns a directory that was closed, with tables that were flushed
 // and compacted, a log, and a saved filter.
 func everyKindOfFile(t *testing.T) files {
 	t.Helper()
@@ -36,9 +36,9 @@ func everyKindOfFile(t *testing.T) files {
 	return filesOf(t, fs)
 }
 
-// Verify finds every byte that is changed, in whatever file and whatever it is
-// for: the tables' filters, indexes and properties too, and also where nothing
-// that the branch does would read it.
+// Verify finds every changed byte, in whatever file and whatever it is for: also in
+// the tables' filters, indexes and properties, and where the branch would never read
+// it.
 func TestVerifyFindsEveryChangedByte(t *testing.T) {
 	all := everyKindOfFile(t)
 	if findings, _, _ := verify(t, all.with(t, "", nil), dir); len(findings) > 0 {
@@ -55,7 +55,7 @@ func TestVerifyFindsEveryChangedByte(t *testing.T) {
 			kind = name[at:]
 		}
 		if strings.HasPrefix(name, "OPTIONS") || name == "LOCK" || strings.HasPrefix(name, "MANIFEST") && !strings.HasSuffix(current.ManifestFilename, name) {
-			continue // nothing is read of them
+			continue // they are not read
 		}
 		end := len(strings.TrimRight(string(content), "\x00"))
 		if kind == ".log" {

@@ -12,7 +12,7 @@ import (
 	"passbook.example/passbook/branch/journal/internal/store"
 )
 
-// indexesComplete looks for keys that no entry accounts for.
+// indexesComplete searches for keys that no entry accounts for.
 func (v *verification) indexesComplete() error {
 	if err := v.extra(requestTable, v.requests, &v.Requests, v.ofEntry); err != nil {
 		return err
@@ -27,8 +27,8 @@ func (v *verification) indexesComplete() error {
 	return v.unknownKeys()
 }
 
-// filterComplete looks for request ids that the saved filter would say are new,
-// if it is the one that the next opening would take.
+// filterComplete searches for request ids that the saved filter would call new, if it
+// is the one that the next opening would use.
 func (v *verification) filterComplete() (err error) {
 	saved := idfilter.New()
 	if v.j.loadFilter(&saved) != nil { // then it is made anew
@@ -48,8 +48,8 @@ func (v *verification) filterComplete() (err error) {
 	return iter.Error()
 }
 
-// extra counts the keys of a table, and looks for those that belong to nothing
-// when there are more than expected.
+// extra counts the keys of a table. If there are more than expected, it searches for
+// those that belong to nothing.
 func (v *verification) extra(table byte, want uint64, count *uint64, belongs func(key, value []byte) error) (err error) {
 	iter, err := v.table(table)
 	if err != nil {
@@ -94,13 +94,13 @@ func (v *verification) ofBatch(key, value []byte) error {
 		return err
 	}
 	if stored.order == 0 || len(key) < 10 || stored.order != statementOrder(key) {
-		return fmt.Errorf("no batch was applied there that changed the account")
+		return fmt.Errorf("no batch of that order changed the account")
 	}
 	return nil
 }
 
-// unknownKeys reports keys that are of no table, or of a branch that the bank
-// does not have.
+// unknownKeys reports keys that belong to no table, or to a branch that the bank does
+// not have.
 func (v *verification) unknownKeys() (err error) {
 	iter, err := v.j.db.NewIter(nil)
 	if err != nil {
@@ -142,9 +142,8 @@ func (v *verification) table(table byte) (*pebble.Iterator, error) {
 	return v.j.db.NewIter(&pebble.IterOptions{LowerBound: []byte{table}, UpperBound: []byte{table + 1}})
 }
 
-// tables reads every block of every table of the store, also those that adding
-// up the entries has no use for, such as filters, and holds each against its
-// checksum.
+// tables reads every block of every table of the store, even those that adding up the
+// entries does not need, such as filters, and compares each with its checksum.
 func (v *verification) tables() error {
 	damaged := false
 	err := store.EachTable(v.j.db, func(name string) error {

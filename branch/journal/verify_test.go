@@ -40,7 +40,7 @@ func verify(t *testing.T, fs vfs.FS, dirs ...string) (findings []string, checked
 	return findings, checked, lags
 }
 
-// sample is a directory with a few batches of two journals.
+// sample returns a directory with a few batches of two journals.
 func sample(t testing.TB) vfs.FS {
 	fs := vfs.NewMem()
 	b := open(t, fs)
@@ -169,8 +169,8 @@ func make1(n int) []byte {
 	return out
 }
 
-// otherBatch is the stored value of a batch that is whole, but of another
-// journal's past.
+// otherBatch returns the stored value of a batch that is whole, but belongs to
+// another journal.
 func otherBatch() []byte {
 	s := ledger.NewSealed(&ledger.Batch{Branch: 1, Epoch: 1, FirstSequence: 4, PrevHash: ledger.Hash{1}, Entries: []ledger.Entry{
 		{Sequence: 4, Clock: 9, Kind: ledger.Deposit, Account: "a", Amount: 5},
@@ -178,7 +178,8 @@ func otherBatch() []byte {
 	return append(append(append([]byte{1}, s.Hash[:]...), 3, 1, 75), s.Bytes...)
 }
 
-// What a faulty branch might have written: the chain holds, the sums don't.
+// Each case is what a faulty branch might have written: the chain is right, the sums
+// are not.
 func TestVerifyFindsRulesBroken(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -311,7 +312,7 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 }
 
-// Damage of the files, too, is a finding and not an end of the process.
+// Damage of the files is a finding, too, and does not end the process.
 func TestVerifyFindsDamagedFiles(t *testing.T) {
 	d := closedDirectory(t)
 	for _, name := range d.names() {

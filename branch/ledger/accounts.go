@@ -7,17 +7,17 @@ import (
 
 // accounts are the accounts of a ledger by name. There may be millions, and the
 // garbage collector looks at them in every cycle. So they, their names and their
-// parts are in few large pieces of memory.
+// shares are in few large pieces of memory.
 type accounts struct {
-	byName map[string]*account
-	// found is the account that was found last, since a batch mostly goes on with
-	// the same one.
+	byName map[string]*account // points into pieces
+	// found is the account that was found last: a batch often asks for the same one
+	// again.
 	found *account
 	// pieces have the accounts in the order in which they were opened. All pieces
 	// but the last are full.
 	pieces [][]account
-	names  strings.Builder
-	parts  parts
+	names  strings.Builder // memory that the names of the latest accounts are parts of
+	parts  parts           // memory for the shares of all accounts
 }
 
 // Sizes of pieces. They grow, so that a ledger of few accounts is small.
@@ -95,14 +95,14 @@ func (t *accounts) all() iter.Seq[*account] {
 
 // parts is memory for the shares of accounts, in pieces.
 type parts struct {
-	pieces [][]share
+	pieces [][]share // account.at says which piece, and the place in it
 	// used is how much of the last piece is used.
 	used int
 	// freed are the places that accounts have outgrown, by their number of shares.
 	freed [][]uint32
 }
 
-// pieceBits is how many bits say the place within a piece. Only a piece that one
+// pieceBits is how many bits of account.at are the place within a piece. Only a piece that one
 // account has for itself is longer.
 const pieceBits = 10
 

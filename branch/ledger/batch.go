@@ -11,14 +11,14 @@ type Hash [sha256.Size]byte
 
 // Position is how far a journal goes: the sequence of its last entry.
 type Position struct {
-	Branch   BranchID
-	Sequence uint64
+	Branch   BranchID // the journal's writer
+	Sequence uint64   // from 1; 0 is before the first entry
 }
 
 // MarkedPosition is a position with the hash of the batch that ends there.
 type MarkedPosition struct {
 	Position
-	Hash Hash
+	Hash Hash // zero when no hash is given
 }
 
 // Batch is a group of entries that a branch commits together: the unit of fsync,

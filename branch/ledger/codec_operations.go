@@ -137,15 +137,16 @@ func decodeColumn[T uint32 | Amount](r *reader, to *[]T, room *columns, from *[]
 }
 
 // columns is memory for the operations of a batch's bulks. A bulk of one deposit
-// has a handful of columns, each of one number: they share larger pieces.
+// has a handful of columns, each of one number: they share larger pieces. The slices
+// are what is left of these.
 type columns struct {
 	// left is how many entries of the batch are not decoded yet, this one
 	// included.
 	left       int
-	operations []Operations
-	names      []string
-	numbers    []uint32
-	amounts    []Amount
+	operations []Operations // one for each bulk
+	names      []string     // for Accounts
+	numbers    []uint32     // for From, To, Insufficient and Unavailable
+	amounts    []Amount     // for Amounts
 }
 
 // maxPiece bounds a piece that columns share.

@@ -21,12 +21,12 @@ type reader struct {
 	at int
 	// repeated has the bits of the fields that may come more than once.
 	repeated uint64
-	err      error
+	err      error // the first one, which ends the reading
 
 	// The fields below are the field of the message that next has read: a varint, or
 	// a run of bytes that begins at from.
 	number protowire.Number
-	wire   protowire.Type
+	wire   protowire.Type // VarintType or BytesType
 	varint uint64
 	from   int
 }

@@ -7,7 +7,7 @@ type Commit struct {
 	// Accounts are the accounts that the batches changed, as they are now. They come
 	// from [Ledger.TakeTouched], so they last only until the ledger's next call of it.
 	Accounts []AccountState
-	// Heads are the journals that they extended, as they are now.
+	// Heads are the heads of the journals that the batches extended, as they are now.
 	Heads []BranchHead
 	// Doubles are the request ids that were found to have several entries, or were
 	// resolved, since the last commit: each as it is now.
@@ -27,12 +27,12 @@ type Commit struct {
 // StoredBatch is a batch with the results of posting its entries.
 type StoredBatch struct {
 	*Sealed
-	Posted []Posted
+	Posted []Posted // one for each entry, in their order
 }
 
 // BranchHead is how far a branch's journal is applied.
 type BranchHead struct {
-	Branch BranchID
+	Branch BranchID // the journal's writer
 	Head
 }
 

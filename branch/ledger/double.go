@@ -20,14 +20,14 @@ type Double struct {
 
 // DoubleEntry is what an operator needs to know about an entry.
 type DoubleEntry struct {
-	At                 Position
-	Kind               Kind
-	Account, ToAccount string
-	Amount             Amount
+	At                 Position // where the entry is
+	Kind               Kind     // says which of the fields below the entry has
+	Account, ToAccount string   // as in Entry; empty for a bulk
+	Amount             Amount   // as in Entry; 0 for a bulk
 	// Operations is the number of operations of a bulk.
 	Operations int
-	CustomerID int64
-	RecordedAt int64
+	CustomerID int64 // the customer who asked
+	RecordedAt int64 // the writer's wall time, in milliseconds since 1970
 }
 
 // NewDoubleEntry returns what an operator needs to know about an entry.

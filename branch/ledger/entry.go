@@ -166,10 +166,10 @@ func isAccount(name string) bool {
 
 // EscrowError says that a branch's escrow does not cover an amount.
 type EscrowError struct {
-	Branch  BranchID
-	Account string
-	Escrow  Amount
-	Amount  Amount
+	Branch  BranchID // the owner of the escrow
+	Account string   // the account that was to pay
+	Escrow  Amount   // all that the branch may spend of the account
+	Amount  Amount   // what it was to pay
 }
 
 // Error implements error.
@@ -180,15 +180,15 @@ func (e *EscrowError) Error() string {
 // Code returns failed_precondition.
 func (e *EscrowError) Code() code.Code { return code.FailedPrecondition }
 
-// LimitError says that an amount would take what one branch has paid into an
-// account over Limit: the largest balance, divided by the number of branches,
-// so that no two branches together can overflow it.
+// LimitError says that with an amount, one branch would have paid more than Limit
+// into an account. Limit is the largest balance, divided by the number of branches,
+// so that all branches together can't overflow it.
 type LimitError struct {
-	Account string
-	Amount  Amount
-	Limit   Amount
-	// Taken says that the sum that operations take from the account is over the
-	// limit, which is the largest balance in that case.
+	Account string // the account that was to get the amount
+	Amount  Amount // the one that was refused
+	Limit   Amount // what the sum must not be over
+	// Taken says that operations would take more than Limit from the account. Limit
+	// is the largest balance in that case.
 	Taken bool
 }
 

@@ -19,8 +19,8 @@ type Ledger struct {
 	heads    []Head           // by index
 	// genesis is the hash that the first batch of every journal follows.
 	genesis  Hash
-	accounts *accounts
-	first    firstNames
+	accounts *accounts  // every account that has been paid into
+	first    firstNames // answers FirstAccounts
 	// touched are the accounts changed since TakeTouched, in order of their
 	// first change.
 	touched []*account
@@ -28,7 +28,7 @@ type Ledger struct {
 	taken taken
 	// clock is the largest Lamport time of any entry posted.
 	clock uint64
-	undo  []undo
+	undo  []undo // the entries posted so far of one batch, in their order
 	// changed is memory for undo.
 	changed []before
 	// tallied is memory that tallies uses again.
@@ -50,14 +50,14 @@ type Head struct {
 
 // account is one account. There may be millions: its size matters.
 type account struct {
-	name    string
-	balance Amount
-	// at is the place of the shares of those branches that have used the account, by
-	// index, and count is how many they are. Most accounts are used at few branches,
-	// however many the bank has.
+	name    string // empty in the place of an account that was removed
+	balance Amount // the sum of all escrows
+	// at is the place of the account's shares, in the order of their indexes, and
+	// count is their number: one for each branch that has used the account. Most
+	// accounts are used at few branches, however many the bank has.
 	at      uint32
 	count   uint16
-	touched bool
+	touched bool // it is in Ledger.touched
 }
 
 // share is one branch's part of an account.
@@ -116,17 +116,17 @@ func (l *Ledger) part(a *account, i int) *share {
 
 // undo takes back one posted entry.
 type undo struct {
-	entry             *Entry
-	head, clockBefore uint64
-	// from and to are its accounts, changed those of a bulk.
+	entry             *Entry // the posted one
+	head, clockBefore uint64 // the journal's sequence and the ledger's clock before it
+	// from and to are its accounts before it, changed those of a bulk.
 	from, to before
 	changed  []before
 }
 
 // before is an account as it was before an entry.
 type before struct {
-	balance Amount
-	last    uint64
+	balance Amount // over all branches
+	last    uint64 // share.last of the entry's writer
 	// opened says that the account did not exist.
 	opened bool
 }

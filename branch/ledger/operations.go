@@ -173,7 +173,7 @@ type tally struct {
 	// net is the sum of the operations so far, low the lowest value that it has had.
 	// Invariant: neither is below -MaxAmount.
 	net, low Amount
-	touched  bool
+	touched  bool // an operation was carried out on the account
 }
 
 // tallies returns the accounts of o as the i-th branch has them, at index 1
@@ -221,10 +221,10 @@ func (t *tally) put(amount, limit Amount) bool {
 	return true
 }
 
-// Shortfall is an account of which a branch has too little for some
+// Shortfall is an account of which a branch has too little escrow for some
 // operations.
 type Shortfall struct {
-	Account string
+	Account string // its name
 	// Need is how much of the account's escrow the operations take before they give
 	// any back.
 	Need Amount

@@ -117,7 +117,7 @@ func (l *Ledger) withinLimit(i int, name string, amount Amount) error {
 	return nil
 }
 
-// add moves the entry's money by amount, which is negative to take it back.
+// add moves amount as the entry says; a negative amount takes it back.
 func (l *Ledger) add(i int, e *Entry, amount Amount) Posted {
 	a := l.open(e.Account)
 	l.touch(a)
@@ -214,8 +214,8 @@ func (l *Ledger) takeBack(i, touched int) {
 	l.touched = l.touched[:touched]
 }
 
-// before returns the accounts that a bulk may change as they are, until the next
-// PostBatch.
+// before returns the accounts that a bulk may change, as they are now. The result
+// lasts until the next PostBatch.
 func (l *Ledger) before(i int, accounts []string) []before {
 	from := len(l.changed)
 	for _, name := range accounts {

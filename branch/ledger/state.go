@@ -5,13 +5,13 @@ import (
 	"iter"
 )
 
-// AccountState is one account as it is kept on disk. The slices go by the
-// order of [Ledger.Branches].
+// AccountState is one account as it is stored on disk. The slices are in the order
+// of [Ledger.Branches].
 type AccountState struct {
-	Name   string
-	Escrow []Amount
-	Paid   []Amount
-	Last   []uint64
+	Name   string   // the account's name
+	Escrow []Amount // what each branch alone may spend
+	Paid   []Amount // the sum of each branch's own entries and its share of the opening balance
+	Last   []uint64 // the sequence of each branch's last entry that changed the balance; 0 for none
 }
 
 // TakeTouched returns the states of the accounts that changed since it was
@@ -36,14 +36,14 @@ func (l *Ledger) TakeTouched() []AccountState {
 	return states
 }
 
-// maxTaken bounds the accounts whose states' memory is kept.
+// maxTaken bounds the states whose memory is used again.
 const maxTaken = 64
 
 // taken is memory for the states of accounts.
 type taken struct {
-	states  []AccountState
-	amounts []Amount
-	lasts   []uint64
+	states  []AccountState // what TakeTouched returns
+	amounts []Amount       // their Escrow and Paid
+	lasts   []uint64       // their Last
 }
 
 // of returns zeroed memory for k accounts of n branches.
@@ -60,12 +60,11 @@ func (t *taken) of(k, n int) ([]AccountState, []Amount, []uint64) {
 	return t.states[:k:k], t.amounts, t.lasts
 }
 
-// Restore sets the ledger to a state that was kept: heads by the order of
-// Branches, the states of the accounts, each of which lasts until the next, and
-// the clock.
-// It replaces the opening balance. It errs, and the ledger is unchanged, when
-// an account comes with an error, or when the state is not of this bank's
-// branches or breaks an invariant.
+// Restore sets the ledger to a state that was stored: heads in the order of Branches,
+// the states of the accounts, each of which lasts until the next, and the clock. It
+// replaces the opening balance. It returns an error, and the ledger is unchanged, when
+// an account comes with an error, or when the state is not of this bank's branches or
+// breaks an invariant.
 func (l *Ledger) Restore(heads []Head, states iter.Seq2[*AccountState, error], clock uint64) error {
 	if n := len(l.branches); len(heads) != n {
 		return fmt.Errorf("state has %d journals where the bank has %d branches", len(heads), n)

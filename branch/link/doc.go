@@ -21,7 +21,7 @@
 //	refusals.go  what becomes of messages that are refused
 //	log.go       which links are down for long; notes.go: what links tell it
 //
-// It knows the replica's messages, the API, and the transport (package peernet). The
+// It knows the protocol's messages, the API, and the transport (package peernet). The
 // engine, and the bounds on what comes in, it knows by the interfaces in links.go.
 // Package branch puts the links together; services and the feed call peers through
 // them.

@@ -19,12 +19,15 @@ func Printable(text string) string {
 	return string(appendPrintable(make([]byte, 0, len(text)+16), text, ""))
 }
 
-// NewWriter returns a writer that passes on what is printable, with the ends of
-// lines and the tabs between columns: what Printable replaces, it replaces, too.
+// NewWriter returns a writer that replaces what Printable replaces, and passes on all
+// else, also the ends of lines and the tabs between columns.
 // Each call of Write must have whole characters.
 func NewWriter(to io.Writer) io.Writer { return printableWriter{to} }
 
-type printableWriter struct{ to io.Writer }
+// printableWriter is what NewWriter returns.
+type printableWriter struct {
+	to io.Writer // gets printable text only
+}
 
 // layout is what a printableWriter passes on, besides what can be seen.
 const layout = "\n\t"

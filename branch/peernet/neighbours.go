@@ -105,9 +105,9 @@ func (b *Neighbour) await(ctx context.Context) (found bool, err error) {
 	}
 }
 
-// Open lets calls in, to server's handler. It is called once. Whatever goes in and
-// out first calls pause, which returns when the branch is not paused; nil stands
-// for a branch that never is.
+// Open lets calls in, to server's handler. It is called once. Each read and write
+// first calls pause, which returns once the branch is not paused; nil means that the
+// branch is never paused.
 func (b *Neighbour) Open(server *http.Server, pause func()) {
 	b.server, b.pause = server, pause
 	close(b.opened)

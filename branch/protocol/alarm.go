@@ -21,21 +21,21 @@ const (
 	AlarmFork
 	// AlarmStopped: a journal is applied no further.
 	AlarmStopped
-	// AlarmOtherBank: a branch of another bank, or of another version, has said
-	// hello last in a peer's name.
+	// AlarmOtherBank: the last hello in a peer's name came from a branch of another
+	// bank or version.
 	AlarmOtherBank
-	// AlarmRefused: a message was refused that no branch sends.
+	// AlarmRefused: a message was refused that no honest branch sends.
 	AlarmRefused
 )
 
 // Alarm is something that needs an operator.
 type Alarm struct {
-	// ID names it, the same as long as there is the alarm.
+	// ID names the alarm, and stays the same as long as the alarm does.
 	ID   string
 	Kind AlarmKind
 	Text string
-	// Double, for AlarmRequestID, is what is on disk: it stays until it is
-	// resolved. The other alarms say how the branch is since it was started.
+	// Double is set for AlarmRequestID: such an alarm is on disk until it is
+	// resolved. The other alarms are about this run of the branch.
 	Double *ledger.Double
 }
 
@@ -56,26 +56,26 @@ func IsAlarmID(text string) bool {
 	return err == nil && len(b) == alarmIDBytes
 }
 
-// NewAlarm is the alarm of a kind that a text tells of.
+// NewAlarm returns an alarm of a kind, with its text.
 func NewAlarm(kind AlarmKind, text string) Alarm {
 	return Alarm{ID: alarmID(kind, text), Kind: kind, Text: text}
 }
 
-// DoubleAlarmID is the id of the alarm about a request id.
+// DoubleAlarmID returns the id of the alarm about a request id.
 func DoubleAlarmID(requestID string) string { return alarmID(AlarmRequestID, requestID) }
 
-// AlarmOf is the alarm about a request id that several entries have.
+// AlarmOf returns the alarm about a request id that several entries have.
 func AlarmOf(d ledger.Double) Alarm {
 	return Alarm{ID: DoubleAlarmID(d.RequestID), Kind: AlarmRequestID, Text: doubleText(&d), Double: &d}
 }
 
-// ErrAlarmHolds refuses to resolve an alarm that says how the branch is.
-var ErrAlarmHolds = code.New(code.FailedPrecondition, "that alarm says how the branch is since it was started, and ends with a restart once what it tells of is mended: only alarms about request ids are resolved")
+// ErrAlarmHolds refuses to resolve an alarm that is not about a request id.
+var ErrAlarmHolds = code.New(code.FailedPrecondition, "only alarms about request ids can be resolved: this one ends with a restart of the branch, once its cause is mended")
 
-// doubleText says what is the matter with a request id.
+// doubleText says what is wrong with a request id.
 func doubleText(d *ledger.Double) string {
 	if d.RequestID == "" {
-		return fmt.Sprintf("%d more entries than there is room to name have the request id of another: passbook verify names all that a branch has, once it has stopped", d.More)
+		return fmt.Sprintf("%d more entries have the request id of another, and there is no room to name them: stop the branch, and passbook verify names all that it has", d.More)
 	}
 	var s strings.Builder
 	fmt.Fprintf(&s, "request id %q is recorded %d times", d.RequestID, uint64(len(d.Entries))+d.More)

@@ -13,7 +13,7 @@ type Millis int64
 // Never is later than any moment.
 const Never Millis = math.MaxInt64
 
-// DeadlineGrain is how exactly the deadlines of waiting calls are kept.
+// DeadlineGrain is how precisely the deadlines of waiting calls are kept.
 const DeadlineGrain Millis = 20
 
 // Level says when a write is acknowledged.
@@ -21,7 +21,7 @@ type Level uint8
 
 // The levels, each with the promise of the one before it.
 const (
-	// Local: synced at the branch that took the write.
+	// Local: synced at the branch that recorded the write.
 	Local Level = iota + 1
 	// Reachable: and applied at every branch that is reachable now.
 	Reachable
@@ -52,7 +52,7 @@ type Operation struct {
 type Query struct {
 	// ID is the owner's name for the call; the reply carries it.
 	ID uint64
-	// Account is whose balance is asked for.
+	// Account is the account whose balance is asked for.
 	Account string
 	// Strong asks for the balance over all branches at one moment during the
 	// call, instead of this branch's view.
@@ -68,7 +68,7 @@ type Reply struct {
 	// ID is that of the operation or query.
 	ID uint64
 	// Err is nil for a success, or one of this package's errors. With a
-	// NotReplicatedError all else is as with a success.
+	// NotReplicatedError the other fields are as with a success.
 	Err error
 	// Balance is that of the account: right after the write, or as asked.
 	Balance ledger.Amount
@@ -81,15 +81,15 @@ type Reply struct {
 	// Unreachable are the branches that were not reachable and have not
 	// confirmed the write.
 	Unreachable []ledger.BranchID
-	// Operations are those of a bulk, with what of them was refused. They are
+	// Operations are those of a bulk, and say which of them were refused. They are
 	// shared with the ledger and must not be changed.
 	Operations *ledger.Operations
 	// Replay says that this answers an earlier request with the same id.
 	Replay bool
-	// Forward, when not 0, says that nothing was done: this branch must not
-	// carry the request out, and that one is to be asked.
+	// Forward, when not 0, is the branch to ask: this branch must not carry the
+	// request out, and has done nothing.
 	Forward ledger.BranchID
-	// Otherwise is the reply when that one can't be asked; nil when this branch
-	// does not know what became of the request.
+	// Otherwise is the reply when the branch Forward can't be asked; nil when this
+	// branch does not know what became of the request.
 	Otherwise *Reply
 }

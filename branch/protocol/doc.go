@@ -1,4 +1,5 @@
-// Package protocol has the words of the protocol: the calls of customers, the messages
-// between branches, what a step returns, and the errors. They are values. Packages
-// broadcast and replica decide with them, and the rooms of a branch carry them.
+// Package protocol has the types of the protocol: the calls of customers, the
+// messages between branches, the results of a step, and the errors. They are plain
+// values. Packages broadcast and replica decide on them, and the rooms of a branch
+// carry them.
 package protocol

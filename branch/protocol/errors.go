@@ -35,7 +35,7 @@ func (e *InsufficientError) Detail() proto.Message {
 	return &bankv1.InsufficientFunds{Account: e.Account, Balance: int64(e.Balance), Amount: int64(e.Amount)}
 }
 
-// Held is escrow that can't be had because its branch can't be reached.
+// Held is the escrow of a branch that can't be reached.
 type Held struct {
 	Branch ledger.BranchID
 	Escrow ledger.Amount
@@ -44,7 +44,7 @@ type Held struct {
 // UnavailableError says that an answer needs branches that can't be reached,
 // or more time than the call had. Nothing was recorded.
 type UnavailableError struct {
-	// Branch is the one that says so; 0 when Account is empty.
+	// Branch is the branch that returns the error; 0 when Account is empty.
 	Branch  ledger.BranchID
 	Account string
 	// Amount is what was asked for; 0 for a query.
@@ -144,14 +144,14 @@ func receipt(at ledger.Position) *bankv1.Receipt {
 
 // NotReplicatedError says that a write is recorded and will spread, but that
 // fewer branches have confirmed it than the customer asked for. The reply that
-// carries it says what the write led to, as that of a success does.
+// carries it also has the results of the write, as after a success.
 type NotReplicatedError struct {
 	Receipt ledger.Position
 	Missing []ledger.BranchID
-	// Unasked says that the branch which recorded it can't be asked, and that
-	// only it knows which others have it: Missing are those that may not.
+	// Unasked says that the branch that recorded the write can't be asked. Only that
+	// branch knows which others have the write, so Missing are those that may not.
 	Unasked bool
-	// RequestID is that of the write; empty when it had none.
+	// RequestID is the request id of the write; empty when it had none.
 	RequestID string
 	// Balance, Session and Replay are those of the reply.
 	Balance ledger.Amount
@@ -213,7 +213,7 @@ func (e *AccountsError) Error() string {
 	if e.Opens > 1 {
 		what = fmt.Sprintf("%d accounts are new here, account %q first", e.Opens, e.Account)
 	}
-	return fmt.Sprintf("%s, and this branch has %d accounts of the %d that it may open: use accounts that are there, or have its operator raise --max-accounts", what, e.Accounts, e.Limit)
+	return fmt.Sprintf("%s, and this branch has %d accounts of the %d that it may open: use accounts that are there, or ask its operator to raise --max-accounts", what, e.Accounts, e.Limit)
 }
 
 // Code returns resource_exhausted.
@@ -227,7 +227,7 @@ func (e *AccountsError) Detail() proto.Message {
 // ErrQueueFull refuses a call because too many wait already.
 var ErrQueueFull = code.New(code.ResourceExhausted, "too many calls wait at this branch; back off and try again")
 
-// NotReplicated is the error of a reply whose write has not reached its level.
+// NotReplicated returns the error of a reply whose write has not reached its level.
 func NotReplicated(op *Operation, reply *Reply, missing []ledger.BranchID, unasked bool) error {
 	return &NotReplicatedError{
 		Receipt: reply.Receipt, Missing: missing, Unasked: unasked, RequestID: op.Entry.RequestID,

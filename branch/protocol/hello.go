@@ -8,12 +8,12 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// Version is that of what branches say to each other. A branch that speaks
+// Version is the version of the protocol between branches. A branch that speaks
 // another one is refused.
 const Version = 1
 
-// BankHash is the same for branches that have been given the same branches,
-// ascending, and opening balance. Links between others are refused by it.
+// BankHash returns a hash of the branches of a bank, ascending, and its opening
+// balance. Branches refuse links with a branch whose hash is another.
 func BankHash(branches []ledger.BranchID, opening ledger.Amount) ledger.Hash {
 	text := []byte("passbook bank 1\n")
 	text = binary.BigEndian.AppendUint64(text, uint64(opening))
@@ -38,7 +38,7 @@ func (e *StrangerError) Error() string { return e.Problem }
 // Code returns failed_precondition.
 func (e *StrangerError) Code() code.Code { return code.FailedPrecondition }
 
-// Hello tells which branch speaks, and how far it has applied and synced every
+// Hello says which branch speaks, and how far it has applied and synced every
 // journal.
 type Hello struct {
 	// Version is the speaker's.
@@ -46,8 +46,8 @@ type Hello struct {
 	Branch, To ledger.BranchID
 	Epoch      uint64
 	Applied    []ledger.MarkedPosition
-	// Bank is what [BankHash] returns, Identity the bank that the speaker has
-	// recorded to belong to.
+	// Bank is the [BankHash] of the speaker, Identity the bank that the speaker has
+	// recorded as its own.
 	Bank     ledger.Hash
 	Identity ledger.Bank
 }

@@ -11,7 +11,7 @@ type Lie uint8
 
 // The rules that a message may break.
 const (
-	// BadForm: it is malformed, or names what this bank does not have.
+	// BadForm: it is malformed, or names something that this bank does not have.
 	BadForm Lie = iota + 1
 	// BadClock: a Lamport time runs ahead of this branch's by more than
 	// [ledger.MaxClockLead].
@@ -19,22 +19,22 @@ const (
 	// BadEpoch: a boot runs ahead of the last one known by more than
 	// [ledger.MaxEpochLead].
 	BadEpoch
-	// BadPosition: it names entries that its sender does not show, or can't.
+	// BadPosition: it names entries that its sender does not show, or can't have.
 	BadPosition
 	// BadBatch: a batch does not follow the one before it, or breaks a rule of
 	// the ledger.
 	BadBatch
 	// BadAccusation: it says that a journal has forked, and does not prove it.
 	BadAccusation
-	// BadAnswer: an answer to a call can't be.
+	// BadAnswer: an answer to a call is not possible.
 	BadAnswer
-	// BadBank: a hello is of another bank, or in another version; see founding.go.
+	// BadBank: a hello is of another bank, or in another version.
 	BadBank
-	// Lies is more than any of them.
+	// Lies is larger than any of them.
 	Lies
 )
 
-// String says what a message has wrong.
+// String names the rule.
 func (l Lie) String() string {
 	switch l {
 	case BadForm:
@@ -57,7 +57,7 @@ func (l Lie) String() string {
 	return fmt.Sprintf("lie(%d)", uint8(l))
 }
 
-// Refusal tells the owner of a message that was refused.
+// Refusal tells the replica's owner about a message that was refused.
 type Refusal struct {
 	// Peer is the sender that the message names.
 	Peer ledger.BranchID
@@ -70,7 +70,7 @@ type Refusal struct {
 	First bool
 }
 
-// LeadLie says which rule a batch breaks that is too far ahead.
+// LeadLie returns the rule that a batch breaks when it is too far ahead.
 func LeadLie(err *ledger.LeadError) Lie {
 	if err.What == "epoch" {
 		return BadEpoch

@@ -17,15 +17,15 @@ type Message struct {
 	CollectAnswer *CollectAnswer // to Collect
 }
 
-// Frame is what one side of a link says at once.
+// Frame is what one side of a link sends at once.
 type Frame struct {
-	// Hello opens a link: the first frame of a side has it. It is said again
-	// while the other side's has not come.
+	// Hello opens a link: the first frame of a side has it. It is sent again until
+	// the other side's has come.
 	Hello *Hello
 	// Outlines are the batches of a frame to be sent, of any journal, each journal's
 	// in order.
 	Outlines []*ledger.Outline
-	// Batches are those of a frame that was received, opened by the owner.
+	// Batches are those of a received frame, opened by the owner.
 	Batches []*ledger.Sealed
 	// Ack is how far the sender has applied the receiver's journal.
 	Ack *Ack
@@ -68,11 +68,11 @@ type Claim struct {
 	Ticket Ticket
 }
 
-// ClaimAnswer tells what was granted.
+// ClaimAnswer says what was granted.
 type ClaimAnswer struct {
 	// ID is that of the claim.
 	ID uint64
-	// Granted is what was granted; 0 for nothing.
+	// Granted is the amount; 0 for nothing.
 	Granted ledger.Amount
 	// Sequence is the answering branch's last entry, the grant included.
 	Sequence uint64
@@ -80,7 +80,7 @@ type ClaimAnswer struct {
 	Escrow ledger.Amount
 	// Failed says that the call could not be made, and nothing else is known.
 	Failed bool
-	// Refused, when not empty, says why the claim was refused: it lied.
+	// Refused, when not empty, says why the claim was refused as a lie.
 	Refused string
 }
 
@@ -88,7 +88,7 @@ type ClaimAnswer struct {
 type Collect struct {
 	// ID is what the answer names.
 	ID uint64
-	// Account is whose balance is to be found.
+	// Account is the account whose balance is to be found.
 	Account string
 	// Collect names the double collect, Look the look, from 1.
 	Collect, Look uint64
@@ -114,6 +114,6 @@ type CollectAnswer struct {
 	// Failed says that the call could not be made, or that the branch does not
 	// know its own journal yet.
 	Failed bool
-	// Refused, when not empty, says why the look was refused: it lied.
+	// Refused, when not empty, says why the look was refused as a lie.
 	Refused string
 }

@@ -2,8 +2,8 @@ package protocol
 
 import "passbook.example/passbook/branch/ledger"
 
-// Storage is what a replica reads back from its journal: what was committed.
-// An error stops the branch.
+// Storage is how a replica reads back what it has committed to its journal. An error
+// stops the branch.
 type Storage interface {
 	// Request finds the entry recorded under a request id.
 	Request(id string) (ledger.Recorded, bool, error)
@@ -25,8 +25,8 @@ type Ready struct {
 	// Messages are for peers.
 	Messages []Message
 	Replies  []Reply // for customers
-	// Refusals are messages that were refused: those to be told of, and those
-	// whose links are to be ended.
+	// Refusals are the refused messages that the owner is to log, or whose links it
+	// is to end.
 	Refusals []Refusal
 }
 
@@ -48,24 +48,24 @@ type Config struct {
 	// one: its content may be old, whatever it says. The branch hears from every
 	// peer before it writes.
 	Copied bool
-	// Settled says that the disk is one on which this branch has written, or
-	// made sure that it may. A disk that is not counts as empty.
+	// Settled says that this branch has written on the disk, or made sure that it
+	// may. A disk that is not settled counts as empty.
 	Settled bool
 	// Bootstrap lets a branch with an empty or a copied disk write without having
 	// heard from every peer. It is for the first start of a bank, and unsafe after.
 	Bootstrap bool
 	// Doubles are the request ids that several entries have, as the disk has them.
 	Doubles []ledger.Double
-	// StartWait is how long a branch that has started waits for the peers that
-	// it need not hear; never less than PeerTimeout.
+	// StartWait is how long a branch that has just started waits for peers that it
+	// could serve without; never less than PeerTimeout.
 	StartWait Millis
 	// Storage reads back what was committed.
 	Storage Storage
 	// PeerTimeout is how long a peer may leave batches unacknowledged, or a
 	// call unanswered, before it counts as unreachable.
 	PeerTimeout Millis
-	// MaxAccounts is how many accounts there may be here for a write to open one
-	// more; 0 for any number.
+	// MaxAccounts is the number of accounts beyond which no write may open one more;
+	// 0 for no limit.
 	MaxAccounts int
 	// Now is the time.
 	Now Millis
@@ -76,7 +76,7 @@ type State uint8
 
 // The states of a branch.
 const (
-	// Recovering: it does not know yet what its peers hold of its journal.
+	// Recovering: it does not know yet what its peers have of its journal.
 	Recovering State = iota + 1
 	// Serving: it takes reads and writes.
 	Serving

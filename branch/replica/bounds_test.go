@@ -34,11 +34,11 @@ func TestWatchesAreBounded(t *testing.T) {
 		b.look(first, 2, fmt.Sprint("account ", i), 1)
 	}
 	if !b.look(first, 2, fmt.Sprint("account ", bound-1), 2).MostKnown {
-		t.Error("the last account within the bound is not watched")
+		t.Error("the last account within the bound is not tallied")
 	}
 	over := fmt.Sprint("account ", bound)
 	if b.look(first, 2, over, 2).MostKnown {
-		t.Error("an account over the bound is watched")
+		t.Error("an account over the bound is tallied")
 	}
 	first.replica.Tick(b.now + 1_000_000)
 	first.replica.Ready()

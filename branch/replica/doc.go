@@ -1,5 +1,6 @@
-// Package replica is the protocol of a branch: what it records, what it tells
-// its peers, when it answers.
+// Package replica is one branch's part of the protocol: what it records, what it tells
+// its peers, when it answers. It decides itself who may spend; how journals spread is
+// package broadcast.
 //
 // It is pure, in the manner of etcd's raft: no I/O, no clock, no goroutine.
 // The owner feeds it customers' operations ([Replica.Submit], [Replica.Ask]),
@@ -26,8 +27,8 @@
 //   - desk (desk.go, defer.go, bulk.go) decides customers' calls.
 //   - escrow (escrow.go, claim.go, grant.go) lets writes wait until this branch
 //     owns enough, claims from peers, and grants them what they claim.
-//   - collects (collect.go, verdict.go, look.go) find out a balance over all branches at one
-//     moment.
+//   - collects (collect.go, verdict.go, look.go) find out a balance over all branches
+//     at one moment.
 //   - calls (claim.go) are the claims and looks under way.
 //
 // Package broadcast has the others, by which journals spread, and the core that all of

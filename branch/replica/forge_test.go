@@ -7,7 +7,7 @@ import (
 	"passbook.example/passbook/branch/protocol"
 )
 
-// forge is `forge 1 hold from=2`, a look that holds an account, or
+// forge is `forge 1 freeze from=2`, a look that freezes an account, or
 // `forge 1 claim=50 from=2`, a claim with the oldest ticket there is: what
 // anybody can ask a branch in the name of a peer. It may name an account=, and be
 // unseen until something else comes.
@@ -19,7 +19,7 @@ func (b *bank) forge(d *datadriven.TestData) {
 	if name := text(d, "account"); name != "" {
 		account = name
 	}
-	if d.HasArg("hold") {
+	if d.HasArg("freeze") {
 		m.Collect = &protocol.Collect{ID: b.calls, Account: account, Collect: b.calls, Look: 1, Freeze: true}
 	} else {
 		m.Claim = &protocol.Claim{ID: b.calls, Account: account, Amount: ledger.Amount(option(b.t, d, "claim", 0)), Ticket: protocol.Ticket{Clock: 1, Branch: m.From}}

@@ -9,7 +9,7 @@ import (
 	"passbook.example/passbook/branch/protocol"
 )
 
-// Peers, or who speaks in their names, ask for looks with holds without end, of one
+// Peers, or who speaks in their names, ask for looks that freeze without end, of one
 // account or of many. In any second the writes of a branch stand still for a quarter of
 // it at most, and in the rest they go on.
 func TestWritesStandStillForAQuarterOfASecond(t *testing.T) {
@@ -52,7 +52,7 @@ func TestWritesStandStillForAQuarterOfASecond(t *testing.T) {
 				worst = max(worst, sum)
 			}
 			if worst > most || worst < most/2 {
-				t.Errorf("writes stood still for %d ms of a second, want %d at most, and holds all the same", worst, most)
+				t.Errorf("writes stood still for %d ms of a second, want %d at most, and some all the same", worst, most)
 			}
 		})
 	}

@@ -25,7 +25,7 @@ type Replica struct {
 }
 
 // New returns the replica of a branch that has just started. It errs when the
-// configuration names a branch that the ledger does not have.
+// ledger does not have the branch, or its bank is neither founded nor has a proposal.
 func New(cfg protocol.Config) (*Replica, error) {
 	r := &Replica{}
 	j, err := broadcast.New(cfg, (*hearing)(r))
@@ -109,7 +109,8 @@ func (r *Replica) Receive(m protocol.Message) {
 func (r *Replica) Take(from ledger.BranchID, s *ledger.Sealed) { r.journals.Take(from, s) }
 
 // Meet checks the hello that comes first on a link that a peer has opened. It
-// returns a *StrangerError when there must be no link.
+// returns a *protocol.StrangerError when there must be no link, and
+// protocol.ErrUnknownBranch when the bank has no such peer.
 func (r *Replica) Meet(b ledger.BranchID, h *protocol.Hello) error { return r.journals.Meet(b, h) }
 
 // Introduction is the hello for a peer that gets no link: it says which bank
@@ -187,7 +188,7 @@ func (r *Replica) Status() protocol.Status { return r.journals.Status() }
 func (r *Replica) Alarms() []protocol.Alarm { return r.journals.AllAlarms() }
 
 // ResolveAlarm forgets an alarm, with the next commit, and reports whether there
-// was such a one. It returns [ErrAlarmHolds] for one that is not resolved by
+// was such a one. It returns [protocol.ErrAlarmHolds] for one that is not resolved by
 // saying so.
 func (r *Replica) ResolveAlarm(id string) (bool, error) { return r.journals.ResolveAlarm(id) }
 

@@ -151,7 +151,7 @@ func messageText(m *protocol.Message) string {
 	case m.Collect != nil:
 		t := fmt.Sprintf("look %d", m.Collect.Look)
 		if m.Collect.Freeze {
-			t += ", hold the account"
+			t += ", freeze the account"
 		}
 		return t
 	case m.CollectAnswer != nil:

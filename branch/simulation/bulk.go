@@ -10,7 +10,7 @@ import (
 // maxAccounts bounds the accounts of a simulated bank.
 const maxAccounts = 4
 
-// moments are where the history of each account is.
+// moments are one place in the history of each account, by the account's index.
 type moments [maxAccounts]int
 
 // anyOperations makes up a list of deposits, withdrawals and transfers over
@@ -122,7 +122,7 @@ func (w judge) verifyBulk(c *call, reply *protocol.Reply) {
 			w.fail("an answer is what is recorded", "%+v: %+v is recorded", got, e.Operations)
 		}
 		if e.RecordedAt != int64(c.id) {
-			return // it made those refusals before this call
+			return // an earlier call has carried it out, with those refusals
 		}
 		end = o.before[at]
 	} else if at, ok := o.requests[r.entry.RequestID]; ok && !r.misuse && (len(got.Unavailable) == 0 || r.tries == 1) {
@@ -152,7 +152,7 @@ func (w judge) verifyBulk(c *call, reply *protocol.Reply) {
 	}
 }
 
-// moments returns where all histories are now.
+// moments returns where all histories end now.
 func (o *oracle) moments() (at moments) {
 	for i, h := range o.histories {
 		at[i] = len(h) - 1

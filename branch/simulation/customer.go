@@ -12,24 +12,24 @@ import (
 // customer does one thing after the other, each at some branch, until it is
 // answered or given up.
 type customer struct {
-	w        *world
-	id       int64
-	home     *process
-	sessions bool
-	session  []ledger.Position
-	requests int
-	think    int64
+	w        *world            // the run
+	id       int64             // its CustomerID, from 1
+	home     *process          // the branch that it mostly calls
+	sessions bool              // it sends its session with each call
+	session  []ledger.Position // how far it has seen each journal
+	requests int               // counts its writes, for their request ids
+	think    int64             // the longest pause between two requests, in microseconds
 	// last is the last write that succeeded.
 	last *request
 }
 
 // request is one thing that a customer wants, with all tries at it.
 type request struct {
-	customer *customer
+	customer *customer // nil when done is set
 	// entry is the write; a query has only the account.
 	entry  ledger.Entry
-	strong bool
-	level  protocol.Level
+	strong bool           // the query is exact over all branches
+	level  protocol.Level // where a write must be before it is answered
 	// home is the branch that was tried first.
 	home ledger.BranchID
 	// tries counts the calls, open the calls that are not answered.
@@ -50,16 +50,16 @@ func (r *request) write() bool { return r.entry.Kind != 0 }
 
 // call is one try of a request at one branch.
 type call struct {
-	id       uint64
-	req      *request
-	at       *process
-	hops     int
-	session  []ledger.Position
-	deadline protocol.Millis
-	began    int64
+	id       uint64            // not that of any other call of the run
+	req      *request          // what it is a try of
+	at       *process          // the branch that is called
+	hops     int               // how many branches have forwarded it
+	session  []ledger.Position // the customer's when the call began; nil for none
+	deadline protocol.Millis   // on the branch's clock; 0 when it was down
+	began    int64             // the run's time, in microseconds
 	// moments are the ends of the accounts' histories when the call began.
 	moments moments
-	retry   bool
+	retry   bool // an earlier call was made of the same request
 }
 
 // openDoors lets the customers in.

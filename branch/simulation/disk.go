@@ -15,12 +15,12 @@ import (
 // Disk is a branch's disk in memory. A commit can be read at once. A crash loses
 // commits that were not synced, from one of them on, in their order.
 type Disk struct {
-	branches []ledger.BranchID
-	opening  ledger.Amount
+	branches []ledger.BranchID // those of the bank, ascending
+	opening  ledger.Amount     // the shared account's balance before any entry
 	// journals are the batches committed, by the order of branches.
 	journals [][]*ledger.Sealed
-	requests map[string]ledger.Recorded
-	epoch    uint64
+	requests map[string]ledger.Recorded // the first entry of each request id
+	epoch    uint64                     // counts the boots since the disk was empty
 	// image is the state up to the last sync.
 	image image
 	// tail are the commits since.
@@ -38,12 +38,12 @@ type Disk struct {
 
 // image is a ledger as it is on disk.
 type image struct {
-	accounts map[string]ledger.AccountState
-	heads    []ledger.Head
-	clock    uint64
-	settled  bool
-	doubles  map[string]ledger.Double
-	bank     ledger.Bank
+	accounts map[string]ledger.AccountState // those that entries have changed, by name
+	heads    []ledger.Head                  // by the order of branches
+	clock    uint64                         // the largest of the commits' clocks
+	settled  bool                           // as in a commit: the disk does not count as empty
+	doubles  map[string]ledger.Double       // not resolved yet, by request id
+	bank     ledger.Bank                    // the latest that a commit has set
 }
 
 // Name is the name of the simulated banks.
@@ -191,8 +191,8 @@ func (d *Disk) Tear(c *ledger.Commit, rng *rand.Rand) {
 	}
 }
 
-// Flip changes one bit of a batch of the i-th branch's journal, of the last or
-// of any; false if there is none.
+// Flip changes one bit of a batch of the i-th branch's journal: of the last one, or
+// of any. It returns false if there is none.
 func (d *Disk) Flip(i int, last bool, rng *rand.Rand) bool {
 	if len(d.journals[i]) == 0 {
 		return false
@@ -288,7 +288,7 @@ func (d *Disk) Synced(i int) uint64 { return d.image.heads[i].Sequence }
 // Journal returns the batches of the i-th branch's journal on this disk.
 func (d *Disk) Journal(i int) []*ledger.Sealed { return d.journals[i] }
 
-// find returns the first batch of a journal that ends at sequence or later.
+// find returns the index of a journal's first batch that ends at sequence or later.
 func (d *Disk) find(i int, sequence uint64) int {
 	j := d.journals[i]
 	return sort.Search(len(j), func(k int) bool { return j[k].Batch.LastSequence() >= sequence })

@@ -7,9 +7,9 @@ import (
 
 // event is something that happens at a virtual time, in microseconds.
 type event struct {
-	at  int64
+	at  int64  // the virtual time
 	seq uint64 // the order of events at the same time
-	do  func()
+	do  func() // makes it happen, and may plan more events
 }
 
 type eventHeap []event
@@ -40,7 +40,7 @@ func (h *eventHeap) Pop() any {
 // schedule decides what happens next, and when. All that is left to chance comes
 // from one random number generator, so a seed repeats a run exactly.
 type schedule struct {
-	rng *rand.Rand
+	rng *rand.Rand // seeded by Options.Seed
 	// now is the virtual time in microseconds.
 	now int64
 	// step counts the events that have happened, sequence those that were planned.

@@ -4,7 +4,7 @@ package simulation
 type faults struct {
 	// latency is about how long a message takes, in microseconds.
 	latency int64
-	// drop, duplicate, reorder and delay are the chances that it happens to a message.
+	// drop, duplicate, reorder and delay are the chances that a message suffers this.
 	drop, duplicate, reorder, delay float64
 	// lie is the chance that a message lies, in a run with a liar.
 	lie float64
@@ -35,7 +35,7 @@ func (w *world) pickFaults() {
 	f.every = w.between(20_000, 800_000)
 	for _, action := range []func(*world){
 		crashOne, crashOne, crashAll, wipeOne, restoreOne, flipBit, flipBit, failCommit, fillDisk, slowDisk, slowBranch, jumpClock,
-		linkFlap, linkFlap, partition, partition, partitionOneWay, flood, holdAll,
+		linkFlap, linkFlap, partition, partition, partitionOneWay, flood, freezeAll,
 	} {
 		if w.chance(0.4) {
 			f.actions = append(f.actions, action)
@@ -118,7 +118,7 @@ func (p *process) replaceDisk() {
 	again := w.between(1_000, 500_000)
 	w.after(again, p.start)
 	if other := w.anyProcess(); other != p && !w.calm && w.chance(0.5) {
-		// What it has just told the other may not be on its disk yet.
+		// What p has just told the other may not be on the other's disk yet.
 		w.after(again+w.between(500, 30_000), func() {
 			if other.up() && !w.calm && w.sheltered == nil {
 				w.report.Faults["crash"]++

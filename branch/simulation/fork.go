@@ -13,7 +13,7 @@ import (
 // Nobody can tell what a forked journal adds up to. These promises must hold:
 //
 //   - no ledger breaks an invariant, and no balance shown is negative;
-//   - a process has everything that it acknowledged on its own disk;
+//   - a process has on its own disk everything that it acknowledged;
 //   - every journal on every disk is a chain, and of every other journal all
 //     disks have the same batches as far as they have them;
 //   - a process of the forked branch that has met a peer which holds another
@@ -46,8 +46,8 @@ func runFork(o Options) (report *Report, err error) {
 	return w.report, nil
 }
 
-// forkMillis is how long, in virtual time, all peers have for meeting a
-// process. The bank comes to no rest: what a peer refuses is sent again.
+// forkMillis is how long, in virtual time, all peers have for meeting a process. Such
+// a bank never comes to rest, since a branch sends again what a peer has refused.
 const forkMillis = 10_000
 
 // pass makes a span of virtual time pass.

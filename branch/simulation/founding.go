@@ -52,8 +52,8 @@ func wipeUnfounded(w *world) { w.anyProcess().wipeBeforeEntries() }
 // wipeFounder loses the disk of the founding branch.
 func wipeFounder(w *world) { w.processes[0].wipeBeforeEntries() }
 
-// wipeBeforeEntries loses a disk, if no branch has written yet, and none has lost
-// its disk and not heard since which bank it belongs to.
+// wipeBeforeEntries loses a disk, unless a branch has written already, or one has
+// lost its disk and has not heard since which bank it belongs to.
 func (p *process) wipeBeforeEntries() {
 	w := p.w
 	for i, o := range w.processes {
@@ -104,7 +104,7 @@ func (o *oracle) bank(p *process) {
 }
 
 // found notes that the bank is founded: from now on every disk knows the id,
-// but for those that are lost.
+// except for those that are lost.
 func (o *oracle) found(p *process, b ledger.Bank) {
 	o.founded = b
 	for i, q := range o.w.processes {

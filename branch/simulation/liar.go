@@ -16,7 +16,7 @@ import (
 // from the truth without identities: whole batches that follow the one before them
 // and may be posted, and numbers that were true at an earlier time.
 
-// liar is that one.
+// liar puts lies in the place of messages, if the run has a liar.
 type liar struct {
 	*world
 	// hellos are the latest hellos, by the branches that said them and heard them.
@@ -69,7 +69,7 @@ func (w *liar) above(n uint64) uint64 {
 	return max(n+1+uint64(w.rng.IntN(3)), w.extreme())
 }
 
-// tooFar is a clock or an epoch that runs too far ahead in all of a run.
+// tooFar is a clock or an epoch that is too far ahead at any time of a run.
 const tooFar = 1<<32 + 1<<20
 
 func (w *liar) lieInClaim(c *protocol.Claim) {
@@ -204,13 +204,13 @@ func (w *liar) lyingBatch(view *ledger.Ledger, to ledger.BranchID) *ledger.Seale
 	case 2:
 		b.PrevHash = ledger.Hash{3, byte(w.rng.IntN(256))}
 		w.shift(b)
-	case 3: // as far as nobody is
+	case 3: // after an entry that nobody has
 		w.shift(b)
 		b.PrevHash = ledger.Hash{4, byte(w.rng.IntN(256))}
 		b.After = []ledger.Position{{Branch: w.branches[(i+1)%len(w.branches)], Sequence: w.above(0) % ledger.MaxSequence}}
 	case 4: // of the receiver
 		b.Branch, b.PrevHash, b.After = to, ledger.Hash{5, byte(w.rng.IntN(256))}, nil
-	default: // more than the account holds, where the next one belongs
+	default: // more than an account can have, in the place of the next one
 		if b.Branch == to || b.FirstSequence != head.Sequence+1 || b.PrevHash != head.Hash {
 			return nil
 		}

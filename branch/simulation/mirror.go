@@ -18,9 +18,9 @@ import (
 // which must agree with the simulated disk. A difference is a panic, which
 // fails the run.
 type mirror struct {
-	fs      *vfs.MemFS
-	id      journal.Identity
-	journal *journal.Journal
+	fs      *vfs.MemFS       // a crash replaces it by what was synced
+	id      journal.Identity // the branch and its bank
+	journal *journal.Journal // nil while the branch is down
 }
 
 const mirrorDir = "data"

@@ -139,7 +139,7 @@ var mutations = []mutation{
 	},
 	{
 		"a freeze is not kept", "branch/replica/escrow.go",
-		"(len(q.waiting) > 0 || es.Now < q.frozenUntil)", "len(q.waiting) > 0", "14_hold",
+		"(len(q.waiting) > 0 || es.Now < q.frozenUntil)", "len(q.waiting) > 0", "14_freeze",
 	},
 	{
 		"a freeze never ends", "branch/replica/look.go",
@@ -227,7 +227,7 @@ var mutations = []mutation{
 	},
 	{
 		"a bulk ignores a freeze", "branch/replica/bulk.go",
-		"touched[k] && es.isFrozen(name) || ", "touched[k] && es.Now < 0 || ", "21_bulk_hold",
+		"touched[k] && es.isFrozen(name) || ", "touched[k] && es.Now < 0 || ", "21_bulk_freeze",
 	},
 	{
 		"a bulk is refused by this view alone", "branch/replica/claim.go",
@@ -279,7 +279,7 @@ var mutations = []mutation{
 	},
 	{
 		"escrow that is promised to a bulk is paid out", "branch/replica/escrow.go",
-		"if e.Kind != ledger.Deposit && es.promisedAway(e.Account, e.Amount, protocol.Ticket{}) {", "if e.Kind > ledger.Bulk {", "21_bulk_hold",
+		"if e.Kind != ledger.Deposit && es.promisedAway(e.Account, e.Amount, protocol.Ticket{}) {", "if e.Kind > ledger.Bulk {", "21_bulk_freeze",
 	},
 	{
 		"a bulk gives up nothing that was promised", "branch/replica/bulk.go",

@@ -18,11 +18,12 @@ type network struct {
 // link carries frames between two branches, in order. Each time it comes up, it has
 // another incarnation.
 type link struct {
-	a, b        *process
-	up          bool
-	incarnation int
-	connecting  bool
-	// arrived is when the last frame arrives, from a and from b.
+	a, b        *process // the ends; a has the lower index
+	up          bool     // it carries frames, though its ends may not know yet
+	incarnation int      // counts how often it came up
+	connecting  bool     // a try to connect is planned
+	// arrived is when the last frame from a and the last one from b arrive, in the
+	// run's microseconds.
 	arrived [2]int64
 }
 
@@ -47,7 +48,7 @@ func (w *world) reachable(a, b *process) bool {
 	return w.net.blocked[a.index][b.index] == 0 && w.net.blocked[b.index][a.index] == 0
 }
 
-// connectSoon makes the branches try a link in a while.
+// connectSoon makes the branches try to connect a link, in lo to hi microseconds.
 func (w *world) connectSoon(l *link, lo, hi int64) {
 	if l.connecting {
 		return
@@ -109,7 +110,7 @@ func (w *world) rehome(l *link, p *process) {
 	}
 }
 
-// linkUp tells one end. Either end may hear of it first.
+// linkUp tells one end that its link is up. Either end may hear of it first.
 func (w *world) linkUp(l *link, p *process, incarnation int) {
 	peer := l.other(p)
 	if !l.up || l.incarnation != incarnation || !p.up() || p.links[peer.index] == incarnation {
@@ -278,10 +279,10 @@ func (w *world) sendCall(p, to *process, m protocol.Message) {
 	}
 }
 
-// caller is who made a call, at which boot.
+// caller is the process that made a call.
 type caller struct {
 	*process
-	boot int
+	boot int // the process's then; a later boot gets no answer
 }
 
 func (w *world) deliver(from caller, to *process, m protocol.Message, request bool) {
@@ -323,8 +324,8 @@ func (w *world) failCall(from caller, key callKey, m protocol.Message) {
 
 // callKey names a call by its other end.
 type callKey struct {
-	peer int
-	id   uint64
+	peer int    // the index of the other end
+	id   uint64 // as the caller has numbered the call
 }
 
 func callID(m *protocol.Message) uint64 {

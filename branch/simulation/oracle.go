@@ -11,11 +11,11 @@ import (
 // branches have recorded, the balances that result, and what customers were
 // promised.
 type oracle struct {
-	w *world
+	w *world // the run that it judges
 	// journals are all entries recorded, by the index of the writer.
 	journals [][]ledger.Entry
-	requests map[string]ledger.Position
-	index    map[string]int // of accounts
+	requests map[string]ledger.Position // where each request id is recorded
+	index    map[string]int             // of accounts
 	// histories are the balances over all branches, one after the other, by
 	// account. The last is the balance now.
 	histories [][]ledger.Amount
@@ -26,10 +26,10 @@ type oracle struct {
 	// local and wide are how far customers were promised each journal: on the
 	// writer's disk, and on a majority of disks.
 	local, wide []uint64
-	wipes       []int
+	wipes       []int // how often each branch has lost its disk, or got an old one, by index
 	// before are the ends of the histories when a bulk was recorded.
 	before map[ledger.Position]moments
-	looks  int
+	looks  int // counts the calls of look: not all check the alarms
 	// founded is the bank, once a branch has recorded that it is; knows says which
 	// branches had its id then and have not lost their disks; proposed is the id
 	// that each has recorded last.
@@ -43,8 +43,8 @@ type oracle struct {
 
 // view is how far a branch has applied the journals, and its balances.
 type view struct {
-	applied  []uint64
-	balances []ledger.Amount
+	applied  []uint64        // the last entry's sequence, by the index of the writer
+	balances []ledger.Amount // by the index of the account
 }
 
 func newOracle(w *world) *oracle {

@@ -9,7 +9,7 @@ import (
 // The rarer paths of the protocol are counted from outside, by what the
 // branches say to each other, so that the production code needs no counters.
 
-// paths counts them.
+// paths counts those rarer paths.
 type paths struct {
 	*world
 	// asked is the latest look that a branch has asked for.
@@ -41,7 +41,7 @@ func (w *paths) countMessage(m *protocol.Message) {
 			paths["double collect retried"]++
 		}
 		if m.Collect.Freeze {
-			paths["look with a hold"]++
+			paths["look that freezes"]++
 		}
 	}
 }
@@ -128,7 +128,7 @@ func (w *paths) countEarly(r *replica.Replica, f *protocol.Frame) {
 	}
 }
 
-// flood has more withdrawals wait at one branch than it has room for.
+// flood makes more withdrawals wait at one branch than it has room for.
 func flood(w *world) {
 	p, account := w.anyProcess(), w.accounts[w.rng.IntN(len(w.accounts))]
 	if w.flooded || !p.up() || p.replica.State() != protocol.Serving {

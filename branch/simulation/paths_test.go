@@ -22,11 +22,11 @@ var (
 		"frame lost", "frame duplicated", "frame out of order", "message delayed", "call lost", "call duplicated",
 		"link broken", "partition", "partition one way", "partition healed by and by",
 		"crash", "crash of all at once", "commit failed", "torn write", "disk full", "disk wiped", "disk wiped while the bank is founded", "old copy restored", "machine rolled back",
-		"flipped bit", "flipped bit found by verifying", "flipped bit read", "slow disk", "slow branch", "clock jumped", "flood of withdrawals", "holds in others' names",
+		"flipped bit", "flipped bit found by verifying", "flipped bit read", "slow disk", "slow branch", "clock jumped", "flood of withdrawals", "freezes in others' names",
 	}
 	rarePaths = []string{
 		"claim", "claim answered with nothing", "claim deferred by an older ticket",
-		"double collect retried", "look with a hold",
+		"double collect retried", "look that freezes",
 		"early batch", "own batch sent again", "frame of relayed batches", "frame with a fetch", "frame that asks to sync",
 		"journal recovered from a peer", "peer suspected after a call that failed", "session ahead of the branch", "impatient retry",
 		"bulk that waited for two accounts", "bulk refused in part as insufficient", "bulk refused in part as unavailable",

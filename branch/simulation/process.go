@@ -9,46 +9,49 @@ import (
 	"passbook.example/passbook/branch/replica"
 )
 
-// process is one branch: the replica, its disk, and the loop around them.
+// process is one branch: the replica, its disk, and the loop around them. It has more
+// than 20 fields because it is the whole of what a simulated branch is: its loop, clock
+// and faults, and what the oracle and the counters remember of it.
 type process struct {
-	w     *world
-	index int
-	id    ledger.BranchID
-	disk  *Disk
+	w     *world          // the run
+	index int             // of id in world.branches
+	id    ledger.BranchID // with a fork, two processes have the same
+	disk  *Disk           // outlasts crashes
 	// replica is nil while the branch is down.
 	replica *replica.Replica
 	// boot counts the starts and crashes. Events that belong to another boot are
 	// void.
 	boot int
-	// rate is how fast the branch's clock runs.
+	// rate is how fast the branch's clock runs; 1 is as fast as the run's.
 	rate float64
-	// links are the incarnations of the links that the replica knows to be
-	// up, by peer.
+	// links are the incarnations of the links that the replica knows to be up, by
+	// peer; 0 for a link that is down.
 	links []int
 	// committing is the commit on its way to disk. Meanwhile, inputs wait in inbox.
 	committing *protocol.Ready
 	inbox      []func(*replica.Replica)
-	turning    bool
-	wakeAt     int64
-	idleTurns  int
+	turning    bool  // a turn is planned
+	wakeAt     int64 // the run's time of the next wake-up, in microseconds; 0 for none
+	idleTurns  int   // since the last input, turns in a row that want another one at once
 	// served are the callers of the calls being answered.
 	served map[callKey]caller
-	calls  map[uint64]*call
+	calls  map[uint64]*call // of customers, not answered yet, by id
 	troubles
 	// found is how far the branch's own journal went when it booted.
 	found uint64
 	// halted says that it has halted, with haltedAt entries of its own.
 	halted   bool
 	haltedAt uint64
-	// claims are those that have come in and are not answered; true for one
-	// that is counted as deferred.
+	// claims are the peers' claims that are not answered yet; true for those that
+	// are counted as deferred.
 	claims map[callKey]bool
 	// sent are the last own entries sent on each link.
 	sent  []sentOn
-	still still
+	still still // how long its accounts were frozen
 }
 
-// troubles are the faults that a process suffers from.
+// troubles are the faults that a process suffers from. Times are those of the run, in
+// microseconds.
 type troubles struct {
 	// failNext makes the next commit fail, slowUntil makes all of them slow.
 	failNext  bool
@@ -67,8 +70,8 @@ type troubles struct {
 
 // sentOn is the last own entry sent on one incarnation of a link.
 type sentOn struct {
-	incarnation int
-	last        uint64
+	incarnation int    // of the link
+	last        uint64 // the entry's sequence
 }
 
 func (p *process) up() bool { return p.replica != nil }
@@ -247,7 +250,7 @@ func (p *process) committed() {
 	p.release()
 }
 
-// release lets the messages and replies out that waited for the commit.
+// release lets out the messages and replies that waited for the commit.
 func (p *process) release() {
 	w := p.w
 	ready := p.committing

@@ -12,7 +12,7 @@ type Counters map[string]int
 
 // Report says what happened in a run.
 type Report struct {
-	// Seed decided the run of a bank with so many Branches, in so many Steps.
+	// Seed decided the run. The bank had so many Branches, the run so many Steps.
 	Seed     uint64 `json:"-"`
 	Branches int    `json:"-"`
 	Steps    int    `json:"steps"`

@@ -14,11 +14,14 @@ type still struct {
 	// spans are those of the last second, oldest first.
 	spans []span
 	// since is when the branch was last looked at, until is until when something
-	// was held then.
+	// was frozen then.
 	since, until protocol.Millis
 }
 
-type span struct{ from, to protocol.Millis }
+// span is a time in which something was frozen, on the branch's clock.
+type span struct {
+	from, to protocol.Millis // to is not a part of it
+}
 
 // checkStill records which accounts are frozen, after everything that may change that.
 func (p *process) checkStill() {
@@ -35,20 +38,20 @@ func (p *process) checkStill() {
 		sum += h.to - max(h.from, now-1000)
 	}
 	if sum > mostStill {
-		p.w.fail("writes stand still for a quarter of a second at most", "accounts of branch %d were held for %d ms of the last 1000", p.id, sum)
+		p.w.fail("writes stand still for a quarter of a second at most", "accounts of branch %d were frozen for %d ms of the last 1000", p.id, sum)
 	}
 }
 
-// holdAll asks a branch for looks with holds for a second or two, in the names of
+// freezeAll asks a branch for looks that freeze for a second or two, in the names of
 // its peers, in between their own looks.
-func holdAll(w *world) {
+func freezeAll(w *world) {
 	p := w.anyProcess()
-	w.report.Faults["holds in others' names"]++
-	w.holdOn(p, w.now+w.between(500_000, 2_000_000), w.between(500, 50_000))
+	w.report.Faults["freezes in others' names"]++
+	w.freezeOn(p, w.now+w.between(500_000, 2_000_000), w.between(500, 50_000))
 }
 
-// holdOn asks again and again until a given time.
-func (w *world) holdOn(p *process, until, every int64) {
+// freezeOn asks again and again until a given time.
+func (w *world) freezeOn(p *process, until, every int64) {
 	if w.now > until || w.calm || w.sheltered != nil {
 		return
 	}
@@ -65,5 +68,5 @@ func (w *world) holdOn(p *process, until, every int64) {
 		w.note("branch %d gets, from nobody, %v", p.id, messageText{&m})
 		w.deliverCall(p, p.boot, m)
 	}
-	w.after(w.between(1, 2*every), func() { w.holdOn(p, until, every) })
+	w.after(w.between(1, 2*every), func() { w.freezeOn(p, until, every) })
 }

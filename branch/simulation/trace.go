@@ -8,15 +8,16 @@ import (
 // trace keeps the last things that happened. They become text only when a run
 // fails.
 type trace struct {
-	lines [256]traceLine
-	n     int
+	lines [256]traceLine // the latest, in a ring
+	n     int            // counts all that were ever noted
 }
 
+// traceLine is one thing that happened.
 type traceLine struct {
-	step   int
-	at     int64
-	format string
-	args   []any
+	step   int    // how many events the run had had
+	at     int64  // the run's time, in microseconds
+	format string // as for fmt.Sprintf
+	args   []any  // shown as they are when the run fails
 }
 
 func (w *world) note(format string, args ...any) {

@@ -38,14 +38,14 @@ const healMillis = 60_000
 // one goroutine drives it all.
 type world struct {
 	schedule
-	opts Options
-	// liar is who lies, in runs that have one; paths counts what is rare.
+	opts Options // what Run was asked for
+	// liar lies, in runs that have one; paths counts what is rare.
 	liar  liar
 	paths paths
-	trace trace
+	trace trace // the latest events, for a failure
 	// failure is the first invariant that did not hold.
 	failure *Failure
-	report  *Report
+	report  *Report // what Run returns
 	// calm says that no more faults happen, and that customers begin nothing.
 	calm bool
 
@@ -66,16 +66,16 @@ type world struct {
 	strike strike
 	// flooded says that the one flood of a run has happened.
 	flooded   bool
-	customers []*customer
-	greed     float64 // how often customers want about all that there is
-	accounts  []string
+	customers []*customer // none before openDoors
+	greed     float64     // how often customers want about all that there is
+	accounts  []string    // at most maxAccounts; the shared one is the first
 	// onCall, onRecord and onAnswer, when set, are told of each call, of each
 	// entry that its writer has on disk, and of each answer.
 	onCall   func(*call)
 	onRecord func(*ledger.Entry)
 	onAnswer func(*call, *protocol.Reply)
-	nextCall uint64
-	open     int // calls not answered
+	nextCall uint64 // the id of the latest call
+	open     int    // calls not answered
 }
 
 // Run runs a bank, heals it, and returns what happened. An error is a

@@ -37,7 +37,7 @@ const (
 	// groupLog is how much of the log is filled with zeros before it is used, in
 	// a circle, so that a sync writes nothing else.
 	groupLog = 4000 * groupBytes
-	// groupPatience is how long a batch waits for the calls that it is to have.
+	// groupPatience is how long a batch waits for more calls.
 	groupPatience = 5 * time.Millisecond
 )
 

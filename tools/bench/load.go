@@ -35,7 +35,7 @@ func newSample() *sample {
 	return &sample{latency: hdrhistogram.New(leastLatency, mostLatency, digits)}
 }
 
-// record notes a call that did so many operations.
+// record notes a call, how many operations it did, and how long it took.
 func (s *sample) record(operations int, latency time.Duration) {
 	s.operations += operations
 	_ = s.latency.RecordValue(min(max(int64(latency), leastLatency), mostLatency)) // always in range

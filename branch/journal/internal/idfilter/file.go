@@ -124,7 +124,7 @@ func readLines(in io.Reader, lines []line) error {
 	return nil
 }
 
-// Damaged reports whether data is as long as a saved filter and does not have its
+// Damaged reports whether data has the length of a saved filter and the wrong
 // checksum. A crash leaves a shorter one.
 func Damaged(data []byte) bool {
 	size := fileHeader + sha256.Size

@@ -1,11 +1,11 @@
 package idfilter
 
-// turn is held by the one filter of the process that is being filled: branches
-// that start together have something better to do.
+// turn is full while a filter of the process is being filled, so that only one is at
+// a time: branches that start together have something better to do.
 var turn = make(chan struct{}, 1)
 
-// Fill adds the recorded ids, which each visits until the visit returns false.
-// When each returns an error, the filter goes on excluding nothing.
+// Fill adds the recorded ids, which each visits until visit returns false. If each
+// returns an error, the filter goes on excluding nothing.
 func (f *Filter) Fill(each func(visit func(id []byte) bool) error) {
 	all := true
 	err := each(func(id []byte) bool {

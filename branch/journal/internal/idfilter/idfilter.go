@@ -1,6 +1,6 @@
-// Package idfilter tells at once of nearly every new request id that it was not
-// recorded before, so the store need not be asked. It knows ids and bytes only;
-// the journal adds the ids, and says where a filter is saved.
+// Package idfilter recognises nearly every request id that was not recorded before,
+// so the store need not be asked. It knows ids and bytes only; the journal adds the
+// ids, and chooses where a filter is saved.
 package idfilter
 
 import (
@@ -15,31 +15,31 @@ const (
 	// maxFilterBytes bounds the filter of a journal: about 29 million request
 	// ids.
 	maxFilterBytes = 64 << 20
-	// firstFilterBytes is what a filter begins with, of about 1,800 ids.
+	// firstFilterBytes is the size with which a filter begins, for about 1,800 ids.
 	firstFilterBytes = 4 << 10
-	// idsPerLine makes 18 bits an id. One generation that is full then takes
-	// one in two thousand new ids for recorded, and the fourteen of the largest
-	// filter together less than one in a hundred.
+	// idsPerLine makes 18 bits an id. A full generation then mistakes one new id in
+	// two thousand for a recorded one, and the fourteen of the largest filter
+	// together less than one in a hundred.
 	idsPerLine = 28
-	// A generation of at least leastWithSlots bytes gives room for one excluded hash
-	// in bytesPerSlot of them, up to maxSlots, which take half a megabyte.
+	// A generation of at least leastWithSlots bytes makes room for one excluded hash
+	// for every bytesPerSlot of them, up to maxSlots, which use half a megabyte.
 	leastWithSlots, bytesPerSlot, maxSlots = 1 << 20, 256, 64 << 10
 )
 
-// Filter tells at once of nearly every new request id that it is not recorded.
-// It is a blocked Bloom filter (Putze, Sanders, Singler: Cache-, Hash- and
-// Space-Efficient Bloom Filters, 2007), in generations, each of twice the size
-// of the one before. The zero value excludes nothing.
+// Filter recognises nearly every request id that is not recorded. It is a blocked
+// Bloom filter (Putze, Sanders, Singler: Cache-, Hash- and Space-Efficient Bloom
+// Filters, 2007), in generations, each of twice the size of the one before. The zero
+// value excludes nothing.
 type Filter struct {
 	// seed is drawn for this filter, so nobody can choose ids that crowd a line and
-	// make others look recorded.
+	// make others seem recorded.
 	seed uint64
 	// done is closed to end the filling; filling is for waiting until it has ended.
 	done    chan struct{}
 	filling sync.WaitGroup
 
-	// mu guards what follows. It is hardly ever waited for: one goroutine commits
-	// ids and looks for them.
+	// mu guards what follows. Hardly anybody ever waits for it: one goroutine commits
+	// ids and looks them up.
 	mu sync.Mutex
 	// complete is whether every recorded id was added. Until then the filter
 	// excludes nothing.
@@ -47,18 +47,18 @@ type Filter struct {
 	// full is whether it was given up because it had to grow over maxBytes.
 	full            bool
 	bytes, maxBytes int
-	// generations have the ids that were added. The last one takes room more.
+	// generations have the ids that were added. The last one has room for room more.
 	generations [][]line
 	room        int
-	// excluded has hashes that were looked for and not found, and with which no id
-	// was added since: an id is looked for before it is added. Each is in the place
-	// that its lowest bits name. It is nil in a small filter.
+	// excluded has hashes that were looked up and not found, and not added since: an
+	// id is looked up before it is added. The lowest bits of a hash are its index
+	// here. It is nil in a small filter.
 	excluded []uint64
 	// mark is the one that the filter was loaded with, if it was.
 	mark Mark
 }
 
-// line is what one id has its bits in, one in each word: as much memory as the
+// line is where one id has its bits, one in each word. It is as much memory as the
 // processor reads at once.
 type line [8]uint64
 
@@ -70,9 +70,9 @@ func New() Filter {
 	return Filter{seed: newSeed(), done: make(chan struct{}), maxBytes: maxFilterBytes}
 }
 
-// pattern returns the bits of a hash.
+// pattern returns the bits that stand for a hash.
 func pattern(hash uint64) (p line) {
-	hash *= 0x9e3779b97f4a7c15 // so that they are not those that choose the line
+	hash *= 0x9e3779b97f4a7c15 // so that these bits are not those that choose the line
 	for i := range p {
 		hash = bits.RotateLeft64(hash, 6)
 		p[i] = 1 << (hash & 63)
@@ -87,8 +87,8 @@ func place(generation []line, hash uint64) *line {
 }
 
 // Hash returns the hash of an id, which names its line and, mixed again, its bits.
-// Somebody can make ids that have one hash before the seed comes in. Once one of
-// them is added the store is asked for the others, and nothing worse happens.
+// Somebody can make ids that have the same hash before the seed comes in. Once one of
+// them is added, the store is asked for the others, and nothing worse happens.
 func (f *Filter) Hash(id string) uint64 {
 	high, low := bits.Mul64(xxhash.Sum64String(id)^f.seed, 0x9e3779b97f4a7c15)
 	return high ^ low
@@ -118,12 +118,12 @@ func (f *Filter) Unsure(out []int, ids ...string) []int {
 	return out
 }
 
-// slot returns where an excluded hash is kept; nil when none is.
+// slot returns where an excluded hash is kept; nil in a small filter.
 func (f *Filter) slot(hash uint64) *uint64 {
 	if len(f.excluded) == 0 {
 		return nil
 	}
-	return &f.excluded[hash&uint64(len(f.excluded)-1)] // of which there is a power of two
+	return &f.excluded[hash&uint64(len(f.excluded)-1)] // its length is a power of two
 }
 
 // has reports whether an id with this hash may have been added.
@@ -223,14 +223,14 @@ func (f *Filter) HasMark(mark Mark) bool {
 	return f.mark == mark
 }
 
-// Bytes returns how much memory the filter takes for the ids.
+// Bytes returns how much memory the filter uses for the ids.
 func (f *Filter) Bytes() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.bytes
 }
 
-// Bound sets how many bytes the filter may take when it has to grow.
+// Bound sets how many bytes the filter may use when it has to grow.
 func (f *Filter) Bound(bytes int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 )
 
 // BenchmarkFilter measures what a peer's batch of new request ids costs in a
-// filter that has many: looking for them, and adding them.
+// filter that has many: looking them up, and adding them.
 func BenchmarkFilter(b *testing.B) {
 	for _, n := range []int{1_000_000, 10_000_000} {
 		b.Run(fmt.Sprintf("ids=%d", n), func(b *testing.B) {

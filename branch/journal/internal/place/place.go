@@ -6,15 +6,15 @@ package place
 type Place struct {
 	// Inode is its number.
 	Inode uint64
-	// Born and Changed are when it was made, and when it or what is known of it
-	// was last changed, in nanoseconds; 0 where nobody knows.
+	// Born and Changed are when it was made, and when its content or its attributes
+	// last changed, in nanoseconds; 0 where that is unknown.
 	Born, Changed int64
-	// System is the file system, where that has a number of its own that a
-	// restart of the machine does not change; otherwise 0.
+	// System is the number of the file system, if it has one that a restart of the
+	// machine does not change; otherwise 0.
 	System uint64
 }
 
-// SameFile reports whether both are of one file, changed or not.
+// SameFile reports whether both are places of one file, changed or not.
 func (p Place) SameFile(o Place) bool {
 	return p.Inode == o.Inode && p.Born == o.Born && p.System == o.System
 }

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Of returns where a file of the machine is. The number of the device is
-// left out: it may be another one after each restart of the machine.
+// Of returns where a file of the machine is. It leaves out the number of the device,
+// which may differ after each restart of the machine.
 func Of(path string) (Place, error) {
 	var st unix.Statx_t
 	err := unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_INO|unix.STATX_BTIME|unix.STATX_CTIME, &st)
@@ -40,8 +40,8 @@ func placeByStat(path string) (Place, error) {
 	return Place{Inode: st.Ino, Changed: st.Ctim.Nano(), System: systemOf(path)}, nil
 }
 
-// systemOf returns the number of a file system that made one when it was itself
-// made: a snapshot of btrfs has another one.
+// systemOf returns the number that a file system got when it was made, or 0 if it has
+// none. A snapshot of btrfs has another one.
 func systemOf(path string) uint64 {
 	var st unix.Statfs_t
 	if unix.Statfs(path, &st) != nil {

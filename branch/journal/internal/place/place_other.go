@@ -2,6 +2,5 @@
 
 package place
 
-// Of is nil where it is not known how to find out where a file is: there a
-// copy is not recognised.
+// Of is nil: this system does not tell where a file is, so a copy is not recognised.
 var Of func(path string) (Place, error)

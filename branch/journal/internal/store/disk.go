@@ -10,31 +10,31 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// Disk is a file system that freezes at the first change that fails: that one
-// and all later ones are dropped, though Pebble is told that they succeeded.
+// Disk is a file system that stops at the first change that fails: that one and all
+// later ones are dropped, though Pebble is told that they succeeded.
 //
 // Pebble itself answers a failed write or sync by ending the process, by a
 // panic that can't be recovered (it holds a mutex), or by trying again for
-// ever while writers wait, as the case may be. With a frozen disk it does none
-// of that: its call returns, the journal then sees the failure and reports
-// it, and the directory is as a crash at that moment would have left
-// it, which recovery is made for.
+// ever while writers wait, as the case may be. With a stopped disk it does none of
+// that: its call returns, and the journal then sees the failure and reports it. The
+// directory is as a crash at that moment would have left it, which is what recovery
+// is made for.
 type Disk struct {
 	vfs.FS
 	// Dir is the directory of the store.
 	Dir string
-	// OnFailure, unless nil, is called with the error that freezes the disk.
+	// OnFailure, unless nil, is called with the error that stops the disk.
 	OnFailure func(error)
-	// armed says that changes freeze the disk; until then their errors go to
+	// armed says that a change that fails stops the disk. Until then the errors go to
 	// Pebble, whose Open returns them.
 	armed atomic.Bool
 	// OnMachine is whether FS is the machine's own file system, where files have
 	// rights.
 	OnMachine bool
-	first     atomic.Pointer[error]
+	first     atomic.Pointer[error] // the error that stopped the disk; nil until then
 }
 
-// Failure returns the error that froze the disk, or nil.
+// Failure returns the error that stopped the disk, or nil.
 func (d *Disk) Failure() error {
 	if err := d.first.Load(); err != nil {
 		return *err
@@ -42,7 +42,7 @@ func (d *Disk) Failure() error {
 	return nil
 }
 
-// Fail freezes the disk, and returns the error that did so first.
+// Fail stops the disk, and returns the error that did so first.
 func (d *Disk) Fail(err error) error {
 	err = fmt.Errorf("journal in %s stopped: %w", d.Dir, err)
 	if d.first.CompareAndSwap(nil, &err) && d.OnFailure != nil {
@@ -51,7 +51,7 @@ func (d *Disk) Fail(err error) error {
 	return d.Failure()
 }
 
-// change carries out one change of the directory, unless the disk is frozen.
+// change carries out one change of the directory, unless the disk has stopped.
 func (d *Disk) change(carryOut func() error) error {
 	if d.Failure() != nil {
 		return nil
@@ -64,7 +64,7 @@ func (d *Disk) change(carryOut func() error) error {
 	return nil
 }
 
-// create opens a file for writing; on a frozen disk, one that drops all.
+// create opens a file for writing; on a stopped disk, one that drops everything.
 func (d *Disk) create(open func() (vfs.File, error)) (vfs.File, error) {
 	var f vfs.File
 	err := d.change(func() (err error) {
@@ -81,7 +81,7 @@ func (d *Disk) create(open func() (vfs.File, error)) (vfs.File, error) {
 }
 
 // Create syncs the directory before it creates a marker, which names the file
-// that counts: Pebble syncs that file but not that it is there, and a crash
+// that counts. Pebble syncs that file but not its name in the directory, so a crash
 // could keep the marker alone.
 func (d *Disk) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	if strings.HasPrefix(d.PathBase(name), "marker.") {
@@ -101,7 +101,7 @@ func (d *Disk) Create(name string, category vfs.DiskWriteCategory) (vfs.File, er
 	return f, nil
 }
 
-// SyncDir makes durable which files the directory has.
+// SyncDir makes the names of the files in the directory durable.
 func (d *Disk) SyncDir() error {
 	f, err := d.OpenDir(d.Dir)
 	if err != nil {
@@ -159,7 +159,7 @@ func (d *Disk) Remove(name string) error {
 	return d.FS.Remove(name)
 }
 
-// RemoveAll does as Remove does.
+// RemoveAll is like Remove.
 func (d *Disk) RemoveAll(name string) error {
 	if d.Failure() != nil {
 		return nil
@@ -176,7 +176,7 @@ func (d *Disk) Unwrap() vfs.FS { return d.FS }
 // diskFile is a file of a disk, open for writing.
 type diskFile struct {
 	vfs.File
-	disk *Disk
+	disk *Disk // is stopped by a change that fails, and then drops all others
 }
 
 // Write implements io.Writer.
@@ -210,7 +210,7 @@ func (f *diskFile) SyncTo(length int64) (fullSync bool, err error) {
 	return fullSync, err
 }
 
-// Close closes the file also on a frozen disk.
+// Close closes the file, even on a stopped disk.
 func (f *diskFile) Close() error {
 	if err := f.File.Close(); err != nil && f.disk.Failure() == nil {
 		return f.disk.change(func() error { return err })

@@ -7,17 +7,17 @@ import (
 )
 
 const (
-	// FillBytes is how much of a log is filled with zeros at once: a new store's
-	// first log as a whole, when it is opened.
+	// FillBytes is how much of a log is filled with zeros at once. Opening a new
+	// store fills this much of its first log.
 	FillBytes = 256 << 10
-	// largeWrite is one that filling makes no cheaper. A log is filled when as
-	// many others as smallWrites came in a row: a large commit ends with a
+	// largeWrite is the size from which on filling makes a write no cheaper. A log is
+	// filled after smallWrites smaller ones in a row: a large commit ends with a
 	// small one.
 	largeWrite  = 16 << 10
 	smallWrites = 4
-	// reserveBytes is how much room on disk a log reserves at once at most: as
-	// much as it has, from FillBytes on, so that an idle branch takes little and
-	// a busy one's log lies in few pieces.
+	// reserveBytes bounds the room on disk that a log reserves at once. It reserves
+	// as much as it has, but at least FillBytes, so the log of an idle branch uses
+	// little and that of a busy one lies in few pieces.
 	reserveBytes = 4 << 20
 )
 
@@ -32,7 +32,7 @@ type logFile struct {
 	*diskFile
 	// written is where the next byte goes, filled where the zeros end.
 	written, filled int64
-	// reserved is where the room on disk ends that the log has for sure.
+	// reserved is where the room on disk that was reserved ends.
 	reserved int64
 	// small counts the writes in a row that are not large; a new log is filled
 	// with the first that is not.
@@ -44,7 +44,7 @@ const LogSuffix = ".log"
 
 func isLog(name string) bool { return strings.HasSuffix(name, LogSuffix) }
 
-// newLogFile returns a log of which size bytes are there.
+// newLogFile returns a log that has size bytes already.
 func newLogFile(f vfs.File, size int64) vfs.File {
 	return &logFile{diskFile: f.(*diskFile), filled: size, reserved: size, small: smallWrites}
 }

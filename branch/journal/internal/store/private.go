@@ -12,7 +12,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// The rights to a data directory and its files: they say who has how much.
+// The rights to a data directory and its files. The files say how much money
+// everybody has.
 const (
 	privateDir  = 0o700
 	privateFile = 0o600
@@ -27,7 +28,7 @@ func (d *Disk) Make(name string, category vfs.DiskWriteCategory) (vfs.File, erro
 	return d.private(f, err)
 }
 
-// private keeps a file private that was opened without an error.
+// private makes a file private, if it was opened without an error.
 func (d *Disk) private(f vfs.File, err error) (vfs.File, error) {
 	if err == nil && d.OnMachine {
 		keepPrivate(f)
@@ -35,8 +36,8 @@ func (d *Disk) private(f vfs.File, err error) (vfs.File, error) {
 	return f, err
 }
 
-// Lock makes the lock's file beforehand, since others would make it for all to
-// read.
+// Lock makes the file of the lock beforehand, since the file system would make it
+// readable for all.
 func (d *Disk) Lock(name string) (io.Closer, error) {
 	if d.OnMachine {
 		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, privateFile)
@@ -50,9 +51,9 @@ func (d *Disk) Lock(name string) (io.Closer, error) {
 	return d.FS.Lock(name)
 }
 
-// Narrow takes the rights to the directory and to what is in it from everybody
-// but the owner, where somebody has widened them. A directory whose rights can't
-// be changed, as when it belongs to another user, is warned of and served.
+// Narrow removes the rights of everybody but the owner to the directory and its
+// files, if somebody has widened them. If they can't be changed, as when the
+// directory belongs to another user, it only logs a warning.
 func (d *Disk) Narrow(logger *slog.Logger) {
 	if !d.OnMachine {
 		return

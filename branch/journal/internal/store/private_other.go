@@ -8,8 +8,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// keepPrivate is for systems where a file has the rights of its directory.
+// keepPrivate does nothing: on this system a file has the rights of its directory.
 func keepPrivate(vfs.File) {}
 
-// openTo reports false: rights are not in a file's mode here.
+// openTo reports false: on this system a file's mode does not show its rights.
 func openTo(os.FileInfo) bool { return false }

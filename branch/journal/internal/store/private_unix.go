@@ -9,9 +9,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// keepPrivate takes the rights to a file that was just created from everybody
-// else, whatever the umask gave them. A file system that knows no rights keeps
-// its own: narrow warns of that.
+// keepPrivate removes the rights of everybody else to a file that was just created,
+// whatever the umask gave them. A file system that knows no rights keeps its own:
+// Narrow warns of that.
 func keepPrivate(f vfs.File) {
 	if fd := f.Fd(); fd != vfs.InvalidFd {
 		_ = syscall.Fchmod(int(fd), privateFile)

@@ -10,43 +10,42 @@ import (
 const (
 	// hasteFor is how soon after a flush another one means haste.
 	hasteFor = 2 * time.Second
-	// mostPutOff bounds the flushes that compactions are put off for. As many
+	// mostPutOff bounds the flushes for which compactions are put off. That many
 	// tables may then lie above one another.
 	mostPutOff = 40
 )
 
 // scheduler lets one compaction of a store run at a time. It serves one opening:
 // once its store is closed, it lets none run, and a store that compacts nothing
-// takes no more writes in the end.
+// stops taking writes in the end.
 //
-// In haste it lets none begin: while one flush follows the other, as when a
-// branch comes back that was away, until there is a pause, or there have been
-// mostPutOff flushes since the last compaction. What is written meanwhile is
-// compacted once then, and not again and again with all the request ids before
-// it, which took a third of the time that catching up did. Look-ups pay little
-// for the tables that lie above one another: the filter spares nearly all.
+// In haste it lets none begin. There is haste while one flush follows another, as
+// when a branch that was away comes back, until there is a pause, or there have been
+// mostPutOff flushes since the last compaction. The tables written meanwhile are then
+// compacted once, and not again and again with all the request ids before them, which
+// took a third of the time that catching up did. The tables that lie above one
+// another cost little: nearly all look-ups end at the filter.
 //
-// Pebble's usual scheduler also looks, ten times a second and store, whether
-// more compactions are allowed than run, in case the number allowed has grown
-// unseen. In a process of 50 stores that costs more than all else while nothing
-// happens, and here it finds nothing: the number is 1 from the opening on
-// (CompactionConcurrencyRange), so a compaction is refused only while another
-// runs, whose end lets the next begin, or in haste, which has an end, too.
+// Pebble's usual scheduler also checks, ten times a second for each store, whether
+// more compactions are allowed than run, in case the number allowed has grown unseen.
+// In an idle process of 50 stores that costs more than all else, and here it would
+// find nothing: the number is 1 from the opening on (CompactionConcurrencyRange). So
+// a compaction is refused only while another runs, whose end lets the next begin, or
+// in haste, which has an end, too.
 type scheduler struct {
-	// db is set once, before all else is called.
+	// db is set once, before anything else is called.
 	db pebble.DBForCompaction
 
-	mu sync.Mutex
+	mu sync.Mutex // guards the fields below
 	// running is whether a compaction runs, closed whether none may any more.
 	running, closed bool
 	// granting is whether db is being asked what it waits to compact, refused
-	// whether it was refused a compaction meanwhile; granted tells when that has
-	// ended.
+	// whether it was refused a compaction meanwhile. granted signals the end of
+	// granting.
 	granting, refused bool
 	granted           sync.Cond
-	// pause ends the haste; nil before the first flush. hasty is whether it has
-	// not ended, putOff how many flushes there have been in this haste since a
-	// compaction began.
+	// pause ends the haste; nil before the first flush. hasty is whether there is
+	// haste, putOff how many flushes there have been since a compaction began.
 	pause  *time.Timer
 	hasty  bool
 	putOff int
@@ -58,7 +57,7 @@ func newScheduler() *scheduler {
 	return s
 }
 
-// flushed tells of a flush. The store calls it with its mutex held.
+// flushed records a flush. The store calls it with its mutex locked.
 func (s *scheduler) flushed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,7 +82,7 @@ func (s *scheduler) calm() {
 	s.grantAndUnlock()
 }
 
-// free is whether a compaction may begin.
+// free reports whether a compaction may begin.
 func (s *scheduler) free() bool { return !s.closed && !s.running && !s.hasty }
 
 // Register implements pebble.CompactionScheduler.
@@ -117,8 +116,8 @@ func (s *scheduler) TrySchedule() (bool, pebble.CompactionGrantHandle) {
 // UpdateGetAllowedWithoutPermission implements pebble.CompactionScheduler.
 func (s *scheduler) UpdateGetAllowedWithoutPermission() {}
 
-// grantAndUnlock begins a compaction, if one waits and may. The store is asked
-// without the mutex, since it calls the scheduler with its own held.
+// grantAndUnlock begins a compaction, if one waits and may. It unlocks the mutex to
+// ask the store, since the store calls the scheduler with its own mutex locked.
 func (s *scheduler) grantAndUnlock() {
 	defer s.mu.Unlock()
 	for s.granting {

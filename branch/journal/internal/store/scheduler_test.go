@@ -9,8 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// waiting is a store that has a compaction waiting, or none, and notes how many
-// were begun.
+// waiting is a store with compactions that wait, and counts how many were begun.
 type waiting struct {
 	scheduler *scheduler
 	// asked, unless nil, runs while the store is asked.
@@ -21,7 +20,7 @@ type waiting struct {
 	compactions, begun int
 }
 
-// set has so many compactions wait.
+// set sets how many compactions wait.
 func (w *waiting) set(compactions int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -53,7 +52,7 @@ func (w *waiting) Schedule(pebble.CompactionGrantHandle) bool {
 	return true
 }
 
-// try does as the store does: what is refused waits.
+// try asks as the store does: a compaction that is refused waits.
 func (w *waiting) try() {
 	ok, _ := w.scheduler.TrySchedule()
 	w.mu.Lock()
@@ -71,8 +70,7 @@ func newWaiting() *waiting {
 	return w
 }
 
-// While one flush follows the other no compaction begins; after a pause one
-// does.
+// While one flush follows another no compaction begins; after a pause one does.
 func TestCompactionsArePutOffInHaste(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWaiting()

@@ -1,6 +1,6 @@
 // Package store opens a Pebble store that is tuned for a journal, on a disk that
-// freezes at the first change that fails. Nothing but the journal uses it. It
-// knows nothing of the journal's keys: the journal says where tables are to end.
+// stops at the first change that fails. Nothing but the journal uses it. It knows
+// nothing of the journal's keys: the journal says where tables are to end.
 //
 //   - store.go: the lock, the options, the merging of values.
 //   - disk.go, private.go: the disk, and the rights to its files.
@@ -20,12 +20,12 @@ import (
 	"github.com/cockroachdb/pebble/v2/bloom"
 )
 
-// A process may hold the journals of many branches: each store is kept small,
-// and all share the cache of blocks.
+// A process may have the journals of many branches: each store is kept small, and all
+// share the cache of blocks.
 const (
 	// cacheBytes bounds the cache of all stores of the process, their memtables
-	// included: Pebble takes those off. One busy branch has half of it for blocks,
-	// so that the filters of its tables stay there.
+	// included, which Pebble subtracts. One busy branch has half of it for blocks, so
+	// that the filters of its tables stay there.
 	cacheBytes = 64 << 20
 	// MemTableBytes bounds one memtable. A store begins with a quarter of a
 	// megabyte and doubles it as writes come. The larger they are, the less often
@@ -40,12 +40,12 @@ const (
 	openFiles = 128
 	// compactAt tables one above the other, each a memtable that was flushed, are
 	// compacted into the level below. Each time much of that level is rewritten,
-	// since new request ids lie anywhere between the old ones: with Pebble's 4
-	// writing costs much more. The filter of request ids spares nearly all look-ups
-	// in the additional tables.
+	// since new request ids lie anywhere between the old ones: with Pebble's default
+	// of 4, writing costs much more. The filter of request ids spares nearly all
+	// look-ups in the additional tables.
 	compactAt = 12
-	// StopAt tables make writes wait for a compaction. In haste more of them gather
-	// (see scheduler.go), and it leaves room for those that come meanwhile.
+	// StopAt tables make writes wait for a compaction. It leaves room for the tables
+	// that gather in haste (see scheduler.go), and for those that come meanwhile.
 	StopAt = mostPutOff + 2*compactAt
 )
 
@@ -78,14 +78,14 @@ type Config struct {
 
 // Locked is a directory that no other process may open until it is closed.
 type Locked struct {
-	config Config
-	lock   *pebble.Lock
+	config Config       // as Lock was given it
+	lock   *pebble.Lock // of config's directory
 	// nth is how many stores of the process were open when this one was locked: they
 	// share memory.
 	nth int64
 }
 
-// Lock locks the directory, and returns what [pebble.LockDirectory] does.
+// Lock locks the directory. It returns the errors of [pebble.LockDirectory].
 func Lock(c Config) (*Locked, error) {
 	lock, err := pebble.LockDirectory(c.Disk.Dir, c.Disk)
 	if err != nil {
@@ -94,13 +94,13 @@ func Lock(c Config) (*Locked, error) {
 	return &Locked{config: c, lock: lock, nth: stores.Add(1)}, nil
 }
 
-// Close gives up the directory. Its store must be closed.
+// Close unlocks the directory. Its store must be closed.
 func (l *Locked) Close() error {
 	stores.Add(-1)
 	return l.lock.Close()
 }
 
-// Open opens the store. From then on the first change that fails freezes the disk.
+// Open opens the store. From then on the first change that fails stops the disk.
 func (l *Locked) Open() (*pebble.DB, error) {
 	db, err := OpenWith(l.config.Disk.Dir, l.Options())
 	if err == nil {
@@ -163,11 +163,11 @@ func (l *Locked) Options() *pebble.Options {
 }
 
 // storeLogger passes on what Pebble logs. Pebble expects Fatalf to end the
-// process; here it freezes the disk, after which nothing that Pebble goes on to
-// do has an effect.
+// process; here it stops the disk, after which nothing that Pebble goes on to do has
+// an effect.
 type storeLogger struct {
-	disk *Disk
-	log  *slog.Logger
+	disk *Disk        // stopped by Fatalf
+	log  *slog.Logger // names the directory in each line
 }
 
 // Infof implements pebble.Logger.
@@ -180,16 +180,16 @@ func (l storeLogger) Errorf(format string, args ...any) {
 	l.log.Error(fmt.Sprintf(format, args...))
 }
 
-// Fatalf implements pebble.Logger. It freezes the disk.
+// Fatalf implements pebble.Logger. It stops the disk.
 func (l storeLogger) Fatalf(format string, args ...any) {
 	_ = l.disk.Fail(fmt.Errorf(format, args...))
 }
 
 // oldest merges the values written under one key to the one written first.
 type oldest struct {
-	value []byte
-	// room is where value usually is: there is one for every request id that a
-	// flush or compaction writes.
+	value []byte // the oldest so far
+	// room is where value usually is, which saves an allocation for every request id
+	// that a flush or compaction writes.
 	room [24]byte
 }
 

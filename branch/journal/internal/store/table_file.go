@@ -7,9 +7,9 @@ const TableSuffix = ".sst"
 
 // tableFile is a table that a flush or a compaction writes. These are long pieces
 // of work that nobody waits for, so after each block they give way to other
-// goroutines. In a process with one processor (see shareProcessors in cmd/passbook) they
-// would otherwise hold it for 10 ms at a time, and each goroutine that a call goes
-// through would wait that long.
+// goroutines. In a process with one processor (see shareProcessors in
+// cmd/passbook/internal/host) they would otherwise occupy it for 10 ms at a time, and
+// each goroutine that a call goes through would wait that long.
 type tableFile struct{ *diskFile }
 
 // Write implements io.Writer.

@@ -8,7 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// Whoever wants the processor has it between the blocks of a table.
+// Other goroutines get the processor between the blocks of a table.
 func TestTablesGiveWay(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	d := &Disk{FS: vfs.NewMem()}
@@ -18,7 +18,7 @@ func TestTablesGiveWay(t *testing.T) {
 	}
 	var ran atomic.Bool
 	go ran.Store(true)
-	for range 3 { // now and then the scheduler takes who gave way first
+	for range 3 { // now and then the scheduler first resumes the goroutine that gave way
 		if _, err := f.Write([]byte("a block")); err != nil {
 			t.Fatal(err)
 		}

@@ -29,8 +29,9 @@ func EachTable(db *pebble.DB, visit func(name string) error) error {
 	return nil
 }
 
-// CheckTable reads every block of a table, or all but those of its entries: what
-// those are found by, a fraction of it. Damage there would let no entry be read.
+// CheckTable reads every block of a table, or, unless whole is set, only those by
+// which entries are found, which are a fraction of it. Damage there would let no
+// entry be read.
 func CheckTable(fs vfs.FS, path string, options sstable.ReaderOptions, whole bool) (err error) {
 	defer func() {
 		if r := recover(); r != nil { // Pebble panics on some damage that it does not expect
@@ -52,7 +53,7 @@ func CheckTable(fs vfs.FS, path string, options sstable.ReaderOptions, whole boo
 	return errors.Join(checkBlocks(r, whole), r.Close())
 }
 
-// checkBlocks holds the blocks of a table against their checksums, as they are on
+// checkBlocks compares the blocks of a table with their checksums, as they are on
 // disk.
 func checkBlocks(r *sstable.Reader, whole bool) error {
 	layout, err := r.Layout()

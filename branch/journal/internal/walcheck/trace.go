@@ -8,11 +8,11 @@ import (
 	"math/bits"
 )
 
-// A log is blocks of 32 KiB that hold chunks; a record is one chunk or several.
-// A chunk begins with its checksum (4 bytes), its length (2) and its type (1).
-// In a write-ahead log the number of the log (4) follows and, unless the log is
-// the first of its store, how far the log was synced when the chunk was written
-// (8). Package record documents the format.
+// A log consists of blocks of 32 KiB, and these of chunks; a record is one chunk or
+// several. A chunk begins with its checksum (4 bytes), its length (2) and its type
+// (1). In a write-ahead log the number of the log (4) follows and, unless the log is
+// the first of its store, how far the log was synced when the chunk was written (8).
+// Package record documents the format.
 const (
 	blockBytes = 32 << 10
 
@@ -29,14 +29,14 @@ const (
 	logChunk      = 9
 )
 
-// block returns where the block ends that holds offset.
+// block returns the end of the block that contains offset.
 func (l *log) block(offset int) int {
 	return min((offset/blockBytes+1)*blockBytes, len(l.data))
 }
 
 // skipPadding returns where the next record begins: at the end of the last one
 // or, where no header has room, after the zeros that fill the block. It returns
-// false when other bytes than zeros are there.
+// false when there are bytes other than zeros.
 func (l *log) skipPadding() (begin int, ok bool) {
 	end := l.block(l.end)
 	rest := l.data[l.end:end]
@@ -61,7 +61,7 @@ func (l *log) closed() bool {
 	return !l.manifest && bytes.HasPrefix(l.data[l.end:], trailer[:])
 }
 
-// damage says what shows that the log did not end by a crash where it ends.
+// damage says what shows that it was not a crash that ended the log where it ends.
 func (l *log) damage() string {
 	if l.end >= len(l.data) {
 		return ""
@@ -71,7 +71,7 @@ func (l *log) damage() string {
 	}
 	for later := l.end + 1; later < len(l.data); later++ {
 		if synced, ok := l.fit(l.data[later:l.block(later)]); ok && (l.manifest || synced > uint64(l.end)) {
-			return fmt.Sprintf("what was written there is gone, and was synced: what follows at offset %d says so", later)
+			return fmt.Sprintf("a record is gone that was synced, as the one at offset %d says", later)
 		}
 	}
 	return ""
@@ -94,9 +94,9 @@ func (l *log) flippedInHeader() bool {
 	return false
 }
 
-// fit reports whether block begins with a chunk of this log, not of one whose
-// file it has, and how far the log was synced when the chunk was written. In the
-// manifest every record is synced before the next one is written.
+// fit reports whether block begins with a chunk of this log, and not of an older one
+// whose file it uses again, and how far the log was synced when the chunk was
+// written. In the manifest every record is synced before the next one is written.
 func (l *log) fit(block []byte) (synced uint64, ok bool) {
 	if len(block) < manifestHeader {
 		return 0, false

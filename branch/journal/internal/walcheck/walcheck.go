@@ -3,11 +3,11 @@
 // knows bytes only, nothing of files or of what the records mean; the journal
 // uses it before Pebble recovers a store.
 //
-// Pebble's own reader, [record.Reader], reads the records. It takes the first
-// chunk that does not fit for the place where a crash cut the log off, unless a
-// later block says that the log was synced beyond that place. It also finds the
-// bit that was flipped in what a chunk's checksum covers. The rest of this
-// package finds what that reader can't tell (trace.go):
+// Pebble's own reader, [record.Reader], reads the records. It treats the first chunk
+// that does not fit as the place where a crash cut the log off, unless a later block
+// says that the log was synced beyond that place. It also finds the bit that was
+// flipped in what a chunk's checksum covers. The rest of this package finds what that
+// reader can't tell (trace.go):
 //
 //   - Whether a log was closed. The reader reports the same end for the trailer
 //     with which Pebble closes a log, for the end of the file, and for a chunk in
@@ -16,13 +16,12 @@
 //     which is compared before the checksum is.
 //   - Bytes in the padding of a block, which the reader passes over.
 //   - A gap, when what was synced after it is in the same block or comes after a
-//     second gap. The reader looks only at the beginnings of the blocks that
-//     follow; and in the manifest, whose chunks don't say how far it was synced,
-//     it looks nowhere.
+//     second gap. The reader checks only the beginnings of the blocks that follow. In
+//     the manifest, whose chunks don't say how far it was synced, it checks nothing.
 //
 // Losing the last records of the last log can't be told from a crash before
-// their sync, unless a single bit did it. Nor can a gap of which no chunk says
-// that it was synced: a chunk may name less than was, since Pebble 2.1.7 does not
+// their sync, unless a single bit did it. Nor can a gap, unless a chunk says that it
+// was synced. A chunk may name less than was synced, since Pebble 2.1.7 does not
 // count the blocks that it writes as a whole.
 package walcheck
 
@@ -46,9 +45,9 @@ type End struct {
 	Damage string
 }
 
-// Log reads a write-ahead log with the number that its file is named by. It
-// visits the records, each with the offset where it begins; a record lasts until
-// visit returns. The only error is one that visit returned.
+// Log reads a write-ahead log, whose file has the number in its name. It visits the
+// records, each with the offset where it begins; a record lasts until visit returns.
+// The only error is one that visit returned.
 func Log(data []byte, number uint64, visit func(offset int, record []byte) error) (End, error) {
 	l := log{data: data, number: uint32(number), reader: newReader(record.NewReader, data, number)}
 	return l.run(visit)
@@ -77,10 +76,9 @@ type log struct {
 	reader *record.Reader
 	// record is the one that was read last.
 	record []byte
-	// end is where the chunks end that were read.
+	// end is where the chunks that were read end.
 	end int
-	// failure is what the reader says of the chunk at end; nil when it has none to
-	// say.
+	// failure is the reader's error about the chunk at end, or nil.
 	failure error
 }
 
@@ -117,8 +115,8 @@ func (l *log) next() (begin int, ok bool) {
 		err = l.readRecord(in)
 	}
 	if err != nil {
-		// Asked again, the reader gives the cause. What it returned first was often
-		// only that the log ends.
+		// Asked again, the reader gives the cause. Its first error often says only
+		// that the log ends.
 		_, l.failure = l.reader.Next()
 		return 0, false
 	}

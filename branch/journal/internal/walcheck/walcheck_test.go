@@ -23,7 +23,7 @@ const (
 	block = 32 << 10
 	// header and manifestHeader are the sizes of the headers of chunks.
 	header, manifestHeader = 19, 7
-	// trailer is the size of what Pebble closes a log with.
+	// trailer is the size of the bytes with which Pebble closes a log.
 	trailer = 11
 )
 
@@ -84,12 +84,12 @@ func writeLog(t testing.TB, sizes ...int) log {
 	return l
 }
 
-// batchHeader is the size of what Pebble puts before the data of a record.
+// batchHeader returns the size of what Pebble puts before the data of a record.
 func batchHeader(size int) int {
 	return batchrepr.HeaderLen + 1 + len(binary.AppendUvarint(nil, uint64(size)))
 }
 
-// writeManifest is writeLog for a manifest.
+// writeManifest is like writeLog, for a manifest.
 func writeManifest(t testing.TB, sizes ...int) log {
 	t.Helper()
 	var out bytes.Buffer
@@ -141,7 +141,7 @@ func (l log) visit(visit func(int, []byte) error) (walcheck.End, error) {
 }
 
 // pebbleFindsDamage reports whether Pebble's reader notices damage where the
-// records end: everything else it takes for the end.
+// records end. It treats everything else as the end.
 func (l log) pebbleFindsDamage() bool {
 	if l.number == 0 {
 		return findsDamage(record.NewReader(bytes.NewReader(l.data), 0))

@@ -1,7 +1,7 @@
 // Package faults makes and mends the faults of a bank: it keeps account of what is
-// broken on purpose, refuses what makes no sense now, and carries what is asked of
-// one process to the one that can do it. It knows the branch by its faults alone;
-// what hosts branches knows it, and implements its Breaker.
+// broken on purpose, refuses actions that make no sense now, and passes an action
+// from the process that is asked to the one that can do it. It knows the branch by
+// its faults alone; package host knows it, and implements its Breaker.
 package faults
 
 import (
@@ -18,19 +18,18 @@ import (
 const (
 	// EndTimeout is how long a branch that was killed may take to end.
 	EndTimeout = 5 * time.Second
-	// RestartTimeout is how long a branch that was restarted may take until it
-	// takes writes, as far as its restart waits for that.
+	// RestartTimeout is how long a restart waits for the branch to take writes.
 	RestartTimeout = 8 * time.Second
 )
 
 // Breaker breaks branches of a bank and mends them: those of this process, or
-// the processes of a bank. It is told only what makes sense, one action at a
+// the processes of a bank. It is asked only for actions that make sense, one at a
 // time.
 type Breaker interface {
 	// Find returns a branch that has started and not ended.
 	Find(id uint32) (Running, bool)
-	// Apply carries out an action. It returns as soon as a branch is killed,
-	// which then ends, and as soon as one is restarted.
+	// Apply carries out an action. It returns once it has killed a branch, which may
+	// end later, or has restarted one.
 	Apply(ctx context.Context, id uint32, action fault.Action) error
 }
 
@@ -43,32 +42,32 @@ type Running struct {
 // Maker makes and mends faults, one at a time, and keeps account of what is broken
 // on purpose in a bank.
 type Maker struct {
-	// breaker carries it out.
+	// breaker carries out the actions.
 	breaker Breaker
-	// logger is told of each fault.
+	// logger logs each fault.
 	logger *slog.Logger
 	// ids are the branches, in order.
 	ids []uint32
-	// turn is taken while something is broken or mended.
+	// turn is full while something is broken or mended.
 	turn chan struct{}
 
 	// mu guards broken.
 	mu sync.Mutex
-	// broken has the branches that are cut off or paused. Those that have ended
-	// since are in it, too: with its end a branch's other faults are over.
+	// broken has the branches that are cut off or paused. It may also have some that
+	// have ended since: the end of a branch ends its other faults.
 	broken map[uint32]fault.Fault
 }
 
-// NewMaker returns what breaks a bank of the branches ids by means of b.
+// NewMaker returns the maker for a bank with the branches ids. b breaks them.
 func NewMaker(b Breaker, ids []uint32, logger *slog.Logger) *Maker {
 	logger.Warn("Faults are on: whoever reaches a branch can cut off, pause, kill and restart the branches")
 	return &Maker{breaker: b, logger: logger, ids: slices.Sorted(slices.Values(ids)), turn: make(chan struct{}, 1), broken: map[uint32]fault.Fault{}}
 }
 
-// For returns what breaks the bank for the branch that was asked to.
+// For returns the faults that a branch makes when it is asked to.
 func (f *Maker) For(asked uint32) fault.Faults { return &askedFaults{Maker: f, asked: asked} }
 
-// at returns what is broken at a branch.
+// at returns the fault of a branch.
 func (f *Maker) at(id uint32) fault.Fault {
 	_, runs := f.breaker.Find(id)
 	f.mu.Lock()
@@ -87,9 +86,9 @@ func (f *Maker) note(now fault.Fault) {
 	f.broken[now.Branch] = now
 }
 
-// askedFaults breaks a bank for the branch that was asked to, which must not
-// be the one that ends: the caller would not hear of it, and the last branch
-// could not be told to start the others.
+// askedFaults breaks a bank on behalf of the branch that was asked. That branch must
+// not be the one that ends: its caller would get no answer, and with the last branch
+// nobody would be left to start the others.
 type askedFaults struct {
 	*Maker
 	// asked is the branch that was asked.
@@ -107,8 +106,8 @@ func (f *askedFaults) List(context.Context) ([]fault.Fault, error) {
 	return list, nil
 }
 
-// Apply implements fault.Faults. It has its turn, and then waits until a
-// branch that was restarted takes writes.
+// Apply implements fault.Faults. It waits for its turn, and after a restart until the
+// branch takes writes.
 func (f *askedFaults) Apply(ctx context.Context, id uint32, action fault.Action) error {
 	again, err := f.change(ctx, id, action)
 	if err != nil || action != fault.Restart {
@@ -119,7 +118,7 @@ func (f *askedFaults) Apply(ctx context.Context, id uint32, action fault.Action)
 	return again.awaitReady(ctx, id)
 }
 
-// change carries out an action while nobody else does, and returns the branch
+// change carries out an action while no other is under way, and returns the branch
 // that runs then.
 func (f *askedFaults) change(ctx context.Context, id uint32, action fault.Action) (then Running, err error) {
 	if id == f.asked && (action == fault.Pause || action == fault.Kill) {
@@ -161,9 +160,8 @@ func (f *Maker) carryOut(ctx context.Context, id uint32, action fault.Action) (t
 	return then, nil
 }
 
-// after returns what is broken at a branch once an action has been carried out,
-// and what the branch then is in a word. It refuses an action that makes no
-// sense now.
+// after returns the fault of a branch once an action has been carried out, and a word
+// for what the branch then is. It refuses an action that makes no sense now.
 func after(now fault.Fault, action fault.Action) (then fault.Fault, what string, err error) {
 	id, then := now.Branch, now
 	stopped := now.Killed || now.Paused && (action == fault.Cut || action == fault.Heal)
@@ -189,7 +187,7 @@ func after(now fault.Fault, action fault.Action) (then fault.Fault, what string,
 	return then, what, changesNothing(now, action)
 }
 
-// changesNothing refuses an action whose effect a branch shows already.
+// changesNothing refuses an action that would change nothing.
 func changesNothing(now fault.Fault, action fault.Action) error {
 	id := now.Branch
 	switch {
@@ -248,15 +246,15 @@ func errEnded(id uint32) error {
 
 // ErrNotServing refuses to break a branch that does not run.
 func ErrNotServing(id uint32) error {
-	return Refusef("branch %d does not serve: it starts, or has ended", id)
+	return Refusef("branch %d does not serve: it is starting, or has ended", id)
 }
 
-// ErrUnknown refuses an action that there is none of.
+// ErrUnknown refuses an action that does not exist.
 func ErrUnknown(action fault.Action) error {
-	return Refusef("%q is nothing that can be done", action)
+	return Refusef("there is no action %q", action)
 }
 
-// ErrBankStops refuses all once the bank stops.
+// ErrBankStops refuses every action once the bank stops.
 var ErrBankStops = Refusef("the bank is stopping")
 
 // Refusef returns an error that says why a fault can't be made or mended now.

@@ -14,18 +14,19 @@ import (
 	"passbook.example/passbook/branch/fault"
 )
 
-// fakeBreaker breaks nothing, and notes what it was told.
+// fakeBreaker breaks nothing, and records what it was asked.
 type fakeBreaker struct {
 	told []string
 	// ends has the ends of the branches that run.
 	ends map[uint32]chan struct{}
-	// refuse is what it says.
+	// refuse is what Apply returns, unless nil.
 	refuse error
-	// killed, when not nil, is sent what is killed, before and after it ended.
+	// killed, when not nil, gets each branch to be killed, which ends once something
+	// is sent back.
 	killed chan uint32
 	// stuck means that a branch that is killed never ends.
 	stuck bool
-	// ready is when a branch that was restarted takes writes.
+	// ready is closed when a branch that was restarted takes writes.
 	ready chan struct{}
 }
 
@@ -83,7 +84,7 @@ func TestWhatIsBrokenIsListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantFaults(t, f, fault.Fault{Branch: 1, Cut: true}, fault.Fault{Branch: 2, Killed: true}, fault.Fault{Branch: 3, Cut: true, Paused: true})
-	// A branch that ends, also by itself, is neither cut off nor paused any more.
+	// A branch that has ended, even by itself, is no longer cut off or paused.
 	b.end(3)
 	if err := errors.Join(asked.Apply(ctx, 1, fault.Heal), asked.Apply(ctx, 2, fault.Restart)); err != nil {
 		t.Fatal(err)
@@ -95,7 +96,7 @@ func TestWhatIsBrokenIsListed(t *testing.T) {
 	wantFaults(t, f)
 }
 
-// What did not happen is not listed.
+// A fault that was not made is not listed.
 func TestAFaultThatCanNotBeMadeIsRefused(t *testing.T) {
 	f, b := newFakeFaults()
 	b.refuse = Refusef("no")
@@ -115,8 +116,8 @@ func TestAFaultThatCanNotBeMadeIsRefused(t *testing.T) {
 	wantFaults(t, f, fault.Fault{Branch: 2, Killed: true})
 }
 
-// Two branches that are told at once to end each other: the one that ends first
-// ends nobody any more, or none would be left to ask.
+// Two branches are asked at once to kill each other. The one that ends first must not
+// kill the other, or none would be left to ask.
 func TestABranchThatEndsEndsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, b := newFakeFaults()
@@ -140,8 +141,8 @@ func TestABranchThatEndsEndsNoOther(t *testing.T) {
 	})
 }
 
-// Who waits for a turn gives up with its caller: the branch that was asked may
-// be the one that ends.
+// A call that waits for its turn gives up with its caller: the branch that was asked
+// may be the one that ends.
 func TestATurnIsNotWaitedForInVain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, b := newFakeFaults()

@@ -20,17 +20,17 @@ const (
 	maxLineBytes = 1 << 20
 )
 
-// line is what serve --processes and the process of a branch say to each
-// other about faults: a question, or the answer to one.
+// line is a message about faults between serve --processes and the process of a
+// branch: a question, or the answer to one.
 type line struct {
-	// ID numbers the questions of one side. The answer has that of its question.
+	// ID numbers the questions of one side. An answer has the ID of its question.
 	ID uint64 `json:"id"`
 	// Do is the action to carry out, or doList, and Branch the branch to do it
-	// to. The process of a branch asks for all actions, for any branch; it is
-	// itself asked to cut and heal its branch. Answers do nothing.
+	// to. The process of a branch asks for any action, on any branch; it is itself
+	// asked to cut off and heal its branch. Answers leave both empty.
 	Do     fault.Action `json:"do,omitempty"`
 	Branch uint32       `json:"branch,omitempty"`
-	// Refused says why it can't be done.
+	// Refused is the answer that says why the action can't be done.
 	Refused string `json:"refused,omitempty"`
 	// Faults answers the question for a list.
 	Faults []fault.Fault `json:"faults,omitempty"`
@@ -43,14 +43,14 @@ const doList fault.Action = "list"
 // process of a branch. Both sides ask, and both answer. It implements
 // fault.Faults: the other side carries out what it is told.
 type Wire struct {
-	// saying is held while a line is written to to.
+	// saying guards to, so that lines don't mix.
 	saying sync.Mutex
 	to     io.Writer
-	// logger is told of what means nothing.
+	// logger logs lines that mean nothing.
 	logger *slog.Logger
-	// answers does what the other side asks for; nil refuses it all.
+	// answers carries out what the other side asks for; nil refuses everything.
 	answers fault.Faults
-	// answering has the places of the questions that answers has in hand.
+	// answering has one item for each question that is being answered.
 	answering chan struct{}
 
 	// mu guards what follows.
@@ -61,8 +61,8 @@ type Wire struct {
 	asked map[uint64]chan<- line
 }
 
-// NewWire returns a wire that says what it has to say to one pipe. What the other
-// side asks for is up to answers; nil refuses it all. The caller calls Listen.
+// NewWire returns a wire that writes to one pipe. answers carries out what the other
+// side asks for; nil refuses everything. The caller must call Listen.
 func NewWire(to io.Writer, logger *slog.Logger, answers fault.Faults) *Wire {
 	return &Wire{to: to, logger: logger, answers: answers, answering: make(chan struct{}, maxQuestions), asked: map[uint64]chan<- line{}}
 }
@@ -110,7 +110,7 @@ func (w *Wire) ask(ctx context.Context, question line) (line, error) {
 	}
 }
 
-// say writes one line, in one piece.
+// say writes one line in one call.
 func (w *Wire) say(l line) error {
 	text, err := json.Marshal(l)
 	if err != nil {
@@ -122,8 +122,8 @@ func (w *Wire) say(l line) error {
 	return err
 }
 
-// Listen hears what the other side says until it ends, and waits for the
-// answers in hand. Lines that other hears are not for the wire.
+// Listen handles what the other side writes until that ends, and waits for the
+// answers under way. Lines for which other returns true are not for the wire.
 func (w *Wire) Listen(from io.Reader, other func(text string) bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var answering sync.WaitGroup
@@ -137,17 +137,16 @@ func (w *Wire) Listen(from io.Reader, other func(text string) bool) {
 		}
 	}
 	if err := lines.Err(); err != nil {
-		w.logger.Error(fmt.Sprintf("What a branch's process and serve --processes say to each other can't be read any more: %v", err))
+		w.logger.Error(fmt.Sprintf("The pipe between a branch's process and serve --processes can't be read any more: %v", err))
 		_, _ = io.Copy(io.Discard, from)
 	}
 }
 
-// hear takes one line: an answer to who waits for it, a question to be
-// answered.
+// hear handles one line: it passes on an answer, and answers a question.
 func (w *Wire) hear(ctx context.Context, answering *sync.WaitGroup, text []byte) {
 	var l line
 	if err := json.Unmarshal(text, &l); err != nil || l.ID == 0 {
-		w.logger.Warn(fmt.Sprintf("Between a branch's process and serve --processes, this means nothing: %.100q", text))
+		w.logger.Warn(fmt.Sprintf("A line between a branch's process and serve --processes means nothing: %.100q", text))
 		return
 	}
 	if l.Do == "" {
@@ -155,7 +154,7 @@ func (w *Wire) hear(ctx context.Context, answering *sync.WaitGroup, text []byte)
 		waiting := w.asked[l.ID]
 		delete(w.asked, l.ID)
 		w.mu.Unlock()
-		if waiting != nil { // and not gone
+		if waiting != nil { // the caller has not given up
 			waiting <- l
 		}
 		return
@@ -170,7 +169,7 @@ func (w *Wire) hear(ctx context.Context, answering *sync.WaitGroup, text []byte)
 		defer func() { <-w.answering }()
 		answer := w.answer(ctx, l)
 		answer.ID = l.ID
-		_ = w.say(answer) // whoever is not there any more needs no answer
+		_ = w.say(answer) // if the other side has gone, it needs no answer
 	})
 }
 
@@ -188,7 +187,7 @@ func (w *Wire) answer(ctx context.Context, question line) line {
 	return refusal(w.answers.Apply(ctx, question.Branch, question.Do))
 }
 
-// refusal is the answer of something that was done, or could not be.
+// refusal returns the answer for an action that ended with err.
 func refusal(err error) line {
 	if err != nil {
 		return line{Refused: err.Error()}

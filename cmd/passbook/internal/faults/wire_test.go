@@ -14,13 +14,13 @@ import (
 	"passbook.example/passbook/branch/fault"
 )
 
-// answerFunc carries out all actions in one way.
+// answerFunc carries out every action by calling itself.
 type answerFunc func(context.Context) error
 
 func (f answerFunc) List(ctx context.Context) ([]fault.Fault, error)           { return nil, f(ctx) }
 func (f answerFunc) Apply(ctx context.Context, _ uint32, _ fault.Action) error { return f(ctx) }
 
-// wires are two wires that hear each other.
+// wires returns two wires that are connected to each other.
 func wires(t *testing.T, answer fault.Faults) (asks, answers *Wire) {
 	t.Helper()
 	fromAsks, toAnswers := io.Pipe()
@@ -64,7 +64,7 @@ func TestAWireCarriesQuestionsAndAnswers(t *testing.T) {
 	}
 }
 
-// Each side refuses what is too much, the one that asks as the one that answers.
+// Both sides refuse a question too many: the one that asks, and the one that answers.
 func TestQuestionsOnAWireAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -104,12 +104,12 @@ func TestQuestionsOnAWireAreBounded(t *testing.T) {
 	})
 }
 
-// What means nothing is logged, and what follows is heard.
+// Lines that mean nothing are logged, and those after them are heard.
 func TestLinesThatMeanNothingAreLogged(t *testing.T) {
 	var log, said bytes.Buffer
 	w := NewWire(&said, slog.New(slog.NewTextHandler(&log, nil)), answerFunc(func(context.Context) error { return errors.New("heard") }))
 	w.Listen(strings.NewReader("ready\nnonsense\n{}\n{\"id\":5}\n{\"id\":7,\"do\":\"cut\"}\n"), func(text string) bool { return text == "ready" })
-	if got := strings.Count(log.String(), "this means nothing"); got != 2 {
+	if got := strings.Count(log.String(), "means nothing"); got != 2 {
 		t.Errorf("%d lines were logged, want 2:\n%s", got, &log)
 	}
 	if got, want := said.String(), "{\"id\":7,\"refused\":\"heard\"}\n"; got != want {

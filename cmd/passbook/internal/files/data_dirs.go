@@ -59,8 +59,8 @@ func branchDirs(arg string) ([]string, error) {
 	return below, nil
 }
 
-// branchesIn returns the directories of branches among the entries of dir, by
-// their numbers.
+// branchesIn returns the directories of branches among the entries of dir, in the
+// order of their numbers.
 func branchesIn(dir string, entries []os.DirEntry) []string {
 	var found []string
 	for _, e := range entries {
@@ -74,7 +74,7 @@ func branchesIn(dir string, entries []os.DirEntry) []string {
 }
 
 // leadsToDir reports whether an entry is a directory, or a link to one: a branch
-// takes either.
+// can use either.
 func leadsToDir(path string, e os.DirEntry) bool {
 	if e.Type()&os.ModeSymlink == 0 {
 		return e.IsDir()

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// DataRoot holds the data of banks that were given no --data, each in a
-	// directory named for its file: two files must not share one.
+	// DataRoot has the data of banks without --data, each in a directory named after
+	// its file: two files must not share one.
 	DataRoot = "passbook-data"
-	// maxSuggested bounds the search for a directory that isn't there yet.
+	// maxSuggested bounds the search for a name that is free.
 	maxSuggested = 1000
 )
 
@@ -36,24 +36,23 @@ func DefaultData(file, bank string) string {
 	return "." + string(filepath.Separator) + filepath.Join(DataRoot, name)
 }
 
-// occupiedError says that a data directory holds another bank than the file's,
-// and how to go on.
+// occupiedError says that a data directory is another bank's, and how to go on.
 type occupiedError struct {
 	error
-	// lines are what the directory holds, what the file says, and the commands
-	// that go on.
+	// lines say what the directory has, what the file says, and which commands go on.
 	lines []string
 }
 
-// Unwrap returns the error within.
+// Unwrap returns the wrapped error.
 func (e *occupiedError) Unwrap() error { return e.error }
 
 // Hints returns the lines.
 func (e *occupiedError) Hints() []string { return e.lines }
 
-// Occupied adds to an error about the identity of a data directory what the
-// directory holds, what the file says, and the two ways on: the command args with
-// another directory, or this one moved away. Other errors stay as they are.
+// Occupied adds hints to an error about the identity of a data directory: what the
+// directory has, what the file says, and the two ways to go on. These are the command
+// args with another directory, or moving this one away. Other errors stay as they
+// are.
 func Occupied(err error, in *customer.Input, data string, args []string) error {
 	var (
 		identity *journal.IdentityError
@@ -107,7 +106,7 @@ func commandWith(args []string, data string) string {
 	return strings.Join(parts, " ")
 }
 
-// bankText says what a data directory holds.
+// bankText says which branch of which bank a data directory belongs to.
 func bankText(id journal.Identity) string {
 	ids := make([]uint32, len(id.Branches))
 	for i, b := range id.Branches {

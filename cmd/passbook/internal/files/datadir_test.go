@@ -30,7 +30,7 @@ func TestDefaultDataOfABank(t *testing.T) {
 	}
 }
 
-// The command that goes on is the one that was given, with another directory.
+// The suggested command is the one that was given, with another directory.
 func TestCommandWith(t *testing.T) {
 	for _, tt := range []struct {
 		args []string

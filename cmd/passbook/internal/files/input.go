@@ -1,6 +1,6 @@
-// Package files has the files that a command line names: the input, the output and
-// the data directories. It reads inputs, and says before anything starts what is
-// wrong with the others, and what to do. It knows inputs and the identities of
+// Package files handles the files that a command line names: the input, the output
+// and the data directories. It reads inputs, and before anything starts it says what
+// is wrong with the other files and what to do. It knows inputs and the identities of
 // journals; the commands know it.
 package files
 
@@ -22,11 +22,11 @@ import (
 const (
 	// maxNamedFiles bounds the files that an error names.
 	maxNamedFiles = 8
-	// UsualOutput is what a replay writes unless told otherwise: no input.
+	// UsualOutput is the file that a replay writes by default, so it is no input.
 	UsualOutput = "output.json"
 )
 
-// ReadInput reads an input file. All its errors are the user's to mend.
+// ReadInput reads an input file. The user can mend all its errors.
 func ReadInput(name string) (*customer.Input, error) {
 	f, err := openInput(name)
 	if err != nil {
@@ -39,7 +39,7 @@ func ReadInput(name string) (*customer.Input, error) {
 	return in, nil
 }
 
-// CheckBranch says whether the input has the branch.
+// CheckBranch returns an error if the input does not have the branch.
 func CheckBranch(in *customer.Input, id uint32) error {
 	if ids := in.BranchIDs(); !slices.Contains(ids, id) {
 		return exit.Usagef("%s has no branch %d; its branches are %s", in.Name, id, words.IDs(ids))
@@ -47,7 +47,7 @@ func CheckBranch(in *customer.Input, id uint32) error {
 	return nil
 }
 
-// CheckStrictly refuses an input that there is anything to warn of.
+// CheckStrictly refuses an input about which there is any doubt.
 func CheckStrictly(in *customer.Input) error {
 	doubts := DoubtsAbout(in)
 	switch len(doubts) {
@@ -59,13 +59,13 @@ func CheckStrictly(in *customer.Input) error {
 	return exit.Usagef("%s; --strict refuses that, and %s", doubts[0], words.Count(len(doubts)-1, "more doubt"))
 }
 
-// DoubtsAbout are what is most likely a mistake in an input.
+// DoubtsAbout returns what is most likely a mistake in an input.
 func DoubtsAbout(in *customer.Input) []string {
 	return slices.Concat(in.Ignored, in.UnknownBranches())
 }
 
-// openInput opens an input file. Where there is none of that name, the error
-// names those that may have been meant.
+// openInput opens an input file. If there is none of that name, the error names those
+// that the user may have meant.
 func openInput(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -81,11 +81,11 @@ func openInput(path string) (*os.File, error) {
 	return f, nil
 }
 
-// filesIn says which input files a directory may have.
+// filesIn names the files of a directory that may be inputs.
 func filesIn(dir string) string {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return "" // which the file's error has said
+		return "" // the error about the file says enough
 	}
 	var files []string
 	for _, e := range entries {

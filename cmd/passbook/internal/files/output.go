@@ -11,8 +11,8 @@ import (
 	"passbook.example/passbook/cmd/passbook/internal/host"
 )
 
-// CheckOutput says whether the output of a replay of that file can be written,
-// before anything starts.
+// CheckOutput returns an error if the output of a replay of that file can't be
+// written. It is called before anything starts.
 func CheckOutput(path, file string) error {
 	if err := checkApart(path, file); err != nil || path == console.StdoutName {
 		return err
@@ -37,12 +37,12 @@ func CheckOutput(path, file string) error {
 	return nil
 }
 
-// checkApart says whether the output is another file than the input, whatever the
-// two are called: a link, another way to it, or what standard input or output is.
+// checkApart refuses an output that is the same file as the input, by whatever name:
+// through a link, another path, or standard input or output.
 func checkApart(path, file string) error {
 	input, err := os.Stat(file)
 	if err != nil || !input.Mode().IsRegular() {
-		return nil // whoever reads it says so; a pipe can't be overwritten
+		return nil // reading it returns the error; a pipe can't be overwritten
 	}
 	var output fs.FileInfo
 	if path == console.StdoutName {
@@ -56,7 +56,7 @@ func checkApart(path, file string) error {
 	return nil
 }
 
-// isDir says whether there is a directory at the path.
+// isDir reports whether there is a directory at the path.
 func isDir(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()

@@ -28,7 +28,8 @@ func Place(c *cobra.Command, n *host.Network) {
 	c.Flags().IntVar(&n.BasePort, "base-port", defaultBasePort, "branch i is on `port` base + i")
 }
 
-// Elsewhere adds a flag that says where branches are reached instead.
+// Elsewhere adds a flag for branches that are not reached at their own port of this
+// machine.
 func Elsewhere(c *cobra.Command, n *host.Network, flag string) {
 	c.Flags().Var((*addresses)(&n.Elsewhere), flag, "where a branch is reached instead, as `ID=HOST:PORT`; may be repeated")
 }

@@ -1,7 +1,7 @@
 // Package host runs the branches of a bank, in this process or each in one of its
 // own: it opens their ports, checks their places on disk, tells them where the
-// others are, stops them in time, and breaks them where faults are wanted. It knows
-// branches, and serves them the page; the commands know it.
+// others are, stops them in time, and breaks them on purpose where faults are on. It
+// knows branches, and serves them the page; the commands know it.
 package host
 
 import (
@@ -26,13 +26,12 @@ import (
 )
 
 const (
-	// opening is how many branches are opened at once at most: opening one
-	// waits for its disk.
+	// opening bounds how many branches are opened at once: each waits for its disk.
 	opening = 16
-	// stopTimeout is how long branches that were told to stop may take. They
-	// promise 5 seconds.
+	// stopTimeout is how long branches may take to stop. They promise 5 seconds.
 	stopTimeout = 8 * time.Second
-	// minConnections are left to a branch however few files may be open.
+	// minConnections is the least that a branch is allowed, however few files may be
+	// open.
 	minConnections = 16
 )
 
@@ -44,24 +43,24 @@ type Options struct {
 	IDs []uint32
 	// Network says where they are.
 	Network *Network
-	// Data is the directory that has one for each branch.
+	// Data is the directory with the directories of the branches.
 	Data string
-	// Bank and all down to RequireHome are as in [branch.Config].
+	// Bank and the fields down to RequireHome are as in [branch.Config].
 	Bank        string
 	BankID      string
 	Bootstrap   bool
 	Acknowledge bankv1.Acknowledge
 	PeerTimeout time.Duration
-	// MaxAccounts is 0 for any number.
+	// MaxAccounts is 0 for no limit.
 	MaxAccounts int
 	RequireHome bool
-	// AllowedOrigins and AllowedHosts are what browsers may call the branches from
-	// and by, besides what they may anyway.
+	// AllowedOrigins are further origins from which browsers may call the branches,
+	// AllowedHosts further names by which they may.
 	AllowedOrigins, AllowedHosts []string
 	// Logger is for all branches.
 	Logger *slog.Logger
-	// Faults returns what breaks the bank on purpose at the word of one of its
-	// branches; nil for nothing.
+	// Faults, unless nil, returns the faults that the branch id offers to its
+	// callers.
 	Faults func(b *Bank, id uint32) fault.Faults
 }
 
@@ -69,21 +68,21 @@ type Options struct {
 type Bank struct {
 	// network says where the branches are.
 	network *Network
-	// logger is told where they listen.
+	// logger logs where they listen.
 	logger *slog.Logger
-	// configs are what the branches were opened with, branches those that were.
+	// configs has the config of each branch, branches those that were opened.
 	configs  map[uint32]branch.Config
 	branches []*branch.Branch
 
 	// mu guards what follows.
 	mu sync.Mutex
-	// serving is what Serve was given; nil before.
+	// serving is the context of Serve; nil before Serve is called.
 	serving context.Context
 	// running are the branches that serve.
 	running map[uint32]*runningBranch
-	// ended is closed when none is left.
+	// ended is closed when no branch runs any more.
 	ended chan struct{}
-	// failures are the branches that ended though nobody stopped them.
+	// failures are the errors of branches that stopped by themselves.
 	failures []error
 }
 
@@ -94,8 +93,8 @@ type runningBranch struct {
 	ended chan struct{}
 }
 
-// Open opens branches. On an error none stays open. The caller calls
-// Serve or During.
+// Open opens branches. After an error none stays open. The caller must call Serve or
+// During.
 func Open(ctx context.Context, o Options) (*Bank, error) {
 	listeners, err := listenForAll(ctx, o.Network, o.IDs, o.Logger)
 	if err != nil {
@@ -123,9 +122,9 @@ func Open(ctx context.Context, o Options) (*Bank, error) {
 	return b, nil
 }
 
-// openAll opens branches, some at a time. Each has its place in what it returns.
-// Those with data come first: if one of them can't be opened, no directory is made
-// for the others, which have the first error.
+// openAll opens branches, a few at a time. It returns each branch or its error at the
+// index of its config. Branches with data come first: if one of them can't be opened,
+// no directory is made for the others, which get errNotTried.
 func openAll(configs []branch.Config, open func(branch.Config) (*branch.Branch, error)) ([]*branch.Branch, []error) {
 	branches := make([]*branch.Branch, len(configs))
 	errs := make([]error, len(configs))
@@ -148,11 +147,11 @@ func openAll(configs []branch.Config, open func(branch.Config) (*branch.Branch, 
 	return branches, errs
 }
 
-// errNotTried says that a branch was not opened, since another one can't be.
+// errNotTried says that a branch was not opened because another one can't be.
 var errNotTried = errors.New("not opened")
 
-// openSome opens those of the branches that are named, and puts them in their
-// places.
+// openSome opens the branches at some indexes, and puts the results at the same
+// indexes.
 func openSome(configs []branch.Config, which []int, open func(branch.Config) (*branch.Branch, error), branches []*branch.Branch, errs []error) {
 	someAtOnce(len(which), func(k int) {
 		i := which[k]
@@ -160,7 +159,7 @@ func openSome(configs []branch.Config, which []int, open func(branch.Config) (*b
 	})
 }
 
-// someAtOnce calls f with 0 to n-1, some at a time, and waits for all.
+// someAtOnce calls f with 0 to n-1, a few at a time, and waits for all.
 func someAtOnce(n int, f func(i int)) {
 	slots := make(chan struct{}, opening)
 	var running sync.WaitGroup
@@ -174,8 +173,8 @@ func someAtOnce(n int, f func(i int)) {
 	running.Wait()
 }
 
-// firstOf returns the first error, and says how many more there are: what keeps
-// one branch from being opened mostly keeps all.
+// firstOf returns the first error, and says how many more there are: most often all
+// have the same cause.
 func firstOf(errs []error) error {
 	var first error
 	more := -1
@@ -186,12 +185,12 @@ func firstOf(errs []error) error {
 		}
 	}
 	if more > 0 {
-		return fmt.Errorf("%w; and so for %s", first, words.Count(more, "more branch"))
+		return fmt.Errorf("%w; the same goes for %s", first, words.Count(more, "more branch"))
 	}
 	return first
 }
 
-// configs returns what each of the branches is told.
+// configs returns the config of each branch.
 func (o Options) configs(listeners []net.Listener) []branch.Config {
 	configs := make([]branch.Config, len(o.IDs))
 	transport := peernet.New()
@@ -213,7 +212,7 @@ func (o Options) configs(listeners []net.Listener) []branch.Config {
 			MaxAccounts: accountsBound(o.MaxAccounts),
 
 			RequireHomeBranch: o.RequireHome,
-			// One for all: so they reach each other through memory.
+			// One for all, so that they reach each other through memory.
 			PeerTransport:  transport,
 			MaxConnections: connectionsEach(openFiles(), len(o.IDs)),
 			Page:           page,
@@ -226,8 +225,8 @@ func (o Options) configs(listeners []net.Listener) []branch.Config {
 	return configs
 }
 
-// accountsBound is how a branch is told what --max-accounts says: there, 0 stands
-// for the default.
+// accountsBound converts --max-accounts, where 0 means no limit, for a config, where
+// 0 means the default.
 func accountsBound(most int) int {
 	if most == 0 {
 		return -1
@@ -235,9 +234,9 @@ func accountsBound(most int) int {
 	return most
 }
 
-// connectionsEach returns how many connections each of some branches of this
-// process may have open: half of the files go to connections, so that no flood
-// of them keeps a journal from its disk. 0 stands for the default.
+// connectionsEach returns how many connections each branch of this process may have
+// open. Half of the files are for connections, so a flood of them can't keep a
+// journal from its disk. 0 means the default.
 func connectionsEach(files, branches int) int {
 	if each := files / 2 / branches; files > 0 && each < branch.DefaultMaxConnections {
 		return max(each, minConnections)
@@ -267,8 +266,8 @@ func listenForAll(ctx context.Context, n *Network, ids []uint32, logger *slog.Lo
 }
 
 // Serve serves until ctx is done and all branches have stopped. A branch that
-// stops by itself says so in its log and does not stop the others; serve
-// returns when none is left, with an error that names it.
+// stops by itself says so in its log and does not stop the others. Serve returns when
+// none is left, with an error that names each such branch.
 func (b *Bank) Serve(ctx context.Context) error {
 	b.mu.Lock()
 	b.serving = ctx
@@ -295,7 +294,7 @@ func (b *Bank) Serve(ctx context.Context) error {
 func (b *Bank) start(open *branch.Branch) {
 	r := &runningBranch{branch: open, ended: make(chan struct{})}
 	b.running[open.ID()] = r
-	go func() { // until ended, which serve waits for
+	go func() { // ends with the branch; Serve waits for that
 		err := open.Serve(b.serving)
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -310,7 +309,7 @@ func (b *Bank) start(open *branch.Branch) {
 	}()
 }
 
-// close gives up branches that don't serve yet.
+// close closes branches that don't serve yet.
 func (b *Bank) close() error {
 	var errs []error
 	for _, open := range b.branches {
@@ -332,8 +331,8 @@ func (b *Bank) Ready(ctx context.Context) error {
 	return nil
 }
 
-// During serves while f runs, and stops the branches after it. A branch that
-// stops by itself fails it, too.
+// During serves while f runs, and then stops the branches. It also fails if a branch
+// stops by itself.
 func (b *Bank) During(ctx context.Context, f func(context.Context) error) error {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()

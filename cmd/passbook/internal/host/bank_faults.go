@@ -11,8 +11,8 @@ import (
 	"passbook.example/passbook/cmd/passbook/internal/faults"
 )
 
-// BankFaults returns an [Options.Faults] for a bank whose branches all run in
-// this process.
+// BankFaults returns the [Options.Faults] of a bank whose branches all run in this
+// process.
 func BankFaults(ids []uint32, logger *slog.Logger) func(*Bank, uint32) fault.Faults {
 	var all *faults.Maker
 	return func(b *Bank, id uint32) fault.Faults {
@@ -23,9 +23,9 @@ func BankFaults(ids []uint32, logger *slog.Logger) func(*Bank, uint32) fault.Fau
 	}
 }
 
-// ChildFaults asks the parent to break the bank, and cuts and heals the branch
-// of this process when the parent asks for that. It writes to the parent; listen
-// reads what the parent says, until that ends.
+// ChildFaults asks the parent process to break the bank, and cuts off and heals the
+// branch of this process when the parent asks. It writes to parent; listen reads what
+// the parent writes, to its end.
 func ChildFaults(id uint32, parent io.Writer, logger *slog.Logger) (of func(*Bank, uint32) fault.Faults, listen func(io.Reader)) {
 	own := &ownFaults{branch: id}
 	w := faults.NewWire(parent, logger, own)
@@ -36,8 +36,7 @@ func ChildFaults(id uint32, parent io.Writer, logger *slog.Logger) (of func(*Ban
 	return of, func(from io.Reader) { w.Listen(from, func(string) bool { return false }) }
 }
 
-// ownFaults are what the process of a branch does to its branch when its parent
-// asks for it.
+// ownFaults carries out what the parent asks the process of a branch to do to it.
 type ownFaults struct {
 	// branch is the id of the branch.
 	branch uint32
@@ -45,7 +44,7 @@ type ownFaults struct {
 	bank atomic.Pointer[Bank]
 }
 
-// List implements fault.Faults. The parent itself knows what is broken.
+// List implements fault.Faults. The parent never asks: it keeps the list.
 func (f *ownFaults) List(context.Context) ([]fault.Fault, error) {
 	return nil, faults.ErrUnknown("list")
 }

@@ -49,7 +49,7 @@ func TestBranchesOpenedAtOnceAreBounded(t *testing.T) {
 	})
 }
 
-// A branch that never ends is not waited for.
+// Serve stops waiting for a branch that never ends.
 func TestABankStopsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -61,7 +61,7 @@ func TestABankStopsInTime(t *testing.T) {
 			t.Errorf("got %v, want an error that names the bound", err)
 		}
 		if took := time.Since(began); took != time.Hour+stopTimeout {
-			t.Errorf("took %v, want %v after the word to stop", took-time.Hour, stopTimeout)
+			t.Errorf("took %v, want %v after it was told to stop", took-time.Hour, stopTimeout)
 		}
 	})
 }

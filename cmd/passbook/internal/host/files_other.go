@@ -2,5 +2,5 @@
 
 package host
 
-// openFiles returns 0: how many files may be open is not known here.
+// openFiles returns 0: this system does not tell how many files may be open.
 func openFiles() int { return 0 }

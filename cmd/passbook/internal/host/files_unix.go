@@ -4,8 +4,8 @@ package host
 
 import "syscall"
 
-// openFiles returns how many files this process may have open, or 0 when that
-// is not known.
+// openFiles returns how many files this process may have open, or 0 if that is
+// unknown.
 func openFiles() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

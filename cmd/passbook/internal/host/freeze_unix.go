@@ -7,6 +7,6 @@ import (
 	"syscall"
 )
 
-// freeze makes the system stop a process, and unfreeze lets it go on.
+// freeze pauses a process, and unfreeze resumes it.
 func freeze(p *os.Process) error   { return p.Signal(syscall.SIGSTOP) }
 func unfreeze(p *os.Process) error { return p.Signal(syscall.SIGCONT) }

@@ -10,8 +10,8 @@ import (
 	"passbook.example/passbook/cmd/passbook/internal/words"
 )
 
-// listedListeners is of how many branches each is told where it listens. Of more,
-// the first and the last one are.
+// listedListeners bounds the branches that are logged one by one. Of more than that,
+// only the first and the last are logged.
 const listedListeners = 9
 
 // tellListening logs where branches listen.

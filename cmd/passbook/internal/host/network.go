@@ -18,15 +18,15 @@ import (
 
 // Network says where the branches of a bank are: branch i on port base + i.
 type Network struct {
-	// Listen is the host that those of this machine listen on.
+	// Listen is the host that the branches of this machine listen on.
 	Listen string
 	// BasePort is the port that branch 0 would have.
 	BasePort int
-	// Elsewhere has the host:port of each branch that is reached there instead.
+	// Elsewhere has the host:port of each branch that is reached at another address.
 	Elsewhere map[uint32]string
 }
 
-// Check says whether each of the branches has a port.
+// Check returns an error if a branch has no valid port, or Listen is not a host.
 func (n *Network) Check(ids ...uint32) error {
 	for _, id := range ids {
 		switch port := int64(n.BasePort) + int64(id); {
@@ -51,7 +51,7 @@ func (n *Network) Address(id uint32) string {
 		return a
 	}
 	host := n.Listen
-	// The address that stands for all of a machine's is none to connect to.
+	// Nobody can connect to an address that stands for all of a machine's.
 	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 		if ip.Is6() {
@@ -62,7 +62,7 @@ func (n *Network) Address(id uint32) string {
 }
 
 // isHere reports whether a branch is on this machine, as far as the flags tell:
-// it is not said to be elsewhere, or on a loopback address.
+// it has no address of its own, or a loopback address.
 func (n *Network) isHere(id uint32) bool {
 	a, ok := n.Elsewhere[id]
 	if !ok {
@@ -82,7 +82,7 @@ func (n *Network) AddressesOf(ids []uint32) map[uint32]string {
 	return m
 }
 
-// listenFor opens the port of a branch; one that will be free soon it waits for,
+// listenFor opens the port of a branch. It waits for a port that will be free soon,
 // and logs that. Its errors name the flag that helps.
 func (n *Network) listenFor(ctx context.Context, id uint32, logger *slog.Logger) (net.Listener, error) {
 	l, err := port.Listen(ctx, n.Listen, n.port(id), func(why string) {
@@ -105,8 +105,8 @@ func (n *Network) listenFor(ctx context.Context, id uint32, logger *slog.Logger)
 	return nil, fmt.Errorf("branch %d: %w", id, err)
 }
 
-// CheckPorts says whether the ports of branches are free, for others to listen
-// on: so that none of them starts if not all can.
+// CheckPorts returns an error unless the ports of all branches are free. The
+// processes that will listen on them are started only if all can be.
 func (n *Network) CheckPorts(ctx context.Context, ids []uint32, logger *slog.Logger) error {
 	listeners, err := listenForAll(ctx, n, ids, logger)
 	for _, l := range listeners {

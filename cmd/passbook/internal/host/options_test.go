@@ -10,7 +10,7 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// TestFlagsReachTheBranches checks what no story can see from outside.
+// TestFlagsReachTheBranches checks what no test of the binary can see from outside.
 func TestFlagsReachTheBranches(t *testing.T) {
 	o := Options{
 		Input:   &customer.Input{Branches: []customer.Branch{{ID: 1, Balance: 400}, {ID: 2, Balance: 400}}},
@@ -28,6 +28,6 @@ func TestFlagsReachTheBranches(t *testing.T) {
 	if c.ID != 2 || c.Opening != 400 || c.Dir != "data/branch-2" || c.Bank != "rent" || c.BankID != "0123" || !c.Bootstrap ||
 		c.PeerTimeout != time.Minute || c.MaxAccounts != 9 || !c.RequireHomeBranch || c.Acknowledge != o.Acknowledge ||
 		c.Addresses[1] != "far:7" || c.Addresses[2] != "127.0.0.1:102" || len(c.Addresses) != 2 {
-		t.Errorf("the branch is told %+v", c)
+		t.Errorf("the branch gets %+v", c)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 )
 
-// checkData says whether the data directories of branches can be used, or made
-// where they are not there. It makes none of them: a start that is refused after
+// checkData returns an error if the data directories of branches can't be used, or
+// made where they are missing. It makes none of them: a start that is refused after
 // this leaves nothing behind.
 func checkData(data string, ids []uint32) error {
 	if data == "" {
@@ -35,7 +35,7 @@ func checkData(data string, ids []uint32) error {
 	return nil
 }
 
-// Check says whether the branches can be opened, and changes nothing.
+// Check returns an error if the branches can't be opened. It changes nothing.
 func (o Options) Check() error {
 	if err := checkData(o.Data, o.IDs); err != nil {
 		return err
@@ -46,8 +46,8 @@ func (o Options) Check() error {
 	return cmp.Or(errs...)
 }
 
-// nearest returns the directory itself, or else the one in which it, or what leads
-// to it, has to be made.
+// nearest returns the directory itself if it exists, or else its nearest parent that
+// does.
 func nearest(dir string) (string, error) {
 	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {
 		info, err := os.Stat(at)
@@ -57,7 +57,7 @@ func nearest(dir string) (string, error) {
 		case err == nil:
 			return "", fmt.Errorf("%s is no directory", at)
 		case errors.Is(err, syscall.ENOTDIR):
-			continue // below a file, which is found further up
+			continue // it is below a file, which a later round finds
 		case !errors.Is(err, fs.ErrNotExist) || at == filepath.Dir(at):
 			return "", err
 		}
@@ -67,13 +67,13 @@ func nearest(dir string) (string, error) {
 	}
 }
 
-// isThere says whether there is a directory already.
+// isThere reports whether there is a directory already.
 func isThere(dir string) bool {
 	_, err := os.Stat(dir)
 	return err == nil
 }
 
-// CheckData returns what the branches would refuse their directories for. It
+// CheckData returns the error with which branches would refuse their directories. It
 // changes nothing.
 func (o Options) CheckData() error {
 	var errs []error
@@ -83,7 +83,7 @@ func (o Options) CheckData() error {
 	return firstOf(errs)
 }
 
-// CheckWritable says whether files can be made in a directory.
+// CheckWritable returns an error if files can't be made in a directory.
 func CheckWritable(dir string) error {
 	f, err := os.CreateTemp(dir, ".passbook-*")
 	if err != nil {

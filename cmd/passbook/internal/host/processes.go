@@ -29,19 +29,19 @@ type process struct {
 	branch uint32
 	// cmd is the process itself.
 	cmd *exec.Cmd
-	// lifeline is the child's standard input: the child stops when it closes,
-	// which the system also does when this process is killed.
+	// lifeline is the child's standard input. The child stops when it is closed; the
+	// system closes it if this process is killed.
 	lifeline io.Closer
 	// wire carries questions about faults, over the same two pipes.
 	wire *faults.Wire
 	// ready is closed when the process is ready, ended when it has ended.
 	ready, ended chan struct{}
-	// again, killed and paused are whether it was restarted, killed or stopped
-	// on purpose.
+	// again, killed and paused say whether it was restarted, killed or paused on
+	// purpose.
 	again, killed, paused bool
 }
 
-// isReady tells whether the process has been ready.
+// isReady reports whether the process has become ready.
 func (p *process) isReady() bool {
 	select {
 	case <-p.ready:
@@ -51,28 +51,28 @@ func (p *process) isReady() bool {
 	}
 }
 
-// news is what a child has to tell: that it is ready, or that it has ended.
+// news says that a child is ready, or that it has ended.
 type news struct {
-	// from is the process that tells.
+	// from is the process of the child.
 	from *process
 	// ready says that it is ready; else it has ended.
 	ready bool
-	// err says how the process ended; nil if with exit code 0.
+	// err says how the process ended; nil for exit code 0.
 	err error
 }
 
-// supervisor keeps the processes of a bank, one for each branch. One goroutine
-// owns it.
+// supervisor runs the processes of a bank, one for each branch. One goroutine owns
+// it.
 type supervisor struct {
-	// logger is told what becomes of the processes.
+	// logger logs what becomes of the processes.
 	logger *slog.Logger
 	// ids are all branches.
 	ids []uint32
 	// launch starts the process of a branch.
 	launch func(id uint32) error
-	// news are what the processes have to tell.
+	// news carries what happens to the processes.
 	news chan news
-	// orders are what others want to be done by the goroutine that owns this.
+	// orders are for the goroutine that owns the supervisor to carry out.
 	orders chan func()
 	// faults is nil if nothing is broken on purpose.
 	faults *faults.Maker
@@ -84,7 +84,7 @@ type supervisor struct {
 	ready int
 	// stopping says that all processes were told to stop.
 	stopping bool
-	// failures are the branches that ended though nobody stopped them.
+	// failures are the errors of branches that ended by themselves or with an error.
 	failures []error
 }
 
@@ -92,24 +92,24 @@ type supervisor struct {
 type Processes struct {
 	// IDs are the branches, each of which has a process of its own.
 	IDs []uint32
-	// Program is the file to run, and Arguments are those for a branch.
+	// Program is the file to run, and Arguments returns its arguments for a branch.
 	Program   string
 	Arguments func(id uint32) []string
-	// Stderr is where the processes write what they tell.
+	// Stderr is the standard error of the processes.
 	Stderr io.Writer
-	// Logger is told when they start and end.
+	// Logger logs when they start and end.
 	Logger *slog.Logger
 	// Faults lets the bank be broken on purpose.
 	Faults bool
 }
 
-// ServeProcesses serves each branch in a process of its own until ctx ends, or
-// none is left.
+// ServeProcesses serves each branch in a process of its own until ctx ends or no
+// process is left.
 func ServeProcesses(ctx context.Context, o Processes) error {
 	s := &supervisor{
 		logger: o.Logger,
 		ids:    o.IDs,
-		// A process has at most two things to tell.
+		// A process sends at most two.
 		news:      make(chan news, 2*len(o.IDs)),
 		orders:    make(chan func()),
 		over:      make(chan struct{}),
@@ -153,11 +153,11 @@ func (s *supervisor) start(program string, id uint32, args []string, stderr io.W
 	}
 	s.processes[id] = p
 	s.logger.Info(fmt.Sprintf("Branch %d is process %d", id, p.cmd.Process.Pid))
-	go s.listen(p, said) // until the process has ended, which supervise waits for
+	go s.listen(p, said) // ends with the process; supervise waits for that
 	return nil
 }
 
-// listen passes on what a process has to tell.
+// listen sends the news of a process.
 func (s *supervisor) listen(p *process, said io.Reader) {
 	told := false
 	p.wire.Listen(said, func(text string) bool {
@@ -170,9 +170,8 @@ func (s *supervisor) listen(p *process, said io.Reader) {
 	s.news <- news{from: p, err: p.cmd.Wait()}
 }
 
-// supervise keeps watch until all processes have ended. The first signal ends
-// ctx, which tells them to stop; the second one, or time, kills those that are
-// left.
+// supervise runs until all processes have ended. The first signal ends ctx, and so
+// tells them to stop. A second signal, or killTimeout, kills those that are left.
 func (s *supervisor) supervise(ctx context.Context) {
 	done := ctx.Done()
 	defer close(s.over)
@@ -192,7 +191,7 @@ func (s *supervisor) supervise(ctx context.Context) {
 			order()
 		case <-done:
 			done = nil
-			s.logger.Info("Stopping all branches; once more Ctrl-C kills them")
+			s.logger.Info("Stopping all branches; press Ctrl-C again to kill them")
 			s.stop()
 		case <-signals:
 			if received++; received > 1 {
@@ -204,7 +203,7 @@ func (s *supervisor) supervise(ctx context.Context) {
 	}
 }
 
-// hear notes what a process has to tell.
+// hear handles the news of a process.
 func (s *supervisor) hear(n news) {
 	if n.ready {
 		close(n.from.ready)
@@ -245,7 +244,7 @@ func (s *supervisor) stop() {
 		if p.paused {
 			_ = unfreeze(p.cmd.Process)
 		}
-		_ = p.lifeline.Close() // a process that has ended needs no telling
+		_ = p.lifeline.Close() // fails only if the process has ended
 	}
 }
 
@@ -253,6 +252,6 @@ func (s *supervisor) stop() {
 func (s *supervisor) killAll(why string) {
 	for _, p := range s.processes {
 		s.logger.Error(fmt.Sprintf("Branch %d is killed: %s", p.branch, why))
-		_ = p.cmd.Process.Kill() // a process that has ended needs no killing
+		_ = p.cmd.Process.Kill() // fails only if the process has ended
 	}
 }

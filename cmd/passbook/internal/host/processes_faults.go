@@ -7,7 +7,7 @@ import (
 	"passbook.example/passbook/cmd/passbook/internal/faults"
 )
 
-// do has the goroutine that owns the supervisor carry out an order.
+// do carries out an order in the goroutine that owns the supervisor.
 func (s *supervisor) do(order func() error) error {
 	done := make(chan error, 1)
 	select {
@@ -38,8 +38,8 @@ func (s *supervisor) Find(id uint32) (faults.Running, bool) {
 	return faults.Running{Ready: p.ready, Ended: p.ended}, true
 }
 
-// Apply implements faults.Breaker. A process cuts and heals its branch itself; all else
-// is done to the process.
+// Apply implements faults.Breaker. A process cuts off and heals its branch itself;
+// the other actions are done to the process.
 func (s *supervisor) Apply(ctx context.Context, id uint32, action fault.Action) error {
 	if action == fault.Cut || action == fault.Heal {
 		return s.ask(ctx, id, action)

@@ -5,9 +5,9 @@ import (
 	"runtime"
 )
 
-// processors is this process's share of the machine's processors, rounded up,
-// by how many of the branches of this machine it has. Processes that each count
-// on all of them wake and wait for one another.
+// processors returns this process's share of the machine's processors, rounded up: as
+// large as its share of the machine's branches. Processes that each count on all
+// processors wake and wait for one another.
 func (o *Options) processors(all int) int {
 	here := 0
 	for _, e := range o.Input.Branches {
@@ -23,7 +23,8 @@ func (o *Options) processors(all int) int {
 // may use.
 func (o *Options) shareProcessors() {
 	all := runtime.GOMAXPROCS(0)
-	// Set only if it is less: from then on Go follows no change of the machine.
+	// Set only if it is less: once it is set, Go no longer follows changes of the
+	// machine.
 	if share := o.processors(all); share < all && os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(share)
 	}

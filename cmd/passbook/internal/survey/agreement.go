@@ -13,42 +13,40 @@ import (
 )
 
 // agreementTimeout is how long the branches may take to agree after a replay.
-// What was acknowledged is applied everywhere already; a grant may be on its
-// way.
+// Acknowledged writes are applied everywhere already, but a grant may be on its way.
 const agreementTimeout = 5 * time.Second
 
-// Agreement is what the branches of a bank hold, compared.
+// Agreement says whether the branches of a bank agree.
 type Agreement struct {
-	// Views are the different ones that were found, the most common first.
-	// Branches that agree have one.
+	// Views are the different views, the most common first. There is one if all
+	// agree.
 	Views []View
 	// Lost are the branches that gave no answer.
 	Lost []Answer
-	// Alarms are what the branches say needs an operator.
+	// Alarms are those of all branches.
 	Alarms []string
 }
 
-// View is what some branches hold.
+// View is how some branches see the bank.
 type View struct {
-	// Branches are those that hold it.
+	// Branches are those with this view.
 	Branches []uint32
 	// Entries counts the entries that are applied, over all journals.
 	Entries uint64
 	// Accounts has the balances, and truncated says that there are more of them.
 	Accounts  []*bankv1.AccountStatus
 	truncated bool
-	// mark is the same for two branches only if they hold the same.
+	// mark is the same for two branches only if their views are.
 	mark string
 }
 
-// Reached says whether all branches answered, hold the same and have no
-// alarms.
+// Reached reports whether all branches answered, agree and have no alarms.
 func (a *Agreement) Reached() bool {
 	return len(a.Views) == 1 && len(a.Lost) == 0 && len(a.Alarms) == 0
 }
 
-// Agree asks all branches what they hold until those that answer hold the
-// same, or time runs out.
+// Agree asks all branches for their views until those that answer agree, or time runs
+// out.
 func (s *Survey) Agree(ctx context.Context) *Agreement {
 	answers, _ := s.Until(ctx, agreementTimeout, func(answers []Answer) bool {
 		return len(Compare(answers).Views) <= 1
@@ -56,7 +54,7 @@ func (s *Survey) Agree(ctx context.Context) *Agreement {
 	return Compare(answers)
 }
 
-// Compare sorts the answers of the branches by what they hold.
+// Compare sorts the answers of the branches by their views.
 func Compare(answers []Answer) *Agreement {
 	a := &Agreement{}
 	views := make(map[string]*View)
@@ -86,7 +84,7 @@ func Compare(answers []Answer) *Agreement {
 	return a
 }
 
-// newView returns what a branch holds.
+// newView returns the view of a branch.
 func newView(status *bankv1.GetStatusResponse) *View {
 	v := &View{Accounts: status.GetAccounts(), truncated: status.GetAccountsTruncated()}
 	var mark strings.Builder

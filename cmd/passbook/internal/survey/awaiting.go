@@ -16,8 +16,8 @@ import (
 const waitingNotice = 1500 * time.Millisecond
 
 // UntilNoticed asks all branches until they are ready, wait is over, or ctx ends.
-// When that takes long, notice is told what they have said so far, and until when
-// they are waited for.
+// If that takes long, it calls notice with the answers so far, and with the time
+// until which it waits.
 func (s *Survey) UntilNoticed(ctx context.Context, wait time.Duration, notice func([]Answer, time.Time)) ([]Answer, bool) {
 	until := time.Now().Add(max(wait, statusTimeout))
 	over := make(chan struct{})
@@ -35,8 +35,8 @@ func (s *Survey) UntilNoticed(ctx context.Context, wait time.Duration, notice fu
 	return answers, ready
 }
 
-// Foreign returns an error if a branch answered whose bank lacks branches that are
-// asked: then the file is that of another bank.
+// Foreign returns an error if a branch has answered whose bank does not have all the
+// branches asked: then the file is another bank's.
 func (s *Survey) Foreign(answers []Answer) error {
 	for _, a := range answers {
 		if a.Err != nil || len(a.Status.GetPeers()) == 0 {
@@ -87,8 +87,8 @@ func (s *Survey) note(i int, a Answer) {
 	s.last[i] = a
 }
 
-// GivenUp returns why an event is not to be sent to a branch that was waited for
-// in vain.
+// GivenUp returns a function that says why not to send an event to a branch that did
+// not become ready in time.
 func GivenUp(answers []Answer) func(uint32, customer.Interface) error {
 	lost := make(map[uint32]Answer)
 	for _, a := range answers {
@@ -105,7 +105,7 @@ func GivenUp(answers []Answer) func(uint32, customer.Interface) error {
 	}
 }
 
-// Held returns how many entries the bank holds, as far as its branches say.
+// Held returns how many entries the bank has, as far as its branches say.
 func Held(answers []Answer) uint64 {
 	most := uint64(0)
 	for _, v := range Compare(answers).Views {

@@ -15,7 +15,7 @@ import (
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// readyClient is a branch that is ready, and is heard as long as there is time.
+// readyClient is a branch that is ready, and answers as long as there is time.
 type readyClient struct {
 	bankv1connect.BranchServiceClient
 }
@@ -36,8 +36,8 @@ func (goneClient) GetStatus(context.Context, *bankv1.GetStatusRequest) (*bankv1.
 	return nil, errors.New("connection refused")
 }
 
-// A branch that is gone, or silent, is named within 2 seconds, with the end of the
-// wait; which then ends.
+// A branch that is gone or silent is named within 2 seconds, with the end of the
+// wait. The wait ends then.
 func TestWhatIsWaitedForIsToldInTime(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -92,7 +92,7 @@ func TestWhatIsGivenUp(t *testing.T) {
 	}
 }
 
-// The branch that is gone is named, and not each that does not reach it.
+// Only the branch that is gone is named, and not those that don't reach it.
 func TestWhatIsGoneIsNamedOnce(t *testing.T) {
 	answers := []Answer{{Branch: 3, Err: errors.New("connection refused")}}
 	for id := range uint32(2) {

@@ -1,6 +1,6 @@
 // Package survey asks the branches of a bank how they are: whether they are ready,
-// what keeps them from it, and whether they hold the same. It knows branches by
-// their calls only; replays, and the console that tells of them, know it.
+// what keeps them from it, and whether they agree. It knows branches only by their
+// calls; replays, and the console that reports on them, know it.
 package survey
 
 import (
@@ -21,8 +21,8 @@ const (
 	asking = 32
 	// statusTimeout is how long one branch may take to tell its status.
 	statusTimeout = 3 * time.Second
-	// surveyDelayMin and surveyDelayMax are how long to wait between asking all
-	// branches twice: a branch can be asked, but not told to call back.
+	// surveyDelayMin and surveyDelayMax bound the pause before all branches are asked
+	// again: a branch can't be told to call back.
 	surveyDelayMin = 5 * time.Millisecond
 	surveyDelayMax = 200 * time.Millisecond
 	// MaxStatusBytes is the largest status that is read: 16 MiB.
@@ -83,9 +83,8 @@ func (s *Survey) Ask(ctx context.Context) []Answer {
 	return answers
 }
 
-// Until asks all branches, again and again, until the answers satisfy done,
-// wait is over, or ctx ends; they are asked once at least. It returns the last
-// answers, and whether they do.
+// Until asks all branches, at least once, until the answers satisfy done, wait is
+// over, or ctx ends. It returns the last answers, and whether they satisfy done.
 func (s *Survey) Until(ctx context.Context, wait time.Duration, done func([]Answer) bool) ([]Answer, bool) {
 	deadline := time.Now().Add(wait)
 	asking, cancel := context.WithTimeout(ctx, max(wait, statusTimeout))
@@ -112,9 +111,9 @@ func (s *Survey) Until(ctx context.Context, wait time.Duration, done func([]Answ
 	}
 }
 
-// keepAnswers puts the answers of the round before in place of those that only
-// say that the time for the last round was over: a branch that was asked when none
-// was left is no worse than it said before, and one that was gone has a cause.
+// keepAnswers replaces answers that only say that the last round had no time left by
+// those of the round before: such a branch is no worse than it said then, and one
+// that was gone has a cause.
 func keepAnswers(answers, before []Answer) {
 	for i := range before {
 		if words.Late(answers[i].Err) {

@@ -16,7 +16,7 @@ import (
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// heldClient is a branch that answers when it is released.
+// heldClient is a branch that answers once release is closed.
 type heldClient struct {
 	bankv1connect.BranchServiceClient
 	asked   *atomic.Int64
@@ -54,7 +54,7 @@ func TestBranchesAskedAtOnceAreBounded(t *testing.T) {
 	})
 }
 
-// notedClient is a branch that notes when it is asked, and never says enough.
+// notedClient is a branch that records when it is asked.
 type notedClient struct {
 	bankv1connect.BranchServiceClient
 	asked *[]time.Time
@@ -93,7 +93,7 @@ func TestThePausesOfASurveyAreBounded(t *testing.T) {
 	})
 }
 
-// A branch that does not tell its status is given up in time.
+// Ask gives up a branch that does not answer in time.
 func TestABranchThatIsAskedMustAnswerInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -136,7 +136,7 @@ func TestAStatusOverTheSizeLimitFails(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	addresses := map[uint32]string{1: server.Listener.Addr().String()}
-	// Not by ask, which gives up sooner than a slow machine sends so much.
+	// Not through Ask, which may give up before a slow machine has sent so much.
 	_, err := New(server.Client(), addresses, []uint32{1}).clients[0].GetStatus(t.Context(), &bankv1.GetStatusRequest{})
 	if err == nil || !strings.Contains(err.Error(), "max 16777216") {
 		t.Errorf("got %v, want an error that names the bound", err)

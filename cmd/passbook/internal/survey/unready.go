@@ -10,13 +10,12 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// serves says whether the branch takes writes.
+// serves reports whether the branch takes writes.
 func (a Answer) serves() bool {
 	return a.Status.GetState() == bankv1.BranchState_BRANCH_STATE_SERVING
 }
 
-// unready says what keeps a branch from being ready to be replayed against;
-// empty if nothing does.
+// unready says why a branch is not ready for a replay; empty if it is.
 func (a Answer) unready() string {
 	switch {
 	case errors.Is(a.Err, errNoAnswer):
@@ -45,7 +44,7 @@ func (a Answer) lost() []uint32 {
 	return lost
 }
 
-// AllReady says whether all branches are ready to be replayed against.
+// AllReady reports whether all branches are ready for a replay.
 func AllReady(answers []Answer) bool {
 	for _, a := range answers {
 		if a.unready() != "" {
@@ -55,7 +54,7 @@ func AllReady(answers []Answer) bool {
 	return true
 }
 
-// AnyReached says whether at least one branch answered.
+// AnyReached reports whether at least one branch answered.
 func AnyReached(answers []Answer) bool {
 	for _, a := range answers {
 		if a.Err == nil {
@@ -65,8 +64,8 @@ func AnyReached(answers []Answer) bool {
 	return false
 }
 
-// UnreadyLines says which branches are not ready, and why. That a branch does not
-// reach one that can't be reached goes without saying.
+// UnreadyLines says which branches are not ready, and why. It leaves out that a
+// branch does not reach one that is itself named as gone.
 func UnreadyLines(answers []Answer) []string {
 	gone := make(map[uint32]bool)
 	for _, a := range answers {

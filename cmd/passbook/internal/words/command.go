@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Quote returns a word as a shell takes it.
+// Quote returns a word quoted for a shell.
 func Quote(word string) string {
 	plain := func(r rune) bool {
 		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./+,:@%=", r)
@@ -20,7 +20,7 @@ func Quote(word string) string {
 // Program returns how the user calls this program.
 func Program() string {
 	name := os.Args[0]
-	if strings.Contains(name, "/go-build") { // of `go run`, which removes it
+	if strings.Contains(name, "/go-build") { // built by `go run`, which removes it
 		return "go run ./cmd/passbook"
 	}
 	if strings.ContainsRune(name, filepath.Separator) {

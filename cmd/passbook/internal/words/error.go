@@ -5,7 +5,7 @@ import (
 	"passbook.example/passbook/customer"
 )
 
-// Late says whether the error is that no answer came in time.
+// Late reports whether an error means that no answer came in time.
 func Late(err error) bool {
 	call := customer.ErrorOf(err)
 	return call != nil && call.Late()

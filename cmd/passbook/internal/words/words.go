@@ -1,6 +1,6 @@
-// Package words has the words for what passbook tells: numbers of things, ids of
-// branches, times, and the causes of errors. It knows the errors of calls; all of
-// the binary knows it.
+// Package words puts what passbook prints into words: numbers of things, ids of
+// branches, times, and the causes of errors. It knows the errors of calls; all of the
+// binary knows it.
 package words
 
 import (
@@ -12,7 +12,7 @@ import (
 	"passbook.example/passbook/branch/words"
 )
 
-// maxIDs is how many of many ids are named.
+// maxIDs bounds the ids that are named.
 const maxIDs = 10
 
 // Count returns "1 branch" or "2 branches".
@@ -39,7 +39,7 @@ func IDs(ids []uint32) string {
 	return words.IDs(slices.Sorted(slices.Values(ids)), maxIDs)
 }
 
-// Duration rounds for people.
+// Duration rounds a duration for people.
 func Duration(d time.Duration) time.Duration {
 	switch {
 	case d > time.Minute:
@@ -50,5 +50,5 @@ func Duration(d time.Duration) time.Duration {
 	return d.Round(time.Millisecond)
 }
 
-// Clock says when a moment soon to come is.
+// Clock returns the time of day of a moment soon to come.
 func Clock(t time.Time) string { return t.Format("15:04:05 MST") }

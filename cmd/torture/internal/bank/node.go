@@ -143,7 +143,7 @@ func (n *Node) onProcess(what string, do func(*process)) {
 	}
 }
 
-// ErrStillThere says that a branch whose disk is full goes on.
+// ErrStillThere says that a branch runs on although its disk is full.
 var ErrStillThere = errors.New("it has not stopped")
 
 // Fill lets none of the branch's files grow any more, and waits until the
