@@ -73,6 +73,9 @@
 //     two looks (look.go) what they have paid. verdict.go refuses the withdrawal only if
 //     at one moment the balance was too small; else it goes back to its queue. If the
 //     branches that can be reached own too little, claim.go answers "unavailable".
+//  5. Where many are refused, the account becomes contested (contest.go): its chair
+//     (chair.go) looks at all branches for everybody who waits, and each seat (seat.go)
+//     serves and refuses what the looks say.
 //
 // # The path of a Watch
 //

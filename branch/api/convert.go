@@ -28,6 +28,9 @@ func FrameToProto(f *protocol.Frame) *bankv1.Frame {
 	for _, w := range f.Wants {
 		out.Wants = append(out.Wants, &bankv1.Want{Branch: uint32(w.Branch), AfterSequence: w.Sequence})
 	}
+	if f.Contest != nil {
+		out.Contest = contestToProto(f.Contest)
+	}
 	return out
 }
 
@@ -54,6 +57,9 @@ func FrameFromProto(in *bankv1.Frame) (*protocol.Frame, error) {
 	}
 	if a := in.GetAck(); a != nil {
 		out.Ack = &protocol.Ack{Applied: a.GetAppliedSequence(), Synced: a.GetSyncedSequence(), Forked: a.GetForked()}
+	}
+	if c := in.GetContest(); c != nil {
+		out.Contest = contestFromProto(c)
 	}
 	for _, w := range in.GetWants() {
 		out.Wants = append(out.Wants, ledger.Position{Branch: ledger.BranchID(w.GetBranch()), Sequence: w.GetAfterSequence()})

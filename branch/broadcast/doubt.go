@@ -36,7 +36,7 @@ func (in *intake) doubt(p *Peer, i int, hi uint64, lie protocol.Lie, format stri
 	if p.closing || p.doubts[i] != nil {
 		return
 	}
-	if !p.usable() { // a call by hand, or a frame that overtook its link's hello
+	if !p.Usable() { // a call by hand, or a frame that overtook its link's hello
 		in.alarms.Reject(p, lie, true, format, args...)
 		return
 	}

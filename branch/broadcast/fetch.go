@@ -141,7 +141,7 @@ func (in *intake) fetchFrom(i int, need *Peer) *Peer {
 	f := &in.fetches[i]
 	if f.again {
 		f.again = false
-		if f.from.usable() {
+		if f.from.Usable() {
 			return f.from
 		}
 	}
@@ -150,7 +150,7 @@ func (in *intake) fetchFrom(i int, need *Peer) *Peer {
 	}
 	for k := range in.Peers { // in turn: a peer that shows nothing does not keep others from being asked
 		k = (f.next + 1 + k) % in.N
-		if p := in.Peers[k]; p.usable() && p.advertised[i] > in.Head(i) {
+		if p := in.Peers[k]; p.Usable() && p.advertised[i] > in.Head(i) {
 			f.next = k
 			return p
 		}
@@ -184,7 +184,7 @@ func (in *intake) earlyNeeds() []earlyNeed {
 	var needs []earlyNeed
 	for k := in.gapped.next(0); k >= 0; k = in.gapped.next(k + 1) {
 		q := &in.early[k]
-		if !q.from.usable() {
+		if !q.from.Usable() {
 			continue
 		}
 		if needs == nil {
@@ -209,13 +209,13 @@ func (in *intake) earlyNeeds() []earlyNeed {
 }
 
 // writesHere reports whether the writer of the i-th journal sends it itself.
-func (in *intake) writesHere(i int) bool { return i != in.Self && in.Peers[i].usable() }
+func (in *intake) writesHere(i int) bool { return i != in.Self && in.Peers[i].Usable() }
 
 // nextUsable returns the linked peers in turn.
 func (in *intake) nextUsable(f *fetch) *Peer {
 	for range in.N {
 		f.next = (f.next + 1) % in.N
-		if p := in.Peers[f.next]; f.next != in.Self && p.usable() {
+		if p := in.Peers[f.next]; f.next != in.Self && p.Usable() {
 			return p
 		}
 	}

@@ -126,6 +126,16 @@ func (j *Journals) HearFrom(p *Peer) {
 // Receive handles a frame of a peer.
 func (j *Journals) Receive(p *Peer, f *protocol.Frame) { j.progress.receiveFrame(p, f) }
 
+// ContestTo returns what this Ready tells a usable peer of contested accounts, to be
+// added to.
+func (j *Journals) ContestTo(p *Peer) *protocol.Contest {
+	f := j.progress.frameTo(p)
+	if f.Contest == nil {
+		f.Contest = &protocol.Contest{}
+	}
+	return f.Contest
+}
+
 // Take handles a batch that a peer has sent alone.
 func (j *Journals) Take(from ledger.BranchID, s *ledger.Sealed) {
 	if p := j.PeerOf(from); p != nil {

@@ -210,7 +210,8 @@ func (p *Peer) Linked() bool { return p.linked }
 // Greeted reports whether there is a link to the peer, on which its hello has come.
 func (p *Peer) Greeted() bool { return p.linked && p.heard }
 
-func (p *Peer) usable() bool { return p != nil && p.Greeted() && !p.closing }
+// Usable reports whether frames may be exchanged with the peer. It may be nil.
+func (p *Peer) Usable() bool { return p != nil && p.Greeted() && !p.closing }
 
 // reachableApplied returns how far this branch's journal is applied at every branch
 // that is reachable now.

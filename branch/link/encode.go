@@ -32,7 +32,7 @@ func encode(out []byte, f *protocol.Frame) []byte {
 	out = slices.Grow(out, proto.Size(m))
 	out, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(out, m)
 	if err != nil {
-		panic("a frame can't be encoded: " + err.Error()) // only its text could be wrong, and it has none
+		panic("a frame can't be encoded: " + err.Error()) // only its text could be wrong: names of accounts, which are checked
 	}
 	return out
 }
@@ -50,7 +50,7 @@ const maxCopiedBytes = 64 << 10
 
 // of returns what is to be sent for a frame.
 func (c *copies) of(f *protocol.Frame) outgoing {
-	if f.Hello != nil || f.Ack != nil || len(f.Wants) > 0 || len(f.Outlines) == 0 || batchBytes(f) > maxCopiedBytes {
+	if f.Hello != nil || f.Contest != nil || f.Ack != nil || len(f.Wants) > 0 || len(f.Outlines) == 0 || batchBytes(f) > maxCopiedBytes {
 		return outgoing{frame: f}
 	}
 	if c.last.frame == nil || c.last.frame.Sync != f.Sync || !slices.Equal(c.last.frame.Outlines, f.Outlines) {
@@ -69,5 +69,27 @@ func mostBytes(f *protocol.Frame) int {
 	if f.Hello != nil || len(f.Wants) > 0 {
 		return MaxMessage
 	}
-	return prefixBytes + fields + eachBatch*len(f.Outlines) + batchBytes(f)
+	return prefixBytes + fields + eachBatch*len(f.Outlines) + batchBytes(f) + contestBytes(f.Contest)
+}
+
+// contestBytes bounds the size of what is said of contested accounts.
+func contestBytes(c *protocol.Contest) int {
+	const fields, eachWait = 96, 24
+	if c == nil {
+		return 0
+	}
+	n := 0
+	for _, account := range c.Summons {
+		n += fields + len(account)
+	}
+	for i := range c.Looks {
+		n += fields + len(c.Looks[i].Account)
+	}
+	for i := range c.Answers {
+		n += fields + len(c.Answers[i].Account) + eachWait*len(c.Answers[i].Waiting)
+	}
+	for i := range c.Ends {
+		n += fields + len(c.Ends[i].Account)
+	}
+	return n
 }

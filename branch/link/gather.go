@@ -1,6 +1,10 @@
 package link
 
-import "passbook.example/passbook/branch/protocol"
+import (
+	"slices"
+
+	"passbook.example/passbook/branch/protocol"
+)
 
 // maxGathered bounds the batches of frames that are sent as one. One frame may
 // have more.
@@ -42,11 +46,23 @@ func canJoin(first, next *protocol.Frame) bool {
 
 // join adds what is in the next frame: the batches in their order, and the later
 // ack, which says all that the earlier one does. A wish for a sync then also
-// covers the batches that follow it.
+// covers the batches that follow it, and what is said of contested accounts comes
+// after all batches.
 func join(all, next *protocol.Frame) {
 	all.Outlines = append(all.Outlines, next.Outlines...)
 	all.Wants = append(all.Wants, next.Wants...)
 	all.Sync = all.Sync || next.Sync
+	if c := next.Contest; c != nil {
+		joined := protocol.Contest{}
+		if all.Contest != nil {
+			joined = *all.Contest
+		}
+		// The slices of a frame may be sent to others, too: none is appended to in place.
+		all.Contest = &protocol.Contest{
+			Summons: slices.Concat(joined.Summons, c.Summons), Looks: slices.Concat(joined.Looks, c.Looks),
+			Answers: slices.Concat(joined.Answers, c.Answers), Ends: slices.Concat(joined.Ends, c.Ends),
+		}
+	}
 	if a := next.Ack; a != nil {
 		all.Ack = &protocol.Ack{Applied: a.Applied, Synced: a.Synced, Forked: a.Forked || all.Ack != nil && all.Ack.Forked}
 	}

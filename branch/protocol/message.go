@@ -33,6 +33,8 @@ type Frame struct {
 	Wants []ledger.Position
 	// Sync asks the receiver to sync what it applies and to ack that.
 	Sync bool
+	// Contest is what is said of contested accounts; nil for nothing.
+	Contest *Contest
 }
 
 // Ack tells how far the sender has applied the receiver's journal.

@@ -14,7 +14,14 @@ const (
 	maxTallies = 4096
 	// maxDemands bounds the accounts whose spending is followed.
 	maxDemands = 1024
-	// maxLook bounds the looks of one double collect.
+	// maxContests bounds the contested accounts, maxContestWords what one frame may have
+	// to say of them of each kind, maxContestWaits the withdrawals that an answer names.
+	maxContests     = 1024
+	maxContestWords = 64 << 10
+	maxContestWaits = 128
+	// maxSummons is how often a chair is summoned before a branch helps itself.
+	maxSummons = 2
+	// maxLook bounds the looks of one double collect, and of one chain.
 	maxLook = 1 << 32
 )
 
@@ -43,7 +50,20 @@ const (
 	// lookRetry is how long a look waits for an answer
 	// before it asks again; a lost message is all it costs.
 	lookRetry protocol.Millis = 250
-	// lookPause is how long a double collect rests that has refused several
-	// withdrawals at once.
-	lookPause protocol.Millis = 20
+	// contestedFor is how long an account is contested after it has shown to be.
+	contestedFor protocol.Millis = 1000
+	// chainRestMin and chainRestMax bound the rest after a look at a contested account
+	// that has changed nothing. branchesARest is for how many branches a chair rests a
+	// millisecond besides.
+	chainRestMin protocol.Millis = 1
+	chainRestMax protocol.Millis = 16
+	// refusalRest is how long a chair rests after a look when all that waits is sure to be
+	// refused, busyRefusalRest when others pay into the account meanwhile: a storm of such
+	// withdrawals must not take the machine from them.
+	refusalRest     protocol.Millis = 2
+	busyRefusalRest protocol.Millis = 10
+	branchesARest                   = 10
+	// freezeGrace is how long the freeze between two looks of a chain does not count as
+	// one of the account.
+	freezeGrace protocol.Millis = 20
 )

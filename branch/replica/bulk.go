@@ -51,7 +51,7 @@ func (es *escrow) lacks(p *pending) (account string, need ledger.Amount, err err
 	if len(short) > 0 {
 		return short[0].Account, short[0].Need, nil
 	}
-	if len(es.queues) == 0 {
+	if len(es.queues) == 0 && len(es.contests.of) == 0 {
 		return "", 0, nil
 	}
 	needs, err := es.Ledger.Needs(es.Self, o)
@@ -59,8 +59,15 @@ func (es *escrow) lacks(p *pending) (account string, need ledger.Amount, err err
 		return "", 0, err
 	}
 	touched := o.Touched()
+	var all []string
 	for k, name := range o.Accounts {
-		if touched[k] && es.isFrozen(name) || needs[k] > 0 && (es.olderWaits(name, p) || es.promisedAway(name, needs[k], p.ticket)) {
+		if touched[k] {
+			all = append(all, name)
+		}
+	}
+	together := es.contests.frozenTogether(all...)
+	for k, name := range o.Accounts {
+		if touched[k] && (es.isLookedAt(name) || together && es.contests.isSeatFrozen(name)) || needs[k] > 0 && (es.olderWaits(name, p) || es.promisedAway(name, needs[k], p.ticket)) {
 			return name, needs[k], nil
 		}
 	}

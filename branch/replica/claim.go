@@ -41,23 +41,30 @@ func (es *escrow) dropRound(q *queue) {
 // startRound claims the shortfall of the whole queue: from the richest peers
 // first, as this branch sees them, and from all if that is what it takes.
 func (es *escrow) startRound(name string, q *queue) {
-	first := q.waiting[0]
+	k := slices.IndexFunc(q.waiting, func(p *pending) bool { return p.op.Entry.Kind != ledger.Deposit })
+	if k < 0 {
+		return // deposits wait for the account to thaw
+	}
+	first := q.waiting[k]
 	_, amount := first.needs()
 	escrow := es.Ledger.Escrow(name, es.Self)
 	if escrow >= amount {
 		return // it only waits for the account to thaw
 	}
+	if isChaired(first) && es.contests.serves(name) {
+		return
+	}
 	if es.Ledger.Balance(name) < amount {
 		// Too much even for all branches: find out whether that is so. A
 		// doomed withdrawal moves no escrow.
-		q.waiting = slices.Delete(q.waiting, 0, 1)
+		q.waiting = slices.Delete(q.waiting, k, k+1)
 		es.collects.join(name, first)
 		es.touchAccount(name)
 		return
 	}
 	rich, within := es.richestPeers(name)
 	if escrow+within < amount {
-		q.waiting = slices.Delete(q.waiting, 0, 1)
+		q.waiting = slices.Delete(q.waiting, k, k+1)
 		es.desk.refuse(first, es.Unavailable(name, amount, "the amount needs escrow of branches that can't be reached"))
 		es.touchAccount(name)
 		return

@@ -25,9 +25,8 @@ import (
 // One collect an account runs at a time and serves all who joined it early
 // enough: the moment must lie within the call.
 //
-// Customers who are refused together mostly ask again together. So a collect that
-// has refused several rests for a moment before its next look. That look alone
-// decides for all who have joined meanwhile: the moment is when it begins.
+// Customers who are refused together mostly ask again together. A collect that has
+// refused several therefore makes its account contested (see contests).
 type collects struct {
 	*broadcast.Core                     // what all parts know
 	alarms          *broadcast.Alarms   // what the operator is told
@@ -35,6 +34,7 @@ type collects struct {
 	desk            *desk               // answers to customers
 	escrow          *escrow             // queues of accounts
 	calls           *calls              // claims and looks under way
+	contests        *contests           // contested accounts
 	// of are the double collects of this branch, by account.
 	of map[string]*collect
 	// tallies follow what this branch pays, for the branches that collect, by
@@ -59,9 +59,6 @@ type collect struct {
 	// freeze says that it asks the branches to freeze the account, since the last two
 	// looks did not settle all that they might: unsettled. The look after it thaws.
 	freeze, unsettled bool
-	// restsUntil is when the next look may start, once the last one has refused
-	// several withdrawals; 0 while a look is under way.
-	restsUntil protocol.Millis
 	// answers are those of this look by branch, before those of the last.
 	answers, before []lookAnswer
 	// open are the calls of this look that are not answered.
@@ -93,9 +90,6 @@ func (cs *collects) join(account string, w judged) {
 		return
 	}
 	c.members = append(c.members, member{call: w, joined: c.look})
-	if w.asks() && c.restsUntil != 0 {
-		cs.startLook(c) // the rest is for refusals
-	}
 }
 
 // startLook asks every branch, this one included.
@@ -109,7 +103,7 @@ func (cs *collects) startLook(c *collect) {
 		return
 	}
 	c.look++
-	c.freeze, c.restsUntil = c.unsettled && !c.freeze, 0
+	c.freeze = c.unsettled && !c.freeze
 	if c.look == 1 {
 		for k := range c.members {
 			c.members[k].joined = 1
@@ -171,7 +165,7 @@ func (cs *collects) receiveCollectAnswer(p *broadcast.Peer, a *protocol.CollectA
 func (cs *collects) step() {
 	for _, name := range slices.Sorted(maps.Keys(cs.of)) {
 		c := cs.of[name]
-		for c.open == 0 && cs.of[name] == c && cs.Now >= c.restsUntil {
+		for c.open == 0 && cs.of[name] == c {
 			cs.endLook(c)
 		}
 	}
@@ -197,19 +191,14 @@ func (cs *collects) endLook(c *collect) {
 			}
 		}
 	}
-	switch {
-	case refused > 1 && !c.unsettled && !c.freeze && !c.asked() && cs.N > 1:
-		c.restsUntil = cs.Now + lookPause
-	case len(c.members) > 0:
+	if refused > 1 || c.unsettled {
+		cs.contests.enter(c.account)
+	}
+	if len(c.members) > 0 {
 		cs.startLook(c)
-	default:
+	} else {
 		cs.end(c)
 	}
-}
-
-// asked reports whether a query is among the members.
-func (c *collect) asked() bool {
-	return slices.ContainsFunc(c.members, func(m member) bool { return m.call.asks() })
 }
 
 // end forgets a collect. If its last look has frozen the account, one more look, for
@@ -289,26 +278,21 @@ func (cs *collects) nextTick() protocol.Millis {
 		next = cs.Now + protocol.DeadlineGrain
 	}
 	for _, c := range cs.of {
-		switch {
-		case c.restsUntil != 0:
-			next = min(next, c.restsUntil)
-		case c.open == 0: // in a bank of one: there is no answer to wait for
+		if c.open == 0 { // in a bank of one: there is no answer to wait for
 			next = cs.Now
 		}
 	}
 	return next
 }
 
-// checkCollectAnswer reports what the answer to a look may not say: no branch pays
-// in more than its limit, or takes out more than the others together may pay in. The
-// entry it names goes into sessions, which no branch may have to refuse.
+// checkCollectAnswer reports what the answer to a look may not say. The entry it names
+// goes into sessions, which no branch may have to refuse.
 func (cs *collects) checkCollectAnswer(p *broadcast.Peer, a *protocol.CollectAnswer) string {
-	most := cs.Ledger.Limit() + 1 // the remainder of the opening balance
-	switch least := -most * ledger.Amount(cs.N-1); {
+	switch most, least := paidBounds(cs.Core); {
 	case cs.TooFarAhead(p.Index, a.Last, ledger.MaxSequenceLead/2):
 		return fmt.Sprintf("last entry %d", a.Last)
 	case a.Paid > most || a.Most > most || a.Paid < least || a.Most < least:
-		return fmt.Sprintf("paid %d, at most %d since: a branch pays in %d at most", a.Paid, a.Most, most)
+		return fmt.Sprintf("paid %d, at most %d since: a branch pays in %d at most", a.Paid, a.Most, cs.Ledger.Limit()+1)
 	}
 	return ""
 }

@@ -41,6 +41,9 @@ type pending struct {
 	// account is the one that a bulk waits for, need how much the bulk spends of it.
 	account string
 	need    ledger.Amount // of the account
+	// chain is the chain of looks at its account that it takes part in, from the step
+	// chainFrom on.
+	chain, chainFrom uint64
 	// promised are the other accounts of which a bulk that waits has been promised
 	// something.
 	promised []string

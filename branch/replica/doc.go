@@ -30,6 +30,8 @@
 //   - collects (collect.go, verdict.go, look.go) find out a balance over all branches
 //     at one moment.
 //   - calls (claim.go) are the claims and looks under way.
+//   - contests (contest.go, chair.go, seat.go) are the accounts that more is asked of
+//     than there is: one branch looks at all for everybody who waits.
 //
 // Package broadcast has the others, by which journals spread, and the core that all of
 // them share. Package protocol has what branches say, and the errors.
@@ -44,6 +46,9 @@
 //     entry once it has applied it.
 //   - A call that can't be decided yet is deferred at the desk; one that lacks
 //     escrow waits in the queue of its account.
+//   - A contested account has a chair, one of the branches. Its chain of looks asks the
+//     others, its seats; a look of it is the second of one pair and the first of the
+//     next. The moment of a look is when its answers are in.
 //   - An account is frozen while nothing may change its balance here.
 //   - A look is one round of a double collect, and nothing else. A tally follows,
 //     between two looks, what this branch has paid into an account.

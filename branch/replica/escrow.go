@@ -21,6 +21,7 @@ type escrow struct {
 	desk            *desk               // answers to customers
 	collects        *collects           // double collects
 	calls           *calls              // claims and looks under way
+	contests        *contests           // contested accounts
 	// queues are what waits, by account.
 	queues map[string]*queue
 	// touched are the accounts to whose queues something has happened.
@@ -67,12 +68,6 @@ type queue struct {
 type peerClaim struct {
 	peer  *broadcast.Peer // that claims
 	claim protocol.Claim  // as it came
-}
-
-// step serves what waits for escrow, and shares out what is left.
-func (es *escrow) step() {
-	es.settleQueues()
-	es.shareOut()
 }
 
 // expire gives up the writes and calls that have waited too long.
@@ -147,11 +142,18 @@ func (es *escrow) mustQueue(e *ledger.Entry) bool {
 	if q := es.queues[e.Account]; q != nil && (len(q.waiting) > 0 || es.Now < q.frozenUntil) {
 		return true
 	}
-	if e.Kind != ledger.Transfer {
-		return false
+	if e.Kind != ledger.Deposit && (es.contests.chairs(e.Account) || es.contests.waitsForOlder(e.Account, protocol.Ticket{})) {
+		return true
 	}
-	q := es.queues[e.ToAccount]
-	return q != nil && es.Now < q.frozenUntil
+	return es.isFrozenFor(e)
+}
+
+// isFrozenFor reports whether a write must not change its accounts now.
+func (es *escrow) isFrozenFor(e *ledger.Entry) bool {
+	if e.Kind != ledger.Transfer {
+		return es.isFrozen(e.Account)
+	}
+	return es.isLookedAt(e.Account) || es.isLookedAt(e.ToAccount) || es.contests.frozenTogether(e.Account, e.ToAccount)
 }
 
 // queueOf returns the queue of an account, and marks it as touched.
@@ -233,7 +235,7 @@ func (es *escrow) settleQueue(name string, q *queue) {
 	}
 	for {
 		// What covers a write came for it: not even an older claim gets that.
-		if len(q.waiting) > 0 && es.Now >= q.frozenUntil && es.serveWaiting(q) {
+		if len(q.waiting) > 0 && es.serveWaiting(q) {
 			continue
 		}
 		if len(q.claims) > 0 && (len(q.waiting) == 0 || q.claims[0].claim.Ticket.Older(q.waiting[0].ticket)) {
@@ -245,7 +247,7 @@ func (es *escrow) settleQueue(name string, q *queue) {
 			es.grant(c.peer, &c.claim)
 			continue
 		}
-		if len(q.waiting) == 0 || es.Now < q.frozenUntil || !es.serveDeposit(q) {
+		if len(q.waiting) == 0 || es.isFrozen(name) || !es.serveDeposit(q) {
 			break
 		}
 	}
@@ -253,7 +255,7 @@ func (es *escrow) settleQueue(name string, q *queue) {
 		es.dropRound(q)
 	}
 	q.round = slices.DeleteFunc(q.round, func(c *call) bool { return es.callDone(q, c) })
-	if len(q.waiting) > 0 && len(q.round) == 0 && es.Now >= q.pausedUntil && es.Now >= q.frozenUntil {
+	if len(q.waiting) > 0 && len(q.round) == 0 && es.Now >= q.pausedUntil && !es.isLookedAt(name) {
 		es.startRound(name, q)
 	}
 }
@@ -275,7 +277,7 @@ func (es *escrow) serveWaiting(q *queue) bool {
 	if p.op.Entry.Kind == ledger.Bulk {
 		return es.serveBulk(q, p)
 	}
-	if p.op.Entry.Kind == ledger.Transfer && es.isFrozen(p.op.Entry.ToAccount) {
+	if isChaired(p) && (es.contests.chairs(p.op.Entry.Account) || es.contests.waitsForOlder(p.op.Entry.Account, p.ticket)) || es.isFrozenFor(&p.op.Entry) {
 		return false
 	}
 	err := es.Ledger.CanPay(es.Self, &p.op.Entry)
@@ -291,6 +293,47 @@ func (es *escrow) serveWaiting(q *queue) bool {
 		es.desk.record(p)
 	}
 	return true
+}
+
+// serveCovered records the withdrawals and transfers that wait for an account and are
+// covered, also those behind one that is not.
+func (es *escrow) serveCovered(name string, q *queue) {
+	for _, p := range slices.Clone(q.waiting) {
+		if isChaired(p) && !es.contests.waitsForOlder(name, p.ticket) {
+			es.serveOne(name, q, p)
+		}
+	}
+}
+
+// serveOne records a withdrawal or a transfer that waits, or refuses it, if it is covered.
+func (es *escrow) serveOne(name string, q *queue, p *pending) bool {
+	e := &p.op.Entry
+	if es.Ledger.Escrow(name, es.Self) < e.Amount || es.promisedAway(name, e.Amount, p.ticket) || es.isFrozenFor(e) {
+		return false
+	}
+	q.waiting = slices.DeleteFunc(q.waiting, func(o *pending) bool { return o == p })
+	if err := es.Ledger.CanPay(es.Self, e); err != nil {
+		es.desk.refuse(p, err)
+	} else {
+		es.desk.record(p)
+	}
+	return true
+}
+
+// refuseProven refuses the withdrawals and transfers that took part in a step of a chain of
+// looks, at whose moment there was too little for them.
+func (es *escrow) refuseProven(name string, q *queue, step uint64, balance ledger.Amount) {
+	var refused []*pending
+	q.waiting = slices.DeleteFunc(q.waiting, func(p *pending) bool {
+		short := isChaired(p) && p.chainFrom <= step && p.op.Entry.Amount > balance
+		if short {
+			refused = append(refused, p)
+		}
+		return short
+	})
+	for _, p := range refused {
+		es.desk.refuse(p, &protocol.InsufficientError{Account: name, Balance: balance, Amount: p.op.Entry.Amount})
+	}
 }
 
 // serveDeposit records the oldest deposit that waits. It does not wait for what
@@ -310,7 +353,13 @@ func (es *escrow) serveDeposit(q *queue) bool {
 	return true
 }
 
+// isFrozen reports whether nothing may change an account's balance now.
 func (es *escrow) isFrozen(name string) bool {
+	return es.isLookedAt(name) || es.contests.isSeatFrozen(name)
+}
+
+// isLookedAt reports whether an account is frozen for a double collect.
+func (es *escrow) isLookedAt(name string) bool {
 	q := es.queues[name]
 	return q != nil && es.Now < q.frozenUntil
 }

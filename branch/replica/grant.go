@@ -196,7 +196,7 @@ func (es *escrow) shareOut() {
 // to the parts that they spend of it. The writes, claims and promises that wait
 // here come first.
 func (es *escrow) shareAccount(name string, d *demand) {
-	if q := es.queues[name]; q != nil && len(q.waiting)+len(q.claims)+len(q.promised) > 0 {
+	if q := es.queues[name]; q != nil && len(q.waiting)+len(q.claims)+len(q.promised) > 0 || es.contests.isActive(name) {
 		return
 	}
 	s := es.spread(name, d, 0)

@@ -115,27 +115,3 @@ func TestASilentPeerIsGivenUpInTime(t *testing.T) {
 		})
 	}
 }
-
-// A collect that has refused several rests before its next look.
-func TestTheRestOfACollectIsBounded(t *testing.T) {
-	const lookPause = 20
-	b := quietBank(t, 2, 20)
-	first := b.nodes[0]
-	refuse := func() {
-		for range 2 {
-			b.begin(first, 100_000)
-		}
-	}
-	refuse()
-	b.turn(first)
-	b.stabilize()
-	refuse()
-	b.turn(first)
-	if at, _ := first.replica.NextTick(); at > b.now+lookPause {
-		t.Errorf("it wants to be told the time at %d ms, want %d", at, b.now+lookPause)
-	}
-	m, took := b.when(first, isLook)
-	if m.Collect.Look != 3 || took != lookPause {
-		t.Errorf("look %d comes after %d ms, want look 3 after %d", m.Collect.Look, took, lookPause)
-	}
-}

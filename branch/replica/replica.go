@@ -20,6 +20,8 @@ type Replica struct {
 	escrow   escrow
 	collects collects
 	calls    calls
+	// contests are the accounts that more is asked of than there is.
+	contests contests
 	// expired is when deadlines were checked last.
 	expired protocol.Millis
 }
@@ -43,11 +45,13 @@ func (r *Replica) assemble() {
 	r.desk = desk{Core: c, recovery: &j.Recovery, own: &j.Own, acks: &j.Acks, escrow: &r.escrow, collects: &r.collects, byRequest: map[string]*pending{}}
 	r.escrow = newEscrow(c)
 	r.escrow.alarms, r.escrow.recovery, r.escrow.own = &j.Alarms, &j.Recovery, &j.Own
-	r.escrow.desk, r.escrow.collects, r.escrow.calls = &r.desk, &r.collects, &r.calls
+	r.escrow.desk, r.escrow.collects, r.escrow.calls, r.escrow.contests = &r.desk, &r.collects, &r.calls, &r.contests
 	r.collects = newCollects(c)
 	r.collects.alarms, r.collects.recovery, r.collects.desk = &j.Alarms, &j.Recovery, &r.desk
-	r.collects.escrow, r.collects.calls = &r.escrow, &r.calls
+	r.collects.escrow, r.collects.calls, r.collects.contests = &r.escrow, &r.calls, &r.contests
 	r.calls = newCalls(c)
+	r.contests = newContests(j)
+	r.contests.desk, r.contests.escrow, r.contests.calls = &r.desk, &r.escrow, &r.calls
 }
 
 // hearing is how the parts that decide on accounts hear of entries.
@@ -56,6 +60,7 @@ type hearing Replica
 // Made implements broadcast.Listener.
 func (h *hearing) Made(e *ledger.Entry) {
 	h.collects.tallyPaid(e)
+	h.contests.tallyPaid(e)
 	h.escrow.followSpent(h.journals.Self, e)
 	e.EachAccount(h.escrow.touchAccount)
 }
@@ -94,6 +99,9 @@ func (r *Replica) Receive(m protocol.Message) {
 	switch {
 	case m.Frame != nil:
 		r.journals.Receive(p, m.Frame)
+		if m.Frame.Contest != nil && p.Usable() {
+			r.contests.receive(p, m.Frame.Contest)
+		}
 	case m.Claim != nil:
 		r.escrow.receiveClaim(p, m.Claim)
 	case m.ClaimAnswer != nil:
@@ -133,7 +141,11 @@ func (r *Replica) Ready() protocol.Ready {
 	r.desk.step()
 	r.expire()
 	r.collects.step()
-	r.escrow.step()
+	r.contests.open()
+	r.escrow.settleQueues()
+	r.contests.stepChains()
+	r.contests.answerLooks()
+	r.escrow.shareOut()
 	return r.journals.Finish()
 }
 
@@ -146,6 +158,7 @@ func (r *Replica) expire() {
 	r.desk.expire()
 	r.escrow.expire()
 	r.collects.expire()
+	r.contests.expire()
 	r.journals.Acks.Expire()
 }
 
@@ -179,6 +192,7 @@ func (r *Replica) LinkDown(b ledger.BranchID) {
 	r.escrow.dropClaims(b)
 	r.calls.failAll(p)
 	r.escrow.failRounds(p)
+	r.contests.lostLink(p)
 }
 
 // Status returns how this branch sees itself and its peers.
@@ -211,20 +225,44 @@ func (r *Replica) Propagating() bool { return r.journals.Propagating() }
 // false when nothing waits for it. So a bank where nothing happens costs
 // nothing.
 func (r *Replica) NextTick() (protocol.Millis, bool) {
-	next := min(r.journals.NextTick(), r.desk.nextTick(), r.calls.nextTick(), r.collects.nextTick(), r.escrow.nextTick())
+	next := min(r.journals.NextTick(), r.desk.nextTick(), r.calls.nextTick(), r.collects.nextTick(), r.contests.nextTick(), r.escrow.nextTick())
 	if next == protocol.Never {
 		return 0, false
 	}
 	return next, true
 }
 
-// Due reports whether a write that waits here for escrow can go on, so that the
-// next Ready makes a batch whatever else it is given.
-func (r *Replica) Due() bool { return r.escrow.covered() }
+// Due reports whether a write that waits here for escrow can go on, or other branches
+// wait for a look of this one or its answer, so that the next Ready makes a batch
+// whatever else it is given.
+func (r *Replica) Due() bool { return r.escrow.covered() || r.contests.isDue() }
 
 // FrozenUntil returns until when some account is frozen; 0 for none. It is for
 // tests.
 func (r *Replica) FrozenUntil() protocol.Millis { return r.escrow.freezes.until }
+
+// SeatFreeze returns how an account is frozen for a chair; nil when it is not. It is for
+// tests.
+func (r *Replica) SeatFreeze(account string) *SeatFreeze {
+	c := r.contests.of[account]
+	if c == nil || c.seat == nil || !c.seat.frozen {
+		return nil
+	}
+	s := c.seat
+	return &SeatFreeze{Chain: s.chain, Step: s.step, Firm: s.firm, Since: s.frozenAt, Answered: s.answer.Last}
+}
+
+// SeatFreeze is how an account is frozen between two looks of a chair.
+type SeatFreeze struct {
+	// Chain and Step are those of the look that was answered last.
+	Chain, Step uint64
+	// Firm says that nothing at all may change the account.
+	Firm bool
+	// Since is when the freeze began.
+	Since protocol.Millis
+	// Answered is the last entry that the answer names.
+	Answered uint64
+}
 
 // Everywhere returns the last entry of this branch's journal that every branch
 // has confirmed to have applied, since this branch started.

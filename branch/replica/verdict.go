@@ -87,6 +87,12 @@ func (p *pending) judge(cs *collects, c *collect, seen sums) bool {
 		// write waits for escrow like any other.
 		q := cs.escrow.queueOf(c.account)
 		q.insert(p)
+		if cs.N == 1 {
+			return true // the view is the balance
+		}
+		if q.pause > 0 {
+			cs.contests.enter(c.account) // it has moved on again
+		}
 		q.pause = min(max(2*q.pause, claimPauseMin), claimPauseMax)
 		q.pausedUntil = cs.Now + q.pause
 	default:

@@ -180,6 +180,9 @@ func frameText(f *protocol.Frame) string {
 	for _, s := range f.Batches {
 		parts = append(parts, "batch "+batchText(s))
 	}
+	if f.Contest != nil {
+		parts = append(parts, contestTexts(f.Contest)...)
+	}
 	if f.Ack != nil {
 		t := fmt.Sprintf("ack %d", f.Ack.Applied)
 		if f.Ack.Synced > 0 {
@@ -197,4 +200,49 @@ func frameText(f *protocol.Frame) string {
 		parts = append(parts, "please sync")
 	}
 	return strings.Join(parts, "; ")
+}
+
+func contestTexts(c *protocol.Contest) (parts []string) {
+	for _, account := range c.Summons {
+		parts = append(parts, "summons to "+account)
+	}
+	for i := range c.Looks {
+		l := &c.Looks[i]
+		t := fmt.Sprintf("chained look %d", l.Step)
+		if l.Proven > 0 {
+			t += fmt.Sprintf(", at look %d the balance was %d at most", l.Proven, l.Balance)
+		}
+		if l.Want > 0 {
+			t += fmt.Sprintf(", I want %d for %d.%d", l.Want, l.Oldest.Clock, l.Oldest.Branch)
+		}
+		switch {
+		case l.Firm:
+			t += ", freeze it firmly"
+		case l.Freeze:
+			t += ", freeze it"
+		}
+		parts = append(parts, t)
+	}
+	for i := range c.Answers {
+		a := &c.Answers[i]
+		t := fmt.Sprintf("answer %d: entry %d, then %d, paid %d", a.Step, a.Before, a.Last, a.Paid)
+		if a.MostKnown {
+			t += fmt.Sprintf(", at most %d before", a.Most)
+		}
+		for _, w := range a.Waiting {
+			t += fmt.Sprintf(", %d waits since %d", w.Amount, w.Clock)
+		}
+		if a.Failed {
+			t = fmt.Sprintf("answer %d: failed", a.Step)
+		}
+		parts = append(parts, t)
+	}
+	for _, e := range c.Ends {
+		t := "end of the chain"
+		if e.Failed {
+			t = "the chain has failed"
+		}
+		parts = append(parts, t)
+	}
+	return parts
 }

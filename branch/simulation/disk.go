@@ -294,6 +294,16 @@ func (d *Disk) find(i int, sequence uint64) int {
 	return sort.Search(len(j), func(k int) bool { return j[k].Batch.LastSequence() >= sequence })
 }
 
+// entry returns an entry of the i-th journal; nil if it is not on this disk.
+func (d *Disk) entry(i int, sequence uint64) *ledger.Entry {
+	k := d.find(i, sequence)
+	if k == len(d.journals[i]) || sequence < d.journals[i][k].Batch.FirstSequence {
+		return nil
+	}
+	b := d.journals[i][k].Batch
+	return &b.Entries[sequence-b.FirstSequence]
+}
+
 // Request implements protocol.Storage.
 func (d *Disk) Request(id string) (ledger.Recorded, bool, error) {
 	rec, ok := d.requests[id]

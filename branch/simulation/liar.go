@@ -107,7 +107,7 @@ func (w *liar) lieInFrame(r *replica.Replica, from, to ledger.BranchID, f *proto
 	if r.State() == protocol.Recovering {
 		hello = f.Hello // an old one may name less than there is by now
 	}
-	switch w.rng.IntN(8) {
+	switch w.rng.IntN(9) {
 	case 0, 1:
 		if hello != nil {
 			f.Hello = w.lyingHello(view, hello, to)
@@ -123,11 +123,42 @@ func (w *liar) lieInFrame(r *replica.Replica, from, to ledger.BranchID, f *proto
 		}
 	case 5:
 		f.Sync = true
+	case 6:
+		f.Contest = w.lyingContest()
 	default:
 		if s := w.lyingBatch(view, to); s != nil {
 			f.Batches = append([]*ledger.Sealed{s}, f.Batches...) // before one in whose place it may be
 		}
 	}
+}
+
+// lyingContest says of contested accounts what no branch says.
+func (w *liar) lyingContest() *protocol.Contest {
+	account := w.accounts[w.rng.IntN(len(w.accounts))]
+	look := protocol.ContestLook{Account: account, Chain: max(1, w.extreme()), Step: 2, Proven: 1}
+	answer := protocol.ContestAnswer{Account: account, Chain: w.extreme(), Step: w.extreme()}
+	switch w.rng.IntN(8) {
+	case 0:
+		look.Step, look.Proven = 0, w.extreme()
+	case 1:
+		look.Balance = -1 - ledger.Amount(w.extreme()>>1)
+	case 2:
+		look.Want = -1 - ledger.Amount(w.extreme()>>1)
+	case 3:
+		look.Oldest.Clock = max(1<<63, w.extreme())
+	case 4:
+		answer.Before, answer.Last = w.above(5), 5
+		return &protocol.Contest{Answers: []protocol.ContestAnswer{answer}}
+	case 5:
+		answer.Paid = math.MinInt64 + ledger.Amount(w.rng.IntN(3))
+		return &protocol.Contest{Answers: []protocol.ContestAnswer{answer}}
+	case 6:
+		answer.Waiting = []protocol.ContestWait{{Clock: 1, Amount: -ledger.Amount(w.extreme() >> 1)}}
+		return &protocol.Contest{Answers: []protocol.ContestAnswer{answer}}
+	default:
+		return &protocol.Contest{Summons: []string{""}, Ends: []protocol.ContestEnd{{Account: account, Chain: w.extreme()}}}
+	}
+	return &protocol.Contest{Looks: []protocol.ContestLook{look}}
 }
 
 // anyID returns the id of a branch, now and then of one that the bank does not have.

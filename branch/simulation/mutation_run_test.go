@@ -20,7 +20,7 @@ var mutantSlots = make(chan struct{}, 2)
 // A rule that can be broken without a run failing is a rule that the
 // simulation does not check.
 func TestEveryMutationIsCaught(t *testing.T) {
-	for _, m := range slices.Concat(mutations, lieMutations) {
+	for _, m := range slices.Concat(mutations, lieMutations, contestMutations) {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			mutantSlots <- struct{}{}
@@ -72,6 +72,8 @@ func (m *mutation) run(t *testing.T) (string, bool) {
 	switch {
 	case strings.HasPrefix(m.caught, "replica."):
 		where, test = "./branch/replica", "^"+strings.TrimPrefix(m.caught, "replica.")+"$"
+	case strings.HasPrefix(m.caught, "simulation."):
+		test = "^" + strings.TrimPrefix(m.caught, "simulation.") + "$"
 	case strings.HasPrefix(m.caught, "engine."):
 		where, test = "./branch/engine", "^"+strings.TrimPrefix(m.caught, "engine.")+"$"
 	case strings.HasPrefix(m.caught, "Test"):

@@ -76,6 +76,41 @@ func (w *paths) countFrame(m *protocol.Message) {
 	if len(f.Batches) > 0 && f.Batches[0].Batch.Branch != m.From {
 		paths["frame of relayed batches"]++
 	}
+	if f.Contest != nil {
+		w.countContest(f.Contest)
+	}
+}
+
+// countContest counts what is said of contested accounts.
+func (w *paths) countContest(c *protocol.Contest) {
+	paths := w.report.Paths
+	paths["summons to a chair"] += len(c.Summons)
+	for i := range c.Looks {
+		l := &c.Looks[i]
+		paths["chained look"]++
+		if l.Proven > 0 {
+			paths["chained look with a proven balance"]++
+		}
+		if l.Want > 0 {
+			paths["chained look that wants escrow"]++
+		}
+		if l.Firm {
+			paths["chained look that is firm"]++
+		}
+	}
+	for i := range c.Answers {
+		if c.Answers[i].Failed {
+			paths["chained look that can't be answered"]++
+		}
+		if c.Answers[i].Before != c.Answers[i].Last {
+			paths["chained look that has let something go on"]++
+		}
+	}
+	for i := range c.Ends {
+		if c.Ends[i].Failed {
+			paths["chain that has failed"]++
+		}
+	}
 }
 
 // countSent counts what a branch sends a second time on one link.

@@ -198,6 +198,7 @@ func (p *process) turn() {
 	p.replica.Tick(p.now())
 	ready := p.replica.Ready()
 	p.checkStill()
+	p.checkFreezes()
 	if err := p.replica.Err(); err != nil {
 		if p.damaged {
 			w.report.Faults["flipped bit read"]++
@@ -257,6 +258,7 @@ func (p *process) release() {
 	p.committing = nil
 	p.replica.Advance()
 	w.oracle.look(p)
+	p.checkSeats()
 	for _, m := range ready.Messages {
 		p.countSent(&m)
 		w.send(p, m)

@@ -42,6 +42,33 @@ func (p *process) checkStill() {
 	}
 }
 
+// checkSeats checks the accounts that are frozen for a chair: but for a write that changes
+// several accounts, nothing changes them, and not even that if they are so firmly.
+func (p *process) checkSeats() {
+	for _, account := range p.w.accounts {
+		f := p.replica.SeatFreeze(account)
+		if f == nil {
+			continue
+		}
+		last := p.replica.Ledger().Last(account, p.index)
+		if last == f.Answered {
+			continue
+		}
+		if e := p.disk.entry(p.index, last); e != nil && (f.Firm || e.Kind != ledger.Transfer && e.Kind != ledger.Bulk) {
+			p.w.fail("a frozen account does not change", "branch %d has recorded entry %d, which changes account %q, since its answer to look %d of chain %d", p.id, last, account, f.Step, f.Chain)
+		}
+	}
+}
+
+// checkFreezes checks that no chair has an account frozen for longer than it may.
+func (p *process) checkFreezes() {
+	for _, account := range p.w.accounts {
+		if f := p.replica.SeatFreeze(account); f != nil && p.now()-f.Since > p.w.peerTimeout/2 {
+			p.w.fail("a freeze ends after half a time-out", "account %q of branch %d is frozen for %d ms, since look %d of chain %d", account, p.id, p.now()-f.Since, f.Step, f.Chain)
+		}
+	}
+}
+
 // freezeAll asks a branch for looks that freeze for a second or two, in the names of
 // its peers, in between their own looks.
 func freezeAll(w *world) {

@@ -241,6 +241,9 @@ func (t messageText) String() string {
 	if f.Ack != nil {
 		s += fmt.Sprintf(" ack %+v", *f.Ack)
 	}
+	if f.Contest != nil {
+		s += fmt.Sprintf(" contest %+v", *f.Contest)
+	}
 	if len(f.Wants) > 0 {
 		s += fmt.Sprintf(" wants %v", f.Wants)
 	}

@@ -18,6 +18,7 @@ func init() {
 		{"fan-out", (*bench).fanOut},
 		{"replay", (*bench).replay},
 		{"contested", (*bench).contested},
+		{scarceGoal, (*bench).scarce},
 		{"storm", (*bench).storm},
 		{"growth", (*bench).growEntries},
 		{"growth-operations", (*bench).growOperations},

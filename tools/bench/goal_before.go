@@ -49,6 +49,11 @@ func (b *bench) pair(ctx context.Context) error {
 		{"operations/s in lists", 3, false, b.submitting},
 		{"withdrawals/s, contested", 3, false, b.contesting(h2)},
 		{"deposits/s at the other branches, in a storm", 3, false, b.storming(h2)},
+		{"answers/s, scarce, 32 callers", 3, false, b.scarceness(h2, scarceLoads[0])},
+		{"answers/s, scarce, 8 accounts", 3, false, b.scarceness(h2, scarceLoads[2])},
+		{"answers/s, scarce, 2 callers", 3, false, b.scarceness(h2, scarceLoads[3])},
+		{"answers/s, all refused", 3, false, b.scarceness(h2, scarceLoads[4])},
+		{"answers/s, scarce, 32 callers, one process", 50, true, b.scarceness(h2, scarceLoads[0])},
 	} {
 		if err := b.pairOne(ctx, p); err != nil {
 			return fmt.Errorf("%s: %w", p.what, err)
@@ -66,6 +71,12 @@ func (b *bench) contesting(t *http.Transport) func(context.Context, string, *ban
 	return func(ctx context.Context, name string, k *bank) (contender, error) {
 		c := newContest(newBankTill(k, hotAccount, t))
 		return b.contest(name, c), c.cover(ctx, withdrawers*floats[len(floats)-1])
+	}
+}
+
+func (b *bench) scarceness(t *http.Transport, l scarceLoad) func(context.Context, string, *bank) (contender, error) {
+	return func(_ context.Context, name string, k *bank) (contender, error) {
+		return b.with(k.processes, b.throughput(name, l.calls(k, "scarce", t))), nil
 	}
 }
 
@@ -107,6 +118,7 @@ func (b *bench) pairOne(ctx context.Context, p pairing) error {
 	compare(p.what, perSecond, atLeast(notSlower))
 	compare("CPU of the servers, µs an operation", cpuPerOperation, nil)
 	compare(p50, p50, nil)
+	compare(p99, p99, nil)
 	for _, k := range banks {
 		if err := k.close(); err != nil {
 			return err

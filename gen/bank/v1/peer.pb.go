@@ -284,7 +284,10 @@ type Frame struct {
 	Wants []*Want `protobuf:"bytes,4,rep,name=wants,proto3" json:"wants,omitempty"`
 	// Whether the listener should sync what it applies of this frame, because a
 	// customer waits for that.
-	Sync          bool `protobuf:"varint,5,opt,name=sync,proto3" json:"sync,omitempty"`
+	Sync bool `protobuf:"varint,5,opt,name=sync,proto3" json:"sync,omitempty"`
+	// What is said of contested accounts. It comes after the batches, and counts only
+	// once they are applied.
+	Contest       *Contest `protobuf:"bytes,6,opt,name=contest,proto3" json:"contest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -354,6 +357,455 @@ func (x *Frame) GetSync() bool {
 	return false
 }
 
+func (x *Frame) GetContest() *Contest {
+	if x != nil {
+		return x.Contest
+	}
+	return nil
+}
+
+// Contest is what branches say about accounts from which several withdraw more than
+// there is. For each such account one branch is the chair, which follows from its name
+// and the bank's branches. The chair sends a chain of looks to all others; each look
+// serves all who wait, at every branch.
+type Contest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Accounts whose chair is asked to begin a chain.
+	Summons []string `protobuf:"bytes,1,rep,name=summons,proto3" json:"summons,omitempty"`
+	// Looks of the chair.
+	Looks []*ContestLook `protobuf:"bytes,2,rep,name=looks,proto3" json:"looks,omitempty"`
+	// Answers to looks.
+	Answers []*ContestAnswer `protobuf:"bytes,3,rep,name=answers,proto3" json:"answers,omitempty"`
+	// Chains that end.
+	Ends          []*ContestEnd `protobuf:"bytes,4,rep,name=ends,proto3" json:"ends,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Contest) Reset() {
+	*x = Contest{}
+	mi := &file_bank_v1_peer_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Contest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Contest) ProtoMessage() {}
+
+func (x *Contest) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_peer_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Contest.ProtoReflect.Descriptor instead.
+func (*Contest) Descriptor() ([]byte, []int) {
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Contest) GetSummons() []string {
+	if x != nil {
+		return x.Summons
+	}
+	return nil
+}
+
+func (x *Contest) GetLooks() []*ContestLook {
+	if x != nil {
+		return x.Looks
+	}
+	return nil
+}
+
+func (x *Contest) GetAnswers() []*ContestAnswer {
+	if x != nil {
+		return x.Answers
+	}
+	return nil
+}
+
+func (x *Contest) GetEnds() []*ContestEnd {
+	if x != nil {
+		return x.Ends
+	}
+	return nil
+}
+
+// ContestLook asks a branch what it has paid into an account.
+type ContestLook struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The account.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// The chain, which ascends at one chair, and the number of the look in it, from 1.
+	Chain uint64 `protobuf:"varint,2,opt,name=chain,proto3" json:"chain,omitempty"`
+	Step  uint64 `protobuf:"varint,3,opt,name=step,proto3" json:"step,omitempty"`
+	// The look at whose moment something is proven of the balance over all branches; 0
+	// for none.
+	ProvenStep uint64 `protobuf:"varint,4,opt,name=proven_step,json=provenStep,proto3" json:"proven_step,omitempty"`
+	// The most that the balance can have been then.
+	Balance int64 `protobuf:"varint,5,opt,name=balance,proto3" json:"balance,omitempty"`
+	// How much escrow the chair lacks for the withdrawals that wait.
+	Want int64 `protobuf:"varint,6,opt,name=want,proto3" json:"want,omitempty"`
+	// The oldest withdrawal that lacks it.
+	Oldest *Ticket `protobuf:"bytes,7,opt,name=oldest,proto3" json:"oldest,omitempty"`
+	// Whether the branch should let nothing change the account until the next look, for
+	// a short while.
+	Freeze bool `protobuf:"varint,8,opt,name=freeze,proto3" json:"freeze,omitempty"`
+	// Whether nothing at all may change it then. Otherwise a write that also concerns
+	// another contested account may.
+	Firm          bool `protobuf:"varint,9,opt,name=firm,proto3" json:"firm,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContestLook) Reset() {
+	*x = ContestLook{}
+	mi := &file_bank_v1_peer_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContestLook) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContestLook) ProtoMessage() {}
+
+func (x *ContestLook) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_peer_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContestLook.ProtoReflect.Descriptor instead.
+func (*ContestLook) Descriptor() ([]byte, []int) {
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ContestLook) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *ContestLook) GetChain() uint64 {
+	if x != nil {
+		return x.Chain
+	}
+	return 0
+}
+
+func (x *ContestLook) GetStep() uint64 {
+	if x != nil {
+		return x.Step
+	}
+	return 0
+}
+
+func (x *ContestLook) GetProvenStep() uint64 {
+	if x != nil {
+		return x.ProvenStep
+	}
+	return 0
+}
+
+func (x *ContestLook) GetBalance() int64 {
+	if x != nil {
+		return x.Balance
+	}
+	return 0
+}
+
+func (x *ContestLook) GetWant() int64 {
+	if x != nil {
+		return x.Want
+	}
+	return 0
+}
+
+func (x *ContestLook) GetOldest() *Ticket {
+	if x != nil {
+		return x.Oldest
+	}
+	return nil
+}
+
+func (x *ContestLook) GetFreeze() bool {
+	if x != nil {
+		return x.Freeze
+	}
+	return false
+}
+
+func (x *ContestLook) GetFirm() bool {
+	if x != nil {
+		return x.Firm
+	}
+	return false
+}
+
+// ContestAnswer is a branch's answer to a look.
+type ContestAnswer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Those of the look.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Chain   uint64 `protobuf:"varint,2,opt,name=chain,proto3" json:"chain,omitempty"`
+	Step    uint64 `protobuf:"varint,3,opt,name=step,proto3" json:"step,omitempty"`
+	// The branch's last entry that had changed the balance when the look came.
+	BeforeSequence uint64 `protobuf:"varint,4,opt,name=before_sequence,json=beforeSequence,proto3" json:"before_sequence,omitempty"`
+	// Its last entry that has changed the balance now.
+	LastSequence uint64 `protobuf:"varint,5,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
+	// What the branch's own entries, and its share of the opening balance, add up to
+	// now.
+	Paid int64 `protobuf:"varint,6,opt,name=paid,proto3" json:"paid,omitempty"`
+	// The oldest withdrawals that wait at the branch, oldest first.
+	Waiting []*ContestWait `protobuf:"bytes,7,rep,name=waiting,proto3" json:"waiting,omitempty"`
+	// Whether the branch can't take part.
+	Failed bool `protobuf:"varint,8,opt,name=failed,proto3" json:"failed,omitempty"`
+	// The greatest value of `paid` from the answer before to this look.
+	MostPaid int64 `protobuf:"varint,9,opt,name=most_paid,json=mostPaid,proto3" json:"most_paid,omitempty"`
+	// Whether `most_paid` is known: whether the branch has followed the account since
+	// then.
+	MostKnown     bool `protobuf:"varint,10,opt,name=most_known,json=mostKnown,proto3" json:"most_known,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContestAnswer) Reset() {
+	*x = ContestAnswer{}
+	mi := &file_bank_v1_peer_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContestAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContestAnswer) ProtoMessage() {}
+
+func (x *ContestAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_peer_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContestAnswer.ProtoReflect.Descriptor instead.
+func (*ContestAnswer) Descriptor() ([]byte, []int) {
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ContestAnswer) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *ContestAnswer) GetChain() uint64 {
+	if x != nil {
+		return x.Chain
+	}
+	return 0
+}
+
+func (x *ContestAnswer) GetStep() uint64 {
+	if x != nil {
+		return x.Step
+	}
+	return 0
+}
+
+func (x *ContestAnswer) GetBeforeSequence() uint64 {
+	if x != nil {
+		return x.BeforeSequence
+	}
+	return 0
+}
+
+func (x *ContestAnswer) GetLastSequence() uint64 {
+	if x != nil {
+		return x.LastSequence
+	}
+	return 0
+}
+
+func (x *ContestAnswer) GetPaid() int64 {
+	if x != nil {
+		return x.Paid
+	}
+	return 0
+}
+
+func (x *ContestAnswer) GetWaiting() []*ContestWait {
+	if x != nil {
+		return x.Waiting
+	}
+	return nil
+}
+
+func (x *ContestAnswer) GetFailed() bool {
+	if x != nil {
+		return x.Failed
+	}
+	return false
+}
+
+func (x *ContestAnswer) GetMostPaid() int64 {
+	if x != nil {
+		return x.MostPaid
+	}
+	return 0
+}
+
+func (x *ContestAnswer) GetMostKnown() bool {
+	if x != nil {
+		return x.MostKnown
+	}
+	return false
+}
+
+// ContestWait is a withdrawal that waits for escrow.
+type ContestWait struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The Lamport time at which it began to wait.
+	Clock uint64 `protobuf:"varint,1,opt,name=clock,proto3" json:"clock,omitempty"`
+	// What it withdraws.
+	Amount        int64 `protobuf:"varint,2,opt,name=amount,proto3" json:"amount,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContestWait) Reset() {
+	*x = ContestWait{}
+	mi := &file_bank_v1_peer_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContestWait) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContestWait) ProtoMessage() {}
+
+func (x *ContestWait) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_peer_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContestWait.ProtoReflect.Descriptor instead.
+func (*ContestWait) Descriptor() ([]byte, []int) {
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ContestWait) GetClock() uint64 {
+	if x != nil {
+		return x.Clock
+	}
+	return 0
+}
+
+func (x *ContestWait) GetAmount() int64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
+// ContestEnd ends a chain: nobody waits any more, or it has failed.
+type ContestEnd struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The account.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// The chain; 0 for the next one, which was summoned.
+	Chain uint64 `protobuf:"varint,2,opt,name=chain,proto3" json:"chain,omitempty"`
+	// Whether it has failed: then each branch helps itself for a while.
+	Failed        bool `protobuf:"varint,3,opt,name=failed,proto3" json:"failed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContestEnd) Reset() {
+	*x = ContestEnd{}
+	mi := &file_bank_v1_peer_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContestEnd) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContestEnd) ProtoMessage() {}
+
+func (x *ContestEnd) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_peer_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContestEnd.ProtoReflect.Descriptor instead.
+func (*ContestEnd) Descriptor() ([]byte, []int) {
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ContestEnd) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *ContestEnd) GetChain() uint64 {
+	if x != nil {
+		return x.Chain
+	}
+	return 0
+}
+
+func (x *ContestEnd) GetFailed() bool {
+	if x != nil {
+		return x.Failed
+	}
+	return false
+}
+
 // PropagateRequest is a frame of the side that opened the link.
 type PropagateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -365,7 +817,7 @@ type PropagateRequest struct {
 
 func (x *PropagateRequest) Reset() {
 	*x = PropagateRequest{}
-	mi := &file_bank_v1_peer_proto_msgTypes[4]
+	mi := &file_bank_v1_peer_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -377,7 +829,7 @@ func (x *PropagateRequest) String() string {
 func (*PropagateRequest) ProtoMessage() {}
 
 func (x *PropagateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[4]
+	mi := &file_bank_v1_peer_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -390,7 +842,7 @@ func (x *PropagateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropagateRequest.ProtoReflect.Descriptor instead.
 func (*PropagateRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{4}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PropagateRequest) GetFrame() *Frame {
@@ -411,7 +863,7 @@ type PropagateResponse struct {
 
 func (x *PropagateResponse) Reset() {
 	*x = PropagateResponse{}
-	mi := &file_bank_v1_peer_proto_msgTypes[5]
+	mi := &file_bank_v1_peer_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -423,7 +875,7 @@ func (x *PropagateResponse) String() string {
 func (*PropagateResponse) ProtoMessage() {}
 
 func (x *PropagateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[5]
+	mi := &file_bank_v1_peer_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -436,7 +888,7 @@ func (x *PropagateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropagateResponse.ProtoReflect.Descriptor instead.
 func (*PropagateResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{5}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PropagateResponse) GetFrame() *Frame {
@@ -479,7 +931,7 @@ type PropagateDepositRequest struct {
 
 func (x *PropagateDepositRequest) Reset() {
 	*x = PropagateDepositRequest{}
-	mi := &file_bank_v1_peer_proto_msgTypes[6]
+	mi := &file_bank_v1_peer_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -491,7 +943,7 @@ func (x *PropagateDepositRequest) String() string {
 func (*PropagateDepositRequest) ProtoMessage() {}
 
 func (x *PropagateDepositRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[6]
+	mi := &file_bank_v1_peer_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -504,7 +956,7 @@ func (x *PropagateDepositRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropagateDepositRequest.ProtoReflect.Descriptor instead.
 func (*PropagateDepositRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{6}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PropagateDepositRequest) GetBranch() uint32 {
@@ -597,7 +1049,7 @@ type PropagateDepositResponse struct {
 
 func (x *PropagateDepositResponse) Reset() {
 	*x = PropagateDepositResponse{}
-	mi := &file_bank_v1_peer_proto_msgTypes[7]
+	mi := &file_bank_v1_peer_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -609,7 +1061,7 @@ func (x *PropagateDepositResponse) String() string {
 func (*PropagateDepositResponse) ProtoMessage() {}
 
 func (x *PropagateDepositResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[7]
+	mi := &file_bank_v1_peer_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -622,7 +1074,7 @@ func (x *PropagateDepositResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropagateDepositResponse.ProtoReflect.Descriptor instead.
 func (*PropagateDepositResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{7}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PropagateDepositResponse) GetApplied() *Position {
@@ -672,7 +1124,7 @@ type PropagateWithdrawRequest struct {
 
 func (x *PropagateWithdrawRequest) Reset() {
 	*x = PropagateWithdrawRequest{}
-	mi := &file_bank_v1_peer_proto_msgTypes[8]
+	mi := &file_bank_v1_peer_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -684,7 +1136,7 @@ func (x *PropagateWithdrawRequest) String() string {
 func (*PropagateWithdrawRequest) ProtoMessage() {}
 
 func (x *PropagateWithdrawRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[8]
+	mi := &file_bank_v1_peer_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -697,7 +1149,7 @@ func (x *PropagateWithdrawRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropagateWithdrawRequest.ProtoReflect.Descriptor instead.
 func (*PropagateWithdrawRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{8}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PropagateWithdrawRequest) GetBranch() uint32 {
@@ -790,7 +1242,7 @@ type PropagateWithdrawResponse struct {
 
 func (x *PropagateWithdrawResponse) Reset() {
 	*x = PropagateWithdrawResponse{}
-	mi := &file_bank_v1_peer_proto_msgTypes[9]
+	mi := &file_bank_v1_peer_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +1254,7 @@ func (x *PropagateWithdrawResponse) String() string {
 func (*PropagateWithdrawResponse) ProtoMessage() {}
 
 func (x *PropagateWithdrawResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[9]
+	mi := &file_bank_v1_peer_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +1267,7 @@ func (x *PropagateWithdrawResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropagateWithdrawResponse.ProtoReflect.Descriptor instead.
 func (*PropagateWithdrawResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{9}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PropagateWithdrawResponse) GetApplied() *Position {
@@ -846,7 +1298,7 @@ type Ticket struct {
 
 func (x *Ticket) Reset() {
 	*x = Ticket{}
-	mi := &file_bank_v1_peer_proto_msgTypes[10]
+	mi := &file_bank_v1_peer_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -858,7 +1310,7 @@ func (x *Ticket) String() string {
 func (*Ticket) ProtoMessage() {}
 
 func (x *Ticket) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[10]
+	mi := &file_bank_v1_peer_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -871,7 +1323,7 @@ func (x *Ticket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ticket.ProtoReflect.Descriptor instead.
 func (*Ticket) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{10}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Ticket) GetClock() uint64 {
@@ -905,7 +1357,7 @@ type ClaimRequest struct {
 
 func (x *ClaimRequest) Reset() {
 	*x = ClaimRequest{}
-	mi := &file_bank_v1_peer_proto_msgTypes[11]
+	mi := &file_bank_v1_peer_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -917,7 +1369,7 @@ func (x *ClaimRequest) String() string {
 func (*ClaimRequest) ProtoMessage() {}
 
 func (x *ClaimRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[11]
+	mi := &file_bank_v1_peer_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -930,7 +1382,7 @@ func (x *ClaimRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimRequest.ProtoReflect.Descriptor instead.
 func (*ClaimRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{11}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ClaimRequest) GetBranch() uint32 {
@@ -978,7 +1430,7 @@ type ClaimResponse struct {
 
 func (x *ClaimResponse) Reset() {
 	*x = ClaimResponse{}
-	mi := &file_bank_v1_peer_proto_msgTypes[12]
+	mi := &file_bank_v1_peer_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -990,7 +1442,7 @@ func (x *ClaimResponse) String() string {
 func (*ClaimResponse) ProtoMessage() {}
 
 func (x *ClaimResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[12]
+	mi := &file_bank_v1_peer_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1003,7 +1455,7 @@ func (x *ClaimResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimResponse.ProtoReflect.Descriptor instead.
 func (*ClaimResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{12}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ClaimResponse) GetGranted() int64 {
@@ -1048,7 +1500,7 @@ type CollectRequest struct {
 
 func (x *CollectRequest) Reset() {
 	*x = CollectRequest{}
-	mi := &file_bank_v1_peer_proto_msgTypes[13]
+	mi := &file_bank_v1_peer_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1060,7 +1512,7 @@ func (x *CollectRequest) String() string {
 func (*CollectRequest) ProtoMessage() {}
 
 func (x *CollectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[13]
+	mi := &file_bank_v1_peer_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1073,7 +1525,7 @@ func (x *CollectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectRequest.ProtoReflect.Descriptor instead.
 func (*CollectRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{13}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CollectRequest) GetBranch() uint32 {
@@ -1131,7 +1583,7 @@ type CollectResponse struct {
 
 func (x *CollectResponse) Reset() {
 	*x = CollectResponse{}
-	mi := &file_bank_v1_peer_proto_msgTypes[14]
+	mi := &file_bank_v1_peer_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1143,7 +1595,7 @@ func (x *CollectResponse) String() string {
 func (*CollectResponse) ProtoMessage() {}
 
 func (x *CollectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[14]
+	mi := &file_bank_v1_peer_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1156,7 +1608,7 @@ func (x *CollectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectResponse.ProtoReflect.Descriptor instead.
 func (*CollectResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{14}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CollectResponse) GetLastSequence() uint64 {
@@ -1208,13 +1660,51 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"\x06forked\x18\x03 \x01(\bR\x06forked\"E\n" +
 	"\x04Want\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12%\n" +
-	"\x0eafter_sequence\x18\x02 \x01(\x04R\rafterSequence\"\xb6\x01\n" +
+	"\x0eafter_sequence\x18\x02 \x01(\x04R\rafterSequence\"\xe2\x01\n" +
 	"\x05Frame\x12$\n" +
 	"\x05hello\x18\x01 \x01(\v2\x0e.bank.v1.HelloR\x05hello\x12.\n" +
 	"\abatches\x18\x02 \x03(\v2\x14.bank.v1.SealedBatchR\abatches\x12\x1e\n" +
 	"\x03ack\x18\x03 \x01(\v2\f.bank.v1.AckR\x03ack\x12#\n" +
 	"\x05wants\x18\x04 \x03(\v2\r.bank.v1.WantR\x05wants\x12\x12\n" +
-	"\x04sync\x18\x05 \x01(\bR\x04sync\"8\n" +
+	"\x04sync\x18\x05 \x01(\bR\x04sync\x12*\n" +
+	"\acontest\x18\x06 \x01(\v2\x10.bank.v1.ContestR\acontest\"\xaa\x01\n" +
+	"\aContest\x12\x18\n" +
+	"\asummons\x18\x01 \x03(\tR\asummons\x12*\n" +
+	"\x05looks\x18\x02 \x03(\v2\x14.bank.v1.ContestLookR\x05looks\x120\n" +
+	"\aanswers\x18\x03 \x03(\v2\x16.bank.v1.ContestAnswerR\aanswers\x12'\n" +
+	"\x04ends\x18\x04 \x03(\v2\x13.bank.v1.ContestEndR\x04ends\"\xf5\x01\n" +
+	"\vContestLook\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x14\n" +
+	"\x05chain\x18\x02 \x01(\x04R\x05chain\x12\x12\n" +
+	"\x04step\x18\x03 \x01(\x04R\x04step\x12\x1f\n" +
+	"\vproven_step\x18\x04 \x01(\x04R\n" +
+	"provenStep\x12\x18\n" +
+	"\abalance\x18\x05 \x01(\x03R\abalance\x12\x12\n" +
+	"\x04want\x18\x06 \x01(\x03R\x04want\x12'\n" +
+	"\x06oldest\x18\a \x01(\v2\x0f.bank.v1.TicketR\x06oldest\x12\x16\n" +
+	"\x06freeze\x18\b \x01(\bR\x06freeze\x12\x12\n" +
+	"\x04firm\x18\t \x01(\bR\x04firm\"\xb9\x02\n" +
+	"\rContestAnswer\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x14\n" +
+	"\x05chain\x18\x02 \x01(\x04R\x05chain\x12\x12\n" +
+	"\x04step\x18\x03 \x01(\x04R\x04step\x12'\n" +
+	"\x0fbefore_sequence\x18\x04 \x01(\x04R\x0ebeforeSequence\x12#\n" +
+	"\rlast_sequence\x18\x05 \x01(\x04R\flastSequence\x12\x12\n" +
+	"\x04paid\x18\x06 \x01(\x03R\x04paid\x12.\n" +
+	"\awaiting\x18\a \x03(\v2\x14.bank.v1.ContestWaitR\awaiting\x12\x16\n" +
+	"\x06failed\x18\b \x01(\bR\x06failed\x12\x1b\n" +
+	"\tmost_paid\x18\t \x01(\x03R\bmostPaid\x12\x1d\n" +
+	"\n" +
+	"most_known\x18\n" +
+	" \x01(\bR\tmostKnown\";\n" +
+	"\vContestWait\x12\x14\n" +
+	"\x05clock\x18\x01 \x01(\x04R\x05clock\x12\x16\n" +
+	"\x06amount\x18\x02 \x01(\x03R\x06amount\"T\n" +
+	"\n" +
+	"ContestEnd\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x14\n" +
+	"\x05chain\x18\x02 \x01(\x04R\x05chain\x12\x16\n" +
+	"\x06failed\x18\x03 \x01(\bR\x06failed\"8\n" +
 	"\x10PropagateRequest\x12$\n" +
 	"\x05frame\x18\x01 \x01(\v2\x0e.bank.v1.FrameR\x05frame\"9\n" +
 	"\x11PropagateResponse\x12$\n" +
@@ -1298,54 +1788,65 @@ func file_bank_v1_peer_proto_rawDescGZIP() []byte {
 	return file_bank_v1_peer_proto_rawDescData
 }
 
-var file_bank_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_bank_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_bank_v1_peer_proto_goTypes = []any{
 	(*Hello)(nil),                     // 0: bank.v1.Hello
 	(*Ack)(nil),                       // 1: bank.v1.Ack
 	(*Want)(nil),                      // 2: bank.v1.Want
 	(*Frame)(nil),                     // 3: bank.v1.Frame
-	(*PropagateRequest)(nil),          // 4: bank.v1.PropagateRequest
-	(*PropagateResponse)(nil),         // 5: bank.v1.PropagateResponse
-	(*PropagateDepositRequest)(nil),   // 6: bank.v1.PropagateDepositRequest
-	(*PropagateDepositResponse)(nil),  // 7: bank.v1.PropagateDepositResponse
-	(*PropagateWithdrawRequest)(nil),  // 8: bank.v1.PropagateWithdrawRequest
-	(*PropagateWithdrawResponse)(nil), // 9: bank.v1.PropagateWithdrawResponse
-	(*Ticket)(nil),                    // 10: bank.v1.Ticket
-	(*ClaimRequest)(nil),              // 11: bank.v1.ClaimRequest
-	(*ClaimResponse)(nil),             // 12: bank.v1.ClaimResponse
-	(*CollectRequest)(nil),            // 13: bank.v1.CollectRequest
-	(*CollectResponse)(nil),           // 14: bank.v1.CollectResponse
-	(*Position)(nil),                  // 15: bank.v1.Position
-	(*SealedBatch)(nil),               // 16: bank.v1.SealedBatch
+	(*Contest)(nil),                   // 4: bank.v1.Contest
+	(*ContestLook)(nil),               // 5: bank.v1.ContestLook
+	(*ContestAnswer)(nil),             // 6: bank.v1.ContestAnswer
+	(*ContestWait)(nil),               // 7: bank.v1.ContestWait
+	(*ContestEnd)(nil),                // 8: bank.v1.ContestEnd
+	(*PropagateRequest)(nil),          // 9: bank.v1.PropagateRequest
+	(*PropagateResponse)(nil),         // 10: bank.v1.PropagateResponse
+	(*PropagateDepositRequest)(nil),   // 11: bank.v1.PropagateDepositRequest
+	(*PropagateDepositResponse)(nil),  // 12: bank.v1.PropagateDepositResponse
+	(*PropagateWithdrawRequest)(nil),  // 13: bank.v1.PropagateWithdrawRequest
+	(*PropagateWithdrawResponse)(nil), // 14: bank.v1.PropagateWithdrawResponse
+	(*Ticket)(nil),                    // 15: bank.v1.Ticket
+	(*ClaimRequest)(nil),              // 16: bank.v1.ClaimRequest
+	(*ClaimResponse)(nil),             // 17: bank.v1.ClaimResponse
+	(*CollectRequest)(nil),            // 18: bank.v1.CollectRequest
+	(*CollectResponse)(nil),           // 19: bank.v1.CollectResponse
+	(*Position)(nil),                  // 20: bank.v1.Position
+	(*SealedBatch)(nil),               // 21: bank.v1.SealedBatch
 }
 var file_bank_v1_peer_proto_depIdxs = []int32{
-	15, // 0: bank.v1.Hello.applied:type_name -> bank.v1.Position
+	20, // 0: bank.v1.Hello.applied:type_name -> bank.v1.Position
 	0,  // 1: bank.v1.Frame.hello:type_name -> bank.v1.Hello
-	16, // 2: bank.v1.Frame.batches:type_name -> bank.v1.SealedBatch
+	21, // 2: bank.v1.Frame.batches:type_name -> bank.v1.SealedBatch
 	1,  // 3: bank.v1.Frame.ack:type_name -> bank.v1.Ack
 	2,  // 4: bank.v1.Frame.wants:type_name -> bank.v1.Want
-	3,  // 5: bank.v1.PropagateRequest.frame:type_name -> bank.v1.Frame
-	3,  // 6: bank.v1.PropagateResponse.frame:type_name -> bank.v1.Frame
-	15, // 7: bank.v1.PropagateDepositRequest.after:type_name -> bank.v1.Position
-	15, // 8: bank.v1.PropagateDepositResponse.applied:type_name -> bank.v1.Position
-	15, // 9: bank.v1.PropagateWithdrawRequest.after:type_name -> bank.v1.Position
-	15, // 10: bank.v1.PropagateWithdrawResponse.applied:type_name -> bank.v1.Position
-	10, // 11: bank.v1.ClaimRequest.ticket:type_name -> bank.v1.Ticket
-	4,  // 12: bank.v1.PeerService.Propagate:input_type -> bank.v1.PropagateRequest
-	6,  // 13: bank.v1.PeerService.PropagateDeposit:input_type -> bank.v1.PropagateDepositRequest
-	8,  // 14: bank.v1.PeerService.PropagateWithdraw:input_type -> bank.v1.PropagateWithdrawRequest
-	11, // 15: bank.v1.PeerService.Claim:input_type -> bank.v1.ClaimRequest
-	13, // 16: bank.v1.PeerService.Collect:input_type -> bank.v1.CollectRequest
-	5,  // 17: bank.v1.PeerService.Propagate:output_type -> bank.v1.PropagateResponse
-	7,  // 18: bank.v1.PeerService.PropagateDeposit:output_type -> bank.v1.PropagateDepositResponse
-	9,  // 19: bank.v1.PeerService.PropagateWithdraw:output_type -> bank.v1.PropagateWithdrawResponse
-	12, // 20: bank.v1.PeerService.Claim:output_type -> bank.v1.ClaimResponse
-	14, // 21: bank.v1.PeerService.Collect:output_type -> bank.v1.CollectResponse
-	17, // [17:22] is the sub-list for method output_type
-	12, // [12:17] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	4,  // 5: bank.v1.Frame.contest:type_name -> bank.v1.Contest
+	5,  // 6: bank.v1.Contest.looks:type_name -> bank.v1.ContestLook
+	6,  // 7: bank.v1.Contest.answers:type_name -> bank.v1.ContestAnswer
+	8,  // 8: bank.v1.Contest.ends:type_name -> bank.v1.ContestEnd
+	15, // 9: bank.v1.ContestLook.oldest:type_name -> bank.v1.Ticket
+	7,  // 10: bank.v1.ContestAnswer.waiting:type_name -> bank.v1.ContestWait
+	3,  // 11: bank.v1.PropagateRequest.frame:type_name -> bank.v1.Frame
+	3,  // 12: bank.v1.PropagateResponse.frame:type_name -> bank.v1.Frame
+	20, // 13: bank.v1.PropagateDepositRequest.after:type_name -> bank.v1.Position
+	20, // 14: bank.v1.PropagateDepositResponse.applied:type_name -> bank.v1.Position
+	20, // 15: bank.v1.PropagateWithdrawRequest.after:type_name -> bank.v1.Position
+	20, // 16: bank.v1.PropagateWithdrawResponse.applied:type_name -> bank.v1.Position
+	15, // 17: bank.v1.ClaimRequest.ticket:type_name -> bank.v1.Ticket
+	9,  // 18: bank.v1.PeerService.Propagate:input_type -> bank.v1.PropagateRequest
+	11, // 19: bank.v1.PeerService.PropagateDeposit:input_type -> bank.v1.PropagateDepositRequest
+	13, // 20: bank.v1.PeerService.PropagateWithdraw:input_type -> bank.v1.PropagateWithdrawRequest
+	16, // 21: bank.v1.PeerService.Claim:input_type -> bank.v1.ClaimRequest
+	18, // 22: bank.v1.PeerService.Collect:input_type -> bank.v1.CollectRequest
+	10, // 23: bank.v1.PeerService.Propagate:output_type -> bank.v1.PropagateResponse
+	12, // 24: bank.v1.PeerService.PropagateDeposit:output_type -> bank.v1.PropagateDepositResponse
+	14, // 25: bank.v1.PeerService.PropagateWithdraw:output_type -> bank.v1.PropagateWithdrawResponse
+	17, // 26: bank.v1.PeerService.Claim:output_type -> bank.v1.ClaimResponse
+	19, // 27: bank.v1.PeerService.Collect:output_type -> bank.v1.CollectResponse
+	23, // [23:28] is the sub-list for method output_type
+	18, // [18:23] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_peer_proto_init() }
@@ -1360,7 +1861,7 @@ func file_bank_v1_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_peer_proto_rawDesc), len(file_bank_v1_peer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
