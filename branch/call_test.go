@@ -18,6 +18,7 @@ const (
 	reachable = bankv1.Acknowledge_ACKNOWLEDGE_REACHABLE
 	majority  = bankv1.Acknowledge_ACKNOWLEDGE_MAJORITY
 	all       = bankv1.Acknowledge_ACKNOWLEDGE_ALL
+	nearest   = bankv1.Acknowledge_ACKNOWLEDGE_NEAREST
 )
 
 // deposit makes a deposit into the shared account that must succeed.

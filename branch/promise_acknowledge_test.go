@@ -22,6 +22,7 @@ func TestAcknowledgeLevels(t *testing.T) {
 		{level: local, unreachable: "[]"},
 		{level: reachable, unreachable: "[]"},
 		{level: majority, unreachable: "[]"},
+		{level: nearest, unreachable: "[]"},
 		{level: all, unreachable: "[]"},
 		{cut: 5, level: local, unreachable: "[5]"},
 		{level: reachable, unreachable: "[5]"},
@@ -31,9 +32,11 @@ func TestAcknowledgeLevels(t *testing.T) {
 		{level: all},
 		{cut: 3, level: reachable, unreachable: "[3 4 5]"},
 		{level: majority},
+		{level: nearest, unreachable: "[3 4 5]"},
 		{cut: 2, level: local, unreachable: "[2 3 4 5]"},
 		{level: reachable, unreachable: "[2 3 4 5]"},
 		{level: majority},
+		{level: nearest},
 	}
 	b := runBank(t, 5, 100)
 	balance := int64(100)

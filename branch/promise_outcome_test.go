@@ -126,7 +126,7 @@ func TestARetryIsKnownWhileItsHomeIsDown(t *testing.T) {
 			t.Errorf("%v: %v", level, a)
 		}
 	}
-	for _, level := range []bankv1.Acknowledge{majority, all} {
+	for _, level := range []bankv1.Acknowledge{majority, all, nearest} {
 		_, err := b.customers(2).Deposit(b.ctx, write(level))
 		wantCode(t, err, connect.CodeDeadlineExceeded)
 		d := detail[*bankv1.NotReplicated](t, err)

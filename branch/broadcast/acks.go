@@ -47,7 +47,7 @@ type Acks struct {
 	*Core              // what all parts know
 	progress *progress // the peers, and frames for them
 	// queues are the writes by their level.
-	queues [protocol.All + 1]ackHeap
+	queues [protocol.Nearest + 1]ackHeap
 	// wantSync is the last own entry that a customer waits for to be synced at
 	// peers.
 	wantSync uint64
@@ -56,7 +56,7 @@ type Acks struct {
 // Acknowledge answers a write of this branch's journal once its level is reached:
 // with this Ready, or a later one.
 func (a *Acks) Acknowledge(op *protocol.Operation, reply protocol.Reply) {
-	if op.Acknowledge >= protocol.Majority {
+	if op.Acknowledge.Syncs() {
 		a.wantSync = max(a.wantSync, reply.Receipt.Sequence)
 		a.progress.wakeAll()
 	}
@@ -68,13 +68,12 @@ func (a *Acks) Acknowledge(op *protocol.Operation, reply protocol.Reply) {
 // synced here: its replies leave only then.
 func (a *Acks) step() {
 	a.releaseUpTo(protocol.Local, a.Head(a.Self))
-	reachable := a.progress.reachableApplied()
-	a.releaseUpTo(protocol.Reachable, reachable)
-	for _, level := range []protocol.Level{protocol.Majority, protocol.All} {
+	a.releaseUpTo(protocol.Reachable, a.progress.reachableApplied())
+	for _, level := range []protocol.Level{protocol.Majority, protocol.All, protocol.Nearest} {
 		if a.queues[level].Len() == 0 {
 			continue
 		}
-		a.releaseUpTo(level, min(a.syncedAt(level, false), reachable))
+		a.releaseUpTo(level, a.syncedAt(level, false))
 		if hope := a.syncedAt(level, true); hope < a.Head(a.Self) {
 			a.failBetween(level, hope, a.reachableSynced())
 		}
@@ -94,8 +93,11 @@ func (a *Acks) syncedAt(level protocol.Level, hope bool) uint64 {
 		}
 	}
 	slices.Sort(at)
-	if level == protocol.All {
+	switch level {
+	case protocol.All:
 		return at[0]
+	case protocol.Nearest:
+		return at[max(0, a.N-2)] // the last one is that of this branch
 	}
 	return at[(a.N-1)/2]
 }
@@ -144,7 +146,7 @@ func (a *Acks) failAck(w ackWait) {
 	at := w.reply.Receipt
 	missing := []ledger.BranchID{}
 	for i, p := range a.Peers {
-		if i != a.Self && (p.confirmed() < at.Sequence || w.op.Acknowledge >= protocol.Majority && p.synced < at.Sequence) {
+		if i != a.Self && (p.confirmed() < at.Sequence || w.op.Acknowledge.Syncs() && p.synced < at.Sequence) {
 			missing = append(missing, p.Branch)
 		}
 	}
@@ -168,7 +170,7 @@ func (a *Acks) unconfirmed(sequence uint64) []ledger.BranchID {
 
 // Expire answers the writes whose deadline has passed. They are recorded.
 func (a *Acks) Expire() {
-	for level := protocol.Local; level <= protocol.All; level++ {
+	for level := range a.queues {
 		q := &a.queues[level]
 		expired := func(w ackWait) bool { return a.Now >= w.op.Deadline }
 		if !slices.ContainsFunc(*q, expired) {

@@ -19,17 +19,23 @@ const DeadlineGrain Millis = 20
 // Level says when a write is acknowledged.
 type Level uint8
 
-// The levels, each with the promise of the one before it.
+// The levels. All but Majority and Nearest have the promises of those before them.
 const (
-	// Local: synced at the branch that recorded the write.
+	// Local: synced at the branch that took the write.
 	Local Level = iota + 1
 	// Reachable: and applied at every branch that is reachable now.
 	Reachable
-	// Majority: and synced at a majority of all branches.
+	// Majority: synced at a majority of all branches, whichever is first.
 	Majority
-	// All: and synced at every branch.
+	// All: synced at every branch.
 	All
+	// Nearest: synced here and at one other branch, whichever is first. In a bank of one it
+	// is Local.
+	Nearest
 )
+
+// Syncs reports whether other branches have to sync the write.
+func (l Level) Syncs() bool { return l >= Majority }
 
 // Operation is a write that a customer asks for.
 type Operation struct {

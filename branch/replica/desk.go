@@ -201,7 +201,7 @@ func (d *desk) replayElsewhere(p *pending, rec ledger.Recorded) {
 	}
 	i, _ := d.Ledger.Index(rec.At.Branch)
 	reply.Unreachable = d.unknowing(i, rec.At.Sequence, level)
-	if level >= protocol.Majority {
+	if level.Syncs() {
 		reply.Err = protocol.NotReplicated(&p.op, &reply, reply.Unreachable, true)
 	}
 	if d.Callable(d.Peers[i]) {
@@ -301,7 +301,7 @@ func (d *desk) mayOpen(e *ledger.Entry) error {
 func (d *desk) unknowing(i int, sequence uint64, level protocol.Level) []ledger.BranchID {
 	var out []ledger.BranchID
 	for k, p := range d.Peers {
-		here := k == d.Self && (level < protocol.Majority || d.IsSynced(i, sequence))
+		here := k == d.Self && (!level.Syncs() || d.IsSynced(i, sequence))
 		if k != i && !here {
 			out = append(out, p.Branch)
 		}

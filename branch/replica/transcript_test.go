@@ -127,7 +127,7 @@ func (b *bank) write(d *datadriven.TestData) {
 	}
 	op.Entry.RequestID = text(d, "id")
 	if level := text(d, "level"); level != "" {
-		op.Acknowledge = map[string]protocol.Level{"local": protocol.Local, "reachable": protocol.Reachable, "majority": protocol.Majority, "all": protocol.All}[level]
+		op.Acknowledge = map[string]protocol.Level{"local": protocol.Local, "reachable": protocol.Reachable, "nearest": protocol.Nearest, "majority": protocol.Majority, "all": protocol.All}[level]
 	}
 	op.ID = b.call(d, n)
 	n.replica.Submit(op)

@@ -66,6 +66,8 @@ func (c *Config) level(a bankv1.Acknowledge) (protocol.Level, error) {
 		return protocol.Majority, nil
 	case bankv1.Acknowledge_ACKNOWLEDGE_ALL:
 		return protocol.All, nil
+	case bankv1.Acknowledge_ACKNOWLEDGE_NEAREST:
+		return protocol.Nearest, nil
 	}
 	return 0, api.Fieldf("acknowledge", "%d is not a level", a)
 }

@@ -147,7 +147,7 @@ func (w *world) anyAmount(account string) ledger.Amount {
 }
 
 func (w *world) anyLevel() protocol.Level {
-	return []protocol.Level{protocol.Local, protocol.Local, protocol.Reachable, protocol.Reachable, protocol.Reachable, protocol.Majority, protocol.All}[w.rng.IntN(7)]
+	return []protocol.Level{protocol.Local, protocol.Local, protocol.Reachable, protocol.Reachable, protocol.Reachable, protocol.Majority, protocol.All, protocol.Nearest}[w.rng.IntN(8)]
 }
 
 // try makes a call, and perhaps another one before it is answered.

@@ -162,6 +162,10 @@ var mutations = []mutation{
 		"at = append(at, p.synced)", "at = append(at, p.acked)", "faults",
 	},
 	{
+		"NEAREST waits for no other branch", "branch/broadcast/acks.go",
+		"return at[max(0, a.N-2)]", "return at[a.N-1]", "faults",
+	},
+	{
 		"half is a majority", "branch/broadcast/acks.go",
 		"return at[(a.N-1)/2]", "return at[a.N/2]", "faults",
 	},

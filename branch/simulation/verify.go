@@ -144,11 +144,14 @@ func (w judge) verifyLevel(level protocol.Level, i int, reply *protocol.Reply) {
 		if o.synced[k][i] >= at.Sequence {
 			synced++
 		}
-		if level >= protocol.Reachable && o.applied[k][i] < at.Sequence && !slices.Contains(reply.Unreachable, p.id) {
+		if (level == protocol.Reachable || level == protocol.All) && o.applied[k][i] < at.Sequence && !slices.Contains(reply.Unreachable, p.id) {
 			w.fail("REACHABLE is applied at all reachable branches", "%+v is not at branch %d, unreachable are %v", at, p.id, reply.Unreachable)
 		}
 	}
-	if level >= protocol.Majority {
+	if level == protocol.Nearest && synced < min(2, len(w.processes)) {
+		w.fail("NEAREST is synced at two", "%+v is synced at %d of %d branches", at, synced, len(w.processes))
+	}
+	if level == protocol.Majority || level == protocol.All {
 		o.wide[i] = max(o.wide[i], at.Sequence)
 		if synced <= len(w.processes)/2 || level == protocol.All && synced < len(w.processes) {
 			w.fail("MAJORITY and ALL are synced at as many", "%+v is synced at %d of %d branches, level %d", at, synced, len(w.processes), level)

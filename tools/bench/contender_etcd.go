@@ -124,3 +124,33 @@ func (e *etcd) compareAndSwaps(callers int) []call {
 	}
 	return all
 }
+
+// change adds an amount, possibly negative, to the hot key, if the balance there covers it.
+// It tries again when another caller was faster. What it refuses, it refuses by a
+// transaction, too: the balance that it has read may be an old one.
+func (e *etcd) change(ctx context.Context, caller int, _ string, amount int64) error {
+	c := e.clients[caller%len(e.clients)]
+	got, err := c.Get(ctx, hotAccount, clientv3.WithSerializable())
+	if err != nil {
+		return err
+	}
+	for value := string(got.Kvs[0].Value); ; {
+		balance, err := strconv.ParseInt(value, 10, 64)
+		if err != nil {
+			return fmt.Errorf("value of the hot key: %w", err)
+		}
+		then := clientv3.OpGet(hotAccount)
+		if balance+amount >= 0 {
+			then = clientv3.OpPut(hotAccount, strconv.FormatInt(balance+amount, 10))
+		}
+		res, err := c.Txn(ctx).If(clientv3.Compare(clientv3.Value(hotAccount), "=", value)).
+			Then(then).Else(clientv3.OpGet(hotAccount)).Commit()
+		switch {
+		case err != nil:
+			return err
+		case res.Succeeded:
+			return nil
+		}
+		value = string(res.Responses[0].GetResponseRange().Kvs[0].Value)
+	}
+}

@@ -136,6 +136,12 @@ func (s *postgres) write(ctx context.Context, id string, amount int64) (bool, er
 	return err == nil, err
 }
 
+// change adds an amount, possibly negative, if the balance covers it.
+func (s *postgres) change(ctx context.Context, _ int, id string, amount int64) error {
+	_, err := s.write(ctx, id, amount)
+	return err
+}
+
 // deposits returns callers that deposit one by one.
 func (s *postgres) deposits(callers int) []call {
 	var all []call

@@ -204,6 +204,9 @@ const (
 	contestedH2 = "Passbook, 3 branches, h2c"
 	contestedH1 = "Passbook, 3 branches, HTTP/1.1"
 	contestedDB = "PostgreSQL, row lock"
+	// aloneH2 and aloneH1 are the same bank with one branch, which owns all escrow.
+	aloneH2 = "Passbook, 1 branch, h2c"
+	aloneH1 = "Passbook, 1 branch, HTTP/1.1"
 )
 
 func (b *bench) contested(ctx context.Context) error {
@@ -219,6 +222,12 @@ func (b *bench) contested(ctx context.Context) error {
 		{contestedH2, newContest(newBankTill(k, hotAccount, h2))},
 		{contestedH1, newContest(newBankTill(k, hotAccount+"-too", h1))},
 	}
+	alone, err := b.openBank(ctx, bankSpec{name: "contested bank of one", branches: 1})
+	if err != nil {
+		return err
+	}
+	contests = append(contests, namedContest{aloneH2, newContest(newBankTill(alone, hotAccount, h2))},
+		namedContest{aloneH1, newContest(newBankTill(alone, hotAccount+"-too", h1))})
 	database, err := b.startPostgres(ctx, callers)
 	switch {
 	case b.absent(err):
@@ -236,6 +245,9 @@ func (b *bench) contested(ctx context.Context) error {
 		if err := database.close(b); err != nil {
 			return err
 		}
+	}
+	if err := alone.close(); err != nil {
+		return err
 	}
 	return k.close()
 }
@@ -279,6 +291,11 @@ func (b *bench) contestedAt(ctx context.Context, k *bank, float int, contests []
 		b.tell(row{Goal: "contested", What: what, Subject: c.name, Figure: m[c.name][perSecond], Bound: atLeast(5000)})
 		b.tell(row{Goal: "contested", What: what, Subject: c.name, Figure: m[c.name][perSecond],
 			Reference: contestedDB, ReferenceFigure: m[contestedDB][perSecond], Bound: atLeast(3)})
+		one := map[string]string{contestedH2: aloneH2, contestedH1: aloneH1}[c.name]
+		b.tell(row{Goal: "contested", What: what, Subject: c.name, Figure: m[c.name][perSecond],
+			Reference: one, ReferenceFigure: m[one][perSecond], Bound: atLeast(0.6)})
+		b.tell(row{Goal: "contested", What: "p99 µs of it", Subject: c.name, Figure: m[c.name][p99],
+			Reference: one, ReferenceFigure: m[one][p99], Bound: atMost(2)})
 	}
 	writes := float64(written() - writtenBefore)
 	b.tell(row{Goal: "contested", What: fmt.Sprintf("grants per 100 writes, %d covered for each caller", float), Subject: "Passbook, both",

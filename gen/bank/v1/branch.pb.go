@@ -36,11 +36,14 @@ const (
 	// Also applied at every branch that is reachable now: a query at any of them
 	// shows it. The reply names the branches that were not reachable.
 	Acknowledge_ACKNOWLEDGE_REACHABLE Acknowledge = 2
-	// Also synced at a majority of all branches: survives the loss of a minority
-	// of disks.
+	// Synced at a majority of all branches, whichever is first: survives the loss of
+	// a minority of disks. The others are not waited for.
 	Acknowledge_ACKNOWLEDGE_MAJORITY Acknowledge = 3
-	// Also synced at every branch.
+	// Synced at every branch.
 	Acknowledge_ACKNOWLEDGE_ALL Acknowledge = 4
+	// Synced at the branch that took it and at one other, whichever is first: survives
+	// the loss of any one machine. In a bank of one, the same as ACKNOWLEDGE_LOCAL.
+	Acknowledge_ACKNOWLEDGE_NEAREST Acknowledge = 5
 )
 
 // Enum value maps for Acknowledge.
@@ -51,6 +54,7 @@ var (
 		2: "ACKNOWLEDGE_REACHABLE",
 		3: "ACKNOWLEDGE_MAJORITY",
 		4: "ACKNOWLEDGE_ALL",
+		5: "ACKNOWLEDGE_NEAREST",
 	}
 	Acknowledge_value = map[string]int32{
 		"ACKNOWLEDGE_UNSPECIFIED": 0,
@@ -58,6 +62,7 @@ var (
 		"ACKNOWLEDGE_REACHABLE":   2,
 		"ACKNOWLEDGE_MAJORITY":    3,
 		"ACKNOWLEDGE_ALL":         4,
+		"ACKNOWLEDGE_NEAREST":     5,
 	}
 )
 
@@ -3833,13 +3838,14 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x06spread\x18\x06 \x03(\v2\x15.bank.v1.SpreadBucketR\x06spread\"=\n" +
 	"\fSpreadBucket\x12\x17\n" +
 	"\amost_us\x18\x01 \x01(\x03R\x06mostUs\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x04R\x05count*\x8b\x01\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count*\xa4\x01\n" +
 	"\vAcknowledge\x12\x1b\n" +
 	"\x17ACKNOWLEDGE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11ACKNOWLEDGE_LOCAL\x10\x01\x12\x19\n" +
 	"\x15ACKNOWLEDGE_REACHABLE\x10\x02\x12\x18\n" +
 	"\x14ACKNOWLEDGE_MAJORITY\x10\x03\x12\x13\n" +
-	"\x0fACKNOWLEDGE_ALL\x10\x04*Y\n" +
+	"\x0fACKNOWLEDGE_ALL\x10\x04\x12\x17\n" +
+	"\x13ACKNOWLEDGE_NEAREST\x10\x05*Y\n" +
 	"\vConsistency\x12\x1b\n" +
 	"\x17CONSISTENCY_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11CONSISTENCY_LOCAL\x10\x01\x12\x16\n" +

@@ -59,7 +59,7 @@ func (c *choice[T]) add(to *cobra.Command, name, usage string) {
 // Acknowledge adds --acknowledge.
 func Acknowledge(c *cobra.Command, level *bankv1.Acknowledge, usage string) {
 	f := &choice[bankv1.Acknowledge]{value: level}
-	for l := bankv1.Acknowledge_ACKNOWLEDGE_LOCAL; l <= bankv1.Acknowledge_ACKNOWLEDGE_ALL; l++ {
+	for l := bankv1.Acknowledge_ACKNOWLEDGE_LOCAL; l <= bankv1.Acknowledge_ACKNOWLEDGE_NEAREST; l++ {
 		f.words, f.mean = append(f.words, AcknowledgeWord(l)), append(f.mean, l)
 	}
 	f.add(c, "acknowledge", usage)

@@ -20,7 +20,7 @@ var patience = []time.Duration{300 * time.Millisecond, time.Second, 3 * time.Sec
 var levels = []bankv1.Acknowledge{
 	bankv1.Acknowledge_ACKNOWLEDGE_LOCAL, bankv1.Acknowledge_ACKNOWLEDGE_LOCAL,
 	bankv1.Acknowledge_ACKNOWLEDGE_UNSPECIFIED, bankv1.Acknowledge_ACKNOWLEDGE_REACHABLE, bankv1.Acknowledge_ACKNOWLEDGE_REACHABLE,
-	bankv1.Acknowledge_ACKNOWLEDGE_MAJORITY, bankv1.Acknowledge_ACKNOWLEDGE_ALL,
+	bankv1.Acknowledge_ACKNOWLEDGE_MAJORITY, bankv1.Acknowledge_ACKNOWLEDGE_ALL, bankv1.Acknowledge_ACKNOWLEDGE_NEAREST,
 }
 
 // Customer is one client of the bank, who makes one call after the other. Most

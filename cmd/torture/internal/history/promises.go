@@ -16,7 +16,7 @@ func (a *Attempt) Promised() bool {
 	switch a.Level {
 	case bankv1.Acknowledge_ACKNOWLEDGE_LOCAL:
 		return false
-	case bankv1.Acknowledge_ACKNOWLEDGE_MAJORITY, bankv1.Acknowledge_ACKNOWLEDGE_ALL:
+	case bankv1.Acknowledge_ACKNOWLEDGE_MAJORITY, bankv1.Acknowledge_ACKNOWLEDGE_ALL, bankv1.Acknowledge_ACKNOWLEDGE_NEAREST:
 		return true
 	}
 	for _, id := range BranchIDs {
