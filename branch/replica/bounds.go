@@ -63,6 +63,8 @@ const (
 	refusalRest     protocol.Millis = 2
 	busyRefusalRest protocol.Millis = 10
 	branchesARest                   = 10
+	// lookTogether is how long the chains of a chair wait for each other.
+	lookTogether protocol.Millis = 16
 	// freezeGrace is how long the freeze between two looks of a chain does not count as
 	// one of the account.
 	freezeGrace protocol.Millis = 20

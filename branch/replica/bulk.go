@@ -51,7 +51,7 @@ func (es *escrow) lacks(p *pending) (account string, need ledger.Amount, err err
 	if len(short) > 0 {
 		return short[0].Account, short[0].Need, nil
 	}
-	if len(es.queues) == 0 && len(es.contests.of) == 0 {
+	if len(es.queues) == 0 && len(es.contests.live) == 0 {
 		return "", 0, nil
 	}
 	needs, err := es.Ledger.Needs(es.Self, o)
@@ -125,8 +125,9 @@ func (es *escrow) breakPromises(p *pending) {
 	p.promised = nil
 }
 
-// promisedBefore returns how much of an account is promised to bulks that are older
-// than a ticket, or to any bulk if there is no ticket.
+// promisedBefore returns how much of an account is for bulks that are older than a
+// ticket, or for any bulk if there is no ticket: what is promised to them, and what they
+// wait for.
 func (es *escrow) promisedBefore(account string, t protocol.Ticket) ledger.Amount {
 	q := es.queues[account]
 	if q == nil {
@@ -138,6 +139,14 @@ func (es *escrow) promisedBefore(account string, t protocol.Ticket) ledger.Amoun
 			break
 		}
 		sum += min(m.need, ledger.MaxAmount-sum)
+	}
+	for _, p := range q.waiting {
+		if t != (protocol.Ticket{}) && !p.ticket.Older(t) {
+			break
+		}
+		if p.op.Entry.Kind == ledger.Bulk {
+			sum += min(p.need, ledger.MaxAmount-sum)
+		}
 	}
 	return sum
 }

@@ -2,7 +2,6 @@ package replica
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"passbook.example/passbook/branch/broadcast"
@@ -35,8 +34,8 @@ type chain struct {
 	sentAt, askAgainAt protocol.Millis
 	// patience is how long a look may take.
 	patience protocol.Millis
-	// moment is what all branches had paid once the answers to the look before were in.
-	moment ledger.Amount
+	// own is what this branch had paid once the answers to the look before were in.
+	own ledger.Amount
 	// proven is the step of whose moment something is proven, and balance the most that
 	// there was then; 0 for none.
 	proven  uint64
@@ -59,7 +58,8 @@ type chain struct {
 	restsUntil, rest protocol.Millis
 }
 
-// begin begins a chain, unless a branch can't be reached.
+// begin begins a chain, unless a branch can't be reached. Its first look goes out in step
+// with those of other chains.
 func (cs *contests) begin(c *contest) bool {
 	if cs.State != protocol.Serving || !cs.allUsable() {
 		return false
@@ -67,7 +67,7 @@ func (cs *contests) begin(c *contest) bool {
 	c.chain = &chain{account: c.account, id: cs.calls.nextID(), patience: cs.Config.PeerTimeout / 2, answers: make([]protocol.ContestAnswer, cs.N)}
 	c.came()
 	c.flow /= 2 // what was once need not be any more
-	cs.sendLook(c.chain)
+	cs.wake(c)
 	return true
 }
 
@@ -86,7 +86,7 @@ func (cs *contests) receiveSummons(p *broadcast.Peer, account string) {
 	c := cs.get(account)
 	switch {
 	case c != nil && c.chain != nil: // its next look reaches the peer, too
-	case c == nil || !cs.begin(c):
+	case c == nil || cs.Now < c.barredUntil || !cs.begin(c):
 		out := cs.journals.ContestTo(p)
 		out.Ends = append(out.Ends, protocol.ContestEnd{Account: account, Failed: true})
 	}
@@ -94,7 +94,10 @@ func (cs *contests) receiveSummons(p *broadcast.Peer, account string) {
 
 // sendLook sends the next look.
 func (cs *contests) sendLook(ch *chain) {
-	ch.step++
+	if ch.step++; ch.step >= maxLook {
+		cs.failChain(cs.of[ch.account]) // the next one begins at 1
+		return
+	}
 	ch.look = protocol.ContestLook{
 		Account: ch.account, Chain: ch.id, Step: ch.step, Proven: ch.proven, Balance: ch.balance,
 		Want: ch.want, Oldest: ch.oldest, Freeze: ch.freeze, Firm: ch.freeze && ch.broken,
@@ -138,6 +141,8 @@ func (cs *contests) receiveAnswer(p *broadcast.Peer, a *protocol.ContestAnswer) 
 func (cs *contests) expireChain(c *contest) {
 	ch := c.chain
 	switch {
+	case cs.waitsInVain(c.account):
+		cs.failChain(c)
 	case ch.open == 0:
 	case cs.Now >= ch.sentAt+ch.patience:
 		cs.failChain(c)
@@ -147,21 +152,21 @@ func (cs *contests) expireChain(c *contest) {
 	}
 }
 
-// nextTick returns when the chain goes on by itself, or has taken too long. It goes on
-// with the answers to another one's look while that is open.
-func (ch *chain) nextTick(open bool) protocol.Millis {
-	switch {
-	case ch.open > 0:
+// nextTick returns when the chain goes on by itself, or has taken too long. Until a time it
+// waits for the answers to others' looks.
+func (ch *chain) nextTick(open protocol.Millis) protocol.Millis {
+	if ch.open > 0 {
 		return min(ch.askAgainAt, ch.sentAt+ch.patience)
-	case ch.restsUntil != 0 && !open:
-		return ch.restsUntil
 	}
-	return protocol.Never
+	return max(ch.restsUntil, open)
 }
 
 // failChain ends a chain for which a branch can't be asked: each helps itself.
 func (cs *contests) failChain(c *contest) {
 	cs.endChain(c, true)
+	if q := cs.escrow.queues[c.account]; q != nil {
+		q.takeNoPart()
+	}
 	cs.bar(c)
 }
 
@@ -181,17 +186,16 @@ func (cs *contests) endChain(c *contest, failed bool) {
 // All chains of a chair go in step, so that their looks share frames, and what follows
 // from the answers shares commits.
 func (cs *contests) stepChains() {
-	if cs.isOpen() {
+	if cs.Now < cs.openUntil() {
 		return
 	}
-	for _, name := range slices.Sorted(maps.Keys(cs.of)) {
-		c := cs.of[name]
+	for _, c := range cs.live {
 		ch := c.chain
 		switch {
 		case ch == nil || ch.open > 0 || cs.Now < ch.restsUntil:
 		case cs.State != protocol.Serving || !cs.allUsable():
 			cs.failChain(c)
-		case ch.restsUntil != 0:
+		case ch.step == 0, ch.restsUntil != 0:
 			cs.sendLook(ch)
 		default:
 			cs.stepChain(c)
@@ -199,14 +203,15 @@ func (cs *contests) stepChains() {
 	}
 }
 
-// isOpen reports whether a look of this branch is not answered by all.
-func (cs *contests) isOpen() bool {
-	for _, c := range cs.of {
-		if c.chain != nil && c.chain.open > 0 {
-			return true
+// openUntil returns until when the chains wait for the answers to a look of one of them; 0
+// when none is open. One that takes long is not waited for.
+func (cs *contests) openUntil() (until protocol.Millis) {
+	for _, c := range cs.live {
+		if ch := c.chain; ch != nil && ch.open > 0 && cs.Now < ch.sentAt+lookTogether {
+			until = max(until, ch.sentAt+lookTogether)
 		}
 	}
-	return false
+	return until
 }
 
 // stepChain does what follows from the answers to a look, in one commit.
@@ -216,14 +221,14 @@ func (cs *contests) stepChain(c *contest) {
 	defer func() { ch.stepping = false }()
 	c.until = cs.Now + contestedFor
 	// First: what has begun to wait since the moment before takes no part in that.
-	q.takePart(ch.id, ch.step)
+	q.takePart(ch.id, ch.step, cs.Now)
 	c.flow = max(c.flow, ch.prove(cs.Ledger.Limit()))
 	if ch.proven > 0 {
 		cs.escrow.refuseProven(c.account, q, ch.proven, ch.balance)
 	}
 	wishes := cs.wishes(ch, q)
 	granted := cs.fulfil(c, q, wishes)
-	ch.moment = cs.paid(ch)
+	ch.own = cs.Ledger.Paid(c.account, cs.Self)
 	if len(wishes) == 0 {
 		cs.endChain(c, false)
 		return
@@ -261,30 +266,42 @@ func (ch *chain) prove(limit ledger.Amount) (flow ledger.Amount) {
 	if ch.step < 2 {
 		return 0
 	}
-	known, most := true, ch.moment
+	known, most := true, ch.own
 	for i := range ch.answers { // the chair's own are empty
 		a, before := &ch.answers[i], &ch.before[i]
 		switch {
 		case a.Before == before.Last:
+			most = plus(most, before.Paid)
 		case a.MostKnown:
-			most += max(a.Most, before.Paid) - before.Paid
-			flow += min(limit, max(0, a.Most-before.Paid))
+			most = plus(most, max(a.Most, before.Paid))
+			flow = plus(flow, min(limit, max(0, a.Most-before.Paid)))
 			ch.broken = ch.look.Freeze
 		default:
 			known = false
 		}
 	}
-	if known {
+	if known && most >= 0 { // else somebody lies
 		ch.proven, ch.balance = ch.step-1, most
 	}
 	return flow
+}
+
+// plus adds two amounts that a peer may have made up.
+func plus(a, b ledger.Amount) ledger.Amount {
+	switch {
+	case b > 0 && a > ledger.MaxAmount-b:
+		return ledger.MaxAmount
+	case b < 0 && a < -ledger.MaxAmount-b:
+		return -ledger.MaxAmount
+	}
+	return a + b
 }
 
 // paid is what all branches have paid: the seats by their answers, this one by now.
 func (cs *contests) paid(ch *chain) ledger.Amount {
 	sum := cs.Ledger.Paid(ch.account, cs.Self)
 	for i := range ch.answers {
-		sum += ch.answers[i].Paid
+		sum = plus(sum, ch.answers[i].Paid)
 	}
 	return sum
 }
@@ -302,9 +319,11 @@ type wish struct {
 // wishes returns what waits at all branches, the oldest first.
 func (cs *contests) wishes(ch *chain, q *queue) []wish {
 	var all []wish
+	latest := cs.Ledger.Clock() + ledger.MaxClockLead/2 // or others might refuse it
 	for i := range ch.answers {
 		for _, w := range ch.answers[i].Waiting {
-			all = append(all, wish{ticket: protocol.Ticket{Clock: w.Clock, Branch: cs.Peers[i].Branch}, amount: w.Amount, peer: i})
+			t := protocol.Ticket{Clock: min(w.Clock, latest), Branch: cs.Peers[i].Branch}
+			all = append(all, wish{ticket: t, amount: w.Amount, peer: i})
 		}
 	}
 	for _, p := range q.waiting {

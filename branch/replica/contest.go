@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"hash/fnv"
 	"maps"
 	"slices"
@@ -31,8 +32,12 @@ type contests struct {
 	desk            *desk               // answers to customers
 	escrow          *escrow             // queues of accounts
 	calls           *calls              // their ids are those of chains
-	// of are the contested accounts, by name.
-	of map[string]*contest
+	// of are the contested accounts, by name; live are those of them with a chain of looks,
+	// or that wait for something, in the order of their names.
+	of   map[string]*contest
+	live []*contest
+	// sweepAt is when those that are contested no longer are next forgotten.
+	sweepAt protocol.Millis
 	// seen is the last chain of each peer that is a chair, by index: a first look at a
 	// higher one is no repetition.
 	seen []uint64
@@ -41,6 +46,8 @@ type contests struct {
 // contest is one contested account.
 type contest struct {
 	account string
+	// live says that it is among those.
+	live bool
 	// until is until when the writes that lack escrow summon the chair.
 	until protocol.Millis
 	// barredUntil is until when this branch helps itself.
@@ -74,11 +81,33 @@ func (cs *contests) chairOf(account string) int {
 // get returns an account's contest, made if there is none; nil when there are too many.
 func (cs *contests) get(account string) *contest {
 	c := cs.of[account]
+	if c == nil && len(cs.of) >= maxContests {
+		cs.sweep()
+	}
 	if c == nil && len(cs.of) < maxContests {
 		c = &contest{account: account}
 		cs.of[account] = c
 	}
 	return c
+}
+
+// sweep forgets the accounts that are contested no longer, from time to time.
+func (cs *contests) sweep() {
+	if cs.Now < cs.sweepAt {
+		return
+	}
+	cs.sweepAt = cs.Now + contestedFor
+	maps.DeleteFunc(cs.of, func(_ string, c *contest) bool { return !c.live && cs.Now >= c.until })
+}
+
+// wake makes a contest one of those that expire and nextTick consider.
+func (cs *contests) wake(c *contest) {
+	if c.live {
+		return
+	}
+	c.live = true
+	k, _ := slices.BinarySearchFunc(cs.live, c.account, func(o *contest, name string) int { return cmp.Compare(o.account, name) })
+	cs.live = slices.Insert(cs.live, k, c)
 }
 
 // enter makes an account contested for a while.
@@ -128,6 +157,7 @@ func (cs *contests) serves(account string) bool {
 		return false
 	}
 	c.summons, c.summonedUntil = c.summons+1, cs.Now+lookRetry
+	cs.wake(c)
 	out := cs.journals.ContestTo(chair)
 	out.Summons = append(out.Summons, account)
 	return true
@@ -137,6 +167,7 @@ func (cs *contests) serves(account string) bool {
 func (cs *contests) bar(c *contest) {
 	c.came()
 	c.barredUntil = cs.Now + cs.Config.PeerTimeout
+	cs.wake(c)
 	cs.escrow.touchAccount(c.account)
 }
 
@@ -166,8 +197,7 @@ func (cs *contests) receive(p *broadcast.Peer, in *protocol.Contest) {
 // lostLink ends what needs a peer that is gone: the chains of which it is the chair, and
 // those of this branch, for which every branch has to answer.
 func (cs *contests) lostLink(p *broadcast.Peer) {
-	for _, name := range slices.Sorted(maps.Keys(cs.of)) {
-		c := cs.of[name]
+	for _, c := range cs.live {
 		if c.seat != nil && c.seat.chair == p {
 			cs.leave(c, true)
 		}
@@ -177,11 +207,10 @@ func (cs *contests) lostLink(p *broadcast.Peer) {
 	}
 }
 
-// expire gives up the chains that are not answered, ends freezes, and forgets the
-// accounts that are contested no longer.
+// expire gives up the chains that are not answered, and what has waited for looks in vain,
+// and ends freezes.
 func (cs *contests) expire() {
-	for _, name := range slices.Sorted(maps.Keys(cs.of)) {
-		c := cs.of[name]
+	for _, c := range cs.live {
 		if c.seat != nil {
 			cs.expireSeat(c)
 		}
@@ -190,23 +219,33 @@ func (cs *contests) expire() {
 		}
 		if c.barredUntil != 0 && cs.Now >= c.barredUntil {
 			c.barredUntil = 0
-			cs.escrow.touchAccount(name)
+			cs.escrow.touchAccount(c.account)
 		}
 		if c.summonedUntil != 0 && cs.Now >= c.summonedUntil {
 			c.summonedUntil = 0
-			cs.escrow.touchAccount(name) // which summons it again if anything waits
-		}
-		if c.seat == nil && c.chain == nil && c.barredUntil == 0 && cs.Now >= c.until {
-			delete(cs.of, name)
-			cs.escrow.touchAccount(name)
+			cs.escrow.touchAccount(c.account) // which summons it again if anything waits
 		}
 	}
+	cs.live = slices.DeleteFunc(cs.live, func(c *contest) bool {
+		c.live = c.seat != nil || c.chain != nil || c.barredUntil != 0 || c.summonedUntil != 0
+		return !c.live
+	})
+	cs.sweep()
+}
+
+// waitsInVain reports whether a write has waited for the looks at an account for a peer
+// time-out: then each branch helps itself.
+func (cs *contests) waitsInVain(account string) bool {
+	q := cs.escrow.queues[account]
+	return q != nil && slices.ContainsFunc(q.waiting, func(p *pending) bool {
+		return isChaired(p) && p.chain != 0 && cs.Now-p.chainSince >= cs.Config.PeerTimeout
+	})
 }
 
 // nextTick returns when a chain goes on, or something has lasted too long.
 func (cs *contests) nextTick() protocol.Millis {
-	next, open := protocol.Never, cs.isOpen()
-	for _, c := range cs.of { // in any order: the least is the same
+	next, open := protocol.Never, cs.openUntil()
+	for _, c := range cs.live {
 		if c.summonedUntil != 0 {
 			next = min(next, c.summonedUntil)
 		}
@@ -227,7 +266,7 @@ func (cs *contests) nextTick() protocol.Millis {
 // branch.
 func (cs *contests) isDue() bool {
 	goesOn := false
-	for _, c := range cs.of {
+	for _, c := range cs.live {
 		switch {
 		case c.seat != nil && c.seat.look != nil:
 			return true
@@ -235,7 +274,7 @@ func (cs *contests) isDue() bool {
 			goesOn = true
 		}
 	}
-	return goesOn && !cs.isOpen()
+	return goesOn && cs.Now >= cs.openUntil()
 }
 
 // isSeatFrozen reports whether nothing may change an account until the chair's next look.
@@ -249,7 +288,7 @@ func (cs *contests) isSeatFrozen(account string) bool {
 // write may go on though the others are frozen, unless one is so firmly: their chairs prove
 // nothing by their last looks then. Else it would wait until all of them are open at once.
 func (cs *contests) frozenTogether(accounts ...string) bool {
-	if len(cs.of) == 0 {
+	if len(cs.live) == 0 {
 		return false
 	}
 	open, frozen := false, false

@@ -14,7 +14,7 @@ func (cs *contests) check(p *broadcast.Peer, in *protocol.Contest) (protocol.Lie
 		return protocol.BadForm, fmt.Sprintf("%d of one kind in a frame, at most %d are allowed", n, maxContestWords)
 	}
 	for _, account := range in.Summons {
-		if account == "" || cs.chairOf(account) != cs.Self {
+		if badName(account) || cs.chairOf(account) != cs.Self {
 			return protocol.BadForm, fmt.Sprintf("a summons to account %q, of which this branch is not the chair", account)
 		}
 	}
@@ -29,7 +29,7 @@ func (cs *contests) check(p *broadcast.Peer, in *protocol.Contest) (protocol.Lie
 		}
 	}
 	for i := range in.Ends {
-		if e := &in.Ends[i]; e.Account == "" || cs.chairOf(e.Account) != p.Index {
+		if e := &in.Ends[i]; badName(e.Account) || cs.chairOf(e.Account) != p.Index {
 			return protocol.BadForm, fmt.Sprintf("the end of a chain of account %q, of which the branch is not the chair", e.Account)
 		}
 	}
@@ -38,7 +38,7 @@ func (cs *contests) check(p *broadcast.Peer, in *protocol.Contest) (protocol.Lie
 
 func (cs *contests) checkLook(p *broadcast.Peer, l *protocol.ContestLook) (protocol.Lie, string) {
 	switch {
-	case l.Account == "" || cs.chairOf(l.Account) != p.Index:
+	case badName(l.Account) || cs.chairOf(l.Account) != p.Index:
 		return protocol.BadForm, fmt.Sprintf("account %q, of which the branch is not the chair", l.Account)
 	case l.Chain == 0 || l.Step == 0 || l.Step > maxLook || l.Proven >= l.Step:
 		return protocol.BadForm, fmt.Sprintf("look %d of chain %d, the moment of look %d proven", l.Step, l.Chain, l.Proven)
@@ -53,7 +53,7 @@ func (cs *contests) checkLook(p *broadcast.Peer, l *protocol.ContestLook) (proto
 func (cs *contests) checkAnswer(p *broadcast.Peer, a *protocol.ContestAnswer) (protocol.Lie, string) {
 	most, least := paidBounds(cs.Core)
 	switch {
-	case a.Account == "" || cs.chairOf(a.Account) != cs.Self:
+	case badName(a.Account) || cs.chairOf(a.Account) != cs.Self:
 		return protocol.BadForm, fmt.Sprintf("account %q, of which this branch is not the chair", a.Account)
 	case a.Before > a.Last || cs.TooFarAhead(p.Index, a.Last, ledger.MaxSequenceLead/2):
 		return protocol.BadPosition, fmt.Sprintf("last entry %d, before %d", a.Last, a.Before)
@@ -72,6 +72,9 @@ func (cs *contests) checkAnswer(p *broadcast.Peer, a *protocol.ContestAnswer) (p
 	}
 	return 0, ""
 }
+
+// badName reports whether no account can have a name.
+func badName(account string) bool { return account == "" || len(account) > ledger.MaxNameBytes }
 
 // isAhead reports whether a ticket's time runs ahead by more than a peer's can.
 func (cs *contests) isAhead(clock uint64) bool {

@@ -167,6 +167,10 @@ func TestNobodyIsStarvedByAStormElsewhere(t *testing.T) {
 // Everything that is said of contested accounts is checked before it is used.
 func TestWhatIsSaidOfContestedAccountsIsChecked(t *testing.T) {
 	const account = ledger.SharedAccount
+	tooLong := strings.Repeat("x", ledger.MaxNameBytes+1)
+	for chairOf(tooLong, 3) != chairOfShared-1 {
+		tooLong += "x"
+	}
 	good := protocol.ContestLook{Account: account, Chain: 1, Step: 2, Proven: 1, Balance: 5, Want: 1, Oldest: protocol.Ticket{Clock: 1, Branch: 2}}
 	changed := func(change func(*protocol.ContestLook)) protocol.Contest {
 		l := good
@@ -186,6 +190,7 @@ func TestWhatIsSaidOfContestedAccountsIsChecked(t *testing.T) {
 		"a look":                             {1, 3, changed(func(*protocol.ContestLook) {}), 0},
 		"a look of who is not the chair":     {1, 2, changed(func(*protocol.ContestLook) {}), protocol.BadForm},
 		"a look at no account":               {1, 3, changed(func(l *protocol.ContestLook) { l.Account = "" }), protocol.BadForm},
+		"a look at a name that is too long":  {1, 3, changed(func(l *protocol.ContestLook) { l.Account = tooLong }), protocol.BadForm},
 		"a look of no chain":                 {1, 3, changed(func(l *protocol.ContestLook) { l.Chain = 0 }), protocol.BadForm},
 		"look 0":                             {1, 3, changed(func(l *protocol.ContestLook) { l.Step, l.Proven = 0, 0 }), protocol.BadForm},
 		"a look too many":                    {1, 3, changed(func(l *protocol.ContestLook) { l.Step = 1<<32 + 1 }), protocol.BadForm},
@@ -205,6 +210,7 @@ func TestWhatIsSaidOfContestedAccountsIsChecked(t *testing.T) {
 		"an answer with a ticket far ahead":  {3, 1, answer(func(a *protocol.ContestAnswer) { a.Waiting[0].Clock = 1<<64 - 1 }), protocol.BadClock},
 		"summons":                            {3, 1, protocol.Contest{Summons: []string{account}}, 0},
 		"summons to who is not the chair":    {2, 1, protocol.Contest{Summons: []string{account}}, protocol.BadForm},
+		"summons to a name that is too long": {3, 1, protocol.Contest{Summons: []string{tooLong}}, protocol.BadForm},
 		"summons to no account":              {3, 1, protocol.Contest{Summons: []string{""}}, protocol.BadForm},
 		"more summons than a frame may have": {3, 1, protocol.Contest{Summons: make([]string, 64<<10+1)}, protocol.BadForm},
 		"the end of a chain":                 {1, 3, protocol.Contest{Ends: []protocol.ContestEnd{{Account: account, Chain: 9}}}, 0},

@@ -44,6 +44,8 @@ type pending struct {
 	// chain is the chain of looks at its account that it takes part in, from the step
 	// chainFrom on.
 	chain, chainFrom uint64
+	// chainSince is when it first took part in one.
+	chainSince protocol.Millis
 	// promised are the other accounts of which a bulk that waits has been promised
 	// something.
 	promised []string

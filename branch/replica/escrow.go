@@ -139,10 +139,10 @@ func (es *escrow) mustQueue(e *ledger.Entry) bool {
 	if e.Kind != ledger.Deposit && es.promisedAway(e.Account, e.Amount, protocol.Ticket{}) {
 		return true
 	}
-	if q := es.queues[e.Account]; q != nil && (len(q.waiting) > 0 || es.Now < q.frozenUntil) {
+	if q := es.queues[e.Account]; q != nil && len(q.waiting) > 0 {
 		return true
 	}
-	if e.Kind != ledger.Deposit && (es.contests.chairs(e.Account) || es.contests.waitsForOlder(e.Account, protocol.Ticket{})) {
+	if e.Kind != ledger.Deposit && (es.contests.chairs(e.Account) || es.contests.waitsForOlder(e.Account, protocol.Ticket{}, e.Amount)) {
 		return true
 	}
 	return es.isFrozenFor(e)
@@ -277,7 +277,7 @@ func (es *escrow) serveWaiting(q *queue) bool {
 	if p.op.Entry.Kind == ledger.Bulk {
 		return es.serveBulk(q, p)
 	}
-	if isChaired(p) && (es.contests.chairs(p.op.Entry.Account) || es.contests.waitsForOlder(p.op.Entry.Account, p.ticket)) || es.isFrozenFor(&p.op.Entry) {
+	if isChaired(p) && (es.contests.chairs(p.op.Entry.Account) || es.contests.waitsForOlder(p.op.Entry.Account, p.ticket, p.op.Entry.Amount)) || es.isFrozenFor(&p.op.Entry) {
 		return false
 	}
 	err := es.Ledger.CanPay(es.Self, &p.op.Entry)
@@ -299,7 +299,7 @@ func (es *escrow) serveWaiting(q *queue) bool {
 // covered, also those behind one that is not.
 func (es *escrow) serveCovered(name string, q *queue) {
 	for _, p := range slices.Clone(q.waiting) {
-		if isChaired(p) && !es.contests.waitsForOlder(name, p.ticket) {
+		if isChaired(p) && !es.contests.waitsForOlder(name, p.ticket, p.op.Entry.Amount) {
 			es.serveOne(name, q, p)
 		}
 	}

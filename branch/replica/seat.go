@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"cmp"
 	"slices"
 
 	"passbook.example/passbook/branch/broadcast"
@@ -35,8 +34,10 @@ type seat struct {
 	// firm that no write may that also changes another contested account.
 	frozen, firm bool
 	frozenAt     protocol.Millis
-	// metered says that the freeze counts as one of the account (freezes).
+	// metered says that the freeze counts as one of the account (freezes), and ends at
+	// meltAt.
 	metered bool
+	meltAt  protocol.Millis
 	// until is when the seat is given up.
 	until protocol.Millis
 }
@@ -44,12 +45,13 @@ type seat struct {
 // receiveLook handles a look. It is answered by the next step.
 func (cs *contests) receiveLook(p *broadcast.Peer, l *protocol.ContestLook) {
 	c := cs.get(l.Account)
-	if c == nil || cs.State != protocol.Serving {
+	if c == nil || cs.State != protocol.Serving || cs.Now < c.barredUntil {
 		cs.answer(p, &protocol.ContestAnswer{Account: l.Account, Chain: l.Chain, Step: l.Step, Failed: true})
 		return
 	}
 	s := c.seat
 	first := l.Step == 1 && l.Chain > cs.seen[p.Index]
+	again := s != nil && s.repeated // what the answer before was, only the chair knows
 	cs.seen[p.Index] = max(cs.seen[p.Index], l.Chain)
 	switch {
 	case s != nil && l.Chain < s.chain:
@@ -68,11 +70,12 @@ func (cs *contests) receiveLook(p *broadcast.Peer, l *protocol.ContestLook) {
 	default:
 		s.repeated = false
 	}
-	s.mostBefore, s.mostKnown = s.most, l.Chain == s.answer.Chain && l.Step == s.answer.Step+1
+	s.mostBefore, s.mostKnown = s.most, !again && l.Chain == s.answer.Chain && l.Step == s.answer.Step+1
 	s.look, s.step, s.until = l, l.Step, cs.Now+cs.Config.PeerTimeout/2
 	s.before = cs.Ledger.Last(l.Account, cs.Self)
 	c.came()
 	c.until, c.barredUntil = cs.Now+contestedFor, 0
+	cs.wake(c)
 	cs.follow(l.Oldest.Clock)
 }
 
@@ -91,6 +94,9 @@ func (cs *contests) receiveEnd(e *protocol.ContestEnd) {
 // leave ends this branch's part in a chain.
 func (cs *contests) leave(c *contest, failed bool) {
 	cs.melt(c)
+	if q := cs.escrow.queues[c.account]; q != nil && failed {
+		q.takeNoPart()
+	}
 	c.leftChain, c.leftStep = c.seat.chain, c.seat.step
 	c.seat = nil
 	c.came()
@@ -118,7 +124,7 @@ func (cs *contests) open() {
 
 // waitsForOlder reports whether a write must leave the escrow that is here to an older
 // one, for which the chair lacks it.
-func (cs *contests) waitsForOlder(account string, t protocol.Ticket) bool {
+func (cs *contests) waitsForOlder(account string, t protocol.Ticket, amount ledger.Amount) bool {
 	c := cs.of[account]
 	if c == nil || c.seat == nil {
 		return false
@@ -127,7 +133,19 @@ func (cs *contests) waitsForOlder(account string, t protocol.Ticket) bool {
 	if look := c.seat.look; look != nil {
 		want, oldest = look.Want, look.Oldest
 	}
-	return want > 0 && (t == protocol.Ticket{} || oldest.Older(t))
+	switch {
+	case want == 0 || t != (protocol.Ticket{}) && !oldest.Older(t):
+		return false
+	case oldest.Branch == cs.Config.ID:
+		return cs.waitsHere(account, oldest)
+	}
+	return cs.Ledger.Escrow(account, cs.Self)-amount < want
+}
+
+// waitsHere reports whether a write that is as old as a ticket waits here.
+func (cs *contests) waitsHere(account string, t protocol.Ticket) bool {
+	q := cs.escrow.queues[account]
+	return q != nil && slices.ContainsFunc(q.waiting, func(p *pending) bool { return isChaired(p) && p.ticket == t })
 }
 
 // answerLooks answers the looks that have come. Before that it serves what waits for their
@@ -154,12 +172,11 @@ func (cs *contests) answerLooks() {
 // opened returns the contests whose look has come and is not answered, by their names.
 func (cs *contests) opened() []*contest {
 	var open []*contest
-	for _, c := range cs.of {
+	for _, c := range cs.live {
 		if c.seat != nil && c.seat.look != nil {
 			open = append(open, c)
 		}
 	}
-	slices.SortFunc(open, func(a, b *contest) int { return cmp.Compare(a.account, b.account) })
 	return open
 }
 
@@ -171,7 +188,7 @@ func (cs *contests) answerLook(c *contest) {
 	if s.repeated {
 		from++
 	}
-	q.takePart(s.chain, from)
+	q.takePart(s.chain, from, cs.Now)
 	if s.look.Proven > 0 {
 		cs.escrow.refuseProven(c.account, q, s.look.Proven, s.look.Balance)
 	}
@@ -181,7 +198,7 @@ func (cs *contests) answerLook(c *contest) {
 		Last: cs.Ledger.Last(c.account, cs.Self), Paid: cs.Ledger.Paid(c.account, cs.Self),
 		Most: s.mostBefore, MostKnown: s.mostKnown,
 	}
-	s.most, s.want, s.oldest = s.answer.Paid, s.look.Want, s.look.Oldest
+	s.most = s.answer.Paid
 	for _, p := range q.waiting {
 		if len(s.answer.Waiting) < maxContestWaits && isChaired(p) {
 			s.answer.Waiting = append(s.answer.Waiting, protocol.ContestWait{Clock: p.ticket.Clock, Amount: p.op.Entry.Amount})
@@ -195,15 +212,20 @@ func (cs *contests) answerLook(c *contest) {
 // give grants a chair what it wants out of what is left here. If the oldest write that lacks
 // something waits here, the chair counts on what is left for that.
 func (cs *contests) give(c *contest, look *protocol.ContestLook) {
+	s := c.seat
+	s.want, s.oldest = look.Want, look.Oldest
 	left := cs.Ledger.Escrow(c.account, cs.Self) - cs.escrow.promisedBefore(c.account, look.Oldest)
-	if look.Want > 0 && left > 0 && look.Oldest.Branch != cs.Config.ID {
-		cs.journals.Own.Post(ledger.Entry{Kind: ledger.Grant, Account: c.account, ToBranch: c.seat.chair.Branch, Amount: min(left, look.Want)})
+	if look.Want == 0 || left <= 0 || look.Oldest.Branch == cs.Config.ID {
+		return
 	}
+	amount := min(left, look.Want)
+	cs.journals.Own.Post(ledger.Entry{Kind: ledger.Grant, Account: c.account, ToBranch: s.chair.Branch, Amount: amount})
+	s.want -= amount
 }
 
 // tallyPaid adds what an own entry has paid to what the seats of its accounts follow.
 func (cs *contests) tallyPaid(e *ledger.Entry) {
-	if len(cs.of) == 0 {
+	if len(cs.live) == 0 {
 		return
 	}
 	e.EachAccount(func(name string) {
@@ -215,11 +237,21 @@ func (cs *contests) tallyPaid(e *ledger.Entry) {
 
 // takePart marks the writes that wait with the first step of a chain whose moment is
 // after they began to.
-func (q *queue) takePart(chain, step uint64) {
+func (q *queue) takePart(chain, step uint64, now protocol.Millis) {
 	for _, p := range q.waiting {
+		if p.chain == 0 {
+			p.chainSince = now
+		}
 		if p.chain != chain {
 			p.chain, p.chainFrom = chain, step
 		}
+	}
+}
+
+// takeNoPart lets what waits help itself.
+func (q *queue) takeNoPart() {
+	for _, p := range q.waiting {
+		p.chain, p.chainFrom = 0, 0
 	}
 }
 
@@ -230,6 +262,15 @@ func (cs *contests) freeze(s *seat) {
 		return
 	}
 	s.frozen, s.firm, s.frozenAt = true, s.look.Firm, cs.Now
+	if s.firm {
+		cs.meter(s) // two chairs in turn could stop a write that changes both accounts
+	}
+}
+
+// meter makes a freeze count as one of the account.
+func (cs *contests) meter(s *seat) {
+	s.metered, s.meltAt = true, cs.Now+cs.escrow.freezes.left()
+	cs.escrow.freezes.begin(s.meltAt)
 }
 
 // melt ends the freeze of a seat.
@@ -240,27 +281,32 @@ func (cs *contests) melt(c *contest) {
 			s.metered = false
 			cs.escrow.freezes.end()
 		}
+		cs.Recheck = true // what waits for the account may be in any queue
 	}
 }
 
-// expireSeat gives up a seat whose chair has said nothing for too long. A freeze that
-// lasts counts: accounts are frozen for a part of any second only, whoever asks for it.
+// expireSeat gives up a seat whose chair has said nothing for too long, or for whose looks
+// something waits in vain. A freeze that lasts counts: accounts are frozen for a part of
+// any second only, whoever asks for it.
 func (cs *contests) expireSeat(c *contest) {
 	s := c.seat
-	if s.frozen && !s.metered && cs.Now >= s.frozenAt+freezeGrace {
-		left := cs.escrow.freezes.left()
-		s.metered = true
-		cs.escrow.freezes.begin(cs.Now + left)
-		s.until = min(s.until, cs.Now+left)
-	}
-	if cs.Now >= s.until && s.look == nil {
+	switch {
+	case s.look != nil:
+	case cs.Now >= s.until, cs.waitsInVain(c.account):
 		cs.leave(c, true)
+	case s.metered && cs.Now >= s.meltAt:
+		cs.melt(c)
+	case s.frozen && !s.metered && cs.Now >= s.frozenAt+freezeGrace:
+		cs.meter(s)
 	}
 }
 
-// nextTick returns when the seat has lasted too long, or its freeze counts.
+// nextTick returns when the seat has lasted too long, or its freeze counts or ends.
 func (s *seat) nextTick() protocol.Millis {
-	if s.frozen && !s.metered {
+	switch {
+	case s.metered:
+		return min(s.until, s.meltAt)
+	case s.frozen:
 		return min(s.until, s.frozenAt+freezeGrace)
 	}
 	return s.until

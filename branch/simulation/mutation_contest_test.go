@@ -4,11 +4,11 @@ package simulation_test
 var contestMutations = []mutation{
 	{
 		"what begins to wait after a moment takes part in it, at the chair", "branch/replica/chair.go",
-		"q.takePart(ch.id, ch.step)", "q.takePart(ch.id, 1)", "simulation.TestContestedAccountIsLinearizable",
+		"q.takePart(ch.id, ch.step, cs.Now)", "q.takePart(ch.id, 1, cs.Now)", "simulation.TestContestedAccountIsLinearizable",
 	},
 	{
 		"what begins to wait after a moment takes part in it, at a seat", "branch/replica/seat.go",
-		"q.takePart(s.chain, from)", "q.takePart(s.chain, min(from, 1))", "simulation.TestContestedAccountIsLinearizable",
+		"q.takePart(s.chain, from, cs.Now)", "q.takePart(s.chain, min(from, 1), cs.Now)", "simulation.TestContestedAccountIsLinearizable",
 	},
 	{
 		"a chain compares nothing", "branch/replica/chair.go",
@@ -16,7 +16,7 @@ var contestMutations = []mutation{
 	},
 	{
 		"what came in between two looks does not count", "branch/replica/chair.go",
-		"most += max(a.Most, before.Paid) - before.Paid", "most += 0", "simulation.TestContestedAccountIsLinearizable",
+		"most = plus(most, max(a.Most, before.Paid))", "most = plus(most, before.Paid)", "simulation.TestContestedAccountIsLinearizable",
 	},
 	{
 		"a seat does not follow what is paid in", "branch/replica/seat.go",
@@ -56,15 +56,15 @@ var contestMutations = []mutation{
 	},
 	{
 		"the freeze of a seat does not count", "branch/replica/seat.go",
-		"if s.frozen && !s.metered && cs.Now >= s.frozenAt+freezeGrace {", "if s.frozen && !s.metered && cs.Now < 0 {", "replica.TestASilentChairFreezesNothingForLong",
+		"case s.frozen && !s.metered && cs.Now >= s.frozenAt+freezeGrace:", "case s.frozen && !s.metered && cs.Now < 0:", "replica.TestASilentChairFreezesNothingForLong",
 	},
 	{
 		"a seat is never left", "branch/replica/seat.go",
-		"if cs.Now >= s.until && s.look == nil {", "if cs.Now >= s.until && s.look == nil && cs.N == 1 {", "replica.TestASilentChairFreezesNothingForLong",
+		"case cs.Now >= s.until, cs.waitsInVain(c.account):", "case cs.N == 1:", "replica.TestLooksForNobodyStopNoWrite",
 	},
 	{
 		"younger writes take what an older one lacks", "branch/replica/seat.go",
-		"return want > 0 && (t == protocol.Ticket{} || oldest.Older(t))", "return want > 0 && oldest.Older(t) && t.Clock == 0", "replica.TestNobodyIsStarvedByAStormElsewhere",
+		"case want == 0 || t != (protocol.Ticket{}) && !oldest.Older(t):", "case want >= 0:", "replica.TestNobodyIsStarvedByAStormElsewhere",
 	},
 	{
 		"a chain that fails is summoned again at once", "branch/replica/contest.go",
@@ -72,7 +72,7 @@ var contestMutations = []mutation{
 	},
 	{
 		"anybody is a chair", "branch/replica/contest_check.go",
-		"case l.Account == \"\" || cs.chairOf(l.Account) != p.Index:", "case l.Account == \"\":", "replica.TestWhatIsSaidOfContestedAccountsIsChecked",
+		"case badName(l.Account) || cs.chairOf(l.Account) != p.Index:", "case badName(l.Account):", "replica.TestWhatIsSaidOfContestedAccountsIsChecked",
 	},
 	{
 		"an answer may name any sum", "branch/replica/contest_check.go",

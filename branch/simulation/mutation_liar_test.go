@@ -28,7 +28,7 @@ var lieMutations = []mutation{
 	},
 	{
 		"a hello counts as applied whatever its hash", "branch/broadcast/propagate.go",
-		"own > 0 && !pr.intake.has(pr.Self, own, p.has.Hash)", "own > 0 && pr.N == 1", "liar",
+		"own > 0 && !pr.intake.has(pr.Self, own, p.has.Hash)", "own > 0 && pr.N == 1", "10_fork",
 	},
 	{
 		"a claim of a branch's own journal never lapses", "branch/broadcast/recover.go",

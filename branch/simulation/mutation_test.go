@@ -123,7 +123,7 @@ var mutations = []mutation{
 	},
 	{
 		"a freeze is not kept", "branch/replica/escrow.go",
-		"(len(q.waiting) > 0 || es.Now < q.frozenUntil)", "len(q.waiting) > 0", "14_freeze",
+		"return q != nil && es.Now < q.frozenUntil", "return q != nil && es.Now < 0", "14_freeze",
 	},
 	{
 		"a freeze never ends", "branch/replica/look.go",
