@@ -28,6 +28,8 @@ type Core struct {
 	failure error
 	// synced is how far each journal is synced on this disk, by index.
 	synced []uint64
+	// suspects are the peers that are suspected, and perhaps some that were.
+	suspects indexes
 	// Recheck says that something has changed for which any call may wait: this Ready
 	// decides all waiting calls again.
 	Recheck bool
@@ -43,7 +45,7 @@ type Core struct {
 func newCore(cfg protocol.Config, self int) Core {
 	n := len(cfg.Ledger.Branches())
 	cfg.StartWait = max(cfg.StartWait, cfg.PeerTimeout)
-	c := Core{Config: cfg, Ledger: cfg.Ledger, Self: self, N: n, Now: cfg.Now, booted: cfg.Now, epoch: cfg.Epoch, State: protocol.Recovering, synced: make([]uint64, n)}
+	c := Core{Config: cfg, Ledger: cfg.Ledger, Self: self, N: n, Now: cfg.Now, booted: cfg.Now, epoch: cfg.Epoch, State: protocol.Recovering, synced: make([]uint64, n), suspects: newIndexes(n)}
 	for i, b := range cfg.Ledger.Branches() {
 		c.Peers = append(c.Peers, &Peer{Branch: b, Index: i, reachable: true, since: cfg.Now})
 		c.synced[i] = cfg.Ledger.Head(i).Sequence
@@ -96,10 +98,16 @@ func (c *Core) syncApplied() {
 func (c *Core) Err() error { return c.failure }
 
 // Callable reports whether a call to a peer has a chance.
-func (c *Core) Callable(p *Peer) bool { return p.linked && p.heard && c.Now >= p.suspectUntil }
+func (c *Core) Callable(p *Peer) bool { return p.linked && p.heard && !p.suspected }
 
-// Suspect keeps a peer from being called for a while, unless it is heard from.
-func (c *Core) Suspect(p *Peer) { p.suspectUntil = c.Now + c.Config.PeerTimeout }
+// Suspect keeps a peer from being called until it is heard from. It is told hello now and
+// then, which it answers: one message asks for all callers.
+func (c *Core) Suspect(p *Peer) {
+	if !p.suspected {
+		p.suspected, p.probeAt = true, c.Now
+		c.suspects.add(p.Index)
+	}
+}
 
 // Unavailable describes what an answer lacks: the unreachable branches, and
 // the escrow that they own in this view.

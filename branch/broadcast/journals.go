@@ -119,7 +119,7 @@ func (j *Journals) PeerOf(b ledger.BranchID) *Peer {
 
 // HearFrom records that something has come from a peer.
 func (j *Journals) HearFrom(p *Peer) {
-	p.suspectUntil, p.HeardAt = 0, j.Now
+	p.suspected, p.HeardAt = false, j.Now
 	j.progress.wake(p.Index)
 }
 
@@ -169,7 +169,7 @@ func (j *Journals) Refuse(b ledger.BranchID, lie protocol.Lie, text string) {
 
 // LinkUp begins a link to a peer that has none.
 func (j *Journals) LinkUp(p *Peer) {
-	p.linked, p.suspectUntil = true, 0
+	p.linked, p.suspected = true, false
 	j.intake.dropEarly(p.Index) // it sends them again, or others if it lost them
 	j.progress.sayHello(p)
 }

@@ -56,9 +56,10 @@ type link struct {
 	linked, heard bool
 	// closing says that this link is to be ended: what still comes on it is ignored.
 	closing bool
-	// suspectUntil is the time before which it is not called: a call to it failed,
-	// and nothing has come from it since.
-	suspectUntil protocol.Millis
+	// suspected says that it is not called: a call to it failed, and nothing has come from it
+	// since. probeAt is when it is next told hello, which it answers if it can.
+	suspected bool
+	probeAt   protocol.Millis
 	// HeardAt is when anything last came from it.
 	HeardAt protocol.Millis
 	// helloAt is when the last hello was sent on this link, told is the bank that it
@@ -125,6 +126,20 @@ func (pr *progress) expire() {
 			pr.checkPeer(pr.Peers[i])
 		}
 	}
+	pr.probe()
+}
+
+// probe tells the peers that are suspected hello, which those that are there answer.
+func (pr *progress) probe() {
+	for i := pr.suspects.next(0); i >= 0; i = pr.suspects.next(i + 1) {
+		switch p := pr.Peers[i]; {
+		case !p.suspected || !p.Usable():
+			pr.suspects.remove(i)
+		case pr.Now >= p.probeAt:
+			p.probeAt = pr.Now + pr.Config.PeerTimeout
+			pr.sayHello(p)
+		}
+	}
 }
 
 // nextTick returns when the first peer is late.
@@ -132,6 +147,11 @@ func (pr *progress) nextTick() protocol.Millis {
 	next := protocol.Never
 	for i := pr.awaited.next(0); i >= 0; i = pr.awaited.next(i + 1) {
 		next = min(next, pr.Peers[i].deadline(pr.Config.PeerTimeout))
+	}
+	for i := pr.suspects.next(0); i >= 0; i = pr.suspects.next(i + 1) {
+		if p := pr.Peers[i]; p.suspected && p.Usable() {
+			next = min(next, p.probeAt)
+		}
 	}
 	return next
 }

@@ -115,3 +115,46 @@ func TestASilentPeerIsGivenUpInTime(t *testing.T) {
 		})
 	}
 }
+
+// A peer that was given up is not called again until something comes from it, and told
+// hello once in each peer time-out: no call waits to find out what is known.
+func TestASuspectedPeerIsProbedAndNotCalled(t *testing.T) {
+	const patience, timeout, seconds = 3 * 1000, 1000, 10
+	b := quietBank(t, 2, 100)
+	first := b.nodes[0]
+	b.begin(first, 100_000)
+	b.turn(first)
+	b.now += patience
+	b.turn(first)
+	if len(first.calls) > 0 {
+		t.Fatal("a silent peer is not given up")
+	}
+	b.transit = nil
+	hellos := 0
+	for range seconds * timeout {
+		b.now++
+		b.begin(first, 100_000)
+		b.turn(first)
+		for _, m := range b.transit {
+			if isClaim(m) {
+				t.Fatal("a peer from which nothing has come is claimed from")
+			}
+			if m.Frame != nil && m.Frame.Hello != nil {
+				hellos++
+			}
+		}
+		b.transit = nil
+		if len(first.calls) > 0 {
+			t.Fatal("a call waits for a peer that is known to be silent")
+		}
+	}
+	if hellos != seconds {
+		t.Errorf("told hello %d times in %d peer time-outs", hellos, seconds)
+	}
+	first.replica.Receive(protocol.Message{From: 2, To: 1, Frame: &protocol.Frame{Sync: true}})
+	b.begin(first, 100_000)
+	b.turn(first)
+	if !slices.ContainsFunc(b.transit, isClaim) {
+		t.Error("a peer that has spoken is not claimed from")
+	}
+}

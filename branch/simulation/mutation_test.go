@@ -146,6 +146,10 @@ var mutations = []mutation{
 		"if !p.Greeted() {", "if es.Now < 0 {", "26_forged_claim",
 	},
 	{
+		"a suspected peer is called again after a while", "branch/broadcast/core.go",
+		"return p.linked && p.heard && !p.suspected", "return p.linked && p.heard && (!p.suspected || c.Now > p.probeAt-c.Config.PeerTimeout/2)", "replica.TestASuspectedPeerIsProbedAndNotCalled",
+	},
+	{
 		"the younger ticket wins", "branch/replica/escrow.go",
 		"q.claims[0].claim.Ticket.Older(q.waiting[0].ticket)", "!q.claims[0].claim.Ticket.Older(q.waiting[0].ticket)", "calm",
 	},
