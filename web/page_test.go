@@ -176,10 +176,12 @@ func (p *page) set(t *testing.T, selector, value string) {
 	})()`, selector, text))
 }
 
-// click clicks on an element as the mouse does.
+// click clicks on what is there to be clicked on. A mouse would be aimed at where it was a
+// moment ago: what comes in meanwhile moves it.
 func (p *page) click(t *testing.T, selector string) {
 	t.Helper()
-	p.do(t, chromedp.Click(chromedp.CSS(selector)))
+	p.await(t, fmt.Sprintf(`((it) => it?.checkVisibility() && !it.matches(":disabled"))(document.querySelector(%q))`, selector))
+	eval[bool](t, p, fmt.Sprintf(`document.querySelector(%q).click() ?? true`, selector))
 }
 
 // tile is the expression of a branch's tile.
