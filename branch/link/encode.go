@@ -69,7 +69,7 @@ func mostBytes(f *protocol.Frame) int {
 	if f.Hello != nil || len(f.Wants) > 0 {
 		return MaxMessage
 	}
-	return prefixBytes + fields + eachBatch*len(f.Outlines) + batchBytes(f) + contestBytes(f.Contest)
+	return prefixBytes + fields + eachBatch*len(f.Outlines) + contentBytes(f)
 }
 
 // contestBytes bounds the size of what is said of contested accounts.

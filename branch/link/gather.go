@@ -6,7 +6,7 @@ import (
 	"passbook.example/passbook/branch/protocol"
 )
 
-// maxGathered bounds the batches of frames that are sent as one. One frame may
+// maxGathered bounds the content of frames that are sent as one. One frame may
 // have more.
 const maxGathered = 256 << 10
 
@@ -19,7 +19,7 @@ func gather(frames []outgoing) (outgoing, int) {
 	}
 	all, n, size := &protocol.Frame{}, 0, 0
 	for _, next := range frames {
-		size += batchBytes(next.frame)
+		size += contentBytes(next.frame)
 		if !canJoin(all, next.frame) || n > 0 && size > maxGathered {
 			break
 		}
@@ -28,6 +28,10 @@ func gather(frames []outgoing) (outgoing, int) {
 	}
 	return outgoing{frame: all}, n
 }
+
+// contentBytes is about the size of what a frame has that may be long: its batches, and
+// what it says of contested accounts.
+func contentBytes(f *protocol.Frame) int { return batchBytes(f) + contestBytes(f.Contest) }
 
 // batchBytes is the size of the batches in a frame.
 func batchBytes(f *protocol.Frame) int {

@@ -2,6 +2,7 @@ package link
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"passbook.example/passbook/branch/ledger"
@@ -13,6 +14,10 @@ func outlineOf(bytes int) *ledger.Outline { return &ledger.Outline{Bytes: make([
 func TestFramesGoTogether(t *testing.T) {
 	one, two, large := outlineOf(1), outlineOf(2), outlineOf(maxGathered-2)
 	wants := []ledger.Position{{Branch: 3, Sequence: 4}}
+	manySummons := &protocol.Contest{}
+	for contestBytes(manySummons) < maxGathered/3 {
+		manySummons.Summons = append(manySummons.Summons, "account")
+	}
 	tests := map[string]struct {
 		frames []*protocol.Frame
 		want   *protocol.Frame
@@ -45,6 +50,14 @@ func TestFramesGoTogether(t *testing.T) {
 		"wants, which the next would replace": {
 			[]*protocol.Frame{{Wants: wants}, {Outlines: []*ledger.Outline{one}}, {Wants: wants}},
 			&protocol.Frame{Wants: wants, Outlines: []*ledger.Outline{one}}, 2,
+		},
+		"what is said of contested accounts": {
+			[]*protocol.Frame{{Contest: &protocol.Contest{Summons: []string{"a"}}}, {Contest: &protocol.Contest{Summons: []string{"b"}, Ends: []protocol.ContestEnd{{Account: "c"}}}}},
+			&protocol.Frame{Contest: &protocol.Contest{Summons: []string{"a", "b"}, Ends: []protocol.ContestEnd{{Account: "c"}}}}, 2,
+		},
+		"as much of that as fits": {
+			[]*protocol.Frame{{Contest: manySummons}, {Contest: manySummons}, {Contest: manySummons}},
+			&protocol.Frame{Contest: &protocol.Contest{Summons: slices.Concat(manySummons.Summons, manySummons.Summons)}}, 2,
 		},
 		"as many bytes as fit": {
 			[]*protocol.Frame{{Outlines: []*ledger.Outline{one}}, {Outlines: []*ledger.Outline{large}}, {Outlines: []*ledger.Outline{two}}},

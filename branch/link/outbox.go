@@ -9,7 +9,7 @@ import (
 // waits for frames: waking it would cost as much as starting one, and its stack
 // besides. A bank of 50 branches has 2,450 ends of links.
 func (k *link) send(f outgoing) {
-	size := batchBytes(f.frame)
+	size := contentBytes(f.frame)
 	k.mu.Lock()
 	if len(k.outbox) < maxOutbox && (size == 0 || k.outboxBytes == 0 || k.outboxBytes+size <= maxOutboxBytes) {
 		k.outbox = append(k.outbox, f)
@@ -64,7 +64,7 @@ func (k *link) next() (outgoing, bool) {
 func (k *link) takeOut() outgoing {
 	f, n := gather(k.outbox)
 	for i := range k.outbox[:n] {
-		k.outboxBytes -= batchBytes(k.outbox[i].frame)
+		k.outboxBytes -= contentBytes(k.outbox[i].frame)
 		k.outbox[i] = outgoing{}
 	}
 	switch {

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -208,10 +210,30 @@ func TestMostBytesOfAFrame(t *testing.T) {
 		{Ack: &protocol.Ack{Applied: most, Synced: most, Forked: true}, Sync: true},
 		{Ack: &protocol.Ack{Applied: most, Synced: most, Forked: true}, Sync: true, Outlines: []*ledger.Outline{batch}},
 		{Outlines: slices.Repeat([]*ledger.Outline{batch}, 30)},
+		{Contest: widestContest(1)},
+		{Contest: widestContest(30), Outlines: []*ledger.Outline{batch}, Ack: &protocol.Ack{Applied: most, Synced: most}, Sync: true},
 	} {
 		if got := len(encode(make([]byte, prefixBytes), f)); got > mostBytes(f) {
 			t.Errorf("%d bytes, at most %d", got, mostBytes(f))
 		}
+	}
+}
+
+// widestContest says n things of each kind, in as many bytes as they can take.
+func widestContest(n int) *protocol.Contest {
+	const most, least = ^uint64(0), ledger.Amount(math.MinInt64)
+	name := strings.Repeat("x", ledger.MaxNameBytes)
+	ticket := protocol.Ticket{Clock: most, Branch: math.MaxUint32}
+	return &protocol.Contest{
+		Summons: slices.Repeat([]string{name}, n),
+		Looks: slices.Repeat([]protocol.ContestLook{{
+			Account: name, Chain: most, Step: most, Proven: most, Balance: least, Want: least, Oldest: ticket, Freeze: true, Firm: true,
+		}}, n),
+		Answers: slices.Repeat([]protocol.ContestAnswer{{
+			Account: name, Chain: most, Step: most, Before: most, Last: most, Paid: least, Most: least, MostKnown: true, Failed: true,
+			Waiting: slices.Repeat([]protocol.ContestWait{{Clock: most, Amount: least}}, 128),
+		}}, n),
+		Ends: slices.Repeat([]protocol.ContestEnd{{Account: name, Chain: most, Failed: true}}, n),
 	}
 }
 

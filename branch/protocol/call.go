@@ -19,7 +19,7 @@ const DeadlineGrain Millis = 20
 // Level says when a write is acknowledged.
 type Level uint8
 
-// The levels. All but Majority and Nearest have the promises of those before them.
+// The levels. Reachable promises what Local does, and All what each of them does.
 const (
 	// Local: synced at the branch that took the write.
 	Local Level = iota + 1

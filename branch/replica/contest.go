@@ -17,8 +17,8 @@ import (
 // to all others, the seats; each look serves everybody who waits, at every branch:
 //
 //   - chair.go is the chair. It proves balances, and says where escrow has to go.
-//   - seat.go is a seat. It refuses what the chair has proven, and freezes the account
-//     from its answer to the next look.
+//   - seat.go is a seat. It refuses what is more than the chair has proven there to be,
+//     and, if a look says so, freezes the account from its answer to the next look.
 //
 // The chair follows from the account's name, without an election or a lease: nothing
 // breaks if two branches hold different views of it. Where it can't be reached, or a chain

@@ -128,16 +128,7 @@ func TestASilentChairFreezesNothingForLong(t *testing.T) {
 			}
 			long = append(long, late)
 		}
-		sum, worst := 0, 0
-		for i, late := range long {
-			if late {
-				sum++
-			}
-			if i >= 1000 && long[i-1000] {
-				sum--
-			}
-			worst = max(worst, sum)
-		}
+		worst := worstSecond(long)
 		if worst > most {
 			t.Errorf("looks up to %d ms apart: for %d ms of a second something had waited for more than %d ms, want %d at most", pause, worst, grace, most)
 		}

@@ -41,19 +41,26 @@ func TestWritesStandStillForAQuarterOfASecond(t *testing.T) {
 				b.transit = nil
 				stood = append(stood, len(first.calls) > 0)
 			}
-			sum, worst := 0, 0
-			for i, s := range stood {
-				if s {
-					sum++
-				}
-				if i >= 1000 && stood[i-1000] {
-					sum--
-				}
-				worst = max(worst, sum)
-			}
+			worst := worstSecond(stood)
 			if worst > most || worst < most/2 {
 				t.Errorf("writes stood still for %d ms of a second, want %d at most, and some all the same", worst, most)
 			}
 		})
 	}
+}
+
+// worstSecond returns for how many milliseconds of any second something was so, which is
+// given for each millisecond.
+func worstSecond(was []bool) (worst int) {
+	sum := 0
+	for i, so := range was {
+		if so {
+			sum++
+		}
+		if i >= 1000 && was[i-1000] {
+			sum--
+		}
+		worst = max(worst, sum)
+	}
+	return worst
 }

@@ -158,10 +158,9 @@ func (cs *contests) answerLooks() {
 		}
 	}
 	for _, c := range open {
-		name := c.account
 		if cs.State != protocol.Serving {
 			s := c.seat
-			cs.answer(s.chair, &protocol.ContestAnswer{Account: name, Chain: s.chain, Step: s.step, Failed: true})
+			cs.answer(s.chair, &protocol.ContestAnswer{Account: c.account, Chain: s.chain, Step: s.step, Failed: true})
 			cs.leave(c, true)
 			continue
 		}
