@@ -31,6 +31,9 @@ type bankSpec struct {
 	file string
 	// binary is the passbook that serves it; empty for that of --passbook.
 	binary string
+	// roads, if not nil, are how each branch reaches the others: that with id 1 is at the
+	// first site.
+	roads *roads
 }
 
 // bank is a Passbook that this program has started: branch i on port base+i,
@@ -98,7 +101,18 @@ func (k *bank) start(ctx context.Context) error {
 
 // startBranch starts the process of one branch, on what its directory holds.
 func (k *bank) startBranch(id int) error {
-	p, err := k.b.servers.start(k.command(fmt.Sprintf("%s branch %d", k.name, id), "--branch", fmt.Sprint(id)))
+	more := []string{"--branch", fmt.Sprint(id)}
+	for to := 1; k.roads != nil && to <= k.branches; to++ {
+		if to == id {
+			continue
+		}
+		address, err := k.roads.lead(id-1, to-1, k.address(to))
+		if err != nil {
+			return err
+		}
+		more = append(more, "--peer", fmt.Sprintf("%d=%s", to, address))
+	}
+	p, err := k.b.servers.start(k.command(fmt.Sprintf("%s branch %d", k.name, id), more...))
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ func init() {
 		{"contested", (*bench).contested},
 		{scarceGoal, (*bench).scarce},
 		{"storm", (*bench).storm},
+		{farGoal, (*bench).far},
 		{"growth", (*bench).growEntries},
 		{"growth-operations", (*bench).growOperations},
 		{"growth-accounts", (*bench).growAccounts},
