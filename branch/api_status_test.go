@@ -22,7 +22,7 @@ func TestGetStatus(t *testing.T) {
 		if p.GetAddress() != "http://"+b.configOf(1).Addresses[p.GetBranch()] {
 			t.Errorf("address of branch %d is %s", p.GetBranch(), p.GetAddress())
 		}
-		s.Peers[i].Address = ""
+		s.Peers[i].Address, s.Peers[i].RoundTripUs = "", 0 // as long as it takes
 	}
 	for i, p := range s.GetApplied() {
 		if (len(p.GetHash()) == 32) != (p.GetSequence() > 0) {
@@ -102,4 +102,17 @@ func TestHealthTellsWhetherTheBranchTakesWrites(t *testing.T) {
 		b.health(1, service).wantField(t, "status", "SERVING_STATUS_SERVING")
 	}
 	b.health(1, "bank.Nothing").wantError(t, http.StatusNotFound, "not_found")
+}
+
+// A branch tells how far its peers are, as soon as there is a link.
+func TestStatusTellsRoundTrips(t *testing.T) {
+	b := runBank(t, 3, 100)
+	b.awaitStatus(1, "that all round trips are known", func(s *bankv1.GetStatusResponse) bool {
+		for _, p := range s.GetPeers() {
+			if p.GetRoundTripUs() <= 0 {
+				return false
+			}
+		}
+		return true
+	})
 }

@@ -12,7 +12,7 @@ import (
 // FrameToProto encodes a frame for the wire. The batches keep the bytes of
 // their writers.
 func FrameToProto(f *protocol.Frame) *bankv1.Frame {
-	out := &bankv1.Frame{Sync: f.Sync}
+	out := &bankv1.Frame{Sync: f.Sync, Ping: f.Ping, Pong: f.Pong}
 	if f.Hello != nil {
 		out.Hello = HelloToProto(f.Hello)
 	}

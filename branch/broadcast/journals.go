@@ -188,8 +188,9 @@ func (j *Journals) LinkDown(p *Peer) {
 // Bank returns the bank that this branch belongs to.
 func (j *Journals) Bank() ledger.Bank { return j.founding.bank }
 
-// Propagating reports whether own batches are on their way to a reachable peer.
-func (j *Journals) Propagating() bool { return j.progress.reachableApplied() < j.Head(j.Self) }
+// Propagating reports whether own batches are on their way to a reachable peer that is
+// not far.
+func (j *Journals) Propagating() bool { return j.progress.nearApplied() < j.Head(j.Self) }
 
 // Everywhere returns how far every branch has confirmed to have applied this branch's
 // journal.
@@ -207,7 +208,7 @@ func (j *Journals) Status() protocol.Status {
 		if i != j.Self {
 			s.Peers = append(s.Peers, protocol.PeerStatus{
 				Branch: p.Branch, Reachable: p.reachable && p.heard, Exchanging: p.linked && p.heard && !p.probing, Since: p.since,
-				Refused: j.Alarms.refused[i].sum(), Acked: p.acked, Lag: j.Head(j.Self) - min(p.acked, j.Head(j.Self)),
+				Refused: j.Alarms.refused[i].sum(), Acked: p.acked, Lag: j.Head(j.Self) - min(p.acked, j.Head(j.Self)), Trip: p.Trip(),
 			})
 		}
 	}

@@ -21,8 +21,9 @@ type progress struct {
 	// checkAt is when the awaited are due: never later than the first deadline.
 	checkAt protocol.Millis
 	// everyone is the least that the peers have confirmed of this branch's journal,
-	// reached the least of those that are reachable.
-	everyone, reached least
+	// reached the least of those that are reachable, near of those of them that are not
+	// far.
+	everyone, reached, near least
 	// everywhere is how far that journal is known to be applied at every branch.
 	everywhere uint64
 }
@@ -45,6 +46,8 @@ type Peer struct {
 	// acked and synced are how far the peer has confirmed to have applied and
 	// synced this branch's journal. Invariant: synced <= acked on one link.
 	acked, synced uint64
+	// trip is how far it is.
+	trip trip
 	// link ends with the link to the peer.
 	link
 }
@@ -136,7 +139,7 @@ func (pr *progress) probe() {
 		case !p.suspected || !p.Usable():
 			pr.suspects.remove(i)
 		case pr.Now >= p.probeAt:
-			p.probeAt = pr.Now + pr.Config.PeerTimeout
+			p.probeAt = pr.Now + pr.Timeout(p)
 			pr.sayHello(p)
 		}
 	}
@@ -146,7 +149,7 @@ func (pr *progress) probe() {
 func (pr *progress) nextTick() protocol.Millis {
 	next := protocol.Never
 	for i := pr.awaited.next(0); i >= 0; i = pr.awaited.next(i + 1) {
-		next = min(next, pr.Peers[i].deadline(pr.Config.PeerTimeout))
+		next = min(next, pr.Peers[i].deadline(pr.Timeout(pr.Peers[i])))
 	}
 	for i := pr.suspects.next(0); i >= 0; i = pr.suspects.next(i + 1) {
 		if p := pr.Peers[i]; p.suspected && p.Usable() {
@@ -159,9 +162,10 @@ func (pr *progress) nextTick() protocol.Millis {
 // await makes a peer due when its deadline passes. The deadline only moves while the
 // peer is due.
 func (pr *progress) await(p *Peer) {
-	at := p.deadline(pr.Config.PeerTimeout)
+	timeout := pr.Timeout(p)
+	at := p.deadline(timeout)
 	if p.syncAsked > p.synced {
-		at = min(at, p.syncAskedAt+pr.Config.PeerTimeout)
+		at = min(at, p.syncAskedAt+timeout)
 	}
 	if at == protocol.Never {
 		pr.awaited.remove(p.Index)
@@ -172,22 +176,23 @@ func (pr *progress) await(p *Peer) {
 }
 
 func (pr *progress) checkPeer(p *Peer) {
-	late := p.linked && p.heard && len(p.inflight) > 0 && pr.Now-p.progressAt >= pr.Config.PeerTimeout
+	timeout := pr.Timeout(p)
+	late := p.linked && p.heard && len(p.inflight) > 0 && pr.Now-p.progressAt >= timeout
 	switch {
 	case late:
 		pr.setReachable(p, false)
 		p.target, p.next, p.probing, p.progressAt = pr.Head(pr.Self), p.acked+1, true, pr.Now
 		p.inflight, p.inflightBytes = nil, 0
-	case !p.heard && p.reachable && pr.Now-p.since >= pr.Config.PeerTimeout:
+	case !p.heard && p.reachable && pr.Now-p.since >= timeout:
 		pr.setReachable(p, false)
 		pr.Recheck = true
 	case p.heard && !p.reachable && p.acked >= p.target:
 		pr.setReachable(p, true)
 	}
-	if p.syncAsked > p.synced && pr.Now-p.syncAskedAt >= pr.Config.PeerTimeout {
+	if p.syncAsked > p.synced && pr.Now-p.syncAskedAt >= timeout {
 		p.syncAsked = 0
 	}
-	if p.linked && !p.heard && pr.Now-p.helloAt >= pr.Config.PeerTimeout {
+	if p.linked && !p.heard && pr.Now-p.helloAt >= timeout {
 		pr.sayHello(p) // and it says its own again
 	}
 }
@@ -195,7 +200,7 @@ func (pr *progress) checkPeer(p *Peer) {
 func (pr *progress) setReachable(p *Peer, reachable bool) {
 	if p.reachable != reachable {
 		p.reachable, p.since = reachable, pr.Now
-		pr.reached = least{}
+		pr.reached, pr.near = least{}, least{}
 	}
 }
 
@@ -239,11 +244,19 @@ func (pr *progress) reachableApplied() uint64 {
 	return min(pr.Head(pr.Self), pr.reached.of(pr.Peers, pr.Self, func(p *Peer) bool { return p.reachable }))
 }
 
+// nearApplied is reachableApplied of the branches that are not far.
+func (pr *progress) nearApplied() uint64 {
+	return min(pr.Head(pr.Self), pr.near.of(pr.Peers, pr.Self, func(p *Peer) bool { return p.reachable && !p.trip.isFar() }))
+}
+
 // confirm records how far a peer has applied this branch's journal.
 func (pr *progress) confirm(p *Peer, acked uint64) {
 	pr.everyone.moved(p.acked, acked)
 	if p.reachable {
 		pr.reached.moved(p.acked, acked)
+	}
+	if p.reachable && !p.trip.isFar() {
+		pr.near.moved(p.acked, acked)
 	}
 	p.acked = acked
 }

@@ -171,7 +171,7 @@ func (pr *progress) receiveHello(p *Peer, h *protocol.Hello) {
 	pr.recovery.hear(p, own)
 	defer pr.compare(p, h.Applied)
 	if p.heard {
-		if pr.Now-p.helloAt >= pr.Config.PeerTimeout {
+		if pr.Now-p.helloAt >= pr.Timeout(p) {
 			pr.sayHello(p) // it may not have heard the first
 		}
 		return

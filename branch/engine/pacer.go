@@ -27,7 +27,8 @@ const (
 // arrived they wait a while longer for the customers that were just answered, who
 // mostly ask for more: otherwise the first of them would have a batch of its own,
 // for which all others then wait. How many do come is learned. A single customer
-// never waits, and nobody waits for longer than maxLinger.
+// never waits, nobody waits for a peer that is far, and nobody for longer than
+// maxLinger.
 //
 // It is a value without a clock: each method is told the time.
 type pacer struct {
@@ -46,7 +47,7 @@ type pacer struct {
 func newPacer() pacer { return pacer{returning: maxLingering} }
 
 // linger reports whether the writes that are queued wait. propagating tells
-// whether the last own batch is on its way to a peer that can be reached.
+// whether the last own batch is on its way to a peer that is near.
 func (p *pacer) linger(now time.Time, queued int, propagating bool) bool {
 	switch {
 	case queued >= maxLingering || now.Sub(p.committedAt) >= maxLinger:
@@ -77,8 +78,8 @@ func (p *pacer) released(now time.Time, writes int) {
 }
 
 // sent takes an own batch that was committed and goes to the peers now, with how
-// many customers' writes are in it. If no peer can be reached it is not
-// propagating: it has arrived where it can.
+// many customers' writes are in it. If no peer that is near can be reached it is not
+// propagating: it has arrived where that is worth waiting for.
 func (p *pacer) sent(now time.Time, writes int, propagating bool) {
 	p.committedAt, p.arrivedAt, p.crowd = now, time.Time{}, writes
 	if !propagating {

@@ -50,7 +50,7 @@ const maxCopiedBytes = 64 << 10
 
 // of returns what is to be sent for a frame.
 func (c *copies) of(f *protocol.Frame) outgoing {
-	if f.Hello != nil || f.Contest != nil || f.Ack != nil || len(f.Wants) > 0 || len(f.Outlines) == 0 || batchBytes(f) > maxCopiedBytes {
+	if f.Ping != 0 || f.Pong != 0 || f.Hello != nil || f.Contest != nil || f.Ack != nil || len(f.Wants) > 0 || len(f.Outlines) == 0 || batchBytes(f) > maxCopiedBytes {
 		return outgoing{frame: f}
 	}
 	if c.last.frame == nil || c.last.frame.Sync != f.Sync || !slices.Equal(c.last.frame.Outlines, f.Outlines) {
@@ -65,7 +65,7 @@ const prefixBytes = 5
 // mostBytes bounds the size of a frame's message; of a hello or wants, which are
 // rare, by more than any stream has room for.
 func mostBytes(f *protocol.Frame) int {
-	const fields, eachBatch = 64, 64
+	const fields, eachBatch = 96, 64
 	if f.Hello != nil || len(f.Wants) > 0 {
 		return MaxMessage
 	}

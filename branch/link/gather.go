@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"slices"
 
 	"passbook.example/passbook/branch/protocol"
@@ -56,6 +57,7 @@ func join(all, next *protocol.Frame) {
 	all.Outlines = append(all.Outlines, next.Outlines...)
 	all.Wants = append(all.Wants, next.Wants...)
 	all.Sync = all.Sync || next.Sync
+	all.Ping, all.Pong = cmp.Or(next.Ping, all.Ping), cmp.Or(next.Pong, all.Pong)
 	if c := next.Contest; c != nil {
 		joined := protocol.Contest{}
 		if all.Contest != nil {

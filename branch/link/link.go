@@ -78,6 +78,8 @@ type link struct {
 	outbox []outgoing
 	// outboxBytes is the size of the batches in outbox.
 	outboxBytes int
+	// pings measure round trips.
+	pings pinger
 	// pumping says that a goroutine sends what is in outbox, or that none may any
 	// more.
 	pumping bool
@@ -111,6 +113,9 @@ func (k *link) pumpIn(receive func() (*bankv1.Frame, error)) error {
 func (k *link) take(in *bankv1.Frame) error {
 	if n := len(in.GetWants()); n > maxWants {
 		return k.lied(api.Inputf("frame from branch %d: it asks for %d journals, at most %d are allowed", k.peer.id, n, maxWants))
+	}
+	if k.measure(in) {
+		return nil
 	}
 	f, err := api.FrameFromProto(in)
 	if err != nil {

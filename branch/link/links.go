@@ -133,6 +133,7 @@ func (l *Links) Send(m protocol.Message) {
 		if p.link != nil {
 			l.cfg.Story.Sent(m.To, m.Frame)
 			p.link.send(l.copies.of(m.Frame))
+			p.link.ping(m.Frame)
 		}
 	case m.Claim != nil:
 		p.calls.start(l.cfg.Spawn, func() { p.claim(l.cfg.Ended, m.Claim) })

@@ -207,7 +207,7 @@ func TestMostBytesOfAFrame(t *testing.T) {
 	most := ^uint64(0)
 	batch := outlineOf(1000)
 	for _, f := range []*protocol.Frame{
-		{Ack: &protocol.Ack{Applied: most, Synced: most, Forked: true}, Sync: true},
+		{Ack: &protocol.Ack{Applied: most, Synced: most, Forked: true}, Sync: true, Ping: most, Pong: most},
 		{Ack: &protocol.Ack{Applied: most, Synced: most, Forked: true}, Sync: true, Outlines: []*ledger.Outline{batch}},
 		{Outlines: slices.Repeat([]*ledger.Outline{batch}, 30)},
 		{Contest: widestContest(1)},

@@ -10,6 +10,9 @@ import (
 // milliseconds.
 type Millis int64
 
+// Micros is a span of time in microseconds.
+type Micros int64
+
 // Never is later than any moment.
 const Never Millis = math.MaxInt64
 

@@ -35,6 +35,9 @@ type Frame struct {
 	Sync bool
 	// Contest is what is said of contested accounts; nil for nothing.
 	Contest *Contest
+	// Ping and Pong measure the link, and are its owner's: a side that gets a Ping sends
+	// it back as Pong at once. 0 for none.
+	Ping, Pong uint64
 }
 
 // Ack tells how far the sender has applied the receiver's journal.

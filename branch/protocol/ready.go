@@ -117,4 +117,6 @@ type PeerStatus struct {
 	// Acked is the last own entry that the peer has confirmed, Lag how many it
 	// has not.
 	Acked, Lag uint64
+	// Trip is about how long a round trip to it takes; 0 if that is not known.
+	Trip Micros
 }

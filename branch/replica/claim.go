@@ -18,7 +18,7 @@ func (es *escrow) callDone(q *queue, c *call) bool {
 		return true
 	}
 	// An answer may name an entry that never comes.
-	shown := es.Head(c.peer.Index) >= c.sequence || es.Now-c.sentAt >= patience*es.Config.PeerTimeout
+	shown := es.Head(c.peer.Index) >= c.sequence || es.Now-c.sentAt >= patience*es.Timeout(c.peer)
 	done := c.answered && shown
 	if done && c.granted == 0 {
 		// What the view promised had already moved on: let it arrive.
@@ -188,7 +188,7 @@ func (t *calls) begin(by caller, p *broadcast.Peer, account string) *call {
 // tooLate reports whether a call has gone unanswered, and nothing else has come
 // from the peer, for longer than a busy peer may need.
 func (t *calls) tooLate(c *call) bool {
-	return t.Now-max(c.sentAt, c.peer.HeardAt) >= patience*t.Config.PeerTimeout
+	return t.Now-max(c.sentAt, c.peer.HeardAt) >= patience*t.Timeout(c.peer)
 }
 
 // failAll gives up the calls to a peer that is gone.

@@ -218,7 +218,12 @@ func (r *Replica) State() protocol.State { return r.journals.State }
 // ID returns the branch that this is the replica of.
 func (r *Replica) ID() ledger.BranchID { return r.journals.Config.ID }
 
-// Propagating reports whether own batches are on their way to a reachable peer.
+// Measured takes a round trip to a peer, as the owner has measured it on the link. It
+// makes nothing happen: what follows from it is for later.
+func (r *Replica) Measured(b ledger.BranchID, took protocol.Micros) { r.journals.Measured(b, took) }
+
+// Propagating reports whether own batches are on their way to a reachable peer that is
+// not far: then it pays to let writes wait for that.
 func (r *Replica) Propagating() bool { return r.journals.Propagating() }
 
 // NextTick returns when the replica wants to be told the time, at the latest;

@@ -29,6 +29,7 @@ func (c *Customers) GetStatus(ctx context.Context, _ *bankv1.GetStatusRequest) (
 			out.Peers = append(out.Peers, &bankv1.PeerStatus{
 				Branch: uint32(p.Branch), Address: "http://" + c.cfg.Addresses[uint32(p.Branch)],
 				Reachable: p.Reachable, AckedSequence: p.Acked, Lag: p.Lag, RefusedMessages: p.Refused,
+				RoundTripUs: int64(p.Trip),
 			})
 		}
 		out.AccountCount, out.MaxAccounts = int64(r.Ledger().Count()), int64(max(0, c.cfg.MaxAccounts))

@@ -1710,8 +1710,11 @@ type PeerStatus struct {
 	// because they said something impossible. The log and the alarms tell the first
 	// of each kind.
 	RefusedMessages uint64 `protobuf:"varint,6,opt,name=refused_messages,json=refusedMessages,proto3" json:"refused_messages,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// About how long a message to the peer and its answer take, in microseconds, as
+	// measured on the link between them; 0 if that is not known.
+	RoundTripUs   int64 `protobuf:"varint,7,opt,name=round_trip_us,json=roundTripUs,proto3" json:"round_trip_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PeerStatus) Reset() {
@@ -1782,6 +1785,13 @@ func (x *PeerStatus) GetLag() uint64 {
 func (x *PeerStatus) GetRefusedMessages() uint64 {
 	if x != nil {
 		return x.RefusedMessages
+	}
+	return 0
+}
+
+func (x *PeerStatus) GetRoundTripUs() int64 {
+	if x != nil {
+		return x.RoundTripUs
 	}
 	return 0
 }
@@ -3696,7 +3706,7 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\tbank_name\x18\f \x01(\tR\bbankName\x12\x17\n" +
 	"\abank_id\x18\r \x01(\tR\x06bankId\x12#\n" +
 	"\raccount_count\x18\x0e \x01(\x03R\faccountCount\x12!\n" +
-	"\fmax_accounts\x18\x0f \x01(\x03R\vmaxAccounts\"\xc0\x01\n" +
+	"\fmax_accounts\x18\x0f \x01(\x03R\vmaxAccounts\"\xe4\x01\n" +
 	"\n" +
 	"PeerStatus\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x18\n" +
@@ -3704,7 +3714,8 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\treachable\x18\x03 \x01(\bR\treachable\x12%\n" +
 	"\x0eacked_sequence\x18\x04 \x01(\x04R\rackedSequence\x12\x10\n" +
 	"\x03lag\x18\x05 \x01(\x04R\x03lag\x12)\n" +
-	"\x10refused_messages\x18\x06 \x01(\x04R\x0frefusedMessages\"\x90\x01\n" +
+	"\x10refused_messages\x18\x06 \x01(\x04R\x0frefusedMessages\x12\"\n" +
+	"\rround_trip_us\x18\a \x01(\x03R\vroundTripUs\"\x90\x01\n" +
 	"\rAccountStatus\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x18\n" +
 	"\abalance\x18\x02 \x01(\x03R\abalance\x12\x1c\n" +

@@ -287,7 +287,12 @@ type Frame struct {
 	Sync bool `protobuf:"varint,5,opt,name=sync,proto3" json:"sync,omitempty"`
 	// What is said of contested accounts. It comes after the batches, and counts only
 	// once they are applied.
-	Contest       *Contest `protobuf:"bytes,6,opt,name=contest,proto3" json:"contest,omitempty"`
+	Contest *Contest `protobuf:"bytes,6,opt,name=contest,proto3" json:"contest,omitempty"`
+	// A number that the listener sends back at once, so that the speaker learns how long
+	// a round trip takes; 0 for none.
+	Ping uint64 `protobuf:"varint,7,opt,name=ping,proto3" json:"ping,omitempty"`
+	// The number of the ping that this answers; 0 for none.
+	Pong          uint64 `protobuf:"varint,8,opt,name=pong,proto3" json:"pong,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -362,6 +367,20 @@ func (x *Frame) GetContest() *Contest {
 		return x.Contest
 	}
 	return nil
+}
+
+func (x *Frame) GetPing() uint64 {
+	if x != nil {
+		return x.Ping
+	}
+	return 0
+}
+
+func (x *Frame) GetPong() uint64 {
+	if x != nil {
+		return x.Pong
+	}
+	return 0
 }
 
 // Contest is what branches say about accounts from which several withdraw more than
@@ -1660,14 +1679,16 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"\x06forked\x18\x03 \x01(\bR\x06forked\"E\n" +
 	"\x04Want\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12%\n" +
-	"\x0eafter_sequence\x18\x02 \x01(\x04R\rafterSequence\"\xe2\x01\n" +
+	"\x0eafter_sequence\x18\x02 \x01(\x04R\rafterSequence\"\x8a\x02\n" +
 	"\x05Frame\x12$\n" +
 	"\x05hello\x18\x01 \x01(\v2\x0e.bank.v1.HelloR\x05hello\x12.\n" +
 	"\abatches\x18\x02 \x03(\v2\x14.bank.v1.SealedBatchR\abatches\x12\x1e\n" +
 	"\x03ack\x18\x03 \x01(\v2\f.bank.v1.AckR\x03ack\x12#\n" +
 	"\x05wants\x18\x04 \x03(\v2\r.bank.v1.WantR\x05wants\x12\x12\n" +
 	"\x04sync\x18\x05 \x01(\bR\x04sync\x12*\n" +
-	"\acontest\x18\x06 \x01(\v2\x10.bank.v1.ContestR\acontest\"\xaa\x01\n" +
+	"\acontest\x18\x06 \x01(\v2\x10.bank.v1.ContestR\acontest\x12\x12\n" +
+	"\x04ping\x18\a \x01(\x04R\x04ping\x12\x12\n" +
+	"\x04pong\x18\b \x01(\x04R\x04pong\"\xaa\x01\n" +
 	"\aContest\x12\x18\n" +
 	"\asummons\x18\x01 \x03(\tR\asummons\x12*\n" +
 	"\x05looks\x18\x02 \x03(\v2\x14.bank.v1.ContestLookR\x05looks\x120\n" +
