@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -41,6 +42,11 @@ func (b *bench) startEtcd(ctx context.Context) (*etcd, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Another goal of this run may have started a cluster, too.
+	home, err := os.MkdirTemp(b.dir, "etcd-")
+	if err != nil {
+		return nil, err
+	}
 	base, err := findPorts(2 * nodes)
 	if err != nil {
 		return nil, err
@@ -54,8 +60,8 @@ func (b *bench) startEtcd(ctx context.Context) (*etcd, error) {
 	e := &etcd{}
 	for i := range nodes {
 		name := fmt.Sprintf("node%d", i)
-		p, err := b.servers.start(command{name: "etcd " + name, path: path, dir: b.dir, args: []string{
-			"--name", name, "--data-dir", filepath.Join(b.dir, "etcd-"+name), "--logger", "zap", "--log-level", "error",
+		p, err := b.servers.start(command{name: "etcd " + name, path: path, dir: home, args: []string{
+			"--name", name, "--data-dir", filepath.Join(home, name), "--logger", "zap", "--log-level", "error",
 			"--listen-client-urls", client(i), "--advertise-client-urls", client(i),
 			"--listen-peer-urls", peer(i), "--initial-advertise-peer-urls", peer(i),
 			"--initial-cluster", strings.Join(cluster, ","), "--initial-cluster-state", "new",

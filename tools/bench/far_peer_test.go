@@ -119,3 +119,23 @@ func testFarPeerTogether(t *testing.T, p *farPeer) {
 		}
 	}
 }
+
+// TestEtcdStartsAgain checks that a second goal of a run can start etcd.
+func TestEtcdStartsAgain(t *testing.T) {
+	b := peerBench(t)
+	for range 2 {
+		e, err := b.startEtcd(t.Context())
+		if b.absent(err) {
+			t.Skip(err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.change(t.Context(), 0, "", 1); err != nil {
+			t.Error(err)
+		}
+		if err := e.close(b); err != nil {
+			t.Error(err)
+		}
+	}
+}
