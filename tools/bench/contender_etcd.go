@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,18 +21,32 @@ type etcd struct {
 	clients []*clientv3.Client
 }
 
-// startEtcd starts a cluster of three nodes.
-func (b *bench) startEtcd(ctx context.Context) (*etcd, error) {
-	const nodes = 3
+// findEtcd returns the path of the server, and notes its version.
+func (b *bench) findEtcd(ctx context.Context) (string, error) {
 	path, err := find("etcd", b.options.etcd, "apt-get install etcd-server")
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	version, err := output(ctx, command{name: path, path: path, args: []string{"--version"}})
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	b.machine.Versions["etcd"], _, _ = strings.Cut(version, "\n")
+	return path, nil
+}
+
+// startEtcd starts a cluster of three nodes.
+func (b *bench) startEtcd(ctx context.Context) (*etcd, error) {
+	const nodes = 3
+	path, err := b.findEtcd(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// Another goal of this run may have started a cluster, too.
+	home, err := os.MkdirTemp(b.dir, "etcd-")
+	if err != nil {
+		return nil, err
+	}
 	base, err := findPorts(2 * nodes)
 	if err != nil {
 		return nil, err
@@ -45,8 +60,8 @@ func (b *bench) startEtcd(ctx context.Context) (*etcd, error) {
 	e := &etcd{}
 	for i := range nodes {
 		name := fmt.Sprintf("node%d", i)
-		p, err := b.servers.start(command{name: "etcd " + name, path: path, dir: b.dir, args: []string{
-			"--name", name, "--data-dir", filepath.Join(b.dir, "etcd-"+name), "--logger", "zap", "--log-level", "error",
+		p, err := b.servers.start(command{name: "etcd " + name, path: path, dir: home, args: []string{
+			"--name", name, "--data-dir", filepath.Join(home, name), "--logger", "zap", "--log-level", "error",
 			"--listen-client-urls", client(i), "--advertise-client-urls", client(i),
 			"--listen-peer-urls", peer(i), "--initial-advertise-peer-urls", peer(i),
 			"--initial-cluster", strings.Join(cluster, ","), "--initial-cluster-state", "new",
@@ -126,31 +141,37 @@ func (e *etcd) compareAndSwaps(callers int) []call {
 }
 
 // change adds an amount, possibly negative, to the hot key, if the balance there covers it.
-// It tries again when another caller was faster. What it refuses, it refuses by a
-// transaction, too: the balance that it has read may be an old one.
 func (e *etcd) change(ctx context.Context, caller int, _ string, amount int64) error {
-	c := e.clients[caller%len(e.clients)]
-	got, err := c.Get(ctx, hotAccount, clientv3.WithSerializable())
+	_, err := changeKey(ctx, e.clients[caller%len(e.clients)], hotAccount, amount)
+	return err
+}
+
+// changeKey adds an amount, possibly negative, to the number at a key. It reports false
+// if that would go below 0. It begins with what the client's own node has, which costs
+// no round, and tries again when another caller was faster. What it refuses, it refuses
+// by a transaction, too: the balance that it has read may be an old one.
+func changeKey(ctx context.Context, c *clientv3.Client, key string, amount int64) (bool, error) {
+	got, err := c.Get(ctx, key, clientv3.WithSerializable())
 	if err != nil {
-		return err
+		return false, err
 	}
-	for value := string(got.Kvs[0].Value); ; {
+	for known := got.Kvs; len(known) > 0; {
+		value := string(known[0].Value)
 		balance, err := strconv.ParseInt(value, 10, 64)
 		if err != nil {
-			return fmt.Errorf("value of the hot key: %w", err)
+			return false, fmt.Errorf("value of key %s: %w", key, err)
 		}
-		then := clientv3.OpGet(hotAccount)
-		if balance+amount >= 0 {
-			then = clientv3.OpPut(hotAccount, strconv.FormatInt(balance+amount, 10))
+		covered := balance+amount >= 0
+		then := clientv3.OpGet(key)
+		if covered {
+			then = clientv3.OpPut(key, strconv.FormatInt(balance+amount, 10))
 		}
-		res, err := c.Txn(ctx).If(clientv3.Compare(clientv3.Value(hotAccount), "=", value)).
-			Then(then).Else(clientv3.OpGet(hotAccount)).Commit()
-		switch {
-		case err != nil:
-			return err
-		case res.Succeeded:
-			return nil
+		res, err := c.Txn(ctx).If(clientv3.Compare(clientv3.Value(key), "=", value)).
+			Then(then).Else(clientv3.OpGet(key)).Commit()
+		if err != nil || res.Succeeded {
+			return err == nil && covered, err
 		}
-		value = string(res.Responses[0].GetResponseRange().Kvs[0].Value)
+		known = res.Responses[0].GetResponseRange().Kvs
 	}
+	return false, fmt.Errorf("there is no key %s", key)
 }

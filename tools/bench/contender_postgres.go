@@ -45,55 +45,90 @@ const fastShutdown = syscall.SIGINT
 // startPostgres initializes and starts a server that callers reach through a
 // socket, with a number of connections.
 func (b *bench) startPostgres(ctx context.Context, connections int) (*postgres, error) {
-	const remedy = "apt-get install postgresql"
-	const debian = "/usr/lib/postgresql/*/bin"
-	path, err := find("postgres", b.options.postgres, remedy, debian)
+	h, err := b.newPostgresHome(ctx)
 	if err != nil {
 		return nil, err
 	}
-	initdb, err := find("initdb", "", remedy, filepath.Dir(path), debian)
-	if err != nil {
+	if err := h.init(ctx); err != nil {
 		return nil, err
 	}
-	if b.machine.Versions["PostgreSQL"], err = output(ctx, command{name: path, path: path, args: []string{"--version"}}); err != nil {
-		return nil, err
-	}
-	home, err := os.MkdirTemp(b.dir, "postgres-")
-	if err != nil {
-		return nil, err
-	}
-	who, err := postgresUser(home)
-	if err != nil {
-		return nil, err
-	}
-	data := filepath.Join(home, "data")
-	if _, err := output(ctx, command{name: initdb, path: initdb, dir: home, user: who, args: []string{
-		"-D", data, "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale=C",
-	}}); err != nil {
-		return nil, err
-	}
-	p, err := b.servers.start(command{name: "postgres", path: path, dir: home, user: who, ending: fastShutdown, args: []string{
-		"-D", data, "-k", home, "-c", "listen_addresses=", "-c", "fsync=on", "-c", "synchronous_commit=on",
-		"-c", fmt.Sprintf("max_connections=%d", connections+10),
-	}})
+	p, err := b.servePostgres("postgres", h, "listen_addresses=", fmt.Sprintf("max_connections=%d", connections+10))
 	if err != nil {
 		return nil, err
 	}
 	s := &postgres{process: p}
-	config, err := pgxpool.ParseConfig(fmt.Sprintf("host=%s user=bench dbname=postgres pool_max_conns=%d", home, connections))
+	config, err := pgxpool.ParseConfig(fmt.Sprintf("host=%s user=bench dbname=postgres pool_max_conns=%d", h.dir, connections))
 	if err != nil {
 		return nil, err
 	}
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, err
 	}
-	if err := until(ctx, "wait for PostgreSQL at "+home, []*process{p}, s.pool.Ping); err != nil {
+	if err := until(ctx, "wait for PostgreSQL at "+h.dir, []*process{p}, s.pool.Ping); err != nil {
 		return nil, err
 	}
 	if _, err := s.pool.Exec(ctx, postgresSchema); err != nil {
 		return nil, fmt.Errorf("create the tables in PostgreSQL: %w", err)
 	}
 	return s, nil
+}
+
+const (
+	postgresRemedy = "apt-get install postgresql"
+	// postgresDebian is where Debian has the programs of all versions.
+	postgresDebian = "/usr/lib/postgresql/*/bin"
+)
+
+// postgresHome is the directory of a server, with its data and its socket.
+type postgresHome struct {
+	dir, data string
+	// server is the binary.
+	server string
+	user   *syscall.Credential
+}
+
+// newPostgresHome makes a directory for a server, and notes its version.
+func (b *bench) newPostgresHome(ctx context.Context) (*postgresHome, error) {
+	server, err := find("postgres", b.options.postgres, postgresRemedy, postgresDebian)
+	if err != nil {
+		return nil, err
+	}
+	if b.machine.Versions["PostgreSQL"], err = output(ctx, command{name: server, path: server, args: []string{"--version"}}); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(b.dir, "postgres-")
+	if err != nil {
+		return nil, err
+	}
+	who, err := postgresUser(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &postgresHome{dir: dir, data: filepath.Join(dir, "data"), server: server, user: who}, nil
+}
+
+// run runs a program that comes with the server.
+func (h *postgresHome) run(ctx context.Context, program string, args ...string) error {
+	path, err := find(program, "", postgresRemedy, filepath.Dir(h.server), postgresDebian)
+	if err != nil {
+		return err
+	}
+	_, err = output(ctx, command{name: path, path: path, dir: h.dir, user: h.user, args: args})
+	return err
+}
+
+// init makes an empty database.
+func (h *postgresHome) init(ctx context.Context) error {
+	return h.run(ctx, "initdb", "-D", h.data, "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale=C")
+}
+
+// servePostgres starts a server, which syncs, with more settings.
+func (b *bench) servePostgres(name string, h *postgresHome, settings ...string) (*process, error) {
+	args := []string{"-D", h.data, "-k", h.dir}
+	for _, s := range append([]string{"fsync=on", "synchronous_commit=on"}, settings...) {
+		args = append(args, "-c", s)
+	}
+	return b.servers.start(command{name: name, path: h.server, dir: h.dir, user: h.user, ending: fastShutdown, args: args})
 }
 
 // postgresUser returns the user that the server runs as, because it refuses to be

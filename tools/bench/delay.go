@@ -163,10 +163,10 @@ func (l *lane) take() ([][]byte, bool) {
 // delayProxy forwards TCP connections to a target through delay lines. While it is
 // cut, nothing gets through, and no connection breaks: as if a cable were pulled.
 type delayProxy struct {
+	// listener is where connections come in; nil if a junction hands them over.
 	listener net.Listener
 	target   string
-	// lineOf returns the line of a connection from an address.
-	lineOf func(from net.Addr) *delayLine
+	line     *delayLine
 
 	mu  sync.Mutex
 	cut bool
@@ -176,14 +176,19 @@ type delayProxy struct {
 }
 
 // newDelayProxy starts a proxy to a target, at a port of its own.
-func newDelayProxy(target string, lineOf func(from net.Addr) *delayLine) (*delayProxy, error) {
+func newDelayProxy(target string, line *delayLine) (*delayProxy, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	p := &delayProxy{listener: l, target: target, lineOf: lineOf, lanes: map[*lane]bool{}}
+	p := newDelayProxyAt(l, target, line)
 	go p.accept()
 	return p, nil
+}
+
+// newDelayProxyAt returns a proxy that accepts nothing yet.
+func newDelayProxyAt(l net.Listener, target string, line *delayLine) *delayProxy {
+	return &delayProxy{listener: l, target: target, line: line, lanes: map[*lane]bool{}}
 }
 
 func (p *delayProxy) address() string { return p.listener.Addr().String() }
@@ -218,7 +223,9 @@ func (p *delayProxy) allLanes() []*lane {
 
 // close breaks all connections off.
 func (p *delayProxy) close() {
-	_ = p.listener.Close() // nobody is told
+	if p.listener != nil {
+		_ = p.listener.Close() // nobody is told
+	}
 	p.mu.Lock()
 	p.closed = true
 	lanes := p.allLanes()
@@ -243,8 +250,7 @@ func (p *delayProxy) accept() {
 // time that a handshake takes.
 func (p *delayProxy) forward(near net.Conn) {
 	defer func() { _ = near.Close() }() // nothing is left to lose
-	line := p.lineOf(near.RemoteAddr())
-	open := time.Now().Add(2 * line.delay)
+	open := time.Now().Add(2 * p.line.delay)
 	far, err := net.Dial("tcp", p.target)
 	if err != nil {
 		return // the caller sees that the connection ends
@@ -256,8 +262,8 @@ func (p *delayProxy) forward(near net.Conn) {
 	}
 	defer p.remove(there, back)
 	var reading, writing sync.WaitGroup
-	reading.Go(func() { carry(near, there, line, open) })
-	reading.Go(func() { carry(far, back, line, open) })
+	reading.Go(func() { carry(near, there, p.line, open) })
+	reading.Go(func() { carry(far, back, p.line, open) })
 	for _, l := range []*lane{there, back} {
 		writing.Go(func() {
 			l.write()

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// farEcho returns a connection, through a proxy, to somebody who repeats what is said.
-func farEcho(t *testing.T, delay time.Duration) (*delayProxy, net.Conn) {
+// echoServer returns the address of somebody who repeats what is said.
+func echoServer(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -29,9 +29,16 @@ func farEcho(t *testing.T, delay time.Duration) (*delayProxy, net.Conn) {
 			}()
 		}
 	}()
+	return l.Addr().String()
+}
+
+// farEcho returns a connection, through a proxy, to an echo server.
+func farEcho(t *testing.T, delay time.Duration) (*delayProxy, net.Conn) {
+	t.Helper()
+	at := echoServer(t)
 	line := newDelayLine(delay)
 	t.Cleanup(line.close)
-	p, err := newDelayProxy(l.Addr().String(), func(net.Addr) *delayLine { return line })
+	p, err := newDelayProxy(at, line)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,10 +53,10 @@ func farEcho(t *testing.T, delay time.Duration) (*delayProxy, net.Conn) {
 
 func TestAProxyDelaysBothWaysAndKeepsTheOrder(t *testing.T) {
 	const delay = 5 * time.Millisecond
+	began := time.Now() // the handshake, too, takes its time from here
 	_, c := farEcho(t, delay)
 	said := make([]byte, 3<<20)
 	_, _ = rand.Read(said)
-	began := time.Now()
 	go func() {
 		_, _ = c.Write(said)
 		_ = c.(*net.TCPConn).CloseWrite()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"time"
 )
 
@@ -55,6 +54,8 @@ type roads struct {
 	// lines are those of each one-way delay.
 	lines map[time.Duration]*delayLine
 	all   []*road
+	// junctions are where several roads share one address.
+	junctions []*junction
 }
 
 // road is the way from one site to something at another one.
@@ -76,8 +77,7 @@ func (r *roads) line(from, to int) *delayLine {
 
 // lead returns the address by which somebody at one site reaches a target at another one.
 func (r *roads) lead(from, to int, target string) (string, error) {
-	line := r.line(from, to)
-	p, err := newDelayProxy(target, func(net.Addr) *delayLine { return line })
+	p, err := newDelayProxy(target, r.line(from, to))
 	if err != nil {
 		return "", fmt.Errorf("road from site %d to site %d: %w", from+1, to+1, err)
 	}
@@ -85,16 +85,19 @@ func (r *roads) lead(from, to int, target string) (string, error) {
 	return p.address(), nil
 }
 
-// cutOff cuts all roads from and to a site, or mends them.
+// cutOff cuts all roads from a site to another and back, or mends them.
 func (r *roads) cutOff(site int, cut bool) {
 	for _, w := range r.all {
-		if w.from == site || w.to == site {
+		if (w.from == site) != (w.to == site) {
 			w.setCut(cut)
 		}
 	}
 }
 
 func (r *roads) close() {
+	for _, j := range r.junctions {
+		_ = j.listener.Close() // nobody is told
+	}
 	for _, w := range r.all {
 		w.close()
 	}
