@@ -119,7 +119,7 @@ func (b *Branch) httpServer(handler http.Handler) *http.Server {
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          maxStreams,
 			MaxReceiveBufferPerConnection: 4<<20 - 1,
-			MaxReceiveBufferPerStream:     256 << 10,
+			MaxReceiveBufferPerStream:     3 << 20,
 			MaxReadFrameSize:              16 << 10,
 			SendPingTimeout:               30 * time.Second,
 			PingTimeout:                   10 * time.Second,

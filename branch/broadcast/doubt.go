@@ -112,7 +112,7 @@ func (in *intake) expire() {
 		for _, i := range slices.Sorted(maps.Keys(p.doubts)) {
 			switch d := p.doubts[i]; {
 			case p.closing:
-			case in.Now-d.askedAt < fetchRetry:
+			case in.Now-d.askedAt < in.retry(p):
 			case d.tries >= doubtTries:
 				in.alarms.Reject(p, d.lie, true, "%s: it shows no batch that proves it", d.text)
 			default:

@@ -36,7 +36,7 @@ func (in *intake) step() {
 	for i := in.fetching.next(0); i >= 0; i = in.fetching.next(i + 1) {
 		f := &in.fetches[i]
 		closed := in.stopped[i] || i == in.Self && in.State != protocol.Recovering
-		if closed || in.writesHere(i) && (needs == nil || !needs[i].late || in.Now-f.appliedAt < gapDelay) {
+		if closed || in.writesHere(i) && (needs == nil || !needs[i].late || in.Now-f.appliedAt < in.gap()) {
 			f.asked, f.again = false, false
 			in.fetching.remove(i)
 			continue
@@ -63,17 +63,17 @@ func (in *intake) step() {
 func (in *intake) nextTick() protocol.Millis {
 	next := protocol.Never
 	if !in.gapped.empty() {
-		next = in.Now + gapDelay
+		next = in.Now + gapDelay // or earlier than need be
 	}
 	for i := in.fetching.next(0); i >= 0; i = in.fetching.next(i + 1) {
 		if f := &in.fetches[i]; f.asked {
-			next = min(next, f.at+fetchRetry)
+			next = min(next, f.at+in.retry(f.from))
 		}
 	}
 	for k := in.doubting.next(0); k >= 0; k = in.doubting.next(k + 1) {
 		if p := in.Peers[k]; !p.closing { // else they end with its link
 			for _, d := range p.doubts {
-				next = min(next, d.askedAt+fetchRetry)
+				next = min(next, d.askedAt+in.retry(p))
 			}
 		}
 	}
@@ -145,7 +145,7 @@ func (in *intake) fetchFrom(i int, need *Peer) *Peer {
 			return f.from
 		}
 	}
-	if f.asked && in.Now-f.at < fetchRetry {
+	if f.asked && in.Now-f.at < in.retry(f.from) {
 		return nil
 	}
 	for k := range in.Peers { // in turn: a peer that shows nothing does not keep others from being asked
@@ -190,7 +190,7 @@ func (in *intake) earlyNeeds() []earlyNeed {
 		if needs == nil {
 			needs = make([]earlyNeed, in.N)
 		}
-		late := in.Now-q.since >= gapDelay
+		late := in.Now-q.since >= in.gap()
 		need := func(i int) {
 			needs[i] = earlyNeed{from: q.from, late: needs[i].late || late}
 			in.fetching.add(i)

@@ -5,10 +5,6 @@ import "passbook.example/passbook/branch/protocol"
 // Everything that peers may fill has a bound. Anything over it is dropped and comes
 // again, or is refused.
 const (
-	// maxWindowBytes and maxWindowBatches bound the own batches on their way
-	// to a peer.
-	maxWindowBytes   = 1 << 20
-	maxWindowBatches = 512
 	// maxRecentBytes bounds the own batches kept in memory for peers that are
 	// almost up to date; older ones are read from disk.
 	maxRecentBytes = 512 << 10
@@ -16,8 +12,8 @@ const (
 	maxFetchBytes = 1 << 20
 	// maxEarlyBatches and maxEarlyBytes bound the batches of one journal that
 	// wait for others.
-	maxEarlyBatches = 1024
-	maxEarlyBytes   = 2 << 20
+	maxEarlyBatches = 4096
+	maxEarlyBytes   = 8 << 20
 	// maxAlarms bounds the alarms kept, maxRefusalAlarms those about messages that
 	// were refused, so that a liar hides no other alarm.
 	maxAlarms        = 64
@@ -43,10 +39,11 @@ const (
 // Spans of time.
 const (
 	// gapDelay is how long a batch that came early waits for what it depends
-	// on before that is fetched from another peer.
+	// on before that is fetched from another peer, besides half of the longest round
+	// trip.
 	gapDelay protocol.Millis = 50
 	// fetchRetry is how long a fetch may bring nothing before another peer is
-	// asked.
+	// asked; two round trips if that is longer.
 	fetchRetry protocol.Millis = 500
 	// strangerLasts is how long a branch that recovers counts a peer as a member of
 	// another bank after the peer has last said so.

@@ -168,7 +168,7 @@ func (o *OwnBatch) batchesAfter(after uint64) []*ledger.Outline {
 		}
 		return recent[lo:]
 	}
-	batches, err := o.Config.Storage.Batches(o.Config.ID, after, maxWindowBytes)
+	batches, err := o.Config.Storage.Batches(o.Config.ID, after, leastWindowBytes)
 	if err != nil {
 		o.fail(fmt.Errorf("read own journal after entry %d: %w", after, err))
 	}

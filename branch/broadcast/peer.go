@@ -95,28 +95,6 @@ type link struct {
 	frame *protocol.Frame
 }
 
-// window is what has been sent to a peer of this branch's journal, and when the
-// peer must have confirmed it.
-type window struct {
-	// next is the own sequence to send next. Invariant: next > acked.
-	next uint64
-	// inflight are the own batches sent and not acked.
-	inflight      []sentBatch
-	inflightBytes int
-	// probing says that it has not acked in time, and is sent one batch at a time.
-	probing bool
-	// target is what it must ack to count as reachable again.
-	target uint64
-	// progressAt is when acked last rose, or the first batch was sent after
-	// everything was acked.
-	progressAt protocol.Millis
-}
-
-type sentBatch struct {
-	last  uint64 // its last entry
-	bytes int    // its size
-}
-
 // expire finds the peers that no longer answer, and those that have caught
 // up.
 func (pr *progress) expire() {
@@ -187,7 +165,7 @@ func (pr *progress) checkPeer(p *Peer) {
 		pr.setReachable(p, false)
 		pr.Recheck = true
 	case p.heard && !p.reachable && p.acked >= p.target:
-		pr.setReachable(p, true)
+		pr.catchUp(p)
 	}
 	if p.syncAsked > p.synced && pr.Now-p.syncAskedAt >= timeout {
 		p.syncAsked = 0
@@ -195,6 +173,16 @@ func (pr *progress) checkPeer(p *Peer) {
 	if p.linked && !p.heard && pr.Now-p.helloAt >= timeout {
 		pr.sayHello(p) // and it says its own again
 	}
+}
+
+// catchUp counts a peer as reachable that has acked what it had to, once it has been sent
+// everything. Otherwise writes would wait for the rest of what it has missed.
+func (pr *progress) catchUp(p *Peer) {
+	if p.next <= pr.Head(pr.Self) {
+		p.target = pr.Head(pr.Self)
+		return
+	}
+	pr.setReachable(p, true)
 }
 
 func (pr *progress) setReachable(p *Peer, reachable bool) {

@@ -52,15 +52,11 @@ func (pr *progress) sendOwn(p *Peer) {
 			break
 		}
 		for _, s := range batches {
-			if !pr.windowOpen(p) {
+			if !p.isOpen() {
+				p.filled = true
 				break
 			}
-			if len(p.inflight) == 0 {
-				p.progressAt = pr.Now
-			}
-			p.inflight = append(p.inflight, sentBatch{last: s.Span.Last, bytes: len(s.Bytes)})
-			p.inflightBytes += len(s.Bytes)
-			p.next = s.Span.Last + 1
+			p.send(pr.Now, s.Span.Last, len(s.Bytes))
 			f := pr.frameTo(p)
 			f.Outlines = append(f.Outlines, s)
 		}
@@ -75,14 +71,18 @@ func (pr *progress) sendOwn(p *Peer) {
 // lacksOwn reports whether the window allows batches that a peer has not been sent.
 // Those that were fetched back can be read only once this Ready's commit is done.
 func (pr *progress) lacksOwn(p *Peer) bool {
-	return p.heard && p.next <= pr.Head(pr.Self) && pr.windowOpen(p)
+	return p.heard && p.next <= pr.Head(pr.Self) && p.isOpen()
 }
 
-func (pr *progress) windowOpen(p *Peer) bool {
-	if p.probing {
-		return len(p.inflight) == 0
+// outruns reports whether a reachable peer can't be sent all that this branch has
+// recorded.
+func (pr *progress) outruns() bool {
+	for i, p := range pr.Peers {
+		if i != pr.Self && p.reachable && p.heard && p.next <= pr.Head(pr.Self) && !p.isOpen() {
+			return true
+		}
 	}
-	return p.inflightBytes < maxWindowBytes && len(p.inflight) < maxWindowBatches
+	return false
 }
 
 // serveWants sends batches of other journals to a peer that lacks them.
@@ -276,12 +276,8 @@ func (pr *progress) receiveAck(p *Peer, a *protocol.Ack) {
 		return
 	}
 	pr.confirm(p, a.Applied)
-	p.progressAt, p.probing = pr.Now, false
-	p.next = max(p.next, p.acked+1)
-	k := 0
-	for k < len(p.inflight) && p.inflight[k].last <= p.acked {
-		p.inflightBytes -= p.inflight[k].bytes
-		k++
+	took := p.ack(pr.Now, p.acked)
+	if p.trip.isFar() {
+		p.fit(pr.Now, took, p.trip.millis())
 	}
-	p.inflight = p.inflight[k:]
 }

@@ -59,6 +59,9 @@ func (t *trip) isFar() bool {
 	return least >= farTrip
 }
 
+// millis is about how long one takes, in milliseconds.
+func (t *trip) millis() protocol.Millis { return protocol.Millis(t.usual / 1000) }
+
 // Measured takes a round trip to a peer, as the owner has measured it.
 func (j *Journals) Measured(b ledger.BranchID, took protocol.Micros) {
 	if p := j.PeerOf(b); p != nil {
@@ -73,8 +76,33 @@ func (j *Journals) Measured(b ledger.BranchID, took protocol.Micros) {
 // Trip returns about how long a round trip to the peer takes; 0 if that is not known.
 func (p *Peer) Trip() protocol.Micros { return p.trip.usual }
 
+// bounded is about how long a round trip to a peer takes, as far as that is believed.
+func (c *Core) bounded(p *Peer) protocol.Millis {
+	return min(p.trip.millis(), mostTrip*c.Config.PeerTimeout)
+}
+
+// retry returns how long a peer, if there is one, may take to show what it was asked for
+// before it, or another one, is asked again.
+func (c *Core) retry(p *Peer) protocol.Millis {
+	if p == nil {
+		return fetchRetry
+	}
+	return max(fetchRetry, 2*c.bounded(p))
+}
+
+// gap returns how much later than a batch that depends on it another one may come on the
+// direct way.
+func (c *Core) gap() protocol.Millis {
+	longest := protocol.Millis(0)
+	for i, p := range c.Peers {
+		if i != c.Self {
+			longest = max(longest, c.bounded(p))
+		}
+	}
+	return gapDelay + longest/2
+}
+
 // Timeout returns how long a peer may take: the peer time-out, or a few round trips.
 func (c *Core) Timeout(p *Peer) protocol.Millis {
-	trip := min(protocol.Millis(p.trip.usual/1000), mostTrip*c.Config.PeerTimeout)
-	return max(c.Config.PeerTimeout, tripsAllowed*trip)
+	return max(c.Config.PeerTimeout, tripsAllowed*c.bounded(p))
 }

@@ -47,8 +47,8 @@ func NewTCP() *http.Transport {
 		DialContext: dialer.DialContext,
 		Protocols:   new(http.Protocols),
 		HTTP2: &http.HTTP2Config{
-			MaxReceiveBufferPerConnection: 4<<20 - 1,
-			MaxReceiveBufferPerStream:     256 << 10,
+			MaxReceiveBufferPerConnection: 8 << 20,
+			MaxReceiveBufferPerStream:     6 << 20,
 			MaxReadFrameSize:              16 << 10,
 			SendPingTimeout:               15 * time.Second,
 			PingTimeout:                   5 * time.Second,

@@ -7,6 +7,9 @@ import "passbook.example/passbook/branch/protocol"
 const (
 	// maxDeferred bounds the calls that wait for a session or for recovery.
 	maxDeferred = 4096
+	// maxListsAtOnce bounds the size of the bulks that one Ready decides; the last may be
+	// over it.
+	maxListsAtOnce = 1 << 20
 	// maxWaiting bounds the withdrawals of one account that wait for escrow.
 	maxWaiting = 4096
 	// maxTallies bounds the tallies for branches that collect, and with them the

@@ -127,7 +127,7 @@ func (b *bank) record(n *node, batches, entries int) {
 // A peer that acks nothing is sent own batches up to a number and up to a
 // size; the last one may be over it.
 func TestTheWindowToAPeerIsBounded(t *testing.T) {
-	const maxBatches, maxBytes = 512, 1 << 20
+	const maxBatches, maxBytes = 4096, 1 << 20
 	tests := map[string]struct {
 		batches, entries int
 		reached          func(batches, bytes, last int) bool

@@ -40,6 +40,32 @@ func (d *desk) decideBulk(p *pending) {
 	}
 }
 
+// holdList lets a bulk wait if this branch writes more than a peer that is reachable
+// acks: what it writes one by one, and what others wait for, would go the same way behind
+// it. No bulk waits for longer than a peer time-out for that.
+func (d *desk) holdList(p *pending) bool {
+	switch {
+	case p.op.Entry.Kind != ledger.Bulk:
+		return false
+	case p.heldUntil == 0 && (len(d.lists) > 0 || d.listBytes >= maxListsAtOnce || d.journals.Outruns()):
+		p.heldUntil = min(d.Now+d.Config.PeerTimeout, p.op.Deadline)
+		d.lists = append(d.lists, p)
+		return true
+	}
+	d.listBytes += p.op.Entry.MaxBytes()
+	return false
+}
+
+// decideLists decides the bulks that need not wait any more.
+func (d *desk) decideLists() {
+	d.listBytes = 0
+	for len(d.lists) > 0 && (d.Now >= d.lists[0].heldUntil || d.listBytes < maxListsAtOnce && !d.journals.Outruns()) {
+		p := d.lists[0]
+		d.lists[0], d.lists = nil, d.lists[1:]
+		p.admit(d)
+	}
+}
+
 // lacks returns the first account that a bulk has to wait for, and how much it
 // spends of it; none when the bulk can be carried out.
 func (es *escrow) lacks(p *pending) (account string, need ledger.Amount, err error) {

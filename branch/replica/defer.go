@@ -35,6 +35,7 @@ func (p *pending) admit(d *desk) {
 		d.Reply(protocol.Reply{ID: p.op.ID, Err: err})
 	case d.State == protocol.Halted:
 		d.Reply(protocol.Reply{ID: p.op.ID, Err: d.recovery.NotServing()})
+	case now && d.holdList(p):
 	case now:
 		d.decide(p)
 	default:

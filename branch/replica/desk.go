@@ -15,6 +15,7 @@ type desk struct {
 	recovery        *broadcast.Recovery // the state of this branch
 	own             *broadcast.OwnBatch // entries of this branch
 	acks            *broadcast.Acks     // writes that wait for peers
+	journals        *broadcast.Journals // what peers have
 	escrow          *escrow             // queues of accounts
 	collects        *collects           // double collects
 	// submitted and asked are the writes and the queries that no Ready has seen.
@@ -23,6 +24,11 @@ type desk struct {
 	// deferred are the calls that wait until the branch serves, or has seen what their
 	// session has.
 	deferred []waiter
+	// lists are the bulks that wait until peers have more of what this branch has
+	// written, the oldest first.
+	lists []*pending
+	// listBytes is about the size of the bulks that this Ready decides.
+	listBytes int
 	// byRequest are the writes that wait, by their request ids.
 	byRequest map[string]*pending
 }
@@ -46,6 +52,8 @@ type pending struct {
 	chain, chainFrom uint64
 	// chainSince is when it first took part in one.
 	chainSince protocol.Millis
+	// heldUntil is until when a bulk waits among the lists of the desk.
+	heldUntil protocol.Millis
 	// promised are the other accounts of which a bulk that waits has been promised
 	// something.
 	promised []string
@@ -88,6 +96,7 @@ func (d *desk) overtake(id string) {
 // step decides the calls that had to wait, and then those that came in.
 func (d *desk) step() {
 	d.decideDeferred()
+	d.decideLists()
 	d.decideSubmitted()
 }
 
@@ -279,6 +288,10 @@ func (d *desk) nextTick() protocol.Millis {
 		return d.Now
 	case len(d.deferred) > 0:
 		return d.Now + protocol.DeadlineGrain
+	case len(d.lists) > 0 && d.journals.Outruns():
+		return d.lists[0].heldUntil
+	case len(d.lists) > 0:
+		return d.Now
 	}
 	return protocol.Never
 }

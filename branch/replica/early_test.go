@@ -37,10 +37,10 @@ func (b *bank) depositBatches(branch ledger.BranchID, batches, entries int) []*l
 // Batches that come before the one they follow are kept up to a number and up
 // to a size. The later ones are dropped, and taken when they come again.
 func TestEarlyBatchesAreBounded(t *testing.T) {
-	const maxBatches, maxBytes = 1024, 2 << 20
+	const maxBatches, maxBytes = 4096, 8 << 20
 	tests := map[string]struct{ batches, entries int }{
 		"number": {maxBatches + 100, 1},
-		"bytes":  {50, 1000},
+		"bytes":  {200, 1000},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -42,7 +42,7 @@ func New(cfg protocol.Config) (*Replica, error) {
 // assemble makes the parts, and tells each which others it uses.
 func (r *Replica) assemble() {
 	j, c := r.journals, &r.journals.Core
-	r.desk = desk{Core: c, recovery: &j.Recovery, own: &j.Own, acks: &j.Acks, escrow: &r.escrow, collects: &r.collects, byRequest: map[string]*pending{}}
+	r.desk = desk{Core: c, recovery: &j.Recovery, own: &j.Own, acks: &j.Acks, journals: j, escrow: &r.escrow, collects: &r.collects, byRequest: map[string]*pending{}}
 	r.escrow = newEscrow(c)
 	r.escrow.alarms, r.escrow.recovery, r.escrow.own = &j.Alarms, &j.Recovery, &j.Own
 	r.escrow.desk, r.escrow.collects, r.escrow.calls, r.escrow.contests = &r.desk, &r.collects, &r.calls, &r.contests
