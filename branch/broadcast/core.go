@@ -98,7 +98,11 @@ func (c *Core) syncApplied() {
 func (c *Core) Err() error { return c.failure }
 
 // Callable reports whether a call to a peer has a chance.
-func (c *Core) Callable(p *Peer) bool { return p.linked && p.heard && !p.suspected }
+func (c *Core) Callable(p *Peer) bool { return p.linked && p.heard && !p.suspected && !c.Silent(p) }
+
+// Silent reports whether nothing comes from a peer that should have acked long ago: the
+// road to it is cut, and nobody was told. It is sent a batch again and again.
+func (c *Core) Silent(p *Peer) bool { return !p.reachable && c.Now-p.HeardAt >= c.Timeout(p) }
 
 // Suspect keeps a peer from being called until it is heard from. It is told hello now and
 // then, which it answers: one message asks for all callers.

@@ -186,8 +186,12 @@ func (t *calls) begin(by caller, p *broadcast.Peer, account string) *call {
 }
 
 // tooLate reports whether a call has gone unanswered, and nothing else has come
-// from the peer, for longer than a busy peer may need.
+// from the peer, for longer than a busy peer may need. One that does not ack what it is
+// sent either is not busy.
 func (t *calls) tooLate(c *call) bool {
+	if t.Silent(c.peer) && t.Now-c.sentAt >= t.Timeout(c.peer) {
+		return true
+	}
 	return t.Now-max(c.sentAt, c.peer.HeardAt) >= patience*t.Timeout(c.peer)
 }
 

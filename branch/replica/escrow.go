@@ -73,10 +73,12 @@ type peerClaim struct {
 // expire gives up the writes and calls that have waited too long.
 func (es *escrow) expire() {
 	for _, id := range slices.Sorted(maps.Keys(es.calls.open)) {
-		if c := es.calls.open[id]; c.collect == nil && es.Now-c.sentAt >= patience*es.Timeout(c.peer) {
-			if es.calls.tooLate(c) {
-				es.Suspect(c.peer) // a peer that is heard from serves its own, older writes first
-			}
+		c := es.calls.open[id]
+		late := c.collect == nil && es.calls.tooLate(c)
+		if late {
+			es.Suspect(c.peer) // a peer that is heard from serves its own, older writes first
+		}
+		if late || c.collect == nil && es.Now-c.sentAt >= patience*es.Timeout(c.peer) {
 			es.calls.fail(c)
 		}
 	}

@@ -158,3 +158,31 @@ func TestASuspectedPeerIsProbedAndNotCalled(t *testing.T) {
 		t.Error("a peer that has spoken is not claimed from")
 	}
 }
+
+// A peer to which the road is cut, without a word, is claimed from for a peer time-out and
+// not for the three that a busy one may take; and not again while nothing comes from it.
+func TestASilentPeerIsNotClaimedFromForLong(t *testing.T) {
+	const timeout = 1000
+	b := quietBank(t, 2, 100)
+	first := b.nodes[0]
+	b.record(first, 1, 1) // which is not acked
+	b.begin(first, 60_000)
+	if _, took := b.when(first, isClaim); took != 0 {
+		t.Fatalf("it claims after %d ms", took)
+	}
+	answered := func() bool { return strings.Contains(b.out.String(), "can't be reached") }
+	b.pass(timeout-10, 10)
+	if answered() {
+		t.Fatal("it gives up before a peer time-out")
+	}
+	b.pass(50, 10)
+	if !answered() {
+		t.Fatalf("it still waits after a peer time-out:\n%s", b.out)
+	}
+	b.out.Reset()
+	b.begin(first, 60_000)
+	b.turn(first)
+	if !answered() || slices.ContainsFunc(b.transit, isClaim) {
+		t.Errorf("it claims again:\n%s", b.out)
+	}
+}
