@@ -76,6 +76,14 @@ func (j *Journals) Measured(b ledger.BranchID, took protocol.Micros) {
 // Trip returns about how long a round trip to the peer takes; 0 if that is not known.
 func (p *Peer) Trip() protocol.Micros { return p.trip.usual }
 
+// Distance returns how far a peer is, in milliseconds: those that are near are all at 0.
+func (p *Peer) Distance() protocol.Millis {
+	if !p.trip.isFar() {
+		return 0
+	}
+	return p.trip.millis()
+}
+
 // bounded is about how long a round trip to a peer takes, as far as that is believed.
 func (c *Core) bounded(p *Peer) protocol.Millis {
 	return min(p.trip.millis(), mostTrip*c.Config.PeerTimeout)

@@ -15,8 +15,10 @@ const (
 	// maxTallies bounds the tallies for branches that collect, and with them the
 	// accounts that are frozen.
 	maxTallies = 4096
-	// maxDemands bounds the accounts whose spending is followed.
-	maxDemands = 1024
+	// maxDemands bounds the accounts whose spending is followed, maxDemandCells those times
+	// the branches.
+	maxDemands     = 16384
+	maxDemandCells = 128 << 10
 	// maxContests bounds the contested accounts, maxContestWords what one frame may have
 	// to say of them of each kind, maxContestWaits the withdrawals that an answer names.
 	maxContests     = 1024
@@ -34,6 +36,9 @@ const patience = 3
 
 // How what is paid in is shared out.
 const (
+	// demandSpends is how often something is spent in a window, so that the parts of the
+	// branches are not mere chance.
+	demandSpends = 16
 	// keptPart says how much of it stays here even if none is spent here: one
 	// part in so many.
 	keptPart = 8
@@ -48,8 +53,11 @@ const (
 	// that brought nothing: the escrow is on its way between other branches.
 	claimPauseMin protocol.Millis = 2
 	claimPauseMax protocol.Millis = 64
-	// demandWindow is how long what was spent counts, and then as long again.
+	// demandWindow is how long what was spent counts at least, and then as long again;
+	// longer if that was less often than demandSpends. demandKept is how long an account's
+	// demand is kept if nothing is spent.
 	demandWindow protocol.Millis = 250
+	demandKept   protocol.Millis = 600_000
 	// lookRetry is how long a look waits for an answer
 	// before it asks again; a lost message is all it costs.
 	lookRetry protocol.Millis = 250

@@ -287,7 +287,7 @@ func (b *bank) shared(n *node, account string) bool {
 // A peer that claims ever new accounts is answered, also over the bound; but
 // nothing is remembered for it. With time, places get free.
 func TestDemandsAreBounded(t *testing.T) {
-	const bound, window = 1024, 250
+	const bound, window = 16384, 250
 	b := quietBank(t, 2, 0)
 	first := b.nodes[0]
 	for i := range bound + 1 {

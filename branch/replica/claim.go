@@ -38,8 +38,9 @@ func (es *escrow) dropRound(q *queue) {
 	q.round = nil
 }
 
-// startRound claims the shortfall of the whole queue: from the richest peers
-// first, as this branch sees them, and from all if that is what it takes.
+// startRound claims the shortfall of the whole queue: from the nearest peer that has enough
+// alone, as this branch sees it; otherwise from the richest first, and from all if that is
+// what it takes.
 func (es *escrow) startRound(name string, q *queue) {
 	k := slices.IndexFunc(q.waiting, func(p *pending) bool { return p.op.Entry.Kind != ledger.Deposit })
 	if k < 0 {
@@ -71,6 +72,7 @@ func (es *escrow) startRound(name string, q *queue) {
 	}
 	q.ticket = first.ticket
 	lacking := es.shortfall(q, escrow, within)
+	es.nearestFirst(name, rich, lacking)
 	for _, p := range rich {
 		if lacking <= 0 {
 			break
@@ -118,6 +120,15 @@ func (es *escrow) richestPeers(name string) ([]*broadcast.Peer, ledger.Amount) {
 		)
 	})
 	return rich, sum
+}
+
+// nearestFirst puts the nearest of the peers that have an amount alone before the others.
+func (es *escrow) nearestFirst(name string, rich []*broadcast.Peer, amount ledger.Amount) {
+	enough := 0
+	for enough < len(rich) && es.Ledger.Escrow(name, rich[enough].Index) >= amount {
+		enough++
+	}
+	slices.SortStableFunc(rich[:enough], func(a, b *broadcast.Peer) int { return cmp.Compare(a.Distance(), b.Distance()) })
 }
 
 func (es *escrow) receiveClaimAnswer(p *broadcast.Peer, a *protocol.ClaimAnswer) {

@@ -35,7 +35,7 @@ type escrow struct {
 }
 
 func newEscrow(c *broadcast.Core) escrow {
-	return escrow{Core: c, queues: map[string]*queue{}, demands: demands{of: map[string]*demand{}, began: c.Now}, freezes: freezes{at: c.Now}}
+	return escrow{Core: c, queues: map[string]*queue{}, demands: demands{of: map[string]*demand{}, sweptAt: c.Now}, freezes: freezes{at: c.Now}}
 }
 
 // queue is what waits for escrow of one account at this branch: its own

@@ -95,12 +95,13 @@ func (es *escrow) dropClaims(b ledger.BranchID) {
 // demands follow which branches spend the accounts that peers claim. From an
 // account's second claim on, every batch that is made here anyway brings escrow to
 // where it is spent. That saves the withdrawals there a claim, its answer, and a
-// batch of its own.
+// batch of its own. What was spent lately tells what will be: in the last window, which is
+// as long as it takes to tell the branches' parts from chance, and in this one.
 type demands struct {
 	// of are the demands by account.
 	of map[string]*demand
-	// began is when the window began.
-	began protocol.Millis
+	// sweptAt is when it was last looked for windows that are over.
+	sweptAt protocol.Millis
 	// changed are the accounts that this Ready's own entries are about.
 	changed []string
 }
@@ -110,6 +111,10 @@ type demand struct {
 	// spent is what the branches have spent of it since the window began, before
 	// what they had spent in the window before, both by index.
 	spent, before []ledger.Amount
+	// began is when the window began, spends how often something was spent in it, usedAt
+	// when that was last so.
+	began, usedAt protocol.Millis
+	spends        int
 	// again says that there was more than one claim, changed that the account is
 	// among those.
 	again, changed bool
@@ -121,17 +126,22 @@ func (es *escrow) claimed(p *broadcast.Peer, account string, amount ledger.Amoun
 	switch {
 	case d != nil:
 		d.again = true
-	case len(es.demands.of) >= maxDemands:
+	case len(es.demands.of) >= es.mostDemands():
 		return // it claims again
 	default:
-		d = &demand{spent: make([]ledger.Amount, es.N), before: make([]ledger.Amount, es.N)}
+		d = &demand{spent: make([]ledger.Amount, es.N), before: make([]ledger.Amount, es.N), began: es.Now}
 		es.demands.of[account] = d
 	}
-	d.add(p.Index, amount)
+	d.add(es.Now, p.Index, amount)
 }
 
+// mostDemands is how many accounts' demands are kept: each takes memory for all branches.
+func (es *escrow) mostDemands() int { return min(maxDemands, maxDemandCells/es.N) }
+
 // add counts what a branch has spent, or would have.
-func (d *demand) add(i int, amount ledger.Amount) {
+func (d *demand) add(now protocol.Millis, i int, amount ledger.Amount) {
+	d.usedAt = now
+	d.spends++
 	most := ledger.MaxAmount / ledger.Amount(4*len(d.spent)) // so that the sum of all is an amount
 	d.spent[i] += min(amount, most-d.spent[i])
 }
@@ -146,7 +156,7 @@ func (es *escrow) followSpent(i int, e *ledger.Entry) {
 		return
 	}
 	if d := es.demands.of[e.Account]; d != nil && (e.Kind == ledger.Withdrawal || e.Kind == ledger.Transfer) {
-		d.add(i, e.Amount)
+		d.add(es.Now, i, e.Amount)
 	}
 	if i != es.Self {
 		return
@@ -159,18 +169,24 @@ func (es *escrow) followSpent(i int, e *ledger.Entry) {
 	})
 }
 
-// forgetDemands begins a new window when it is time, and forgets the accounts of
-// which nothing was spent for long.
+// forgetDemands begins new windows where it is time, and forgets the accounts of which
+// nothing was spent for long.
 func (es *escrow) forgetDemands() {
-	passed := es.Now - es.demands.began
-	if passed < demandWindow {
+	if es.Now-es.demands.sweptAt < demandWindow {
 		return
 	}
-	es.demands.began = es.Now
+	es.demands.sweptAt = es.Now
+	kept := demandKept
+	if len(es.demands.of) >= es.mostDemands() {
+		kept = 2 * demandWindow // there may be others that are used more
+	}
 	maps.DeleteFunc(es.demands.of, func(_ string, d *demand) bool {
-		d.spent, d.before = d.before, d.spent
-		clear(d.spent)
-		return passed >= 2*demandWindow || slices.Max(d.before) == 0
+		if d.spends >= demandSpends || es.Now-d.began >= demandKept {
+			d.spent, d.before = d.before, d.spent
+			clear(d.spent)
+			d.began, d.spends = es.Now, 0
+		}
+		return es.Now-d.usedAt >= kept
 	})
 }
 
