@@ -40,7 +40,7 @@ func throughputChart(d distance, groups []barGroup) *barChart {
 // cutChart shows what a cut does to the throughput.
 func cutChart(d distance, plan cutPlan, l bankv1.Acknowledge, m measures) *lineChart {
 	c := &lineChart{
-		title:       fmt.Sprintf("Writes a second while site %d is cut off, at %s, round trips of %s", cutSite+1, levelName(l), d.name),
+		title:       fmt.Sprintf("Writes a second while site %d is cut off: %s, %s", cutSite+1, levelName(l), d.name),
 		description: "Eight callers at each of three sites write to accounts of their own site.",
 		axis:        perSecond,
 		along:       "seconds since the cut",
