@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -187,6 +189,15 @@ func TestWritesBesidePeers(t *testing.T) {
 	if len(asked) != len(levels) {
 		t.Errorf("got levels %v, want all of %v", asked, levels)
 	}
+	s.b.options.runs, s.b.options.charts = 1, t.TempDir()
+	if err := s.together(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	checkFiles(t, s.b.options.charts, "throughput-2-4-6-ms.svg")
+	// A row for each level and peer, and one for each contender and site.
+	if got, want := len(s.b.rows), len(farLoads)*(len(levels)*len(s.peers)+len(s.contenders())*sites); got != want {
+		t.Errorf("all at once: got %d rows, want %d", got, want)
+	}
 	s.b.rows = nil
 	if err := s.alone(t.Context()); err != nil {
 		t.Fatal(err)
@@ -341,18 +352,41 @@ func TestAVeryFarBankMustSucceed(t *testing.T) {
 	}
 }
 
-// TestACut checks that the roads are mended in the end, and what is told.
+// checkFiles checks which files are in a folder.
+func checkFiles(t *testing.T, dir string, want ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got files %q, want %q", got, want)
+	}
+}
+
+// TestACut checks that the roads are cut and then mended, and what is told.
 func TestACut(t *testing.T) {
-	s, _ := fakeSet(t)
+	s, fake := fakeSet(t)
 	if _, err := s.roads.lead(0, cutSite, echoServer(t)); err != nil {
 		t.Fatal(err)
 	}
+	calls := map[bool]int{}
+	fake.answer = func(fakeCall) ([]uint32, error) {
+		calls[s.roads.all[0].isCut()]++
+		return nil, nil
+	}
+	s.b.options.charts = t.TempDir()
 	if err := s.cutAsPlanned(t.Context(), cutPlan{before: cutBin, cut: cutBin, after: cutBin, mended: cutBin}); err != nil {
 		t.Fatal(err)
 	}
-	if s.roads.all[0].isCut() {
-		t.Error("the roads are still cut")
+	if calls[true] == 0 || calls[false] == 0 || s.roads.all[0].isCut() {
+		t.Errorf("got %d calls while the roads were cut and %d otherwise; they are cut in the end: %t", calls[true], calls[false], s.roads.all[0].isCut())
 	}
+	checkFiles(t, s.b.options.charts, "cut-local-2-4-6-ms.svg", "cut-reachable-2-4-6-ms.svg")
 	asked := 0
 	for what, r := range s.b.figures() {
 		if len(r.Figure) != 1 {

@@ -70,7 +70,7 @@ func (s *farSet) queries(ctx context.Context) error {
 func (s *farSet) tellQueries(load queryLoad, m measures) {
 	note := ""
 	if n := m[failed].median(); n > 0 {
-		note = number(n) + " a run failed, and count with the time that took"
+		note = fmt.Sprintf("%g failed in a run, and count with the time that they took", n)
 	}
 	for site := range sites {
 		s.tell(row{What: at(p50, site) + ", " + load.String(), Subject: strongQueries, Figure: m[at(p50, site)],

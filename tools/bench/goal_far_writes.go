@@ -51,6 +51,17 @@ func (s *farSet) writes(ctx context.Context) error {
 	if err := s.openPeers(ctx); err != nil {
 		return err
 	}
+	if err := s.together(ctx); err != nil {
+		return err
+	}
+	if err := s.alone(ctx); err != nil {
+		return err
+	}
+	return s.closePeers()
+}
+
+// together measures all callers at once.
+func (s *farSet) together(ctx context.Context) error {
 	var groups []barGroup
 	for _, load := range farLoads {
 		m, err := s.measureLoad(ctx, load)
@@ -60,13 +71,7 @@ func (s *farSet) writes(ctx context.Context) error {
 		s.tellLoad(load, m, s.notes(ctx, load))
 		groups = append(groups, s.barsOf(load, m))
 	}
-	if err := s.b.draw("throughput-"+s.distance.file()+".svg", throughputChart(s.distance, groups).write); err != nil {
-		return err
-	}
-	if err := s.alone(ctx); err != nil {
-		return err
-	}
-	return s.closePeers()
+	return s.b.draw("throughput-"+s.distance.file()+".svg", throughputChart(s.distance, groups).write)
 }
 
 // measureLoad measures a load at all contenders.
