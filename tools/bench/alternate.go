@@ -21,9 +21,14 @@ type record struct {
 	Reading   reading `json:"reading"`
 }
 
-// alternate runs the contenders in turns for a number of rounds, each once in
-// every round, and returns the measurements of each.
+// alternate runs the contenders in turns, each once in every round, and returns the
+// measurements of each.
 func (b *bench) alternate(ctx context.Context, goal string, contenders ...contender) (map[string]measures, error) {
+	return b.rounds(ctx, goal, b.options.runs, contenders...)
+}
+
+// rounds is alternate for another number of rounds.
+func (b *bench) rounds(ctx context.Context, goal string, runs int, contenders ...contender) (map[string]measures, error) {
 	all := make(map[string]measures, len(contenders))
 	for _, c := range contenders {
 		if all[c.name] != nil {
@@ -31,9 +36,9 @@ func (b *bench) alternate(ctx context.Context, goal string, contenders ...conten
 		}
 		all[c.name] = measures{}
 	}
-	for round := range b.options.runs {
+	for round := range runs {
 		for _, c := range contenders {
-			b.progress("%s: run %d of %d: %s", goal, round+1, b.options.runs, c.name)
+			b.progress("%s: run %d of %d: %s", goal, round+1, runs, c.name)
 			r, err := c.run(ctx, round)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %s: %w", goal, c.name, err)

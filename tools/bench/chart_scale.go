@@ -24,8 +24,8 @@ func linearScale(least, most float64) scale {
 	}
 	step := roundUp((most - least) / mostTicks)
 	s := scale{least: least, most: math.Ceil(most/step) * step}
-	for n := math.Ceil(least / step); n <= math.Round(s.most/step); n++ {
-		s.ticks = append(s.ticks, n*step)
+	for n := int(math.Ceil(least / step)); n <= int(math.Round(s.most/step)); n++ {
+		s.ticks = append(s.ticks, float64(n)*step) // an integer is never −0
 	}
 	return s
 }

@@ -12,5 +12,10 @@
 // goal each, contender*.go one contender each. [closedLoop] and [openLoop] make
 // the load; [alternate] takes the turns; [table] prints.
 //
+// The goal far has three sites: [roads] lead from one to another, each through a
+// [delayProxy], and can be cut. Each part of it has a file, goal_far*.go, and
+// far*.go have what the parts share: the customers, the peers with servers at the sites,
+// and what callers see of a cut. [barChart] and [lineChart] draw some of it.
+//
 // It needs Linux: processor time and memory of the servers come from /proc.
 package main

@@ -57,7 +57,7 @@ func (b *bench) startFarPostgres(ctx context.Context, r *roads, accounts []strin
 	if err := s.requireStandby(ctx); err != nil {
 		return nil, err
 	}
-	return &farPeer{name: "PostgreSQL, synchronous standby", change: s.change, check: s.check, close: s.close}, nil
+	return &farPeer{name: "PostgreSQL, synchronous standby", change: s.change, check: s.check, close: s.close, colour: slate}, nil
 }
 
 // postgresSettings are those of both servers: a standby must allow as many connections

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -8,15 +9,22 @@ import (
 	"strings"
 )
 
-// figure is one quantity, measured once in each run.
+// figure is one quantity, measured once in each run. It is NaN for a run that gave no
+// value: no call was answered of which there could be a latency.
 type figure []float64
 
-// median returns the middle of the runs, and NaN when there are none.
+// median returns the middle of the runs, and NaN when there are none. A run without
+// a value counts as worse than any latency.
 func (f figure) median() float64 {
 	if len(f) == 0 {
 		return math.NaN()
 	}
-	sorted := slices.Sorted(slices.Values(f))
+	sorted := slices.SortedFunc(slices.Values(f), func(a, b float64) int {
+		if math.IsNaN(a) || math.IsNaN(b) {
+			return -cmp.Compare(a, b) // which has NaN first
+		}
+		return cmp.Compare(a, b)
+	})
 	middle := len(sorted) / 2
 	if len(sorted)%2 == 1 {
 		return sorted[middle]
@@ -50,6 +58,23 @@ func (f figure) times(factor float64) figure {
 		scaled[i] = f[i] * factor
 	}
 	return scaled
+}
+
+// MarshalJSON implements json.Marshaler. JSON has no NaN: a run without a value is null.
+func (f figure) MarshalJSON() ([]byte, error) {
+	values := make([]*float64, len(f))
+	for i := range f {
+		values[i] = finite(f[i])
+	}
+	return json.Marshal(values)
+}
+
+// finite returns a value, or nil for one that JSON can't tell.
+func finite(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
 }
 
 // String is the median with its spread.
@@ -99,6 +124,15 @@ type measures map[string]figure
 
 // reading is what one run of a contender measured.
 type reading map[string]float64
+
+// MarshalJSON implements json.Marshaler, as that of figure does.
+func (r reading) MarshalJSON() ([]byte, error) {
+	values := make(map[string]*float64, len(r))
+	for name, v := range r {
+		values[name] = finite(v)
+	}
+	return json.Marshal(values)
+}
 
 // add appends the reading of one more run.
 func (m measures) add(r reading) {

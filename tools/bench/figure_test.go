@@ -13,13 +13,16 @@ func TestMedian(t *testing.T) {
 		{figure{3}, 3},
 		{figure{9, 1, 5}, 5},
 		{figure{4, 1, 3, 2}, 2.5},
+		{figure{math.NaN(), 1, 3}, 3},
 	} {
 		if got := tt.f.median(); got != tt.want {
 			t.Errorf("median of %v: got %v, want %v", []float64(tt.f), got, tt.want)
 		}
 	}
-	if got := (figure{}).median(); !math.IsNaN(got) {
-		t.Errorf("median of nothing: got %v, want NaN", got)
+	for _, f := range []figure{nil, {math.NaN()}, {1, math.NaN()}, {math.NaN(), 2, math.NaN()}} {
+		if got := f.median(); !math.IsNaN(got) {
+			t.Errorf("median of %v: got %v, want NaN", []float64(f), got)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -44,8 +45,11 @@ func (s *sample) record(operations int, latency time.Duration) {
 // rate is operations a second.
 func (s *sample) rate() float64 { return float64(s.operations) / s.elapsed.Seconds() }
 
-// quantile returns a latency in µs, such as that of 99 for p99.
+// quantile returns a latency in µs, such as that of 99 for p99; NaN if no call ended.
 func (s *sample) quantile(percent float64) float64 {
+	if s.latency.TotalCount() == 0 {
+		return math.NaN()
+	}
 	return float64(s.latency.ValueAtQuantile(percent)) / float64(time.Microsecond)
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +23,20 @@ func TestQuantiles(t *testing.T) {
 		if ratio := got[name] / want; ratio < 0.998 || ratio > 1.002 { // three digits
 			t.Errorf("%s: got %v, want %v", name, got[name], want)
 		}
+	}
+}
+
+func TestNoCallsHaveNoLatency(t *testing.T) {
+	s := newSample()
+	s.elapsed = time.Second
+	got := s.reading()
+	for _, name := range []string{p50, p99, p999} {
+		if !math.IsNaN(got[name]) {
+			t.Errorf("%s: got %v, want NaN", name, got[name])
+		}
+	}
+	if got[perSecond] != 0 {
+		t.Errorf("%s: got %v, want 0", perSecond, got[perSecond])
 	}
 }
 

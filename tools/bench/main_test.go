@@ -35,8 +35,8 @@ func TestFlags(t *testing.T) {
 			t.Errorf("%s: got error %v, want %s", tt.args, err, tt.want)
 		}
 	}
-	o, err := parse(strings.Fields("--only bulk,idle --runs 7"), os.Stderr)
-	if err != nil || !o.wants("bulk") || o.wants("growth") || o.runs != 7 {
+	o, err := parse(strings.Fields("--only bulk,idle --runs 7 --charts drawn"), os.Stderr)
+	if err != nil || o.charts != "drawn" || !o.wants("bulk") || o.wants("growth") || o.runs != 7 {
 		t.Errorf("got %+v, %v", o, err)
 	}
 	if o, err := parse(nil, os.Stderr); err != nil || o.wants("before") {

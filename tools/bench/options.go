@@ -19,8 +19,10 @@ type options struct {
 	// dir is where the servers keep their data, each in a directory below.
 	dir  string
 	json string
-	only []string
-	keep bool
+	// charts is the folder that charts are drawn to; empty for none.
+	charts string
+	only   []string
+	keep   bool
 
 	runs     int
 	duration time.Duration
@@ -54,6 +56,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	f.StringVar(&o.dir, "dir", "", "the `directory` below which the servers keep their data (default a temporary one); its disk is what is measured")
 	f.BoolVar(&o.keep, "keep", false, "keep data and logs")
 	f.StringVar(&o.json, "json", "", "the `file` to write all figures to")
+	f.StringVar(&o.charts, "charts", "", "the `folder` to draw charts of the goal "+farGoal+" to, as SVG")
 	f.Func("only", "the goals to measure, as a `list`: "+strings.Join(goalNames(), ","), func(text string) error {
 		o.only = strings.Split(text, ",")
 		return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -28,6 +29,9 @@ func newDistance(oneTwo, oneThree, twoThree int) distance {
 	set(1, 2, twoThree)
 	return d
 }
+
+// file is the name as a part of a file's name.
+func (d *distance) file() string { return strings.NewReplacer("/", "-", " ", "-").Replace(d.name) }
 
 // nearest returns the shortest round trip from a site, farthest the longest one.
 func (d *distance) nearest(site int) time.Duration {

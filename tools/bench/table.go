@@ -67,11 +67,13 @@ func spread(ratios figure) string {
 	return fmt.Sprintf(" (%s–%s)", number(least), number(most))
 }
 
+// verdict says whether the goal is met. It is not if the contender ran and gave no value.
 func verdict(r *row) string {
-	switch v := r.compared(); {
-	case math.IsNaN(v):
+	ran := len(r.Figure) > 0 && (r.Reference == "" || len(r.ReferenceFigure) > 0)
+	switch {
+	case !ran:
 		return "not measured"
-	case r.Bound.met(v):
+	case r.Bound.met(r.compared()):
 		return "met"
 	}
 	return "not met"
