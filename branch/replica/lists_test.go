@@ -31,7 +31,7 @@ func TestListsWaitForPeersThatAreBehind(t *testing.T) {
 	b := quietBank(t, 2, 0)
 	first := b.nodes[0]
 	recorded := func() int { return int(first.replica.Ledger().Head(0).Sequence) }
-	const lists = 20
+	const lists = 8
 	for range lists {
 		b.submitList(first)
 		b.turn(first)
@@ -61,13 +61,13 @@ func TestListsWaitForPeersThatAreBehind(t *testing.T) {
 func TestNoListWaitsForAPeerForLong(t *testing.T) {
 	b := quietBank(t, 2, 0)
 	first := b.nodes[0]
-	for range 20 {
+	for range 8 {
 		b.submitList(first)
 		b.turn(first)
 	}
 	before := first.replica.Ledger().Head(0).Sequence
 	b.pass(1000, 50) // the peer acks nothing
-	if got := first.replica.Ledger().Head(0).Sequence; got != 20 {
+	if got := first.replica.Ledger().Head(0).Sequence; got != 8 {
 		t.Errorf("%d lists are recorded after a peer time-out, %d before", got, before)
 	}
 }
