@@ -15,8 +15,12 @@ type OwnBatch struct {
 	// entries are those of this Ready, posted is what posting each led to.
 	entries []ledger.Entry
 	posted  []ledger.Posted // by entry
+	// lastCount is how many there were in the Ready before that made any.
+	lastCount int
 	// after are the positions named in own batches so far.
 	after []uint64
+	// extended is memory for the journals that a commit extends.
+	extended indexes
 	// recent are own batches that peers may still need, oldest first.
 	recent      []*ledger.Outline
 	recentBytes int // the size of recent
@@ -25,7 +29,7 @@ type OwnBatch struct {
 }
 
 func newOwnBatch(c *Core, al *Alarms, pr *progress, l Listener) OwnBatch {
-	return OwnBatch{Core: c, alarms: al, progress: pr, listener: l, after: make([]uint64, c.N), fresh: map[string]recorded{}}
+	return OwnBatch{Core: c, alarms: al, progress: pr, listener: l, after: make([]uint64, c.N), extended: newIndexes(c.N), fresh: map[string]recorded{}}
 }
 
 // Post records an entry of this branch's own. The caller has checked that the
@@ -36,6 +40,9 @@ func (o *OwnBatch) Post(e ledger.Entry) (*ledger.Entry, ledger.Posted) {
 	posted, err := o.Ledger.Post(o.Self, &e)
 	if err != nil {
 		panic(fmt.Sprintf("branch %d posts an entry that its ledger refuses: %v", o.Config.ID, err))
+	}
+	if len(o.entries) == 0 {
+		o.entries, o.posted = roomFor[ledger.Entry](o.lastCount), roomFor[ledger.Posted](o.lastCount)
 	}
 	o.entries = append(o.entries, e)
 	o.posted = append(o.posted, posted)
@@ -67,6 +74,9 @@ func (o *OwnBatch) step() {
 
 // seal makes batches of the entries that this Ready made.
 func (o *OwnBatch) seal() {
+	if len(o.entries) > 0 {
+		o.lastCount = len(o.entries)
+	}
 	for len(o.entries) > 0 {
 		k := o.batch()
 		head := o.Ledger.Head(o.Self)
@@ -107,7 +117,7 @@ func (o *OwnBatch) committed() {
 
 // nextAfter returns the positions that changed since the last own batch.
 func (o *OwnBatch) nextAfter() []ledger.Position {
-	var after []ledger.Position
+	after := make([]ledger.Position, 0, o.N)
 	for i, p := range o.Peers {
 		if s := o.Head(i); i != o.Self && s > o.after[i] {
 			after = append(after, ledger.Position{Branch: p.Branch, Sequence: s})
@@ -119,19 +129,18 @@ func (o *OwnBatch) nextAfter() []ledger.Position {
 
 // finishCommit hands out what was gathered, if anything.
 func (o *OwnBatch) finishCommit() {
-	c := o.commit
-	o.commit = ledger.Commit{}
+	c := o.handOutCommit()
 	c.Accounts, c.Doubles = o.Ledger.TakeTouched(), o.alarms.doubles.changes()
 	if len(c.Batches) == 0 && !c.Sync {
 		return
 	}
-	done := make([]bool, o.N)
+	clear(o.extended)
 	for _, b := range c.Batches {
 		i, _ := o.Ledger.Index(b.Batch.Branch)
-		if !done[i] {
-			done[i] = true
-			c.Heads = append(c.Heads, ledger.BranchHead{Branch: b.Batch.Branch, Head: o.Ledger.Head(i)})
-		}
+		o.extended.add(i)
+	}
+	for i := o.extended.next(0); i >= 0; i = o.extended.next(i + 1) {
+		c.Heads = append(c.Heads, ledger.BranchHead{Branch: o.Peers[i].Branch, Head: o.Ledger.Head(i)})
 	}
 	c.Clock = o.Ledger.Clock()
 	if c.Sync {
@@ -139,7 +148,7 @@ func (o *OwnBatch) finishCommit() {
 			o.synced[i] = o.Head(i)
 		}
 	}
-	o.out.Commit = &c
+	o.out.Commit = c
 }
 
 // Recorded finds a request id among what this branch has applied.

@@ -89,7 +89,7 @@ type link struct {
 	// wants are the journals it has asked for, to be served by this Ready.
 	wants []ledger.Position
 	// frame gathers what this Ready sends it.
-	frame *protocol.Frame
+	frame *outgoing
 }
 
 // window is what has been sent to a peer of this branch's journal, and when the
