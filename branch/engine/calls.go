@@ -90,6 +90,9 @@ func (c *calls) endVisits() {
 // the engine has ended.
 func (e *Engine) Post(f func(*replica.Replica)) bool { return e.queue.post(action(f)) }
 
+// PostInput is Post for an input that is no function.
+func (e *Engine) PostInput(in Input) bool { return e.queue.post(in) }
+
 // Ask carries out a read and returns its reply. Its errors are those of Submit.
 func (e *Engine) Ask(ctx context.Context, q protocol.Query) (protocol.Reply, error) {
 	ch, err := e.begin(e.queue.post, func(r *replica.Replica, id uint64) {
@@ -111,7 +114,7 @@ func (e *Engine) Begin(op protocol.Operation) (<-chan protocol.Reply, error) {
 	})
 }
 
-func (e *Engine) begin(post func(input) bool, start func(r *replica.Replica, id uint64)) (<-chan protocol.Reply, error) {
+func (e *Engine) begin(post func(Input) bool, start func(r *replica.Replica, id uint64)) (<-chan protocol.Reply, error) {
 	if !e.calls.queued.Enter() {
 		return nil, protocol.ErrQueueFull
 	}

@@ -227,10 +227,10 @@ func (e *Engine) drain() {
 }
 
 // enter runs inputs, and lets go of each: the memory of some is used again.
-func (e *Engine) enter(all []input) {
+func (e *Engine) enter(all []Input) {
 	for i, in := range all {
 		all[i] = nil
-		in.enter(e.cfg.Replica)
+		in.Enter(e.cfg.Replica)
 	}
 }
 

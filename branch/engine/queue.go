@@ -13,23 +13,27 @@ const maxDrained = 4096
 // maxKept bounds the memory that inputs keep while few wait, in inputs.
 const maxKept = 256
 
-// input is something that is done to the replica between two steps.
-type input interface{ enter(r *replica.Replica) }
+// Input is something that is done to the replica between two steps.
+type Input = interface {
+	// Enter does it. It runs in the engine's goroutine.
+	Enter(r *replica.Replica)
+}
 
 // action is an input that is a function.
 type action func(*replica.Replica)
 
-func (f action) enter(r *replica.Replica) { f(r) }
+// Enter implements Input.
+func (f action) Enter(r *replica.Replica) { f(r) }
 
 // inputs wait for the next step, in their order.
 type inputs struct {
-	waiting []input
+	waiting []Input
 	// taken has the memory of those that were taken last, which is used again.
-	taken []input
+	taken []Input
 }
 
 // take takes up to maxDrained. They last until it is called again.
-func (in *inputs) take() []input {
+func (in *inputs) take() []Input {
 	all, left := in.waiting, in.taken[:0]
 	if cap(left) > maxKept {
 		left = nil
@@ -64,7 +68,7 @@ func newQueue() queue { return queue{wake: make(chan struct{}, 1)} }
 
 // post queues an input and wakes the engine. It reports false when the engine has
 // ended.
-func (q *queue) post(f input) bool {
+func (q *queue) post(f Input) bool {
 	q.mu.Lock()
 	if q.closed {
 		q.mu.Unlock()
@@ -78,7 +82,7 @@ func (q *queue) post(f input) bool {
 
 // postWrite is post for a customer's write or a peer's claim, which may have to
 // wait for those before it to arrive at the peers.
-func (q *queue) postWrite(f input) bool {
+func (q *queue) postWrite(f Input) bool {
 	q.mu.Lock()
 	if q.closed {
 		q.mu.Unlock()
@@ -101,7 +105,7 @@ func (q *queue) rouse() {
 }
 
 // takeInputs takes what is not a write. It lasts until it is called again.
-func (q *queue) takeInputs() []input {
+func (q *queue) takeInputs() []Input {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.take(&q.inputs)
@@ -109,7 +113,7 @@ func (q *queue) takeInputs() []input {
 
 // takeWrites takes the writes, or none while the pacer lets them linger. They last until
 // it is called again.
-func (q *queue) takeWrites(p *pacer, now time.Time, due, propagating bool) []input {
+func (q *queue) takeWrites(p *pacer, now time.Time, due, propagating bool) []Input {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.lingering = !due && p.linger(now, len(q.writes.waiting), propagating)
@@ -124,7 +128,7 @@ func (q *queue) takeWrites(p *pacer, now time.Time, due, propagating bool) []inp
 
 // take takes some of the inputs or the writes. If there are more, the engine comes
 // back.
-func (q *queue) take(from *inputs) []input {
+func (q *queue) take(from *inputs) []Input {
 	all := from.take()
 	if len(from.waiting) > 0 {
 		q.rouse()

@@ -29,8 +29,8 @@ func newWrite(e *Engine) *write {
 	return w
 }
 
-// enter implements input.
-func (w *write) enter(r *replica.Replica) {
+// Enter implements Input.
+func (w *write) Enter(r *replica.Replica) {
 	w.op.ID = w.engine.calls.await(w.reply)
 	r.Submit(w.op)
 }

@@ -54,7 +54,8 @@ func encodeBatch(b *Batch) []byte {
 	out = appendUint(out, batchBranch, uint64(b.Branch))
 	out = appendUint(out, batchEpoch, b.Epoch)
 	out = appendUint(out, batchFirstSequence, b.FirstSequence)
-	var scratch, fact []byte
+	var room [2][512]byte // for an entry with the longest names; a bulk needs more
+	scratch, fact := room[0][:0], room[1][:0]
 	for i := range b.Entries {
 		fact = appendFact(fact[:0], &b.Entries[i])
 		scratch = appendEntry(scratch[:0], &b.Entries[i], fact)

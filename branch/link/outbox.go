@@ -26,7 +26,7 @@ func (k *link) send(f outgoing) {
 	case begins && alone && k.room != nil && mostBytes(f.frame) <= k.room():
 		k.pumpOut() // which need not wait, and no goroutine is woken for it
 	case begins:
-		go k.pumpOut() // ends at the latest with close, which waits for it
+		go k.pump() // ends at the latest with close, which waits for it
 	}
 }
 
@@ -35,11 +35,11 @@ func (k *link) send(f outgoing) {
 func (k *link) pumpOut() {
 	defer k.pumps.Done()
 	for k.ctx.Err() == nil {
-		f, ok := k.next()
-		if !ok {
+		var ok bool
+		if k.sending, ok = k.next(); !ok {
 			return
 		}
-		switch err := k.put(&f); {
+		switch err := k.put(&k.sending); {
 		case errors.Is(err, io.EOF):
 			return
 		case err != nil:

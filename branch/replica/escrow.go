@@ -3,7 +3,6 @@ package replica
 import (
 	"cmp"
 	"errors"
-	"maps"
 	"slices"
 
 	"passbook.example/passbook/branch/broadcast"
@@ -72,7 +71,7 @@ type peerClaim struct {
 
 // expire gives up the writes and calls that have waited too long.
 func (es *escrow) expire() {
-	for _, id := range slices.Sorted(maps.Keys(es.calls.open)) {
+	for _, id := range sorted(es.calls.open) {
 		if c := es.calls.open[id]; c.collect == nil && es.Now-c.sentAt >= patience*es.Config.PeerTimeout {
 			if es.calls.tooLate(c) {
 				es.Suspect(c.peer) // a peer that is heard from serves its own, older writes first
@@ -80,7 +79,7 @@ func (es *escrow) expire() {
 			es.calls.fail(c)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(es.queues)) {
+	for _, name := range sorted(es.queues) {
 		q := es.queues[name]
 		if q.frozenUntil > 0 && es.Now >= q.frozenUntil {
 			es.thaw(q)
@@ -206,7 +205,7 @@ func compareTickets(a, b protocol.Ticket) int {
 func (es *escrow) settleQueues() {
 	if es.Recheck {
 		// Any batch may end a round, and any link may open one.
-		for _, name := range slices.Sorted(maps.Keys(es.queues)) {
+		for _, name := range sorted(es.queues) {
 			es.touchAccount(name)
 		}
 	}

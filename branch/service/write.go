@@ -51,7 +51,7 @@ type form[Req writeRequest, Res any] struct {
 	// setHome sets the home of the request id.
 	setHome func(Req, uint32)
 	// response converts what became of the write.
-	response func(*Customers, *protocol.Reply) Res
+	response func(*Customers, protocol.Reply) Res
 	// forward makes the same call at another branch.
 	forward func(bankv1connect.BranchServiceClient, context.Context, Req) (Res, error)
 }
@@ -61,7 +61,7 @@ var deposits = form[*bankv1.DepositRequest, *bankv1.DepositResponse]{
 	accounts: func(r *bankv1.DepositRequest) (string, string) { return api.AccountName(r.GetAccount()), "" },
 	setHome:  func(r *bankv1.DepositRequest, home uint32) { r.HomeBranch = home },
 	forward:  bankv1connect.BranchServiceClient.Deposit,
-	response: func(c *Customers, r *protocol.Reply) *bankv1.DepositResponse {
+	response: func(c *Customers, r protocol.Reply) *bankv1.DepositResponse {
 		m := &struct { // in one piece of memory
 			bankv1.DepositResponse
 			receipt bankv1.Receipt
@@ -77,7 +77,7 @@ var withdrawals = form[*bankv1.WithdrawRequest, *bankv1.WithdrawResponse]{
 	accounts: func(r *bankv1.WithdrawRequest) (string, string) { return api.AccountName(r.GetAccount()), "" },
 	setHome:  func(r *bankv1.WithdrawRequest, home uint32) { r.HomeBranch = home },
 	forward:  bankv1connect.BranchServiceClient.Withdraw,
-	response: func(c *Customers, r *protocol.Reply) *bankv1.WithdrawResponse {
+	response: func(c *Customers, r protocol.Reply) *bankv1.WithdrawResponse {
 		m := &struct { // in one piece of memory
 			bankv1.WithdrawResponse
 			receipt bankv1.Receipt
@@ -95,7 +95,7 @@ var transfers = form[*bankv1.TransferRequest, *bankv1.TransferResponse]{
 	},
 	setHome: func(r *bankv1.TransferRequest, home uint32) { r.HomeBranch = home },
 	forward: bankv1connect.BranchServiceClient.Transfer,
-	response: func(c *Customers, r *protocol.Reply) *bankv1.TransferResponse {
+	response: func(c *Customers, r protocol.Reply) *bankv1.TransferResponse {
 		m := &struct { // in one piece of memory
 			bankv1.TransferResponse
 			receipt bankv1.Receipt
@@ -126,7 +126,7 @@ func carryOut[Req writeRequest, Res any](ctx context.Context, c *Customers, req 
 	if err != nil {
 		return none, err
 	}
-	return f.response(c, &reply), nil
+	return f.response(c, reply), nil
 }
 
 // setReceipt sets a receipt to the place of an entry, and returns it.
