@@ -12,7 +12,8 @@ type OwnBatch struct {
 	alarms   *Alarms   // what the operator is told
 	progress *progress // the peers, and frames for them
 	listener Listener  // what decides on accounts
-	// entries are those of this Ready, posted is what posting each led to.
+	// entries are those of this Ready, posted is what posting each led to. Once they are
+	// sealed, posted lasts until the next Ready that makes any.
 	entries []ledger.Entry
 	posted  []ledger.Posted // by entry
 	// lastCount is how many there were in the Ready before that made any.
@@ -42,7 +43,7 @@ func (o *OwnBatch) Post(e ledger.Entry) (*ledger.Entry, ledger.Posted) {
 		panic(fmt.Sprintf("branch %d posts an entry that its ledger refuses: %v", o.Config.ID, err))
 	}
 	if len(o.entries) == 0 {
-		o.entries, o.posted = roomFor[ledger.Entry](o.lastCount), roomFor[ledger.Posted](o.lastCount)
+		o.entries, o.posted = roomFor[ledger.Entry](o.lastCount), emptied(o.posted)
 	}
 	o.entries = append(o.entries, e)
 	o.posted = append(o.posted, posted)
@@ -74,36 +75,32 @@ func (o *OwnBatch) step() {
 
 // seal makes batches of the entries that this Ready made.
 func (o *OwnBatch) seal() {
-	if len(o.entries) > 0 {
-		o.lastCount = len(o.entries)
-	}
-	for len(o.entries) > 0 {
-		k := o.batch()
-		head := o.Ledger.Head(o.Self)
+	for from := 0; from < len(o.entries); {
+		to := o.batchFrom(from)
 		b := &ledger.Batch{
-			Branch: o.Config.ID, Epoch: o.epoch, FirstSequence: o.entries[0].Sequence,
-			Entries: o.entries[:k:k], After: o.nextAfter(), PrevHash: head.Hash,
+			Branch: o.Config.ID, Epoch: o.epoch, FirstSequence: o.entries[from].Sequence,
+			Entries: o.entries[from:to:to], After: o.nextAfter(), PrevHash: o.Ledger.Head(o.Self).Hash,
 		}
 		s := ledger.NewSealed(b)
 		o.Ledger.Seal(o.Self, s.Hash, o.epoch)
-		o.commit.Batches = append(o.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: o.posted[:k:k]})
+		o.commit.Batches = append(o.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: o.posted[from:to:to]})
 		o.commit.Sync = true
 		o.recent = append(o.recent, &s.Outline)
 		o.recentBytes += len(s.Bytes)
-		o.entries, o.posted = o.entries[k:], o.posted[k:]
 		o.progress.wakeAll()
+		from, o.lastCount = to, len(o.entries)
 	}
-	o.entries, o.posted = nil, nil
+	o.entries = nil
 }
 
-// batch returns how many of the entries go into one batch.
-func (o *OwnBatch) batch() int {
-	k, bytes := 0, 0
-	for k < len(o.entries) && k < ledger.MaxBatchEntries/2 && (k == 0 || bytes+o.entries[k].MaxBytes() <= ledger.MaxBatchBytes/4) {
-		bytes += o.entries[k].MaxBytes()
-		k++
+// batchFrom returns where the batch ends that begins with one of the entries.
+func (o *OwnBatch) batchFrom(from int) int {
+	to, bytes := from, 0
+	for to < len(o.entries) && to-from < ledger.MaxBatchEntries/2 && (to == from || bytes+o.entries[to].MaxBytes() <= ledger.MaxBatchBytes/4) {
+		bytes += o.entries[to].MaxBytes()
+		to++
 	}
-	return k
+	return to
 }
 
 // nameAllAgain makes the next own batch name the positions of all journals.

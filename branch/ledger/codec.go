@@ -153,15 +153,15 @@ func readSpan(in string) (Span, error) {
 	return s, err
 }
 
-// decodeBatch accepts only the canonical form, so a batch has only one encoding.
-// All texts of the batch share one copy of its bytes.
-func decodeBatch(in []byte) (*Batch, error) {
+// decode sets a zero batch to what its bytes say. It accepts only the canonical form, so
+// a batch has only one encoding. All texts of the batch share one copy of its bytes.
+func (b *Batch) decode(in []byte) error {
 	text := string(in)
 	n, err := countEntries(text)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	b := &Batch{Entries: make([]Entry, 0, n)}
+	b.Entries = make([]Entry, 0, n)
 	room := columns{left: n}
 	r := batchReader(text)
 	for r.next() {
@@ -188,7 +188,7 @@ func decodeBatch(in []byte) (*Batch, error) {
 			r.unknown("batch")
 		}
 	}
-	return b, r.err
+	return r.err
 }
 
 func decodeEntry(in string, e *Entry, room *columns) error {
