@@ -25,6 +25,8 @@ type progress struct {
 	everyone, reached least
 	// everywhere is how far that journal is known to be applied at every branch.
 	everywhere uint64
+	// room is memory for the next frames.
+	room []outgoing
 }
 
 func newProgress(c *Core) progress {

@@ -16,10 +16,16 @@ type outgoing struct {
 	ack      protocol.Ack       // that of Ack
 }
 
+// frameRoom is how many frames share a piece of memory. Each is needed until it is sent.
+const frameRoom = 8
+
 // frameTo returns the frame that this Ready sends a peer.
 func (pr *progress) frameTo(p *Peer) *outgoing {
 	if p.frame == nil {
-		p.frame = &outgoing{}
+		if len(pr.room) == 0 {
+			pr.room = make([]outgoing, frameRoom)
+		}
+		p.frame, pr.room = &pr.room[0], pr.room[1:]
 		p.frame.Outlines = p.frame.outlines[:0]
 		pr.due.add(p.Index)
 	}

@@ -49,17 +49,37 @@ func (e *Engine) Submit(ctx context.Context, op protocol.Operation) (protocol.Re
 	if !e.queue.postWrite(w) {
 		return protocol.Reply{}, api.ErrStopping
 	}
-	w.late.Reset(api.CallTimeout)
+	reply, err := w.await(ctx)
+	w.late.Stop()
+	if err != nil {
+		return reply, err
+	}
+	w.op = protocol.Operation{}
+	e.writes.Put(w) // and from here on it is another call's
+	return reply, reply.Err
+}
+
+// unwatched is how long a write waits before it looks whether its caller is still there:
+// a context needs memory for that, and most replies come sooner.
+const unwatched = 50 * time.Millisecond
+
+// await returns the reply, or why there is none in time.
+func (w *write) await(ctx context.Context) (protocol.Reply, error) {
+	w.late.Reset(unwatched)
 	select {
 	case reply := <-w.reply:
-		w.late.Stop()
-		w.op = protocol.Operation{}
-		e.writes.Put(w) // and from here on it is another call's
-		return reply, reply.Err
+		return reply, nil
+	case <-w.engine.ended: // the second select finds that, too
+	case <-w.late.C:
+	}
+	w.late.Reset(api.CallTimeout - unwatched)
+	select {
+	case reply := <-w.reply:
+		return reply, nil
+	case <-w.engine.ended:
+		return w.engine.last(w.reply)
 	case <-w.late.C:
 		return protocol.Reply{}, context.DeadlineExceeded
-	case <-e.ended:
-		return e.last(w.reply)
 	case <-ctx.Done():
 		return protocol.Reply{}, ctx.Err()
 	}

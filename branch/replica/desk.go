@@ -20,8 +20,9 @@ type desk struct {
 	// submitted and asked are the writes and the queries that no Ready has seen.
 	submitted []*pending
 	asked     []*asking // the queries
-	// decided is memory for the next writes.
+	// decided is memory for submitted, room for the writes themselves.
 	decided []*pending
+	room    []pending
 	// deferred are the calls that wait until the branch serves, or has seen what their
 	// session has.
 	deferred []waiter
@@ -68,9 +69,23 @@ type asking struct {
 	query protocol.Query
 }
 
-// submit adds a write for the next step, ask a query.
-func (d *desk) submit(p *pending) { d.submitted = append(d.submitted, p) }
-func (d *desk) ask(a *asking)     { d.asked = append(d.asked, a) }
+// submit adds a write for the next step.
+func (d *desk) submit(op protocol.Operation) {
+	if len(d.room) == 0 {
+		d.room = make([]pending, writeRoom)
+	}
+	p := &d.room[0]
+	d.room = d.room[1:]
+	p.op = op
+	d.submitted = append(d.submitted, p)
+}
+
+// writeRoom is how many writes share a piece of memory, which is needed until all of them
+// are answered.
+const writeRoom = 8
+
+// ask adds a query for the next step.
+func (d *desk) ask(a *asking) { d.asked = append(d.asked, a) }
 
 // await makes a write that waits known by its request id.
 func (d *desk) await(p *pending) {
