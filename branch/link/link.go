@@ -74,7 +74,7 @@ type link struct {
 	outbox []outgoing
 	// outboxBytes is the size of the batches in outbox.
 	outboxBytes int
-	// sending is the frame that is being sent. It belongs to whoever pumps.
+	// sending is the frame that is being sent. It belongs to the goroutine that pumps.
 	sending outgoing
 	// pump is pumpOut, for a go statement that needs no memory.
 	pump func()

@@ -35,11 +35,14 @@ func (k *link) send(f outgoing) {
 func (k *link) pumpOut() {
 	defer k.pumps.Done()
 	for k.ctx.Err() == nil {
-		var ok bool
-		if k.sending, ok = k.next(); !ok {
+		f, ok := k.next()
+		if !ok {
 			return
 		}
-		switch err := k.put(&k.sending); {
+		k.sending = f
+		err := k.put(&k.sending)
+		k.sending = outgoing{}
+		switch {
 		case errors.Is(err, io.EOF):
 			return
 		case err != nil:
