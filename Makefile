@@ -42,7 +42,7 @@ SEQUENTIAL := $(addprefix ./branch/,api broadcast code feed/internal/verdict jou
 .PHONY: unit
 unit: deps $(TEST_TOOLS) ## Run the Go tests, those of concurrent code with the race detector
 	$(go-test) -timeout 10m $(TESTFLAGS) $(SEQUENTIAL)
-	$(go-test) -timeout 10m $(TESTFLAGS) -run AccountAtABranch ./branch # which is weighed without it
+	$(go-test) -timeout 10m $(TESTFLAGS) -run '(Account|Deposit)AtABranch' ./branch # which are weighed and counted without it
 	$(go-test) -race -timeout 10m $(TESTFLAGS) $$($(GO) list ./... | grep -vxF -f <($(GO) list $(SEQUENTIAL)))
 
 # Files with the build tag long hold the tests that make test leaves out: each mutation

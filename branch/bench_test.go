@@ -1,7 +1,6 @@
 package branch_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -14,15 +13,6 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
-
-// echo answers deposits without carrying them out, which measures the calls alone.
-type echo struct {
-	bankv1connect.UnimplementedBranchServiceHandler
-}
-
-func (echo) Deposit(_ context.Context, req *bankv1.DepositRequest) (*bankv1.DepositResponse, error) {
-	return &bankv1.DepositResponse{Balance: req.GetAmount(), Receipt: &bankv1.Receipt{Branch: 1, Sequence: 1 << 20}, Session: "CgQIARABCgQIAhAYCgQIAxAB"}, nil
-}
 
 // BenchmarkEcho is the limit for BenchmarkDeposit.
 func BenchmarkEcho(b *testing.B) {

@@ -131,6 +131,17 @@ func TestPagesOfOtherOriginsAreRefused(t *testing.T) {
 	if header.Get("Access-Control-Allow-Origin") != "" || header.Get("Cross-Origin-Resource-Policy") != "same-origin" || header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("a page could read what it may not: %v", header)
 	}
+	// A program is told nothing that only browsers and caches heed.
+	program := said{header: http.Header{"Content-Type": {"application/proto"}}}
+	for name, s := range map[string]said{"a program": program, "a page": {header: http.Header{"Content-Type": {"application/proto"}, "Origin": {own}}}, "JSON": {}} {
+		_, header := b.request(1, http.MethodPost, branchService+"Query", "", s)
+		want := name != "a program"
+		for _, key := range []string{"X-Content-Type-Options", "Cross-Origin-Resource-Policy", "Cache-Control"} {
+			if got := header[key]; (len(got) > 0) != want {
+				t.Errorf("%s: %s: %q, want one: %t", name, key, got, want)
+			}
+		}
+	}
 	for name, s := range map[string]said{"its own page": page("same-origin", own), "its own page in an old browser": {header: http.Header{"Origin": {own}}}, "curl": {}} {
 		a, _ := b.request(1, http.MethodPost, branchService+"Deposit", `{"amount":1}`, s)
 		if a.status != http.StatusOK {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -48,6 +49,8 @@ type processConfig struct {
 	Opening   int64
 	Dir       string
 	Options   branchOptions
+	// Echo makes the process an echo with a branch's settings, and no branch.
+	Echo bool
 }
 
 // runProcess runs one branch until standard input says stop. On standard output it
@@ -60,6 +63,13 @@ func runProcess(text string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
+	}
+	if c.Echo {
+		fmt.Println("address", l.Addr())
+		fmt.Println("ready")
+		ctx, stop := context.WithCancel(context.Background())
+		go obey(stop)
+		return serveEcho(ctx, l)
 	}
 	c.Addresses[c.ID] = l.Addr().String()
 	b, err := branch.Open(c.Options.config(c, l))
@@ -83,6 +93,10 @@ func obey(stop func()) {
 		switch lines.Text() {
 		case "stop":
 			stop()
+		case "count":
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			fmt.Println("allocated", m.Mallocs)
 		case "fill":
 			// The disk is full from here on: no file can grow.
 			signal.Ignore(syscall.SIGXFSZ)

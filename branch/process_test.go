@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -18,6 +19,8 @@ type process struct {
 	stdin io.WriteCloser
 	// filled is closed when the process can no longer write to its disk.
 	filled chan struct{}
+	// allocated gets how many objects the process has ever allocated, when it is asked.
+	allocated chan uint64
 }
 
 // startProcess runs a branch in a process of its own, and returns when it has
@@ -42,7 +45,7 @@ func startProcess(ctx context.Context, t testing.TB, c processConfig) *running {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: cmd, stdin: stdin, filled: make(chan struct{})}
+	p := &process{cmd: cmd, stdin: stdin, filled: make(chan struct{}), allocated: make(chan uint64, 1)}
 	ready, done := make(chan struct{}), make(chan struct{})
 	address := make(chan string, 1)
 	r := &running{ready: ready, done: done, process: p, stop: func() { _, _ = io.WriteString(stdin, "stop\n") }}
@@ -58,6 +61,9 @@ func startProcess(ctx context.Context, t testing.TB, c processConfig) *running {
 				close(ready)
 			case "filled":
 				close(p.filled)
+			case "allocated":
+				n, _ := strconv.ParseUint(rest, 10, 64)
+				p.allocated <- n
 			case "failed":
 				failed = errors.New(rest)
 			}
@@ -71,6 +77,21 @@ func startProcess(ctx context.Context, t testing.TB, c processConfig) *running {
 		t.Fatalf("branch %d did not start: %v", c.ID, r.err)
 	}
 	return r
+}
+
+// count returns how many objects a process has ever allocated.
+func (r *running) count(t testing.TB) uint64 {
+	t.Helper()
+	if _, err := io.WriteString(r.process.stdin, "count\n"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case n := <-r.process.allocated:
+		return n
+	case <-r.done:
+		t.Fatalf("the process has ended: %v", r.err)
+		return 0
+	}
 }
 
 // kill ends a branch's process by SIGKILL and waits until it is gone.

@@ -57,7 +57,7 @@ func NewConnections(listener net.Listener, most int, pause func()) *Connections 
 
 // Connection is one accepted connection. What changes belongs to all.mu.
 type Connection struct {
-	net.Conn
+	wire
 	// all are the connections of the port.
 	all *Connections
 	// from is the address it comes from.
@@ -117,7 +117,7 @@ func (l *Connections) admit(c net.Conn) (k, gone *Connection) {
 }
 
 func (l *Connections) add(c net.Conn, from *address) *Connection {
-	k := &Connection{Conn: c, all: l, from: from}
+	k := &Connection{wire: wire{Conn: c}, all: l, from: from}
 	l.open++
 	from.open++
 	k.rest()
@@ -126,7 +126,7 @@ func (l *Connections) add(c net.Conn, from *address) *Connection {
 
 // Read implements net.Conn: while the branch is paused nothing comes in.
 func (k *Connection) Read(p []byte) (int, error) {
-	n, err := k.Conn.Read(p)
+	n, err := k.wire.Read(p)
 	if k.all.pause != nil {
 		k.all.pause()
 	}
@@ -138,7 +138,7 @@ func (k *Connection) Write(p []byte) (int, error) {
 	if k.all.pause != nil {
 		k.all.pause()
 	}
-	return k.Conn.Write(p)
+	return k.wire.Write(p)
 }
 
 // Close implements net.Conn.

@@ -11,7 +11,7 @@
 //	             (connections.go, addresses.go)
 //	places       for replies that are large, for which calls wait (large.go)
 //
-// A request passes from the connection that it comes on (connections.go) through
+// A request passes from the connection that it comes on (connections.go, wire.go) through
 // Requests (requests.go), which knows from the schema how the messages of each
 // call come and go (procedures.go), into its share (shares.go). It is counted as
 // silent until its message has come (intake.go), and its reply has a time

@@ -38,7 +38,7 @@ func (e explaining) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		e.next.ServeHTTP(w, req)
 		return
 	case known && req.Method == http.MethodPost && len(types) == 1 && (p.kind == unary && unaryTypes[types[0]] || p.kind != unary && req.ProtoMajor > 1 && streamTypes[types[0]]):
-		e.next.ServeHTTP(w, req)
+		p.handler.ServeHTTP(w, req)
 		return
 	case req.Method == http.MethodGet && p.get:
 		if err := checkGet(req.URL.RawQuery); err != nil {

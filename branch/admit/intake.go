@@ -27,7 +27,9 @@ type intake struct {
 	// w and req are what the handler gets, control sets the deadlines of both.
 	w       http.ResponseWriter
 	req     *http.Request
-	control *http.ResponseController
+	control http.ResponseController
+	// reply is w for a call that takes one message and returns one.
+	reply reply
 	// conn is what the request came on; nil for one through memory.
 	conn *Connection
 	// over is when a call ends whose kind has a limited time.
@@ -43,9 +45,10 @@ type intake struct {
 	// taken are its places among the large replies; nil for those it doesn't have.
 	taken [3]chan struct{}
 
-	// timer interrupts the reads over HTTP/2, where setting a deadline, and taking
-	// it back, is each a message to the goroutine of the connection: a timer hardly
-	// ever fires. It is nil over HTTP/1.
+	// timer interrupts the reads over HTTP/2 of a stream that asks now and then. It is
+	// nil for all else: over HTTP/1 there is a deadline, and over HTTP/2 the share's
+	// patience. A deadline is no way there, since setting it, and taking it back, is
+	// each a message to the goroutine of the connection.
 	timer *time.Timer
 	// ended belongs to mu. It says that there is no request to interrupt any more.
 	mu    sync.Mutex
@@ -63,10 +66,11 @@ func (in *intake) serve(next http.Handler) {
 	defer in.end()
 	if silent {
 		in.ReadCloser, in.req.Body = body, in
-		if in.req.ProtoMajor == 1 {
+		switch {
+		case in.req.ProtoMajor == 1:
 			// It also holds for what is left when the handler has returned.
 			_ = in.control.SetReadDeadline(time.Now().Add(in.patience()))
-		} else {
+		case in.procedure.kind == questions:
 			in.timer = time.AfterFunc(in.patience(), in.GiveWay)
 		}
 	} else if err := in.hear(); err != nil {
@@ -93,9 +97,10 @@ func (in *intake) Read(p []byte) (int, error) {
 		return n, in.fail(in.late())
 	case errors.Is(err, io.EOF) && in.timer != nil:
 		in.timer.Stop()
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF) && in.req.ProtoMajor == 1:
 		// A deadline that passes later would cancel the call.
 		_ = in.control.SetReadDeadline(time.Time{})
+	case errors.Is(err, io.EOF):
 	case err != nil && in.req.ProtoMajor == 1:
 		return n, in.fail(api.Inputf("the request can't be read: %v", err))
 	case in.procedure.kind == questions && n > 0 && in.timer != nil:
@@ -172,7 +177,7 @@ func (in *intake) end() {
 	if in.working {
 		in.conn.Leave()
 	}
-	if gone := in.procedure.share.Leave(&in.place); !gone && (in.timer == nil || in.timer.Stop()) {
+	if told := in.procedure.share.Leave(&in.place); !told && (in.timer == nil || in.timer.Stop()) {
 		return
 	}
 	in.mu.Lock()

@@ -1,6 +1,8 @@
 package admit
 
 import (
+	"net/http"
+	"net/url"
 	"strings"
 
 	"connectrpc.com/grpchealth"
@@ -57,6 +59,8 @@ type procedure struct {
 	large, listing bool
 	// share bounds it; nil for those whose handlers do.
 	share *Share
+	// handler serves it.
+	handler http.Handler
 }
 
 // procedures are those of a branch.
@@ -111,6 +115,18 @@ func (p *procedures) add(service string, one, answers, both procedure) {
 			of.large = of.listing || path == bankv1connect.BranchServiceGetStatusProcedure
 		}
 		p.known[path] = of
+	}
+}
+
+// handledBy makes a handler serve those that have a schema. A mux would look for the
+// handler of each call anew, and need memory for that; here it is found once.
+func (p *procedures) handledBy(next http.Handler) {
+	for path, known := range p.known {
+		known.handler = next
+		if mux, ok := next.(*http.ServeMux); ok {
+			known.handler, _ = mux.Handler(&http.Request{Method: http.MethodPost, URL: &url.URL{Path: path}})
+		}
+		p.known[path] = known
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 // that it is made.
 type reply struct {
 	http.ResponseWriter
-	// made is called when the reply begins.
-	made func()
+	// to is the request that it answers.
+	to *intake
 	// begun says that it has.
 	begun bool
 }
@@ -30,8 +30,8 @@ func (r *reply) Write(p []byte) (int, error) {
 func (r *reply) begin() {
 	if !r.begun {
 		r.begun = true
-		r.made()
-		_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Now().Add(ReplyTimeout))
+		r.to.made()
+		_ = r.to.control.SetWriteDeadline(time.Now().Add(ReplyTimeout))
 	}
 }
 

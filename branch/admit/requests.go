@@ -45,9 +45,10 @@ type Requests struct {
 }
 
 // NewRequests lets next serve the calls of the services that are offered, and what
-// is no call.
+// is no call. If it is a mux, it has all its handlers.
 func NewRequests(refusals *Refusals, offered Services, next http.Handler) *Requests {
 	procedures := newProcedures(offered)
+	procedures.handledBy(next)
 	return &Requests{
 		next: explaining{next: next, refusals: refusals, procedures: procedures}, refusals: refusals, procedures: procedures, large: newLargeReplies(),
 	}
@@ -55,7 +56,7 @@ func NewRequests(refusals *Refusals, offered Services, next http.Handler) *Reque
 
 // ServeHTTP implements http.Handler.
 func (q *Requests) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	if api.IsCall(req.URL.Path) {
+	if api.IsCall(req.URL.Path) && !api.IsOfProgram(req) {
 		forbidStoring(w)
 	}
 	path := api.ProcedureOf(req.URL.Path)
@@ -69,12 +70,13 @@ func (q *Requests) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		q.next.ServeHTTP(&conversation{ResponseWriter: w}, req)
 		return
 	}
-	in := &intake{requests: q, procedure: procedure, w: w, req: req, control: http.NewResponseController(w), conn: ConnectionOf(req.Context())}
+	in := &intake{requests: q, procedure: procedure, w: w, req: req, control: *http.NewResponseController(w), conn: ConnectionOf(req.Context())}
 	switch procedure.kind {
 	case watch:
 		in.w = &conversation{ResponseWriter: w} // the request ends in time, the reply goes on
 	case unary:
-		in.w = &reply{ResponseWriter: w, made: in.made}
+		in.reply = reply{ResponseWriter: w, to: in}
+		in.w = &in.reply
 	default:
 		in.over = time.Now().Add(StreamTimeout)
 		_ = in.control.SetWriteDeadline(in.over.Add(ReplyTimeout))

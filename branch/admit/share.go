@@ -1,6 +1,9 @@
 package admit
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // Share is what one kind of things may take of a branch: the requests of a kind,
 // the streams of lists, the links that have not said hello. Some of them are idle:
@@ -10,6 +13,9 @@ import "sync"
 type Share struct {
 	// most bounds all, mostIdle those that are idle.
 	most, mostIdle int
+	// patience is how long a place that was entered idle may stay so; 0 for any time.
+	// Then its holder has to end.
+	patience time.Duration
 
 	// mu protects what follows.
 	mu sync.Mutex
@@ -20,6 +26,11 @@ type Share struct {
 	// first is the place that has been idle for longest, last the one that came to
 	// rest last; both are nil when none is idle.
 	first, last *Place
+	// late ends those that are idle for too long. It is one timer for all of them,
+	// because hardly any request comes so slowly. It is nil before its first use, and
+	// isSet says that it will fire.
+	late  *time.Timer
+	isSet bool
 }
 
 // NewShare returns a share of most places, of which mostIdle may be idle.
@@ -32,16 +43,20 @@ type Place struct {
 	holder Holder
 	// working counts what is at work on it; it is idle while there is nothing.
 	working int
-	// idle says that it is among the idle ones, gone that it had to give way.
-	idle, gone bool
+	// idle says that it is among the idle ones, gone that another one has its place,
+	// told that its holder is or will be told to give way.
+	idle, gone, told bool
+	// since is when it came to rest, in a share with patience.
+	since time.Time
 	// before came to rest before this one, after after it; nil for none.
 	before, after *Place
 }
 
 // Holder has a place in a Share.
 type Holder interface {
-	// GiveWay tells the holder that another one has its place now, and that it
-	// must end. It still has to leave. It must not block.
+	// GiveWay tells the holder that another one has its place now, or that it has
+	// been idle for too long, and that it must end. It still has to leave. It must
+	// not block.
 	GiveWay()
 }
 
@@ -56,7 +71,7 @@ func (s *Share) Enter(p *Place, holder Holder, idle bool) bool {
 			return false
 		}
 		s.unlink(gone)
-		gone.gone = true
+		gone.gone, gone.told = true, true
 		s.in--
 	}
 	s.in++
@@ -97,18 +112,19 @@ func (s *Share) Working(p *Place) int {
 	return p.working
 }
 
-// Leave gives a place back. It reports whether its holder had to give way before.
-func (s *Share) Leave(p *Place) (gone bool) {
+// Leave gives a place back. It reports whether its holder was told before to give
+// way, or is being told.
+func (s *Share) Leave(p *Place) (told bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unlink(p)
 	if !p.gone {
 		s.in--
 	}
-	return p.gone
+	return p.told
 }
 
-// hasGone reports whether the holder of a place had to give way.
+// hasGone reports whether another one has the place.
 func (s *Share) hasGone(p *Place) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,6 +141,41 @@ func (s *Share) link(p *Place) {
 	}
 	s.last = p
 	s.idle++
+	if s.patience > 0 {
+		p.since = time.Now()
+		if !s.isSet {
+			s.setLate(s.patience)
+		}
+	}
+}
+
+// setLate makes endLate run after a while. The caller holds mu.
+func (s *Share) setLate(after time.Duration) {
+	s.isSet = true
+	if s.late == nil {
+		s.late = time.AfterFunc(after, s.endLate)
+	} else {
+		s.late.Reset(after)
+	}
+}
+
+// endLate tells the holders of the places that have been idle for too long.
+func (s *Share) endLate() {
+	s.mu.Lock()
+	var late []*Place
+	now := time.Now()
+	for s.first != nil && now.Sub(s.first.since) >= s.patience {
+		s.first.told = true
+		late = append(late, s.first)
+		s.unlink(s.first)
+	}
+	if s.isSet = false; s.first != nil {
+		s.setLate(s.patience - now.Sub(s.first.since))
+	}
+	s.mu.Unlock()
+	for _, p := range late {
+		p.holder.GiveWay()
+	}
 }
 
 // unlink takes a place out of the idle ones, if it is among them. The caller holds

@@ -1,6 +1,11 @@
 package admit
 
-import "testing"
+import (
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
 
 // guest has a place, and notes that it had to give way.
 type guest struct {
@@ -88,4 +93,55 @@ func TestAPlaceThatRestsIsTheLastToGiveWay(t *testing.T) {
 	if s.Leave(&all[2].Place); s.in != most || s.idle != 0 {
 		t.Errorf("%d are in, %d of them idle", s.in, s.idle)
 	}
+}
+
+// lateGuest is a guest who is told on another goroutine.
+type lateGuest struct {
+	Place
+	gaveWay atomic.Bool
+}
+
+// GiveWay implements Holder.
+func (g *lateGuest) GiveWay() { g.gaveWay.Store(true) }
+
+// Places that are idle for longer than the share has patience have to end, each in its
+// time; those that work or have left in time do not.
+func TestIdlePlacesEndInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const patience = 10 * time.Second
+		s := &Share{most: 10, mostIdle: 10, patience: patience}
+		var all [5]lateGuest
+		for i := range all {
+			s.Enter(&all[i].Place, &all[i], true)
+			time.Sleep(time.Second)
+		}
+		s.Work(&all[1].Place)
+		if s.Leave(&all[3].Place) {
+			t.Error("one that has left in time was told")
+		}
+		time.Sleep(patience - 5*time.Second)
+		synctest.Wait()
+		for i, want := range []bool{true, false, false, false, false} {
+			if all[i].gaveWay.Load() != want {
+				t.Errorf("number %d is told: %t, want %t", i, !want, want)
+			}
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		for i, want := range []bool{true, false, true, false, true} {
+			if all[i].gaveWay.Load() != want {
+				t.Errorf("in the end number %d is told: %t, want %t", i, !want, want)
+			}
+		}
+		if s.hasGone(&all[0].Place) || !s.Leave(&all[0].Place) || s.Leave(&all[1].Place) || s.in != 2 || s.idle != 0 {
+			t.Errorf("%d are in, %d of them idle", s.in, s.idle)
+		}
+		// And once more, when there was nothing to end for a while.
+		late := &lateGuest{}
+		s.Enter(&late.Place, late, true)
+		time.Sleep(patience)
+		if synctest.Wait(); !late.gaveWay.Load() {
+			t.Error("one that came later is not told")
+		}
+	})
 }

@@ -32,12 +32,16 @@ type shares struct {
 }
 
 func newShares(maxWatches int) shares {
+	// Of all but reflection a request is one message, which must have come in time.
+	ofRequests := func(most, mostSilent int) *Share {
+		return &Share{most: most, mostIdle: mostSilent, patience: RequestTimeout}
+	}
 	return shares{
-		customers:   NewShare(maxRequests, maxSilentRequests),
-		peers:       NewShare(maxPeerRequests, maxSilentPeerRequests),
-		watches:     NewShare(maxWatches, maxSilentWatchRequests),
-		health:      NewShare(maxHealthRequests, maxSilentHealthRequests),
+		customers:   ofRequests(maxRequests, maxSilentRequests),
+		peers:       ofRequests(maxPeerRequests, maxSilentPeerRequests),
+		watches:     ofRequests(maxWatches, maxSilentWatchRequests),
+		health:      ofRequests(maxHealthRequests, maxSilentHealthRequests),
 		reflections: NewShare(maxReflections, maxSilentReflections),
-		page:        NewShare(maxPageRequests, maxSilentPageRequests),
+		page:        ofRequests(maxPageRequests, maxSilentPageRequests),
 	}
 }

@@ -36,7 +36,7 @@ func FrameToProto(f *protocol.Frame) *bankv1.Frame {
 
 // FrameFromProto decodes a frame and checks the hash and form of its batches.
 func FrameFromProto(in *bankv1.Frame) (*protocol.Frame, error) {
-	out := &protocol.Frame{Sync: in.GetSync()}
+	out := &protocol.Frame{Sync: in.GetSync(), Ping: in.GetPing(), Pong: in.GetPong()}
 	if h := in.GetHello(); h != nil {
 		hello, err := HelloFromProto(h)
 		if err != nil {

@@ -201,7 +201,10 @@ func (i ErrorInterceptor) WrapStreamingClient(next connect.StreamingClientFunc) 
 // WrapStreamingHandler implements connect.Interceptor.
 func (i ErrorInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
-		if err := next(ctx, decodedConn{conn}); err != nil {
+		if strings.Contains(conn.RequestHeader().Get("Content-Type"), "json") {
+			conn = decodedConn{conn}
+		}
+		if err := next(ctx, conn); err != nil {
 			return ConnectError(ctx, i.Logger, conn.Spec().Procedure, err)
 		}
 		return nil

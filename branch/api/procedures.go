@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -31,10 +32,13 @@ var passedOn = map[string]bool{
 // Addressee takes the path of a call apart that names its branch.
 func Addressee(path string) (id ledger.BranchID, procedure string, ok bool) {
 	rest, ok := strings.CutPrefix(path, proxyPrefix)
-	name, procedure, found := strings.Cut(rest, "/")
-	n, err := strconv.ParseUint(name, 10, 32)
-	procedure = "/" + procedure
-	return ledger.BranchID(n), procedure, ok && found && err == nil && passedOn[procedure]
+	slash := strings.IndexByte(rest, '/')
+	if !ok || slash < 0 {
+		return 0, "", false // most calls name none
+	}
+	procedure = rest[slash:]
+	n, err := strconv.ParseUint(rest[:slash], 10, 32)
+	return ledger.BranchID(n), procedure, err == nil && passedOn[procedure]
 }
 
 // ProcedureOf returns the procedure that a path calls, at whatever branch.
@@ -53,3 +57,16 @@ func IsCall(path string) bool {
 	service, method, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	return ok && strings.Contains(service, ".") && method != "" && !strings.Contains(method, "/")
 }
+
+// IsOfProgram reports whether a request is a call that sends its message in protobuf.
+// What is answered to it needs no headers for browsers and caches: a browser asks
+// before it sends such a message to another site, and neither a browser nor a cache
+// between shows, runs or keeps the answer to a POST like that.
+func IsOfProgram(req *http.Request) bool {
+	types := req.Header["Content-Type"]
+	return req.Method == http.MethodPost && len(types) == 1 && protobufTypes[types[0]] && len(req.Header["Origin"]) == 0
+}
+
+// protobufTypes are the content types of messages in protobuf. Those of gRPC-Web are
+// left out: it is there for browsers.
+var protobufTypes = map[string]bool{"application/proto": true, "application/grpc": true, "application/grpc+proto": true}

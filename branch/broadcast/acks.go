@@ -1,7 +1,6 @@
 package broadcast
 
 import (
-	"container/heap"
 	"slices"
 
 	"passbook.example/passbook/branch/ledger"
@@ -16,30 +15,45 @@ type ackWait struct {
 	op *protocol.Operation
 }
 
-// ackHeap has the lowest sequence first.
+// ackHeap has the write with the lowest sequence first, and each before those at twice
+// its place. It does what package container/heap would, which needs memory for each
+// write.
 type ackHeap []ackWait
 
-// Len implements heap.Interface.
-func (h ackHeap) Len() int { return len(h) }
+func (h ackHeap) sequence(i int) uint64 { return h[i].reply.Receipt.Sequence }
 
-// Less implements heap.Interface.
-func (h ackHeap) Less(i, j int) bool {
-	return h[i].reply.Receipt.Sequence < h[j].reply.Receipt.Sequence
+// push adds a write. Most are the last of all.
+func (h *ackHeap) push(w ackWait) {
+	*h = append(*h, w)
+	all := *h
+	for i := len(all) - 1; i > 0 && all.sequence(i) < all.sequence((i-1)/2); i = (i - 1) / 2 {
+		all[i], all[(i-1)/2] = all[(i-1)/2], all[i]
+	}
 }
 
-// Swap implements heap.Interface.
-func (h ackHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+// pop takes the first write out.
+func (h *ackHeap) pop() ackWait {
+	all := *h
+	first, last := all[0], len(all)-1
+	all[0], all[last] = all[last], ackWait{}
+	*h = all[:last]
+	h.sink(0)
+	return first
+}
 
-// Push implements heap.Interface.
-func (h *ackHeap) Push(x any) { *h = append(*h, x.(ackWait)) }
-
-// Pop implements heap.Interface.
-func (h *ackHeap) Pop() any {
-	old := *h
-	x := old[len(old)-1]
-	old[len(old)-1] = ackWait{}
-	*h = old[:len(old)-1]
-	return x
+// sink moves a write behind those that come before it.
+func (h ackHeap) sink(i int) {
+	for {
+		next := 2*i + 1
+		if next+1 < len(h) && h.sequence(next+1) < h.sequence(next) {
+			next++
+		}
+		if next >= len(h) || h.sequence(i) <= h.sequence(next) {
+			return
+		}
+		h[i], h[next] = h[next], h[i]
+		i = next
+	}
 }
 
 // Acks are the recorded writes whose customers wait for other branches.
@@ -60,7 +74,7 @@ func (a *Acks) Acknowledge(op *protocol.Operation, reply protocol.Reply) {
 		a.wantSync = max(a.wantSync, reply.Receipt.Sequence)
 		a.progress.wakeAll()
 	}
-	heap.Push(&a.queues[op.Acknowledge], ackWait{reply, op})
+	a.queues[op.Acknowledge].push(ackWait{reply, op})
 }
 
 // step answers the writes that are acknowledged by now, and those that
@@ -70,7 +84,7 @@ func (a *Acks) step() {
 	a.releaseUpTo(protocol.Local, a.Head(a.Self))
 	a.releaseUpTo(protocol.Reachable, a.progress.reachableApplied())
 	for _, level := range []protocol.Level{protocol.Majority, protocol.All, protocol.Nearest} {
-		if a.queues[level].Len() == 0 {
+		if len(a.queues[level]) == 0 {
 			continue
 		}
 		a.releaseUpTo(level, a.syncedAt(level, false))
@@ -104,8 +118,8 @@ func (a *Acks) syncedAt(level protocol.Level, hope bool) uint64 {
 
 func (a *Acks) releaseUpTo(level protocol.Level, sequence uint64) {
 	q := &a.queues[level]
-	for q.Len() > 0 && (*q)[0].reply.Receipt.Sequence <= sequence {
-		w := heap.Pop(q).(ackWait)
+	for len(*q) > 0 && (*q)[0].reply.Receipt.Sequence <= sequence {
+		w := q.pop()
 		w.reply.Unreachable = a.unconfirmed(w.reply.Receipt.Sequence)
 		w.reply.Session = a.Seen(w.op.Session)
 		a.Reply(w.reply)
@@ -129,8 +143,8 @@ func (a *Acks) reachableSynced() uint64 {
 func (a *Acks) failBetween(level protocol.Level, after, upTo uint64) {
 	q := &a.queues[level]
 	var kept ackHeap
-	for q.Len() > 0 {
-		w := heap.Pop(q).(ackWait)
+	for len(*q) > 0 {
+		w := q.pop()
 		if at := w.reply.Receipt.Sequence; at <= after || at > upTo {
 			kept = append(kept, w)
 			continue
@@ -181,10 +195,9 @@ func (a *Acks) Expire() {
 			if expired(w) {
 				a.failAck(w)
 			} else {
-				kept = append(kept, w)
+				kept.push(w)
 			}
 		}
-		heap.Init(&kept)
 		*q = kept
 	}
 }
@@ -192,7 +205,7 @@ func (a *Acks) Expire() {
 // nextTick returns when a write may have waited too long.
 func (a *Acks) nextTick() protocol.Millis {
 	for level := range a.queues {
-		if a.queues[level].Len() > 0 {
+		if len(a.queues[level]) > 0 {
 			return a.Now + protocol.DeadlineGrain
 		}
 	}

@@ -32,6 +32,8 @@ type intake struct {
 	// early are the batches that came early, gapped the journals that have some.
 	early  []earlyBatches
 	gapped indexes // of early
+	// ids is memory for the request ids of one batch.
+	ids []string
 	// fetches say how journals are asked for. fetching are those that are asked for,
 	// or may have to be.
 	fetches  []fetch
@@ -191,37 +193,36 @@ func (in *intake) remember(i int, s *ledger.Sealed, posted []ledger.Posted) {
 	recorded := in.positions(s.Batch)
 	for k := range s.Batch.Entries {
 		e := &s.Batch.Entries[k]
-		at := ledger.Position{Branch: s.Batch.Branch, Sequence: e.Sequence}
-		if e.RequestID != "" && in.isFirst(at, e, recorded[k]) {
-			in.own.remember(at, e, posted[k].Balance)
+		if e.RequestID != "" {
+			at, before := ledger.Position{Branch: s.Batch.Branch, Sequence: e.Sequence}, ledger.Position{}
+			if len(recorded) > 0 {
+				before, recorded = recorded[0], recorded[1:]
+			}
+			if in.isFirst(at, e, before) {
+				in.own.remember(at, e, posted[k].Balance)
+			}
 		}
 		in.listener.Applied(i, e)
 	}
 }
 
-// positions returns where the request ids of a batch that was just posted are
-// on disk, by its entries; zero where they are not. They are read together: reading
-// them one by one would cost more than the rest of a batch.
+// positions returns where the request ids of a batch that was just posted are on disk,
+// in the order of the entries that have one; nothing when none is. They are read
+// together: reading them one by one would cost more than the rest of a batch.
 func (in *intake) positions(b *ledger.Batch) []ledger.Position {
-	ids, places := make([]string, 0, len(b.Entries)), make([]int, 0, len(b.Entries))
+	ids := in.ids[:0]
 	for k := range b.Entries {
 		if id := b.Entries[k].RequestID; id != "" {
-			ids, places = append(ids, id), append(places, k)
+			ids = append(ids, id)
 		}
-	}
-	at := make([]ledger.Position, len(b.Entries))
-	if len(ids) == 0 {
-		return at
 	}
 	found, err := in.Config.Storage.Positions(ids)
 	if err != nil {
 		in.fail(fmt.Errorf("look up the request ids of a batch of branch %d: %w", b.Branch, err))
-		return at
+		found = nil
 	}
-	for i, k := range places {
-		at[k] = found[i]
-	}
-	return at
+	in.ids = emptied(ids)
+	return found
 }
 
 // isFirst reports whether an entry is the first that has its request id, as it

@@ -33,10 +33,10 @@ type Core struct {
 	// Recheck says that something has changed for which any call may wait: this Ready
 	// decides all waiting calls again.
 	Recheck bool
-	// commit is what this Ready commits.
-	commit ledger.Commit
-	// out is what it sends after that.
-	out protocol.Ready
+	// commit is what this Ready commits, lastCommit what the one before did.
+	commit, lastCommit ledger.Commit
+	// out is what it sends after that, lastOut what the one before did.
+	out, lastOut protocol.Ready
 	// session is this branch's view, shared by the replies of a Ready; nil when it
 	// has to be made anew.
 	session []ledger.Position

@@ -95,9 +95,7 @@ func (j *Journals) Finish() protocol.Ready {
 	j.progress.step()
 	j.Acks.step()
 	j.Recheck = false
-	out := j.out
-	j.out = protocol.Ready{}
-	return out
+	return j.handOut()
 }
 
 // Committed records that the last Ready's commit has succeeded.

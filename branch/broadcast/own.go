@@ -12,11 +12,16 @@ type OwnBatch struct {
 	alarms   *Alarms   // what the operator is told
 	progress *progress // the peers, and frames for them
 	listener Listener  // what decides on accounts
-	// entries are those of this Ready, posted is what posting each led to.
+	// entries are those of this Ready, posted is what posting each led to. Once they are
+	// sealed, posted lasts until the next Ready that makes any.
 	entries []ledger.Entry
 	posted  []ledger.Posted // by entry
+	// lastCount is how many there were in the Ready before that made any.
+	lastCount int
 	// after are the positions named in own batches so far.
 	after []uint64
+	// extended is memory for the journals that a commit extends.
+	extended indexes
 	// recent are own batches that peers may still need, oldest first.
 	recent      []*ledger.Outline
 	recentBytes int // the size of recent
@@ -25,7 +30,7 @@ type OwnBatch struct {
 }
 
 func newOwnBatch(c *Core, al *Alarms, pr *progress, l Listener) OwnBatch {
-	return OwnBatch{Core: c, alarms: al, progress: pr, listener: l, after: make([]uint64, c.N), fresh: map[string]recorded{}}
+	return OwnBatch{Core: c, alarms: al, progress: pr, listener: l, after: make([]uint64, c.N), extended: newIndexes(c.N), fresh: map[string]recorded{}}
 }
 
 // Post records an entry of this branch's own. The caller has checked that the
@@ -36,6 +41,9 @@ func (o *OwnBatch) Post(e ledger.Entry) (*ledger.Entry, ledger.Posted) {
 	posted, err := o.Ledger.Post(o.Self, &e)
 	if err != nil {
 		panic(fmt.Sprintf("branch %d posts an entry that its ledger refuses: %v", o.Config.ID, err))
+	}
+	if len(o.entries) == 0 {
+		o.entries, o.posted = roomFor[ledger.Entry](o.lastCount), emptied(o.posted)
 	}
 	o.entries = append(o.entries, e)
 	o.posted = append(o.posted, posted)
@@ -67,33 +75,32 @@ func (o *OwnBatch) step() {
 
 // seal makes batches of the entries that this Ready made.
 func (o *OwnBatch) seal() {
-	for len(o.entries) > 0 {
-		k := o.batch()
-		head := o.Ledger.Head(o.Self)
+	for from := 0; from < len(o.entries); {
+		to := o.batchFrom(from)
 		b := &ledger.Batch{
-			Branch: o.Config.ID, Epoch: o.epoch, FirstSequence: o.entries[0].Sequence,
-			Entries: o.entries[:k:k], After: o.nextAfter(), PrevHash: head.Hash,
+			Branch: o.Config.ID, Epoch: o.epoch, FirstSequence: o.entries[from].Sequence,
+			Entries: o.entries[from:to:to], After: o.nextAfter(), PrevHash: o.Ledger.Head(o.Self).Hash,
 		}
 		s := ledger.NewSealed(b)
 		o.Ledger.Seal(o.Self, s.Hash, o.epoch)
-		o.commit.Batches = append(o.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: o.posted[:k:k]})
+		o.commit.Batches = append(o.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: o.posted[from:to:to]})
 		o.commit.Sync = true
 		o.recent = append(o.recent, &s.Outline)
 		o.recentBytes += len(s.Bytes)
-		o.entries, o.posted = o.entries[k:], o.posted[k:]
 		o.progress.wakeAll()
+		from, o.lastCount = to, len(o.entries)
 	}
-	o.entries, o.posted = nil, nil
+	o.entries = nil
 }
 
-// batch returns how many of the entries go into one batch.
-func (o *OwnBatch) batch() int {
-	k, bytes := 0, 0
-	for k < len(o.entries) && k < ledger.MaxBatchEntries/2 && (k == 0 || bytes+o.entries[k].MaxBytes() <= ledger.MaxBatchBytes/4) {
-		bytes += o.entries[k].MaxBytes()
-		k++
+// batchFrom returns where the batch ends that begins with one of the entries.
+func (o *OwnBatch) batchFrom(from int) int {
+	to, bytes := from, 0
+	for to < len(o.entries) && to-from < ledger.MaxBatchEntries/2 && (to == from || bytes+o.entries[to].MaxBytes() <= ledger.MaxBatchBytes/4) {
+		bytes += o.entries[to].MaxBytes()
+		to++
 	}
-	return k
+	return to
 }
 
 // nameAllAgain makes the next own batch name the positions of all journals.
@@ -107,7 +114,7 @@ func (o *OwnBatch) committed() {
 
 // nextAfter returns the positions that changed since the last own batch.
 func (o *OwnBatch) nextAfter() []ledger.Position {
-	var after []ledger.Position
+	after := make([]ledger.Position, 0, o.N)
 	for i, p := range o.Peers {
 		if s := o.Head(i); i != o.Self && s > o.after[i] {
 			after = append(after, ledger.Position{Branch: p.Branch, Sequence: s})
@@ -119,19 +126,18 @@ func (o *OwnBatch) nextAfter() []ledger.Position {
 
 // finishCommit hands out what was gathered, if anything.
 func (o *OwnBatch) finishCommit() {
-	c := o.commit
-	o.commit = ledger.Commit{}
+	c := o.handOutCommit()
 	c.Accounts, c.Doubles = o.Ledger.TakeTouched(), o.alarms.doubles.changes()
 	if len(c.Batches) == 0 && !c.Sync {
 		return
 	}
-	done := make([]bool, o.N)
+	clear(o.extended)
 	for _, b := range c.Batches {
 		i, _ := o.Ledger.Index(b.Batch.Branch)
-		if !done[i] {
-			done[i] = true
-			c.Heads = append(c.Heads, ledger.BranchHead{Branch: b.Batch.Branch, Head: o.Ledger.Head(i)})
-		}
+		o.extended.add(i)
+	}
+	for i := o.extended.next(0); i >= 0; i = o.extended.next(i + 1) {
+		c.Heads = append(c.Heads, ledger.BranchHead{Branch: o.Peers[i].Branch, Head: o.Ledger.Head(i)})
 	}
 	c.Clock = o.Ledger.Clock()
 	if c.Sync {
@@ -139,7 +145,7 @@ func (o *OwnBatch) finishCommit() {
 			o.synced[i] = o.Head(i)
 		}
 	}
-	o.out.Commit = &c
+	o.out.Commit = c
 }
 
 // Recorded finds a request id among what this branch has applied.

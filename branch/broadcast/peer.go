@@ -26,6 +26,8 @@ type progress struct {
 	everyone, reached, near least
 	// everywhere is how far that journal is known to be applied at every branch.
 	everywhere uint64
+	// room is memory for the next frames.
+	room []outgoing
 }
 
 func newProgress(c *Core) progress {
@@ -92,7 +94,7 @@ type link struct {
 	// wants are the journals it has asked for, to be served by this Ready.
 	wants []ledger.Position
 	// frame gathers what this Ready sends it.
-	frame *protocol.Frame
+	frame *outgoing
 }
 
 // expire finds the peers that no longer answer, and those that have caught

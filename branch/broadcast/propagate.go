@@ -7,10 +7,25 @@ import (
 	"passbook.example/passbook/branch/protocol"
 )
 
+// outgoing is a frame in one piece of memory with what most frames have: one batch, or
+// an ack.
+type outgoing struct {
+	protocol.Frame
+	outlines [1]*ledger.Outline // the memory of Outlines
+	ack      protocol.Ack       // that of Ack
+}
+
+// frameRoom is how many frames share a piece of memory. Each is needed until it is sent.
+const frameRoom = 8
+
 // frameTo returns the frame that this Ready sends a peer.
-func (pr *progress) frameTo(p *Peer) *protocol.Frame {
+func (pr *progress) frameTo(p *Peer) *outgoing {
 	if p.frame == nil {
-		p.frame = &protocol.Frame{}
+		if len(pr.room) == 0 {
+			pr.room = make([]outgoing, frameRoom)
+		}
+		p.frame, pr.room = &pr.room[0], pr.room[1:]
+		p.frame.Outlines = p.frame.outlines[:0]
 		pr.due.add(p.Index)
 	}
 	return p.frame
@@ -40,7 +55,7 @@ func (pr *progress) propagateTo(p *Peer) {
 	}
 	if f := p.frame; f != nil { // which only a peer with a link has
 		p.frame = nil
-		pr.Send(p, protocol.Message{Frame: f})
+		pr.Send(p, protocol.Message{Frame: &f.Frame})
 	}
 }
 
@@ -122,9 +137,10 @@ func (pr *progress) sendAck(p *Peer) {
 	}
 	f := pr.frameTo(p)
 	if p.forkedDue {
-		pr.intake.accuse(p, f)
+		pr.intake.accuse(p, &f.Frame)
 	}
-	f.Ack = &protocol.Ack{Applied: pr.Head(p.Index), Synced: pr.synced[p.Index], Forked: p.forkedDue}
+	f.ack = protocol.Ack{Applied: pr.Head(p.Index), Synced: pr.synced[p.Index], Forked: p.forkedDue}
+	f.Ack = &f.ack
 	p.ackDue, p.forkedDue = false, false
 }
 

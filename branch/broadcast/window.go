@@ -1,6 +1,10 @@
 package broadcast
 
-import "passbook.example/passbook/branch/protocol"
+import (
+	"slices"
+
+	"passbook.example/passbook/branch/protocol"
+)
 
 // What is on its way to a peer of this branch's own journal is bounded. Near peers ack a
 // mebibyte before the next one is ready. Far ones need as much as the road between holds,
@@ -76,7 +80,7 @@ func (w *window) ack(now protocol.Millis, acked uint64) (took protocol.Millis) {
 		took = now - w.inflight[k].sentAt
 		k++
 	}
-	w.inflight = w.inflight[k:]
+	w.inflight = slices.Delete(w.inflight, 0, k)
 	w.progressAt, w.probing = now, false
 	w.next = max(w.next, acked+1)
 	return took

@@ -98,11 +98,15 @@ func NewGuard(cfg Config, refusals *admit.Refusals, next http.Handler) *Guard {
 	return g
 }
 
+// Values of headers, which nobody changes.
+var noSniff, sameOrigin = []string{"nosniff"}, []string{"same-origin"}
+
 // ServeHTTP implements http.Handler.
 func (g *Guard) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w = withStatusHeader(w, req)
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
+	if header := w.Header(); !api.IsOfProgram(req) {
+		header["X-Content-Type-Options"], header["Cross-Origin-Resource-Policy"] = noSniff, sameOrigin
+	}
 	if req.ProtoMajor == 1 {
 		// Over HTTP/1.1 a write deadline is the connection's: this one is what
 		// the last call has left behind.

@@ -42,6 +42,13 @@ func newCalls() calls {
 	}
 }
 
+// await gives a customer's call its id.
+func (c *calls) await(reply chan<- protocol.Reply) (id uint64) {
+	c.nextID++
+	c.waiting[c.nextID] = reply
+	return c.nextID
+}
+
 // reply answers a customer's call.
 func (c *calls) reply(r *protocol.Reply) {
 	if ch, ok := c.waiting[r.ID]; ok {
@@ -81,19 +88,10 @@ func (c *calls) endVisits() {
 
 // Post does something to the replica before the next step. It reports false when
 // the engine has ended.
-func (e *Engine) Post(f func(*replica.Replica)) bool { return e.queue.post(f) }
+func (e *Engine) Post(f func(*replica.Replica)) bool { return e.queue.post(action(f)) }
 
-// Submit carries out a write and returns its reply. The replica answers by the
-// deadline in op; ctx is for callers that go away earlier. It returns
-// [protocol.ErrQueueFull] when too many calls wait, and [api.ErrStopping] or
-// [api.ErrStopped] when the engine has ended.
-func (e *Engine) Submit(ctx context.Context, op protocol.Operation) (protocol.Reply, error) {
-	ch, err := e.Begin(op)
-	if err != nil {
-		return protocol.Reply{}, err
-	}
-	return e.Await(ctx, ch)
-}
+// PostInput is Post for an input that is no function.
+func (e *Engine) PostInput(in Input) bool { return e.queue.post(in) }
 
 // Ask carries out a read and returns its reply. Its errors are those of Submit.
 func (e *Engine) Ask(ctx context.Context, q protocol.Query) (protocol.Reply, error) {
@@ -116,16 +114,12 @@ func (e *Engine) Begin(op protocol.Operation) (<-chan protocol.Reply, error) {
 	})
 }
 
-func (e *Engine) begin(post func(input) bool, start func(r *replica.Replica, id uint64)) (<-chan protocol.Reply, error) {
+func (e *Engine) begin(post func(Input) bool, start func(r *replica.Replica, id uint64)) (<-chan protocol.Reply, error) {
 	if !e.calls.queued.Enter() {
 		return nil, protocol.ErrQueueFull
 	}
 	ch := make(chan protocol.Reply, 1)
-	ok := post(func(r *replica.Replica) {
-		e.calls.nextID++
-		e.calls.waiting[e.calls.nextID] = ch
-		start(r, e.calls.nextID)
-	})
+	ok := post(action(func(r *replica.Replica) { start(r, e.calls.await(ch)) }))
 	if !ok {
 		return nil, api.ErrStopping
 	}
@@ -139,11 +133,16 @@ func (e *Engine) Await(ctx context.Context, ch <-chan protocol.Reply) (protocol.
 	case reply := <-ch:
 		return reply, reply.Err
 	case <-e.ended:
+		return e.last(ch)
 	case <-ctx.Done():
 		return protocol.Reply{}, ctx.Err()
 	}
+}
+
+// last returns the reply to a call if it is the last thing that the engine did.
+func (e *Engine) last(ch <-chan protocol.Reply) (protocol.Reply, error) {
 	select {
-	case reply := <-ch: // the last thing that the engine did
+	case reply := <-ch:
 		return reply, reply.Err
 	default:
 		return protocol.Reply{}, api.ErrStopped
@@ -165,7 +164,7 @@ func (e *Engine) Serve(ctx context.Context, m protocol.Message) (protocol.Messag
 	if m.Claim != nil {
 		post = e.queue.postWrite
 	}
-	ok := post(func(r *replica.Replica) {
+	ok := post(action(func(r *replica.Replica) {
 		e.calls.nextID++
 		e.calls.peers[e.calls.nextID] = ch
 		if m.Claim != nil {
@@ -174,7 +173,7 @@ func (e *Engine) Serve(ctx context.Context, m protocol.Message) (protocol.Messag
 			m.Collect.ID = e.calls.nextID
 		}
 		r.Receive(m)
-	})
+	}))
 	if !ok {
 		return protocol.Message{}, api.ErrStopped
 	}

@@ -43,8 +43,8 @@ func TestWhatWaitsForTheEngineIsBounded(t *testing.T) {
 			t.Errorf("%s: one more than %d: %v", name, test.most, err)
 		}
 	}
-	if want := maxQueuedCalls + maxServed + maxVisits; len(e.queue.inputs) != want {
-		t.Errorf("%d wait, want %d", len(e.queue.inputs), want)
+	if want := maxQueuedCalls + maxServed + maxVisits; len(e.queue.inputs.waiting) != want {
+		t.Errorf("%d wait, want %d", len(e.queue.inputs.waiting), want)
 	}
 	if first := len(e.queue.takeInputs()); first != maxDrained {
 		t.Errorf("%d inputs in one step, want %d", first, maxDrained)

@@ -10,6 +10,7 @@
 //	queue.go   what waits for the next step
 //	pacer.go   which writes wait so that a batch has many (a pure value)
 //	calls.go   the calls that wait for an answer, and how to make one
+//	write.go   Submit: a write that waits for its reply
 //
 // It knows the replica, and by interfaces declared here the journal, the freeze of
 // a branch that is paused, where the results go, and who observes. Links, services
@@ -19,6 +20,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"passbook.example/passbook/branch/ledger"
@@ -84,6 +86,8 @@ type Engine struct {
 	// queue has what waits for the next step, calls those that wait for an answer.
 	queue queue
 	calls calls
+	// writes has the memory of writes that are answered.
+	writes sync.Pool
 	// ended is closed when the engine has ended. What is not answered by then
 	// never will be.
 	ended chan struct{}
@@ -99,7 +103,9 @@ type Engine struct {
 
 // New returns an engine that waits for Run. What is posted before is done then.
 func New(cfg Config) *Engine {
-	return &Engine{cfg: cfg, queue: newQueue(), calls: newCalls(), pacer: newPacer(), ended: make(chan struct{}), serving: make(chan struct{})}
+	e := &Engine{cfg: cfg, queue: newQueue(), calls: newCalls(), pacer: newPacer(), ended: make(chan struct{}), serving: make(chan struct{})}
+	e.writes.New = func() any { return newWrite(e) }
+	return e
 }
 
 // Now returns the time on the replica's clock.
@@ -215,12 +221,16 @@ func (e *Engine) letOut(ready *protocol.Ready) {
 // may tell that the last batch has arrived, and then the writes, unless they
 // have to wait for that.
 func (e *Engine) drain() {
-	for _, f := range e.queue.takeInputs() {
-		f(e.cfg.Replica)
-	}
+	e.enter(e.queue.takeInputs())
 	now, due, propagating := time.Now(), e.cfg.Replica.Due(), e.cfg.Replica.Propagating()
-	for _, f := range e.queue.takeWrites(&e.pacer, now, due, propagating) {
-		f(e.cfg.Replica)
+	e.enter(e.queue.takeWrites(&e.pacer, now, due, propagating))
+}
+
+// enter runs inputs, and lets go of each: the memory of some is used again.
+func (e *Engine) enter(all []Input) {
+	for i, in := range all {
+		all[i] = nil
+		in.Enter(e.cfg.Replica)
 	}
 }
 

@@ -34,9 +34,9 @@ func (h *holding) step() {
 
 // write posts a write.
 func (h *holding) write() {
-	h.engine.queue.postWrite(func(r *replica.Replica) {
+	h.engine.queue.postWrite(action(func(r *replica.Replica) {
 		r.Submit(protocol.Operation{ID: 9, Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 1}, Acknowledge: protocol.Local, Deadline: 60_000})
-	})
+	}))
 }
 
 // ack has the peer say how far it has applied this branch's journal.
@@ -229,7 +229,7 @@ func TestHeldWritesDoNotWakeTheEngine(t *testing.T) {
 		}
 		h.write()
 		if len(h.engine.queue.wake) != 1 {
-			t.Errorf("the engine sleeps although %d writes wait", len(h.engine.queue.writes))
+			t.Errorf("the engine sleeps although %d writes wait", len(h.engine.queue.writes.waiting))
 		}
 		h.step()
 		h.wantEntries(2 + maxLingering)

@@ -10,8 +10,40 @@ import (
 // maxDrained bounds the inputs that one commit follows, and the writes.
 const maxDrained = 4096
 
-// input is something that is done to the replica between two steps.
-type input = func(*replica.Replica)
+// maxKept bounds the memory that inputs keep while few wait, in inputs.
+const maxKept = 256
+
+// Input is something that is done to the replica between two steps.
+type Input = interface {
+	// Enter does it. It runs in the engine's goroutine.
+	Enter(r *replica.Replica)
+}
+
+// action is an input that is a function.
+type action func(*replica.Replica)
+
+// Enter implements Input.
+func (f action) Enter(r *replica.Replica) { f(r) }
+
+// inputs wait for the next step, in their order.
+type inputs struct {
+	waiting []Input
+	// taken has the memory of those that were taken last, which is used again.
+	taken []Input
+}
+
+// take takes up to maxDrained. They last until it is called again.
+func (in *inputs) take() []Input {
+	all, left := in.waiting, in.taken[:0]
+	if cap(left) > maxKept {
+		left = nil
+	}
+	if len(all) > maxDrained {
+		all, left = all[:maxDrained:maxDrained], all[maxDrained:]
+	}
+	in.waiting, in.taken = left, all
+	return all
+}
 
 // queue is what waits for the next step.
 type queue struct {
@@ -23,11 +55,11 @@ type queue struct {
 	// closed is set for good when the engine has ended.
 	closed bool
 	// inputs are what is not a write.
-	inputs []input
+	inputs inputs
 	// writes are the customers' writes and the peers' claims. While lingering, they
 	// wait for the last batch to arrive, and don't wake the engine until there are
 	// fullAt of them.
-	writes    []input
+	writes    inputs
 	lingering bool
 	fullAt    int
 }
@@ -36,13 +68,13 @@ func newQueue() queue { return queue{wake: make(chan struct{}, 1)} }
 
 // post queues an input and wakes the engine. It reports false when the engine has
 // ended.
-func (q *queue) post(f input) bool {
+func (q *queue) post(f Input) bool {
 	q.mu.Lock()
 	if q.closed {
 		q.mu.Unlock()
 		return false
 	}
-	q.inputs = append(q.inputs, f)
+	q.inputs.waiting = append(q.inputs.waiting, f)
 	q.mu.Unlock()
 	q.rouse()
 	return true
@@ -50,14 +82,14 @@ func (q *queue) post(f input) bool {
 
 // postWrite is post for a customer's write or a peer's claim, which may have to
 // wait for those before it to arrive at the peers.
-func (q *queue) postWrite(f input) bool {
+func (q *queue) postWrite(f Input) bool {
 	q.mu.Lock()
 	if q.closed {
 		q.mu.Unlock()
 		return false
 	}
-	q.writes = append(q.writes, f)
-	due := !q.lingering || len(q.writes) == q.fullAt
+	q.writes.waiting = append(q.writes.waiting, f)
+	due := !q.lingering || len(q.writes.waiting) == q.fullAt
 	q.mu.Unlock()
 	if due {
 		q.rouse()
@@ -72,18 +104,19 @@ func (q *queue) rouse() {
 	}
 }
 
-// takeInputs takes what is not a write.
-func (q *queue) takeInputs() []input {
+// takeInputs takes what is not a write. It lasts until it is called again.
+func (q *queue) takeInputs() []Input {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.take(&q.inputs)
 }
 
-// takeWrites takes the writes, or none while the pacer lets them linger.
-func (q *queue) takeWrites(p *pacer, now time.Time, due, propagating bool) []input {
+// takeWrites takes the writes, or none while the pacer lets them linger. They last until
+// it is called again.
+func (q *queue) takeWrites(p *pacer, now time.Time, due, propagating bool) []Input {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.lingering = !due && p.linger(now, len(q.writes), propagating)
+	q.lingering = !due && p.linger(now, len(q.writes.waiting), propagating)
 	q.fullAt = p.fullAt
 	if q.lingering {
 		return nil
@@ -93,17 +126,14 @@ func (q *queue) takeWrites(p *pacer, now time.Time, due, propagating bool) []inp
 	return writes
 }
 
-// take takes up to maxDrained of the inputs or the writes. If there are more, the
-// engine comes back.
-func (q *queue) take(from *[]input) []input {
-	all := *from
-	if len(all) <= maxDrained {
-		*from = nil
-		return all
+// take takes some of the inputs or the writes. If there are more, the engine comes
+// back.
+func (q *queue) take(from *inputs) []Input {
+	all := from.take()
+	if len(from.waiting) > 0 {
+		q.rouse()
 	}
-	*from = all[maxDrained:]
-	q.rouse()
-	return all[:maxDrained:maxDrained]
+	return all
 }
 
 // close lets no more in.
@@ -111,5 +141,5 @@ func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	q.inputs, q.writes = nil, nil
+	q.inputs, q.writes = inputs{}, inputs{}
 }

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"slices"
 	"time"
 
 	"passbook.example/passbook/branch/ledger"
@@ -115,7 +116,7 @@ func (p *pulse) observe(now time.Time, commit *ledger.Commit, everywhere uint64)
 	}
 	for len(p.spreading) > 0 && p.spreading[0].last <= everywhere {
 		s := p.spreading[0]
-		p.spreading = p.spreading[1:]
+		p.spreading = slices.Delete(p.spreading, 0, 1)
 		s.us = max(now.Sub(s.at).Microseconds(), 1)
 		p.times[bucketOf(s.us)] += s.last - s.first + 1
 		p.timed = true

@@ -18,20 +18,27 @@ import (
 
 // Positions returns the positions of the entries that were first recorded under
 // request ids, in the order of the ids; zero where there is none. Asking for many at
-// once costs a fraction of asking for each.
-func (j *Journal) Positions(ids []string) (at []ledger.Position, err error) {
+// once costs a fraction of asking for each. It returns nil when there is certainly none
+// at all, as there mostly is.
+func (j *Journal) Positions(ids []string) ([]ledger.Position, error) {
 	if err := j.enter(); err != nil {
 		return nil, err
 	}
 	defer j.leave()
-	at = make([]ledger.Position, len(ids))
 	order := j.filter.Unsure(nil, ids...)
 	if len(order) == 0 {
-		return at, nil
+		return nil, nil
 	}
+	return j.positions(ids, order)
+}
+
+// positions is Positions for those of the ids that order names: there is none for the
+// others.
+func (j *Journal) positions(ids []string, order []int) (at []ledger.Position, err error) {
 	if err := j.catchUpOn(ids...); err != nil {
 		return nil, err
 	}
+	at = make([]ledger.Position, len(ids))
 	// In the order of the keys, so that neighbours are found in one place.
 	slices.SortFunc(order, func(a, b int) int { return strings.Compare(ids[a], ids[b]) })
 	err = j.eachRequest(func(find func(id string) (ledger.Position, ledger.Amount, error)) error {

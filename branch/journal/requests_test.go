@@ -47,7 +47,7 @@ func TestReadsWaitForWhatIsBeingWritten(t *testing.T) {
 			t.Fatalf("round %d: the batch that ends at %d: got %t, %v", round, last, ok, err)
 		}
 		at, err := b.Positions([]string{entries[len(entries)-1].RequestID})
-		if err != nil || at[0].Sequence != last {
+		if err != nil || len(at) != 1 || at[0].Sequence != last {
 			t.Fatalf("round %d: the last request id: got %v, %v, want %d", round, at, err, last)
 		}
 	}

@@ -88,10 +88,18 @@ var (
 	ErrBatchSize   = fmt.Errorf("a batch has at most %d entries in %d bytes", MaxBatchEntries, MaxBatchBytes)
 )
 
-// NewSealed encodes a batch and hashes it.
+// whole is a sealed batch in one piece of memory.
+type whole struct {
+	Sealed
+	batch Batch // what Sealed.Batch points to
+}
+
+// NewSealed encodes a batch and hashes it. It keeps a copy of the batch.
 func NewSealed(b *Batch) *Sealed {
-	bytes := encodeBatch(b)
-	return &Sealed{Outline: Outline{Span: b.span(), Bytes: bytes, Hash: sha256.Sum256(bytes)}, Batch: b}
+	w := &whole{batch: *b}
+	w.Batch, w.Span, w.Bytes = &w.batch, b.span(), encodeBatch(b)
+	w.Hash = sha256.Sum256(w.Bytes)
+	return &w.Sealed
 }
 
 // OpenSealed decodes a batch that came from a peer or from disk, and checks
@@ -103,14 +111,15 @@ func OpenSealed(bytes []byte, hash Hash) (*Sealed, error) {
 	if err := checkBytes(bytes, hash); err != nil {
 		return nil, err
 	}
-	b, err := decodeBatch(bytes)
-	if err != nil {
+	w := &whole{}
+	if err := w.batch.decode(bytes); err != nil {
 		return nil, err
 	}
-	if err := b.check(); err != nil {
+	if err := w.batch.check(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBatchFormat, err)
 	}
-	return &Sealed{Outline: Outline{Span: b.span(), Bytes: bytes, Hash: hash}, Batch: b}, nil
+	w.Batch, w.Span, w.Bytes, w.Hash = &w.batch, w.batch.span(), bytes, hash
+	return &w.Sealed, nil
 }
 
 // ReadOutline is OpenSealed for a batch that is only relayed. It checks the hash and

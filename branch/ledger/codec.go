@@ -54,7 +54,8 @@ func encodeBatch(b *Batch) []byte {
 	out = appendUint(out, batchBranch, uint64(b.Branch))
 	out = appendUint(out, batchEpoch, b.Epoch)
 	out = appendUint(out, batchFirstSequence, b.FirstSequence)
-	var scratch, fact []byte
+	var room [2][512]byte // for an entry with the longest names; a bulk needs more
+	scratch, fact := room[0][:0], room[1][:0]
 	for i := range b.Entries {
 		fact = appendFact(fact[:0], &b.Entries[i])
 		scratch = appendEntry(scratch[:0], &b.Entries[i], fact)
@@ -152,15 +153,15 @@ func readSpan(in string) (Span, error) {
 	return s, err
 }
 
-// decodeBatch accepts only the canonical form, so a batch has only one encoding.
-// All texts of the batch share one copy of its bytes.
-func decodeBatch(in []byte) (*Batch, error) {
+// decode sets a zero batch to what its bytes say. It accepts only the canonical form, so
+// a batch has only one encoding. All texts of the batch share one copy of its bytes.
+func (b *Batch) decode(in []byte) error {
 	text := string(in)
 	n, err := countEntries(text)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	b := &Batch{Entries: make([]Entry, 0, n)}
+	b.Entries = make([]Entry, 0, n)
 	room := columns{left: n}
 	r := batchReader(text)
 	for r.next() {
@@ -187,7 +188,7 @@ func decodeBatch(in []byte) (*Batch, error) {
 			r.unknown("batch")
 		}
 	}
-	return b, r.err
+	return r.err
 }
 
 func decodeEntry(in string, e *Entry, room *columns) error {

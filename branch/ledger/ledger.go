@@ -33,8 +33,9 @@ type Ledger struct {
 	changed []before
 	// tallied is memory that tallies uses again.
 	tallied []tally
-	// balances is memory for the balances of bulks.
+	// balances is memory for the balances of bulks, posted for the results of batches.
 	balances []Amount
+	posted   []Posted
 }
 
 // Head is how far a journal is applied.

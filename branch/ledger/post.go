@@ -155,7 +155,7 @@ func (l *Ledger) PostBatch(s *Sealed) ([]Posted, error) {
 	if !ok {
 		return nil, fmt.Errorf("batch of branch %d, which this bank does not have", s.Batch.Branch)
 	}
-	posted := make([]Posted, 0, len(s.Batch.Entries))
+	posted := take(&l.posted, len(s.Batch.Entries), maxPiece)
 	l.undo, l.changed = l.undo[:0], l.changed[:0]
 	touched := len(l.touched)
 	for k := range s.Batch.Entries {
@@ -180,7 +180,7 @@ func (l *Ledger) PostBatch(s *Sealed) ([]Posted, error) {
 			return nil, fmt.Errorf("entry %d of branch %d: %w", e.Sequence, s.Batch.Branch, err)
 		}
 		l.undo = append(l.undo, u)
-		posted = append(posted, p)
+		posted[k] = p
 	}
 	l.Seal(i, s.Hash, s.Batch.Epoch)
 	return posted, nil

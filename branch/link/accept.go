@@ -9,12 +9,9 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/code"
-	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
-
-	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // Errors of callers who are refused.
@@ -36,15 +33,11 @@ func (l *Links) accept(ctx context.Context, stream *acceptedStream) error {
 	first := make(chan greeting, 1)
 	linked := make(chan *link, 1)
 	defer close(linked)
-	receive := func() (*bankv1.Frame, error) {
-		req, err := stream.Receive()
-		return req.GetFrame(), err
-	}
 	spawned := l.cfg.Spawn(func() {
-		f, err := receive()
+		f, err := received(stream.Receive())
 		first <- greeting{f, err}
 		if k := <-linked; k != nil {
-			k.end(k.broken(k.pumpIn(receive)))
+			k.end(k.broken(k.pumpIn(stream.Receive)))
 		}
 	})
 	if !spawned {
@@ -53,10 +46,6 @@ func (l *Links) accept(ctx context.Context, stream *acceptedStream) error {
 	p, hello, err := l.greet(ctx, first)
 	if err != nil {
 		return err
-	}
-	said, err := api.HelloFromProto(hello.GetHello())
-	if err != nil {
-		return api.Inputf("hello: %v", err)
 	}
 	if !p.accepted.Enter() {
 		return errTooManyLinks
@@ -67,7 +56,7 @@ func (l *Links) accept(ctx context.Context, stream *acceptedStream) error {
 	k.accepted = true
 	k.put = stream.Send
 	k.room = peernet.RoomOf(ctx)
-	if !k.upIfKin(said) {
+	if !k.upIfKin(hello.frame.Hello) {
 		return api.ErrStopped
 	}
 	defer k.down()
@@ -123,17 +112,17 @@ func (k *link) interruptIfReplaced(a Arrival) (stop func()) {
 // greeting is what came first on an accepted link: a frame, or an error.
 type greeting struct {
 	// frame is nil when there is an error.
-	frame *bankv1.Frame
+	frame *incoming
 	// err says why no frame came.
 	err error
 }
 
 // greet waits for the first frame of an accepted link, which must be the hello
 // of a peer of this bank with a lower id.
-func (l *Links) greet(ctx context.Context, arrived <-chan greeting) (*peer, *bankv1.Frame, error) {
+func (l *Links) greet(ctx context.Context, arrived <-chan greeting) (*peer, *incoming, error) {
 	timeout := time.NewTimer(helloTimeout)
 	defer timeout.Stop()
-	var first *bankv1.Frame
+	var first *incoming
 	select {
 	case g := <-arrived:
 		if g.err != nil {
@@ -148,16 +137,19 @@ func (l *Links) greet(ctx context.Context, arrived <-chan greeting) (*peer, *ban
 		}
 		return nil, nil, api.ErrStopping
 	}
-	hello := first.GetHello()
+	if first.wrong != nil {
+		return nil, nil, api.Inputf("%v", first.wrong)
+	}
+	hello := first.frame.Hello
 	if hello == nil {
 		return nil, nil, api.Inputf("the first frame of a link must have a hello")
 	}
-	p := l.peers[ledger.BranchID(hello.GetBranch())]
+	p := l.peers[hello.Branch]
 	switch {
 	case p == nil:
-		return nil, nil, api.Inputf("hello from branch %d, which is no peer of branch %d in this bank", hello.GetBranch(), l.cfg.ID)
-	case hello.GetToBranch() != uint32(l.cfg.ID):
-		return nil, nil, api.Inputf("hello to branch %d reached branch %d: check the addresses", hello.GetToBranch(), l.cfg.ID)
+		return nil, nil, api.Inputf("hello from branch %d, which is no peer of branch %d in this bank", hello.Branch, l.cfg.ID)
+	case hello.To != l.cfg.ID:
+		return nil, nil, api.Inputf("hello to branch %d reached branch %d: check the addresses", hello.To, l.cfg.ID)
 	case p.id > l.cfg.ID:
 		return nil, nil, api.Inputf("branch %d has the higher id and waits to be dialed by branch %d", p.id, l.cfg.ID)
 	}

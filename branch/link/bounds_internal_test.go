@@ -12,6 +12,7 @@ import (
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/engine"
@@ -64,13 +65,24 @@ func TestUnreadFramesAreBounded(t *testing.T) {
 	}
 	for name, test := range tests {
 		k := newLink(&peer{links: &Links{cfg: Config{Engine: engine.New(engine.Config{})}}})
+		take := func() error {
+			data, err := proto.Marshal(&bankv1.PropagateRequest{Frame: test.frame})
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := &incoming{}
+			if err := in.decode(data); err != nil {
+				t.Fatal(err)
+			}
+			return k.take(in)
+		}
 		for range test.most {
-			if err := k.take(test.frame); err != nil {
+			if err := take(); err != nil {
 				t.Fatal(err)
 			}
 		}
 		k.end(errReplaced)
-		if err := k.take(test.frame); !errors.Is(err, errReplaced) {
+		if err := take(); !errors.Is(err, errReplaced) {
 			t.Errorf("%s: one more than %d was taken: %v", name, test.most, err)
 		}
 	}

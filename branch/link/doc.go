@@ -16,8 +16,8 @@
 //	link.go      one link, from its stream's beginning to its end; dialing
 //	accept.go    accepting, and the greeting
 //	outbox.go    what waits to be sent; gather.go: what goes as one message
-//	wire.go      the stream: its messages and their codec; encode.go: what is
-//	             encoded once for many peers
+//	wire.go      the stream: its messages and their codec; encode.go: frames that
+//	             are sent; decode.go: those that are received
 //	refusals.go  what becomes of messages that are refused
 //	log.go       which links are down for long; notes.go: what links tell it
 //

@@ -4,9 +4,11 @@ import (
 	"slices"
 	"sync"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/protocol"
 
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -26,8 +28,12 @@ func (e *encoded) of(f *protocol.Frame) []byte {
 	return e.bytes
 }
 
-// encode appends a frame's message.
+// encode appends a frame's message. What most frames have is encoded by hand, as
+// decodeUsual decodes it.
 func encode(out []byte, f *protocol.Frame) []byte {
+	if f.Hello == nil && f.Contest == nil && len(f.Wants) == 0 && f.Ping == 0 && f.Pong == 0 {
+		return encodeUsual(out, f)
+	}
 	m := &bankv1.PropagateRequest{Frame: api.FrameToProto(f)}
 	out = slices.Grow(out, proto.Size(m))
 	out, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(out, m)
@@ -35,6 +41,69 @@ func encode(out []byte, f *protocol.Frame) []byte {
 		panic("a frame can't be encoded: " + err.Error()) // only its text could be wrong: names of accounts, which are checked
 	}
 	return out
+}
+
+// encodeUsual appends the message of a frame that has batches, an ack and a wish for a
+// sync, and nothing else.
+func encodeUsual(out []byte, f *protocol.Frame) []byte {
+	size := 0
+	for _, s := range f.Outlines {
+		size += sizeOfBytes(frameBatches, sizeOfSealed(s))
+	}
+	if f.Ack != nil {
+		size += sizeOfBytes(frameAck, sizeOfAck(f.Ack))
+	}
+	if f.Sync {
+		size += sizeOfNumber(frameSync, 1)
+	}
+	out = slices.Grow(out, sizeOfBytes(requestFrame, size))
+	out = appendPrefix(out, requestFrame, size)
+	for _, s := range f.Outlines {
+		out = appendPrefix(out, frameBatches, sizeOfSealed(s))
+		out = append(appendPrefix(out, sealedBatch, len(s.Bytes)), s.Bytes...)
+		out = append(appendPrefix(out, sealedHash, len(s.Hash)), s.Hash[:]...)
+	}
+	if a := f.Ack; a != nil {
+		out = appendPrefix(out, frameAck, sizeOfAck(a))
+		out = appendNumber(out, ackApplied, a.Applied)
+		out = appendNumber(out, ackSynced, a.Synced)
+		out = appendNumber(out, ackForked, protowire.EncodeBool(a.Forked))
+	}
+	return appendNumber(out, frameSync, protowire.EncodeBool(f.Sync))
+}
+
+func sizeOfSealed(s *ledger.Outline) int {
+	return sizeOfBytes(sealedBatch, len(s.Bytes)) + sizeOfBytes(sealedHash, len(s.Hash))
+}
+
+func sizeOfAck(a *protocol.Ack) int {
+	return sizeOfNumber(ackApplied, a.Applied) + sizeOfNumber(ackSynced, a.Synced) + sizeOfNumber(ackForked, protowire.EncodeBool(a.Forked))
+}
+
+// sizeOfBytes returns the size of a field of so many bytes, with its prefix.
+func sizeOfBytes(field protowire.Number, n int) int {
+	return protowire.SizeTag(field) + protowire.SizeBytes(n)
+}
+
+// appendPrefix begins a field of so many bytes.
+func appendPrefix(out []byte, field protowire.Number, n int) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(out, field, protowire.BytesType), uint64(n))
+}
+
+// sizeOfNumber returns the size of what appendNumber appends.
+func sizeOfNumber(field protowire.Number, v uint64) int {
+	if v == 0 {
+		return 0
+	}
+	return protowire.SizeTag(field) + protowire.SizeVarint(v)
+}
+
+// appendNumber appends a field that is a number; nothing for 0.
+func appendNumber(out []byte, field protowire.Number, v uint64) []byte {
+	if v == 0 {
+		return out
+	}
+	return protowire.AppendVarint(protowire.AppendTag(out, field, protowire.VarintType), v)
 }
 
 // copies finds out which frames of a step say the same, so that they are encoded

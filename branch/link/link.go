@@ -6,14 +6,10 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/redial"
 	"passbook.example/passbook/branch/replica"
-
-	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // peerURL stands for the address of whatever peer a call goes to.
@@ -80,6 +76,10 @@ type link struct {
 	outboxBytes int
 	// pings measure round trips.
 	pings pinger
+	// sending is the frame that is being sent. It belongs to the goroutine that pumps.
+	sending outgoing
+	// pump is pumpOut, for a go statement that needs no memory.
+	pump func()
 	// pumping says that a goroutine sends what is in outbox, or that none may any
 	// more.
 	pumping bool
@@ -92,14 +92,15 @@ type link struct {
 
 func newLink(p *peer) *link {
 	k := &link{peer: p, unread: make(chan struct{}, maxUnread)}
+	k.pump = k.pumpOut
 	k.ctx, k.end = context.WithCancelCause(context.Background())
 	return k
 }
 
 // pumpIn gives the engine what arrives, until receiving fails or the link ends.
-func (k *link) pumpIn(receive func() (*bankv1.Frame, error)) error {
+func (k *link) pumpIn(receive func() (*incoming, error)) error {
 	for {
-		in, err := receive()
+		in, err := received(receive())
 		if err != nil {
 			return err
 		}
@@ -110,34 +111,22 @@ func (k *link) pumpIn(receive func() (*bankv1.Frame, error)) error {
 }
 
 // take gives the engine a frame, once there is a place for it.
-func (k *link) take(in *bankv1.Frame) error {
-	if n := len(in.GetWants()); n > maxWants {
-		return k.lied(api.Inputf("frame from branch %d: it asks for %d journals, at most %d are allowed", k.peer.id, n, maxWants))
+func (k *link) take(in *incoming) error {
+	if in.wrong != nil {
+		return k.lied(api.Inputf("frame from branch %d: %v", k.peer.id, in.wrong))
 	}
-	if k.measure(in) {
+	if k.measure(&in.frame) {
 		return nil
 	}
-	f, err := api.FrameFromProto(in)
-	if err != nil {
-		return k.lied(api.Inputf("frame from branch %d: %v", k.peer.id, err))
-	}
-	places := min(1+proto.Size(in)/unreadBytes, maxUnread)
-	for range places {
+	in.link, in.places = k, min(1+in.size/unreadBytes, maxUnread)
+	for range in.places {
 		select {
 		case k.unread <- struct{}{}:
 		case <-k.ctx.Done():
 			return context.Cause(k.ctx)
 		}
 	}
-	ok := k.peer.links.cfg.Engine.Post(func(r *replica.Replica) {
-		for range places {
-			<-k.unread
-		}
-		if k.peer.link == k { // and not one that has been replaced
-			r.Receive(protocol.Message{From: k.peer.id, To: k.peer.links.cfg.ID, Frame: f})
-		}
-	})
-	if !ok {
+	if !k.peer.links.cfg.Engine.PostInput(in) {
 		return api.ErrStopped
 	}
 	return nil
@@ -208,13 +197,13 @@ func (p *peer) runLink(ctx context.Context) error {
 		_ = stream.CloseRequest()
 	})
 	first := true
-	k.close(k.pumpIn(func() (*bankv1.Frame, error) {
-		res, err := stream.Receive()
+	k.close(k.pumpIn(func() (*incoming, error) {
+		in, err := stream.Receive()
 		if first && err == nil {
 			first = false
 			k.hear()
 		}
-		return res.GetFrame(), err
+		return in, err
 	}))
 	closed()
 	_ = stream.CloseResponse()

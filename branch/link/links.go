@@ -64,6 +64,8 @@ type Engine interface {
 	// Post queues f, which is called between two steps. It reports false when the
 	// engine has ended.
 	Post(f func(*replica.Replica)) bool
+	// PostInput is Post for the method Enter, which needs no closure.
+	PostInput(in interface{ Enter(r *replica.Replica) }) bool
 }
 
 // Arrival is the call by which a link is accepted, as the branch's bounds see it.

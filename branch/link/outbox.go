@@ -26,7 +26,7 @@ func (k *link) send(f outgoing) {
 	case begins && alone && k.room != nil && mostBytes(f.frame) <= k.room():
 		k.pumpOut() // which need not wait, and no goroutine is woken for it
 	case begins:
-		go k.pumpOut() // ends at the latest with close, which waits for it
+		go k.pump() // ends at the latest with close, which waits for it
 	}
 }
 
@@ -39,7 +39,10 @@ func (k *link) pumpOut() {
 		if !ok {
 			return
 		}
-		switch err := k.put(&f); {
+		k.sending = f
+		err := k.put(&k.sending)
+		k.sending = outgoing{}
+		switch {
 		case errors.Is(err, io.EOF):
 			return
 		case err != nil:

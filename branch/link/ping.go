@@ -6,8 +6,6 @@ import (
 
 	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
-
-	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // Each side of a link measures how long a round trip takes: when the link begins, and
@@ -64,16 +62,18 @@ func (p *pinger) answered(now time.Time, number uint64) (time.Duration, bool) {
 
 // measure answers a ping, and tells the engine what a pong says. It reports whether there
 // is nothing else in the frame.
-func (k *link) measure(in *bankv1.Frame) bool {
-	if n := in.GetPing(); n != 0 {
-		k.send(outgoing{frame: &protocol.Frame{Pong: n}})
+func (k *link) measure(f *protocol.Frame) bool {
+	if f.Ping == 0 && f.Pong == 0 {
+		return false
+	}
+	if f.Ping != 0 {
+		k.send(outgoing{frame: &protocol.Frame{Pong: f.Ping}})
 	}
 	k.mu.Lock()
-	took, ok := k.pings.answered(time.Now(), in.GetPong())
+	took, ok := k.pings.answered(time.Now(), f.Pong)
 	k.mu.Unlock()
 	if ok {
 		k.peer.links.cfg.Engine.Post(func(r *replica.Replica) { r.Measured(k.peer.id, protocol.Micros(took.Microseconds())) })
 	}
-	alone := in.GetHello() == nil && len(in.GetBatches()) == 0 && in.GetAck() == nil && len(in.GetWants()) == 0 && !in.GetSync() && in.GetContest() == nil
-	return alone && (in.GetPing() != 0 || in.GetPong() != 0)
+	return f.Hello == nil && len(f.Batches) == 0 && f.Ack == nil && len(f.Wants) == 0 && !f.Sync && f.Contest == nil
 }

@@ -6,8 +6,6 @@ import (
 
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/protocol"
-
-	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 func TestPingsGoNowAndThen(t *testing.T) {
@@ -73,7 +71,7 @@ func TestAPingIsAnsweredAtOnce(t *testing.T) {
 		sent = append(sent, f.frame)
 		return nil
 	}
-	if err := k.take(&bankv1.Frame{Ping: 7}); err != nil { // with an engine it would be nil, and panic
+	if err := k.take(&incoming{frame: protocol.Frame{Ping: 7}}); err != nil { // with an engine it would be nil, and panic
 		t.Fatal(err)
 	}
 	if len(sent) != 1 || sent[0].Pong != 7 {

@@ -8,7 +8,8 @@ type Storage interface {
 	// Request finds the entry recorded under a request id.
 	Request(id string) (ledger.Recorded, bool, error)
 	// Positions returns where the entries recorded under request ids are, in
-	// the order of the ids; zero where there is none.
+	// the order of the ids; zero where there is none. It may return nil when there is
+	// none at all.
 	Positions(ids []string) ([]ledger.Position, error)
 	// HashAt returns the hash of the batch of a branch that ends at sequence.
 	HashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, bool, error)
@@ -18,7 +19,8 @@ type Storage interface {
 }
 
 // Ready is what a replica wants to happen: the commit first, then, only once
-// it has succeeded, the messages and replies.
+// it has succeeded, the messages and replies. The commit and the slices last until the
+// next Ready, what the messages point to lasts.
 type Ready struct {
 	// Commit is what to commit first; nil for nothing.
 	Commit *ledger.Commit

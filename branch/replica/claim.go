@@ -3,7 +3,6 @@ package replica
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 
 	"passbook.example/passbook/branch/broadcast"
@@ -208,7 +207,7 @@ func (t *calls) tooLate(c *call) bool {
 
 // failAll gives up the calls to a peer that is gone.
 func (t *calls) failAll(p *broadcast.Peer) {
-	for _, id := range slices.Sorted(maps.Keys(t.open)) {
+	for _, id := range sorted(t.open) {
 		// A look that fails ends the others of its collect.
 		if c := t.open[id]; c != nil && c.peer == p {
 			t.fail(c)

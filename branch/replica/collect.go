@@ -2,7 +2,6 @@ package replica
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"passbook.example/passbook/branch/broadcast"
@@ -163,7 +162,7 @@ func (cs *collects) receiveCollectAnswer(p *broadcast.Peer, a *protocol.CollectA
 
 // step ends the looks that are answered, and starts the next ones.
 func (cs *collects) step() {
-	for _, name := range slices.Sorted(maps.Keys(cs.of)) {
+	for _, name := range sorted(cs.of) {
 		c := cs.of[name]
 		for c.open == 0 && cs.of[name] == c {
 			cs.endLook(c)
@@ -242,7 +241,7 @@ func (cs *collects) fail(c *collect, reason string) {
 // expire gives up the members whose deadline has passed, and asks
 // again, or gives up, where a look gets no answer.
 func (cs *collects) expire() {
-	for _, id := range slices.Sorted(maps.Keys(cs.calls.open)) {
+	for _, id := range sorted(cs.calls.open) {
 		call := cs.calls.open[id]
 		if call == nil || call.collect == nil {
 			continue
@@ -257,7 +256,7 @@ func (cs *collects) expire() {
 			cs.Send(call.peer, protocol.Message{Collect: &protocol.Collect{ID: call.id, Account: c.account, Collect: c.id, Look: c.look, Freeze: c.freeze}})
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(cs.of)) {
+	for _, name := range sorted(cs.of) {
 		c := cs.of[name]
 		c.members = slices.DeleteFunc(c.members, func(m member) bool {
 			if cs.Now < m.call.deadline() {

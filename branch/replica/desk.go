@@ -21,6 +21,9 @@ type desk struct {
 	// submitted and asked are the writes and the queries that no Ready has seen.
 	submitted []*pending
 	asked     []*asking // the queries
+	// decided is memory for submitted, room for the writes themselves.
+	decided []*pending
+	room    []pending
 	// deferred are the calls that wait until the branch serves, or has seen what their
 	// session has.
 	deferred []waiter
@@ -74,9 +77,23 @@ type asking struct {
 	query protocol.Query
 }
 
-// submit adds a write for the next step, ask a query.
-func (d *desk) submit(p *pending) { d.submitted = append(d.submitted, p) }
-func (d *desk) ask(a *asking)     { d.asked = append(d.asked, a) }
+// submit adds a write for the next step.
+func (d *desk) submit(op protocol.Operation) {
+	if len(d.room) == 0 {
+		d.room = make([]pending, writeRoom)
+	}
+	p := &d.room[0]
+	d.room = d.room[1:]
+	p.op = op
+	d.submitted = append(d.submitted, p)
+}
+
+// writeRoom is how many writes share a piece of memory, which is needed until all of them
+// are answered.
+const writeRoom = 8
+
+// ask adds a query for the next step.
+func (d *desk) ask(a *asking) { d.asked = append(d.asked, a) }
 
 // await makes a write that waits known by its request id.
 func (d *desk) await(p *pending) {
@@ -103,14 +120,21 @@ func (d *desk) step() {
 // decideSubmitted decides the calls that came in since the last Ready.
 func (d *desk) decideSubmitted() {
 	asked, submitted := d.asked, d.submitted
-	d.asked, d.submitted = nil, nil
+	d.asked, d.submitted = nil, d.decided
 	for _, a := range asked {
 		a.admit(d)
 	}
 	for _, p := range submitted {
 		p.admit(d)
 	}
+	clear(submitted)
+	if d.decided = submitted[:0]; cap(submitted) > maxDecided {
+		d.decided = nil
+	}
 }
+
+// maxDecided bounds the memory for writes that is used again, in writes.
+const maxDecided = 256
 
 // answer answers a query that may be answered now.
 func (d *desk) answer(a *asking) {
@@ -139,15 +163,20 @@ func (d *desk) decide(p *pending) {
 		return
 	}
 	err := d.Ledger.CanPay(d.Self, e)
-	var escrow *ledger.EscrowError
 	switch {
 	case err == nil && !d.escrow.mustQueue(e):
 		d.record(p)
-	case err == nil, errors.As(err, &escrow):
+	case err == nil, lacksEscrow(err):
 		d.escrow.wait(p)
 	default:
 		d.Reply(protocol.Reply{ID: p.op.ID, Err: err})
 	}
+}
+
+// lacksEscrow reports whether a write can be paid once there is more escrow here.
+func lacksEscrow(err error) bool {
+	var escrow *ledger.EscrowError
+	return errors.As(err, &escrow)
 }
 
 // decidedBefore handles a write whose request id is known here, or belongs to

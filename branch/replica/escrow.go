@@ -3,7 +3,6 @@ package replica
 import (
 	"cmp"
 	"errors"
-	"maps"
 	"slices"
 
 	"passbook.example/passbook/branch/broadcast"
@@ -72,7 +71,7 @@ type peerClaim struct {
 
 // expire gives up the writes and calls that have waited too long.
 func (es *escrow) expire() {
-	for _, id := range slices.Sorted(maps.Keys(es.calls.open)) {
+	for _, id := range sorted(es.calls.open) {
 		c := es.calls.open[id]
 		late := c.collect == nil && es.calls.tooLate(c)
 		if late {
@@ -82,7 +81,7 @@ func (es *escrow) expire() {
 			es.calls.fail(c)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(es.queues)) {
+	for _, name := range sorted(es.queues) {
 		q := es.queues[name]
 		if q.frozenUntil > 0 && es.Now >= q.frozenUntil {
 			es.thaw(q)
@@ -208,7 +207,7 @@ func compareTickets(a, b protocol.Ticket) int {
 func (es *escrow) settleQueues() {
 	if es.Recheck {
 		// Any batch may end a round, and any link may open one.
-		for _, name := range slices.Sorted(maps.Keys(es.queues)) {
+		for _, name := range sorted(es.queues) {
 			es.touchAccount(name)
 		}
 	}

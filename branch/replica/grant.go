@@ -77,7 +77,7 @@ func (es *escrow) answerClaim(p *broadcast.Peer, c *protocol.Claim, granted ledg
 // dropClaims forgets the claims of a peer that is gone: what was granted to it
 // would only be stuck there.
 func (es *escrow) dropClaims(b ledger.BranchID) {
-	for _, name := range slices.Sorted(maps.Keys(es.queues)) {
+	for _, name := range sorted(es.queues) {
 		q := es.queues[name]
 		q.claims = slices.DeleteFunc(q.claims, func(c peerClaim) bool {
 			if c.peer.Branch == b {

@@ -2,7 +2,6 @@ package replica
 
 import (
 	"fmt"
-	"maps"
 	"math/bits"
 	"slices"
 
@@ -216,7 +215,7 @@ func (es *escrow) thaw(q *queue) {
 
 // expireTallies forgets the tallies for branches that have stopped asking.
 func (cs *collects) expireTallies() {
-	for _, name := range slices.Sorted(maps.Keys(cs.tallies)) {
+	for _, name := range sorted(cs.tallies) {
 		all := cs.tallies[name]
 		kept := slices.DeleteFunc(all, func(w *tally) bool { return cs.Now >= w.until })
 		cs.tallied -= len(all) - len(kept)

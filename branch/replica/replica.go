@@ -76,7 +76,7 @@ func (h *hearing) Applied(i int, e *ledger.Entry) {
 
 // Submit adds a write. Its reply comes out of a later Ready.
 func (r *Replica) Submit(op protocol.Operation) {
-	r.desk.submit(&pending{op: op})
+	r.desk.submit(op)
 }
 
 // Ask adds a read. Its reply comes out of a later Ready.

@@ -73,12 +73,11 @@ func (c *Config) level(a bankv1.Acknowledge) (protocol.Level, error) {
 }
 
 // deadline is when the replica gives up, a little before the caller does, so
-// that its answer arrives.
+// that its answer arrives. No caller waits for longer than api.CallTimeout.
 func (c *Config) deadline(ctx context.Context) protocol.Millis {
-	at, ok := ctx.Deadline()
-	if !ok {
-		return c.Engine.Now() + protocol.Millis(api.CallTimeout.Milliseconds())
+	left := api.CallTimeout
+	if at, ok := ctx.Deadline(); ok {
+		left = min(left, time.Until(at))
 	}
-	left := time.Until(at)
 	return c.Engine.Now() + protocol.Millis((left - left/10).Milliseconds())
 }

@@ -162,7 +162,6 @@ func (c *Customers) bulk(ctx context.Context, req *bankv1.SubmitRequest) (protoc
 		Entry: ledger.Entry{
 			Kind: ledger.Bulk, Operations: operations, RequestID: req.GetRequestId(), CustomerID: req.GetCustomerId(), RecordedAt: time.Now().UnixMilli(),
 		},
-		// The deadline of a stream is not that of a list.
-		Home: ledger.BranchID(req.GetHomeBranch()), Acknowledge: level, Session: seen, Deadline: min(c.cfg.deadline(ctx), c.cfg.Engine.Now()+protocol.Millis(api.CallTimeout.Milliseconds())),
+		Home: ledger.BranchID(req.GetHomeBranch()), Acknowledge: level, Session: seen, Deadline: c.cfg.deadline(ctx),
 	}, nil
 }

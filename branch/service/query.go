@@ -39,5 +39,5 @@ func (c *Customers) query(ctx context.Context, req *bankv1.QueryRequest) (*bankv
 	if err != nil {
 		return nil, err
 	}
-	return &bankv1.QueryResponse{Balance: int64(reply.Balance), Available: int64(reply.Available), Session: session.Encode(reply.Session)}, nil
+	return &bankv1.QueryResponse{Balance: int64(reply.Balance), Available: int64(reply.Available), Session: c.tokens.of(reply.Session)}, nil
 }

@@ -153,6 +153,8 @@ type Customers struct {
 	// streams has a place for each stream of Submit. When all are taken, a new one
 	// takes the place of the one that has had no list in hand for longest.
 	streams *admit.Share
+	// tokens writes the sessions of replies.
+	tokens tokens
 	// lists is what their lists take, in bytes.
 	lists bound.Weight
 }

@@ -51,7 +51,7 @@ type form[Req writeRequest, Res any] struct {
 	// setHome sets the home of the request id.
 	setHome func(Req, uint32)
 	// response converts what became of the write.
-	response func(protocol.Reply) Res
+	response func(*Customers, protocol.Reply) Res
 	// forward makes the same call at another branch.
 	forward func(bankv1connect.BranchServiceClient, context.Context, Req) (Res, error)
 }
@@ -61,11 +61,14 @@ var deposits = form[*bankv1.DepositRequest, *bankv1.DepositResponse]{
 	accounts: func(r *bankv1.DepositRequest) (string, string) { return api.AccountName(r.GetAccount()), "" },
 	setHome:  func(r *bankv1.DepositRequest, home uint32) { r.HomeBranch = home },
 	forward:  bankv1connect.BranchServiceClient.Deposit,
-	response: func(r protocol.Reply) *bankv1.DepositResponse {
-		return &bankv1.DepositResponse{
-			Balance: int64(r.Balance), Receipt: api.ReceiptToProto(r.Receipt), Session: session.Encode(r.Session),
-			UnreachableBranches: api.BranchesToProto(r.Unreachable), Replay: r.Replay,
-		}
+	response: func(c *Customers, r protocol.Reply) *bankv1.DepositResponse {
+		m := &struct { // in one piece of memory
+			bankv1.DepositResponse
+			receipt bankv1.Receipt
+		}{}
+		m.Balance, m.Receipt, m.Session = int64(r.Balance), setReceipt(&m.receipt, r.Receipt), c.tokens.of(r.Session)
+		m.UnreachableBranches, m.Replay = api.BranchesToProto(r.Unreachable), r.Replay
+		return &m.DepositResponse
 	},
 }
 
@@ -74,11 +77,14 @@ var withdrawals = form[*bankv1.WithdrawRequest, *bankv1.WithdrawResponse]{
 	accounts: func(r *bankv1.WithdrawRequest) (string, string) { return api.AccountName(r.GetAccount()), "" },
 	setHome:  func(r *bankv1.WithdrawRequest, home uint32) { r.HomeBranch = home },
 	forward:  bankv1connect.BranchServiceClient.Withdraw,
-	response: func(r protocol.Reply) *bankv1.WithdrawResponse {
-		return &bankv1.WithdrawResponse{
-			Balance: int64(r.Balance), Receipt: api.ReceiptToProto(r.Receipt), Session: session.Encode(r.Session),
-			UnreachableBranches: api.BranchesToProto(r.Unreachable), Replay: r.Replay,
-		}
+	response: func(c *Customers, r protocol.Reply) *bankv1.WithdrawResponse {
+		m := &struct { // in one piece of memory
+			bankv1.WithdrawResponse
+			receipt bankv1.Receipt
+		}{}
+		m.Balance, m.Receipt, m.Session = int64(r.Balance), setReceipt(&m.receipt, r.Receipt), c.tokens.of(r.Session)
+		m.UnreachableBranches, m.Replay = api.BranchesToProto(r.Unreachable), r.Replay
+		return &m.WithdrawResponse
 	},
 }
 
@@ -89,11 +95,14 @@ var transfers = form[*bankv1.TransferRequest, *bankv1.TransferResponse]{
 	},
 	setHome: func(r *bankv1.TransferRequest, home uint32) { r.HomeBranch = home },
 	forward: bankv1connect.BranchServiceClient.Transfer,
-	response: func(r protocol.Reply) *bankv1.TransferResponse {
-		return &bankv1.TransferResponse{
-			Balance: int64(r.Balance), Receipt: api.ReceiptToProto(r.Receipt), Session: session.Encode(r.Session),
-			UnreachableBranches: api.BranchesToProto(r.Unreachable), Replay: r.Replay,
-		}
+	response: func(c *Customers, r protocol.Reply) *bankv1.TransferResponse {
+		m := &struct { // in one piece of memory
+			bankv1.TransferResponse
+			receipt bankv1.Receipt
+		}{}
+		m.Balance, m.Receipt, m.Session = int64(r.Balance), setReceipt(&m.receipt, r.Receipt), c.tokens.of(r.Session)
+		m.UnreachableBranches, m.Replay = api.BranchesToProto(r.Unreachable), r.Replay
+		return &m.TransferResponse
 	},
 }
 
@@ -117,7 +126,13 @@ func carryOut[Req writeRequest, Res any](ctx context.Context, c *Customers, req 
 	if err != nil {
 		return none, err
 	}
-	return f.response(reply), nil
+	return f.response(c, reply), nil
+}
+
+// setReceipt sets a receipt to the place of an entry, and returns it.
+func setReceipt(m *bankv1.Receipt, at ledger.Position) *bankv1.Receipt {
+	m.Branch, m.Sequence = uint32(at.Branch), at.Sequence
+	return m
 }
 
 // write checks a write and carries it out.
@@ -150,8 +165,6 @@ func (c *Customers) tryWrite(ctx context.Context, e *ledger.Entry, req writeRequ
 	if err := ctx.Err(); err != nil {
 		return protocol.Reply{}, err // nothing was recorded, as api.ConnectError says of it
 	}
-	ctx, cancel := context.WithTimeout(ctx, api.CallTimeout)
-	defer cancel()
 	reply, err := c.cfg.Engine.Submit(ctx, protocol.Operation{
 		Entry: *e, Home: ledger.BranchID(req.GetHomeBranch()), Acknowledge: level, Session: seen, Deadline: c.cfg.deadline(ctx),
 	})

@@ -116,11 +116,10 @@ func (d *Disk) Commit(c *ledger.Commit) {
 	}
 }
 
-// keep returns a commit that lasts. The given one shares the states of accounts
-// with the ledger.
+// keep returns a commit that lasts: the memory of the given one is used again.
 func keep(c *ledger.Commit) *ledger.Commit {
 	kept := *c
-	kept.Accounts = slices.Clone(c.Accounts)
+	kept.Batches, kept.Heads, kept.Accounts = slices.Clone(c.Batches), slices.Clone(c.Heads), slices.Clone(c.Accounts)
 	for i := range kept.Accounts {
 		a := &kept.Accounts[i]
 		a.Escrow, a.Paid, a.Last = slices.Clone(a.Escrow), slices.Clone(a.Paid), slices.Clone(a.Last)

@@ -179,7 +179,7 @@ var mutations = []mutation{
 	},
 	{
 		"a batch is acked before it is applied", "branch/broadcast/propagate.go",
-		"&protocol.Ack{Applied: pr.Head(p.Index), ", "&protocol.Ack{Applied: pr.Head(p.Index) + uint64(len(pr.intake.early[p.Index].batches)), ", "faults",
+		"protocol.Ack{Applied: pr.Head(p.Index), ", "protocol.Ack{Applied: pr.Head(p.Index) + uint64(len(pr.intake.early[p.Index].batches)), ", "faults",
 	},
 	{
 		"a batch is acked as synced when it is only applied", "branch/broadcast/propagate.go",

@@ -1,0 +1,102 @@
+package link
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
+
+	bankv1 "passbook.example/passbook/gen/bank/v1"
+)
+
+// anyFrames are frames of every kind, and with every combination of what most have.
+func anyFrames() []*protocol.Frame {
+	sealed := func(first uint64) *ledger.Outline {
+		return &ledger.NewSealed(&ledger.Batch{Branch: 1, FirstSequence: first, After: []ledger.Position{{Branch: 2, Sequence: 300}}, Entries: []ledger.Entry{
+			{Sequence: first, Clock: first, Kind: ledger.Deposit, Account: "shared", Amount: 1, RequestID: "r"},
+			{Sequence: first + 1, Clock: first + 1, Kind: ledger.Withdrawal, Account: "shared", Amount: 1},
+		}}).Outline
+	}
+	one, two := sealed(1), sealed(1000)
+	all := []*protocol.Frame{
+		{Hello: &protocol.Hello{Version: 1, Branch: 1, To: 2}},
+		{Wants: []ledger.Position{{Branch: 3, Sequence: 9}}, Ack: &protocol.Ack{Applied: 7}},
+		{Contest: &protocol.Contest{Summons: []string{"a"}}, Outlines: []*ledger.Outline{one}},
+	}
+	for _, outlines := range [][]*ledger.Outline{nil, {one}, {one, two}, {one, two, one, two, one}} {
+		for _, ack := range []*protocol.Ack{nil, {}, {Applied: 1}, {Applied: 1 << 63, Synced: 128}, {Synced: 1, Forked: true}} {
+			for _, sync := range []bool{false, true} {
+				all = append(all, &protocol.Frame{Outlines: outlines, Ack: ack, Sync: sync})
+			}
+		}
+	}
+	return all
+}
+
+// What is encoded by hand is what the generated code would encode.
+func TestFramesAreEncodedAsMessages(t *testing.T) {
+	for _, f := range anyFrames() {
+		want, err := proto.Marshal(&bankv1.PropagateRequest{Frame: api.FrameToProto(f)})
+		if got := encode([]byte("before"), f); err != nil || string(got) != "before"+string(want) {
+			t.Errorf("%+v is %x, %v, want %x", f, got, err, want)
+		}
+	}
+}
+
+// sameFrame compares what a frame means.
+var sameFrame = cmpopts.EquateEmpty()
+
+// Whatever a peer sends is decoded by hand as the generated code decodes it, or else by
+// that code.
+func FuzzIncoming(f *testing.F) {
+	for _, frame := range anyFrames() {
+		message := encode(nil, frame)
+		f.Add(message)
+		f.Add(message[:len(message)*2/3])
+		f.Add(append(message, message...)) // two frames are one
+		f.Add(protowire.AppendVarint(protowire.AppendTag(message, 9, protowire.VarintType), 1))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, message := &incoming{}, &bankv1.PropagateRequest{}
+		gotErr, err := got.decode(data), proto.Unmarshal(data, message)
+		if (gotErr == nil) != (err == nil) {
+			t.Fatalf("%x: %v, and %v", data, gotErr, err)
+		}
+		if err != nil {
+			return
+		}
+		want := &incoming{}
+		want.set(message.GetFrame())
+		if (got.wrong == nil) != (want.wrong == nil) || got.wrong != nil && got.wrong.Error() != want.wrong.Error() {
+			t.Fatalf("%x: %v, want %v", data, got.wrong, want.wrong)
+		}
+		if diff := cmp.Diff(want.frame, got.frame, sameFrame); got.wrong == nil && diff != "" {
+			t.Errorf("%x: %s", data, diff)
+		}
+	})
+}
+
+// The memory of a message is Connect's, which uses it again.
+func TestAFrameOutlivesItsMessage(t *testing.T) {
+	for _, f := range anyFrames() {
+		message := encode(nil, f)
+		in, want := &incoming{}, &incoming{}
+		if err := in.decode(message); err != nil {
+			t.Fatal(err)
+		}
+		if err := want.decode(bytes.Clone(message)); err != nil {
+			t.Fatal(err)
+		}
+		clear(message)
+		if diff := cmp.Diff(want.frame, in.frame); diff != "" {
+			t.Errorf("%+v has changed: %s", f, diff)
+		}
+	}
+}
