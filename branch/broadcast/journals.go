@@ -190,8 +190,8 @@ func (j *Journals) Bank() ledger.Bank { return j.founding.bank }
 // not far.
 func (j *Journals) Propagating() bool { return j.progress.nearApplied() < j.Head(j.Self) }
 
-// Outruns reports whether a reachable peer can't be sent all that this branch has
-// recorded: it acks more slowly than this branch writes.
+// Outruns reports whether a reachable peer that is far can't be sent all that this branch
+// has recorded: it acks more slowly than this branch writes.
 func (j *Journals) Outruns() bool { return j.progress.outruns() }
 
 // Everywhere returns how far every branch has confirmed to have applied this branch's

@@ -89,11 +89,11 @@ func (pr *progress) lacksOwn(p *Peer) bool {
 	return p.heard && p.next <= pr.Head(pr.Self) && p.isOpen()
 }
 
-// outruns reports whether a reachable peer can't be sent all that this branch has
-// recorded.
+// outruns reports whether a reachable peer that is far can't be sent all that this branch
+// has recorded. One that is near takes it before it could disturb anybody.
 func (pr *progress) outruns() bool {
 	for i, p := range pr.Peers {
-		if i != pr.Self && p.reachable && p.heard && p.next <= pr.Head(pr.Self) && !p.isOpen() {
+		if i != pr.Self && p.reachable && p.heard && p.trip.isFar() && p.next <= pr.Head(pr.Self) && !p.isOpen() {
 			return true
 		}
 	}

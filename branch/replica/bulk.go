@@ -40,7 +40,7 @@ func (d *desk) decideBulk(p *pending) {
 	}
 }
 
-// holdList lets a bulk wait if this branch writes more than a peer that is reachable
+// holdList lets a bulk wait if this branch writes more than a reachable peer that is far
 // acks: what it writes one by one, and what others wait for, would go the same way behind
 // it. No bulk waits for longer than a peer time-out for that.
 func (d *desk) holdList(p *pending) bool {

@@ -30,6 +30,7 @@ func (b *bank) submitList(n *node) {
 func TestListsWaitForPeersThatAreBehind(t *testing.T) {
 	b := quietBank(t, 2, 0)
 	first := b.nodes[0]
+	first.replica.Measured(2, 100_000)
 	recorded := func() int { return int(first.replica.Ledger().Head(0).Sequence) }
 	const lists = 8
 	for range lists {
@@ -61,6 +62,7 @@ func TestListsWaitForPeersThatAreBehind(t *testing.T) {
 func TestNoListWaitsForAPeerForLong(t *testing.T) {
 	b := quietBank(t, 2, 0)
 	first := b.nodes[0]
+	first.replica.Measured(2, 100_000)
 	for range 8 {
 		b.submitList(first)
 		b.turn(first)

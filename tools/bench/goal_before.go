@@ -21,6 +21,10 @@ const (
 // runs of the very same build.
 const notSlower = 0.95
 
+// halfLoad is a schedule of about half of what three branches can do on two processors,
+// in deposits a second.
+const halfLoad = 4000
+
 // pairing is one load that both builds are put under.
 type pairing struct {
 	what     string
@@ -44,6 +48,9 @@ func (b *bench) pair(ctx context.Context) error {
 		{"deposits/s, 32 callers, h2c", 3, false, deposits(h2, callers)},
 		{"deposits/s, 32 callers, HTTP/1.1", 3, false, deposits(h1, callers)},
 		{"deposits/s, 1 caller, h2c", 3, false, deposits(h2, 1)},
+		{"deposits/s, 32 callers on a schedule, h2c", 3, false, func(_ context.Context, name string, k *bank) (contender, error) {
+			return b.with(k.processes, b.latency(name, depositing(k.addresses(), h2, callers), halfLoad)), nil
+		}},
 		{"deposits/s, 32 callers, h2c, one process", 3, true, deposits(h2, callers)},
 		{"deposits/s, 32 callers, h2c, one process", 50, true, deposits(h2, callers)},
 		{"operations/s in lists", 3, false, b.submitting},
