@@ -26,6 +26,7 @@ func init() {
 		{"idle", (*bench).idle},
 		{"peers", (*bench).peers},
 		{beforeGoal, (*bench).pair},
+		{stagesGoal, (*bench).stages},
 	}
 }
 
