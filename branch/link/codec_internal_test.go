@@ -100,3 +100,26 @@ func TestAFrameOutlivesItsMessage(t *testing.T) {
 		}
 	}
 }
+
+// A link may be opened in JSON, whose codec knows messages only.
+func TestAFrameInJSONIsTheFrame(t *testing.T) {
+	for _, f := range anyFrames() {
+		message, err := api.JSONCodecs()[0].Marshal(&outgoing{frame: f})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, want := &incoming{}, &incoming{}
+		if err := api.JSONCodecs()[0].Unmarshal(message, in); err != nil {
+			t.Fatal(err)
+		}
+		if in, err = received(in, nil); err != nil || in.wrong != nil {
+			t.Fatalf("%s: %v, %v", message, err, in.wrong)
+		}
+		if err := want.decode(encode(nil, f)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.frame, in.frame, sameFrame); diff != "" || in.size == 0 && len(message) > len("{}") {
+			t.Errorf("%s, of %d bytes: %s", message, in.size, diff)
+		}
+	}
+}

@@ -27,6 +27,7 @@ func init() {
 		{"idle", (*bench).idle},
 		{"peers", (*bench).peers},
 		{beforeGoal, (*bench).pair},
+		{stagesGoal, (*bench).stages},
 	}
 }
 
