@@ -43,7 +43,7 @@
 //
 //  1. admit/requests.go takes the call, and service/write.go checks it and submits an
 //     operation.
-//  2. engine/calls.go puts it into the queue (queue.go), where it may linger until the
+//  2. engine/write.go puts it into the queue (queue.go), where it may linger until the
 //     batch before it has arrived at the peers (pacer.go).
 //  3. engine/engine.go: Engine.Step gives what has queued up to the replica.
 //     replica/desk.go decides the deposit, and broadcast/own.go posts it and seals the
@@ -51,11 +51,11 @@
 //  4. The step commits to package journal and syncs. A failure stops the branch.
 //     Only then does anything leave: outlet.go, of this package, passes frames to
 //     package link.
-//  5. link/outbox.go sends them on the stream of wire.go. At each peer, link.go hands
+//  5. link/outbox.go sends them on the stream of wire.go. At each peer, decode.go hands
 //     the frame to the engine, broadcast/apply.go posts the batch, and propagate.go
 //     answers with an ack.
 //  6. The acks come back the same way. When as many are in as the customer asked for,
-//     broadcast/acks.go replies, and the call that waits in engine/calls.go returns.
+//     broadcast/acks.go replies, and the call that waits in engine/write.go returns.
 //
 // # The path of a contested withdrawal
 //

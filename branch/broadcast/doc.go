@@ -12,7 +12,7 @@
 //
 // Each part of [Journals] owns its state and changes no other's fields. They share a
 // [Core]: the ledger, the time, the peers, and what the Ready that is being made will
-// say.
+// say (core.go, handout.go).
 //
 //   - own entries (own.go) are sealed into batches, and committed.
 //   - intake (apply.go, fetch.go, doubt.go) applies the batches of peers, fetches
