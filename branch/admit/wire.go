@@ -18,6 +18,8 @@ type wire struct {
 	// ahead has been read and not asked for. It is in room, which is nil until it is
 	// needed.
 	ahead, room []byte
+	// err is what reading ended with, for when all that was read has been asked for.
+	err error
 	// shared says that the connection speaks HTTP/2.
 	shared bool
 }
@@ -27,7 +29,7 @@ var preface = []byte("PRI ")
 
 // Read implements net.Conn.
 func (w *wire) Read(p []byte) (n int, err error) {
-	if len(w.ahead) == 0 {
+	if len(w.ahead) == 0 && w.err == nil {
 		if len(p) >= aheadBytes {
 			return w.Conn.Read(p)
 		}
@@ -35,13 +37,15 @@ func (w *wire) Read(p []byte) (n int, err error) {
 		if first {
 			w.room = make([]byte, aheadBytes)
 		}
-		n, err = w.Conn.Read(w.room)
+		n, w.err = w.Conn.Read(w.room)
 		if w.ahead = w.room[:n]; first {
 			w.shared = bytes.HasPrefix(w.ahead, preface)
 		}
 	}
 	n = copy(p, w.ahead)
-	w.ahead = w.ahead[n:]
+	if w.ahead = w.ahead[n:]; len(w.ahead) == 0 {
+		err, w.err = w.err, nil // a deadline may be moved, and reading go on
+	}
 	return n, err
 }
 
