@@ -133,6 +133,7 @@ func (j *Journals) ContestTo(p *Peer) *protocol.Contest {
 	if f.Contest == nil {
 		f.Contest = &protocol.Contest{}
 	}
+	f.Contest.Clock = j.Clock()
 	return f.Contest
 }
 

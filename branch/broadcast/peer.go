@@ -195,6 +195,9 @@ func (pr *progress) checkPeer(p *Peer) {
 func (pr *progress) setReachable(p *Peer, reachable bool) {
 	if p.reachable != reachable {
 		p.reachable, p.since = reachable, pr.Now
+		if !reachable {
+			pr.early++
+		}
 		pr.reached = least{}
 	}
 }

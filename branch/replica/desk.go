@@ -17,6 +17,7 @@ type desk struct {
 	acks            *broadcast.Acks     // writes that wait for peers
 	escrow          *escrow             // queues of accounts
 	collects        *collects           // double collects
+	snapshots       *snapshots          // strong queries
 	// submitted and asked are the writes and the queries that no Ready has seen.
 	submitted []*pending
 	asked     []*asking // the queries
@@ -105,7 +106,11 @@ func (d *desk) decideSubmitted() {
 
 // answer answers a query that may be answered now.
 func (d *desk) answer(a *asking) {
-	if a.query.Strong {
+	switch {
+	case a.query.Strong && d.N > 1:
+		d.snapshots.join(a)
+		return
+	case a.query.Strong:
 		d.collects.join(a.query.Account, a)
 		return
 	}
@@ -183,7 +188,7 @@ func (d *desk) replay(p *pending, rec ledger.Recorded) {
 	case !rec.Entry.SameRequest(&p.op.Entry):
 		d.Reply(protocol.Reply{ID: p.op.ID, Err: &protocol.RequestError{RequestID: rec.Entry.RequestID, At: rec.At}})
 	case rec.At.Branch == d.Config.ID:
-		d.acks.Acknowledge(&p.op, protocol.Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true})
+		d.acks.Acknowledge(&p.op, protocol.Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true}, d.snapshots.isMarked(&rec.Entry))
 	default:
 		d.replayElsewhere(p, rec)
 	}
@@ -196,6 +201,7 @@ func (d *desk) replayElsewhere(p *pending, rec ledger.Recorded) {
 	reply := protocol.Reply{
 		ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true, Session: d.Seen(p.op.Session),
 	}
+	d.snapshots.spoil(&rec.Entry)
 	level := p.op.Acknowledge
 	if level == protocol.Local {
 		d.Reply(reply)
@@ -228,9 +234,10 @@ func (d *desk) record(p *pending) {
 	e, posted := d.own.Post(p.op.Entry)
 	at := ledger.Position{Branch: d.Config.ID, Sequence: e.Sequence}
 	delete(d.byRequest, e.RequestID)
-	d.acks.Acknowledge(&p.op, protocol.Reply{ID: p.op.ID, Balance: posted.Balance, Receipt: at, Operations: e.Operations})
+	held := d.snapshots.isMarked(e)
+	d.acks.Acknowledge(&p.op, protocol.Reply{ID: p.op.ID, Balance: posted.Balance, Receipt: at, Operations: e.Operations}, held)
 	for _, f := range p.followers {
-		d.acks.Acknowledge(&f.op, protocol.Reply{ID: f.op.ID, Balance: posted.Balance, Receipt: at, Operations: e.Operations, Replay: true})
+		d.acks.Acknowledge(&f.op, protocol.Reply{ID: f.op.ID, Balance: posted.Balance, Receipt: at, Operations: e.Operations, Replay: true}, held)
 	}
 }
 

@@ -73,7 +73,7 @@ type peerClaim struct {
 // expire gives up the writes and calls that have waited too long.
 func (es *escrow) expire() {
 	for _, id := range slices.Sorted(maps.Keys(es.calls.open)) {
-		if c := es.calls.open[id]; c.collect == nil && es.Now-c.sentAt >= patience*es.Config.PeerTimeout {
+		if c := es.calls.open[id]; c.asks == nil && es.Now-c.sentAt >= patience*es.Config.PeerTimeout {
 			if es.calls.tooLate(c) {
 				es.Suspect(c.peer) // a peer that is heard from serves its own, older writes first
 			}

@@ -148,6 +148,12 @@ func messageText(m *protocol.Message) string {
 		return "the call failed"
 	case m.ClaimAnswer != nil:
 		return fmt.Sprintf("granted %d, see entry %d", m.ClaimAnswer.Granted, m.ClaimAnswer.Sequence)
+	case m.Collect != nil && m.Collect.Mark > 0:
+		return []string{"mark for a snapshot", "is the mark intact?"}[m.Collect.Look-1]
+	case m.CollectAnswer != nil && m.CollectAnswer.Intact:
+		return "the mark is intact"
+	case m.CollectAnswer != nil && m.CollectAnswer.Marked:
+		return fmt.Sprintf("marked, paid %d", m.CollectAnswer.Paid)
 	case m.Collect != nil:
 		t := fmt.Sprintf("look %d", m.Collect.Look)
 		if m.Collect.Freeze {
