@@ -64,14 +64,18 @@ func (c *Core) Head(i int) uint64 { return c.Ledger.Head(i).Sequence }
 // Clock returns this branch's Lamport time. The next own entry has a later one.
 func (c *Core) Clock() uint64 { return max(c.Ledger.Clock(), c.told) }
 
-// LastClock returns the Lamport time of the last own entry. After a start it may be a
-// later one.
+// LastClock returns the Lamport time of the last own entry, or a later one: after a start,
+// and after CountAsOwn.
 func (c *Core) LastClock() uint64 { return c.last }
 
+// CountAsOwn makes LastClock no less than a time.
+func (c *Core) CountAsOwn(clock uint64) { c.last = max(c.last, clock) }
+
 // Follow makes this branch's Lamport time no less than that of a peer, as far as other
-// branches bear it.
-func (c *Core) Follow(clock uint64) {
-	c.told = max(c.told, min(clock, c.Ledger.Clock()+ledger.MaxClockLead/2))
+// branches bear it, and reports whether it is.
+func (c *Core) Follow(clock uint64) bool {
+	c.told = max(c.told, min(clock, c.Ledger.Clock()+maxFollow))
+	return c.Clock() >= clock
 }
 
 // Early returns how often this branch has ceased to wait for a peer. While it does not

@@ -142,7 +142,7 @@ func (cs *collects) receiveCollectAnswer(p *broadcast.Peer, a *protocol.CollectA
 		cs.alarms.Reject(p, protocol.BadAnswer, false, "an answer to a look: %s", problem)
 		a = &protocol.CollectAnswer{ID: a.ID, Failed: true}
 	}
-	if a.Failed {
+	if a.Failed || !cs.Follow(a.Clock) && call.collect != nil {
 		cs.Suspect(p)
 		cs.calls.fail(call)
 		return
@@ -152,7 +152,6 @@ func (cs *collects) receiveCollectAnswer(p *broadcast.Peer, a *protocol.CollectA
 		cs.snapshots.receiveAnswer(call, a)
 		return
 	}
-	cs.Follow(a.Clock)
 	c := call.collect
 	if cs.of[c.account] != c || c.answers[p.Index].there {
 		return

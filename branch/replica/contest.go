@@ -181,7 +181,9 @@ func (cs *contests) receive(p *broadcast.Peer, in *protocol.Contest) {
 		cs.journals.Alarms.Reject(p, lie, true, "a contested account: %s", problem)
 		return
 	}
-	cs.Follow(in.Clock)
+	if !cs.Follow(in.Clock) {
+		return // as if it were lost: the next look would not carry the time on
+	}
 	for i := range in.Ends {
 		cs.receiveEnd(&in.Ends[i])
 	}

@@ -186,6 +186,7 @@ const maxFollowers = 64
 func (d *desk) replay(p *pending, rec ledger.Recorded) {
 	switch {
 	case !rec.Entry.SameRequest(&p.op.Entry):
+		d.snapshots.spoil(&rec.Entry)
 		d.Reply(protocol.Reply{ID: p.op.ID, Err: &protocol.RequestError{RequestID: rec.Entry.RequestID, At: rec.At}})
 	case rec.At.Branch == d.Config.ID:
 		d.acks.Acknowledge(&p.op, protocol.Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true}, d.snapshots.isMarked(&rec.Entry))

@@ -39,11 +39,10 @@ func (cs *collects) receiveCollect(p *broadcast.Peer, c *protocol.Collect) {
 		cs.snapshots.receiveMark(p, c)
 		return
 	}
-	if cs.State != protocol.Serving {
+	if cs.State != protocol.Serving || !cs.Follow(c.Clock) {
 		cs.Send(p, protocol.Message{CollectAnswer: &protocol.CollectAnswer{ID: c.ID, Failed: true}})
 		return
 	}
-	cs.Follow(c.Clock)
 	a := cs.look(p.Branch, c)
 	cs.Send(p, protocol.Message{CollectAnswer: &a})
 }

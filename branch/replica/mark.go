@@ -50,11 +50,11 @@ func (ss *snapshots) mark(by ledger.BranchID, c *protocol.Collect) protocol.Coll
 		return old.answer
 	}
 	ss.unmark(by, c.Account, c.Collect) // that of an earlier try
-	ss.Follow(c.Mark)
+	followed := ss.Follow(c.Mark)
 	switch {
 	case ss.LastClock() >= c.Mark:
 		return protocol.CollectAnswer{Clock: ss.Clock()}
-	case ss.Clock() < c.Mark, !ss.AllReachable(), ss.marked >= maxMarks:
+	case !followed, !ss.AllReachable(), ss.marked >= maxMarks:
 		return protocol.CollectAnswer{}
 	}
 	m := &mark{by: by, id: c.Collect, at: c.Mark, early: ss.Early(), until: ss.Now + 4*ss.Config.PeerTimeout}
@@ -94,25 +94,32 @@ func (ss *snapshots) deleteMarks(account string, unwanted func(*mark) bool) {
 	}
 }
 
-// isMarked reports whether a write to accounts must be applied at all branches before it
-// is acknowledged.
+// isMarked reports whether a write must be applied at all branches before it is
+// acknowledged: it comes after a mark of one of its accounts.
 func (ss *snapshots) isMarked(e *ledger.Entry) (marked bool) {
-	if ss.marked > 0 {
-		e.EachAccount(func(name string) { marked = marked || len(ss.marks[name]) > 0 })
-	}
+	ss.marksBefore(e, func(*mark) { marked = true })
 	return marked
 }
 
-// spoil makes the marks of accounts useless: this branch tells of a write, and does not
-// know who has it.
+// spoil makes the marks before a write useless: this branch tells of the write, and does
+// not know who has it. Nor may a mark that comes later be of a time before the write.
 func (ss *snapshots) spoil(e *ledger.Entry) {
-	if ss.marked > 0 {
-		e.EachAccount(func(name string) {
-			for _, m := range ss.marks[name] {
-				m.broken = true
-			}
-		})
+	ss.CountAsOwn(e.Clock)
+	ss.marksBefore(e, func(m *mark) { m.broken = true })
+}
+
+// marksBefore visits the marks of a write's accounts in whose snapshots the write is not.
+func (ss *snapshots) marksBefore(e *ledger.Entry, visit func(*mark)) {
+	if ss.marked == 0 {
+		return
 	}
+	e.EachAccount(func(name string) {
+		for _, m := range ss.marks[name] {
+			if m.at < e.Clock {
+				visit(m)
+			}
+		}
+	})
 }
 
 func (ss *snapshots) expireMarks() {

@@ -53,8 +53,7 @@ func (r *Replica) assemble() {
 	r.collects.escrow, r.collects.calls, r.collects.contests, r.collects.snapshots = &r.escrow, &r.calls, &r.contests, &r.snapshots
 	r.calls = newCalls(c)
 	r.snapshots = newSnapshots(c)
-	r.snapshots.alarms, r.snapshots.recovery, r.snapshots.desk = &j.Alarms, &j.Recovery, &r.desk
-	r.snapshots.calls, r.snapshots.collects = &r.calls, &r.collects
+	r.snapshots.recovery, r.snapshots.desk, r.snapshots.calls, r.snapshots.collects = &j.Recovery, &r.desk, &r.calls, &r.collects
 	r.contests = newContests(j)
 	r.contests.desk, r.contests.escrow, r.contests.calls, r.contests.collects = &r.desk, &r.escrow, &r.calls, &r.collects
 }

@@ -24,14 +24,17 @@ import (
 // the entries in it depend on. It holds each write that was acknowledged before it began,
 // and none that began after its end. While a branch is marked, a write to the account is
 // acknowledged once all branches have applied it: they are at a later time then, so no
-// write that begins after that is in the snapshot without it.
+// write that begins after that is in the snapshot without it. A branch that tells a
+// customer of a write in any other way does not confirm its mark (see [snapshots.spoil]).
+//
+// A branch that starts again has forgotten its marks, and times that it was told. It serves
+// and is marked only once its links to the others are new, so these don't confirm theirs.
 //
 // What proves a refusal, two looks at an account, must not see the branches before a
 // snapshot here and after it there: looks and their answers carry the time, too, and who
-// gets one is not behind it (see [broadcast.Core.Follow]).
+// gets one is not behind it (see [broadcast.Core.Follow]), or does not use it.
 type snapshots struct {
 	*broadcast.Core                     // what all parts know
-	alarms          *broadcast.Alarms   // what the operator is told
 	recovery        *broadcast.Recovery // the state of this branch
 	desk            *desk               // answers to customers
 	calls           *calls              // marks under way
@@ -55,7 +58,7 @@ type snapshot struct {
 	// at is the time below which entries are in it, tries how often it has begun.
 	at    uint64
 	tries int
-	// beganAt is when it has begun last.
+	// beganAt is when it has begun first.
 	beganAt protocol.Millis
 	// confirming says that all are marked, and asked to confirm that.
 	confirming bool
@@ -117,8 +120,8 @@ func (ss *snapshots) mayBegin(account string) protocol.Millis {
 	return at
 }
 
-// begin marks all branches, this one included. A branch where a mark of an earlier try
-// has come takes the new one in its place.
+// begin marks all branches, this one first. A branch where a mark of an earlier try has
+// come takes the new one in its place.
 func (ss *snapshots) begin(s *snapshot) {
 	switch {
 	case ss.State != protocol.Serving:
@@ -135,10 +138,14 @@ func (ss *snapshots) begin(s *snapshot) {
 		s.id, s.beganAt = ss.calls.nextID(), ss.Now
 	}
 	s.at = max(ss.Ledger.Clock()+snapshotLead, ss.Clock()+1, s.after+snapshotLead)
+	own := ss.mark(ss.Config.ID, ss.asks(s, 1))
+	if !own.Marked {
+		ss.giveUp(s)
+		return
+	}
 	s.tries++
 	s.later, s.answers = false, make([]protocol.CollectAnswer, ss.N)
-	s.answers[ss.Self] = ss.mark(ss.Config.ID, ss.asks(s, 1))
-	s.broken = !s.answers[ss.Self].Marked
+	s.answers[ss.Self] = own
 	ss.askAll(s, 1)
 }
 
@@ -176,7 +183,6 @@ func (ss *snapshots) confirm(s *snapshot) {
 func (ss *snapshots) receiveAnswer(c *call, a *protocol.CollectAnswer) {
 	s := c.snapshot
 	s.open--
-	ss.Follow(a.Clock)
 	switch {
 	case s.confirming:
 		s.broken = s.broken || !a.Intact
@@ -233,8 +239,8 @@ func (ss *snapshots) fail(s *snapshot, reason string) {
 // end ends a snapshot that is not used: writes need not wait for it any more.
 func (ss *snapshots) end(s *snapshot) {
 	ss.forget(s)
-	if s.id == 0 {
-		return
+	if s.tries == 0 {
+		return // nobody is marked
 	}
 	ss.unmark(ss.Config.ID, s.account, s.id)
 	for i, p := range ss.Peers {

@@ -1488,14 +1488,14 @@ func (x *ClaimResponse) GetEscrow() int64 {
 	return 0
 }
 
-// CollectRequest is one look of a double collect.
+// CollectRequest is one look of a double collect, or marks a branch for a snapshot.
 type CollectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The branch that asks.
 	Branch uint32 `protobuf:"varint,1,opt,name=branch,proto3" json:"branch,omitempty"`
 	// The account.
 	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
-	// Names the double collect at the branch that asks.
+	// Names the double collect or the snapshot at the branch that asks.
 	Collect uint64 `protobuf:"varint,3,opt,name=collect,proto3" json:"collect,omitempty"`
 	// The number of the look, from 1.
 	Look uint64 `protobuf:"varint,4,opt,name=look,proto3" json:"look,omitempty"`
@@ -1592,7 +1592,7 @@ func (x *CollectRequest) GetClock() uint64 {
 	return 0
 }
 
-// CollectResponse is what a branch sees at one look.
+// CollectResponse is what a branch sees at one look, or answers to a mark.
 type CollectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The branch's last entry that changed the balance of the account; 0 before
@@ -1609,8 +1609,8 @@ type CollectResponse struct {
 	// Whether the branch is marked, and `paid` is what its entries below the mark add up
 	// to. If not, and `clock` is not below the mark, the snapshot has to begin later.
 	Marked bool `protobuf:"varint,5,opt,name=marked,proto3" json:"marked,omitempty"`
-	// Whether the branch has, since it was marked, acknowledged no write to the account
-	// that another branch lacks.
+	// Whether the branch has, since it was marked, told no customer of a write to the
+	// account that another branch may lack.
 	Intact bool `protobuf:"varint,6,opt,name=intact,proto3" json:"intact,omitempty"`
 	// The Lamport time of the branch.
 	Clock         uint64 `protobuf:"varint,7,opt,name=clock,proto3" json:"clock,omitempty"`

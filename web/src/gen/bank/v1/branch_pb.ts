@@ -1942,7 +1942,9 @@ export enum Acknowledge {
   UNSPECIFIED = 0,
 
   /**
-   * Synced at the branch that took it: survives that process and power.
+   * Synced at the branch that took it: survives that process and power. While somebody
+   * asks for the strong balance of its account, the answer waits as with
+   * ACKNOWLEDGE_REACHABLE.
    *
    * @generated from enum value: ACKNOWLEDGE_LOCAL = 1;
    */
@@ -2007,7 +2009,8 @@ export enum Consistency {
   LOCAL = 1,
 
   /**
-   * The balance over all branches at one moment during the call.
+   * The balance over all branches, as if at one moment during the call: it has all
+   * that was acknowledged before, and strong balances, refusals and writes have one order.
    *
    * @generated from enum value: CONSISTENCY_STRONG = 2;
    */
