@@ -9,7 +9,7 @@ import (
 
 // contestToProto encodes what a frame says of contested accounts.
 func contestToProto(c *protocol.Contest) *bankv1.Contest {
-	out := &bankv1.Contest{Summons: c.Summons}
+	out := &bankv1.Contest{Summons: c.Summons, Clock: c.Clock}
 	for i := range c.Looks {
 		l := &c.Looks[i]
 		out.Looks = append(out.Looks, &bankv1.ContestLook{
@@ -36,7 +36,7 @@ func contestToProto(c *protocol.Contest) *bankv1.Contest {
 
 // contestFromProto decodes the same. What it says is still to be checked.
 func contestFromProto(in *bankv1.Contest) *protocol.Contest {
-	out := &protocol.Contest{Summons: in.GetSummons()}
+	out := &protocol.Contest{Summons: in.GetSummons(), Clock: in.GetClock()}
 	for _, l := range in.GetLooks() {
 		out.Looks = append(out.Looks, protocol.ContestLook{
 			Account: l.GetAccount(), Chain: l.GetChain(), Step: l.GetStep(), Proven: l.GetProvenStep(), Balance: ledger.Amount(l.GetBalance()),

@@ -62,27 +62,40 @@ type Acks struct {
 	progress *progress // the peers, and frames for them
 	// queues are the writes by their level.
 	queues [protocol.Nearest + 1]ackHeap
+	// held are those that have to be applied at all reachable branches first, whatever
+	// their level.
+	held ackHeap
 	// wantSync is the last own entry that a customer waits for to be synced at
 	// peers.
 	wantSync uint64
 }
 
 // Acknowledge answers a write of this branch's journal once its level is reached:
-// with this Ready, or a later one.
-func (a *Acks) Acknowledge(op *protocol.Operation, reply protocol.Reply) {
+// with this Ready, or a later one. One that is held has to be applied at all reachable
+// branches, too.
+func (a *Acks) Acknowledge(op *protocol.Operation, reply protocol.Reply, held bool) {
 	if op.Acknowledge.Syncs() {
 		a.wantSync = max(a.wantSync, reply.Receipt.Sequence)
 		a.progress.wakeAll()
 	}
-	a.queues[op.Acknowledge].push(ackWait{reply, op})
+	q := &a.queues[op.Acknowledge]
+	if held {
+		q = &a.held
+	}
+	q.push(ackWait{reply, op})
 }
 
 // step answers the writes that are acknowledged by now, and those that
 // can't be. It runs after own.step, so that this Ready's own batches count as
 // synced here: its replies leave only then.
 func (a *Acks) step() {
+	reached := a.progress.reachableApplied()
+	for len(a.held) > 0 && a.held.sequence(0) <= reached {
+		w := a.held.pop()
+		a.queues[w.op.Acknowledge].push(w)
+	}
 	a.releaseUpTo(protocol.Local, a.Head(a.Self))
-	a.releaseUpTo(protocol.Reachable, a.progress.reachableApplied())
+	a.releaseUpTo(protocol.Reachable, reached)
 	for _, level := range []protocol.Level{protocol.Majority, protocol.All, protocol.Nearest} {
 		if len(a.queues[level]) == 0 {
 			continue
@@ -157,6 +170,7 @@ func (a *Acks) failBetween(level protocol.Level, after, upTo uint64) {
 // failAck answers a write that is recorded and has not reached its level. The error
 // has all that the reply of a success would have.
 func (a *Acks) failAck(w ackWait) {
+	a.early++
 	at := w.reply.Receipt
 	missing := []ledger.BranchID{}
 	for i, p := range a.Peers {
@@ -184,8 +198,7 @@ func (a *Acks) unconfirmed(sequence uint64) []ledger.BranchID {
 
 // Expire answers the writes whose deadline has passed. They are recorded.
 func (a *Acks) Expire() {
-	for level := range a.queues {
-		q := &a.queues[level]
+	for _, q := range a.all() {
 		expired := func(w ackWait) bool { return a.Now >= w.op.Deadline }
 		if !slices.ContainsFunc(*q, expired) {
 			continue
@@ -202,12 +215,23 @@ func (a *Acks) Expire() {
 	}
 }
 
+// all returns the queues.
+func (a *Acks) all() []*ackHeap {
+	all := []*ackHeap{&a.held}
+	for level := range a.queues {
+		all = append(all, &a.queues[level])
+	}
+	return all
+}
+
 // nextTick returns when a write may have waited too long.
 func (a *Acks) nextTick() protocol.Millis {
+	waits := len(a.held) > 0
 	for level := range a.queues {
-		if len(a.queues[level]) > 0 {
-			return a.Now + protocol.DeadlineGrain
-		}
+		waits = waits || len(a.queues[level]) > 0
+	}
+	if waits {
+		return a.Now + protocol.DeadlineGrain
 	}
 	return protocol.Never
 }

@@ -180,6 +180,7 @@ func (in *intake) apply(from *Peer, i int, s *ledger.Sealed) {
 	}
 	in.remember(i, s, posted)
 	if i == in.Self {
+		in.CountAsOwn(in.Ledger.Clock())
 		in.own.nameAllAgain()
 		in.progress.wakeAll()
 		in.dropDoubts(head.Sequence)

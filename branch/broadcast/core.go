@@ -22,6 +22,11 @@ type Core struct {
 	Now, booted protocol.Millis
 	// epoch is the number of this boot.
 	epoch uint64
+	// told is the latest Lamport time that a peer has told of, and early how often this
+	// branch has not waited for a peer, see Early.
+	told, early uint64
+	// last is the Lamport time of the last own entry, or a later one.
+	last uint64
 	// State is whether the branch takes writes. Only recovery changes it.
 	State protocol.State
 	// failure is the error of a read from disk, after which the branch must stop.
@@ -45,7 +50,7 @@ type Core struct {
 func newCore(cfg protocol.Config, self int) Core {
 	n := len(cfg.Ledger.Branches())
 	cfg.StartWait = max(cfg.StartWait, cfg.PeerTimeout)
-	c := Core{Config: cfg, Ledger: cfg.Ledger, Self: self, N: n, Now: cfg.Now, booted: cfg.Now, epoch: cfg.Epoch, State: protocol.Recovering, synced: make([]uint64, n), suspects: newIndexes(n)}
+	c := Core{Config: cfg, Ledger: cfg.Ledger, Self: self, N: n, Now: cfg.Now, booted: cfg.Now, epoch: cfg.Epoch, last: cfg.Ledger.Clock(), State: protocol.Recovering, synced: make([]uint64, n), suspects: newIndexes(n)}
 	for i, b := range cfg.Ledger.Branches() {
 		c.Peers = append(c.Peers, &Peer{Branch: b, Index: i, reachable: true, since: cfg.Now})
 		c.synced[i] = cfg.Ledger.Head(i).Sequence
@@ -55,6 +60,38 @@ func newCore(cfg protocol.Config, self int) Core {
 
 // Head returns how far the i-th journal is applied.
 func (c *Core) Head(i int) uint64 { return c.Ledger.Head(i).Sequence }
+
+// Clock returns this branch's Lamport time. The next own entry has a later one.
+func (c *Core) Clock() uint64 { return max(c.Ledger.Clock(), c.told) }
+
+// LastClock returns the Lamport time of the last own entry, or a later one: after a start,
+// and after CountAsOwn.
+func (c *Core) LastClock() uint64 { return c.last }
+
+// CountAsOwn makes LastClock no less than a time.
+func (c *Core) CountAsOwn(clock uint64) { c.last = max(c.last, clock) }
+
+// Follow makes this branch's Lamport time no less than that of a peer, as far as other
+// branches bear it, and reports whether it is.
+func (c *Core) Follow(clock uint64) bool {
+	c.told = max(c.told, min(clock, c.Ledger.Clock()+maxFollow))
+	return c.Clock() >= clock
+}
+
+// Early returns how often this branch has ceased to wait for a peer. While it does not
+// change, and all are reachable, no write at [protocol.Reachable] is acknowledged
+// before every branch has applied it.
+func (c *Core) Early() uint64 { return c.early }
+
+// AllReachable reports whether all peers are.
+func (c *Core) AllReachable() bool {
+	for i, p := range c.Peers {
+		if i != c.Self && !p.reachable {
+			return false
+		}
+	}
+	return true
+}
 
 // fail stops the branch: its disk does not return what was written to it.
 func (c *Core) fail(err error) {

@@ -131,6 +131,7 @@ func (j *Journals) ContestTo(p *Peer) *protocol.Contest {
 	if f.Contest == nil {
 		f.Contest = &protocol.Contest{}
 	}
+	f.Contest.Clock = j.Clock()
 	return f.Contest
 }
 

@@ -1,6 +1,9 @@
 package broadcast
 
-import "passbook.example/passbook/branch/protocol"
+import (
+	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/protocol"
+)
 
 // Everything that peers may fill has a bound. Anything over it is dropped and comes
 // again, or is refused.
@@ -20,6 +23,10 @@ const (
 	maxRefusalAlarms = 24
 	// maxDoubles bounds the request ids kept that several entries have.
 	maxDoubles = 64
+	// maxFollow is how far a peer can move this branch's time ahead of the entries that are
+	// applied. It can do that again after each entry. So it is a small part of what a
+	// branch may be behind before it takes the messages of others for lies.
+	maxFollow = ledger.MaxClockLead / 64
 )
 
 // How often a peer is asked, every fetchRetry, for what it has named, before its word

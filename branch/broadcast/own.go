@@ -37,7 +37,8 @@ func newOwnBatch(c *Core, al *Alarms, pr *progress, l Listener) OwnBatch {
 // ledger allows it.
 func (o *OwnBatch) Post(e ledger.Entry) (*ledger.Entry, ledger.Posted) {
 	o.session = nil
-	e.Sequence, e.Clock = o.Head(o.Self)+1, o.Ledger.Clock()+1
+	e.Sequence, e.Clock = o.Head(o.Self)+1, o.Clock()+1
+	o.last = e.Clock
 	posted, err := o.Ledger.Post(o.Self, &e)
 	if err != nil {
 		panic(fmt.Sprintf("branch %d posts an entry that its ledger refuses: %v", o.Config.ID, err))

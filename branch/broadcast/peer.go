@@ -190,6 +190,9 @@ func (pr *progress) catchUp(p *Peer) {
 func (pr *progress) setReachable(p *Peer, reachable bool) {
 	if p.reachable != reachable {
 		p.reachable, p.since = reachable, pr.Now
+		if !reachable {
+			pr.early++
+		}
 		pr.reached, pr.near = least{}, least{}
 	}
 }

@@ -19,7 +19,8 @@ const (
 	// be ahead of those that are applied here: how much a branch can lack.
 	MaxSequenceLead = 1 << 32
 	// MaxClockLead is how far the clock of a batch may run ahead of all that was
-	// applied before it. A writer counts on by one, so an honest one never does.
+	// applied before it. A writer counts on by one, or from the time of a snapshot, so an
+	// honest one never does.
 	MaxClockLead = 1 << 32
 	// MaxEpochLead is how far the boot of a batch may be from that of the batch
 	// before it: how often a branch may have started without writing.

@@ -67,6 +67,7 @@ func join(all, next *protocol.Frame) {
 		all.Contest = &protocol.Contest{
 			Summons: slices.Concat(joined.Summons, c.Summons), Looks: slices.Concat(joined.Looks, c.Looks),
 			Answers: slices.Concat(joined.Answers, c.Answers), Ends: slices.Concat(joined.Ends, c.Ends),
+			Clock: max(joined.Clock, c.Clock),
 		}
 	}
 	if a := next.Ack; a != nil {

@@ -52,10 +52,12 @@ func (p *peer) collect(ctx context.Context, c *protocol.Collect) {
 	defer cancel()
 	res, err := p.links.service.Collect(p.call(ctx), &bankv1.CollectRequest{
 		Branch: uint32(p.links.cfg.ID), Account: c.Account, Collect: c.Collect, Look: c.Look, Hold: c.Freeze,
+		Mark: c.Mark, Clock: c.Clock,
 	})
 	a := &protocol.CollectAnswer{ID: c.ID, Failed: err != nil}
 	if err == nil {
 		a.Last, a.Paid, a.Most, a.MostKnown = res.GetLastSequence(), ledger.Amount(res.GetPaid()), ledger.Amount(res.GetMostPaid()), res.GetWatched()
+		a.Marked, a.Intact, a.Clock = res.GetMarked(), res.GetIntact(), res.GetClock()
 	}
 	p.receive(protocol.Message{CollectAnswer: a})
 }

@@ -83,6 +83,9 @@ type Reply struct {
 	Balance ledger.Amount
 	// Available is this branch's escrow of the account, for a query.
 	Available ledger.Amount
+	// Snapshot is for a strong query that was answered by a snapshot: the Lamport time
+	// below which entries are in Balance.
+	Snapshot uint64
 	// Receipt is where the write was recorded.
 	Receipt ledger.Position
 	// Session is what the customer has seen by now.

@@ -13,6 +13,8 @@ type Contest struct {
 	Answers []ContestAnswer
 	// Ends are chains that end.
 	Ends []ContestEnd
+	// Clock is the sender's Lamport time.
+	Clock uint64
 }
 
 // ContestLook is one look of a chain.

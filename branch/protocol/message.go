@@ -101,6 +101,12 @@ type Collect struct {
 	// next look, for a short while: the account changes too often to be seen twice
 	// alike.
 	Freeze bool
+	// Mark is for a snapshot, 0 for a double collect: the Lamport time below which
+	// entries are in it. Its first look marks the branch, the second one asks whether
+	// that has held.
+	Mark uint64
+	// Clock is the asking branch's Lamport time.
+	Clock uint64
 }
 
 // CollectAnswer is a branch's answer to one look.
@@ -116,6 +122,12 @@ type CollectAnswer struct {
 	Most ledger.Amount
 	// MostKnown says that Most is known.
 	MostKnown bool
+	// Marked says that the branch is marked: Paid is what its entries below that time
+	// add up to. Intact says that since then it has acknowledged no write to the account
+	// that some branch lacks.
+	Marked, Intact bool
+	// Clock is the answering branch's Lamport time.
+	Clock uint64
 	// Failed says that the call could not be made, or that the branch does not
 	// know its own journal yet.
 	Failed bool

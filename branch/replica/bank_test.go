@@ -29,6 +29,11 @@ type bank struct {
 	transit []protocol.Message
 	// hellos are the last ones, by who said them to whom.
 	hellos map[[2]ledger.BranchID]*protocol.Hello
+	// marks are the marks, and the questions whether they are intact, by who has asked
+	// what call.
+	marks map[markCall]*protocol.Collect
+	// onReply, when set, is told of each answer to a customer; else it is shown.
+	onReply func(*node, *protocol.Reply)
 	// severed are the pairs that can't talk, lower id first.
 	severed map[[2]ledger.BranchID]bool
 }
@@ -43,6 +48,28 @@ type node struct {
 	alarms       map[string]bool
 	boots        int
 	state        protocol.State
+}
+
+// markCall is a call by which a branch is marked, or asked whether that has held.
+type markCall struct {
+	by ledger.BranchID
+	id uint64
+}
+
+// messageText shows a message. What an answer says depends on what was asked.
+func (b *bank) messageText(m *protocol.Message) string {
+	if b.marks == nil {
+		b.marks = map[markCall]*protocol.Collect{}
+	}
+	if c := m.Collect; c != nil && c.Mark > 0 {
+		b.marks[markCall{m.From, c.ID}] = c
+	}
+	if a := m.CollectAnswer; a != nil && !a.Failed {
+		if c := b.marks[markCall{m.To, a.ID}]; c != nil {
+			return markAnswerText(c, a)
+		}
+	}
+	return messageText(m)
 }
 
 type pendingCall struct{ name, session string }
@@ -219,7 +246,7 @@ func (b *bank) turn(n *node) {
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		b.detail("%d -> %d: %s", m.From, m.To, messageText(&m))
+		b.detail("%d -> %d: %s", m.From, m.To, b.messageText(&m))
 		b.noteHello(&m)
 		if b.severed[pair(n, b.node(m.To))] || b.node(m.To).replica == nil {
 			b.lose(n, &m)
@@ -231,7 +258,11 @@ func (b *bank) turn(n *node) {
 		b.say("%d: REFUSED from %d (%s): %s", n.id, f.Peer, f.Lie, f.Text)
 	}
 	for i := range ready.Replies {
-		b.sayReply(n, &ready.Replies[i])
+		if b.onReply != nil {
+			b.onReply(n, &ready.Replies[i])
+		} else {
+			b.sayReply(n, &ready.Replies[i])
+		}
 	}
 	for _, a := range r.Status().Alarms {
 		if !n.alarms[a] {
@@ -269,8 +300,8 @@ func (b *bank) lose(n *node, m *protocol.Message) {
 }
 
 // deliver is `deliver 1->2`, with count= for only the first of them, or only=
-// for the claims, looks or frames among them, answers included: each claim and
-// look is a call of its own, and may overtake the others.
+// for the claims, looks or frames among them, answers included, or the answers alone:
+// each claim and look is a call of its own, and may overtake the others. Marks are looks.
 func (b *bank) deliver(d *datadriven.TestData) {
 	for _, m := range b.pick(d) {
 		b.receive(m)
@@ -318,6 +349,8 @@ func isKind(m *protocol.Message, kind string) bool {
 		return m.Collect != nil || m.CollectAnswer != nil
 	case "frames":
 		return m.Frame != nil
+	case "answers":
+		return m.ClaimAnswer != nil || m.CollectAnswer != nil
 	}
 	return true
 }

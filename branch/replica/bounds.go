@@ -15,6 +15,14 @@ const (
 	// maxTallies bounds the tallies for branches that collect, and with them the
 	// accounts that are frozen.
 	maxTallies = 4096
+	// maxSnapshots bounds the snapshots of this branch, maxMarks those of all branches
+	// in which it takes part, maxSnapshotTries how often one begins.
+	maxSnapshots     = 1024
+	maxMarks         = 4096
+	maxSnapshotTries = 4
+	// snapshotLead is how far a snapshot's time runs ahead of the clock, so that no
+	// branch is at it already, whose entries are still on their way.
+	snapshotLead = 1 << 16
 	// maxDemands bounds the accounts whose spending is followed, maxDemandCells those times
 	// the branches.
 	maxDemands     = 16384
@@ -61,6 +69,8 @@ const (
 	// lookRetry is how long a look waits for an answer
 	// before it asks again; a lost message is all it costs.
 	lookRetry protocol.Millis = 250
+	// snapshotPause lies between the beginnings of two snapshots of an account.
+	snapshotPause protocol.Millis = 3
 	// contestedFor is how long an account is contested after it has shown to be.
 	contestedFor protocol.Millis = 1000
 	// chainRestMin and chainRestMax bound the rest after a look at a contested account

@@ -132,7 +132,7 @@ func (es *escrow) nearestFirst(name string, rich []*broadcast.Peer, amount ledge
 
 func (es *escrow) receiveClaimAnswer(p *broadcast.Peer, a *protocol.ClaimAnswer) {
 	c := es.calls.open[a.ID]
-	if c == nil || c.peer != p || c.collect != nil {
+	if c == nil || c.peer != p || c.asks != nil {
 		return
 	}
 	if problem := es.checkClaimAnswer(a); problem != "" {
@@ -177,10 +177,12 @@ type call struct {
 	sentAt  protocol.Millis // when it was sent
 	// by is the part that makes the call.
 	by caller
-	// collect is set for a look, which is sent again at askAgainAt. The other fields
-	// are for a claim.
+	// asks is set for a look or a mark, which is sent again at askAgainAt: it is of a
+	// collect or of a snapshot. The other fields are for a claim.
+	asks       *protocol.Collect
+	askAgainAt protocol.Millis // of asks
 	collect    *collect
-	askAgainAt protocol.Millis // of a look
+	snapshot   *snapshot
 	// answered and failed say how the call has ended, granted what it brought.
 	answered, failed bool
 	granted          ledger.Amount // by the answer
@@ -193,6 +195,32 @@ func (t *calls) begin(by caller, p *broadcast.Peer, account string) *call {
 	c := &call{id: t.nextID(), by: by, peer: p, account: account, sentAt: t.Now}
 	t.open[c.id] = c
 	return c
+}
+
+// ask asks a peer for a look, or marks it.
+func (t *calls) ask(by caller, p *broadcast.Peer, what *protocol.Collect) *call {
+	c := t.begin(by, p, what.Account)
+	what.ID = c.id
+	c.asks, c.askAgainAt = what, t.Now+max(lookRetry, 2*p.Distance())
+	t.Send(p, protocol.Message{Collect: what})
+	return c
+}
+
+// expire asks again, or gives up, where a look or a mark gets no answer.
+func (t *calls) expire() {
+	for _, id := range sorted(t.open) {
+		c := t.open[id]
+		switch {
+		case c == nil || c.asks == nil:
+		case t.tooLate(c):
+			t.Suspect(c.peer)
+			t.fail(c)
+		case t.Now >= c.askAgainAt:
+			c.askAgainAt = t.Now + t.Timeout(c.peer)
+			again := *c.asks
+			t.Send(c.peer, protocol.Message{Collect: &again})
+		}
+	}
 }
 
 // tooLate reports whether a call has gone unanswered, and nothing else has come

@@ -34,6 +34,7 @@ type collects struct {
 	escrow          *escrow             // queues of accounts
 	calls           *calls              // claims and looks under way
 	contests        *contests           // contested accounts
+	snapshots       *snapshots          // strong queries
 	// of are the double collects of this branch, by account.
 	of map[string]*collect
 	// tallies follow what this branch pays, for the branches that collect, by
@@ -109,21 +110,15 @@ func (cs *collects) startLook(c *collect) {
 		}
 	}
 	c.before, c.answers = c.answers, make([]lookAnswer, cs.N)
-	ask := protocol.Collect{Account: c.account, Collect: c.id, Look: c.look, Freeze: c.freeze}
+	ask := protocol.Collect{Account: c.account, Collect: c.id, Look: c.look, Freeze: c.freeze, Clock: cs.Clock()}
 	c.answers[cs.Self] = lookAnswer{CollectAnswer: cs.look(cs.Config.ID, &ask), there: true}
 	c.open = cs.N - 1
 	for i, p := range cs.Peers {
 		if i != cs.Self {
-			cs.sendLook(c, p, ask)
+			asked := ask
+			cs.calls.ask(cs, p, &asked).collect = c
 		}
 	}
-}
-
-func (cs *collects) sendLook(c *collect, p *broadcast.Peer, ask protocol.Collect) {
-	call := cs.calls.begin(cs, p, c.account)
-	call.collect, call.askAgainAt = c, cs.Now+lookRetry
-	ask.ID = call.id
-	cs.Send(p, protocol.Message{Collect: &ask})
 }
 
 // uncallable returns the peers that a look can't reach.
@@ -139,19 +134,23 @@ func (cs *collects) uncallable() []*broadcast.Peer {
 
 func (cs *collects) receiveCollectAnswer(p *broadcast.Peer, a *protocol.CollectAnswer) {
 	call := cs.calls.open[a.ID]
-	if call == nil || call.peer != p || call.collect == nil {
+	if call == nil || call.peer != p || call.asks == nil {
 		return
 	}
 	if problem := cs.checkCollectAnswer(p, a); problem != "" {
 		cs.alarms.Reject(p, protocol.BadAnswer, false, "an answer to a look: %s", problem)
 		a = &protocol.CollectAnswer{ID: a.ID, Failed: true}
 	}
-	if a.Failed {
+	if a.Failed || !cs.Follow(a.Clock) && call.collect != nil {
 		cs.Suspect(p)
 		cs.calls.fail(call)
 		return
 	}
 	cs.calls.end(call)
+	if call.snapshot != nil {
+		cs.snapshots.receiveAnswer(call, a)
+		return
+	}
 	c := call.collect
 	if cs.of[c.account] != c || c.answers[p.Index].there {
 		return
@@ -238,24 +237,8 @@ func (cs *collects) fail(c *collect, reason string) {
 	}
 }
 
-// expire gives up the members whose deadline has passed, and asks
-// again, or gives up, where a look gets no answer.
+// expire gives up the members whose deadline has passed.
 func (cs *collects) expire() {
-	for _, id := range sorted(cs.calls.open) {
-		call := cs.calls.open[id]
-		if call == nil || call.collect == nil {
-			continue
-		}
-		switch {
-		case cs.calls.tooLate(call):
-			cs.Suspect(call.peer)
-			cs.calls.fail(call)
-		case cs.Now >= call.askAgainAt:
-			call.askAgainAt = cs.Now + cs.Config.PeerTimeout
-			c := call.collect
-			cs.Send(call.peer, protocol.Message{Collect: &protocol.Collect{ID: call.id, Account: c.account, Collect: c.id, Look: c.look, Freeze: c.freeze}})
-		}
-	}
 	for _, name := range sorted(cs.of) {
 		c := cs.of[name]
 		c.members = slices.DeleteFunc(c.members, func(m member) bool {
@@ -290,6 +273,8 @@ func (cs *collects) checkCollectAnswer(p *broadcast.Peer, a *protocol.CollectAns
 	switch most, least := paidBounds(cs.Core); {
 	case cs.TooFarAhead(p.Index, a.Last, ledger.MaxSequenceLead/2):
 		return fmt.Sprintf("last entry %d", a.Last)
+	case cs.isAhead(a.Clock):
+		return fmt.Sprintf("clock %d", a.Clock)
 	case a.Paid > most || a.Most > most || a.Paid < least || a.Most < least:
 		return fmt.Sprintf("paid %d, at most %d since: a branch pays in %d at most", a.Paid, a.Most, cs.Ledger.Limit()+1)
 	}

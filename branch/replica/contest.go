@@ -32,6 +32,7 @@ type contests struct {
 	desk            *desk               // answers to customers
 	escrow          *escrow             // queues of accounts
 	calls           *calls              // their ids are those of chains
+	collects        *collects           // what else looks at accounts
 	// of are the contested accounts, by name; live are those of them with a chain of looks,
 	// or that wait for something, in the order of their names.
 	of   map[string]*contest
@@ -179,6 +180,9 @@ func (cs *contests) receive(p *broadcast.Peer, in *protocol.Contest) {
 	if lie, problem := cs.check(p, in); lie != 0 {
 		cs.journals.Alarms.Reject(p, lie, true, "a contested account: %s", problem)
 		return
+	}
+	if !cs.Follow(in.Clock) {
+		return // as if it were lost: the next look would not carry the time on
 	}
 	for i := range in.Ends {
 		cs.receiveEnd(&in.Ends[i])

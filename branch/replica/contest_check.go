@@ -13,6 +13,9 @@ func (cs *contests) check(p *broadcast.Peer, in *protocol.Contest) (protocol.Lie
 	if n := max(len(in.Summons), len(in.Looks), len(in.Answers), len(in.Ends)); n > maxContestWords {
 		return protocol.BadForm, fmt.Sprintf("%d of one kind in a frame, at most %d are allowed", n, maxContestWords)
 	}
+	if cs.collects.isAhead(in.Clock) {
+		return protocol.BadClock, fmt.Sprintf("clock %d", in.Clock)
+	}
 	for _, account := range in.Summons {
 		if badName(account) || cs.chairOf(account) != cs.Self {
 			return protocol.BadForm, fmt.Sprintf("a summons to account %q, of which this branch is not the chair", account)
@@ -44,7 +47,7 @@ func (cs *contests) checkLook(p *broadcast.Peer, l *protocol.ContestLook) (proto
 		return protocol.BadForm, fmt.Sprintf("look %d of chain %d, the moment of look %d proven", l.Step, l.Chain, l.Proven)
 	case l.Balance < 0 || l.Want < 0:
 		return protocol.BadForm, fmt.Sprintf("balance %d, %d wanted", l.Balance, l.Want)
-	case cs.isAhead(l.Oldest.Clock):
+	case cs.collects.isAhead(l.Oldest.Clock):
 		return protocol.BadClock, fmt.Sprintf("ticket: clock %d", l.Oldest.Clock)
 	}
 	return 0, ""
@@ -66,7 +69,7 @@ func (cs *contests) checkAnswer(p *broadcast.Peer, a *protocol.ContestAnswer) (p
 		switch {
 		case w.Amount <= 0:
 			return protocol.BadForm, fmt.Sprintf("amount %d waits", w.Amount)
-		case cs.isAhead(w.Clock):
+		case cs.collects.isAhead(w.Clock):
 			return protocol.BadClock, fmt.Sprintf("ticket: clock %d", w.Clock)
 		}
 	}
@@ -75,12 +78,6 @@ func (cs *contests) checkAnswer(p *broadcast.Peer, a *protocol.ContestAnswer) (p
 
 // badName reports whether no account can have a name.
 func badName(account string) bool { return account == "" || len(account) > ledger.MaxNameBytes }
-
-// isAhead reports whether a ticket's time runs ahead by more than a peer's can.
-func (cs *contests) isAhead(clock uint64) bool {
-	view := cs.Ledger.Clock()
-	return clock > view && clock-view > ledger.MaxClockLead
-}
 
 // paidBounds returns the most that a branch can have paid into an account, and the least:
 // none pays in more than its limit, or takes out more than the others together may pay in.

@@ -18,6 +18,7 @@ type desk struct {
 	journals        *broadcast.Journals // what peers have
 	escrow          *escrow             // queues of accounts
 	collects        *collects           // double collects
+	snapshots       *snapshots          // strong queries
 	// submitted and asked are the writes and the queries that no Ready has seen.
 	submitted []*pending
 	asked     []*asking // the queries
@@ -138,7 +139,11 @@ const maxDecided = 256
 
 // answer answers a query that may be answered now.
 func (d *desk) answer(a *asking) {
-	if a.query.Strong {
+	switch {
+	case a.query.Strong && d.N > 1:
+		d.snapshots.join(a)
+		return
+	case a.query.Strong:
 		d.collects.join(a.query.Account, a)
 		return
 	}
@@ -219,9 +224,10 @@ const maxFollowers = 64
 func (d *desk) replay(p *pending, rec ledger.Recorded) {
 	switch {
 	case !rec.Entry.SameRequest(&p.op.Entry):
+		d.snapshots.spoil(&rec.Entry)
 		d.Reply(protocol.Reply{ID: p.op.ID, Err: &protocol.RequestError{RequestID: rec.Entry.RequestID, At: rec.At}})
 	case rec.At.Branch == d.Config.ID:
-		d.acks.Acknowledge(&p.op, protocol.Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true})
+		d.acks.Acknowledge(&p.op, protocol.Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true}, d.snapshots.isMarked(&rec.Entry))
 	default:
 		d.replayElsewhere(p, rec)
 	}
@@ -234,6 +240,7 @@ func (d *desk) replayElsewhere(p *pending, rec ledger.Recorded) {
 	reply := protocol.Reply{
 		ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true, Session: d.Seen(p.op.Session),
 	}
+	d.snapshots.spoil(&rec.Entry)
 	level := p.op.Acknowledge
 	if level == protocol.Local {
 		d.Reply(reply)
@@ -266,9 +273,10 @@ func (d *desk) record(p *pending) {
 	e, posted := d.own.Post(p.op.Entry)
 	at := ledger.Position{Branch: d.Config.ID, Sequence: e.Sequence}
 	delete(d.byRequest, e.RequestID)
-	d.acks.Acknowledge(&p.op, protocol.Reply{ID: p.op.ID, Balance: posted.Balance, Receipt: at, Operations: e.Operations})
+	held := d.snapshots.isMarked(e)
+	d.acks.Acknowledge(&p.op, protocol.Reply{ID: p.op.ID, Balance: posted.Balance, Receipt: at, Operations: e.Operations}, held)
 	for _, f := range p.followers {
-		d.acks.Acknowledge(&f.op, protocol.Reply{ID: f.op.ID, Balance: posted.Balance, Receipt: at, Operations: e.Operations, Replay: true})
+		d.acks.Acknowledge(&f.op, protocol.Reply{ID: f.op.ID, Balance: posted.Balance, Receipt: at, Operations: e.Operations, Replay: true}, held)
 	}
 }
 

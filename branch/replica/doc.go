@@ -29,7 +29,9 @@
 //     owns enough, claims from peers, and grants them what they claim.
 //   - collects (collect.go, verdict.go, look.go) find out a balance over all branches
 //     at one moment.
-//   - calls (claim.go) are the claims and looks under way.
+//   - snapshots (snapshot.go, mark.go) answer strong queries, also of accounts that
+//     change all the time.
+//   - calls (claim.go) are the claims, looks and marks under way.
 //   - contests (contest.go, chair.go, seat.go) are the accounts that more is asked of
 //     than there is: one branch looks at all for everybody who waits.
 //
@@ -52,6 +54,9 @@
 //   - An account is frozen while nothing may change its balance here.
 //   - A look is one round of a double collect, and nothing else. A tally follows,
 //     between two looks, what this branch has paid into an account.
+//   - A mark tells a branch the time of a snapshot. It is intact as long as this branch
+//     has told nobody of a later write that some branch lacks. A write is held while it
+//     waits for all branches because of a mark.
 //   - Parts are told to recheck what waits when anything has changed that it may
 //     wait for.
 package replica

@@ -73,11 +73,11 @@ type peerClaim struct {
 func (es *escrow) expire() {
 	for _, id := range sorted(es.calls.open) {
 		c := es.calls.open[id]
-		late := c.collect == nil && es.calls.tooLate(c)
+		late := c.asks == nil && es.calls.tooLate(c)
 		if late {
 			es.Suspect(c.peer) // a peer that is heard from serves its own, older writes first
 		}
-		if late || c.collect == nil && es.Now-c.sentAt >= patience*es.Timeout(c.peer) {
+		if late || c.asks == nil && es.Now-c.sentAt >= patience*es.Timeout(c.peer) {
 			es.calls.fail(c)
 		}
 	}

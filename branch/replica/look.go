@@ -29,13 +29,16 @@ type tally struct {
 // receiveCollect answers one look of a peer. A branch that does not know its
 // own journal yet can't.
 func (cs *collects) receiveCollect(p *broadcast.Peer, c *protocol.Collect) {
-	if c.Account == "" || c.Look == 0 || c.Look > maxLook {
-		problem := fmt.Sprintf("look %d: must be 1 to %d", c.Look, uint64(maxLook))
-		cs.alarms.Reject(p, protocol.BadForm, false, "a look: %s", problem)
+	if lie, problem := cs.checkCollect(c); lie != 0 {
+		cs.alarms.Reject(p, lie, false, "a look: %s", problem)
 		cs.Send(p, protocol.Message{CollectAnswer: &protocol.CollectAnswer{ID: c.ID, Failed: true, Refused: problem}})
 		return
 	}
-	if cs.State != protocol.Serving {
+	if c.Mark > 0 {
+		cs.snapshots.receiveMark(p, c)
+		return
+	}
+	if cs.State != protocol.Serving || !cs.Follow(c.Clock) {
 		cs.Send(p, protocol.Message{CollectAnswer: &protocol.CollectAnswer{ID: c.ID, Failed: true}})
 		return
 	}
@@ -43,12 +46,31 @@ func (cs *collects) receiveCollect(p *broadcast.Peer, c *protocol.Collect) {
 	cs.Send(p, protocol.Message{CollectAnswer: &a})
 }
 
+// checkCollect reports what a look may not say.
+func (cs *collects) checkCollect(c *protocol.Collect) (protocol.Lie, string) {
+	switch {
+	case c.Account == "":
+		return protocol.BadForm, "it names no account"
+	case c.Look == 0 || c.Look > maxLook || c.Mark > 0 && c.Look > 2:
+		return protocol.BadForm, fmt.Sprintf("look %d: must be 1 to %d, for a snapshot 1 or 2", c.Look, uint64(maxLook))
+	case cs.isAhead(c.Clock) || cs.isAhead(c.Mark):
+		return protocol.BadClock, fmt.Sprintf("clock %d, mark %d: this branch is at %d", c.Clock, c.Mark, cs.Ledger.Clock())
+	}
+	return 0, ""
+}
+
+// isAhead reports whether a Lamport time runs ahead by more than a peer's can.
+func (cs *collects) isAhead(clock uint64) bool {
+	view := cs.Ledger.Clock()
+	return clock > view && clock-view > ledger.MaxClockLead
+}
+
 // look answers one look, and tallies from now on what this branch pays. A look may
 // come again, and late: whichever answer the asker used, the tally covers the time
 // from then on.
 func (cs *collects) look(by ledger.BranchID, c *protocol.Collect) protocol.CollectAnswer {
 	paid := cs.Ledger.Paid(c.Account, cs.Self)
-	a := protocol.CollectAnswer{ID: c.ID, Last: cs.Ledger.Last(c.Account, cs.Self), Paid: paid}
+	a := protocol.CollectAnswer{ID: c.ID, Last: cs.Ledger.Last(c.Account, cs.Self), Paid: paid, Clock: cs.Clock()}
 	w := cs.tallyOf(by, c.Account)
 	switch {
 	case w == nil:

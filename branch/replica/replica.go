@@ -20,6 +20,8 @@ type Replica struct {
 	escrow   escrow
 	collects collects
 	calls    calls
+	// snapshots answer strong queries.
+	snapshots snapshots
 	// contests are the accounts that more is asked of than there is.
 	contests contests
 	// expired is when deadlines were checked last.
@@ -42,16 +44,18 @@ func New(cfg protocol.Config) (*Replica, error) {
 // assemble makes the parts, and tells each which others it uses.
 func (r *Replica) assemble() {
 	j, c := r.journals, &r.journals.Core
-	r.desk = desk{Core: c, recovery: &j.Recovery, own: &j.Own, acks: &j.Acks, journals: j, escrow: &r.escrow, collects: &r.collects, byRequest: map[string]*pending{}}
+	r.desk = desk{Core: c, recovery: &j.Recovery, own: &j.Own, acks: &j.Acks, journals: j, escrow: &r.escrow, collects: &r.collects, snapshots: &r.snapshots, byRequest: map[string]*pending{}}
 	r.escrow = newEscrow(c)
 	r.escrow.alarms, r.escrow.recovery, r.escrow.own = &j.Alarms, &j.Recovery, &j.Own
 	r.escrow.desk, r.escrow.collects, r.escrow.calls, r.escrow.contests = &r.desk, &r.collects, &r.calls, &r.contests
 	r.collects = newCollects(c)
 	r.collects.alarms, r.collects.recovery, r.collects.desk = &j.Alarms, &j.Recovery, &r.desk
-	r.collects.escrow, r.collects.calls, r.collects.contests = &r.escrow, &r.calls, &r.contests
+	r.collects.escrow, r.collects.calls, r.collects.contests, r.collects.snapshots = &r.escrow, &r.calls, &r.contests, &r.snapshots
 	r.calls = newCalls(c)
+	r.snapshots = newSnapshots(c)
+	r.snapshots.recovery, r.snapshots.desk, r.snapshots.calls, r.snapshots.collects = &j.Recovery, &r.desk, &r.calls, &r.collects
 	r.contests = newContests(j)
-	r.contests.desk, r.contests.escrow, r.contests.calls = &r.desk, &r.escrow, &r.calls
+	r.contests.desk, r.contests.escrow, r.contests.calls, r.contests.collects = &r.desk, &r.escrow, &r.calls, &r.collects
 }
 
 // hearing is how the parts that decide on accounts hear of entries.
@@ -140,6 +144,7 @@ func (r *Replica) Ready() protocol.Ready {
 	r.journals.Begin()
 	r.desk.step()
 	r.expire()
+	r.snapshots.step()
 	r.collects.step()
 	r.contests.open()
 	r.escrow.settleQueues()
@@ -157,7 +162,9 @@ func (r *Replica) expire() {
 	r.expired = r.journals.Now
 	r.desk.expire()
 	r.escrow.expire()
+	r.calls.expire()
 	r.collects.expire()
+	r.snapshots.expire()
 	r.contests.expire()
 	r.journals.Acks.Expire()
 }
@@ -230,7 +237,7 @@ func (r *Replica) Propagating() bool { return r.journals.Propagating() }
 // false when nothing waits for it. So a bank where nothing happens costs
 // nothing.
 func (r *Replica) NextTick() (protocol.Millis, bool) {
-	next := min(r.journals.NextTick(), r.desk.nextTick(), r.calls.nextTick(), r.collects.nextTick(), r.contests.nextTick(), r.escrow.nextTick())
+	next := min(r.journals.NextTick(), r.desk.nextTick(), r.calls.nextTick(), r.collects.nextTick(), r.snapshots.nextTick(), r.contests.nextTick(), r.escrow.nextTick())
 	if next == protocol.Never {
 		return 0, false
 	}

@@ -148,20 +148,48 @@ func messageText(m *protocol.Message) string {
 		return "the call failed"
 	case m.ClaimAnswer != nil:
 		return fmt.Sprintf("granted %d, see entry %d", m.ClaimAnswer.Granted, m.ClaimAnswer.Sequence)
+	case m.Collect != nil && m.Collect.Mark > 0 && m.Collect.Look == 1:
+		return fmt.Sprintf("mark at %d", m.Collect.Mark)
+	case m.Collect != nil && m.Collect.Mark > 0:
+		return fmt.Sprintf("is the mark at %d intact?", m.Collect.Mark)
 	case m.Collect != nil:
-		t := fmt.Sprintf("look %d", m.Collect.Look)
+		t := fmt.Sprintf("look %d", m.Collect.Look) + clockText(m.Collect.Clock)
 		if m.Collect.Freeze {
 			t += ", freeze the account"
 		}
 		return t
 	case m.CollectAnswer != nil:
-		t := fmt.Sprintf("last entry %d, paid %d", m.CollectAnswer.Last, m.CollectAnswer.Paid)
+		t := fmt.Sprintf("last entry %d%s, paid %d", m.CollectAnswer.Last, clockText(m.CollectAnswer.Clock), m.CollectAnswer.Paid)
 		if m.CollectAnswer.MostKnown {
 			t += fmt.Sprintf(", at most %d since", m.CollectAnswer.Most)
 		}
 		return t
 	}
 	return frameText(m.Frame)
+}
+
+// markAnswerText is what a branch answers to a mark, and to the question whether it is
+// intact.
+func markAnswerText(c *protocol.Collect, a *protocol.CollectAnswer) string {
+	switch {
+	case a.Intact:
+		return "the mark is intact"
+	case c.Look > 1:
+		return "the mark is not intact"
+	case a.Marked:
+		return fmt.Sprintf("marked, paid %d", a.Paid)
+	case a.Clock >= c.Mark:
+		return fmt.Sprintf("not marked, already at %d", a.Clock)
+	}
+	return "can't be marked"
+}
+
+// clockText shows a Lamport time, unless it is one that counting entries gives.
+func clockText(clock uint64) string {
+	if clock < 1<<16 {
+		return ""
+	}
+	return fmt.Sprintf(" at %d", clock)
 }
 
 func frameText(f *protocol.Frame) string {
@@ -208,7 +236,7 @@ func contestTexts(c *protocol.Contest) (parts []string) {
 	}
 	for i := range c.Looks {
 		l := &c.Looks[i]
-		t := fmt.Sprintf("chained look %d", l.Step)
+		t := fmt.Sprintf("chained look %d", l.Step) + clockText(c.Clock)
 		if l.Proven > 0 {
 			t += fmt.Sprintf(", at look %d the balance was %d at most", l.Proven, l.Balance)
 		}
@@ -225,7 +253,7 @@ func contestTexts(c *protocol.Contest) (parts []string) {
 	}
 	for i := range c.Answers {
 		a := &c.Answers[i]
-		t := fmt.Sprintf("answer %d: entry %d, then %d, paid %d", a.Step, a.Before, a.Last, a.Paid)
+		t := fmt.Sprintf("answer %d%s: entry %d, then %d, paid %d", a.Step, clockText(c.Clock), a.Before, a.Last, a.Paid)
 		if a.MostKnown {
 			t += fmt.Sprintf(", at most %d before", a.Most)
 		}

@@ -67,6 +67,7 @@ func (p *Peers) Collect(ctx context.Context, req *bankv1.CollectRequest) (*bankv
 	}
 	m, err := p.cfg.Engine.Serve(ctx, protocol.Message{From: from, To: p.cfg.ID, Collect: &protocol.Collect{
 		Account: name, Collect: req.GetCollect(), Look: req.GetLook(), Freeze: req.GetHold(),
+		Mark: req.GetMark(), Clock: req.GetClock(),
 	}})
 	if err != nil {
 		return nil, err
@@ -78,7 +79,10 @@ func (p *Peers) Collect(ctx context.Context, req *bankv1.CollectRequest) (*bankv
 	case a.Failed:
 		return nil, &protocol.UnavailableError{Reason: "this branch does not take part yet, or no longer"}
 	}
-	return &bankv1.CollectResponse{LastSequence: a.Last, Paid: int64(a.Paid), MostPaid: int64(a.Most), Watched: a.MostKnown}, nil
+	return &bankv1.CollectResponse{
+		LastSequence: a.Last, Paid: int64(a.Paid), MostPaid: int64(a.Most), Watched: a.MostKnown,
+		Marked: a.Marked, Intact: a.Intact, Clock: a.Clock,
+	}, nil
 }
 
 // fromPeer returns the branch that calls, if it is another one of this bank.

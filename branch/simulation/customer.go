@@ -183,6 +183,7 @@ func (w *world) call(r *request, at *process, home ledger.BranchID, hops int) {
 	if r.customer != nil && r.customer.sessions {
 		c.session = r.customer.session
 	}
+	w.oracle.told.began[c.id] = w.step
 	if w.onCall != nil {
 		w.onCall(c)
 	}
@@ -238,6 +239,7 @@ func (w *world) answered(p *process, reply protocol.Reply) {
 	r := c.req
 	r.open--
 	w.open--
+	w.oracle.noteTold(&reply)
 	if w.onAnswer != nil {
 		w.onAnswer(c, &reply)
 	}

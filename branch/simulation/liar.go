@@ -49,6 +49,12 @@ func (w *liar) lie(r *replica.Replica, m protocol.Message) protocol.Message {
 		c := *m.Collect
 		m.Collect = &c
 		c.Collect, c.Look, c.Freeze = 1<<63+w.extreme()/2, w.extreme(), w.chance(0.5)
+		switch w.rng.IntN(4) {
+		case 0:
+			c.Mark = tooFar + w.extreme()/2
+		case 1:
+			c.Clock = tooFar + w.extreme()/2
+		}
 	case m.CollectAnswer != nil:
 		a := *m.CollectAnswer
 		m.CollectAnswer = &a
@@ -88,7 +94,9 @@ func (w *liar) lieInClaim(c *protocol.Claim) {
 // lieInLook answers a look with a sum that no branch can have paid.
 func (w *liar) lieInLook(r *replica.Replica, a *protocol.CollectAnswer) {
 	over := r.Ledger().Limit() + 2 + ledger.Amount(w.rng.Int64N(int64(r.Ledger().Limit())/2))
-	switch w.rng.IntN(4) {
+	switch w.rng.IntN(5) {
+	case 4:
+		a.Clock = tooFar + w.extreme()/2
 	case 0:
 		a.Last = ledger.MaxSequence + 1 + w.extreme()/2
 	case 1:

@@ -3,6 +3,7 @@ package simulation
 import (
 	"cmp"
 	"errors"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -21,7 +22,11 @@ type history struct {
 	account string
 	began   map[uint64]int64 // by call
 	ops     []porcupine.Operation
-	writes  map[uint64]int // index into ops, by call
+	// writes are the indexes into ops by what was asked for; waiting are those of which
+	// no customer was told yet.
+	writes  map[*request]int
+	waiting map[*request]bool
+	asked   map[uint64]*request // by call
 	// recordedAt is when a bulk was recorded, by call: what it refuses, it
 	// refuses before.
 	recordedAt map[uint64]int64
@@ -43,8 +48,8 @@ const (
 )
 
 func recordHistory(w *world, account string) *history {
-	h := &history{w: w, account: account, began: map[uint64]int64{}, writes: map[uint64]int{}, recordedAt: map[uint64]int64{}}
-	w.onCall = func(c *call) { h.began[c.id] = h.moment() }
+	h := &history{w: w, account: account, began: map[uint64]int64{}, writes: map[*request]int{}, waiting: map[*request]bool{}, asked: map[uint64]*request{}, recordedAt: map[uint64]int64{}}
+	w.onCall = func(c *call) { h.began[c.id], h.asked[c.id] = h.moment(), c.req }
 	w.onRecord = h.recorded
 	w.onAnswer = h.answered
 	return h
@@ -56,7 +61,8 @@ func (h *history) add(began int64, d deed) {
 	h.ops = append(h.ops, porcupine.Operation{ClientId: len(h.ops), Input: d, Call: began, Return: h.moment()})
 }
 
-// recorded notes a write, which took effect by now at the latest.
+// recorded notes a write. It takes effect before a customer is told of it: a snapshot may
+// come before it.
 func (h *history) recorded(e *ledger.Entry) {
 	if e.Kind == ledger.Bulk {
 		h.recordedAt[uint64(e.RecordedAt)] = h.moment()
@@ -64,15 +70,17 @@ func (h *history) recorded(e *ledger.Entry) {
 	h.w.oracle.effect(e, func(account int, amount ledger.Amount) {
 		if h.w.accounts[account] == h.account {
 			id := uint64(e.RecordedAt)
-			h.writes[id] = len(h.ops)
+			h.writes[h.asked[id]], h.waiting[h.asked[id]] = len(h.ops), true
 			h.add(h.began[id], deed{kind: changes, amount: amount})
+			h.ops[len(h.ops)-1].Return = math.MaxInt64
 		}
 	})
 }
 
 func (h *history) answered(c *call, reply *protocol.Reply) {
-	if k, ok := h.writes[c.id]; ok && reply.Err == nil {
-		h.ops[k].Return = h.moment() // the customer knows no better
+	if k, ok := h.writes[c.req]; ok && h.waiting[c.req] && reply.Receipt.Sequence > 0 {
+		h.ops[k].Return = h.moment()
+		h.waiting[c.req] = false
 	}
 	var insufficient *protocol.InsufficientError
 	switch {

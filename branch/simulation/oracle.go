@@ -29,6 +29,7 @@ type oracle struct {
 	wipes       []int // how often each branch has lost its disk, or got an old one, by index
 	// before are the ends of the histories when a bulk was recorded.
 	before map[ledger.Position]moments
+	told   told
 	looks  int // counts the calls of look: not all check the alarms
 	// founded is the bank, once a branch has recorded that it is; knows says which
 	// branches had its id then and have not lost their disks; proposed is the id
@@ -49,7 +50,8 @@ type view struct {
 
 func newOracle(w *world) *oracle {
 	n := len(w.branches)
-	o := &oracle{w: w, requests: map[string]ledger.Position{}, index: map[string]int{}, before: map[ledger.Position]moments{}}
+	o := &oracle{w: w, requests: map[string]ledger.Position{}, index: map[string]int{}, before: map[ledger.Position]moments{}, told: newTold()}
+	o.told.recorded = make([][]int, n)
 	o.knows, o.proposed = make([]bool, n), make([]ledger.BankID, n)
 	o.journals, o.local, o.wide, o.wipes = make([][]ledger.Entry, n), make([]uint64, n), make([]uint64, n), make([]int, n)
 	for i, name := range w.accounts {
@@ -96,6 +98,7 @@ func (o *oracle) effect(e *ledger.Entry, change func(account int, amount ledger.
 // record adds an entry that its writer has on disk.
 func (o *oracle) record(i int, e *ledger.Entry) {
 	o.journals[i] = append(o.journals[i], *e)
+	o.told.recorded[i] = append(o.told.recorded[i], o.w.step)
 	if o.w.onRecord != nil {
 		o.w.onRecord(e)
 	}
@@ -176,7 +179,7 @@ func (o *oracle) forget(p *process, keep uint64) {
 			o.histories[account] = append(h, h[len(h)-1]-amount)
 		})
 	}
-	o.journals[i] = o.journals[i][:keep]
+	o.journals[i], o.told.recorded[i] = o.journals[i][:keep], o.told.recorded[i][:keep]
 	o.local[i] = min(o.local[i], keep)
 	for k := range o.applied {
 		o.applied[k][i], o.synced[k][i] = min(o.applied[k][i], keep), min(o.synced[k][i], keep)

@@ -91,6 +91,7 @@ func (w *world) freezeOn(p *process, until, every int64) {
 			c.Account = ledger.SharedAccount
 		}
 		c.ID, c.Look, c.Freeze = w.rng.Uint64()|1<<63, max(1, c.Look+uint64(w.rng.IntN(3))), true
+		c.Mark = 0 // or it could end a mark in another's name, which nobody could tell
 		m := protocol.Message{From: from.id, To: p.id, Collect: &c}
 		w.note("branch %d gets, from nobody, %v", p.id, messageText{&m})
 		w.deliverCall(p, p.boot, m)

@@ -173,7 +173,10 @@ func (w judge) verifyRead(c *call, reply *protocol.Reply) {
 		}
 	}
 	account := o.index[c.req.entry.Account]
-	if seen := o.histories[account][c.moments[account]:]; c.req.strong && !slices.Contains(seen, reply.Balance) {
+	if reply.Snapshot > 0 {
+		w.verifySnapshot(c, reply)
+		w.report.Paths["snapshot"]++
+	} else if seen := o.histories[account][c.moments[account]:]; c.req.strong && !slices.Contains(seen, reply.Balance) {
 		w.fail("a strong query is exact at one moment", "account %q: %d, in that time it was %v", c.req.entry.Account, reply.Balance, seen)
 	}
 }
@@ -187,6 +190,7 @@ func (w judge) verifyInsufficient(c *call, err *protocol.InsufficientError) {
 	if least >= amount || least > err.Balance || err.Balance >= amount {
 		w.fail("insufficient funds only if so at one moment", "%+v %+v: %v, the least in that time was %d", r.entry, r.entry.Operations, err, least)
 	}
+	o.noteRefused(c, err)
 	if at, ok := o.requests[r.entry.RequestID]; ok && !r.misuse {
 		w.fail("what is refused is not recorded", "%+v: %+v", r.entry, at)
 	}

@@ -94,6 +94,7 @@ func Run(o Options) (report *Report, err error) {
 	w.heal()
 	w.rest("after the faults")
 	w.checkEqual()
+	w.oracle.checkOrder()
 	for _, name := range w.accounts {
 		w.probe(name)
 	}

@@ -31,7 +31,9 @@ const (
 	// The bank's default, which is ACKNOWLEDGE_REACHABLE unless it was started
 	// with another one.
 	Acknowledge_ACKNOWLEDGE_UNSPECIFIED Acknowledge = 0
-	// Synced at the branch that took it: survives that process and power.
+	// Synced at the branch that took it: survives that process and power. While somebody
+	// asks for the strong balance of its account, the answer waits as with
+	// ACKNOWLEDGE_REACHABLE.
 	Acknowledge_ACKNOWLEDGE_LOCAL Acknowledge = 1
 	// Also applied at every branch that is reachable now: a query at any of them
 	// shows it. The reply names the branches that were not reachable.
@@ -101,7 +103,8 @@ const (
 	Consistency_CONSISTENCY_UNSPECIFIED Consistency = 0
 	// This branch's view: a causally consistent cut, possibly behind.
 	Consistency_CONSISTENCY_LOCAL Consistency = 1
-	// The balance over all branches at one moment during the call.
+	// The balance over all branches, as if at one moment during the call: it has all
+	// that was acknowledged before, and strong balances, refusals and writes have one order.
 	Consistency_CONSISTENCY_STRONG Consistency = 2
 )
 

@@ -396,7 +396,9 @@ type Contest struct {
 	// Answers to looks.
 	Answers []*ContestAnswer `protobuf:"bytes,3,rep,name=answers,proto3" json:"answers,omitempty"`
 	// Chains that end.
-	Ends          []*ContestEnd `protobuf:"bytes,4,rep,name=ends,proto3" json:"ends,omitempty"`
+	Ends []*ContestEnd `protobuf:"bytes,4,rep,name=ends,proto3" json:"ends,omitempty"`
+	// The Lamport time of the branch. The listener's is no less from then on.
+	Clock         uint64 `protobuf:"varint,5,opt,name=clock,proto3" json:"clock,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -457,6 +459,13 @@ func (x *Contest) GetEnds() []*ContestEnd {
 		return x.Ends
 	}
 	return nil
+}
+
+func (x *Contest) GetClock() uint64 {
+	if x != nil {
+		return x.Clock
+	}
+	return 0
 }
 
 // ContestLook asks a branch what it has paid into an account.
@@ -1498,21 +1507,27 @@ func (x *ClaimResponse) GetEscrow() int64 {
 	return 0
 }
 
-// CollectRequest is one look of a double collect.
+// CollectRequest is one look of a double collect, or marks a branch for a snapshot.
 type CollectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The branch that asks.
 	Branch uint32 `protobuf:"varint,1,opt,name=branch,proto3" json:"branch,omitempty"`
 	// The account.
 	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
-	// Names the double collect at the branch that asks.
+	// Names the double collect or the snapshot at the branch that asks.
 	Collect uint64 `protobuf:"varint,3,opt,name=collect,proto3" json:"collect,omitempty"`
 	// The number of the look, from 1.
 	Look uint64 `protobuf:"varint,4,opt,name=look,proto3" json:"look,omitempty"`
 	// Whether the branch should let nothing change the account's balance until the
 	// next look, for a short while. It is asked for when the account changes too
 	// often to look the same twice.
-	Hold          bool `protobuf:"varint,5,opt,name=hold,proto3" json:"hold,omitempty"`
+	Hold bool `protobuf:"varint,5,opt,name=hold,proto3" json:"hold,omitempty"`
+	// For a snapshot, which answers a strong query; 0 for a double collect. The Lamport
+	// time below which entries are in it. Look 1 marks the branch, whose later entries
+	// get later times; look 2 asks whether that has held.
+	Mark uint64 `protobuf:"varint,6,opt,name=mark,proto3" json:"mark,omitempty"`
+	// The Lamport time of the branch that asks. The other one's is no less from then on.
+	Clock         uint64 `protobuf:"varint,7,opt,name=clock,proto3" json:"clock,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1582,7 +1597,21 @@ func (x *CollectRequest) GetHold() bool {
 	return false
 }
 
-// CollectResponse is what a branch sees at one look.
+func (x *CollectRequest) GetMark() uint64 {
+	if x != nil {
+		return x.Mark
+	}
+	return 0
+}
+
+func (x *CollectRequest) GetClock() uint64 {
+	if x != nil {
+		return x.Clock
+	}
+	return 0
+}
+
+// CollectResponse is what a branch sees at one look, or answers to a mark.
 type CollectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The branch's last entry that changed the balance of the account; 0 before
@@ -1595,7 +1624,15 @@ type CollectResponse struct {
 	MostPaid int64 `protobuf:"varint,3,opt,name=most_paid,json=mostPaid,proto3" json:"most_paid,omitempty"`
 	// Whether `most_paid` is known: whether the branch has followed the account
 	// since then.
-	Watched       bool `protobuf:"varint,4,opt,name=watched,proto3" json:"watched,omitempty"`
+	Watched bool `protobuf:"varint,4,opt,name=watched,proto3" json:"watched,omitempty"`
+	// Whether the branch is marked, and `paid` is what its entries below the mark add up
+	// to. If not, and `clock` is not below the mark, the snapshot has to begin later.
+	Marked bool `protobuf:"varint,5,opt,name=marked,proto3" json:"marked,omitempty"`
+	// Whether the branch has, since it was marked, told no customer of a write to the
+	// account that another branch may lack.
+	Intact bool `protobuf:"varint,6,opt,name=intact,proto3" json:"intact,omitempty"`
+	// The Lamport time of the branch.
+	Clock         uint64 `protobuf:"varint,7,opt,name=clock,proto3" json:"clock,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1658,6 +1695,27 @@ func (x *CollectResponse) GetWatched() bool {
 	return false
 }
 
+func (x *CollectResponse) GetMarked() bool {
+	if x != nil {
+		return x.Marked
+	}
+	return false
+}
+
+func (x *CollectResponse) GetIntact() bool {
+	if x != nil {
+		return x.Intact
+	}
+	return false
+}
+
+func (x *CollectResponse) GetClock() uint64 {
+	if x != nil {
+		return x.Clock
+	}
+	return 0
+}
+
 var File_bank_v1_peer_proto protoreflect.FileDescriptor
 
 const file_bank_v1_peer_proto_rawDesc = "" +
@@ -1688,12 +1746,13 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"\x04sync\x18\x05 \x01(\bR\x04sync\x12*\n" +
 	"\acontest\x18\x06 \x01(\v2\x10.bank.v1.ContestR\acontest\x12\x12\n" +
 	"\x04ping\x18\a \x01(\x04R\x04ping\x12\x12\n" +
-	"\x04pong\x18\b \x01(\x04R\x04pong\"\xaa\x01\n" +
+	"\x04pong\x18\b \x01(\x04R\x04pong\"\xc0\x01\n" +
 	"\aContest\x12\x18\n" +
 	"\asummons\x18\x01 \x03(\tR\asummons\x12*\n" +
 	"\x05looks\x18\x02 \x03(\v2\x14.bank.v1.ContestLookR\x05looks\x120\n" +
 	"\aanswers\x18\x03 \x03(\v2\x16.bank.v1.ContestAnswerR\aanswers\x12'\n" +
-	"\x04ends\x18\x04 \x03(\v2\x13.bank.v1.ContestEndR\x04ends\"\xf5\x01\n" +
+	"\x04ends\x18\x04 \x03(\v2\x13.bank.v1.ContestEndR\x04ends\x12\x14\n" +
+	"\x05clock\x18\x05 \x01(\x04R\x05clock\"\xf5\x01\n" +
 	"\vContestLook\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x14\n" +
 	"\x05chain\x18\x02 \x01(\x04R\x05chain\x12\x12\n" +
@@ -1777,18 +1836,23 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"\rClaimResponse\x12\x18\n" +
 	"\agranted\x18\x01 \x01(\x03R\agranted\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x16\n" +
-	"\x06escrow\x18\x03 \x01(\x03R\x06escrow\"\x84\x01\n" +
+	"\x06escrow\x18\x03 \x01(\x03R\x06escrow\"\xae\x01\n" +
 	"\x0eCollectRequest\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x18\n" +
 	"\acollect\x18\x03 \x01(\x04R\acollect\x12\x12\n" +
 	"\x04look\x18\x04 \x01(\x04R\x04look\x12\x12\n" +
-	"\x04hold\x18\x05 \x01(\bR\x04hold\"\x81\x01\n" +
+	"\x04hold\x18\x05 \x01(\bR\x04hold\x12\x12\n" +
+	"\x04mark\x18\x06 \x01(\x04R\x04mark\x12\x14\n" +
+	"\x05clock\x18\a \x01(\x04R\x05clock\"\xc7\x01\n" +
 	"\x0fCollectResponse\x12#\n" +
 	"\rlast_sequence\x18\x01 \x01(\x04R\flastSequence\x12\x12\n" +
 	"\x04paid\x18\x02 \x01(\x03R\x04paid\x12\x1b\n" +
 	"\tmost_paid\x18\x03 \x01(\x03R\bmostPaid\x12\x18\n" +
-	"\awatched\x18\x04 \x01(\bR\awatched2\x80\x03\n" +
+	"\awatched\x18\x04 \x01(\bR\awatched\x12\x16\n" +
+	"\x06marked\x18\x05 \x01(\bR\x06marked\x12\x16\n" +
+	"\x06intact\x18\x06 \x01(\bR\x06intact\x12\x14\n" +
+	"\x05clock\x18\a \x01(\x04R\x05clock2\x80\x03\n" +
 	"\vPeerService\x12F\n" +
 	"\tPropagate\x12\x19.bank.v1.PropagateRequest\x1a\x1a.bank.v1.PropagateResponse(\x010\x01\x12W\n" +
 	"\x10PropagateDeposit\x12 .bank.v1.PropagateDepositRequest\x1a!.bank.v1.PropagateDepositResponse\x12Z\n" +

@@ -69,7 +69,7 @@ type PeerServiceClient interface {
 	// tickets.
 	Claim(context.Context, *v1.ClaimRequest) (*v1.ClaimResponse, error)
 	// Collect asks a branch for its last entry that changed the balance of an
-	// account: one look of a double collect.
+	// account: one look of a double collect. Or it marks the branch for a snapshot.
 	Collect(context.Context, *v1.CollectRequest) (*v1.CollectResponse, error)
 }
 
@@ -187,7 +187,7 @@ type PeerServiceHandler interface {
 	// tickets.
 	Claim(context.Context, *v1.ClaimRequest) (*v1.ClaimResponse, error)
 	// Collect asks a branch for its last entry that changed the balance of an
-	// account: one look of a double collect.
+	// account: one look of a double collect. Or it marks the branch for a snapshot.
 	Collect(context.Context, *v1.CollectRequest) (*v1.CollectResponse, error)
 }
 
