@@ -25,6 +25,7 @@ type watcher struct {
 	first   *bankv1.WatchResponse
 	reports map[uint32]*bankv1.BranchReport
 	applied map[[2]uint32]uint64
+	trips   map[[2]uint32]int64
 	entries []*bankv1.WatchedEntry
 	samples map[int64]*bankv1.Sample
 	skipped uint64
@@ -43,7 +44,7 @@ func (b *bank) watch(at uint32, req *bankv1.WatchRequest, options ...connect.Cli
 	}
 	w := &watcher{
 		t: b.t, messages: make(chan *bankv1.WatchResponse), stop: cancel,
-		reports: map[uint32]*bankv1.BranchReport{}, applied: map[[2]uint32]uint64{}, samples: map[int64]*bankv1.Sample{},
+		reports: map[uint32]*bankv1.BranchReport{}, applied: map[[2]uint32]uint64{}, trips: map[[2]uint32]int64{}, samples: map[int64]*bankv1.Sample{},
 	}
 	done := make(chan struct{})
 	go func() {
@@ -77,6 +78,9 @@ func (w *watcher) next() *bankv1.WatchResponse {
 		w.reports[r.GetBranch()] = r
 		for _, p := range r.GetApplied() {
 			w.applied[[2]uint32{r.GetBranch(), p.GetBranch()}] = p.GetSequence()
+		}
+		for _, p := range r.GetRoundTrips() {
+			w.trips[[2]uint32{r.GetBranch(), p.GetBranch()}] = p.GetTookUs()
 		}
 	}
 	w.entries = append(w.entries, m.GetEntries()...)
@@ -247,6 +251,18 @@ func TestAWatcherSeesWhoIsCutOff(t *testing.T) {
 	}
 	b.heal(2, 3)
 	w.await("all to agree", func() bool { return w.text == "3 branches agree: 300" })
+}
+
+// A watcher is told how far each branch is from each other one.
+func TestAWatcherSeesRoundTrips(t *testing.T) {
+	b := runBank(t, 3, 300)
+	w := b.watch(1, &bankv1.WatchRequest{})
+	w.await("all round trips", func() bool { return len(w.trips) == 6 })
+	for link, us := range w.trips {
+		if us <= 0 || link[0] == link[1] {
+			t.Errorf("from branch %d to branch %d it takes %d µs", link[0], link[1], us)
+		}
+	}
 }
 
 // A branch alone reports itself, with its own writes only.

@@ -89,6 +89,7 @@ func (n lie) report(branch uint32) *bankv1.BranchReport {
 		Branch: branch, Address: hostile, Health: bankv1.BranchHealth(branch), HealthForMs: n.int64, Reason: hostile, Behind: n.uint64,
 		Balance: n.int64, Available: n.int64, UnreachablePeers: []uint32{0, math.MaxUint32}, State: 99, Epoch: n.uint64, UptimeMs: n.int64,
 		Alarms: []string{hostile, strings.Repeat(hostile, 50)}, SpreadP50Us: n.int64, SpreadP99Us: n.int64,
+		RoundTrips: []*bankv1.RoundTrip{{Branch: 1, TookUs: n.int64}, {Branch: 1, TookUs: n.int64}, {Branch: math.MaxUint32, TookUs: n.int64}, {Branch: 9, TookUs: n.int64}},
 	}
 }
 

@@ -22,7 +22,8 @@
 //	reporter.go  a branch reports itself
 //	survey.go    a branch asks all branches; survey_hear.go: what it makes of a
 //	             report; survey_judge.go: what it makes of all of them
-//	picture.go   what is known and when it changed; screen.go: who is shown it
+//	picture.go   what is known and when it changed; trips.go: how far peers are;
+//	             screen.go: who is shown it
 //	internal/verdict
 //	             the rules for a branch's health, and the headline's words
 //

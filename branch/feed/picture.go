@@ -90,6 +90,11 @@ type pictured struct {
 	applied []uint64
 	// moved are the versions in which those last changed.
 	moved []uint64
+	// trips are the round trips to its peers by the order of the branches, in
+	// microseconds; 0 for one that is not known.
+	trips []int64
+	// measured are the versions in which those last changed.
+	measured []uint64
 }
 
 // shown is an entry in a picture.
@@ -125,6 +130,7 @@ func newPicture(of Config, branches, reporting []uint32) picture {
 	for _, id := range reporting {
 		p.reports = append(p.reports, pictured{
 			report: report{branch: id}, applied: make([]uint64, len(branches)), moved: make([]uint64, len(branches)),
+			trips: make([]int64, len(branches)), measured: make([]uint64, len(branches)),
 		})
 	}
 	return p
@@ -265,6 +271,7 @@ func (p *picture) reportToProto(at *pictured, version uint64, now time.Time) *ba
 			out.Applied = append(out.Applied, &bankv1.Position{Branch: p.branches[j], Sequence: at.applied[j]})
 		}
 	}
+	out.RoundTrips = p.tripsToProto(at, version)
 	return out
 }
 

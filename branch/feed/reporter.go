@@ -319,6 +319,7 @@ func (r *reporter) showReport(g *glance) {
 		at.changed = p.version
 	}
 	p.change(at, fresh)
+	p.showTrips(at, g.status.Peers)
 }
 
 // seenEscrow returns what every branch may spend in this branch's view.

@@ -79,6 +79,7 @@ func (v *survey) hearReport(i int, r *bankv1.BranchReport, complete bool, now ti
 	fresh.alarms, fresh.p50, fresh.p99 = reportedAlarms(r.GetAlarms()), r.GetSpreadP50Us(), r.GetSpreadP99Us()
 	v.subjects[i].notServing = r.GetReason()
 	p.change(at, fresh)
+	p.hearTrips(at, r.GetRoundTrips(), complete)
 }
 
 // Bounds of a report's alarms, since a branch may report what it likes.

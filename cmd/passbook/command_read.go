@@ -58,7 +58,8 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Show the state of a branch and its peers, and the balance of every account",
 		Long: `Status shows the state of a branch, the balance of every account there with the
 part that the branch can pay without asking another, and how the branch sees its
-peers.`,
+peers: whether it reaches them, how long a message and its answer take, and how much
+of its journal they have confirmed.`,
 		Example: "  passbook status --branch 7\n  passbook status --address 10.0.0.2:50052 --json",
 		GroupID: branchGroup,
 		Args:    noArgument,

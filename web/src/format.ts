@@ -46,6 +46,14 @@ export function spread(us: bigint | number): string {
   return micros < 1_000_000 ? `${digits(micros / 1_000)} ms` : `${digits(micros / 1_000_000)} s`;
 }
 
+// roundTrip writes a round trip, given in microseconds: "0.4 ms", "41 ms".
+export function roundTrip(us: bigint): string {
+  if (us < 100n) {
+    return "< 0.1 ms";
+  }
+  return us < 1_000n ? `${digits(Number(us) / 1_000)} ms` : spread(us);
+}
+
 function digits(value: number): string {
   return value < 10 ? value.toFixed(1) : value.toFixed(0);
 }

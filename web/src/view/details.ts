@@ -7,10 +7,12 @@ import type { Picture } from "../watch/picture";
 import { BranchHealth, type Branch } from "../watch/update";
 import type { View } from "./frame";
 import type { Location } from "./location";
+import { RoundTripsView } from "./trips";
 
 export class DetailsView implements View {
   private readonly section = byId("details");
   private readonly symbol = this.section.querySelector<SVGSVGElement>(".icon")!;
+  private readonly roundTrips = new RoundTripsView();
   private picture: Picture | undefined;
 
   constructor(private readonly location: Location) {
@@ -48,6 +50,7 @@ export class DetailsView implements View {
     setText(byId("details-spread"), spreadOf(branch));
     setText(byId("details-boot"), `${servedFor(branch, now)}boot ${branch.epoch}`);
     setText(byId("details-address"), branch.address);
+    this.roundTrips.show(branch, this.picture!);
     this.setNote("details-peers", branch.reason ? "" : peers(branch, this.picture!.branches.size));
   }
 

@@ -46,13 +46,20 @@ export class Picture {
     }
     this.headline = update.headline ?? this.headline;
     for (const branch of update.branches) {
-      this.reported.set(branch.id, branch);
-      this.branches.set(branch.id, this.known(branch));
+      const whole = { ...branch, roundTrips: this.roundTrips(branch) };
+      this.reported.set(branch.id, whole);
+      this.branches.set(branch.id, this.known(whole));
     }
     this.addEntries(update.entries);
     this.skippedEntries += update.skippedEntries;
     this.addSamples(update.samples, now);
     this.settle(now);
+  }
+
+  // roundTrips adds those that a branch reports to those that it has reported before.
+  private roundTrips({ id, roundTrips }: Branch): Map<number, bigint> {
+    const before = this.reported.get(id)?.roundTrips;
+    return before && roundTrips.size === 0 ? before : new Map([...(before ?? []), ...roundTrips]);
   }
 
   // doubt says why the last reports of the branches may be out of date; undefined

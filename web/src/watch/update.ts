@@ -21,6 +21,9 @@ export interface Branch {
   alarms: string[];
   spreadP50Us: bigint;
   spreadP99Us: bigint;
+  // The round trips to its peers, in microseconds. In an update that isn't complete,
+  // only those that have changed; 0 for one that is not known any more.
+  roundTrips: Map<number, bigint>;
 }
 
 // Kind is the kind of an entry. A list of many operations comes without them.
@@ -113,6 +116,7 @@ function branch(report: BranchReport, now: number): Branch {
     alarms: report.alarms,
     spreadP50Us: report.spreadP50Us,
     spreadP99Us: report.spreadP99Us,
+    roundTrips: new Map(report.roundTrips.map(({ branch: peer, tookUs }) => [peer, tookUs])),
   };
 }
 

@@ -125,13 +125,13 @@ func (c *Console) peers(s *bankv1.GetStatusResponse) error {
 	for _, p := range s.GetApplied() {
 		applied[p.GetBranch()] = p.GetSequence()
 	}
-	t := table{header: []string{">PEER", "ADDRESS", "REACHABLE", ">CONFIRMED", ">LAG", ">APPLIED HERE"}}
+	t := table{header: []string{">PEER", "ADDRESS", "REACHABLE", ">ROUND TRIP", ">CONFIRMED", ">LAG", ">APPLIED HERE"}}
 	for _, p := range s.GetPeers() {
 		reachable := "no"
 		if p.GetReachable() {
 			reachable = "yes"
 		}
-		t.add(p.GetBranch(), p.GetAddress(), reachable, p.GetAckedSequence(), p.GetLag(), applied[p.GetBranch()])
+		t.add(p.GetBranch(), p.GetAddress(), reachable, words.RoundTrip(p.GetRoundTripUs()), p.GetAckedSequence(), p.GetLag(), applied[p.GetBranch()])
 	}
 	return t.write(c.Out, c.outTerminal, true)
 }

@@ -50,5 +50,21 @@ func Duration(d time.Duration) time.Duration {
 	return d.Round(time.Millisecond)
 }
 
+// RoundTrip writes a round trip, given in microseconds, as "0.4 ms" or "41 ms".
+func RoundTrip(us int64) string {
+	ms := float64(us) / 1000
+	switch {
+	case us <= 0:
+		return "not measured"
+	case ms < 0.1:
+		return "< 0.1 ms"
+	case ms < 9.95:
+		return fmt.Sprintf("%.1f ms", ms)
+	case ms < 999.5:
+		return fmt.Sprintf("%.0f ms", ms)
+	}
+	return fmt.Sprintf("%.1f s", ms/1000)
+}
+
 // Clock returns the time of day of a moment soon to come.
 func Clock(t time.Time) string { return t.Format("15:04:05 MST") }
