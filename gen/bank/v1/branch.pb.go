@@ -3195,7 +3195,11 @@ type BranchReport struct {
 	// were none.
 	SpreadP50Us int64 `protobuf:"varint,15,opt,name=spread_p50_us,json=spreadP50Us,proto3" json:"spread_p50_us,omitempty"`
 	// The 99th percentile of the same.
-	SpreadP99Us   int64 `protobuf:"varint,16,opt,name=spread_p99_us,json=spreadP99Us,proto3" json:"spread_p99_us,omitempty"`
+	SpreadP99Us int64 `protobuf:"varint,16,opt,name=spread_p99_us,json=spreadP99Us,proto3" json:"spread_p99_us,omitempty"`
+	// The round trips to its peers, as it has measured them. In whole pictures only
+	// those that are known; after that, only those that have changed by much, so that
+	// one that wobbles makes no message.
+	RoundTrips    []*RoundTrip `protobuf:"bytes,17,rep,name=round_trips,json=roundTrips,proto3" json:"round_trips,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3342,6 +3346,69 @@ func (x *BranchReport) GetSpreadP99Us() int64 {
 	return 0
 }
 
+func (x *BranchReport) GetRoundTrips() []*RoundTrip {
+	if x != nil {
+		return x.RoundTrips
+	}
+	return nil
+}
+
+// RoundTrip is how far a peer is.
+type RoundTrip struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The peer.
+	Branch uint32 `protobuf:"varint,1,opt,name=branch,proto3" json:"branch,omitempty"`
+	// About how long a message to the peer and its answer take, in microseconds; 0 if
+	// that is not known any more.
+	TookUs        int64 `protobuf:"varint,2,opt,name=took_us,json=tookUs,proto3" json:"took_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoundTrip) Reset() {
+	*x = RoundTrip{}
+	mi := &file_bank_v1_branch_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoundTrip) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoundTrip) ProtoMessage() {}
+
+func (x *RoundTrip) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoundTrip.ProtoReflect.Descriptor instead.
+func (*RoundTrip) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *RoundTrip) GetBranch() uint32 {
+	if x != nil {
+		return x.Branch
+	}
+	return 0
+}
+
+func (x *RoundTrip) GetTookUs() int64 {
+	if x != nil {
+		return x.TookUs
+	}
+	return 0
+}
+
 // WatchedEntry is a write, recorded or refused.
 type WatchedEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3368,7 +3435,7 @@ type WatchedEntry struct {
 
 func (x *WatchedEntry) Reset() {
 	*x = WatchedEntry{}
-	mi := &file_bank_v1_branch_proto_msgTypes[34]
+	mi := &file_bank_v1_branch_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3380,7 +3447,7 @@ func (x *WatchedEntry) String() string {
 func (*WatchedEntry) ProtoMessage() {}
 
 func (x *WatchedEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[34]
+	mi := &file_bank_v1_branch_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3393,7 +3460,7 @@ func (x *WatchedEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchedEntry.ProtoReflect.Descriptor instead.
 func (*WatchedEntry) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{34}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WatchedEntry) GetBranch() uint32 {
@@ -3467,7 +3534,7 @@ type Sample struct {
 
 func (x *Sample) Reset() {
 	*x = Sample{}
-	mi := &file_bank_v1_branch_proto_msgTypes[35]
+	mi := &file_bank_v1_branch_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3479,7 +3546,7 @@ func (x *Sample) String() string {
 func (*Sample) ProtoMessage() {}
 
 func (x *Sample) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[35]
+	mi := &file_bank_v1_branch_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3492,7 +3559,7 @@ func (x *Sample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sample.ProtoReflect.Descriptor instead.
 func (*Sample) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{35}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Sample) GetUnixMs() int64 {
@@ -3550,7 +3617,7 @@ type SpreadBucket struct {
 
 func (x *SpreadBucket) Reset() {
 	*x = SpreadBucket{}
-	mi := &file_bank_v1_branch_proto_msgTypes[36]
+	mi := &file_bank_v1_branch_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3562,7 +3629,7 @@ func (x *SpreadBucket) String() string {
 func (*SpreadBucket) ProtoMessage() {}
 
 func (x *SpreadBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[36]
+	mi := &file_bank_v1_branch_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3575,7 +3642,7 @@ func (x *SpreadBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpreadBucket.ProtoReflect.Descriptor instead.
 func (*SpreadBucket) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{36}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *SpreadBucket) GetMostUs() int64 {
@@ -3816,7 +3883,7 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\tbank_name\x18\t \x01(\tR\bbankName\"4\n" +
 	"\bHeadline\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x14\n" +
-	"\x05agree\x18\x02 \x01(\bR\x05agree\"\x94\x04\n" +
+	"\x05agree\x18\x02 \x01(\bR\x05agree\"\xc9\x04\n" +
 	"\fBranchReport\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12-\n" +
@@ -3834,7 +3901,12 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\tuptime_ms\x18\r \x01(\x03R\buptimeMs\x12\x16\n" +
 	"\x06alarms\x18\x0e \x03(\tR\x06alarms\x12\"\n" +
 	"\rspread_p50_us\x18\x0f \x01(\x03R\vspreadP50Us\x12\"\n" +
-	"\rspread_p99_us\x18\x10 \x01(\x03R\vspreadP99Us\"\xec\x01\n" +
+	"\rspread_p99_us\x18\x10 \x01(\x03R\vspreadP99Us\x123\n" +
+	"\vround_trips\x18\x11 \x03(\v2\x12.bank.v1.RoundTripR\n" +
+	"roundTrips\"<\n" +
+	"\tRoundTrip\x12\x16\n" +
+	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x17\n" +
+	"\atook_us\x18\x02 \x01(\x03R\x06tookUs\"\xec\x01\n" +
 	"\fWatchedEntry\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12*\n" +
 	"\areceipt\x18\x02 \x01(\v2\x10.bank.v1.ReceiptR\areceipt\x12$\n" +
@@ -3920,7 +3992,7 @@ func file_bank_v1_branch_proto_rawDescGZIP() []byte {
 }
 
 var file_bank_v1_branch_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_bank_v1_branch_proto_goTypes = []any{
 	(Acknowledge)(0),             // 0: bank.v1.Acknowledge
 	(Consistency)(0),             // 1: bank.v1.Consistency
@@ -3963,12 +4035,13 @@ var file_bank_v1_branch_proto_goTypes = []any{
 	(*WatchResponse)(nil),        // 38: bank.v1.WatchResponse
 	(*Headline)(nil),             // 39: bank.v1.Headline
 	(*BranchReport)(nil),         // 40: bank.v1.BranchReport
-	(*WatchedEntry)(nil),         // 41: bank.v1.WatchedEntry
-	(*Sample)(nil),               // 42: bank.v1.Sample
-	(*SpreadBucket)(nil),         // 43: bank.v1.SpreadBucket
-	(*anypb.Any)(nil),            // 44: google.protobuf.Any
-	(*Position)(nil),             // 45: bank.v1.Position
-	(*Entry)(nil),                // 46: bank.v1.Entry
+	(*RoundTrip)(nil),            // 41: bank.v1.RoundTrip
+	(*WatchedEntry)(nil),         // 42: bank.v1.WatchedEntry
+	(*Sample)(nil),               // 43: bank.v1.Sample
+	(*SpreadBucket)(nil),         // 44: bank.v1.SpreadBucket
+	(*anypb.Any)(nil),            // 45: google.protobuf.Any
+	(*Position)(nil),             // 46: bank.v1.Position
+	(*Entry)(nil),                // 47: bank.v1.Entry
 }
 var file_bank_v1_branch_proto_depIdxs = []int32{
 	0,  // 0: bank.v1.DepositRequest.acknowledge:type_name -> bank.v1.Acknowledge
@@ -3979,10 +4052,10 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	7,  // 5: bank.v1.TransferResponse.receipt:type_name -> bank.v1.Receipt
 	0,  // 6: bank.v1.SubmitRequest.acknowledge:type_name -> bank.v1.Acknowledge
 	7,  // 7: bank.v1.SubmitResponse.receipt:type_name -> bank.v1.Receipt
-	44, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
+	45, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
 	1,  // 9: bank.v1.QueryRequest.consistency:type_name -> bank.v1.Consistency
 	2,  // 10: bank.v1.GetStatusResponse.state:type_name -> bank.v1.BranchState
-	45, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
+	46, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
 	20, // 12: bank.v1.GetStatusResponse.peers:type_name -> bank.v1.PeerStatus
 	21, // 13: bank.v1.GetStatusResponse.accounts:type_name -> bank.v1.AccountStatus
 	22, // 14: bank.v1.AccountStatus.escrow:type_name -> bank.v1.BranchEscrow
@@ -3993,46 +4066,47 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	4,  // 19: bank.v1.ListEntriesRequest.order:type_name -> bank.v1.Order
 	31, // 20: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
 	7,  // 21: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
-	46, // 22: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
+	47, // 22: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
 	22, // 23: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
 	7,  // 24: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
 	7,  // 25: bank.v1.RequestIdUsed.receipt:type_name -> bank.v1.Receipt
 	5,  // 26: bank.v1.WatchRequest.scope:type_name -> bank.v1.WatchScope
 	39, // 27: bank.v1.WatchResponse.headline:type_name -> bank.v1.Headline
 	40, // 28: bank.v1.WatchResponse.reports:type_name -> bank.v1.BranchReport
-	41, // 29: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
-	42, // 30: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
+	42, // 29: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
+	43, // 30: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
 	6,  // 31: bank.v1.BranchReport.health:type_name -> bank.v1.BranchHealth
-	45, // 32: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
+	46, // 32: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
 	2,  // 33: bank.v1.BranchReport.state:type_name -> bank.v1.BranchState
-	7,  // 34: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
-	46, // 35: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
-	43, // 36: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
-	8,  // 37: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
-	10, // 38: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
-	12, // 39: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
-	14, // 40: bank.v1.BranchService.Submit:input_type -> bank.v1.SubmitRequest
-	16, // 41: bank.v1.BranchService.Query:input_type -> bank.v1.QueryRequest
-	18, // 42: bank.v1.BranchService.GetStatus:input_type -> bank.v1.GetStatusRequest
-	29, // 43: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
-	23, // 44: bank.v1.BranchService.ListAlarms:input_type -> bank.v1.ListAlarmsRequest
-	27, // 45: bank.v1.BranchService.ResolveAlarm:input_type -> bank.v1.ResolveAlarmRequest
-	37, // 46: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
-	9,  // 47: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
-	11, // 48: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
-	13, // 49: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
-	15, // 50: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
-	17, // 51: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
-	19, // 52: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
-	30, // 53: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
-	24, // 54: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
-	28, // 55: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
-	38, // 56: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
-	47, // [47:57] is the sub-list for method output_type
-	37, // [37:47] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	41, // 34: bank.v1.BranchReport.round_trips:type_name -> bank.v1.RoundTrip
+	7,  // 35: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
+	47, // 36: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
+	44, // 37: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
+	8,  // 38: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
+	10, // 39: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
+	12, // 40: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
+	14, // 41: bank.v1.BranchService.Submit:input_type -> bank.v1.SubmitRequest
+	16, // 42: bank.v1.BranchService.Query:input_type -> bank.v1.QueryRequest
+	18, // 43: bank.v1.BranchService.GetStatus:input_type -> bank.v1.GetStatusRequest
+	29, // 44: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
+	23, // 45: bank.v1.BranchService.ListAlarms:input_type -> bank.v1.ListAlarmsRequest
+	27, // 46: bank.v1.BranchService.ResolveAlarm:input_type -> bank.v1.ResolveAlarmRequest
+	37, // 47: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
+	9,  // 48: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
+	11, // 49: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
+	13, // 50: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
+	15, // 51: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
+	17, // 52: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
+	19, // 53: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
+	30, // 54: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
+	24, // 55: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
+	28, // 56: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
+	38, // 57: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
+	48, // [48:58] is the sub-list for method output_type
+	38, // [38:48] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_branch_proto_init() }
@@ -4047,7 +4121,7 @@ func file_bank_v1_branch_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_branch_proto_rawDesc), len(file_bank_v1_branch_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   37,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
