@@ -8,8 +8,9 @@ import (
 	"passbook.example/passbook/branch/replica"
 )
 
-// Each side of a link measures how long a round trip takes: when the link begins, and
-// then now and then while there is something to send. A ping is answered by the link,
+// Each side of a link measures how long a round trip takes: a few times when the link
+// begins, since a bank that starts is busy, and then now and then while there is something
+// to send. A ping is answered by the link,
 // before the frames that came with it are decided: so a branch that is busy is not taken
 // for one that is far.
 
@@ -18,14 +19,17 @@ const (
 	pingEvery = time.Second
 	// pongPatience is how long a pong is waited for before the next ping.
 	pongPatience = 15 * time.Second
+	// firstPings is how often a link is measured when it begins.
+	firstPings = 4
 )
 
 // pinger makes the pings of a link. The link's mu protects it.
 type pinger struct {
 	// number is the ping that is not answered; 0 for none. It can't be guessed.
 	number uint64
-	// sentAt is when the last one was sent.
+	// sentAt is when the last one was sent, made how many were.
 	sentAt time.Time
+	made   int
 }
 
 // next returns the number of a ping that goes after a frame; 0 if none does.
@@ -38,6 +42,7 @@ func (p *pinger) next(now time.Time, f *protocol.Frame) uint64 {
 		return 0
 	}
 	p.number, p.sentAt = rand.Uint64()|1, now
+	p.made++
 	return p.number
 }
 
@@ -48,6 +53,13 @@ func (k *link) ping(after *protocol.Frame) {
 	k.mu.Unlock()
 	if n != 0 {
 		k.send(outgoing{frame: &protocol.Frame{Ping: n}})
+	}
+}
+
+// pingAgain sends one more of the first pings, if the link is still there.
+func (k *link) pingAgain() {
+	if k.ctx.Err() == nil {
+		k.ping(&protocol.Frame{Hello: &protocol.Hello{}}) // as after the hello
 	}
 }
 
@@ -71,7 +83,11 @@ func (k *link) measure(f *protocol.Frame) bool {
 	}
 	k.mu.Lock()
 	took, ok := k.pings.answered(time.Now(), f.Pong)
+	again := ok && k.pings.made < firstPings
 	k.mu.Unlock()
+	if again {
+		time.AfterFunc(pingEvery, k.pingAgain)
+	}
 	if ok {
 		k.peer.links.cfg.Engine.Post(func(r *replica.Replica) { r.Measured(k.peer.id, protocol.Micros(took.Microseconds())) })
 	}
