@@ -227,7 +227,7 @@ func (d *desk) replay(p *pending, rec ledger.Recorded) {
 		d.snapshots.spoil(&rec.Entry)
 		d.Reply(protocol.Reply{ID: p.op.ID, Err: &protocol.RequestError{RequestID: rec.Entry.RequestID, At: rec.At}})
 	case rec.At.Branch == d.Config.ID:
-		d.acks.Acknowledge(&p.op, protocol.Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true}, d.snapshots.isMarked(&rec.Entry))
+		d.acks.Acknowledge(&p.op, protocol.Reply{ID: p.op.ID, Balance: rec.Balance, Receipt: rec.At, Operations: rec.Entry.Operations, Replay: true}, d.isHeld(p, &rec.Entry))
 	default:
 		d.replayElsewhere(p, rec)
 	}
@@ -273,11 +273,22 @@ func (d *desk) record(p *pending) {
 	e, posted := d.own.Post(p.op.Entry)
 	at := ledger.Position{Branch: d.Config.ID, Sequence: e.Sequence}
 	delete(d.byRequest, e.RequestID)
-	held := d.snapshots.isMarked(e)
+	held := d.isHeld(p, e)
 	d.acks.Acknowledge(&p.op, protocol.Reply{ID: p.op.ID, Balance: posted.Balance, Receipt: at, Operations: e.Operations}, held)
 	for _, f := range p.followers {
+		held := d.isHeld(f, e)
 		d.acks.Acknowledge(&f.op, protocol.Reply{ID: f.op.ID, Balance: posted.Balance, Receipt: at, Operations: e.Operations, Replay: true}, held)
 	}
+}
+
+// isHeld reports whether a write that is recorded must be applied at all branches before
+// it is acknowledged, whatever its level.
+func (d *desk) isHeld(p *pending, e *ledger.Entry) bool {
+	held := d.snapshots.isMarked(e)
+	if !held && !isSafe(p.op.Acknowledge) {
+		d.snapshots.unsafe(e)
+	}
+	return held
 }
 
 // replayOvertaken answers a write that has waited, and its retries, with what

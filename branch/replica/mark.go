@@ -51,16 +51,19 @@ func (ss *snapshots) mark(by ledger.BranchID, c *protocol.Collect) protocol.Coll
 	}
 	ss.unmark(by, c.Account, c.Collect) // that of an earlier try
 	followed := ss.Follow(c.Mark)
+	past, known := ss.at(c.Account, c.Mark)
 	switch {
-	case ss.LastClock() >= c.Mark:
+	case ss.LastClock() >= c.Mark && !known:
 		return protocol.CollectAnswer{Clock: ss.Clock()}
 	case !followed, !ss.AllReachable(), ss.marked >= maxMarks:
 		return protocol.CollectAnswer{}
 	}
 	m := &mark{by: by, id: c.Collect, at: c.Mark, early: ss.Early(), until: ss.Now + 4*ss.Config.PeerTimeout}
-	m.answer = protocol.CollectAnswer{
-		Last: ss.Ledger.Last(c.Account, ss.Self), Paid: ss.Ledger.Paid(c.Account, ss.Self), Marked: true, Clock: ss.Clock(),
+	if ss.LastClock() < c.Mark {
+		past = trailStep{last: ss.Ledger.Last(c.Account, ss.Self), paid: ss.Ledger.Paid(c.Account, ss.Self)}
 	}
+	m.answer = protocol.CollectAnswer{Last: past.last, Paid: past.paid, Marked: true, Clock: ss.Clock()}
+	ss.beginTrail(c.Account)
 	ss.marks[c.Account] = append(ss.marks[c.Account], m)
 	ss.marked++
 	return m.answer
@@ -105,6 +108,7 @@ func (ss *snapshots) isMarked(e *ledger.Entry) (marked bool) {
 // not know who has it. Nor may a mark that comes later be of a time before the write.
 func (ss *snapshots) spoil(e *ledger.Entry) {
 	ss.CountAsOwn(e.Clock)
+	ss.unsafe(e)
 	ss.marksBefore(e, func(m *mark) { m.broken = true })
 }
 
@@ -123,6 +127,7 @@ func (ss *snapshots) marksBefore(e *ledger.Entry, visit func(*mark)) {
 }
 
 func (ss *snapshots) expireMarks() {
+	maps.DeleteFunc(ss.trails, func(_ string, t *trail) bool { return ss.Now >= t.until })
 	if ss.marked == 0 {
 		return
 	}

@@ -65,6 +65,7 @@ type hearing Replica
 func (h *hearing) Made(e *ledger.Entry) {
 	h.collects.tallyPaid(e)
 	h.contests.tallyPaid(e)
+	h.snapshots.made(e)
 	h.escrow.followSpent(h.journals.Self, e)
 	e.EachAccount(h.escrow.touchAccount)
 }

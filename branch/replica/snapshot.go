@@ -44,10 +44,12 @@ type snapshots struct {
 	// marks are those of this branch, by account; marked counts them.
 	marks  map[string][]*mark
 	marked int
+	// trails are what this branch has paid since it was marked, by account.
+	trails map[string]*trail
 }
 
 func newSnapshots(c *broadcast.Core) snapshots {
-	return snapshots{Core: c, marks: map[string][]*mark{}}
+	return snapshots{Core: c, marks: map[string][]*mark{}, trails: map[string]*trail{}}
 }
 
 // snapshot is one of this branch.
@@ -289,7 +291,7 @@ func (ss *snapshots) expire() {
 
 // nextTick returns when a snapshot begins, or something may have taken too long.
 func (ss *snapshots) nextTick() protocol.Millis {
-	if len(ss.open) == 0 && ss.marked == 0 {
+	if len(ss.open) == 0 && ss.marked == 0 && len(ss.trails) == 0 {
 		return protocol.Never
 	}
 	next := ss.Now + protocol.DeadlineGrain
