@@ -3,6 +3,14 @@ package simulation_test
 // snapshotMutations break a rule of snapshots.
 var snapshotMutations = []mutation{
 	{
+		"a mark of the past leaves out what was acknowledged early", "branch/replica/trail.go",
+		"t.unsafe >= clock || ", "", "44_told_early",
+	},
+	{
+		"a trail counts although a branch was not waited for", "branch/replica/trail.go",
+		"t == nil || t.early != ss.Early() || t.unsafe", "t == nil || t.unsafe", "45_told_alone",
+	},
+	{
 		"a mark of the past says what is paid now", "branch/replica/trail.go",
 		"return t.steps[k-1], true", "return t.steps[max(k, len(t.steps))-1], true", "simulation.TestSnapshotsOfWritesAtAllBranchesHaveOneOrder",
 	},
