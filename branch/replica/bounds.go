@@ -20,8 +20,9 @@ const (
 	maxSnapshots     = 1024
 	maxMarks         = 4096
 	maxSnapshotTries = 4
-	// maxTrail bounds the entries of a trail.
-	maxTrail = 4096
+	// maxTrail bounds the steps of a trail, maxTrails those of all.
+	maxTrail  = 4096
+	maxTrails = 128 << 10
 	// snapshotLead is how far a snapshot's time runs ahead of the clock, so that no
 	// branch is at it already, whose entries are still on their way.
 	snapshotLead = 1 << 16

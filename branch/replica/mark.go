@@ -127,7 +127,11 @@ func (ss *snapshots) marksBefore(e *ledger.Entry, visit func(*mark)) {
 }
 
 func (ss *snapshots) expireMarks() {
-	maps.DeleteFunc(ss.trails, func(_ string, t *trail) bool { return ss.Now >= t.until })
+	for name, t := range ss.trails { // in any order: they are only forgotten
+		if ss.Now >= t.until {
+			ss.forgetTrail(name)
+		}
+	}
 	if ss.marked == 0 {
 		return
 	}

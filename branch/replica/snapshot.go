@@ -15,8 +15,8 @@ import (
 //   - The branch that asks chooses a time later than any that it knows, and tells it to
 //     all others as a mark (Chandy and Lamport, Distributed Snapshots, 1985; as times, Lai
 //     and Yang, 1987). A branch that is marked says what it has paid so far, and gives its
-//     later entries later times. If it already is at that time, it says so, and the
-//     snapshot begins again with a later one.
+//     later entries later times. If it already is at that time, it answers from its trail
+//     (see trail.go), or says so, and the snapshot begins again with a later one.
 //   - When all are marked, the snapshot is complete. Each is asked to confirm that it has
 //     acknowledged no write since its mark that some branch lacks.
 //
@@ -44,8 +44,10 @@ type snapshots struct {
 	// marks are those of this branch, by account; marked counts them.
 	marks  map[string][]*mark
 	marked int
-	// trails are what this branch has paid since it was marked, by account.
+	// trails are what this branch has paid since it was marked, by account; steps counts
+	// theirs.
 	trails map[string]*trail
+	steps  int
 }
 
 func newSnapshots(c *broadcast.Core) snapshots {

@@ -38,14 +38,20 @@ func (ss *snapshots) beginTrail(account string) {
 		t = nil // of which nothing can be used any more
 	}
 	if t == nil {
-		if len(ss.trails) >= maxMarks {
-			return
-		}
+		ss.forgetTrail(account)
 		t = &trail{early: ss.Early()}
+		ss.steps++
 		t.steps = append(t.steps, trailStep{ss.Clock(), ss.Ledger.Last(account, ss.Self), ss.Ledger.Paid(account, ss.Self)})
 		ss.trails[account] = t
 	}
 	t.until = ss.Now + 4*ss.Config.PeerTimeout
+}
+
+func (ss *snapshots) forgetTrail(account string) {
+	if t := ss.trails[account]; t != nil {
+		ss.steps -= len(t.steps)
+		delete(ss.trails, account)
+	}
 }
 
 // made adds an own entry to the trails of its accounts.
@@ -57,12 +63,18 @@ func (ss *snapshots) made(e *ledger.Entry) {
 		t := ss.trails[name]
 		switch {
 		case t == nil:
-		case len(t.steps) >= maxTrail:
-			delete(ss.trails, name)
-		default:
-			t.steps = append(t.steps, trailStep{e.Clock, ss.Ledger.Last(name, ss.Self), ss.Ledger.Paid(name, ss.Self)})
+			return
+		case len(t.steps) >= maxTrail: // what is older is not asked for any more
+			ss.steps -= maxTrail / 2
+			t.steps = slices.Delete(t.steps, 0, maxTrail/2)
 		}
+		t.steps = append(t.steps, trailStep{e.Clock, ss.Ledger.Last(name, ss.Self), ss.Ledger.Paid(name, ss.Self)})
+		ss.steps++
 	})
+	if ss.steps >= maxTrails {
+		clear(ss.trails) // they begin again with the next marks
+		ss.steps = 0
+	}
 }
 
 // unsafe notes that a customer may be told of a write before all branches have it.
