@@ -32,7 +32,7 @@ func (o *servingOptions) servingFlags(c *cobra.Command) {
 	c.Flags().BoolVar(&o.requireHome, "require-home-branch", false, "refuse a request id that does not come with its home_branch: for a bank behind a load balancer, where a retry may land at another branch")
 	c.Flags().StringVar(&o.bank, "bank", branch.DefaultBank, "the `name` of the bank; its branches refuse those of a bank with another name")
 	c.Flags().IntVar(&o.maxAccounts, "max-accounts", branch.DefaultMaxAccounts, "the `number` of accounts from which on a branch opens no more; 0 for no bound")
-	c.Flags().DurationVar(&o.peerTimeout, "peer-timeout", branch.DefaultPeerTimeout, "how long a peer may leave entries unconfirmed before it counts as unreachable")
+	c.Flags().DurationVar(&o.peerTimeout, "peer-timeout", branch.DefaultPeerTimeout, "how long a peer may leave entries unconfirmed before it counts as unreachable; a far one three round trips, if that is longer")
 }
 
 // hosting returns how to host branches of an input with these options.
