@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"errors"
 	"slices"
 
 	"passbook.example/passbook/branch/ledger"
@@ -39,10 +40,16 @@ func newTold() told {
 	return told{began: map[uint64]int{}, knownAt: map[ledger.Position]int{}}
 }
 
-// noteTold notes that a customer is told of an entry.
+// noteTold notes that a customer is told of an entry, if also by the error that its request
+// id is used for something else.
 func (o *oracle) noteTold(reply *protocol.Reply) {
-	if _, known := o.told.knownAt[reply.Receipt]; !known && reply.Receipt.Sequence > 0 {
-		o.told.knownAt[reply.Receipt] = o.w.step
+	at := reply.Receipt
+	var misuse *protocol.RequestError
+	if errors.As(reply.Err, &misuse) {
+		at = misuse.At
+	}
+	if _, known := o.told.knownAt[at]; !known && at.Sequence > 0 {
+		o.told.knownAt[at] = o.w.step
 	}
 }
 
