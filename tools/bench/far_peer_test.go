@@ -4,15 +4,30 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 )
 
+// commonDir is the directory for temporary files, or /tmp if other users may not enter it.
+func commonDir() string {
+	for dir := os.TempDir(); ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil || info.Mode().Perm()&0o001 == 0 {
+			return "/tmp"
+		}
+		if dir == filepath.Dir(dir) {
+			return os.TempDir()
+		}
+	}
+}
+
 // peerBench returns a bench without goals that can start peers.
 func peerBench(t *testing.T) *bench {
+	t.Helper()
 	// Not t.TempDir, which only its owner may enter: PostgreSQL runs as another user.
-	dir, err := os.MkdirTemp("", "passbook-bench-")
+	dir, err := os.MkdirTemp(commonDir(), "passbook-bench-")
 	if err != nil {
 		t.Fatal(err)
 	}
