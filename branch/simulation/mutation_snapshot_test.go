@@ -24,7 +24,7 @@ var snapshotMutations = []mutation{
 	},
 	{
 		"a write that is held is acknowledged before others have it", "branch/broadcast/acks.go",
-		"a.held[0].reply.Receipt.Sequence <= reached", "a.held[0].reply.Receipt.Sequence <= max(reached, a.Head(a.Self))", "38_snapshot",
+		"a.held.sequence(0) <= reached", "a.held.sequence(0) <= max(reached, a.Head(a.Self))", "38_snapshot",
 	},
 	{
 		"a mark gives entries no later times", "branch/broadcast/own.go",
