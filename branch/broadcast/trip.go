@@ -44,7 +44,7 @@ func (t *trip) add(now protocol.Millis, took protocol.Micros) {
 	if t.least == 0 || took < t.least {
 		t.least = took
 	}
-	if t.usual == 0 {
+	if t.usual == 0 || took < t.usual/2 { // what came before was busy, not far: no message outruns the road
 		t.usual = took
 	}
 	t.usual += (took - t.usual) / tripWeight

@@ -60,3 +60,29 @@ func TestTimeoutsFollowRoundTrips(t *testing.T) {
 		}
 	}
 }
+
+// The usual round trip follows those that come slowly, but for one that is much quicker:
+// then the earlier ones have waited for something.
+func TestTheUsualRoundTrip(t *testing.T) {
+	for name, test := range map[string]struct {
+		took []protocol.Micros
+		want protocol.Micros
+	}{
+		"one":                   {[]protocol.Micros{800}, 800},
+		"one in eight":          {[]protocol.Micros{800, 1600}, 900},
+		"a little quicker":      {[]protocol.Micros{800, 400}, 750},
+		"it was busy before":    {[]protocol.Micros{200_000, 150_000, 400}, 400},
+		"and is now and then":   {[]protocol.Micros{400, 200_400, 400}, 400},
+		"it has become farther": {[]protocol.Micros{400, 8_400, 8_400}, 400 + 1000 + 875},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var p trip
+			for _, took := range test.took {
+				p.add(0, took)
+			}
+			if p.usual != test.want {
+				t.Errorf("it takes %d µs, want %d", p.usual, test.want)
+			}
+		})
+	}
+}

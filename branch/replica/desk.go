@@ -331,17 +331,17 @@ func (d *desk) refuse(p *pending, err error) {
 
 // nextTick returns when a call is decided again, or may have waited too long.
 func (d *desk) nextTick() protocol.Millis {
-	switch {
-	case len(d.submitted) > 0:
-		return d.Now
-	case len(d.deferred) > 0:
-		return d.Now + protocol.DeadlineGrain
-	case len(d.lists) > 0 && d.journals.Outruns():
-		return d.lists[0].heldUntil
-	case len(d.lists) > 0:
-		return d.Now
+	next := protocol.Never
+	if len(d.deferred) > 0 {
+		next = d.Now + protocol.DeadlineGrain
 	}
-	return protocol.Never
+	switch {
+	case len(d.submitted) > 0, len(d.lists) > 0 && !d.journals.Outruns():
+		return d.Now
+	case len(d.lists) > 0:
+		next = min(next, d.lists[0].heldUntil)
+	}
+	return next
 }
 
 // mayOpen refuses a write that would open an account too many. The accounts that

@@ -75,6 +75,9 @@ func (h *hearing) Applied(i int, e *ledger.Entry) {
 	if e.RequestID != "" {
 		h.desk.overtake(e.RequestID)
 	}
+	if i == h.journals.Self {
+		h.snapshots.cameBack(e)
+	}
 	h.escrow.followSpent(i, e)
 	e.EachAccount(h.escrow.touchAccount)
 }

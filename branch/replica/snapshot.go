@@ -131,7 +131,7 @@ func (ss *snapshots) begin(s *snapshot) {
 	case ss.State != protocol.Serving:
 		ss.fail(s, ss.recovery.StateReason())
 		return
-	case ss.isCutOff():
+	case len(ss.collects.uncallable()) > 0:
 		ss.fail(s, "the balance over all branches needs branches that can't be reached")
 		return
 	case s.tries == maxSnapshotTries:
@@ -165,16 +165,6 @@ func (ss *snapshots) askAll(s *snapshot, look uint64) {
 			ss.calls.ask(ss, p, ss.asks(s, look)).snapshot = s
 		}
 	}
-}
-
-// isCutOff reports whether a branch can't be asked.
-func (ss *snapshots) isCutOff() bool {
-	for i, p := range ss.Peers {
-		if i != ss.Self && !ss.Callable(p) {
-			return true
-		}
-	}
-	return false
 }
 
 // confirm asks all branches, once they are marked, whether that has held.

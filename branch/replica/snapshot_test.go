@@ -36,6 +36,30 @@ func TestABranchThatHasLostItsDiskIsNotMarkedBelowItsEntries(t *testing.T) {
 	}
 }
 
+// An own entry that a peer shows is in no mark and in no trail.
+func TestAnOwnEntryThatComesBackSpoilsMarks(t *testing.T) {
+	b := quietBank(t, 2, 30)
+	first := b.node(1)
+	mark := protocol.Collect{Account: ledger.SharedAccount, Collect: 1, Look: 1, Mark: 1 << 20}
+	if a := b.asks(first, 2, mark); !a.Marked {
+		t.Fatalf("it answers %+v, want that it is marked", a)
+	}
+	first.replica.Receive(protocol.Message{From: 2, To: 1, Frame: &protocol.Frame{Batches: b.depositBatches(1, 1, 1)}})
+	b.turn(first)
+	if got := first.replica.Ledger().Head(0).Sequence; got != 1 {
+		t.Fatalf("%d own entries are here, want the one that has come back", got)
+	}
+	earlier := mark
+	earlier.Collect, earlier.Mark = 2, 1
+	if a := b.asks(first, 2, earlier); a.Marked {
+		t.Errorf("marked at the time of the entry: %+v", a)
+	}
+	mark.Look = 2
+	if a := b.asks(first, 2, mark); a.Intact {
+		t.Error("the mark is intact, and the entry not in it")
+	}
+}
+
 // A mark has held only as long as the branch remembers it, and is confirmed once.
 func TestAMarkThatIsLostHasNotHeld(t *testing.T) {
 	const at = 1 << 20

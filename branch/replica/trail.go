@@ -31,7 +31,7 @@ type trailStep struct {
 	paid        ledger.Amount
 }
 
-// begin begins the trail of an account, or keeps it for longer.
+// beginTrail begins the trail of an account, or keeps it for longer.
 func (ss *snapshots) beginTrail(account string) {
 	t := ss.trails[account]
 	if t != nil && t.early != ss.Early() {
@@ -75,6 +75,20 @@ func (ss *snapshots) made(e *ledger.Entry) {
 		clear(ss.trails) // they begin again with the next marks
 		ss.steps = 0
 	}
+}
+
+// cameBack drops what is remembered of the accounts of an own entry that a peer has shown:
+// neither marks nor trails have it.
+func (ss *snapshots) cameBack(e *ledger.Entry) {
+	if ss.marked == 0 && len(ss.trails) == 0 {
+		return
+	}
+	e.EachAccount(func(name string) {
+		ss.forgetTrail(name)
+		for _, m := range ss.marks[name] {
+			m.broken = true
+		}
+	})
 }
 
 // unsafe notes that a customer may be told of a write before all branches have it.

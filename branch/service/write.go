@@ -62,13 +62,10 @@ var deposits = form[*bankv1.DepositRequest, *bankv1.DepositResponse]{
 	setHome:  func(r *bankv1.DepositRequest, home uint32) { r.HomeBranch = home },
 	forward:  bankv1connect.BranchServiceClient.Deposit,
 	response: func(c *Customers, r protocol.Reply) *bankv1.DepositResponse {
-		m := &struct { // in one piece of memory
-			bankv1.DepositResponse
-			receipt bankv1.Receipt
-		}{}
-		m.Balance, m.Receipt, m.Session = int64(r.Balance), setReceipt(&m.receipt, r.Receipt), c.tokens.of(r.Session)
-		m.UnreachableBranches, m.Replay = api.BranchesToProto(r.Unreachable), r.Replay
-		return &m.DepositResponse
+		return &bankv1.DepositResponse{
+			Balance: int64(r.Balance), Receipt: api.ReceiptToProto(r.Receipt), Session: c.tokens.of(r.Session),
+			UnreachableBranches: api.BranchesToProto(r.Unreachable), Replay: r.Replay,
+		}
 	},
 }
 
@@ -78,13 +75,10 @@ var withdrawals = form[*bankv1.WithdrawRequest, *bankv1.WithdrawResponse]{
 	setHome:  func(r *bankv1.WithdrawRequest, home uint32) { r.HomeBranch = home },
 	forward:  bankv1connect.BranchServiceClient.Withdraw,
 	response: func(c *Customers, r protocol.Reply) *bankv1.WithdrawResponse {
-		m := &struct { // in one piece of memory
-			bankv1.WithdrawResponse
-			receipt bankv1.Receipt
-		}{}
-		m.Balance, m.Receipt, m.Session = int64(r.Balance), setReceipt(&m.receipt, r.Receipt), c.tokens.of(r.Session)
-		m.UnreachableBranches, m.Replay = api.BranchesToProto(r.Unreachable), r.Replay
-		return &m.WithdrawResponse
+		return &bankv1.WithdrawResponse{
+			Balance: int64(r.Balance), Receipt: api.ReceiptToProto(r.Receipt), Session: c.tokens.of(r.Session),
+			UnreachableBranches: api.BranchesToProto(r.Unreachable), Replay: r.Replay,
+		}
 	},
 }
 
@@ -96,13 +90,10 @@ var transfers = form[*bankv1.TransferRequest, *bankv1.TransferResponse]{
 	setHome: func(r *bankv1.TransferRequest, home uint32) { r.HomeBranch = home },
 	forward: bankv1connect.BranchServiceClient.Transfer,
 	response: func(c *Customers, r protocol.Reply) *bankv1.TransferResponse {
-		m := &struct { // in one piece of memory
-			bankv1.TransferResponse
-			receipt bankv1.Receipt
-		}{}
-		m.Balance, m.Receipt, m.Session = int64(r.Balance), setReceipt(&m.receipt, r.Receipt), c.tokens.of(r.Session)
-		m.UnreachableBranches, m.Replay = api.BranchesToProto(r.Unreachable), r.Replay
-		return &m.TransferResponse
+		return &bankv1.TransferResponse{
+			Balance: int64(r.Balance), Receipt: api.ReceiptToProto(r.Receipt), Session: c.tokens.of(r.Session),
+			UnreachableBranches: api.BranchesToProto(r.Unreachable), Replay: r.Replay,
+		}
 	},
 }
 
@@ -127,12 +118,6 @@ func carryOut[Req writeRequest, Res any](ctx context.Context, c *Customers, req 
 		return none, err
 	}
 	return f.response(c, reply), nil
-}
-
-// setReceipt sets a receipt to the place of an entry, and returns it.
-func setReceipt(m *bankv1.Receipt, at ledger.Position) *bankv1.Receipt {
-	m.Branch, m.Sequence = uint32(at.Branch), at.Sequence
-	return m
 }
 
 // write checks a write and carries it out.

@@ -3,6 +3,10 @@ package simulation_test
 // snapshotMutations break a rule of snapshots.
 var snapshotMutations = []mutation{
 	{
+		"an own entry that comes back spoils no mark", "branch/replica/replica.go",
+		"h.snapshots.cameBack(e)", "_ = e", "replica.TestAnOwnEntryThatComesBackSpoilsMarks",
+	},
+	{
 		"a mark of the past leaves out what was acknowledged early", "branch/replica/trail.go",
 		"t.unsafe >= clock || ", "", "44_told_early",
 	},

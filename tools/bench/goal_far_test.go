@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -156,12 +157,17 @@ func TestCallersOfAPeer(t *testing.T) {
 }
 
 // TestASiteThatNobodyAnswers has a call at one site take longer than the run.
-func TestASiteThatNobodyAnswers(t *testing.T) {
+func TestASiteThatNobodyAnswers(t *testing.T) { synctest.Test(t, testSilentSite) }
+
+func testSilentSite(t *testing.T) {
 	const duration = 50 * time.Millisecond
 	var calls siteCalls
-	calls[0] = []call{func(context.Context) (int, error) { return 1, nil }}
+	calls[0] = []call{func(context.Context) (int, error) {
+		time.Sleep(duration / 50)
+		return 1, nil
+	}}
 	calls[1] = []call{func(context.Context) (int, error) {
-		time.Sleep(2 * duration) // what is tested is that this shows
+		time.Sleep(2 * duration)
 		return 1, nil
 	}}
 	r, err := eachSiteFor("test", calls, 0, duration).run(t.Context(), 0)

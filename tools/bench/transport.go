@@ -33,7 +33,7 @@ func bareServer(handler http.Handler) *http.Server {
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          1024,
 			MaxReceiveBufferPerConnection: 4<<20 - 1,
-			MaxReceiveBufferPerStream:     256 << 10,
+			MaxReceiveBufferPerStream:     3 << 20,
 			MaxReadFrameSize:              16 << 10,
 			SendPingTimeout:               30 * time.Second,
 			PingTimeout:                   10 * time.Second,
