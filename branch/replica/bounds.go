@@ -45,16 +45,24 @@ const (
 // and silent.
 const patience = 3
 
-// How what is paid in is shared out.
+// How escrow is shared out.
 const (
-	// demandSpends is how often something is spent in a window, so that the parts of the
-	// branches are not mere chance.
-	demandSpends = 16
-	// keptPart says how much of it stays here even if none is spent here: one
-	// part in so many.
+	// demandSpends is how often something was spent that counts, at least: less is mere
+	// chance. leastSpends is how often until anything is granted ahead.
+	demandSpends = 32
+	leastSpends  = 8
+	// reserveSpends is for how many withdrawals of the usual size a branch that spends an
+	// account should own enough, whatever its part is.
+	reserveSpends = 2
+	// soonSpent says what a branch will lack soon: less than so many times what it has
+	// spent of late.
+	soonSpent = 4
+	// keptPart says how much of a hot account stays here even if none is spent here: one
+	// part in so many. Of others a branch keeps as if it spent one of so many even parts.
 	keptPart = 8
+	idlePart = 2
 	// worthGranting says what is worth an entry: more than one part in so many of
-	// what a branch should have.
+	// what a branch should have, or lacks.
 	worthGranting = 4
 )
 
@@ -64,11 +72,19 @@ const (
 	// that brought nothing: the escrow is on its way between other branches.
 	claimPauseMin protocol.Millis = 2
 	claimPauseMax protocol.Millis = 64
-	// demandWindow is how long what was spent counts at least, and then as long again;
-	// longer if that was less often than demandSpends. demandKept is how long an account's
-	// demand is kept if nothing is spent.
-	demandWindow protocol.Millis = 250
-	demandKept   protocol.Millis = 600_000
+	// hotFor is how long an account is hot after a claim, if there was another one no longer
+	// before that.
+	hotFor protocol.Millis = 500
+	// grantPause is how long a branch grants none of an account ahead after it did.
+	grantPause protocol.Millis = 250
+	// demandSpan is how long what was spent counts at least.
+	demandSpan protocol.Millis = 250
+	// demandKept is how long an account's demand is kept if nothing is spent, demandKeptFull
+	// how long if there are as many as there may be. demandSweep is how often they are
+	// looked through for that.
+	demandKept     protocol.Millis = 600_000
+	demandKeptFull protocol.Millis = 500
+	demandSweep    protocol.Millis = 250
 	// lookRetry is how long a look waits for an answer
 	// before it asks again; a lost message is all it costs.
 	lookRetry protocol.Millis = 250

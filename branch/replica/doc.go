@@ -25,8 +25,8 @@
 // may spend:
 //
 //   - desk (desk.go, defer.go, bulk.go) decides customers' calls.
-//   - escrow (escrow.go, claim.go, grant.go) lets writes wait until this branch
-//     owns enough, claims from peers, and grants them what they claim.
+//   - escrow (escrow.go, claim.go, grant.go, demand.go, ahead.go) lets writes wait until this
+//     branch owns enough, claims from peers, and grants them what they claim or will lack.
 //   - collects (collect.go, verdict.go, look.go) find out a balance over all branches
 //     at one moment.
 //   - snapshots (snapshot.go, mark.go) answer strong queries, also of accounts that

@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"maps"
 	"math/bits"
 	"slices"
 
@@ -56,7 +55,7 @@ func (es *escrow) grant(p *broadcast.Peer, c *protocol.Claim) {
 	escrow := es.Ledger.Escrow(c.Account, es.Self)
 	amount := min(c.Amount, max(0, escrow-es.promisedBefore(c.Account, c.Ticket)))
 	if q := es.queues[c.Account]; q == nil || len(q.waiting) == 0 && len(q.claims) == 0 && len(q.promised) == 0 {
-		if d := es.demands.of[c.Account]; d != nil && d.again {
+		if d := es.demands.of[c.Account]; d != nil && es.isHot(d) {
 			amount += es.onTop(c.Account, d, p.Index, amount)
 		} else {
 			amount += (escrow - amount) / 2
@@ -92,127 +91,40 @@ func (es *escrow) dropClaims(b ledger.BranchID) {
 	}
 }
 
-// demands follow which branches spend the accounts that peers claim. From an
-// account's second claim on, every batch that is made here anyway brings escrow to
-// where it is spent. That saves the withdrawals there a claim, its answer, and a
-// batch of its own. What was spent lately tells what will be: in the last window, which is
-// as long as it takes to tell the branches' parts from chance, and in this one.
-type demands struct {
-	// of are the demands by account.
-	of map[string]*demand
-	// sweptAt is when it was last looked for windows that are over.
-	sweptAt protocol.Millis
-	// changed are the accounts that this Ready's own entries are about.
-	changed []string
-}
-
-// demand is that of one account.
-type demand struct {
-	// spent is what the branches have spent of it since the window began, before
-	// what they had spent in the window before, both by index.
-	spent, before []ledger.Amount
-	// began is when the window began, spends how often something was spent in it, usedAt
-	// when that was last so.
-	began, usedAt protocol.Millis
-	spends        int
-	// again says that there was more than one claim, changed that the account is
-	// among those.
-	again, changed bool
-}
-
-// claimed counts what a peer lacks of an account as spent there.
-func (es *escrow) claimed(p *broadcast.Peer, account string, amount ledger.Amount) {
-	d := es.demands.of[account]
-	switch {
-	case d != nil:
-		d.again = true
-	case len(es.demands.of) >= es.mostDemands():
-		return // it claims again
-	default:
-		d = &demand{spent: make([]ledger.Amount, es.N), before: make([]ledger.Amount, es.N), began: es.Now}
-		es.demands.of[account] = d
-	}
-	d.add(es.Now, p.Index, amount)
-}
-
-// mostDemands is how many accounts' demands are kept: each takes memory for all branches.
-func (es *escrow) mostDemands() int { return min(maxDemands, maxDemandCells/es.N) }
-
-// add counts what a branch has spent, or would have.
-func (d *demand) add(now protocol.Millis, i int, amount ledger.Amount) {
-	d.usedAt = now
-	d.spends++
-	most := ledger.MaxAmount / ledger.Amount(4*len(d.spent)) // so that the sum of all is an amount
-	d.spent[i] += min(amount, most-d.spent[i])
-}
-
-// lately is what the i-th branch has spent in this window and the last.
-func (d *demand) lately(i int) ledger.Amount { return d.spent[i] + d.before[i] }
-
-// followSpent adds what an entry of the i-th branch spends of an account to its
-// demand. What lists spend is known by their claims only.
-func (es *escrow) followSpent(i int, e *ledger.Entry) {
-	if len(es.demands.of) == 0 {
-		return
-	}
-	if d := es.demands.of[e.Account]; d != nil && (e.Kind == ledger.Withdrawal || e.Kind == ledger.Transfer) {
-		d.add(es.Now, i, e.Amount)
-	}
-	if i != es.Self {
-		return
-	}
-	e.EachAccount(func(name string) {
-		if d := es.demands.of[name]; d != nil && !d.changed {
-			d.changed = true
-			es.demands.changed = append(es.demands.changed, name)
-		}
-	})
-}
-
-// forgetDemands begins new windows where it is time, and forgets the accounts of which
-// nothing was spent for long.
-func (es *escrow) forgetDemands() {
-	if es.Now-es.demands.sweptAt < demandWindow {
-		return
-	}
-	es.demands.sweptAt = es.Now
-	kept := demandKept
-	if len(es.demands.of) >= es.mostDemands() {
-		kept = 2 * demandWindow // there may be others that are used more
-	}
-	maps.DeleteFunc(es.demands.of, func(_ string, d *demand) bool {
-		if d.spends >= demandSpends || es.Now-d.began >= demandKept {
-			d.spent, d.before = d.before, d.spent
-			clear(d.spent)
-			d.began, d.spends = es.Now, 0
-		}
-		return es.Now-d.usedAt >= kept
-	})
-}
-
-// shareOut adds to this Ready's batch, if there is one, grants that bring
-// escrow to where it is spent. A branch that gets its own entries back makes no batch.
+// shareOut brings escrow to where it is spent. For an account that is hot it adds grants to
+// this Ready's batch, if there is one about it: a branch that gets its own entries back
+// makes no batch. For another one it grants ahead.
 func (es *escrow) shareOut() {
 	es.forgetDemands()
 	changed := es.demands.changed
-	for _, name := range changed {
-		if d := es.demands.of[name]; d != nil && d.again && es.State == protocol.Serving {
-			es.shareAccount(name, d)
+	for _, d := range changed {
+		switch {
+		case es.State != protocol.Serving:
+		case d.made && es.isHot(d):
+			es.shareAccount(d)
+		case d.moved && !es.isHot(d):
+			es.grantAhead(d)
 		}
 	}
-	for _, name := range changed {
-		if d := es.demands.of[name]; d != nil {
-			d.changed = false
-		}
+	for _, d := range changed {
+		d.made, d.moved = false, false
 	}
-	es.demands.changed = nil
+	es.demands.changed = changed[:0]
+}
+
+// mayGive reports whether escrow of an account may go where nobody waits for it: the writes,
+// claims and promises that wait here come first, and so do looks.
+func (es *escrow) mayGive(name string) bool {
+	q := es.queues[name]
+	waits := q != nil && len(q.waiting)+len(q.claims)+len(q.promised) > 0
+	return !waits && !es.contests.isActive(name)
 }
 
 // shareAccount brings the escrow of the branches that spend an account closer
-// to the parts that they spend of it. The writes, claims and promises that wait
-// here come first.
-func (es *escrow) shareAccount(name string, d *demand) {
-	if q := es.queues[name]; q != nil && len(q.waiting)+len(q.claims)+len(q.promised) > 0 || es.contests.isActive(name) {
+// to the parts that they spend of it.
+func (es *escrow) shareAccount(d *demand) {
+	name := d.account
+	if !es.mayGive(name) {
 		return
 	}
 	s := es.spread(name, d, 0)
@@ -254,10 +166,10 @@ func (es *escrow) spread(name string, d *demand, without ledger.Amount) spread {
 	for i := range es.Peers {
 		if es.spends(d, i) {
 			s.all += es.Ledger.Escrow(name, i)
-			s.spent += d.lately(i)
+			s.spent += d.spent[i]
 		}
 	}
-	own := max(d.lately(es.Self), s.spent/keptPart)
+	own := max(d.spent[es.Self], s.spent/keptPart)
 	s.spent += own
 	s.surplus = max(0, here-part(s.all, own, s.spent))
 	return s
@@ -268,13 +180,13 @@ func (es *escrow) partDue(s *spread, d *demand, i int) ledger.Amount {
 	if !es.spends(d, i) {
 		return 0
 	}
-	return part(s.all, d.lately(i), s.spent)
+	return part(s.all, d.spent[i], s.spent)
 }
 
 // spends reports whether a peer has spent lately, and can be reached, so that what
 // it is granted is not stuck there.
 func (es *escrow) spends(d *demand, i int) bool {
-	return i != es.Self && d.lately(i) > 0 && es.Callable(es.Peers[i])
+	return i != es.Self && d.spent[i] > 0 && es.Callable(es.Peers[i])
 }
 
 // part is amount × share / of, rounded down; the amount if of is no more than

@@ -65,13 +65,15 @@ func TestClaimsGoToTheNearestPeerThatHasEnough(t *testing.T) {
 	}
 }
 
-// pay has a branch take a deposit into the shared account.
-func (b *bank) pay(n *node, amount ledger.Amount) {
+// pay has a branch take a deposit into the shared account, payInto into another one.
+func (b *bank) pay(n *node, amount ledger.Amount) { b.payInto(n, ledger.SharedAccount, amount) }
+
+func (b *bank) payInto(n *node, account string, amount ledger.Amount) {
 	b.calls++
 	n.calls[b.calls] = pendingCall{}
 	n.replica.Submit(protocol.Operation{
 		ID: b.calls, Acknowledge: protocol.Local, Deadline: b.now + 1000,
-		Entry: ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: amount},
+		Entry: ledger.Entry{Kind: ledger.Deposit, Account: account, Amount: amount},
 	})
 	b.turn(n)
 }

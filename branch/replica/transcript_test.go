@@ -48,6 +48,8 @@ func (b *bank) command(d *datadriven.TestData) {
 		}
 	case "deposit", "withdraw", "transfer", "bulk":
 		b.write(d)
+	case "spend":
+		b.spend(d)
 	case "query":
 		b.query(d)
 	case "session": // as one makes it up: `session mallory 1/9`
@@ -132,6 +134,15 @@ func (b *bank) write(d *datadriven.TestData) {
 	op.ID = b.call(d, n)
 	n.replica.Submit(op)
 	b.turn(n)
+}
+
+// spend is `spend 2 10 times=7`: that many withdrawals, one after the other, of which
+// nothing is said.
+func (b *bank) spend(d *datadriven.TestData) {
+	out := b.out
+	b.out = &strings.Builder{}
+	b.spendAt(b.branch(d), ledger.SharedAccount, ledger.Amount(number(b.t, d, 1)), option(b.t, d, "times", 1))
+	b.out = out
 }
 
 // operations reads those of a bulk.

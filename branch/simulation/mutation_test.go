@@ -102,6 +102,22 @@ var mutations = []mutation{
 		" && es.Callable(es.Peers[i])", "", "23_share",
 	},
 	{
+		"more is granted ahead than is here", "branch/replica/ahead.go",
+		"min(lack-byOthers, here)", "lack-byOthers", "faults",
+	},
+	{
+		"escrow is granted ahead to where it is stuck", "branch/replica/ahead.go",
+		"return i == es.Self || es.Callable(es.Peers[i])", "return true", "46_ahead",
+	},
+	{
+		"escrow of a frozen account is granted ahead", "branch/replica/ahead.go",
+		" || es.isFrozen(name)", "", "46_ahead",
+	},
+	{
+		"escrow is granted ahead for a grant", "branch/replica/demand.go",
+		"spends && !own || e.Kind == ledger.Deposit && own", "true", "replica.TestNothingIsGrantedAheadForAGrant",
+	},
+	{
 		"a deposit waits for older writes", "branch/replica/escrow.go",
 		"len(q.waiting) == 0 || es.isFrozen(name) || !es.serveDeposit(q)", "true", "24_deposit_passes",
 	},

@@ -151,6 +151,31 @@ func (p *process) countDeferred() {
 	}
 }
 
+// countAhead counts the commits that a branch makes for grants alone, which nobody has asked
+// for.
+func (p *process) countAhead(ready *protocol.Ready) {
+	grants := 0
+	for _, b := range ready.Commit.Batches {
+		for i := range b.Batch.Entries {
+			switch {
+			case b.Batch.Branch != p.id:
+			case b.Batch.Entries[i].Kind != ledger.Grant:
+				return
+			default:
+				grants++
+			}
+		}
+	}
+	for i := range ready.Messages {
+		if m := &ready.Messages[i]; m.ClaimAnswer != nil || m.Frame != nil && m.Frame.Contest != nil {
+			return
+		}
+	}
+	if grants > 0 {
+		p.w.report.Paths["grant ahead"]++
+	}
+}
+
 // countEarly counts the batches that are kept until others have come.
 func (w *paths) countEarly(r *replica.Replica, f *protocol.Frame) {
 	if f == nil {

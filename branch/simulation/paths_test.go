@@ -25,7 +25,7 @@ var (
 		"flipped bit", "flipped bit found by verifying", "flipped bit read", "slow disk", "slow branch", "clock jumped", "flood of withdrawals", "freezes in others' names",
 	}
 	rarePaths = []string{
-		"claim", "claim answered with nothing", "claim deferred by an older ticket",
+		"claim", "claim answered with nothing", "claim deferred by an older ticket", "grant ahead",
 		"double collect retried", "look that freezes",
 		"summons to a chair", "chained look", "chained look with a proven balance", "chained look that wants escrow", "chained look that is firm",
 		"chained look that has let something go on", "chain that has failed",

@@ -244,6 +244,7 @@ func (p *process) committed() {
 		return
 	}
 	p.disk.Commit(p.committing.Commit)
+	p.countAhead(p.committing)
 	w.oracle.committed(p, p.committing.Commit)
 	if w.struck(p, p.committing.Commit) {
 		return
