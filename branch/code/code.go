@@ -28,6 +28,7 @@ const (
 	Internal           Code = 13
 	Unavailable        Code = 14
 	DataLoss           Code = 15
+	Unauthenticated    Code = 16
 )
 
 // Error is an error without figures, which callers compare with errors.Is.

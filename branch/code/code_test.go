@@ -70,6 +70,7 @@ func TestCodesAreThoseOfConnect(t *testing.T) {
 		code.Internal:           connect.CodeInternal,
 		code.Unavailable:        connect.CodeUnavailable,
 		code.DataLoss:           connect.CodeDataLoss,
+		code.Unauthenticated:    connect.CodeUnauthenticated,
 	} {
 		if connect.Code(c) != want {
 			t.Errorf("%d is %v, want %v", c, connect.Code(c), want)

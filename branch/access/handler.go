@@ -1,0 +1,124 @@
+package access
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/code"
+	"passbook.example/passbook/branch/identity"
+)
+
+// Config is what a Handler works with.
+type Config struct {
+	// Bank is the name of the bank.
+	Bank string
+	// Neighbour returns the branch of this process that makes a call through memory; 0
+	// for a call that came over the network.
+	Neighbour func(context.Context) uint32
+	// Certificates say whom a certificate speaks for.
+	Certificates Certificates
+	// Tokens say whom a bearer token speaks for; nil where none are taken.
+	Tokens Tokens
+	// Sessions say who has logged in on the page; nil where nobody can.
+	Sessions Sessions
+	// Limits bound what each client may do at once; nil for no bounds.
+	Limits Limits
+	// Refuse tells a caller why he is refused.
+	Refuse func(w http.ResponseWriter, req *http.Request, why error)
+	// Refused is told of each refusal.
+	Refused func(Event)
+}
+
+// Limits bound the calls of each client.
+type Limits interface {
+	// Enter counts a call of a client until leave is called. If it may not be, it says
+	// how long the client had better wait.
+	Enter(client string) (leave func(), wait time.Duration, ok bool)
+}
+
+// Event is what became of a call, for those who look after the bank.
+type Event struct {
+	// Who called, and By the branch that called in his name; nil for nobody.
+	Who, By *identity.Identity
+	// From is the address that the call came from.
+	From string
+	// Procedure is what was called.
+	Procedure string
+	// Err is why it failed; nil if it did not.
+	Err error
+}
+
+// Handler asks of every call who makes it, and lets those in that may make it. It does
+// so before a message is read. What is no call is the page, which anybody may read: it
+// shows nothing that it does not get by calls.
+type Handler struct {
+	cfg  Config
+	next http.Handler
+}
+
+// NewHandler returns a handler that lets next serve the calls of those who may make them.
+func NewHandler(cfg Config, next http.Handler) *Handler { return &Handler{cfg: cfg, next: next} }
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if !isCall(req.URL.Path) {
+		h.next.ServeHTTP(w, req)
+		return
+	}
+	procedure := api.ProcedureOf(req.URL.Path)
+	if table[procedure].anybody {
+		h.next.ServeHTTP(w, req)
+		return
+	}
+	proven, err := h.prove(req)
+	if err == nil {
+		err = check(procedure, proven.who, proven.by)
+	}
+	if err != nil {
+		h.refuse(w, req, procedure, proven, err)
+		return
+	}
+	ctx := identity.WithCaller(req.Context(), proven.who)
+	if !proven.until.IsZero() {
+		// A stream ends with the token that opened it.
+		limited, cancel := context.WithDeadlineCause(ctx, proven.until, errExpired)
+		defer cancel()
+		ctx = limited
+	}
+	if proven.who.Branch == 0 && h.cfg.Limits != nil {
+		leave, wait, ok := h.cfg.Limits.Enter(proven.who.Client)
+		if !ok {
+			w.Header().Set("Retry-After", seconds(wait))
+			h.refuse(w, req, procedure, proven, errLimited)
+			return
+		}
+		defer leave()
+	}
+	h.next.ServeHTTP(w, req.WithContext(ctx))
+}
+
+func (h *Handler) refuse(w http.ResponseWriter, req *http.Request, procedure string, proven proof, why error) {
+	h.cfg.Refused(Event{Who: proven.who, By: proven.by, From: req.RemoteAddr, Procedure: procedure, Err: why})
+	h.cfg.Refuse(w, req, why)
+}
+
+var (
+	errExpired = code.New(code.Unauthenticated, "what proved who you are has expired; prove it again")
+	errLimited = code.New(code.ResourceExhausted, "you have made more calls than this branch takes from one client at a time; wait as long as Retry-After says")
+)
+
+// isCall reports whether a path leads to a service, however it is written. A page has no
+// dot in the name of a folder.
+func isCall(path string) bool {
+	service, _, below := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return api.IsCall(path) || below && strings.Contains(service, ".")
+}
+
+// seconds returns a time in whole seconds, rounded up, as Retry-After has it.
+func seconds(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
+}

@@ -1,0 +1,61 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+)
+
+// callerKey is where a context has the identity of the caller.
+type callerKey struct{}
+
+// WithCaller returns the context of a call that has proven to come from somebody.
+func WithCaller(ctx context.Context, id *Identity) context.Context {
+	return context.WithValue(ctx, callerKey{}, id)
+}
+
+// CallerOf returns who makes a call. It is nil where nobody has to prove anything: in a
+// bank without certificates, where everybody who reaches a port may do everything.
+func CallerOf(ctx context.Context) *Identity {
+	id, _ := ctx.Value(callerKey{}).(*Identity)
+	return id
+}
+
+// MayUse reports whether whoever calls may use an account.
+func MayUse(ctx context.Context, account string) bool {
+	id := CallerOf(ctx)
+	return id == nil || id.Role != Customer || id.Accounts.Allow(account)
+}
+
+// CustomerOf returns the name under which what a call writes is recorded, and under
+// which its request ids are kept; empty where nobody has to prove anything.
+func CustomerOf(ctx context.Context) string {
+	if id := CallerOf(ctx); id != nil {
+		return id.Client
+	}
+	return ""
+}
+
+// OnBehalfOf is the header in which a branch that passes a client's call on to another
+// branch names the client, by the URI of its identity. It counts only from a branch.
+const OnBehalfOf = "Passbook-On-Behalf-Of"
+
+// SetOnBehalfOf names in a header for whom a branch calls. It names nobody where nobody
+// has to prove anything, and nobody for the calls that branches make in their own name.
+func SetOnBehalfOf(header http.Header, id *Identity) {
+	if id != nil && id.Branch == 0 {
+		header.Set(OnBehalfOf, id.URI().String())
+	}
+}
+
+// OnBehalf returns for whom a branch calls; nil for itself.
+func OnBehalf(header http.Header) (*Identity, error) {
+	values := header.Values(OnBehalfOf)
+	switch len(values) {
+	case 0:
+		return nil, nil
+	case 1:
+		return Parse(values[0])
+	}
+	return nil, fmt.Errorf("the header %s is there %d times", OnBehalfOf, len(values))
+}
