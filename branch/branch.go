@@ -45,6 +45,8 @@ type Branch struct {
 	// near takes the calls of the other branches in this process, through memory.
 	near        *peernet.Neighbour
 	connections *admit.Connections // bounds what listener accepts
+	accepting   net.Listener       // what server accepts from: connections, or those over TLS
+	unsecure    []func()           // stop what Config.Security calls
 	openings    *admit.Openings    // accepted links that have not said hello yet
 	// desk serves customers.
 	desk   *service.Customers
@@ -182,7 +184,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 		}
 	})
 	running.Go(func() {
-		if err := b.server.Serve(b.connections); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		if err := b.server.Serve(b.accepting); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			b.fail(fmt.Errorf("serve: %w", err))
 		}
 	})
@@ -213,6 +215,9 @@ func (b *Branch) Serve(ctx context.Context) error {
 	b.tasks.Wait()
 	b.transport.CloseIdleConnections()
 	b.proxy.CloseIdleConnections()
+	for _, stop := range b.unsecure {
+		stop()
+	}
 	if cerr := b.journal.Close(); cerr != nil && err == nil {
 		err = fmt.Errorf("branch %d: close journal: %w", b.id, cerr)
 	}
@@ -223,6 +228,9 @@ func (b *Branch) Serve(ctx context.Context) error {
 func (b *Branch) Close() error {
 	b.cutLinks()
 	b.near.Leave()
+	for _, stop := range b.unsecure {
+		stop()
+	}
 	return errors.Join(b.listener.Close(), b.journal.Close())
 }
 

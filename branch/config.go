@@ -70,6 +70,8 @@ type Config struct {
 	// Page, when not nil, is what browsers get: everything on the port that is
 	// no call.
 	Page http.Handler
+	// Security, when not nil, is how the branch proves who it is, and whom it believes.
+	Security *Security
 	// AllowedOrigins are the origins, besides the branch's own, whose pages may
 	// call bank.v1.BranchService: each as browser.CheckOrigin takes it.
 	AllowedOrigins []string

@@ -12,6 +12,7 @@
 //	feed          Watch: what a branch reports, and what it makes of all reports
 //	browser       keeps other sites' pages away; passes calls on for the own page
 //	link          the streams between branches, and the calls to peers
+//	access        who may call what, where there are certificates
 //	admit         which calls are let in, how many at once, and for how long
 //	fault         breaks a branch on purpose: cuts, pauses, kills
 //	engine        the queue, the pacing of batches, and the step
@@ -24,13 +25,13 @@
 //
 // Leaves, which know no room: code (the codes of errors), bound (counters that bound
 // something), redial (trying again), name (names of accounts and request ids), words
-// (ids in sentences) and port (opening ports). Package session (session tokens) stands
+// (ids in sentences), port (opening ports), secure (connections over TLS) and identity (who
+// calls). Package session (session tokens) stands
 // on ledger, and api (errors at the network's edge, conversions, the JSON codec) on
 // protocol; all rooms use them. Package simulation runs a whole bank of replicas in one
 // goroutine, with every fault there is.
 //
-// There is room beside these for what a bank needs next: identities of branches and
-// customers (who may do what), members (which branches there are), a store (where
+// There is room beside these for what a bank needs next: members (which branches there are), a store (where
 // the head of a journal is durable) and administration (what an operator sees).
 //
 // # The path of a deposit

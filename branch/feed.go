@@ -18,7 +18,7 @@ var _ feed.Source = feedSource{}
 // feedConfig says to the feed of which branch it is.
 func (b *Branch) feedConfig() feed.Config {
 	return feed.Config{
-		Branch: uint32(b.id), Bank: b.cfg.Bank, Addresses: b.cfg.Addresses, Faults: b.cfg.Faults != nil, Started: b.started, Logger: b.logger,
+		Branch: uint32(b.id), Bank: b.cfg.Bank, Addresses: b.cfg.Addresses, Scheme: b.cfg.scheme(), Faults: b.cfg.Faults != nil, Started: b.started, Logger: b.logger,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 // linkConfig returns what the links to peers work with.
 func (b *Branch) linkConfig() link.Config {
 	b.transport = b.cfg.PeerTransport
+	b.secureTransport()
 	var client connect.HTTPClient = &http.Client{Transport: b.transport}
 	if b.cfg.Faults != nil {
 		client = b.breaker.Client(client)

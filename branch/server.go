@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/grpcreflect"
 
+	"passbook.example/passbook/branch/access"
 	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/browser"
@@ -42,7 +43,7 @@ const (
 )
 
 // newServer puts all services on one handler: Connect, gRPC and gRPC-Web, in
-// JSON and binary, over HTTP/1.1 and HTTP/2 in clear text.
+// JSON and binary, over HTTP/1.1 and HTTP/2, in clear text or over TLS.
 func (b *Branch) newServer() {
 	forCustomers, forPeers := b.handlerOptions()
 	offered := admit.Services{
@@ -73,9 +74,14 @@ func (b *Branch) newServer() {
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
 
 	refusals := admit.NewRefusals(b.logger)
-	b.proxy = browser.NewProxy(browser.ProxyConfig{
+	passing := browser.ProxyConfig{
 		ID: b.cfg.ID, Addresses: b.cfg.Addresses, Gate: &b.gate, Refusals: refusals, MaxHeaderBytes: maxHeaderBytes, Logger: b.logger,
-	})
+	}
+	if b.cfg.Security != nil {
+		to := b.cfg.toPeers()
+		passing.Security = &to
+	}
+	b.proxy = browser.NewProxy(passing)
 	mux.Handle(api.ProxyPattern, b.proxy)
 	if b.cfg.Page != nil {
 		mux.Handle("/", b.cfg.Page)
@@ -85,13 +91,17 @@ func (b *Branch) newServer() {
 		handler = b.breaker.Handler(handler)
 	}
 	b.connections = admit.NewConnections(b.listener, b.cfg.MaxConnections, b.pause())
-	b.server = b.httpServer(b.tasks.Handler(browser.NewGuard(b.cfg.browsers(), refusals, handler)))
+	b.accepting = b.secureListener()
+	b.server = b.httpServer(b.tasks.Handler(browser.NewGuard(b.cfg.browsers(), refusals, b.asked(refusals, handler))))
 }
 
 // handlerOptions returns what all calls of customers have in common, and all calls
 // of peers.
 func (b *Branch) handlerOptions() (forCustomers, forPeers []connect.HandlerOption) {
 	var options []connect.HandlerOption
+	if s := b.cfg.Security; s != nil {
+		options = append(options, connect.WithInterceptors(access.Outcomes{Tell: s.tell}))
+	}
 	if b.logger.Enabled(context.Background(), api.LevelCalls) {
 		options = append(options, connect.WithInterceptors(admit.CallLog{Logger: b.logger}))
 	}
@@ -106,11 +116,11 @@ func (b *Branch) handlerOptions() (forCustomers, forPeers []connect.HandlerOptio
 	return forCustomers, forPeers
 }
 
-// httpServer serves handler in clear text, with the bounds of a connection.
+// httpServer serves handler, with the bounds of a connection.
 func (b *Branch) httpServer(handler http.Handler) *http.Server {
 	s := &http.Server{
 		Handler:           handler,
-		ConnContext:       b.connections.Remember,
+		ConnContext:       b.connection,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(admit.ServerErrors{Logger: b.logger}, "", 0),
 		Protocols:         new(http.Protocols),
@@ -126,6 +136,7 @@ func (b *Branch) httpServer(handler http.Handler) *http.Server {
 		},
 	}
 	s.Protocols.SetHTTP1(true)
+	s.Protocols.SetHTTP2(true)
 	s.Protocols.SetUnencryptedHTTP2(true)
 	return s
 }

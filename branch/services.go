@@ -12,6 +12,7 @@ func (b *Branch) serviceConfig() service.Config {
 	return service.Config{
 		ID:                b.id,
 		Addresses:         b.cfg.Addresses,
+		Scheme:            b.cfg.scheme(),
 		Acknowledge:       b.cfg.Acknowledge,
 		RequireHomeBranch: b.cfg.RequireHomeBranch,
 		MaxAccounts:       b.cfg.MaxAccounts,

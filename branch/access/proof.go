@@ -63,7 +63,7 @@ func (h *Handler) prove(req *http.Request) (proof, error) {
 	if connected != nil && connected.Branch != 0 {
 		return onBehalf(req, connected)
 	}
-	if req.Header.Get(identity.OnBehalfOf) != "" {
+	if req.Header.Get(identity.OnBehalfOf) != "" && (connected != nil || !h.cfg.Open) {
 		return proof{}, denied("only a branch of this bank may call in another's name (the header %s)", identity.OnBehalfOf)
 	}
 	token, given, err := bearer(req)

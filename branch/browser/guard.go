@@ -134,12 +134,15 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // browser makes a call over HTTP/2 in clear text, and the clients that do put
 // all sorts of names there, so those are not looked at.
 func (g *Guard) knows(req *http.Request) bool {
-	if req.ProtoMajor != 1 || req.Host == "" {
+	if req.ProtoMajor != 1 && req.TLS == nil || req.Host == "" {
 		return true
 	}
 	host := hostName(req.Host)
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true // nobody can make an address resolve to another one
+	}
+	if req.TLS != nil && strings.EqualFold(req.TLS.ServerName, host) {
+		return true // the browser has made sure that the branch's certificate is for that name
 	}
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || g.hosts[host]
 }

@@ -39,6 +39,8 @@ type ProxyConfig struct {
 	Gate Gate
 	// Refusals tell callers why a call can't be passed on.
 	Refusals *admit.Refusals
+	// Security, unless nil, says how to reach the other branches over TLS.
+	Security *peernet.Security
 	// MaxHeaderBytes bounds the headers of a reply.
 	MaxHeaderBytes int64
 	// Logger is where replies that break off are logged.
@@ -61,13 +63,22 @@ type Gate interface {
 type Proxy struct {
 	cfg ProxyConfig
 	// transport reaches the other branches, and reverse passes calls on over it.
-	transport *http.Transport
+	transport transport
 	reverse   httputil.ReverseProxy
+}
+
+// transport carries calls to other branches.
+type transport interface {
+	http.RoundTripper
+	CloseIdleConnections()
 }
 
 // NewProxy returns a handler for the paths of api.ProxyPattern.
 func NewProxy(cfg ProxyConfig) *Proxy {
 	p := &Proxy{cfg: cfg, transport: newProxyTransport(cfg.MaxHeaderBytes)}
+	if cfg.Security != nil {
+		p.transport = peernet.NewSecured(newProxyTransport(cfg.MaxHeaderBytes), *cfg.Security)
+	}
 	p.reverse = httputil.ReverseProxy{
 		Rewrite: rewrite, Transport: p.transport, ModifyResponse: forgetHeaders, ErrorHandler: p.failed,
 		// The caller is told what goes wrong, except for replies that break off.

@@ -22,7 +22,7 @@ func TestACallThatIsPassedOnEndsInTime(t *testing.T) {
 		logger := slog.New(slog.DiscardHandler)
 		p := NewProxy(ProxyConfig{ID: 2, Addresses: map[uint32]string{2: "branch-2:50052", 3: "branch-3:50053"}, Gate: &admit.Gate{}, Refusals: admit.NewRefusals(logger), Logger: logger})
 		var there net.Conn
-		p.transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
+		p.transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
 			here, other := net.Pipe()
 			there = other
 			go func() { _, _ = io.Copy(io.Discard, other) }()

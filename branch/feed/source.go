@@ -19,6 +19,8 @@ type Config struct {
 	Bank string
 	// Addresses are host:port of every branch of the bank.
 	Addresses map[uint32]string
+	// Scheme begins the URLs of branches: "http://" or "https://".
+	Scheme string
 	// Faults says that the branch offers FaultService.
 	Faults bool
 	// Started is when the branch was opened.
@@ -28,7 +30,7 @@ type Config struct {
 }
 
 // address returns the URL of a branch.
-func (c *Config) address(id uint32) string { return "http://" + c.Addresses[id] }
+func (c *Config) address(id uint32) string { return c.Scheme + c.Addresses[id] }
 
 // branches returns the branches of the bank, ascending.
 func (c *Config) branches() []uint32 {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+
+	"passbook.example/passbook/branch/code"
 )
 
 // callerKey is where a context has the identity of the caller.
@@ -58,4 +60,13 @@ func OnBehalf(header http.Header) (*Identity, error) {
 		return Parse(values[0])
 	}
 	return nil, fmt.Errorf("the header %s is there %d times", OnBehalfOf, len(values))
+}
+
+// CheckBranch returns an error unless whoever calls has proven to be a branch, where
+// anybody has to prove anything.
+func CheckBranch(ctx context.Context, branch uint32) error {
+	if id := CallerOf(ctx); id != nil && id.Branch != branch {
+		return code.Errorf(code.PermissionDenied, "the call speaks for branch %d, and %s makes it", branch, id)
+	}
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/code"
+	"passbook.example/passbook/branch/identity"
 	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
@@ -150,6 +151,8 @@ func (l *Links) greet(ctx context.Context, arrived <-chan greeting) (*peer, *inc
 		return nil, nil, api.Inputf("hello from branch %d, which is no peer of branch %d in this bank", hello.Branch, l.cfg.ID)
 	case hello.To != l.cfg.ID:
 		return nil, nil, api.Inputf("hello to branch %d reached branch %d: check the addresses", hello.To, l.cfg.ID)
+	case identity.CheckBranch(ctx, uint32(p.id)) != nil:
+		return nil, nil, identity.CheckBranch(ctx, uint32(p.id))
 	case p.id > l.cfg.ID:
 		return nil, nil, api.Inputf("branch %d has the higher id and waits to be dialed by branch %d", p.id, l.cfg.ID)
 	}

@@ -159,7 +159,7 @@ func (k *link) down() {
 			cause := context.Cause(k.ctx)
 			k.peer.noteDown(cause)
 			if k.heard {
-				l.cfg.Logger.Log(context.Background(), api.LevelCalls, "link is down", "peer", k.peer.id, "address", k.peer.address, "cause", cause)
+				l.cfg.Logger.Log(context.Background(), api.LevelCalls, "link is down", "peer", k.peer.id, "address", k.peer.way.Address, "cause", cause)
 			}
 			r.LinkDown(k.peer.id)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"passbook.example/passbook/branch/bound"
 	"passbook.example/passbook/branch/ledger"
+	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -97,7 +98,7 @@ func New(cfg Config) *Links {
 	}
 	for id, address := range cfg.Addresses {
 		if id := ledger.BranchID(id); id != cfg.ID {
-			l.peers[id] = &peer{links: l, id: id, address: address, accepted: bound.Count{Most: maxLinks}}
+			l.peers[id] = &peer{links: l, id: id, way: peernet.Way{From: uint32(cfg.ID), Address: address}, accepted: bound.Count{Most: maxLinks}}
 		}
 	}
 	return l

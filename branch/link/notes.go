@@ -25,7 +25,7 @@ func (k *link) broken(err error) error {
 func (k *link) noteUp() {
 	l := k.peer.links
 	l.noteUp(k.peer.id)
-	l.cfg.Logger.Log(context.Background(), api.LevelCalls, "link is up", "peer", k.peer.id, "address", k.peer.address, "accepted", k.accepted)
+	l.cfg.Logger.Log(context.Background(), api.LevelCalls, "link is up", "peer", k.peer.id, "address", k.peer.way.Address, "accepted", k.accepted)
 	k.heard = true
 }
 

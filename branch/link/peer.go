@@ -19,8 +19,8 @@ type peer struct {
 	links *Links
 	// id is the peer.
 	id ledger.BranchID
-	// address is host:port where it is reached. It does not change.
-	address string
+	// way leads to it. It does not change.
+	way peernet.Way
 	// link is the one that is up, or nil. It belongs to the engine's goroutine.
 	link *link
 	// accepted counts the links that the peer has dialed and that have not ended.
@@ -69,4 +69,4 @@ func (p *peer) receive(m protocol.Message) {
 }
 
 // call returns a context for calls to the peer.
-func (p *peer) call(ctx context.Context) context.Context { return peernet.To(ctx, &p.address) }
+func (p *peer) call(ctx context.Context) context.Context { return peernet.To(ctx, &p.way) }

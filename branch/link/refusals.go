@@ -12,7 +12,7 @@ import (
 func (l *Links) Refused(f protocol.Refusal) {
 	switch {
 	case f.Lie == protocol.BadBank && f.First:
-		l.cfg.Logger.Warn("link is refused", "peer", f.Peer, "address", l.peers[f.Peer].address, "cause", f.Text)
+		l.cfg.Logger.Warn("link is refused", "peer", f.Peer, "address", l.peers[f.Peer].way.Address, "cause", f.Text)
 	case f.First:
 		l.cfg.Logger.Warn("a message in a peer's name was refused; more of this kind are counted, not logged", "peer", f.Peer, "kind", f.Lie.String(), "problem", f.Text)
 	}

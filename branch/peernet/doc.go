@@ -5,6 +5,7 @@
 //
 //	transport.go   Transport, and the client that finds a call's address
 //	messages.go    the messages of a stream as they go out over TCP
+//	secure.go      the same over TLS, for branches that have certificates
 //	neighbours.go  the branches of this process
 //	exchange.go    one call through memory: its request and its response
 //	flow.go        the bytes of a response on their way

@@ -23,8 +23,9 @@ var errHungUp = fmt.Errorf("the other branch has hung up: %w", io.ErrUnexpectedE
 // gRPC and a branch's bounds ask of an HTTP/2 stream. The handler reads the
 // request's body where the caller writes it; the response has a bounded buffer.
 type exchange struct {
-	// to is the branch that is called.
-	to *Neighbour
+	// to is the branch that is called, from the one that calls; 0 if it does not say.
+	to   *Neighbour
+	from uint32
 	// request is as the handler sees it.
 	request *http.Request
 	// cancel ends the request's context.
@@ -66,6 +67,9 @@ type exchange struct {
 func newExchange(to *Neighbour, out *http.Request) *exchange {
 	e := &exchange{to: to, sent: out.Body, begun: make(chan struct{}), header: http.Header{}}
 	e.back.init()
+	if way := wayOf(out.Context()); way != nil {
+		e.from = way.From
+	}
 	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), exchangeKey{}, e))
 	in := out.WithContext(ctx)
 	e.request, e.cancel = in, cancel
@@ -90,6 +94,16 @@ func newExchange(to *Neighbour, out *http.Request) *exchange {
 }
 
 type exchangeKey struct{}
+
+// CallerOf returns the branch of this process that makes a call through memory; 0 for a
+// call over the network. Nobody outside can make it say something: what it says was never
+// in a message.
+func CallerOf(ctx context.Context) uint32 {
+	if e, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		return e.from
+	}
+	return 0
+}
 
 // RoomOf returns a function that tells how many bytes the handler of a call can
 // write without waiting, or nil for a call that does not come through memory.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"passbook.example/passbook/branch/port"
@@ -20,6 +21,10 @@ type Transport struct {
 	*http.Transport
 	// neighbours are the branches that share this one.
 	neighbours neighbours
+
+	mu sync.Mutex
+	// secured carry the calls of the branches that have certificates.
+	secured map[uint32]*Secured
 }
 
 // New returns a transport that no branch uses yet. Customers' calls never share its
@@ -35,7 +40,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if res, found, err := t.neighbours.roundTrip(req); found {
 		return res, err
 	}
-	return t.Transport.RoundTrip(wholeMessages(req))
+	return t.over(req).RoundTrip(wholeMessages(req))
 }
 
 // NewTCP returns a transport for calls between branches over TCP: HTTP/2 in clear
@@ -75,20 +80,33 @@ type Client struct {
 // NewClient returns a client whose calls go through next.
 func NewClient(next httpClient) *Client { return &Client{next: next} }
 
-type addressKey struct{}
+// Way is the way from one branch to another one.
+type Way struct {
+	// From is the branch that calls.
+	From uint32
+	// Address is host:port of the one that is called.
+	Address string
+}
 
-// To returns a context for calls to the branch at the address, which must not
-// change.
-func To(ctx context.Context, address *string) context.Context {
-	return context.WithValue(ctx, addressKey{}, address)
+type wayKey struct{}
+
+// To returns a context for calls to another branch. The way must not change.
+func To(ctx context.Context, way *Way) context.Context {
+	return context.WithValue(ctx, wayKey{}, way)
+}
+
+// wayOf returns the way of a call; nil for a call to nobody in particular.
+func wayOf(ctx context.Context) *Way {
+	way, _ := ctx.Value(wayKey{}).(*Way)
+	return way
 }
 
 // Do implements connect.HTTPClient.
 func (c *Client) Do(req *http.Request) (*http.Response, error) {
-	address, ok := req.Context().Value(addressKey{}).(*string)
-	if !ok {
+	way := wayOf(req.Context())
+	if way == nil {
 		return nil, errors.New("call to a peer names no peer")
 	}
-	req.URL.Host, req.Host = *address, ""
+	req.URL.Host, req.Host = way.Address, ""
 	return c.next.Do(req)
 }

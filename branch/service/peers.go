@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/identity"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
@@ -27,7 +28,7 @@ func NewPeers(cfg Config) *Peers { return &Peers{cfg: cfg} }
 
 // Claim implements PeerServiceHandler.
 func (p *Peers) Claim(ctx context.Context, req *bankv1.ClaimRequest) (*bankv1.ClaimResponse, error) {
-	from, err := p.fromPeer(req.GetBranch())
+	from, err := p.fromPeer(ctx, req.GetBranch())
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func (p *Peers) Claim(ctx context.Context, req *bankv1.ClaimRequest) (*bankv1.Cl
 
 // Collect implements PeerServiceHandler.
 func (p *Peers) Collect(ctx context.Context, req *bankv1.CollectRequest) (*bankv1.CollectResponse, error) {
-	from, err := p.fromPeer(req.GetBranch())
+	from, err := p.fromPeer(ctx, req.GetBranch())
 	if err != nil {
 		return nil, err
 	}
@@ -85,12 +86,13 @@ func (p *Peers) Collect(ctx context.Context, req *bankv1.CollectRequest) (*bankv
 	}, nil
 }
 
-// fromPeer returns the branch that calls, if it is another one of this bank.
-func (p *Peers) fromPeer(id uint32) (ledger.BranchID, error) {
+// fromPeer returns the branch that calls, if it is another one of this bank, and the one
+// that it has proven to be.
+func (p *Peers) fromPeer(ctx context.Context, id uint32) (ledger.BranchID, error) {
 	if !p.cfg.isOther(id) {
 		return 0, api.Fieldf("branch", "%d is no peer of branch %d in this bank", id, p.cfg.ID)
 	}
-	return ledger.BranchID(id), nil
+	return ledger.BranchID(id), identity.CheckBranch(ctx, id)
 }
 
 // lied counts a call in a peer's name that is refused for what it says, and

@@ -48,7 +48,7 @@ func (p *Peers) PropagateWithdraw(ctx context.Context, req *bankv1.PropagateWith
 // for every batch. It returns the head of the peer's journal here, and whether the
 // entry was applied before.
 func (p *Peers) applyOne(ctx context.Context, kind ledger.Kind, req oneEntry) (*bankv1.Position, bool, error) {
-	from, err := p.fromPeer(req.GetBranch())
+	from, err := p.fromPeer(ctx, req.GetBranch())
 	if err != nil {
 		return nil, false, err
 	}

@@ -47,6 +47,8 @@ type Config struct {
 	ID ledger.BranchID
 	// Addresses are host:port of every branch of the bank.
 	Addresses map[uint32]string
+	// Scheme begins the URLs of branches: "http://" or "https://".
+	Scheme string
 	// Acknowledge is the level of writes that name none; unspecified stands for
 	// REACHABLE.
 	Acknowledge bankv1.Acknowledge

@@ -16,7 +16,7 @@ const maxStatusAccounts = 1000
 // GetStatus implements BranchServiceHandler.
 func (c *Customers) GetStatus(ctx context.Context, _ *bankv1.GetStatusRequest) (*bankv1.GetStatusResponse, error) {
 	self := uint32(c.cfg.ID)
-	out := &bankv1.GetStatusResponse{Branch: self, Address: "http://" + c.cfg.Addresses[self], UptimeMs: time.Since(c.cfg.Started).Milliseconds()}
+	out := &bankv1.GetStatusResponse{Branch: self, Address: c.cfg.Scheme + c.cfg.Addresses[self], UptimeMs: time.Since(c.cfg.Started).Milliseconds()}
 	err := c.cfg.Engine.Visit(ctx, func(r *replica.Replica) {
 		s := r.Status()
 		out.Epoch, out.StateReason, out.Alarms = s.Epoch, s.Reason, s.Alarms
@@ -27,7 +27,7 @@ func (c *Customers) GetStatus(ctx context.Context, _ *bankv1.GetStatusRequest) (
 		out.Applied = api.MarkedToProto(s.Applied)
 		for _, p := range s.Peers {
 			out.Peers = append(out.Peers, &bankv1.PeerStatus{
-				Branch: uint32(p.Branch), Address: "http://" + c.cfg.Addresses[uint32(p.Branch)],
+				Branch: uint32(p.Branch), Address: c.cfg.Scheme + c.cfg.Addresses[uint32(p.Branch)],
 				Reachable: p.Reachable, AckedSequence: p.Acked, Lag: p.Lag, RefusedMessages: p.Refused,
 				RoundTripUs: int64(p.Trip),
 			})

@@ -1,0 +1,108 @@
+// Package secure has the connections over TLS, of both sides: it keeps them as long as the
+// certificates that opened them are good, and lets clear text in beside them while a bank
+// moves to certificates. Whom it trusts, the configurations of package certs say.
+package secure
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"sync"
+)
+
+// Live are connections over TLS that are open. A certificate that is revoked, or that has
+// ended, ends them, whatever goes on on them: a link lasts for months. Its zero value is
+// ready.
+type Live struct {
+	mu  sync.Mutex
+	all map[*conn]bool
+}
+
+// conn is what is below a connection over TLS.
+type conn struct {
+	net.Conn
+	// over is the connection over TLS, and verify checks the other side's certificate. Both
+	// are set before the handshake.
+	over   *tls.Conn
+	verify func(tls.ConnectionState) error
+	// in has the connection until it is closed.
+	in *Live
+}
+
+// Close implements net.Conn.
+func (c *conn) Close() error {
+	c.in.mu.Lock()
+	delete(c.in.all, c)
+	c.in.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// Client shakes hands with a server. Without success the connection is closed.
+func (l *Live) Client(ctx context.Context, below net.Conn, cfg *tls.Config) (*tls.Conn, error) {
+	cfg = cfg.Clone()
+	if len(cfg.NextProtos) == 0 {
+		cfg.NextProtos = []string{"h2"}
+	}
+	c := l.add(below, cfg.VerifyConnection)
+	over := tls.Client(c, cfg)
+	c.over = over
+	if err := over.HandshakeContext(ctx); err != nil {
+		_ = over.Close()
+		return nil, err
+	}
+	return over, nil
+}
+
+// Server returns a connection that a client has opened. It shakes hands when it is first
+// read. recheck is asked later whether the client's certificate is still good; nil for
+// never.
+func (l *Live) Server(below net.Conn, cfg *tls.Config, recheck func(tls.ConnectionState) error) *tls.Conn {
+	c := l.add(below, recheck)
+	c.over = tls.Server(c, cfg)
+	return c.over
+}
+
+func (l *Live) add(below net.Conn, verify func(tls.ConnectionState) error) *conn {
+	c := &conn{Conn: below, verify: verify, in: l}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all == nil {
+		l.all = map[*conn]bool{}
+	}
+	l.all[c] = true
+	return c
+}
+
+// Recheck closes the connections whose other side has a certificate that is not good any
+// more.
+func (l *Live) Recheck() {
+	l.mu.Lock()
+	var all []*conn
+	for c := range l.all {
+		all = append(all, c)
+	}
+	l.mu.Unlock()
+	for _, c := range all {
+		if c.verify == nil || c.over == nil {
+			continue
+		}
+		// Before the handshake is over there is nothing to check: it checks itself.
+		if state := c.over.ConnectionState(); state.HandshakeComplete && c.verify(state) != nil {
+			_ = c.Close() // not over: that would wait for a write which the other side does not read
+		}
+	}
+}
+
+// Below returns what a connection over TLS is on, and any other connection as it is.
+func Below(c net.Conn) net.Conn {
+	if over, ok := c.(*tls.Conn); ok {
+		c = over.NetConn()
+	}
+	if below, ok := c.(*conn); ok {
+		c = below.Conn
+	}
+	if below, ok := c.(*begun); ok {
+		c = below.Conn
+	}
+	return c
+}

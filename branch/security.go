@@ -1,0 +1,125 @@
+package branch
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+
+	"passbook.example/passbook/branch/access"
+	"passbook.example/passbook/branch/admit"
+	"passbook.example/passbook/branch/identity"
+	"passbook.example/passbook/branch/peernet"
+	"passbook.example/passbook/branch/secure"
+)
+
+// Security is how a branch proves who it is, and whom it believes. Without it nobody
+// proves anything, and everybody who reaches the port may do everything.
+type Security struct {
+	// Certificates are those of the branch, and what it judges others' by.
+	Certificates Certificates
+	// Plain lets callers in who prove nothing, in clear text too, as a bank without
+	// certificates does. It is for the time in which a bank moves to them.
+	Plain bool
+	// Tokens, Sessions and Limits may be nil, for none.
+	Tokens   access.Tokens
+	Sessions access.Sessions
+	Limits   access.Limits
+	// Tell, unless nil, is told of each call that is refused for want of a right, and of
+	// each by which an operator changes something.
+	Tell func(access.Event)
+}
+
+// Certificates are those of a bank, as one of its machines has them. Package certs reads
+// them from a folder, and again when they change.
+type Certificates interface {
+	// Server returns how a branch takes connections over TLS.
+	Server(branch uint32) *tls.Config
+	// Peer returns how a branch connects to another one, and makes sure that it is it.
+	Peer(from, to uint32) *tls.Config
+	// Identify returns who has proven to be at the other side of a connection, as far as
+	// the certificate is still good; nil if none was given.
+	Identify(state *tls.ConnectionState) (*identity.Identity, error)
+	// OnChange calls f whenever there are other certificates or revocations, until stop is
+	// called.
+	OnChange(f func()) (stop func())
+}
+
+// tell tells of a call, if anybody listens.
+func (s *Security) tell(e access.Event) {
+	if s.Tell != nil {
+		s.Tell(e)
+	}
+}
+
+// scheme begins the URLs of the bank's branches.
+func (c *Config) scheme() string {
+	if c.Security != nil {
+		return "https://"
+	}
+	return "http://"
+}
+
+// toPeers says how the branch connects to the others.
+func (c *Config) toPeers() peernet.Security {
+	at := make(map[string]uint32, len(c.Addresses))
+	for id, address := range c.Addresses {
+		at[address] = id
+	}
+	return peernet.Security{
+		Optional: c.Security.Plain,
+		Config: func(address string) *tls.Config {
+			to, ok := at[address]
+			if !ok {
+				return nil
+			}
+			return c.Security.Certificates.Peer(c.ID, to)
+		},
+	}
+}
+
+// secureTransport makes the branch's calls to others go over TLS, where it has
+// certificates.
+func (b *Branch) secureTransport() {
+	if b.cfg.Security != nil {
+		b.onRecheck(b.transport.Secure(b.cfg.ID, b.cfg.toPeers()))
+	}
+}
+
+// secureListener returns the listener that the server accepts from.
+func (b *Branch) secureListener() net.Listener {
+	s := b.cfg.Security
+	if s == nil {
+		return b.connections
+	}
+	recheck := func(state tls.ConnectionState) error {
+		_, err := s.Certificates.Identify(&state)
+		return err
+	}
+	l := secure.NewListener(b.connections, s.Certificates.Server(b.cfg.ID), recheck, s.Plain)
+	b.onRecheck(l.Live.Recheck)
+	return l
+}
+
+// onRecheck makes f be called when there are other certificates, until the branch stops.
+func (b *Branch) onRecheck(f func()) {
+	b.unsecure = append(b.unsecure, b.cfg.Security.Certificates.OnChange(f))
+}
+
+// asked returns a handler that asks of every call who makes it, where there are
+// certificates.
+func (b *Branch) asked(refusals *admit.Refusals, next http.Handler) http.Handler {
+	s := b.cfg.Security
+	if s == nil {
+		return next
+	}
+	return access.NewHandler(access.Config{
+		Bank: b.cfg.Bank, Neighbour: peernet.CallerOf, Certificates: s.Certificates, Tokens: s.Tokens, Sessions: s.Sessions, Limits: s.Limits,
+		Open: s.Plain, Refuse: refusals.Refuse, Refused: s.tell,
+	}, next)
+}
+
+// connection returns the context of what comes on a connection.
+func (b *Branch) connection(ctx context.Context, c net.Conn) context.Context {
+	return b.connections.Remember(ctx, secure.Below(c))
+}
