@@ -26,7 +26,9 @@ func newDesk(bank string, branch uint32) *desk {
 	d := &desk{now: time.Unix(1e9, 0)}
 	d.Logins = login.New(login.Config{
 		Bank: bank, Branch: branch, Now: func() time.Time { return d.now },
-		Refuse: func(w http.ResponseWriter, _ *http.Request, why error) { http.Error(w, why.Error(), http.StatusUnauthorized) },
+		Refuse: func(w http.ResponseWriter, _ *http.Request, why error) {
+			http.Error(w, why.Error(), http.StatusUnauthorized)
+		},
 		Tell: func(_ *http.Request, who *identity.Identity, err error) {
 			if err != nil {
 				d.told = append(d.told, err.Error())

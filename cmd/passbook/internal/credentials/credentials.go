@@ -79,9 +79,8 @@ func readToken(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("--token-file: %w", err)
 	}
-	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxTokenBytes+2))
-	if err != nil {
+	if err := errors.Join(err, f.Close()); err != nil {
 		return "", fmt.Errorf("--token-file: %w", err)
 	}
 	token := strings.TrimSpace(string(text))
