@@ -67,14 +67,20 @@ func (c *Config) toPeers() peernet.Security {
 	for id, address := range c.Addresses {
 		at[address] = id
 	}
+	return c.Security.ToBranches(at, func(uint32) uint32 { return c.ID })
+}
+
+// ToBranches says how to connect to branches by their addresses, as the branch that from
+// returns for each of them.
+func (s *Security) ToBranches(at map[string]uint32, from func(to uint32) uint32) peernet.Security {
 	return peernet.Security{
-		Optional: c.Security.Plain,
+		Optional: s.Plain,
 		Config: func(address string) *tls.Config {
 			to, ok := at[address]
 			if !ok {
 				return nil
 			}
-			return c.Security.Certificates.Peer(c.ID, to)
+			return s.Certificates.Peer(from(to), to)
 		},
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"passbook.example/passbook/cmd/passbook/internal/credentials"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/cmd/passbook/internal/host"
 )
@@ -26,9 +27,14 @@ func CertsDir(c *cobra.Command, dir *string, usage string) {
 // Security adds the flags that say whom branches believe.
 func Security(c *cobra.Command, s *host.Security) {
 	CertsDir(c, &s.CertsDir, "certificates: who calls must then prove who he is, over TLS; 'passbook cert' makes them")
-	f := c.Flags()
-	f.BoolVar(&s.Insecure, "insecure", false, "serve outside this machine without certificates: everybody who reaches a branch may do everything")
-	f.BoolVar(&s.Plaintext, "plaintext", false, "with --certs-dir: let callers in who prove nothing, in clear text too, until every branch of the bank has certificates")
+	Insecure(c, s)
+	c.Flags().BoolVar(&s.Plaintext, "plaintext", false, "with --certs-dir: let callers in who prove nothing, in clear text too, until every branch of the bank has certificates")
+}
+
+// Insecure adds --insecure, which is all that a command needs whose branches have no
+// certificates.
+func Insecure(c *cobra.Command, s *host.Security) {
+	c.Flags().BoolVar(&s.Insecure, "insecure", false, "serve outside this machine without certificates: everybody who reaches a branch may do everything")
 }
 
 // SecurityArguments returns the flags as they were given, for another process.
@@ -64,3 +70,17 @@ func IsLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
 }
+
+// Credentials adds the flags by which a command proves to branches who it is.
+func Credentials(c *cobra.Command, o *credentials.Options) {
+	CertsDir(c, &o.CertsDir, "certificates: those of the branches' CA, and the client's own")
+	f := c.Flags()
+	f.StringVar(&o.Client, "client", os.Getenv(ClientVariable), "whose certificate to use, if the directory has several: the `name` of a client ("+ClientVariable+")")
+	f.StringVar(&o.TokenFile, "token-file", os.Getenv(TokenFileVariable), "the `file` with a bearer token, instead of a certificate ("+TokenFileVariable+")")
+}
+
+// Further variables of the environment that stand for flags.
+const (
+	ClientVariable    = "PASSBOOK_CLIENT"
+	TokenFileVariable = "PASSBOOK_TOKEN_FILE"
+)
