@@ -8,7 +8,12 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"passbook.example/passbook/branch/access"
 )
+
+// Limits bound the calls of clients.
+var _ access.Limits = (*Limits)(nil)
 
 func open(t *testing.T, cfg Config) *Limits {
 	t.Helper()

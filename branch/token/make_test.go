@@ -18,9 +18,13 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"passbook.example/passbook/branch/access"
 	"passbook.example/passbook/branch/identity"
 	"passbook.example/passbook/branch/token"
 )
+
+// A Checker says whom tokens speak for.
+var _ access.Tokens = (*token.Checker)(nil)
 
 // signer makes tokens with one key.
 type signer struct {
