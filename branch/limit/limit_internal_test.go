@@ -163,6 +163,28 @@ func TestFewClientsAreRemembered(t *testing.T) {
 	})
 }
 
+// A client that has a call left is not forgotten when another of its calls ends.
+func TestAClientWithACallIsRemembered(t *testing.T) {
+	l := open(t, Config{Concurrent: 2})
+	l.most = 3
+	one, _, _ := l.Enter("ann")
+	two, _, _ := l.Enter("ann")
+	one()
+	for i := range 10 {
+		enter(t, l, fmt.Sprint(i), true)
+	}
+	again, _, ok := l.Enter("ann")
+	if !ok {
+		t.Fatal("a second call is refused")
+	}
+	enter(t, l, "ann", false)
+	again()
+	two()
+	if n := l.resting.Len(); n != len(l.clients) {
+		t.Errorf("%d of %d clients rest, want all", n, len(l.clients))
+	}
+}
+
 // Zero stands for no bound, and so do no limits at all; figures that are none are refused.
 func TestFiguresOfLimits(t *testing.T) {
 	for _, l := range []*Limits{nil, open(t, Config{})} {
