@@ -44,8 +44,12 @@ type line struct {
 // newLine returns the line of an event.
 func newLine(e Event, now time.Time) line {
 	l := line{
-		Time: now, Event: e.Kind, Branch: e.Branch, Who: clean(e.Who.String(), maxField), From: clean(e.From, maxField),
+		Time: now, Event: e.Kind, Branch: e.Branch, From: clean(e.From, maxField),
 		What: clean(e.What, maxField), Account: clean(e.Account, maxField), Outcome: "ok",
+	}
+	isCall := e.Kind != Certificate && e.Kind != Key
+	if isCall || e.Who != nil {
+		l.Who = clean(e.Who.String(), maxField)
 	}
 	if e.Who != nil {
 		l.URI = clean(e.Who.URI().String(), maxURI)
@@ -56,6 +60,9 @@ func newLine(e Event, now time.Time) line {
 	if e.Err != nil {
 		code, text := outcomeOf(e.Err)
 		l.Outcome, l.Text = code.String(), clean(text, maxField)
+		if !isCall {
+			l.Outcome = "failed" // only calls end with a code
+		}
 	}
 	return l
 }

@@ -81,8 +81,8 @@ func TestAnEventIsALine(t *testing.T) {
 		`{"event":"login","branch":1,"who":"operator \"olga\" of bank \"bank\"","uri":"passbook://bank/client/olga?role=operator","from":"127.0.0.1:5","what":"logged in on the page","outcome":"ok"}`: {
 			Kind: audit.Login, Branch: 1, Who: ops, From: "127.0.0.1:5", What: "logged in on the page",
 		},
-		`{"event":"certificate","who":"nobody","what":"branch.1.crt was taken up","outcome":"ok"}`: {Kind: audit.Certificate, What: "branch.1.crt was taken up"},
-		`{"event":"key","who":"nobody","what":"keys.json","outcome":"internal","text":"no key"}`:   {Kind: audit.Key, What: "keys.json", Err: errors.New("no key")},
+		`{"event":"certificate","what":"branch.1.crt was taken up","outcome":"ok"}`: {Kind: audit.Certificate, What: "branch.1.crt was taken up"},
+		`{"event":"key","what":"keys.json","outcome":"failed","text":"no key"}`:     {Kind: audit.Key, What: "keys.json", Err: errors.New("no key")},
 	} {
 		l, path := open(t)
 		before := time.Now()
