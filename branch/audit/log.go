@@ -107,13 +107,13 @@ func (l *Log) Write(e Event) {
 	if l == nil {
 		return
 	}
+	line := newLine(e, time.Now())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
 		l.lost++
 		return
 	}
-	line := newLine(e, time.Now())
 	if e.Kind != Refused && (e.Kind != Login || e.Err == nil) {
 		l.write(line)
 		return
