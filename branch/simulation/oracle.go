@@ -14,8 +14,8 @@ type oracle struct {
 	w *world // the run that it judges
 	// journals are all entries recorded, by the index of the writer.
 	journals [][]ledger.Entry
-	requests map[string]ledger.Position // where each request id is recorded
-	index    map[string]int             // of accounts
+	requests map[ledger.RequestKey]ledger.Position // where each request is recorded
+	index    map[string]int                        // of accounts
 	// histories are the balances over all branches, one after the other, by
 	// account. The last is the balance now.
 	histories [][]ledger.Amount
@@ -50,7 +50,7 @@ type view struct {
 
 func newOracle(w *world) *oracle {
 	n := len(w.branches)
-	o := &oracle{w: w, requests: map[string]ledger.Position{}, index: map[string]int{}, before: map[ledger.Position]moments{}, told: newTold()}
+	o := &oracle{w: w, requests: map[ledger.RequestKey]ledger.Position{}, index: map[string]int{}, before: map[ledger.Position]moments{}, told: newTold()}
 	o.told.recorded = make([][]int, n)
 	o.knows, o.proposed = make([]bool, n), make([]ledger.BankID, n)
 	o.journals, o.local, o.wide, o.wipes = make([][]ledger.Entry, n), make([]uint64, n), make([]uint64, n), make([]int, n)
@@ -106,11 +106,11 @@ func (o *oracle) record(i int, e *ledger.Entry) {
 	if int(e.Sequence) != len(o.journals[i]) {
 		o.w.fail("sequences have no gaps", "entry %d of branch %d is its %dth", e.Sequence, at.Branch, len(o.journals[i]))
 	}
-	if e.RequestID != "" {
-		if other, ok := o.requests[e.RequestID]; ok {
-			o.w.fail("a request is recorded once", "%q: %+v and %+v", e.RequestID, other, at)
+	if key := e.RequestKey(); key != "" {
+		if other, ok := o.requests[key]; ok {
+			o.w.fail("a request is recorded once", "%s: %+v and %+v", key, other, at)
 		}
-		o.requests[e.RequestID] = at
+		o.requests[key] = at
 	}
 	if e.Kind == ledger.Bulk {
 		o.before[at] = o.moments()
@@ -173,7 +173,7 @@ func (o *oracle) forget(p *process, keep uint64) {
 	}
 	for s := len(o.journals[i]); s > int(keep); s-- {
 		e := &o.journals[i][s-1]
-		delete(o.requests, e.RequestID)
+		delete(o.requests, e.RequestKey())
 		o.effect(e, func(account int, amount ledger.Amount) {
 			h := o.histories[account]
 			o.histories[account] = append(h, h[len(h)-1]-amount)
