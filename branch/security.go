@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"time"
 
 	"passbook.example/passbook/branch/access"
 	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/identity"
+	"passbook.example/passbook/branch/login"
 	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/branch/secure"
 )
@@ -21,10 +23,9 @@ type Security struct {
 	// Plain lets callers in who prove nothing, in clear text too, as a bank without
 	// certificates does. It is for the time in which a bank moves to them.
 	Plain bool
-	// Tokens, Sessions and Limits may be nil, for none.
-	Tokens   access.Tokens
-	Sessions access.Sessions
-	Limits   access.Limits
+	// Tokens and Limits may be nil, for none.
+	Tokens access.Tokens
+	Limits access.Limits
 	// Tell, unless nil, is told of each call that is refused for want of a right, and of
 	// each by which an operator changes something.
 	Tell func(access.Event)
@@ -114,10 +115,30 @@ func (b *Branch) asked(refusals *admit.Refusals, next http.Handler) http.Handler
 		return next
 	}
 	return access.NewHandler(access.Config{
-		Bank: b.cfg.Bank, Neighbour: peernet.CallerOf, Certificates: s.Certificates, Tokens: s.Tokens, Sessions: s.Sessions, Limits: s.Limits,
+		Bank: b.cfg.Bank, Neighbour: peernet.CallerOf, Certificates: s.Certificates, Tokens: s.Tokens, Logins: b.logins, Limits: s.Limits,
 		Open: s.Plain, Refuse: refusals.Refuse, Refused: s.tell,
 	}, next)
 }
+
+// newLogins returns where browsers log in; nil where nobody has to.
+func (b *Branch) newLogins(refusals *admit.Refusals) *login.Logins {
+	s := b.cfg.Security
+	if s == nil {
+		return nil
+	}
+	return login.New(login.Config{
+		Bank: b.cfg.Bank, Branch: b.cfg.ID, Now: time.Now, Refuse: refusals.Refuse,
+		Tell: func(req *http.Request, who *identity.Identity, err error) {
+			s.tell(access.Event{Who: who, From: req.RemoteAddr, Procedure: login.Path, Err: err})
+		},
+	})
+}
+
+// identities are what the branch knows of those who call.
+type identities struct{ *login.Logins }
+
+// Allowed implements service.Identities.
+func (identities) Allowed(who *identity.Identity) []string { return access.Allowed(who) }
 
 // connection returns the context of what comes on a connection.
 func (b *Branch) connection(ctx context.Context, c net.Conn) context.Context {

@@ -23,8 +23,8 @@ type Tokens interface {
 	Check(token string) (*identity.Identity, time.Time, error)
 }
 
-// Sessions say who has logged in on the page.
-type Sessions interface {
+// Logins say who has logged in on the page; package login has the real ones.
+type Logins interface {
 	// Of returns who has logged in, and until when; nil for nobody.
 	Of(req *http.Request) (*identity.Identity, time.Time, error)
 }
@@ -35,8 +35,8 @@ type proof struct {
 	who *identity.Identity
 	// by is the branch that calls in his name; nil for none.
 	by *identity.Identity
-	// until is when that ends; zero when the connection ends it.
-	until time.Time
+	// proof is how long that is good.
+	identity.Proof
 }
 
 // Errors of callers who prove nothing.
@@ -54,7 +54,7 @@ func unproven(what string, err error) error {
 }
 
 // prove finds out who calls. A token counts more than the certificate of the connection
-// it comes on, which may be that of a gateway; and both more than a session of the page.
+// it comes on, which may be that of a gateway; and both more than a login of the page.
 func (h *Handler) prove(req *http.Request) (proof, error) {
 	connected, err := h.connected(req)
 	if err != nil {
@@ -77,15 +77,18 @@ func (h *Handler) prove(req *http.Request) (proof, error) {
 		if err != nil {
 			return proof{}, unproven("the token", err)
 		}
-		return proof{who: who, until: until}, nil
-	case connected == nil && h.cfg.Sessions != nil:
-		who, until, err := h.cfg.Sessions.Of(req)
+		return proof{who: who, Proof: identity.Proof{Until: until}}, nil
+	case connected == nil && h.cfg.Logins != nil:
+		who, until, err := h.cfg.Logins.Of(req)
 		if err != nil {
-			return proof{}, unproven("the session", err)
+			return proof{}, unproven("the login", err)
 		}
-		return proof{who: who, until: until}, nil
+		return proof{who: who, Proof: identity.Proof{Until: until}}, nil
 	}
-	return proof{who: connected}, nil
+	return proof{who: connected, Proof: identity.Proof{Still: func() error {
+		_, err := h.cfg.Certificates.Identify(req.TLS)
+		return err
+	}}}, nil
 }
 
 // connected returns who is at the other side of the connection: by its certificate, or
