@@ -27,6 +27,11 @@ var (
 	ann = &identity.Identity{Bank: "bank", Client: "ann", Role: identity.Teller}
 )
 
+// as returns the context of a call that somebody makes.
+func as(ctx context.Context, who *identity.Identity) context.Context {
+	return identity.WithCaller(ctx, who, identity.Proof{})
+}
+
 func (s *scripted) Begin(op protocol.Operation) (<-chan protocol.Reply, error) {
 	s.got = op
 	reply := make(chan protocol.Reply, 1)
@@ -96,7 +101,7 @@ var calls = map[string]func(ctx context.Context, c *Customers, account, other st
 func TestCustomersUseTheirOwnAccounts(t *testing.T) {
 	s := &scripted{reply: protocol.Reply{ID: 1, Balance: 5}, shown: &bankv1.WatchResponse{}}
 	c := s.desk()
-	customer, teller := identity.WithCaller(t.Context(), bob), identity.WithCaller(t.Context(), ann)
+	customer, teller := as(t.Context(), bob), as(t.Context(), ann)
 	for name, call := range calls {
 		for _, account := range []string{"", "shared", "carol", "bobby"} {
 			*s = scripted{reply: s.reply, shown: s.shown}
@@ -125,7 +130,7 @@ func TestCustomersUseTheirOwnAccounts(t *testing.T) {
 // account of others. The journal is not opened for that: there is none.
 func TestCustomersListTheirOwnAccounts(t *testing.T) {
 	c := (&scripted{}).desk()
-	ctx := identity.WithCaller(t.Context(), bob)
+	ctx := as(t.Context(), bob)
 	for name, req := range map[string]*bankv1.ListEntriesRequest{
 		`account "carol"`: {Account: "carol"}, `account "shared"`: {}, "not those of a branch": {Branch: 1}, "those of a branch": {Branch: 7},
 	} {
@@ -140,7 +145,7 @@ func TestWritesNameTheirCustomer(t *testing.T) {
 	s := &scripted{reply: protocol.Reply{ID: 1}}
 	c := s.desk()
 	for name, call := range calls {
-		for want, ctx := range map[string]context.Context{"bob": identity.WithCaller(t.Context(), bob), "ann": identity.WithCaller(t.Context(), ann), "": t.Context()} {
+		for want, ctx := range map[string]context.Context{"bob": as(t.Context(), bob), "ann": as(t.Context(), ann), "": t.Context()} {
 			s.got = protocol.Operation{}
 			if err := call(ctx, c, "bob", "bob-2"); err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -153,10 +158,10 @@ func TestWritesNameTheirCustomer(t *testing.T) {
 	shared := *bob
 	shared.Accounts = identity.Accounts{"shared"}
 	s.got = protocol.Operation{}
-	if _, err := NewCourse(c).MsgDelivery(identity.WithCaller(t.Context(), &shared), &bank.TransactionRequest{Operation: "deposit", Amount: 1, CustomerId: 9}); err != nil || s.got.Entry.Customer != "bob" || s.got.Entry.CustomerID != 9 {
+	if _, err := NewCourse(c).MsgDelivery(as(t.Context(), &shared), &bank.TransactionRequest{Operation: "deposit", Amount: 1, CustomerId: 9}); err != nil || s.got.Entry.Customer != "bob" || s.got.Entry.CustomerID != 9 {
 		t.Errorf("the course's deposit: %v, recorded %+v", err, s.got.Entry)
 	}
-	if _, err := NewCourse(c).MsgDelivery(identity.WithCaller(t.Context(), bob), &bank.TransactionRequest{Operation: "query"}); api.CodeOf(err) != connect.CodePermissionDenied {
+	if _, err := NewCourse(c).MsgDelivery(as(t.Context(), bob), &bank.TransactionRequest{Operation: "query"}); api.CodeOf(err) != connect.CodePermissionDenied {
 		t.Errorf("the course's query of an account of others: %v", err)
 	}
 }
@@ -211,7 +216,7 @@ func TestForwardedCallsNameTheCaller(t *testing.T) {
 	for _, who := range []*identity.Identity{bob, nil, {Bank: "bank", Branch: 2}} {
 		ctx := t.Context()
 		if who != nil {
-			ctx = identity.WithCaller(ctx, who)
+			ctx = as(ctx, who)
 		}
 		if err := calls["deposit"](ctx, c, "bob", ""); err != nil {
 			t.Error(err)
@@ -261,7 +266,7 @@ func TestWhatACustomerSeesOfOthers(t *testing.T) {
 	for who, want := range map[*identity.Identity]*bankv1.WatchResponse{bob: want, ann: message(), nil: message()} {
 		ctx := t.Context()
 		if who != nil {
-			ctx = identity.WithCaller(ctx, who)
+			ctx = as(ctx, who)
 		}
 		err := s.desk().watch(ctx, &bankv1.WatchRequest{Account: "bob"}, func(got *bankv1.WatchResponse) error {
 			if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
