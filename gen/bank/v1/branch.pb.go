@@ -516,11 +516,12 @@ type DepositRequest struct {
 	// The amount, greater than 0.
 	Amount int64 `protobuf:"varint,2,opt,name=amount,proto3" json:"amount,omitempty"`
 	// The idempotency key; the rules of account names apply to it. An id counts
-	// once at the branch that takes it. If you send it to several branches, it
-	// counts once if each call names the same home_branch. Without that, a branch
-	// that has not heard of the first call yet carries the request out again, and
-	// the two journals raise an alarm when they meet (ListAlarms). Empty for none:
-	// then a retry is a second deposit.
+	// once at the branch that takes it, for the customer who calls: others may use
+	// the same id. If you send it to several branches, it counts once if each call
+	// names the same home_branch. Without that, a branch that has not heard of the
+	// first call yet carries the request out again, and the two journals raise an
+	// alarm when they meet (ListAlarms). Empty for none: then a retry is a second
+	// deposit.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The branch that the request id belongs to, which alone carries the request
 	// out. Name the branch that you call first, in that call and in every retry,

@@ -73,11 +73,12 @@ export type DepositRequest = Message<"bank.v1.DepositRequest"> & {
 
   /**
    * The idempotency key; the rules of account names apply to it. An id counts
-   * once at the branch that takes it. If you send it to several branches, it
-   * counts once if each call names the same home_branch. Without that, a branch
-   * that has not heard of the first call yet carries the request out again, and
-   * the two journals raise an alarm when they meet (ListAlarms). Empty for none:
-   * then a retry is a second deposit.
+   * once at the branch that takes it, for the customer who calls: others may use
+   * the same id. If you send it to several branches, it counts once if each call
+   * names the same home_branch. Without that, a branch that has not heard of the
+   * first call yet carries the request out again, and the two journals raise an
+   * alarm when they meet (ListAlarms). Empty for none: then a retry is a second
+   * deposit.
    *
    * @generated from field: string request_id = 3;
    */
@@ -2443,6 +2444,12 @@ export const BranchHealthSchema: GenEnum<BranchHealth> = /*@__PURE__*/
  * A branch forwards a request to the home of its request id and passes that
  * branch's answer on. The text of an error then begins with the name of the home.
  *
+ * In a bank with certificates every call may end with unauthenticated (nothing
+ * proves who calls) or permission_denied (the caller may not make the call, or not
+ * use the account, whether or not it exists). A customer sees of what others do to
+ * its accounts neither their request ids nor why they were refused, and of a list
+ * only the operations that concern it.
+ *
  * @generated from service bank.v1.BranchService
  */
 export const BranchService: GenService<{
@@ -2537,7 +2544,7 @@ export const BranchService: GenService<{
   },
   /**
    * ListEntries pages through the statement of an account, or through one
-   * branch's journal.
+   * branch's journal, which is not for customers.
    *
    * Errors: invalid_argument (both an account and a branch are named, the page
    * token is from another listing, the page size is out of range).
