@@ -9,6 +9,7 @@ import (
 
 	"passbook.example/passbook/branch/access"
 	"passbook.example/passbook/branch/admit"
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/identity"
 	"passbook.example/passbook/branch/login"
 	"passbook.example/passbook/branch/peernet"
@@ -28,7 +29,7 @@ type Security struct {
 	Limits access.Limits
 	// Tell, unless nil, is told of each call that is refused for want of a right, and of
 	// each by which an operator changes something.
-	Tell func(access.Event)
+	Tell func(branch uint32, e access.Event)
 }
 
 // Certificates are those of a bank, as one of its machines has them. Package certs reads
@@ -47,9 +48,9 @@ type Certificates interface {
 }
 
 // tell tells of a call, if anybody listens.
-func (s *Security) tell(e access.Event) {
-	if s.Tell != nil {
-		s.Tell(e)
+func (b *Branch) tell(e access.Event) {
+	if tell := b.cfg.Security.Tell; tell != nil {
+		tell(b.cfg.ID, e)
 	}
 }
 
@@ -122,20 +123,19 @@ func (b *Branch) asked(refusals *admit.Refusals, next http.Handler) http.Handler
 	}
 	return access.NewHandler(access.Config{
 		Bank: b.cfg.Bank, Neighbour: peernet.CallerOf, Certificates: s.Certificates, Tokens: s.Tokens, Logins: b.logins, Limits: s.Limits,
-		Open: s.Plain, Refuse: refusals.Refuse, Refused: s.tell,
+		Open: s.Plain, Refuse: refusals.Refuse, Refused: b.tell,
 	}, next)
 }
 
 // newLogins returns where browsers log in; nil where nobody has to.
 func (b *Branch) newLogins(refusals *admit.Refusals) *login.Logins {
-	s := b.cfg.Security
-	if s == nil {
+	if b.cfg.Security == nil {
 		return nil
 	}
 	return login.New(login.Config{
 		Bank: b.cfg.Bank, Branch: b.cfg.ID, Now: time.Now, Refuse: refusals.Refuse,
 		Tell: func(req *http.Request, who *identity.Identity, err error) {
-			s.tell(access.Event{Who: who, From: req.RemoteAddr, Procedure: login.Path, Err: err})
+			b.tell(access.Event{Who: who, From: req.RemoteAddr, Procedure: login.Path, Err: err})
 		},
 	})
 }
@@ -145,6 +145,13 @@ type identities struct{ *login.Logins }
 
 // Allowed implements service.Identities.
 func (identities) Allowed(who *identity.Identity) []string { return access.Allowed(who) }
+
+// noHandshake tells of a connection over TLS that has come to nothing.
+func (b *Branch) noHandshake(from, why string) {
+	if b.cfg.Security != nil {
+		b.tell(access.Event{From: from, Procedure: "TLS handshake", Err: code.New(code.Unauthenticated, why)})
+	}
+}
 
 // connection returns the context of what comes on a connection.
 func (b *Branch) connection(ctx context.Context, c net.Conn) context.Context {

@@ -103,8 +103,8 @@ func (b *Branch) newServer() {
 // of peers.
 func (b *Branch) handlerOptions() (forCustomers, forPeers []connect.HandlerOption) {
 	var options []connect.HandlerOption
-	if s := b.cfg.Security; s != nil {
-		options = append(options, connect.WithInterceptors(access.Outcomes{Tell: s.tell}))
+	if b.cfg.Security != nil {
+		options = append(options, connect.WithInterceptors(access.Outcomes{Tell: b.tell}))
 	}
 	if b.logger.Enabled(context.Background(), api.LevelCalls) {
 		options = append(options, connect.WithInterceptors(admit.CallLog{Logger: b.logger}))
@@ -126,7 +126,7 @@ func (b *Branch) httpServer(handler http.Handler) *http.Server {
 		Handler:           handler,
 		ConnContext:       b.connection,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          log.New(admit.ServerErrors{Logger: b.logger}, "", 0),
+		ErrorLog:          log.New(&admit.ServerErrors{Logger: b.logger, Now: time.Now, Handshake: b.noHandshake}, "", 0),
 		Protocols:         new(http.Protocols),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,

@@ -27,6 +27,9 @@ type Options struct {
 	// Logger is where is logged what changes, what can't be read, and what ends soon; nil
 	// for nowhere.
 	Logger *slog.Logger
+	// Tell, unless nil, is told what is logged, for an audit log: what happened to which
+	// file, and the error if it can't be used. It must not block.
+	Tell func(what string, err error)
 }
 
 const (
@@ -45,6 +48,7 @@ type Folder struct {
 	ids   []uint32
 	clock func() time.Time
 	log   *slog.Logger
+	event func(what string, err error)
 	known known
 
 	mu sync.Mutex
@@ -92,6 +96,9 @@ func Open(dir, bank string, o Options) (*Folder, error) {
 	}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
+	}
+	if f.event = o.Tell; f.event == nil {
+		f.event = func(string, error) {}
 	}
 	f.stamps, f.lookedAt = f.look(), f.clock()
 	var err error
@@ -196,6 +203,7 @@ func (f *Folder) reload(stamps map[string]stamp) bool {
 	f.last, f.stamps, f.doubted, f.logged = next, stamps, "", false
 	f.known.forget()
 	f.log.Info("certificates have changed and are in use", "directory", f.dir)
+	f.event("certificates in "+f.dir+" have changed and are in use", nil)
 	f.warn()
 	return true
 }
@@ -210,6 +218,7 @@ func (f *Folder) doubt(why string) {
 	if !f.logged {
 		f.logged = true
 		f.log.Error("certificates have changed and can't be used: those from before stay in use", "directory", f.dir, "error", why)
+		f.event("certificates in "+f.dir+" have changed", errors.New(why))
 	}
 }
 

@@ -28,7 +28,14 @@ func CertsDir(c *cobra.Command, dir *string, usage string) {
 func Security(c *cobra.Command, s *host.Security) {
 	CertsDir(c, &s.CertsDir, "certificates: who calls must then prove who he is, over TLS; 'passbook cert' makes them")
 	Insecure(c, s)
-	c.Flags().BoolVar(&s.Plaintext, "plaintext", false, "with --certs-dir: let callers in who prove nothing, in clear text too, until every branch of the bank has certificates")
+	f := c.Flags()
+	f.StringVar(&s.JWKSFile, "jwks-file", "", "with --certs-dir: believe bearer tokens (JWT) that are signed with a key of this `file`, a JSON Web Key Set")
+	f.StringVar(&s.Issuer, "oidc-issuer", "", "with --certs-dir: believe the bearer tokens of this OpenID Connect issuer, an `URL`")
+	f.StringVar(&s.Audience, "token-audience", "", "the `name` of this bank in tokens (aud): a token that is made for others is refused")
+	f.StringVar(&s.AuditLog, "audit-log", "", "write a line of JSON for each refusal, each log-in and each change by an operator to this `file`, or to stderr (-)")
+	f.Float64Var(&s.Rate, "client-rate", 0, "with --certs-dir: how many calls a `second` each client may make at each branch; 0 for any number")
+	f.IntVar(&s.Calls, "client-calls", 0, "with --certs-dir: how many calls each client may have in hand at each branch, as a `number`; 0 for any")
+	f.BoolVar(&s.Plaintext, "plaintext", false, "with --certs-dir: let callers in who prove nothing, in clear text too, until every branch of the bank has certificates")
 }
 
 // Insecure adds --insecure, which is all that a command needs whose branches have no
@@ -39,7 +46,11 @@ func Insecure(c *cobra.Command, s *host.Security) {
 
 // SecurityArguments returns the flags as they were given, for another process.
 func SecurityArguments(s *host.Security) []string {
-	return []string{"--certs-dir=" + s.CertsDir, fmt.Sprintf("--insecure=%t", s.Insecure), fmt.Sprintf("--plaintext=%t", s.Plaintext)}
+	return []string{
+		"--certs-dir=" + s.CertsDir, fmt.Sprintf("--insecure=%t", s.Insecure), fmt.Sprintf("--plaintext=%t", s.Plaintext),
+		"--jwks-file=" + s.JWKSFile, "--oidc-issuer=" + s.Issuer, "--token-audience=" + s.Audience, "--audit-log=" + s.AuditLog,
+		fmt.Sprintf("--client-rate=%v", s.Rate), fmt.Sprintf("--client-calls=%d", s.Calls),
+	}
 }
 
 // CheckSecurity says whether branches may be where they are to be: others than this
@@ -50,6 +61,12 @@ func CheckSecurity(s *host.Security, n *host.Network) error {
 		return exit.Usagef("--insecure is for branches without certificates, and --certs-dir (or %s) names some", CertsDirVariable)
 	case s.Plaintext && s.CertsDir == "":
 		return exit.Usagef("--plaintext is for a bank that moves to certificates: name theirs with --certs-dir")
+	case s.CertsDir == "" && (s.JWKSFile != "" || s.Issuer != "" || s.Audience != "" || s.AuditLog != "" || s.Rate != 0 || s.Calls != 0):
+		return exit.Usagef("--jwks-file, --oidc-issuer, --token-audience, --audit-log, --client-rate and --client-calls are for a bank with certificates: name theirs with --certs-dir")
+	case s.Rate < 0 || s.Calls < 0:
+		return exit.Usagef("--client-rate and --client-calls must be 0 or more, got %v and %d", s.Rate, s.Calls)
+	case (s.JWKSFile != "" || s.Issuer != "") != (s.Audience != ""):
+		return exit.Usagef("tokens need both --token-audience, and --jwks-file or --oidc-issuer")
 	case s.CertsDir != "" || s.Insecure:
 		return nil
 	}
