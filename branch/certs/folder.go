@@ -266,7 +266,7 @@ func (f *Folder) load() (*content, error) {
 
 // pool reads the CAs in a file.
 func (c *content) pool(dir, name string) (*x509.CertPool, error) {
-	all, err := readCertificates(dir, name)
+	all, err := ReadCertificates(dir, name)
 	if err != nil {
 		return nil, err
 	}
@@ -284,7 +284,7 @@ func (c *content) pool(dir, name string) (*x509.CertPool, error) {
 // own reads the certificate of a branch that is used here.
 func (c *content) own(f *Folder, id uint32) (tls.Certificate, error) {
 	name := BranchFile(id)
-	pair, err := readPair(f.dir, name)
+	pair, err := ReadPair(f.dir, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return pair, fmt.Errorf("branch %d has no certificate there (%w); 'passbook cert create-branch %d' makes one", id, err, id)
 	} else if err != nil {
