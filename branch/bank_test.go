@@ -30,9 +30,10 @@ type branchOptions struct {
 	Acknowledge       bankv1.Acknowledge
 	AllowedOrigins    []string
 	AllowedHosts      []string
-	Page              http.Handler `json:"-"`
-	Faults            fault.Faults `json:"-"`
-	Logger            *slog.Logger `json:"-"`
+	Page              http.Handler     `json:"-"`
+	Faults            fault.Faults     `json:"-"`
+	Security          *branch.Security `json:"-"`
+	Logger            *slog.Logger     `json:"-"`
 }
 
 func (o branchOptions) config(c processConfig, l net.Listener) branch.Config {
@@ -41,7 +42,7 @@ func (o branchOptions) config(c processConfig, l net.Listener) branch.Config {
 		PeerTimeout: o.PeerTimeout, StartWait: time.Millisecond, Bank: o.Bank, BankID: o.BankID,
 		MaxConnections: o.MaxConnections, MaxAccounts: o.MaxAccounts, Bootstrap: o.Bootstrap, RequireHomeBranch: o.RequireHomeBranch, Acknowledge: o.Acknowledge, Logger: o.Logger,
 		AllowedOrigins: o.AllowedOrigins, AllowedHosts: o.AllowedHosts, Page: o.Page,
-		Faults: o.Faults,
+		Faults: o.Faults, Security: o.Security,
 	}
 }
 
