@@ -105,6 +105,11 @@ func Open(dir, bank string, o Options) (*Folder, error) {
 	if f.last, err = f.load(nil); err != nil {
 		return nil, fmt.Errorf("certificates in %s: %w", dir, err)
 	}
+	for _, id := range f.ids {
+		if r, ok := f.last.revokedOwn(id); ok {
+			return nil, fmt.Errorf("certificates in %s: %s.crt was revoked at %s: nobody believes it; 'passbook cert renew' makes another", dir, BranchFile(id), r.At.UTC().Format(time.RFC3339))
+		}
+	}
 	f.warn()
 	return f, nil
 }
@@ -207,6 +212,11 @@ func (f *Folder) reload(stamps map[string]stamp) (changed bool) {
 		f.event("certificates in "+f.dir+" have changed and are in use", nil)
 	}
 	if changed {
+		for _, id := range f.ids {
+			if _, ok := f.last.revokedOwn(id); ok { // which must not keep others' revocations from counting
+				f.log.Error("this branch's own certificate is revoked: nobody believes it any more; 'passbook cert renew' makes another", "branch", id)
+			}
+		}
 		f.warn()
 	}
 	if err != nil {
@@ -320,6 +330,13 @@ func (c *content) equal(o *content) bool {
 	})
 }
 
+// revokedOwn returns the revocation of a branch's certificate that is used here, if there
+// is one.
+func (c *content) revokedOwn(id uint32) (Revocation, bool) {
+	r, ok := c.revoked[FingerprintOf(c.pairs[id].Leaf)]
+	return r, ok
+}
+
 // pool reads the CAs in a file.
 func (c *content) pool(dir, name string) (*x509.CertPool, error) {
 	all, err := ReadCertificates(dir, name)
@@ -356,7 +373,7 @@ func (c *content) own(f *Folder, id uint32) (tls.Certificate, error) {
 	if at.After(chain[0].NotAfter) {
 		at = chain[0].NotAfter
 	}
-	who, err := c.identify(chain, at, x509.ExtKeyUsageClientAuth)
+	who, err := c.issuedTo(chain, at, x509.ExtKeyUsageClientAuth)
 	if err == nil && who.Branch == id {
 		err = c.verify(who, chain, at, x509.ExtKeyUsageServerAuth)
 	}
