@@ -60,8 +60,11 @@ type Folder struct {
 	lookedAt time.Time
 	doubted  string
 	logged   bool
-	// listeners are told of changes, by a number of their own.
+	// listeners are told of changes, by a number of their own. changed has a value when they
+	// are to be: whoever finds the change may be in the middle of a handshake, which a
+	// listener would wait for.
 	listeners map[int]func()
+	changed   chan struct{}
 	nextID    int
 	// warned are the certificates of which was said that they end, by how many days
 	// before.
@@ -90,7 +93,7 @@ func Open(dir, bank string, o Options) (*Folder, error) {
 	if err := identity.CheckBank(bank); err != nil {
 		return nil, err
 	}
-	f := &Folder{dir: dir, bank: bank, ids: o.Branches, clock: o.Clock, log: o.Logger, listeners: map[int]func(){}, warned: map[warning]bool{}}
+	f := &Folder{dir: dir, bank: bank, ids: o.Branches, clock: o.Clock, log: o.Logger, listeners: map[int]func(){}, changed: make(chan struct{}, 1), warned: map[warning]bool{}}
 	if f.clock == nil {
 		f.clock = time.Now
 	}
@@ -114,8 +117,8 @@ func Open(dir, bank string, o Options) (*Folder, error) {
 	return f, nil
 }
 
-// Watch looks at the files now and then, until ctx ends. Without it they are looked at when
-// somebody needs them.
+// Watch looks at the files now and then, and tells those who listen, until ctx ends. Without
+// it the files are looked at when somebody needs them, and nobody is told.
 func (f *Folder) Watch(ctx context.Context) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
@@ -123,9 +126,12 @@ func (f *Folder) Watch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-f.changed:
+			f.tell()
+			continue
 		case <-ticker.C:
 		}
-		if changed := f.refresh(); !changed && f.clock().Sub(rechecked) >= recheckEvery {
+		if f.refresh(); f.clock().Sub(rechecked) >= recheckEvery {
 			rechecked = f.clock()
 			f.mu.Lock()
 			f.warn()
@@ -136,7 +142,7 @@ func (f *Folder) Watch(ctx context.Context) {
 }
 
 // OnChange calls listener when there are other certificates or revocations, and now and
-// then besides, until stop is called. It must not block.
+// then besides, until stop is called or Watch ends. It must not block.
 func (f *Folder) OnChange(listener func()) (stop func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -180,22 +186,19 @@ func (f *Folder) isCurrent(t *trust) bool {
 
 // refresh reads the files again if they have changed. Of those that are wrong, what was
 // read before stays: somebody may be writing them.
-func (f *Folder) refresh() (changed bool) {
+func (f *Folder) refresh() {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.clock().Sub(f.lookedAt) < lookEvery {
-		f.mu.Unlock()
-		return false
+		return
 	}
 	f.lookedAt = f.clock()
-	stamps := f.look()
-	if changed = !maps.Equal(stamps, f.stamps); changed {
-		changed = f.reload(stamps)
+	if stamps := f.look(); !maps.Equal(stamps, f.stamps) && f.reload(stamps) {
+		select {
+		case f.changed <- struct{}{}:
+		default: // they are to be told already
+		}
 	}
-	f.mu.Unlock()
-	if changed {
-		f.tell()
-	}
-	return changed
 }
 
 // reload reads the files, and takes up those that are good: a certificate that can't be
