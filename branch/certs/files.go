@@ -159,8 +159,8 @@ func checkPrivate(dir, name string) error {
 	return nil
 }
 
-// isP256 reports whether a key is one of ECDSA on P-256.
-func isP256(key crypto.PublicKey) bool {
+// IsP256 reports whether a key is one of ECDSA on P-256, as that of a branch must be.
+func IsP256(key crypto.PublicKey) bool {
 	k, ok := key.(*ecdsa.PublicKey)
 	return ok && k.Curve == elliptic.P256()
 }
