@@ -80,6 +80,8 @@ type bank struct {
 
 	mu       sync.Mutex
 	branches map[uint32]*running
+	// steady says that none is being restarted, for tests that do that under load.
+	steady bool
 }
 
 // testTimeout ends a wait for something that does not come.

@@ -77,7 +77,7 @@ func prover(t *testing.T, files *certstest.Bank, client string) *tls.Config {
 }
 
 // over returns a client for calls over TLS, with a certificate or without.
-func over(t *testing.T, cfg *tls.Config) *http.Client {
+func over(t testing.TB, cfg *tls.Config) *http.Client {
 	t.Helper()
 	transport := &http.Transport{TLSClientConfig: cfg, Protocols: new(http.Protocols)}
 	transport.Protocols.SetHTTP2(true)
