@@ -76,6 +76,7 @@ func (c *Config) toPeers() peernet.Security {
 func (s *Security) ToBranches(at map[string]uint32, from func(to uint32) uint32) peernet.Security {
 	return peernet.Security{
 		Optional: s.Plain,
+		Proves:   func(header http.Header) bool { return header.Get(identity.OnBehalfOf) != "" },
 		Config: func(address string) *tls.Config {
 			to, ok := at[address]
 			if !ok {

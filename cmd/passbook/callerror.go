@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 
 	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
@@ -36,7 +38,7 @@ func (e *callError) Hints() []string {
 	if e.again != "" && e.err.Unknown() {
 		lines = append(lines, fmt.Sprintf("it is not known whether it was recorded: the same command with %s tells, at any branch, and counts once", e.again))
 	}
-	if e.open && e.err.Sent && !e.err.Answered {
+	if e.open && !e.err.Answered && errors.Is(e.err, io.ErrUnexpectedEOF) {
 		lines = append(lines, "a branch that has certificates answers nothing in clear text: name them with --certs-dir")
 	}
 	if !e.err.Sent {
