@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"connectrpc.com/connect"
+
 	"passbook.example/passbook/branch/access"
 	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/code"
@@ -147,6 +149,15 @@ type identities struct{ *login.Logins }
 
 // Allowed implements service.Identities.
 func (identities) Allowed(who *identity.Identity) []string { return access.Allowed(who) }
+
+// denied tells of what was refused within a stream.
+func (b *Branch) denied(ctx context.Context, procedure string, err error) {
+	e := access.Event{Who: identity.CallerOf(ctx), Procedure: procedure, Err: err}
+	if call, ok := connect.CallInfoForHandlerContext(ctx); ok {
+		e.From = call.Peer().Addr
+	}
+	b.tell(e)
+}
 
 // noHandshake tells of a connection over TLS that has come to nothing.
 func (b *Branch) noHandshake(from, why string) {
