@@ -33,6 +33,8 @@ const (
 	// each unreadBytes it has.
 	maxUnread   = 16
 	unreadBytes = 1 << 20
+	// maxCertificates bounds the certificates that one frame brings.
+	maxCertificates = 64
 	// maxWants bounds what one frame asks for: each may be a search on disk.
 	maxWants = 1024
 	// maxLinks bounds the links of one peer that are accepted and not ended
