@@ -30,6 +30,9 @@ type Commit struct {
 type StoredBatch struct {
 	*Sealed
 	Posted []Posted // one for each entry, in their order
+	// Made says that this branch has just made the batch, and that nobody has seen it: it
+	// is to be signed where branches sign.
+	Made bool
 }
 
 // BranchHead is how far a branch's journal is applied.

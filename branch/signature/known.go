@@ -1,0 +1,106 @@
+package signature
+
+import (
+	"crypto/ecdsa"
+	"crypto/x509"
+	"fmt"
+	"sync"
+
+	"passbook.example/passbook/branch/ledger"
+)
+
+// maxKnown bounds the certificates of one branch that are known to a process. There are
+// rarely two that count. Those that a journal names are on disk, too.
+const maxKnown = 64
+
+// signer is a certificate whose key may sign for a branch. It does not change.
+type signer struct {
+	branch ledger.BranchID
+	key    *ecdsa.PublicKey
+	leaf   *x509.Certificate
+	// chain is as it came.
+	chain []byte
+}
+
+// known are the certificates that this process knows, by their fingerprints.
+type known struct {
+	certifier Certifier
+
+	mu sync.Mutex
+	// signers are those that the certifier vouches for; byBranch has the fingerprints of
+	// each branch, oldest first. Invariant: these are the same certificates.
+	signers  map[ledger.Fingerprint]*signer
+	byBranch map[ledger.BranchID][]ledger.Fingerprint
+}
+
+func newKnown(c Certifier) known {
+	return known{certifier: c, signers: map[ledger.Fingerprint]*signer{}, byBranch: map[ledger.BranchID][]ledger.Fingerprint{}}
+}
+
+// of returns a certificate; nil if it is not known.
+func (k *known) of(f ledger.Fingerprint) *signer {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.signers[f]
+}
+
+// learn adds the first certificate of a chain, if the certifier vouches for it, and
+// returns its fingerprint. When a branch has too many, it forgets the oldest one.
+func (k *known) learn(chain []byte) (ledger.Fingerprint, *signer, error) {
+	certificates, err := split(chain)
+	if err != nil {
+		return ledger.Fingerprint{}, nil, err
+	}
+	f := FingerprintOf(certificates[0])
+	if s := k.of(f); s != nil {
+		return f, s, nil
+	}
+	s, err := vouched(k.certifier, certificates, chain)
+	if err != nil {
+		return f, nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if other := k.signers[f]; other != nil {
+		return f, other, nil
+	}
+	own := k.byBranch[s.branch]
+	if len(own) >= maxKnown {
+		delete(k.signers, own[0])
+		own = own[1:]
+	}
+	k.byBranch[s.branch] = append(own, f)
+	k.signers[f] = s
+	return f, s, nil
+}
+
+// vouched returns the signer that a chain is about.
+func vouched(c Certifier, certificates [][]byte, chain []byte) (*signer, error) {
+	branch, leaf, err := c.SignerOf(certificates)
+	if err != nil {
+		return nil, fmt.Errorf("certificate %.8s…: %w", FingerprintOf(certificates[0]), err)
+	}
+	key, err := keyOf(leaf.PublicKey)
+	if err != nil {
+		return nil, fmt.Errorf("certificate %.8s…: %w", FingerprintOf(certificates[0]), err)
+	}
+	return &signer{branch: ledger.BranchID(branch), key: key, leaf: leaf, chain: chain}, nil
+}
+
+// recheck forgets the certificates that the certifier no longer vouches for.
+func (k *known) recheck() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.byBranch = map[ledger.BranchID][]ledger.Fingerprint{}
+	for f, s := range k.signers {
+		certificates, err := split(s.chain)
+		if err == nil {
+			_, err = vouched(k.certifier, certificates, s.chain)
+		}
+		if err != nil {
+			delete(k.signers, f)
+			continue
+		}
+		k.byBranch[s.branch] = append(k.byBranch[s.branch], f)
+	}
+}
