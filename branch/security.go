@@ -99,6 +99,9 @@ func (b *Branch) secureListener() net.Listener {
 	}
 	l := secure.NewListener(b.connections, s.Certificates.Server(b.cfg.ID), recheck, s.Plain)
 	b.onRecheck(l.Live.Recheck)
+	if b.cfg.Signatures != nil {
+		b.onRecheck(b.cfg.Signatures.Recheck)
+	}
 	return l
 }
 

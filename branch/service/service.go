@@ -76,12 +76,26 @@ type Config struct {
 	Spawn func(func()) bool
 	// Identities are what is known of callers; nil where they prove nothing.
 	Identities Identities
+	// Signatures checks those of entries that peers send alone; nil where nobody signs.
+	Signatures Signatures
 	// Feed serves Watch.
 	Feed Feed
 	// Story tells of each event; nil tells nothing.
 	Story *Story
 	// Logger is where handlers log.
 	Logger *slog.Logger
+}
+
+// Signatures tells who has written what comes. Package signature has the real ones.
+type Signatures interface {
+	// Required reports whether what comes must be signed.
+	Required() bool
+	// Learn takes the certificates that come with an entry. It returns an error if one
+	// of them is not that of a branch of this bank.
+	Learn(chains [][]byte) error
+	// Check checks the signature of a batch. It returns an error if the writer of the
+	// batch has not made it.
+	Check(o *ledger.Outline, said ledger.BankID) (ok bool, err error)
 }
 
 // Engine owns the replica and carries out what is asked of it.
