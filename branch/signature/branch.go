@@ -164,7 +164,7 @@ func (b *Branch) sign(o *ledger.Outline) error {
 		return err
 	}
 	o.Signature = &ledger.Signature{Certificate: with.fingerprint, Value: value}
-	b.process.verified.made(verifiedKey{digest(*bank, o.Hash), *o.Signature})
+	b.process.verified.made(signed{digest(*bank, o.Hash), *o.Signature})
 	return nil
 }
 
@@ -263,7 +263,7 @@ func (b *Branch) check(o *ledger.Outline, bank ledger.BankID) error {
 	if s == nil {
 		return refusedf(o, "it is signed with certificate %.8s…, which nobody has shown", f)
 	}
-	if err := b.process.check(s, bank, o); err != nil {
+	if err := s.wrote(o, bank, b.process.authority, b.process.verified.isGood); err != nil {
 		return b.unlessHere(o, err)
 	}
 	return b.keep(o, f, s)
@@ -272,14 +272,13 @@ func (b *Branch) check(o *ledger.Outline, bank ledger.BankID) error {
 // unlessHere returns the error, unless it is that of a revoked certificate and the batch
 // is here: then it came before the revocation was known, and nobody lies who sends it.
 func (b *Branch) unlessHere(o *ledger.Outline, err error) error {
-	if revoked := (*revokedError)(nil); !errors.As(err, &revoked) {
-		return err
+	if revoked := (*revokedError)(nil); errors.As(err, &revoked) {
+		hash, ok, readErr := b.store.HashAt(o.Span.Branch, o.Span.Last)
+		if readErr == nil && ok && hash == o.Hash {
+			return nil
+		}
 	}
-	hash, ok, readErr := b.store.HashAt(o.Span.Branch, o.Span.Last)
-	if readErr == nil && ok && hash == o.Hash {
-		return nil
-	}
-	return err
+	return refusedf(o, "%v", err)
 }
 
 // keep keeps a certificate until a commit has it.
@@ -297,21 +296,7 @@ func (b *Branch) keep(o *ledger.Outline, f ledger.Fingerprint, s *signer) error 
 	return nil
 }
 
-// refusal returns the error that refuses a batch.
-func refusal(o *ledger.Outline, format string, args ...any) protocol.SignatureError {
-	return protocol.SignatureError{Branch: o.Span.Branch, Sequence: o.Span.Last, Problem: fmt.Sprintf(format, args...)}
-}
-
+// refusedf returns the error that refuses a batch.
 func refusedf(o *ledger.Outline, format string, args ...any) error {
-	e := refusal(o, format, args...)
-	return &e
+	return &protocol.SignatureError{Branch: o.Span.Branch, Sequence: o.Span.Last, Problem: fmt.Sprintf(format, args...)}
 }
-
-// revokedError refuses a batch because of a revoked certificate.
-type revokedError struct{ refused protocol.SignatureError }
-
-// Error implements error.
-func (e *revokedError) Error() string { return e.refused.Error() }
-
-// Unwrap returns the error as others know it.
-func (e *revokedError) Unwrap() error { return &e.refused }

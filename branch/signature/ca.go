@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"passbook.example/passbook/branch/identity"
 )
 
 // CA is the certificate authority of a bank's branches, as everybody knows it who has
@@ -66,16 +64,8 @@ func (ca *CA) SignerOf(chain [][]byte) (branch uint32, leaf *x509.Certificate, e
 	if err := ca.verify(leaf, between); err != nil {
 		return 0, nil, err
 	}
-	id, err := identity.OfCertificate(leaf)
-	switch {
-	case err != nil:
-		return 0, nil, err
-	case id.Bank != ca.bank:
-		return 0, nil, fmt.Errorf("it speaks for %v, and not for bank %q", id, ca.bank)
-	case id.Branch == 0:
-		return 0, nil, fmt.Errorf("it speaks for %v, and not for a branch", id)
-	}
-	return id.Branch, leaf, nil
+	branch, err = branchOf(leaf, ca.bank)
+	return branch, leaf, err
 }
 
 // verify reports whether the CA has issued a certificate. Of the time, only that counts

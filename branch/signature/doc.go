@@ -19,6 +19,7 @@
 //	process.go    Signatures: the two above, shared by the branches of a process
 //	branch.go     Branch: signs for one branch, and checks what comes to it
 //	ca.go         CA: an authority that knows nothing but the certificates of a bank's CA
+//	audit.go      Audit: the journals of a whole disk, and who has signed what
 //	proof.go      Proof: one entry, with all that an auditor needs to check who wrote it
 //
 // It knows the ledger's outlines of batches, and identities. Authorities, and the disk,

@@ -3,6 +3,7 @@ package signature
 import (
 	"crypto/ecdsa"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -20,6 +21,31 @@ type signer struct {
 	leaf   *x509.Certificate
 	// chain is as it came.
 	chain []byte
+}
+
+// wrote returns an error unless a batch is signed by the certificate, which must be one
+// of the batch's writer and count at its place. isGood checks the signature itself.
+func (s *signer) wrote(o *ledger.Outline, bank ledger.BankID, c Certifier, isGood func(*ecdsa.PublicKey, signed) bool) error {
+	switch from, revoked := c.RevokedFrom(s.leaf); {
+	case s.branch != o.Span.Branch:
+		return fmt.Errorf("it is signed with a certificate of branch %d", s.branch)
+	case revoked && o.Span.Last >= from:
+		return &revokedError{o.Signature.Certificate, from}
+	case !isGood(s.key, signed{digest(bank, o.Hash), *o.Signature}):
+		return errors.New("its signature is wrong")
+	}
+	return nil
+}
+
+// revokedError says that what a certificate signs does not count any more.
+type revokedError struct {
+	certificate ledger.Fingerprint
+	from        uint64 // the first entry that does not count
+}
+
+// Error implements error.
+func (e *revokedError) Error() string {
+	return fmt.Sprintf("it is signed with certificate %.8s…, which is revoked from entry %d on", e.certificate, e.from)
 }
 
 // known are the certificates that this process knows, by their fingerprints.

@@ -1,9 +1,5 @@
 package signature
 
-import (
-	"passbook.example/passbook/branch/ledger"
-)
-
 // Signatures are what the branches of a process share: the certificates that they know,
 // and the signatures that one of them has checked.
 type Signatures struct {
@@ -33,17 +29,3 @@ func (p *Signatures) Required() bool { return !p.optional }
 // Recheck asks the authority again about the certificates that are known. It is to be
 // called when the authority may answer differently.
 func (p *Signatures) Recheck() { p.known.recheck() }
-
-// check returns an error unless a batch is signed by a certificate of its writer that
-// counts at its place.
-func (p *Signatures) check(s *signer, bank ledger.BankID, o *ledger.Outline) error {
-	switch from, revoked := p.authority.RevokedFrom(s.leaf); {
-	case s.branch != o.Span.Branch:
-		return refusedf(o, "it is signed with a certificate of branch %d", s.branch)
-	case revoked && o.Span.Last >= from:
-		return &revokedError{refusal(o, "it is signed with certificate %.8s…, which is revoked from entry %d on", o.Signature.Certificate, from)}
-	case !p.verified.isGood(s.key, verifiedKey{digest(bank, o.Hash), *o.Signature}):
-		return refusedf(o, "its signature is wrong")
-	}
-	return nil
-}

@@ -79,10 +79,16 @@ func partsOf(value *[ledger.SignatureBytes]byte) parts {
 	return parts{new(big.Int).SetBytes(value[:half]), new(big.Int).SetBytes(value[half:])}
 }
 
-// isOf reports whether a signature is that of a key, for a batch of a bank.
-func isOf(key *ecdsa.PublicKey, sum [sha256.Size]byte, value *[ledger.SignatureBytes]byte) bool {
-	p := partsOf(value)
-	return p.S.Cmp(halfOrder) <= 0 && ecdsa.Verify(key, sum[:], p.R, p.S)
+// signed is a signature, and what it is of.
+type signed struct {
+	sum       [sha256.Size]byte // as digest returns it
+	signature ledger.Signature
+}
+
+// isOf reports whether a signature is that of a key.
+func isOf(key *ecdsa.PublicKey, s signed) bool {
+	p := partsOf(&s.signature.Value)
+	return p.S.Cmp(halfOrder) <= 0 && ecdsa.Verify(key, s.sum[:], p.R, p.S)
 }
 
 // DER returns a signature as other programs expect it, such as openssl.

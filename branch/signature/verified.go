@@ -2,32 +2,23 @@ package signature
 
 import (
 	"crypto/ecdsa"
-	"crypto/sha256"
 	"sync"
-
-	"passbook.example/passbook/branch/ledger"
 )
 
 // maxVerified bounds the signatures that a process remembers to be good. The branches of
 // a process get a batch within moments of each other.
 const maxVerified = 4096
 
-// verifiedKey is a signature, and what it is of.
-type verifiedKey struct {
-	sum       [sha256.Size]byte // as digest returns it
-	signature ledger.Signature
-}
-
 // verified are the signatures that were found to be good, as far as there is room.
 // Checking one costs as much as all else that becomes of a small batch.
 type verified struct {
 	mu sync.Mutex
 	// good has the keys in ring, whose oldest one is at next once it is full.
-	good map[verifiedKey]struct{}
-	ring []verifiedKey
+	good map[signed]struct{}
+	ring []signed
 	next int
 	// running are the checks under way. Whoever needs the same one waits for it.
-	running map[verifiedKey]*check
+	running map[signed]*check
 }
 
 // check is a check under way.
@@ -37,12 +28,12 @@ type check struct {
 }
 
 func newVerified() verified {
-	return verified{good: map[verifiedKey]struct{}{}, running: map[verifiedKey]*check{}}
+	return verified{good: map[signed]struct{}{}, running: map[signed]*check{}}
 }
 
 // isGood reports whether a signature is that of a key. It checks each only once, whoever
 // asks, as long as it remembers.
-func (v *verified) isGood(key *ecdsa.PublicKey, k verifiedKey) bool {
+func (v *verified) isGood(key *ecdsa.PublicKey, k signed) bool {
 	v.mu.Lock()
 	if _, ok := v.good[k]; ok {
 		v.mu.Unlock()
@@ -57,7 +48,7 @@ func (v *verified) isGood(key *ecdsa.PublicKey, k verifiedKey) bool {
 	v.running[k] = c
 	v.mu.Unlock()
 
-	c.good = isOf(key, k.sum, &k.signature.Value)
+	c.good = isOf(key, k)
 
 	v.mu.Lock()
 	delete(v.running, k)
@@ -70,14 +61,14 @@ func (v *verified) isGood(key *ecdsa.PublicKey, k verifiedKey) bool {
 }
 
 // made remembers a signature that this process has made.
-func (v *verified) made(k verifiedKey) {
+func (v *verified) made(k signed) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.remember(k)
 }
 
 // remember remembers a good signature. The caller holds mu.
-func (v *verified) remember(k verifiedKey) {
+func (v *verified) remember(k signed) {
 	if _, ok := v.good[k]; ok {
 		return
 	}

@@ -27,7 +27,7 @@ func (p *Signatures) KnownOf(b ledger.BranchID) int {
 }
 
 // keyAndOne returns a key, and a signature of it.
-func keyAndOne(t testing.TB, hash ledger.Hash) (*ecdsa.PrivateKey, verifiedKey) {
+func keyAndOne(t testing.TB, hash ledger.Hash) (*ecdsa.PrivateKey, signed) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -37,7 +37,7 @@ func keyAndOne(t testing.TB, hash ledger.Hash) (*ecdsa.PrivateKey, verifiedKey) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return key, verifiedKey{digest(ledger.BankID{1}, hash), ledger.Signature{Value: value}}
+	return key, signed{digest(ledger.BankID{1}, hash), ledger.Signature{Value: value}}
 }
 
 // A good signature is remembered, and a bad one is not. What is remembered is bounded.
@@ -61,7 +61,7 @@ func TestGoodSignaturesAreRemembered(t *testing.T) {
 		t.Error("it is checked again") // since nobody asks with another key: the certificate is part of what is remembered
 	}
 	for i := range 3 * maxVerified {
-		v.made(verifiedKey{signature: ledger.Signature{Value: [64]byte{byte(i), byte(i >> 8), byte(i >> 16)}}})
+		v.made(signed{signature: ledger.Signature{Value: [64]byte{byte(i), byte(i >> 8), byte(i >> 16)}}})
 	}
 	if len(v.good) != maxVerified || len(v.ring) != maxVerified || len(v.running) > 0 {
 		t.Errorf("%d signatures are remembered, in %d places, %d are being checked", len(v.good), len(v.ring), len(v.running))
@@ -86,7 +86,7 @@ func BenchmarkCheck(b *testing.B) {
 	b.Run("first", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if !isOf(&key.PublicKey, k.sum, &k.signature.Value) {
+			if !isOf(&key.PublicKey, k) {
 				b.Fatal("it is bad")
 			}
 		}
