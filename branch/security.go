@@ -28,7 +28,7 @@ type Security struct {
 	Limits access.Limits
 	// Tell, unless nil, is told of each call that is refused for want of a right, and of
 	// each by which an operator changes something.
-	Tell func(access.Event)
+	Tell func(branch uint32, e access.Event)
 }
 
 // Certificates are those of a bank, as one of its machines has them. Package certs reads
@@ -47,9 +47,9 @@ type Certificates interface {
 }
 
 // tell tells of a call, if anybody listens.
-func (s *Security) tell(e access.Event) {
-	if s.Tell != nil {
-		s.Tell(e)
+func (b *Branch) tell(e access.Event) {
+	if tell := b.cfg.Security.Tell; tell != nil {
+		tell(b.cfg.ID, e)
 	}
 }
 
@@ -67,14 +67,20 @@ func (c *Config) toPeers() peernet.Security {
 	for id, address := range c.Addresses {
 		at[address] = id
 	}
+	return c.Security.ToBranches(at, func(uint32) uint32 { return c.ID })
+}
+
+// ToBranches says how to connect to branches by their addresses, as the branch that from
+// returns for each of them.
+func (s *Security) ToBranches(at map[string]uint32, from func(to uint32) uint32) peernet.Security {
 	return peernet.Security{
-		Optional: c.Security.Plain,
+		Optional: s.Plain,
 		Config: func(address string) *tls.Config {
 			to, ok := at[address]
 			if !ok {
 				return nil
 			}
-			return c.Security.Certificates.Peer(c.ID, to)
+			return s.Certificates.Peer(from(to), to)
 		},
 	}
 }
@@ -119,20 +125,19 @@ func (b *Branch) asked(refusals *admit.Refusals, next http.Handler) http.Handler
 	}
 	return access.NewHandler(access.Config{
 		Bank: b.cfg.Bank, Neighbour: peernet.CallerOf, Certificates: s.Certificates, Tokens: s.Tokens, Logins: b.logins, Limits: s.Limits,
-		Open: s.Plain, Refuse: refusals.Refuse, Refused: s.tell,
+		Open: s.Plain, Refuse: refusals.Refuse, Refused: b.tell,
 	}, next)
 }
 
 // newLogins returns where browsers log in; nil where nobody has to.
 func (b *Branch) newLogins(refusals *admit.Refusals) *login.Logins {
-	s := b.cfg.Security
-	if s == nil {
+	if b.cfg.Security == nil {
 		return nil
 	}
 	return login.New(login.Config{
 		Bank: b.cfg.Bank, Branch: b.cfg.ID, Now: time.Now, Refuse: refusals.Refuse,
 		Tell: func(req *http.Request, who *identity.Identity, err error) {
-			s.tell(access.Event{Who: who, From: req.RemoteAddr, Procedure: login.Path, Err: err})
+			b.tell(access.Event{Who: who, From: req.RemoteAddr, Procedure: login.Path, Err: err})
 		},
 	})
 }

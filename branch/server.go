@@ -103,8 +103,8 @@ func (b *Branch) newServer() {
 // of peers.
 func (b *Branch) handlerOptions() (forCustomers, forPeers []connect.HandlerOption) {
 	var options []connect.HandlerOption
-	if s := b.cfg.Security; s != nil {
-		options = append(options, connect.WithInterceptors(access.Outcomes{Tell: s.tell}))
+	if b.cfg.Security != nil {
+		options = append(options, connect.WithInterceptors(access.Outcomes{Tell: b.tell}))
 	}
 	if b.logger.Enabled(context.Background(), api.LevelCalls) {
 		options = append(options, connect.WithInterceptors(admit.CallLog{Logger: b.logger}))

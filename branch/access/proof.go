@@ -6,6 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"connectrpc.com/connect"
+
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/identity"
 )
@@ -49,7 +52,11 @@ func denied(format string, args ...any) error {
 	return code.Errorf(code.PermissionDenied, format, args...)
 }
 
+// unproven says that a proof is none; or that this branch can't tell, as the error says.
 func unproven(what string, err error) error {
+	if api.CodeOf(err) == connect.CodeUnavailable {
+		return err
+	}
 	return code.Errorf(code.Unauthenticated, "%s proves nothing: %w", what, err)
 }
 
@@ -77,7 +84,10 @@ func (h *Handler) prove(req *http.Request) (proof, error) {
 		if err != nil {
 			return proof{}, unproven("the token", err)
 		}
-		return proof{who: who, Proof: identity.Proof{Until: until}}, nil
+		return proof{who: who, Proof: identity.Proof{Until: until, Still: func() error {
+			_, _, err := h.cfg.Tokens.Check(token)
+			return err
+		}}}, nil
 	case connected == nil && h.cfg.Logins != nil:
 		who, until, err := h.cfg.Logins.Of(req)
 		if err != nil {
