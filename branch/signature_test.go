@@ -357,6 +357,51 @@ func TestPropagatingByHandWithASignature(t *testing.T) {
 	}
 }
 
+// Whoever asks a branch gets what proves an entry: that it is in a batch which its writer
+// has signed, with the certificate.
+func TestABatchThatProvesAnEntry(t *testing.T) {
+	b, a := signedBank(t)
+	b.mustDeposit(2, &bankv1.DepositRequest{Amount: 7, Account: "proven", RequestId: "r"})
+	res, err := b.customers(3).GetBatch(b.ctx, &bankv1.GetBatchRequest{Branch: 2, Sequence: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := signature.OutlineOf(res)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := ledger.ParseBankID(res.GetBankId())
+	if err != nil || res.GetBankName() != branch.DefaultBank || res.GetBankId() != b.status(1).GetBankId() {
+		t.Errorf("bank %q with id %q, %v", res.GetBankName(), res.GetBankId(), err)
+	}
+	p, err := signature.NewProof(ledger.Bank{Name: res.GetBankName(), ID: id, Founded: true}, o, res.GetCertificates(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.Check(a.CA); err != nil || got.Branch != 2 || got.Entry.GetDeposit().GetAmount() != 7 || got.Entry.GetRequestId() != "r" {
+		t.Errorf("it proves %+v, %v", got, err)
+	}
+	for _, test := range []struct {
+		req  *bankv1.GetBatchRequest
+		want connect.Code
+	}{
+		{&bankv1.GetBatchRequest{Branch: 2, Sequence: 2}, connect.CodeOutOfRange},
+		{&bankv1.GetBatchRequest{Branch: 2}, connect.CodeOutOfRange},
+		{&bankv1.GetBatchRequest{Branch: 2, Sequence: 1<<64 - 1}, connect.CodeOutOfRange},
+		{&bankv1.GetBatchRequest{Branch: 4, Sequence: 1}, connect.CodeInvalidArgument},
+		{&bankv1.GetBatchRequest{Sequence: 1}, connect.CodeInvalidArgument},
+	} {
+		_, err := b.customers(3).GetBatch(b.ctx, test.req)
+		wantCode(t, err, test.want)
+	}
+	unsigned := runBank(t, 1, 0)
+	unsigned.deposit(1, 1)
+	res, err = unsigned.customers(1).GetBatch(unsigned.ctx, &bankv1.GetBatchRequest{Branch: 1, Sequence: 1})
+	if err != nil || len(res.GetBatch().GetSignature())+len(res.GetCertificates()) > 0 || len(res.GetBatch().GetBatch()) == 0 {
+		t.Errorf("without signatures: %v, %v", res, err)
+	}
+}
+
 // speak opens a link in the name of a branch, sends frames, and returns what the other
 // side says to that: nil when the link is still there after a deposit.
 func (b *bank) speak(from, to uint32, frames ...*bankv1.Frame) error {

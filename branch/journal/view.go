@@ -80,7 +80,7 @@ func (j *Journal) BatchOf(at ledger.Position) (*ledger.Outline, error) {
 	}
 	batches, err := j.Batches(at.Branch, at.Sequence-1, 1)
 	if err != nil || len(batches) == 0 {
-		return nil, err
+		return nil, damaged(err)
 	}
 	return batches[0], nil
 }

@@ -11,8 +11,8 @@
 //	check.go      what is checked of each write, and how long it may take
 //	tokens.go     the sessions of replies
 //	submit.go     Submit: a stream of lists; list.go: one list of operations
-//	query.go      Query; status.go: GetStatus; entries.go: ListEntries;
-//	              watch.go: Watch, which the feed serves
+//	query.go      Query; status.go: GetStatus; entries.go: ListEntries; batch.go:
+//	              GetBatch; watch.go: Watch, which the feed serves
 //	identity.go   GetIdentity and OpenDashboard
 //	alarms.go     ListAlarms and ResolveAlarm
 //	course.go     bank.Bank

@@ -85,6 +85,21 @@ func NewProof(bank ledger.Bank, o *ledger.Outline, chain []byte, sequence uint64
 	return p, nil
 }
 
+// OutlineOf returns the batch that a branch has answered with. Whether it is signed by
+// whom it says is for Check.
+func OutlineOf(res *bankv1.GetBatchResponse) (*ledger.Outline, error) {
+	hash, err := api.HashFromProto(res.GetBatch().GetHash())
+	if err != nil {
+		return nil, err
+	}
+	o, err := ledger.ReadOutline(res.GetBatch().GetBatch(), hash)
+	if err != nil {
+		return nil, err
+	}
+	o.Signature, err = api.SignatureFromProto(res.GetBatch().GetSignature(), res.GetBatch().GetCertificate())
+	return o, err
+}
+
 // entryOf returns an entry of a batch.
 func entryOf(o *ledger.Outline, sequence uint64) (*bankv1.Entry, error) {
 	s, err := ledger.OpenSealed(o.Bytes, o.Hash)

@@ -116,7 +116,7 @@ func Open(ctx context.Context, o Options) (*Bank, error) {
 		if o.Faults != nil {
 			configs[i].Faults = o.Faults(b, configs[i].ID)
 		}
-		configs[i].Security = guard.of
+		configs[i].Security, configs[i].Signatures = guard.of, guard.signatures
 		b.configs[configs[i].ID] = configs[i]
 	}
 	branches, errs := openAll(configs, branch.Open)
