@@ -213,7 +213,7 @@ func TestAStolenBranchForgesNothing(t *testing.T) {
 	next := s.next(2, 3, 999).Span.First
 	a := s.post(2, peerServiceName+"PropagateDeposit", fmt.Sprintf(`{"branch":3,"sequence":%d,"amount":999}`, next))
 	a.wantError(t, http.StatusBadRequest, "invalid_argument", "it is not signed")
-	s.bank.stop(2)
+	s.stop(2)
 	s.restart(2)
 	for _, id := range []uint32{2, 3} {
 		s.wantBalance(id, 330)
@@ -308,7 +308,7 @@ func TestARevokedCertificateSignsNoMore(t *testing.T) {
 	for _, id := range s.ids {
 		s.wantStrongBalance(id, 350)
 	}
-	s.bank.stop(3)
+	s.stop(3)
 	s.wipe(3)
 	s.restart(3) // the first entry of branch 1 still counts
 	s.wantStrongBalance(3, 350)

@@ -1,10 +1,8 @@
 package journal
 
 import (
-	"iter"
+	"errors"
 	"slices"
-
-	"github.com/cockroachdb/pebble/v2"
 
 	"passbook.example/passbook/branch/ledger"
 )
@@ -44,25 +42,22 @@ func (j *Journal) Certificate(f ledger.Fingerprint) ([]byte, error) {
 	return chain, err
 }
 
-// certificates visits all certificates, each in memory that lasts until the next.
-func (j *Journal) certificates() iter.Seq2[ledger.Certificate, error] {
-	return func(yield func(ledger.Certificate, error) bool) {
-		i, err := j.db.NewIter(&pebble.IterOptions{LowerBound: []byte{certificateTable}, UpperBound: []byte{certificateTable + 1}})
+// certificates reports those that are malformed. Whether they vouch for anything is for
+// an inspector.
+func (v *verification) certificates() (err error) {
+	iter, err := v.table(certificateTable)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, iter.Close()) }()
+	for iter.First(); iter.Valid(); iter.Next() {
+		value, err := iter.ValueAndErr()
+		if err == nil {
+			_, err = decodeCertificate(iter.Key(), value)
+		}
 		if err != nil {
-			yield(ledger.Certificate{}, err)
-			return
-		}
-		defer i.Close() //nolint:errcheck // of what was read, Error tells
-		for i.First(); i.Valid(); i.Next() {
-			chain, err := decodeCertificate(i.Key(), i.Value())
-			c := ledger.Certificate{Chain: chain}
-			copy(c.Fingerprint[:], i.Key()[1:])
-			if !yield(c, err) {
-				return
-			}
-		}
-		if err := i.Error(); err != nil {
-			yield(ledger.Certificate{}, err)
+			v.found(keyName(iter.Key()), "%v", err)
 		}
 	}
+	return iter.Error()
 }

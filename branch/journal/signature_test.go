@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -93,7 +94,15 @@ func TestSignedBatchesAreChecked(t *testing.T) {
 			t.Errorf("the first %d of %d bytes pass for a batch", n, len(value))
 		}
 	}
-	if _, err := journal.DecodeValue(journal.CertificateKey(ledger.Fingerprint{1})[:9], []byte("\x01chain")); err == nil {
-		t.Error("half a fingerprint is one")
+	put(t, fs, string(journal.CertificateKey(ledger.Fingerprint{1})[:9]), []byte("\x01chain"))
+	put(t, fs, string(journal.CertificateKey(ledger.Fingerprint{2})), []byte("chain"))
+	var found []string
+	v, err := journal.Verify(dir, fs, func(f journal.Finding) { found = append(found, f.String()) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	if len(found) != 2 || !strings.Contains(found[0], "certificate 01") || !strings.Contains(found[1], "certificate 02") {
+		t.Errorf("found %q", found)
 	}
 }

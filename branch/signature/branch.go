@@ -176,6 +176,9 @@ func (b *Branch) addCertificate(c *ledger.Commit, f ledger.Fingerprint) error {
 		return nil
 	}
 	s := b.missing[f]
+	if o := b.own.Load(); s == nil && o != nil && o.fingerprint == f {
+		s = o.signer
+	}
 	if s == nil {
 		s = b.process.known.of(f)
 	}

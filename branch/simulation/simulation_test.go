@@ -73,6 +73,7 @@ func TestTwoProcessesWithOneBranchID(t *testing.T) {
 		reached(t, "fault", total.Faults, []string{"two processes with one branch id"})
 		reached(t, "path", total.Paths, rareForks)
 	}
+	runSeeds(t, simulation.Options{Steps: 2 * *steps, Fork: true, Signed: true}, (*seeds+14)/15)
 }
 
 // The production journal, on files that lose what was not synced, gives back

@@ -55,7 +55,7 @@ func (c *Console) signatures(r *Verification) error {
 		if g.Unsigned > 0 {
 			since = fmt.Sprintf("%d, the first at entry %d", g.Unsigned, g.UnsignedAt)
 		}
-		t.add(g.Branch, g.directories, g.Batches, g.AuditedJournal.Signed, g.From, since, certificatesText(g.Certificates))
+		t.add(g.Branch, g.directories, g.Batches, g.Signed, g.From, since, certificatesText(g.Certificates))
 	}
 	if len(t.rows) == 0 {
 		return nil
