@@ -1,9 +1,7 @@
 package certs_test
 
 import (
-	"log/slog"
 	"math"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -29,14 +27,13 @@ func TestJournalsAreSignedFromAFolder(t *testing.T) {
 	first := b.Branch(t, 2)
 	b.Branch(t, 1)
 	c := &clock{at: time.Now()}
-	f, err := certs.Open(b.Dir, "bank", certs.Options{Branches: []uint32{1, 2}, Clock: c.now, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	f, err := certs.Open(b.Dir, "bank", certs.Options{Branches: []uint32{1, 2}, Clock: c.now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	bank := ledger.Bank{Name: "bank", ID: ledger.BankID{1}, Founded: true}
 	all := signature.New(f, signature.Options{})
 	f.OnChange(all.Recheck)
-	_ = os.Stderr
 	writer, err := all.Branch(2, bank, noStore{})
 	if err != nil {
 		t.Fatal(err)
