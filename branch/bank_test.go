@@ -15,6 +15,7 @@ import (
 
 	"passbook.example/passbook/branch"
 	"passbook.example/passbook/branch/fault"
+	"passbook.example/passbook/branch/signature"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -37,11 +38,18 @@ type branchOptions struct {
 	// Prover is how the test's own client proves who it is.
 	Prover *tls.Config  `json:"-"`
 	Logger *slog.Logger `json:"-"`
+	// Signatures are what a branch signs and checks with.
+	Signatures func(id uint32) *signature.Signatures `json:"-"`
 }
 
 func (o branchOptions) config(c processConfig, l net.Listener) branch.Config {
+	var signatures *signature.Signatures
+	if o.Signatures != nil {
+		signatures = o.Signatures(c.ID)
+	}
 	return branch.Config{
-		ID: c.ID, Addresses: c.Addresses, Opening: c.Opening, Dir: c.Dir, Listener: l,
+		Signatures: signatures,
+		ID:         c.ID, Addresses: c.Addresses, Opening: c.Opening, Dir: c.Dir, Listener: l,
 		PeerTimeout: o.PeerTimeout, StartWait: time.Millisecond, Bank: o.Bank, BankID: o.BankID,
 		MaxConnections: o.MaxConnections, MaxAccounts: o.MaxAccounts, Bootstrap: o.Bootstrap, RequireHomeBranch: o.RequireHomeBranch, Acknowledge: o.Acknowledge, Logger: o.Logger,
 		AllowedOrigins: o.AllowedOrigins, AllowedHosts: o.AllowedHosts, Page: o.Page,

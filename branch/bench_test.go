@@ -10,6 +10,9 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/signature"
+	"passbook.example/passbook/branch/signature/signaturetest"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -40,6 +43,29 @@ func BenchmarkDeposit(b *testing.B) {
 		customers[i] = bank.customers(uint32(i + 1))
 	}
 	depositInParallel(b, customers)
+}
+
+// The same, and the branches sign what they write: one checks each batch for all that
+// run in its process, or each for itself, as on machines of their own.
+func BenchmarkDepositSigned(b *testing.B) {
+	for _, shared := range []bool{true, false} {
+		b.Run(fmt.Sprintf("shared=%t", shared), func(b *testing.B) {
+			a := signaturetest.New(b, branch.DefaultBank)
+			all := signature.New(a, signature.Options{})
+			bank := runBankWith(b, 3, 0, branchOptions{Signatures: func(uint32) *signature.Signatures {
+				if shared {
+					return all
+				}
+				return signature.New(a, signature.Options{})
+			}})
+			customers := make([]bankv1connect.BranchServiceClient, 3)
+			for i := range customers {
+				customers[i] = bank.customers(uint32(i + 1))
+			}
+			b.ResetTimer()
+			depositInParallel(b, customers)
+		})
+	}
 }
 
 // depositInParallel deposits from 32 callers at all branches alike.

@@ -26,6 +26,7 @@ import (
 	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/branch/service"
+	"passbook.example/passbook/branch/signature"
 )
 
 // Branch is one replica server: its journal, its engine, its links to the other
@@ -41,6 +42,8 @@ type Branch struct {
 	journal *journal.Journal
 	engine  *engine.Engine
 	feed    *feed.Feed
+	// signatures are those of the branch; nil where nobody signs.
+	signatures *signature.Branch
 	// listener is the port.
 	listener net.Listener
 	// near takes the calls of the other branches in this process, through memory.
@@ -131,17 +134,20 @@ func open(cfg Config) (*Branch, error) {
 	if state.Copied != "" {
 		b.logger.Warn("the data directory is a copy, or was restored from one, and may be old: the branch hears from every other one before it writes", "directory", cfg.Dir, "why", state.Copied)
 	}
+	if err := b.openSignatures(state.Bank); err != nil {
+		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
+	}
 	r, err := replica.New(protocol.Config{
 		ID: b.id, Opening: ledger.Amount(cfg.Opening), Ledger: state.Ledger, Epoch: state.Epoch, Settled: state.Settled, Doubles: state.Doubles,
 		Bank: state.Bank, Proposal: newBankID(), Copied: state.Copied != "",
-		Bootstrap: cfg.Bootstrap, Storage: j, PeerTimeout: protocol.Millis(cfg.PeerTimeout.Milliseconds()), StartWait: protocol.Millis(cfg.StartWait.Milliseconds()),
+		Bootstrap: cfg.Bootstrap, Storage: b.storage(), Signed: b.signatures != nil && b.signatures.Required(), PeerTimeout: protocol.Millis(cfg.PeerTimeout.Milliseconds()), StartWait: protocol.Millis(cfg.StartWait.Milliseconds()),
 		MaxAccounts: max(0, cfg.MaxAccounts),
 	})
 	if err != nil {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
 	}
 	observer := feed.NewObserver(b.id)
-	b.engine = engine.New(engine.Config{Replica: r, Journal: j, Started: b.started, Freeze: b.breaker, Outlet: outlet{b}, Observer: observer})
+	b.engine = engine.New(engine.Config{Replica: r, Journal: j, Signer: b.signer(), Started: b.started, Freeze: b.breaker, Outlet: outlet{b}, Observer: observer})
 	b.feed = feed.New(b.feedConfig(), observer, feedSource{b})
 	b.linksCtx, b.cutLinks = context.WithCancel(context.Background())
 	b.links = link.New(b.linkConfig())
@@ -216,7 +222,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 		if errors.Is(err, fault.ErrKilled) {
 			b.hangUp() // before anybody is told that the branch has stopped
 		} else {
-			b.logger.Error("branch stops at once: it can't go on without its disk", "error", err)
+			b.logger.Error("branch stops at once: it can't go on without its disk, or without a key to sign with", "error", err)
 		}
 	}
 	b.feed.Stop()

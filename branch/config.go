@@ -9,6 +9,7 @@ import (
 	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/branch/link"
 	"passbook.example/passbook/branch/peernet"
+	"passbook.example/passbook/branch/signature"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -75,6 +76,9 @@ type Config struct {
 	PeerListener net.Listener
 	// Security, when not nil, is how the branch proves who it is, and whom it believes.
 	Security *Security
+	// Signatures, when not nil, sign what the branch writes, and check who has written
+	// what comes. The branches of a process share them.
+	Signatures *signature.Signatures
 	// AllowedOrigins are the origins, besides the branch's own, whose pages may
 	// call bank.v1.BranchService: each as browser.CheckOrigin takes it.
 	AllowedOrigins []string

@@ -115,6 +115,9 @@ func (b *Branch) secureListener(below *admit.Connections) net.Listener {
 	}
 	l := secure.NewListener(below, s.Certificates.Server(b.cfg.ID), recheck, s.Plain)
 	b.onRecheck(l.Live.Recheck)
+	if b.cfg.Signatures != nil {
+		b.onRecheck(b.cfg.Signatures.Recheck)
+	}
 	return l
 }
 

@@ -19,6 +19,7 @@ func (b *Branch) serviceConfig() service.Config {
 		Started:           b.started,
 		Engine:            b.engine,
 		Journal:           b.journal,
+		Signatures:        b.entrySignatures(),
 		Homes:             b.links,
 		Gate:              &b.gate,
 		Connection:        func(ctx context.Context) service.Connection { return admit.ConnectionOf(ctx) },

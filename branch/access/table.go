@@ -56,6 +56,7 @@ func (s roles) String() string {
 var (
 	writers   = rule{roles: of(identity.Customer, identity.Teller), passedOn: true}
 	readers   = rule{roles: of(identity.Customer, identity.Teller, identity.Auditor), passedOn: true}
+	auditors  = rule{roles: of(identity.Teller, identity.Auditor)}
 	watchers  = rule{roles: of(identity.Customer, identity.Teller, identity.Auditor, identity.Operator), branches: true}
 	status    = rule{roles: of(identity.Teller, identity.Auditor, identity.Operator), branches: true, passedOn: true}
 	overseers = rule{roles: of(identity.Auditor, identity.Operator)}
@@ -73,6 +74,7 @@ var table = map[string]rule{
 	bankv1connect.BranchServiceSubmitProcedure:       writers,
 	bankv1connect.BranchServiceQueryProcedure:        readers,
 	bankv1connect.BranchServiceListEntriesProcedure:  readers,
+	bankv1connect.BranchServiceGetBatchProcedure:     auditors,
 	bankv1connect.BranchServiceWatchProcedure:        watchers,
 	bankv1connect.BranchServiceGetStatusProcedure:    status,
 	bankv1connect.BranchServiceListAlarmsProcedure:   overseers,

@@ -111,7 +111,7 @@ func (p *procedures) add(service string, one, answers, both procedure) {
 		default:
 			options, _ := m.Options().(*descriptorpb.MethodOptions)
 			of.get = options.GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS
-			of.listing = path == bankv1connect.BranchServiceListEntriesProcedure
+			of.listing = path == bankv1connect.BranchServiceListEntriesProcedure || path == bankv1connect.BranchServiceGetBatchProcedure
 			of.large = of.listing || path == bankv1connect.BranchServiceGetStatusProcedure
 		}
 		p.known[path] = of

@@ -12,14 +12,14 @@ import (
 // FrameToProto encodes a frame for the wire. The batches keep the bytes of
 // their writers.
 func FrameToProto(f *protocol.Frame) *bankv1.Frame {
-	out := &bankv1.Frame{Sync: f.Sync, Ping: f.Ping, Pong: f.Pong}
+	out := &bankv1.Frame{Sync: f.Sync, Ping: f.Ping, Pong: f.Pong, Certificates: f.Certificates}
 	if f.Hello != nil {
 		out.Hello = HelloToProto(f.Hello)
 	}
 	if len(f.Outlines) > 0 {
 		out.Batches = make([]*bankv1.SealedBatch, len(f.Outlines))
 		for i, s := range f.Outlines {
-			out.Batches[i] = &bankv1.SealedBatch{Batch: s.Bytes, Hash: s.Hash[:]}
+			out.Batches[i] = SealedToProto(s)
 		}
 	}
 	if a := f.Ack; a != nil {
@@ -36,7 +36,7 @@ func FrameToProto(f *protocol.Frame) *bankv1.Frame {
 
 // FrameFromProto decodes a frame and checks the hash and form of its batches.
 func FrameFromProto(in *bankv1.Frame) (*protocol.Frame, error) {
-	out := &protocol.Frame{Sync: in.GetSync(), Ping: in.GetPing(), Pong: in.GetPong()}
+	out := &protocol.Frame{Sync: in.GetSync(), Ping: in.GetPing(), Pong: in.GetPong(), Certificates: in.GetCertificates()}
 	if h := in.GetHello(); h != nil {
 		hello, err := HelloFromProto(h)
 		if err != nil {
@@ -53,6 +53,9 @@ func FrameFromProto(in *bankv1.Frame) (*protocol.Frame, error) {
 		if err != nil {
 			return nil, fmt.Errorf("batch: %w", err)
 		}
+		if s.Signature, err = SignatureFromProto(b.GetSignature(), b.GetCertificate()); err != nil {
+			return nil, fmt.Errorf("batch: %w", err)
+		}
 		out.Batches = append(out.Batches, s)
 	}
 	if a := in.GetAck(); a != nil {
@@ -65,6 +68,32 @@ func FrameFromProto(in *bankv1.Frame) (*protocol.Frame, error) {
 		out.Wants = append(out.Wants, ledger.Position{Branch: ledger.BranchID(w.GetBranch()), Sequence: w.GetAfterSequence()})
 	}
 	return out, nil
+}
+
+// SealedToProto encodes a batch as its writer did.
+func SealedToProto(s *ledger.Outline) *bankv1.SealedBatch {
+	out := &bankv1.SealedBatch{Batch: s.Bytes, Hash: s.Hash[:]}
+	if s.Signature != nil {
+		out.Signature, out.Certificate = s.Signature.Value[:], s.Signature.Certificate[:]
+	}
+	return out
+}
+
+// SignatureFromProto decodes a signature, and the fingerprint of the certificate whose
+// key has made it. Without either it returns nil.
+func SignatureFromProto(signature, certificate []byte) (*ledger.Signature, error) {
+	var s ledger.Signature
+	switch {
+	case len(signature) == 0 && len(certificate) == 0:
+		return nil, nil
+	case len(signature) != len(s.Value):
+		return nil, fmt.Errorf("a signature has %d bytes, not %d", len(s.Value), len(signature))
+	case len(certificate) != len(s.Certificate):
+		return nil, fmt.Errorf("the fingerprint of a certificate has %d bytes, not %d", len(s.Certificate), len(certificate))
+	}
+	copy(s.Value[:], signature)
+	copy(s.Certificate[:], certificate)
+	return &s, nil
 }
 
 // HelloToProto encodes a hello for the wire.

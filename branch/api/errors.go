@@ -137,9 +137,12 @@ func RefusalOf(err error) (name string, ok bool) {
 // other error.
 func LieOf(err error) (lie protocol.Lie, ok bool) {
 	var lead *ledger.LeadError
+	var signature *protocol.SignatureError
 	switch {
 	case errors.As(err, &lead):
 		return protocol.LeadLie(lead), true
+	case errors.As(err, &signature):
+		return protocol.BadSignature, true
 	case CodeOf(err) == connect.CodeInvalidArgument:
 		return protocol.BadForm, true
 	}

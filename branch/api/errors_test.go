@@ -42,6 +42,7 @@ var mapped = map[string]struct {
 	"protocol.InsufficientError":  {&protocol.InsufficientError{Account: "a"}, connect.CodeFailedPrecondition},
 	"protocol.UnavailableError":   {&protocol.UnavailableError{Reason: "x"}, connect.CodeUnavailable},
 	"protocol.StrangerError":      {&protocol.StrangerError{Branch: 2, Problem: "x"}, connect.CodeFailedPrecondition},
+	"protocol.SignatureError":     {&protocol.SignatureError{Problem: "x"}, connect.CodeInvalidArgument},
 	"protocol.RequestError":       {&protocol.RequestError{RequestID: "r"}, connect.CodeAlreadyExists},
 	"protocol.NotReplicatedError": {&protocol.NotReplicatedError{}, connect.CodeDeadlineExceeded},
 	"protocol.ErrSessionAhead":    {protocol.ErrSessionAhead, connect.CodeInvalidArgument},

@@ -68,7 +68,9 @@ type earlyBatch struct {
 
 // receiveBatch applies a batch that is next in its journal and whose
 // dependencies are applied, keeps one that is early, and ignores a duplicate.
-// One that does not chain, or breaks a rule, stops its journal here.
+// One that does not chain, or breaks a rule, stops its journal here. Where branches sign,
+// a batch without a signature is refused, also if its writer itself sends it: others
+// would not take it from this branch, nor anything that depends on it.
 func (in *intake) receiveBatch(from *Peer, s *ledger.Sealed) {
 	i, ok := in.Ledger.Index(s.Batch.Branch)
 	if !in.founding.bank.Founded {
@@ -79,6 +81,10 @@ func (in *intake) receiveBatch(from *Peer, s *ledger.Sealed) {
 		return
 	}
 	if in.stopped[i] {
+		return
+	}
+	if in.Config.Signed && s.Signature == nil && !in.isHere(i, s) {
+		in.alarms.Reject(from, protocol.BadSignature, true, "the batch of branch %d that ends with entry %d is not signed", s.Batch.Branch, s.Batch.LastSequence())
 		return
 	}
 	in.progress.oweAck(in.Peers[i])

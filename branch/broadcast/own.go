@@ -84,7 +84,7 @@ func (o *OwnBatch) seal() {
 		}
 		s := ledger.NewSealed(b)
 		o.Ledger.Seal(o.Self, s.Hash, o.epoch)
-		o.commit.Batches = append(o.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: o.posted[from:to:to]})
+		o.commit.Batches = append(o.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: o.posted[from:to:to], Made: true})
 		o.commit.Sync = true
 		o.recent = append(o.recent, &s.Outline)
 		o.recentBytes += len(s.Bytes)

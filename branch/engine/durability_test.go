@@ -146,3 +146,55 @@ func TestACommitThatFailsLetsNothingOut(t *testing.T) {
 		t.Errorf("the step has let out %v", out)
 	}
 }
+
+// pen signs commits, or fails to.
+type pen struct {
+	sign func(c *ledger.Commit) error
+}
+
+// Sign implements Signer.
+func (p pen) Sign(c *ledger.Commit) error { return p.sign(c) }
+
+// What a branch sends is signed, and is on disk as it is sent.
+func TestWhatIsLetOutIsSigned(t *testing.T) {
+	s := newOneStep(t)
+	signed := 0
+	s.engine.cfg.Signer = pen{func(c *ledger.Commit) error {
+		if out := s.out(); out != [4]int{} {
+			t.Errorf("before it signs the step has let out %v", out)
+		}
+		for i := range c.Batches {
+			if b := &c.Batches[i]; b.Made {
+				signed++
+				b.Signature = &ledger.Signature{Certificate: ledger.Fingerprint{7}, Value: [64]byte{9}}
+			}
+		}
+		return nil
+	}}
+	if err := s.engine.Step(); err != nil {
+		t.Fatal(err)
+	}
+	sent := (<-s.frames).Frame.Outlines
+	stored, err := s.engine.cfg.Journal.(*journal.Journal).Batches(1, 0, 1<<20)
+	if err != nil || signed != 1 || len(sent) != 1 || len(stored) != 1 {
+		t.Fatalf("%d batches are signed, %d sent, %d stored, %v, want one", signed, len(sent), len(stored), err)
+	}
+	if want := (ledger.Signature{Certificate: ledger.Fingerprint{7}, Value: [64]byte{9}}); *sent[0].Signature != want || *stored[0].Signature != want {
+		t.Errorf("sent with %v, stored with %v", sent[0].Signature, stored[0].Signature)
+	}
+}
+
+func TestASignatureThatFailsLetsNothingOut(t *testing.T) {
+	s := newOneStep(t)
+	lost := errors.New("the key is gone")
+	s.engine.cfg.Signer = pen{func(*ledger.Commit) error { return lost }}
+	if err := s.engine.Step(); !errors.Is(err, lost) {
+		t.Errorf("got %v, want that %v", err, lost)
+	}
+	if stored, err := s.engine.cfg.Journal.(*journal.Journal).Batches(1, 0, 1<<20); err != nil || len(stored) > 0 {
+		t.Errorf("%d batches are on disk, %v", len(stored), err)
+	}
+	if out := s.out(); out != [4]int{} {
+		t.Errorf("the step has let out %v", out)
+	}
+}

@@ -12,8 +12,8 @@
 //	calls.go   the calls that wait for an answer, and how to make one
 //	write.go   Submit: a write that waits for its reply
 //
-// It knows the replica, and by interfaces declared here the journal, the freeze of
-// a branch that is paused, where the results go, and who observes. Links, services
+// It knows the replica, and by interfaces declared here the journal, what signs
+// batches, the freeze of a branch that is paused, where the results go, and who observes. Links, services
 // and the feed know it; the wiring in package branch makes it.
 package engine
 
@@ -33,6 +33,13 @@ type Journal interface {
 	// Commit writes a commit, and syncs it when it holds entries of this branch's
 	// own. An error stops the engine.
 	Commit(c *ledger.Commit) error
+}
+
+// Signer signs what the branch writes.
+type Signer interface {
+	// Sign signs the batches in a commit that the branch has made. An error stops the
+	// engine: nothing unsigned leaves it.
+	Sign(c *ledger.Commit) error
 }
 
 // Freeze stops the engine while the branch is paused on purpose.
@@ -70,6 +77,8 @@ type Config struct {
 	Replica *replica.Replica
 	// Journal is where the replica's commits go.
 	Journal Journal
+	// Signer signs each commit before it goes to the journal; nil where nobody signs.
+	Signer Signer
 	// Started is when the replica's clock was at zero.
 	Started time.Time
 	// Freeze stops the engine before a step while the branch is paused.
@@ -188,8 +197,14 @@ func (e *Engine) Step() error {
 	return nil
 }
 
-// commit makes a step durable.
+// commit makes a step durable, signed where the branch signs. The messages of the step
+// point to what is signed here.
 func (e *Engine) commit(c *ledger.Commit) error {
+	if e.cfg.Signer != nil {
+		if err := e.cfg.Signer.Sign(c); err != nil {
+			return err
+		}
+	}
 	if err := e.cfg.Journal.Commit(c); err != nil {
 		return fmt.Errorf("write journal: %w", err)
 	}

@@ -16,14 +16,32 @@ type storedBatch struct {
 	// this one.
 	order  uint64
 	posted []byte // the balances after its entries, as appendPosted writes them
-	bytes  []byte // as its writer encoded it
+	// signature is as appendSignature writes it; nil for a batch that is not signed.
+	signature []byte
+	bytes     []byte // as its writer encoded it
 }
 
+// signedVersion begins the value of a batch that is signed. What is in valueVersion comes
+// after the signature.
+const signedVersion = 2
+
+// storedSignatureBytes is the size of a signature.
+const storedSignatureBytes = len(ledger.Fingerprint{}) + ledger.SignatureBytes
+
 func appendBatch(out, posted []byte, order uint64, b *ledger.StoredBatch) []byte {
-	out = append(append(out, valueVersion), b.Hash[:]...)
+	if b.Signature == nil {
+		out = append(out, valueVersion)
+	} else {
+		out = appendSignature(append(out, signedVersion), b.Signature)
+	}
+	out = append(out, b.Hash[:]...)
 	out = binary.AppendUvarint(out, order)
 	out = binary.AppendUvarint(out, uint64(len(posted)))
 	return append(append(out, posted...), b.Bytes...)
+}
+
+func appendSignature(out []byte, s *ledger.Signature) []byte {
+	return append(append(out, s.Certificate[:]...), s.Value[:]...)
 }
 
 // appendPosted writes the balance after each entry, for a transfer also that of
@@ -46,7 +64,12 @@ func appendPosted(out []byte, b *ledger.StoredBatch) []byte {
 
 func decodeBatch(key, value []byte) (storedBatch, error) {
 	d := newDecoder(value)
-	s := storedBatch{hash: d.hash(), order: d.uint()}
+	var s storedBatch
+	if len(value) > 0 && value[0] == signedVersion {
+		d = &decoder{in: value[1:]}
+		s.signature = d.bytes(uint64(storedSignatureBytes))
+	}
+	s.hash, s.order = d.hash(), d.uint()
 	s.posted = d.bytes(d.uint())
 	s.bytes, d.in = d.in, nil
 	return s, d.end(key)
@@ -58,6 +81,7 @@ func (s storedBatch) open(key []byte) (*ledger.Sealed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", keyName(key), err)
 	}
+	sealed.Signature = s.signed()
 	return sealed, checkSpan(key, sealed.Span)
 }
 
@@ -67,7 +91,18 @@ func (s storedBatch) outline(key []byte) (*ledger.Outline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", keyName(key), err)
 	}
+	outline.Signature = s.signed()
 	return outline, checkSpan(key, outline.Span)
+}
+
+// signed returns a copy of the signature, or nil.
+func (s storedBatch) signed() *ledger.Signature {
+	if s.signature == nil {
+		return nil
+	}
+	out := &ledger.Signature{}
+	copy(out.Value[:], s.signature[copy(out.Certificate[:], s.signature):])
+	return out
 }
 
 // checkSpan reports a batch that is not the one that its key names.

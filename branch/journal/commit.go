@@ -76,6 +76,9 @@ func (j *Journal) write(c *ledger.Commit) error {
 	for i := range c.Accounts {
 		w.addAccount(&c.Accounts[i])
 	}
+	for i := range c.Certificates {
+		w.addCertificate(&c.Certificates[i])
+	}
 	for i := range c.Doubles {
 		w.addDouble(&c.Doubles[i])
 	}

@@ -24,7 +24,10 @@
 //	m "state"                        Lamport time, settled, order of the last batch applied
 //	h branch(4)                      head: sequence, hash, epoch
 //	a account                        escrow, paid and last of every branch
-//	b branch(4) last sequence(8)     hash, order, balances posted, the sealed bytes
+//	b branch(4) last sequence(8)     hash, order, balances posted, the sealed bytes; before
+//	                                 them, in a version of its own, the signature if there
+//	                                 is one
+//	c fingerprint(32)                a certificate that batches name, with its chain
 //	r request                        branch and sequence of the entry, balance after it
 //	d request                        an alarm: the entries that share the request id
 //	s length(1) account order(8)     branch and last sequence of a batch, indexes of its

@@ -50,6 +50,9 @@ func DecodeValue(key, value []byte) ([]byte, error) {
 	case key[0] == statementTable:
 		m, err := decodeMention(key, value)
 		return appendMention(nil, m), err
+	case key[0] == certificateTable:
+		chain, err := decodeCertificate(key, value)
+		return appendCertificate(nil, chain), err
 	case key[0] == batchTable:
 		return decodeWholeBatch(key, value)
 	}
@@ -213,3 +216,7 @@ func FilterBlocks(fs vfs.FS, path string) (places []int, err error) {
 	}
 	return places, r.Close()
 }
+
+// BatchKey and CertificateKey name a batch and a certificate.
+func BatchKey(b ledger.BranchID, last uint64) []byte { return appendBatchKey(nil, b, last) }
+func CertificateKey(f ledger.Fingerprint) []byte     { return appendCertificateKey(nil, f) }

@@ -159,3 +159,17 @@ type quiet struct{ t testing.TB }
 func (quiet) Infof(string, ...any)                {}
 func (q quiet) Errorf(format string, args ...any) { q.t.Errorf(format, args...) }
 func (q quiet) Fatalf(format string, args ...any) { q.t.Errorf(format, args...) }
+
+// read reads a value behind a closed journal.
+func read(t testing.TB, fs vfs.FS, key []byte) (value []byte) {
+	t.Helper()
+	editStore(t, fs, func(db *pebble.DB) {
+		got, closer, err := db.Get(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value = append(value, got...)
+		closer.Close()
+	})
+	return value
+}

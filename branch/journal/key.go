@@ -16,6 +16,8 @@ const (
 	requestTable   = 'r'
 	statementTable = 's'
 	doubleTable    = 'd'
+	// certificateTable has certificates by their fingerprints.
+	certificateTable = 'c'
 )
 
 var (
@@ -47,6 +49,10 @@ func appendBatchPrefix(out []byte, b ledger.BranchID) []byte {
 
 func appendRequestKey(out []byte, key ledger.RequestKey) []byte {
 	return append(append(out, requestTable), key...)
+}
+
+func appendCertificateKey(out []byte, f ledger.Fingerprint) []byte {
+	return append(append(out, certificateTable), f[:]...)
 }
 
 func appendDoubleKey(out []byte, key ledger.RequestKey) []byte {
@@ -87,6 +93,8 @@ func keyName(key []byte) string {
 		return batchName(ledger.BranchID(binary.BigEndian.Uint32(rest)), batchEnd(key))
 	case key[0] == requestTable:
 		return ledger.RequestKey(rest).String()
+	case key[0] == certificateTable:
+		return fmt.Sprintf("certificate %x", rest)
 	case key[0] == doubleTable:
 		return fmt.Sprintf("alarm about %s", ledger.RequestKey(rest))
 	case key[0] == statementTable && len(rest) >= 9:

@@ -60,6 +60,11 @@ type Verified struct {
 // wraps ErrNoJournal), when another process holds it, and when it can't be read. The
 // caller closes what it returns.
 func Verify(dir string, fs vfs.FS, report func(Finding)) (*Verified, error) {
+	return Inspect(dir, fs, report, nil)
+}
+
+// Inspect is Verify that lets an inspector look, too, if it is not nil.
+func Inspect(dir string, fs vfs.FS, report func(Finding), with Inspector) (*Verified, error) {
 	if fs == nil {
 		fs = vfs.Default
 	}
@@ -70,7 +75,7 @@ func Verify(dir string, fs vfs.FS, report func(Finding)) (*Verified, error) {
 		return nil, fmt.Errorf("%s: %w", dir, ErrNoJournal)
 	}
 	v := &Verified{Checked: Checked{Dir: dir}, j: j}
-	check := verification{Verified: v, report: report}
+	check := verification{Verified: v, report: report, inspector: with}
 	if err := j.openStore(nil, func([]byte) error { return nil }); err != nil {
 		var held *HeldError
 		if errors.As(err, &held) {
@@ -95,8 +100,9 @@ func (v *Verified) Close() error {
 // verification is Verify under way.
 type verification struct {
 	*Verified
-	report func(Finding)  // gets each finding
-	ledger *ledger.Ledger // the batches read so far, added up again
+	report    func(Finding)  // gets each finding
+	inspector Inspector      // looks at each batch, too; nil for nobody
+	ledger    *ledger.Ledger // the batches read so far, added up again
 	// readers are the options for reading the store's tables.
 	readers sstable.ReaderOptions
 	// mentions and requests count the keys that there must be.
@@ -129,7 +135,7 @@ func (v *verification) failed(err error) {
 
 // run runs the steps, each of which needs those before it.
 func (v *verification) run() {
-	for _, step := range []func() error{v.tables, v.identity, v.journals, v.heads, v.accounts, v.state, v.doubles, v.indexesComplete} {
+	for _, step := range []func() error{v.tables, v.identity, v.journals, v.heads, v.accounts, v.state, v.doubles, v.certificates, v.indexesComplete} {
 		if err := step(); err != nil {
 			v.failed(err)
 			return
@@ -158,7 +164,10 @@ func (v *verification) identity() error {
 	}
 	v.j.branches = v.ledger.Branches()
 	v.j.visible = newVisible(v.j.branches)
-	return nil
+	if v.inspector == nil {
+		return nil
+	}
+	return v.inspector.Begin(v.Dir, v.Identity, v.j.Certificate)
 }
 
 // journals applies all batches of all journals in the order in which the
@@ -198,6 +207,11 @@ func (v *verification) batch(c *cursor) error {
 	}
 	if err := v.ledger.CheckLead(c.index, b); err != nil {
 		v.found(name, "%v", err)
+	}
+	if v.inspector != nil {
+		if problem := v.inspector.Batch(&c.sealed.Outline); problem != "" {
+			v.found(name, "%s", problem)
+		}
 	}
 	posted, err := v.ledger.PostBatch(c.sealed)
 	if err != nil {

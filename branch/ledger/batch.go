@@ -63,6 +63,9 @@ type Outline struct {
 	Bytes []byte
 	// Hash is that of the bytes.
 	Hash Hash
+	// Signature says who has written the batch; nil where nobody signs. The owner of the
+	// branch that writes it sets it before the batch is committed; then it never changes.
+	Signature *Signature
 }
 
 // Sealed is a batch with the bytes its writer encoded it to.

@@ -12,6 +12,8 @@ type Commit struct {
 	// Doubles are the request ids that were found to have several entries, or were
 	// resolved, since the last commit: each as it is now.
 	Doubles []Double
+	// Certificates are those that batches name, as far as the disk may not have them.
+	Certificates []Certificate
 	// Clock is the ledger's Lamport time.
 	Clock uint64
 	// Bank, unless nil, is the bank to which the branch belongs from now on. Once
@@ -28,6 +30,9 @@ type Commit struct {
 type StoredBatch struct {
 	*Sealed
 	Posted []Posted // one for each entry, in their order
+	// Made says that this branch has just made the batch, and that nobody has seen it: it
+	// is to be signed where branches sign.
+	Made bool
 }
 
 // BranchHead is how far a branch's journal is applied.

@@ -79,6 +79,7 @@ func (l *Links) accept(ctx context.Context, stream *acceptedStream) error {
 func (k *link) farewell(stream *acceptedStream, cause error) error {
 	var bad *api.InputError
 	var stranger *protocol.StrangerError
+	var unsigned *protocol.SignatureError
 	switch {
 	case k.peer.links.cfg.Ended.Err() != nil:
 		return api.ErrStopping
@@ -86,7 +87,7 @@ func (k *link) farewell(stream *acceptedStream, cause error) error {
 		k.close(cause)
 		k.introduce(stream)
 		return cause
-	case errors.As(cause, &bad), connect.CodeOf(cause) == connect.CodeResourceExhausted: // a frame over the size limit
+	case errors.As(cause, &bad), errors.As(cause, &unsigned), connect.CodeOf(cause) == connect.CodeResourceExhausted: // a frame over the size limit
 		return cause
 	}
 	return nil

@@ -2,6 +2,7 @@ package link
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,12 +26,15 @@ func anyFrames() []*protocol.Frame {
 		}}).Outline
 	}
 	one, two := sealed(1), sealed(1000)
+	two.Signature = &ledger.Signature{Certificate: ledger.Fingerprint{7}, Value: [64]byte{0, 1}}
 	all := []*protocol.Frame{
 		{Hello: &protocol.Hello{Version: 1, Branch: 1, To: 2}},
 		{Wants: []ledger.Position{{Branch: 3, Sequence: 9}}, Ack: &protocol.Ack{Applied: 7}},
 		{Contest: &protocol.Contest{Summons: []string{"a"}}, Outlines: []*ledger.Outline{one}},
+		{Contest: &protocol.Contest{Summons: []string{"a"}}, Outlines: []*ledger.Outline{two, one}},
+		{Certificates: [][]byte{{1, 2}, {3}}, Outlines: []*ledger.Outline{two}},
 	}
-	for _, outlines := range [][]*ledger.Outline{nil, {one}, {one, two}, {one, two, one, two, one}} {
+	for _, outlines := range [][]*ledger.Outline{nil, {one}, {two}, {one, two}, {one, two, one, two, one}} {
 		for _, ack := range []*protocol.Ack{nil, {}, {Applied: 1}, {Applied: 1 << 63, Synced: 128}, {Synced: 1, Forked: true}} {
 			for _, sync := range []bool{false, true} {
 				all = append(all, &protocol.Frame{Outlines: outlines, Ack: ack, Sync: sync})
@@ -81,6 +85,40 @@ func FuzzIncoming(f *testing.F) {
 			t.Errorf("%x: %s", data, diff)
 		}
 	})
+}
+
+// What is no signature is refused, however it is encoded.
+func TestSignaturesThatAreNone(t *testing.T) {
+	for name, batch := range map[string]*bankv1.SealedBatch{
+		"a short one":                   {Signature: make([]byte, 63), Certificate: make([]byte, 32)},
+		"a long one":                    {Signature: make([]byte, 65), Certificate: make([]byte, 32)},
+		"without a certificate":         {Signature: make([]byte, 64)},
+		"a certificate alone":           {Certificate: make([]byte, 32)},
+		"with a long name":              {Signature: make([]byte, 64), Certificate: make([]byte, 33)},
+		"in a frame that also has more": {Signature: make([]byte, 64)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			valid := anyFrames()[2].Outlines[0]
+			batch.Batch, batch.Hash = valid.Bytes, valid.Hash[:]
+			f := &bankv1.Frame{Batches: []*bankv1.SealedBatch{batch}}
+			if strings.Contains(name, "more") {
+				f.Ping = 1
+			}
+			message, err := proto.Marshal(&bankv1.PropagateRequest{Frame: f})
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := &incoming{}
+			if err := in.decode(message); err != nil || in.wrong == nil {
+				t.Errorf("it is taken: %v, %+v", err, in.frame)
+			}
+		})
+	}
+	in := &incoming{}
+	in.set(&bankv1.Frame{Certificates: make([][]byte, maxCertificates+1)})
+	if in.wrong == nil {
+		t.Error("too many certificates are taken")
+	}
 }
 
 // The memory of a message is Connect's, which uses it again.

@@ -58,6 +58,10 @@ func (in *incoming) set(m *bankv1.Frame) {
 		in.wrong = fmt.Errorf("it asks for %d journals, at most %d are allowed", n, maxWants)
 		return
 	}
+	if n := len(m.GetCertificates()); n > maxCertificates {
+		in.wrong = fmt.Errorf("it brings %d certificates, at most %d are allowed", n, maxCertificates)
+		return
+	}
 	f, err := api.FrameFromProto(m)
 	if in.wrong = err; err == nil {
 		in.frame = *f
@@ -89,13 +93,15 @@ const (
 	frameSync    = 5
 	sealedBatch  = 1
 	sealedHash   = 2
+	sealedSigned = 3
+	sealedSigner = 4
 	ackApplied   = 1
 	ackSynced    = 2
 	ackForked    = 3
 )
 
 // encodedBatch is a batch in a message.
-type encodedBatch struct{ bytes, hash []byte }
+type encodedBatch struct{ bytes, hash, signature, certificate []byte }
 
 // decodeUsual decodes a message that has batches, an ack and a wish for a sync, and
 // nothing else. It reports false, and has done nothing, for any other.
@@ -145,6 +151,9 @@ func (in *incoming) open(batches []encodedBatch) error {
 		if err != nil {
 			return fmt.Errorf("batch: %w", err)
 		}
+		if s.Signature, err = api.SignatureFromProto(b.signature, b.certificate); err != nil {
+			return fmt.Errorf("batch: %w", err)
+		}
 		in.frame.Batches = append(in.frame.Batches, s)
 	}
 	return nil
@@ -185,6 +194,10 @@ func decodeSealed(message []byte) (b encodedBatch, ok bool) {
 			b.bytes = bytes
 		case sealedHash:
 			b.hash = bytes
+		case sealedSigned:
+			b.signature = bytes
+		case sealedSigner:
+			b.certificate = bytes
 		default:
 			return false
 		}

@@ -31,7 +31,7 @@ func (e *encoded) of(f *protocol.Frame) []byte {
 // encode appends a frame's message. What most frames have is encoded by hand, as
 // decodeUsual decodes it.
 func encode(out []byte, f *protocol.Frame) []byte {
-	if f.Hello == nil && f.Contest == nil && len(f.Wants) == 0 && f.Ping == 0 && f.Pong == 0 {
+	if f.Hello == nil && f.Contest == nil && len(f.Wants) == 0 && len(f.Certificates) == 0 && f.Ping == 0 && f.Pong == 0 {
 		return encodeUsual(out, f)
 	}
 	m := &bankv1.PropagateRequest{Frame: api.FrameToProto(f)}
@@ -62,6 +62,10 @@ func encodeUsual(out []byte, f *protocol.Frame) []byte {
 		out = appendPrefix(out, frameBatches, sizeOfSealed(s))
 		out = append(appendPrefix(out, sealedBatch, len(s.Bytes)), s.Bytes...)
 		out = append(appendPrefix(out, sealedHash, len(s.Hash)), s.Hash[:]...)
+		if g := s.Signature; g != nil {
+			out = append(appendPrefix(out, sealedSigned, len(g.Value)), g.Value[:]...)
+			out = append(appendPrefix(out, sealedSigner, len(g.Certificate)), g.Certificate[:]...)
+		}
 	}
 	if a := f.Ack; a != nil {
 		out = appendPrefix(out, frameAck, sizeOfAck(a))
@@ -73,7 +77,11 @@ func encodeUsual(out []byte, f *protocol.Frame) []byte {
 }
 
 func sizeOfSealed(s *ledger.Outline) int {
-	return sizeOfBytes(sealedBatch, len(s.Bytes)) + sizeOfBytes(sealedHash, len(s.Hash))
+	n := sizeOfBytes(sealedBatch, len(s.Bytes)) + sizeOfBytes(sealedHash, len(s.Hash))
+	if g := s.Signature; g != nil {
+		n += sizeOfBytes(sealedSigned, len(g.Value)) + sizeOfBytes(sealedSigner, len(g.Certificate))
+	}
+	return n
 }
 
 func sizeOfAck(a *protocol.Ack) int {
@@ -119,7 +127,7 @@ const maxCopiedBytes = 64 << 10
 
 // of returns what is to be sent for a frame.
 func (c *copies) of(f *protocol.Frame) outgoing {
-	if f.Ping != 0 || f.Pong != 0 || f.Hello != nil || f.Contest != nil || f.Ack != nil || len(f.Wants) > 0 || len(f.Outlines) == 0 || batchBytes(f) > maxCopiedBytes {
+	if f.Ping != 0 || f.Pong != 0 || f.Hello != nil || len(f.Certificates) > 0 || f.Contest != nil || f.Ack != nil || len(f.Wants) > 0 || len(f.Outlines) == 0 || batchBytes(f) > maxCopiedBytes {
 		return outgoing{frame: f}
 	}
 	if c.last.frame == nil || c.last.frame.Sync != f.Sync || !slices.Equal(c.last.frame.Outlines, f.Outlines) {
@@ -134,7 +142,7 @@ const prefixBytes = 5
 // mostBytes bounds the size of a frame's message; of a hello or wants, which are
 // rare, by more than any stream has room for.
 func mostBytes(f *protocol.Frame) int {
-	const fields, eachBatch = 96, 64
+	const fields, eachBatch = 96, 168 // with a signature
 	if f.Hello != nil || len(f.Wants) > 0 {
 		return MaxMessage
 	}

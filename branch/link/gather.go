@@ -30,9 +30,21 @@ func gather(frames []outgoing) (outgoing, int) {
 	return outgoing{frame: all}, n
 }
 
-// contentBytes is about the size of what a frame has that may be long: its batches, and
-// what it says of contested accounts.
-func contentBytes(f *protocol.Frame) int { return batchBytes(f) + contestBytes(f.Contest) }
+// contentBytes is about the size of what a frame has that may be long: its batches, what
+// it says of contested accounts, and certificates.
+func contentBytes(f *protocol.Frame) int {
+	return batchBytes(f) + contestBytes(f.Contest) + certificateBytes(f)
+}
+
+// certificateBytes bounds the size of the certificates in a frame.
+func certificateBytes(f *protocol.Frame) int {
+	const fields = 8
+	size := 0
+	for _, c := range f.Certificates {
+		size += fields + len(c)
+	}
+	return size
+}
 
 // batchBytes is the size of the batches in a frame.
 func batchBytes(f *protocol.Frame) int {
@@ -44,9 +56,11 @@ func batchBytes(f *protocol.Frame) int {
 }
 
 // canJoin reports whether two frames mean the same as one that has what is in
-// both. A hello opens a link, and the receiver takes only the last wants.
+// both. A hello opens a link, and the receiver takes only the last wants. Certificates
+// count before any batch of their frame.
 func canJoin(first, next *protocol.Frame) bool {
-	return first.Hello == nil && next.Hello == nil && (len(first.Wants) == 0 || len(next.Wants) == 0)
+	return first.Hello == nil && next.Hello == nil && (len(first.Wants) == 0 || len(next.Wants) == 0) &&
+		len(first.Certificates)+len(next.Certificates) <= maxCertificates
 }
 
 // join adds what is in the next frame: the batches in their order, and the later
@@ -55,6 +69,7 @@ func canJoin(first, next *protocol.Frame) bool {
 // after all batches.
 func join(all, next *protocol.Frame) {
 	all.Outlines = append(all.Outlines, next.Outlines...)
+	all.Certificates = append(all.Certificates, next.Certificates...)
 	all.Wants = append(all.Wants, next.Wants...)
 	all.Sync = all.Sync || next.Sync
 	all.Ping, all.Pong = cmp.Or(next.Ping, all.Ping), cmp.Or(next.Pong, all.Pong)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/redial"
 	"passbook.example/passbook/branch/replica"
@@ -33,6 +34,8 @@ const (
 	// each unreadBytes it has.
 	maxUnread   = 16
 	unreadBytes = 1 << 20
+	// maxCertificates bounds the certificates that one frame brings.
+	maxCertificates = 64
 	// maxWants bounds what one frame asks for: each may be a search on disk.
 	maxWants = 1024
 	// maxLinks bounds the links of one peer that are accepted and not ended
@@ -58,6 +61,12 @@ type link struct {
 	// heard says that the peer has said something over the link. It belongs to the
 	// engine's goroutine.
 	heard bool
+	// shown are certificates that the peer was shown on this link. It belongs to the
+	// engine's goroutine.
+	shown map[ledger.Fingerprint]bool
+	// bank is the id that the peer names for the bank. It belongs to the goroutine that
+	// takes frames.
+	bank ledger.BankID
 
 	// ctx ends when the link is given up.
 	ctx context.Context
@@ -114,6 +123,9 @@ func (k *link) pumpIn(receive func() (*incoming, error)) error {
 func (k *link) take(in *incoming) error {
 	if in.wrong != nil {
 		return k.lied(api.Inputf("frame from branch %d: %v", k.peer.id, in.wrong))
+	}
+	if err := k.checkSigned(&in.frame); err != nil {
+		return k.lied(err)
 	}
 	if k.measure(&in.frame) {
 		return nil

@@ -31,7 +31,7 @@ type Links struct {
 	customers bankv1connect.BranchServiceClient
 }
 
-// Config is what links work with. Nothing in it is optional.
+// Config is what links work with. Only Signatures is optional.
 type Config struct {
 	// ID is this branch.
 	ID ledger.BranchID
@@ -54,6 +54,8 @@ type Config struct {
 	Ended context.Context //nolint:containedctx // it is the branch's, not a call's
 	// Log logs which links are down for long.
 	Log *Log
+	// Signatures checks the signatures of what comes; nil where nobody signs.
+	Signatures Signatures
 	// Story is told of the frames that are sent.
 	Story Story
 	// Logger is where everything else is logged.
@@ -135,7 +137,7 @@ func (l *Links) Send(m protocol.Message) {
 	case m.Frame != nil:
 		if p.link != nil {
 			l.cfg.Story.Sent(m.To, m.Frame)
-			p.link.send(l.copies.of(m.Frame))
+			p.link.deliver(m.Frame, &l.copies)
 			p.link.ping(m.Frame)
 		}
 	case m.Claim != nil:

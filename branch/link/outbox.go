@@ -5,15 +5,17 @@ import (
 	"io"
 )
 
-// send queues a frame and makes sure that it is sent. It never blocks. No goroutine
+// send queues a frame and makes sure that it is sent. It never blocks, and reports whether
+// there was room for the frame. No goroutine
 // waits for frames: waking it would cost as much as starting one, and its stack
 // besides. A bank of 50 branches has 2,450 ends of links.
-func (k *link) send(f outgoing) {
+func (k *link) send(f outgoing) (queued bool) {
 	size := contentBytes(f.frame)
 	k.mu.Lock()
 	if len(k.outbox) < maxOutbox && (size == 0 || k.outboxBytes == 0 || k.outboxBytes+size <= maxOutboxBytes) {
 		k.outbox = append(k.outbox, f)
 		k.outboxBytes += size
+		queued = true
 	}
 	alone := len(k.outbox) == 1
 	begins := !k.pumping
@@ -28,6 +30,7 @@ func (k *link) send(f outgoing) {
 	case begins:
 		go k.pump() // ends at the latest with close, which waits for it
 	}
+	return queued
 }
 
 // pumpOut sends what is queued. The link ends when that fails. But where the peer has

@@ -205,11 +205,13 @@ func TestAFrameIsSentAtOnceWhereThereIsRoom(t *testing.T) {
 // A frame is never larger than mostBytes says, or the engine would wait.
 func TestMostBytesOfAFrame(t *testing.T) {
 	most := ^uint64(0)
-	batch := outlineOf(1000)
+	batch, signed := outlineOf(1000), outlineOf(1000)
+	signed.Signature = &ledger.Signature{}
 	for _, f := range []*protocol.Frame{
 		{Ack: &protocol.Ack{Applied: most, Synced: most, Forked: true}, Sync: true, Ping: most, Pong: most},
 		{Ack: &protocol.Ack{Applied: most, Synced: most, Forked: true}, Sync: true, Outlines: []*ledger.Outline{batch}},
 		{Outlines: slices.Repeat([]*ledger.Outline{batch}, 30)},
+		{Outlines: slices.Repeat([]*ledger.Outline{signed}, 30), Certificates: [][]byte{make([]byte, ledger.MaxChainBytes), {1}}},
 		{Contest: widestContest(1)},
 		{Contest: widestContest(30), Outlines: []*ledger.Outline{batch}, Ack: &protocol.Ack{Applied: most, Synced: most}, Sync: true},
 	} {

@@ -91,5 +91,10 @@ func (k *link) measure(f *protocol.Frame) bool {
 	if ok {
 		k.peer.links.cfg.Engine.Post(func(r *replica.Replica) { r.Measured(k.peer.id, protocol.Micros(took.Microseconds())) })
 	}
-	return f.Hello == nil && len(f.Batches) == 0 && f.Ack == nil && len(f.Wants) == 0 && !f.Sync && f.Contest == nil
+	return isSilent(f)
+}
+
+// isSilent reports whether there is nothing in a frame for the replica of its receiver.
+func isSilent(f *protocol.Frame) bool {
+	return f.Hello == nil && len(f.Batches) == 0 && len(f.Outlines) == 0 && f.Ack == nil && len(f.Wants) == 0 && !f.Sync && f.Contest == nil
 }

@@ -65,7 +65,7 @@ func TestAPongThatWasNotAskedForMeasuresNothing(t *testing.T) {
 // A ping is answered by the link: the engine does not hear of it.
 func TestAPingIsAnsweredAtOnce(t *testing.T) {
 	var sent []*protocol.Frame
-	k := newLink(&peer{})
+	k := newLink(&peer{links: &Links{}})
 	k.room = func() int { return MaxMessage }
 	k.put = func(f *outgoing) error {
 		sent = append(sent, f.frame)

@@ -3,6 +3,7 @@ package protocol
 import (
 	"fmt"
 
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/ledger"
 )
 
@@ -30,6 +31,8 @@ const (
 	BadAnswer
 	// BadBank: a hello is of another bank, or in another version.
 	BadBank
+	// BadSignature: a batch is not signed by its writer.
+	BadSignature
 	// Lies is larger than any of them.
 	Lies
 )
@@ -53,6 +56,8 @@ func (l Lie) String() string {
 		return "answer"
 	case BadBank:
 		return "bank"
+	case BadSignature:
+		return "signature"
 	}
 	return fmt.Sprintf("lie(%d)", uint8(l))
 }
@@ -69,6 +74,28 @@ type Refusal struct {
 	// First says that it is the first of its kind from this peer.
 	First bool
 }
+
+// SignatureError refuses a batch, or a certificate, because it does not prove who has
+// written the batch.
+type SignatureError struct {
+	// Branch is the writer that the batch names, Sequence its last entry; 0 for an error
+	// about a certificate.
+	Branch   ledger.BranchID
+	Sequence uint64
+	// Problem says what is wrong.
+	Problem string
+}
+
+// Error implements error.
+func (e *SignatureError) Error() string {
+	if e.Branch == 0 {
+		return e.Problem
+	}
+	return fmt.Sprintf("the batch of branch %d that ends with entry %d: %s", e.Branch, e.Sequence, e.Problem)
+}
+
+// Code returns invalid_argument.
+func (e *SignatureError) Code() code.Code { return code.InvalidArgument }
 
 // LeadLie returns the rule that a batch breaks when it is too far ahead.
 func LeadLie(err *ledger.LeadError) Lie {

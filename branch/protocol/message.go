@@ -35,6 +35,9 @@ type Frame struct {
 	Sync bool
 	// Contest is what is said of contested accounts; nil for nothing.
 	Contest *Contest
+	// Certificates are chains that the receiver may need for the signatures of batches
+	// that come with the frame or after it. They are the links' owners' alone.
+	Certificates [][]byte
 	// Ping and Pong measure the link, and are its owner's: a side that gets a Ping sends
 	// it back as Pong at once. 0 for none.
 	Ping, Pong uint64

@@ -69,6 +69,9 @@ type Config struct {
 	// MaxAccounts is the number of accounts beyond which no write may open one more;
 	// 0 for no limit.
 	MaxAccounts int
+	// Signed says that every batch must have a signature, which the owner has checked
+	// before it tells the replica of the batch.
+	Signed bool
 	// Now is the time.
 	Now Millis
 }

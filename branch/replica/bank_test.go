@@ -36,6 +36,10 @@ type bank struct {
 	onReply func(*node, *protocol.Reply)
 	// severed are the pairs that can't talk, lower id first.
 	severed map[[2]ledger.BranchID]bool
+	// onCommit, when set, is told of each commit.
+	onCommit func(*node, *ledger.Commit)
+	// signed says that all branches sign what they write.
+	signed bool
 }
 
 // node is one branch: its replica, nil while it is down, and its disk.
@@ -83,9 +87,9 @@ func (b *bank) detail(format string, args ...any) {
 	}
 }
 
-// openBank is `bank branches=1,2,3 opening=90`.
+// openBank is `bank branches=1,2,3 opening=90`, with signed for branches that sign.
 func openBank(t *testing.T, d *datadriven.TestData) *bank {
-	b := &bank{opening: ledger.Amount(option(t, d, "opening", 0)), sessions: map[string][]ledger.Position{}, severed: map[[2]ledger.BranchID]bool{}}
+	b := &bank{signed: d.HasArg("signed"), opening: ledger.Amount(option(t, d, "opening", 0)), sessions: map[string][]ledger.Position{}, severed: map[[2]ledger.BranchID]bool{}}
 	var ids []ledger.BranchID
 	branches, _ := d.Arg("branches")
 	for _, v := range branches.Vals {
@@ -121,6 +125,7 @@ func (b *bank) boot(n *node, bootstrap bool) {
 		b.t.Fatal(err)
 	}
 	c.ID, c.Bootstrap, c.PeerTimeout, c.Now, c.Proposal = n.id, bootstrap, 1000, b.now, simulation.Proposal(n.id, n.boots)
+	c.Signed = b.signed
 	n.boots++
 	n.replica, err = replica.New(c)
 	if err != nil {
@@ -237,6 +242,12 @@ func (b *bank) turn(n *node) {
 		b.t.Fatal(err)
 	}
 	if c := ready.Commit; c != nil {
+		if b.signed {
+			simulation.Sign(c)
+		}
+		if b.onCommit != nil {
+			b.onCommit(n, c)
+		}
 		b.sayCommit(n, c)
 		n.disk.Commit(c)
 	}

@@ -10,11 +10,13 @@ import (
 
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/protocol"
+	"passbook.example/passbook/branch/simulation"
 )
 
 // lie is `lie 2->1 hello=(1/9,3/2)`, `lie 2->1 ack=9`, `lie 2->1 forked` or
 // `lie 2->1 batch=1/3`: a frame that its sender has not sent. The hello names more
-// than the last true one did, the batch follows nothing.
+// than the last true one did, the batch follows nothing, or with whole the one before it
+// at the receiver. With signed its writer has signed it.
 func (b *bank) lie(d *datadriven.TestData) {
 	var from, to ledger.BranchID
 	if _, err := fmt.Sscanf(d.CmdArgs[0].Key, "%d->%d", &from, &to); err != nil {
@@ -36,11 +38,32 @@ func (b *bank) lie(d *datadriven.TestData) {
 	}
 	if text := text(d, "batch"); text != "" {
 		p := b.position(d, text)
-		f.Batches = []*ledger.Sealed{ledger.NewSealed(&ledger.Batch{Branch: p.Branch, Epoch: 1, FirstSequence: p.Sequence, PrevHash: ledger.Hash{1}, Entries: []ledger.Entry{
-			{Sequence: p.Sequence, Clock: 1, Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 1},
+		prev := ledger.Hash{1}
+		if d.HasArg("whole") {
+			prev = b.hashAt(to, ledger.Position{Branch: p.Branch, Sequence: p.Sequence - 1})
+		}
+		f.Batches = []*ledger.Sealed{ledger.NewSealed(&ledger.Batch{Branch: p.Branch, Epoch: 1, FirstSequence: p.Sequence, PrevHash: prev, Entries: []ledger.Entry{
+			{Sequence: p.Sequence, Clock: 9, Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 1},
 		}})}
+		if d.HasArg("signed") {
+			simulation.Sign(&ledger.Commit{Batches: []ledger.StoredBatch{{Sealed: f.Batches[0], Made: true}}})
+		}
 	}
 	b.receive(protocol.Message{From: from, To: to, Frame: f})
+}
+
+// hashAt returns the hash of a batch that ends at a position, as a branch has it.
+func (b *bank) hashAt(at ledger.BranchID, p ledger.Position) ledger.Hash {
+	b.t.Helper()
+	n := b.node(at)
+	if p.Sequence == 0 {
+		return n.genesis()
+	}
+	hash, ok, err := n.disk.HashAt(p.Branch, p.Sequence)
+	if err != nil || !ok {
+		b.t.Fatalf("branch %d has no entry %d of branch %d: %v", at, p.Sequence, p.Branch, err)
+	}
+	return hash
 }
 
 // position reads one as in 1/9.

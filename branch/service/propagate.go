@@ -31,6 +31,9 @@ type oneEntry interface {
 	GetRequestId() string
 	GetAfter() []*bankv1.Position
 	GetPrevHash() []byte
+	GetSignature() []byte
+	GetCertificate() []byte
+	GetCertificates() [][]byte
 }
 
 // PropagateDeposit implements PeerServiceHandler.
@@ -74,8 +77,13 @@ func (p *Peers) applyOne(ctx context.Context, kind ledger.Kind, req oneEntry) (*
 		Branch: from, Epoch: req.GetEpoch(), FirstSequence: e.Sequence, Entries: []ledger.Entry{e},
 		After: api.PositionsFromProto(req.GetAfter()), PrevHash: prev,
 	}
+	slices.SortFunc(batch.After, func(a, b ledger.Position) int { return cmp.Compare(a.Branch, b.Branch) })
+	signed, err := p.signatureOf(batch, req)
+	if err != nil {
+		return nil, false, err
+	}
 	var result oneResult
-	if err := p.cfg.Engine.Visit(ctx, func(r *replica.Replica) { result = receiveOne(r, batch) }); err != nil {
+	if err := p.cfg.Engine.Visit(ctx, func(r *replica.Replica) { result = p.receiveOne(r, batch, signed) }); err != nil {
 		return nil, false, err
 	}
 	if result.err != nil {
@@ -87,6 +95,44 @@ func (p *Peers) applyOne(ctx context.Context, kind ledger.Kind, req oneEntry) (*
 		}
 	}
 	return api.MarkedToProto([]ledger.MarkedPosition{{Position: ledger.Position{Branch: from, Sequence: result.head.Sequence}, Hash: result.head.Hash}})[0], result.duplicate, nil
+}
+
+// signatureOf returns the signature of the batch that a peer wrote, once it is checked;
+// nil where nobody signs, or if the request has none.
+func (p *Peers) signatureOf(batch *ledger.Batch, req oneEntry) (*ledger.Signature, error) {
+	signature, err := api.SignatureFromProto(req.GetSignature(), req.GetCertificate())
+	switch {
+	case err != nil:
+		return nil, api.Fieldf("signature", "%v", err)
+	case signature == nil || p.cfg.Signatures == nil:
+		return nil, nil
+	}
+	if field := missingField(batch); field != "" {
+		return nil, api.Fieldf(field, "is missing; it must be as in the writer's journal, since it is signed")
+	}
+	if n := len(req.GetCertificates()); n > maxCertificates {
+		return nil, api.Fieldf("certificates", "has %d certificates, %d are allowed", n, maxCertificates)
+	}
+	if err := p.cfg.Signatures.Learn(req.GetCertificates()); err != nil {
+		return nil, err
+	}
+	sealed := ledger.NewSealed(batch)
+	sealed.Signature = signature
+	_, err = p.cfg.Signatures.Check(&sealed.Outline, ledger.BankID{})
+	return signature, err
+}
+
+// missingField returns a field that the receiver fills in when nobody signs.
+func missingField(b *ledger.Batch) string {
+	switch {
+	case b.Epoch == 0:
+		return "epoch"
+	case b.Entries[0].Clock == 0:
+		return "clock"
+	case b.PrevHash == ledger.Hash{}:
+		return "prev_hash"
+	}
+	return ""
 }
 
 // checkDuplicate refuses an entry when this branch has another one in its place.
@@ -114,7 +160,7 @@ type oneResult struct {
 // receiveOne gives the batch to the replica. First it looks for a reason why the
 // batch does not fit: here the sender is told, while a link waits for what is
 // missing.
-func receiveOne(r *replica.Replica, batch *ledger.Batch) oneResult {
+func (p *Peers) receiveOne(r *replica.Replica, batch *ledger.Batch, signed *ledger.Signature) oneResult {
 	view := r.Ledger()
 	i, _ := view.Index(batch.Branch)
 	head := view.Head(i)
@@ -127,7 +173,6 @@ func receiveOne(r *replica.Replica, batch *ledger.Batch) oneResult {
 	case e.Sequence > head.Sequence+1:
 		return oneResult{err: code.Errorf(code.OutOfRange, "entry %d of branch %d is not the next one, sequence %d is expected: %w", e.Sequence, batch.Branch, head.Sequence+1, errGap)}
 	}
-	slices.SortFunc(batch.After, func(a, b ledger.Position) int { return cmp.Compare(a.Branch, b.Branch) })
 	for _, a := range batch.After {
 		k, ok := view.Index(a.Branch)
 		if !ok {
@@ -136,6 +181,9 @@ func receiveOne(r *replica.Replica, batch *ledger.Batch) oneResult {
 		if at := view.Head(k).Sequence; at < a.Sequence {
 			return oneResult{err: fmt.Errorf("the entry comes after entry %d of branch %d, which is applied here up to %d: %w", a.Sequence, a.Branch, at, errGap)}
 		}
+	}
+	if signed == nil && p.cfg.Signatures != nil && p.cfg.Signatures.Required() {
+		return oneResult{err: &protocol.SignatureError{Branch: batch.Branch, Sequence: e.Sequence, Problem: "it is not signed, and the branches of this bank sign what they write: send signature and certificate"}}
 	}
 	if batch.PrevHash == (ledger.Hash{}) {
 		batch.PrevHash = head.Hash
@@ -158,12 +206,16 @@ func receiveOne(r *replica.Replica, batch *ledger.Batch) oneResult {
 	if err != nil {
 		return oneResult{err: api.Inputf("%v", err)}
 	}
+	sealed.Signature = signed
 	r.Take(batch.Branch, sealed)
 	if head = view.Head(i); head.Sequence != e.Sequence {
 		return oneResult{err: errForked}
 	}
 	return oneResult{head: head}
 }
+
+// maxCertificates bounds the certificates that come with an entry.
+const maxCertificates = 4
 
 // Errors of peers that are refused.
 var (

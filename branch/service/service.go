@@ -12,8 +12,8 @@
 //	customer.go   which accounts a customer may use, and what it sees of others
 //	tokens.go     the sessions of replies
 //	submit.go     Submit: a stream of lists; list.go: one list of operations
-//	query.go      Query; status.go: GetStatus; entries.go: ListEntries;
-//	              watch.go: Watch, which the feed serves
+//	query.go      Query; status.go: GetStatus; entries.go: ListEntries; batch.go:
+//	              GetBatch; watch.go: Watch, which the feed serves
 //	identity.go   GetIdentity and OpenDashboard
 //	alarms.go     ListAlarms and ResolveAlarm
 //	course.go     bank.Bank
@@ -83,12 +83,26 @@ type Config struct {
 	// Denied, unless nil, is told of lists that are refused for want of a right. Of calls
 	// that end with such an error others hear.
 	Denied func(ctx context.Context, procedure string, err error)
+	// Signatures checks those of entries that peers send alone; nil where nobody signs.
+	Signatures Signatures
 	// Feed serves Watch.
 	Feed Feed
 	// Story tells of each event; nil tells nothing.
 	Story *Story
 	// Logger is where handlers log.
 	Logger *slog.Logger
+}
+
+// Signatures tells who has written what comes. Package signature has the real ones.
+type Signatures interface {
+	// Required reports whether what comes must be signed.
+	Required() bool
+	// Learn takes the certificates that come with an entry. It returns an error if one
+	// of them is not that of a branch of this bank.
+	Learn(chains [][]byte) error
+	// Check checks the signature of a batch. It returns an error if the writer of the
+	// batch has not made it.
+	Check(o *ledger.Outline, said ledger.BankID) (ok bool, err error)
 }
 
 // Engine owns the replica and carries out what is asked of it.

@@ -13,8 +13,8 @@ import (
 // A liar says things that are well formed and not true, in any peer's name. A lie
 // takes the place of a message, or of a part of it, when that arrives, so the liar
 // knows what the receiver has. Some lies are left out because nobody can tell them
-// from the truth without identities: whole batches that follow the one before them
-// and may be posted, and numbers that were true at an earlier time.
+// from the truth: numbers that were true at an earlier time, and, where branches don't
+// sign, whole batches that follow the one before them and may be posted.
 
 // liar puts lies in the place of messages, if the run has a liar.
 type liar struct {
@@ -134,7 +134,11 @@ func (w *liar) lieInFrame(r *replica.Replica, from, to ledger.BranchID, f *proto
 	case 6:
 		f.Contest = w.lyingContest()
 	default:
-		if s := w.lyingBatch(view, to); s != nil {
+		s := w.lyingBatch(view, to)
+		if w.opts.Signed && w.chance(0.5) {
+			s = w.forgedBatch(view)
+		}
+		if s != nil {
 			f.Batches = append([]*ledger.Sealed{s}, f.Batches...) // before one in whose place it may be
 		}
 	}

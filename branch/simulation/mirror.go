@@ -135,7 +135,7 @@ func (m *mirror) checkBatches(b ledger.BranchID, after uint64, maxBytes int, wan
 		panic(fmt.Sprintf("branch %d reads %d batches, %v, after entry %d of branch %d, want %d", m.id.Branch, len(got), err, after, b, len(want)))
 	}
 	for k := range min(len(got), len(want)) {
-		if got[k].Hash != want[k].Hash || !bytes.Equal(got[k].Bytes, want[k].Bytes) {
+		if got[k].Hash != want[k].Hash || !bytes.Equal(got[k].Bytes, want[k].Bytes) || !sameSignature(got[k].Signature, want[k].Signature) {
 			panic(fmt.Sprintf("branch %d reads another batch than was written at entry %d of branch %d", m.id.Branch, want[k].Batch.FirstSequence, b))
 		}
 	}

@@ -31,6 +31,18 @@ var lieMutations = []mutation{
 		"own > 0 && !pr.intake.has(pr.Self, own, p.has.Hash)", "own > 0 && pr.N == 1", "10_fork",
 	},
 	{
+		"a batch without a signature is taken", "branch/broadcast/apply.go",
+		"if in.Config.Signed && s.Signature == nil && !in.isHere(i, s) {", "if in.Config.Signed && s.Signature == nil && in.N == 1 {", "forger",
+	},
+	{
+		"a batch without a signature that is here already is a lie", "branch/broadcast/apply.go",
+		"s.Signature == nil && !in.isHere(i, s) {", "s.Signature == nil {", "replica.TestWhatIsHereNeedsNoSignature",
+	},
+	{
+		"what a branch has not made counts as made", "branch/broadcast/apply.go",
+		"ledger.StoredBatch{Sealed: s, Posted: posted}", "ledger.StoredBatch{Sealed: s, Posted: posted, Made: true}", "replica.TestABranchMakesItsOwnBatchesAlone",
+	},
+	{
 		"a claim of a branch's own journal never lapses", "branch/broadcast/recover.go",
 		"case c.wait.inVain(v.Now, v.Head(v.Self)):", "case c.wait.inVain(v.Now, v.Head(v.Self)) && v.N == 1:", "29_lies",
 	},

@@ -26,6 +26,7 @@ var hunts = map[string]string{
 	"calm":   "^TestBankWithoutFaults$",
 	"fork":   "^TestTwoProcessesWithOneBranchID$",
 	"liar":   "^TestBankWithALiar$",
+	"forger": "^TestBankWithALiarAndSignatures$",
 }
 
 var mutations = []mutation{

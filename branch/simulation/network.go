@@ -174,6 +174,7 @@ func Transmit(m protocol.Message) (protocol.Message, error) {
 		if f.Batches[k], err = ledger.OpenSealed(o.Bytes, o.Hash); err != nil {
 			return m, err
 		}
+		f.Batches[k].Signature = o.Signature
 	}
 	m.Frame = &f
 	return m, nil
@@ -241,6 +242,9 @@ func (w *world) arrive(l *link, to *process, inc int, m protocol.Message) {
 	w.note("branch %d gets %v", to.id, messageText{&m})
 	to.feed(func(r *replica.Replica) {
 		m := w.liar.lie(r, m)
+		if !w.checkSigned(l, to, r, &m) {
+			return
+		}
 		r.Receive(m)
 		w.paths.countEarly(r, m.Frame)
 	})

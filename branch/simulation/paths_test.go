@@ -40,7 +40,8 @@ var (
 		"message refused for its form", "message refused for its clock", "message refused for its epoch", "message refused for its position",
 		"message refused for its batch", "message refused for its accusation", "message refused for its answer",
 	}
-	rareForks = []string{"branch halted", "fork found", "fork alarm at a peer", "frame with a fork alarm"}
+	rareForgeries = []string{"wrong signature refused", "forged batch without a signature", "message refused for its signature"}
+	rareForks     = []string{"branch halted", "fork found", "fork alarm at a peer", "frame with a fork alarm"}
 )
 
 // enoughSeeds is how many seeds reach all of these.

@@ -93,6 +93,7 @@ func (p *process) start() {
 		return
 	}
 	c.ID, c.PeerTimeout, c.Now, c.Proposal = p.id, w.peerTimeout, p.now(), Proposal(p.id, p.boot)
+	c.Signed = w.opts.Signed
 	l := c.Ledger
 	r, err := replica.New(c)
 	if err != nil {
@@ -209,6 +210,7 @@ func (p *process) turn() {
 		return
 	}
 	p.committing = &ready
+	p.sign(ready.Commit)
 	if ready.Commit == nil {
 		p.release()
 		return

@@ -56,6 +56,16 @@ func TestBankWithALiar(t *testing.T) {
 	}
 }
 
+// Branches sign what they write, and the liar forges whole batches: such as follow the
+// last one of a journal, and such as fork it.
+func TestBankWithALiarAndSignatures(t *testing.T) {
+	total := runSeeds(t, simulation.Options{Steps: *steps, Liar: true, Signed: true}, *seeds)
+	if *seeds >= enoughSeeds {
+		reached(t, "path", total.Paths, rareForgeries)
+	}
+	runSeeds(t, simulation.Options{Steps: *steps, Liar: true, Signed: true, Journal: true}, (*seeds+59)/60)
+}
+
 // Two processes with one branch id: the journal forks, and everybody is told.
 func TestTwoProcessesWithOneBranchID(t *testing.T) {
 	total := runSeeds(t, simulation.Options{Steps: 2 * *steps, Fork: true}, (*seeds+2)/3)
@@ -63,6 +73,7 @@ func TestTwoProcessesWithOneBranchID(t *testing.T) {
 		reached(t, "fault", total.Faults, []string{"two processes with one branch id"})
 		reached(t, "path", total.Paths, rareForks)
 	}
+	runSeeds(t, simulation.Options{Steps: 2 * *steps, Fork: true, Signed: true}, (*seeds+14)/15)
 }
 
 // The production journal, on files that lose what was not synced, gives back
@@ -89,8 +100,8 @@ func TestSeedDecidesEverything(t *testing.T) {
 }
 
 func TestFailureNamesTheLineThatRepeatsIt(t *testing.T) {
-	f := &simulation.Failure{Options: simulation.Options{Seed: 7, Steps: 500, Branches: 3, Calm: true, Journal: true, Liar: true, Fork: true}, Step: 44, Invariant: "no account is overdrawn", Text: "-1"}
-	want := "repeat with: passbook simulate --seed 7 --steps 500 --branches 3 --calm --journal --liar --fork"
+	f := &simulation.Failure{Options: simulation.Options{Seed: 7, Steps: 500, Branches: 3, Calm: true, Journal: true, Liar: true, Signed: true, Fork: true}, Step: 44, Invariant: "no account is overdrawn", Text: "-1"}
+	want := "repeat with: passbook simulate --seed 7 --steps 500 --branches 3 --calm --journal --liar --signed --fork"
 	if got := f.Error(); !strings.HasSuffix(got, want) || !strings.Contains(got, "step 44: no account is overdrawn: -1") {
 		t.Errorf("got %q, want it to end with %q", got, want)
 	}

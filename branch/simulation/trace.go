@@ -66,6 +66,9 @@ func (f *Failure) Repeat() string {
 	if f.Options.Liar {
 		s += " --liar"
 	}
+	if f.Options.Signed {
+		s += " --signed"
+	}
 	if f.Options.Fork {
 		s += " --fork"
 	}

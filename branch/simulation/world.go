@@ -26,6 +26,9 @@ type Options struct {
 	Journal bool
 	// Liar adds somebody who lies in all branches' names, beside the other faults.
 	Liar bool
+	// Signed makes the branches sign what they write. A liar then forges whole batches,
+	// too.
+	Signed bool
 	// Fork adds a second process with the same branch id, and no other fault.
 	Fork bool
 }

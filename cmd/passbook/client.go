@@ -35,15 +35,20 @@ type target struct {
 
 // targetFlags adds the flags that choose the branch, and how to show its reply.
 func (t *target) targetFlags(c *cobra.Command) {
+	t.connectFlags(c)
+	c.Flags().BoolVar(&t.json, "json", false, "print the branch's own reply as JSON")
+	c.MarkFlagsOneRequired("branch", "address")
+	c.MarkFlagsMutuallyExclusive("branch", "address")
+}
+
+// connectFlags adds the flags that choose the branch.
+func (t *target) connectFlags(c *cobra.Command) {
 	flags.Place(c, &t.network)
 	flags.Credentials(c, &t.prove)
 	f := c.Flags()
 	f.Uint32Var(&t.branch, "branch", 0, "the `id` of the branch to talk to")
 	f.StringVar(&t.address, "address", "", "the `host:port` of the branch to talk to, instead of --branch")
 	f.DurationVar(&t.timeout, "timeout", 15*time.Second, "how long the call may take")
-	f.BoolVar(&t.json, "json", false, "print the branch's own reply as JSON")
-	c.MarkFlagsOneRequired("branch", "address")
-	c.MarkFlagsMutuallyExclusive("branch", "address")
 }
 
 // where returns the branch's address, and its name in messages.

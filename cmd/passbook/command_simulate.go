@@ -45,6 +45,7 @@ is then 1.`,
 	f.IntVar(&o.run.Branches, "branches", 0, "how many branches the bank has (default 2 to 9, as the seed picks)")
 	f.BoolVar(&o.run.Calm, "calm", false, "leave all faults out, and check that nothing is unavailable")
 	f.BoolVar(&o.run.Journal, "journal", false, "boot branches from the journal that they use otherwise, on files in memory")
+	f.BoolVar(&o.run.Signed, "signed", false, "let the branches sign what they write; a liar forges whole batches then")
 	f.BoolVar(&o.run.Liar, "liar", false, "let somebody lie in every branch's name, besides the other faults")
 	f.BoolVar(&o.run.Fork, "fork", false, "start two processes with one branch id instead of other faults")
 	f.BoolVar(&o.json, "json", false, "print the report as one line of JSON")

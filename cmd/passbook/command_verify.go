@@ -19,6 +19,7 @@ const maxFindings = 20
 
 func (a *app) verifyCommand() *cobra.Command {
 	var asJSON bool
+	var s signatureChecks
 	c := &cobra.Command{
 		Use:   "verify DIR...",
 		Short: "Check data directories while their branches don't run",
@@ -30,21 +31,31 @@ Several directories must be of one bank, hold the same journals, as far as
 each goes, and have each request id once. Verify names branches that are behind,
 which is no fault: a branch that runs again catches up.
 
+Where branches have signed what they wrote, verify checks each signature, says from
+which entry on each journal is signed and with which certificates, and counts the
+batches since that are not. With --ca, or the directory of --certs-dir, the
+certificates are checked, too; without, those that are stored with the journals are
+believed. --batches tells of each batch.
+
 DIR is the directory of a branch, of a whole bank, with one for each branch, or
 one with a single bank in it.
 A branch that runs holds its directory: stop it first. The exit code is 0 when
 nothing is wrong, 1 when something is, and 2 when DIR can't be checked.`,
-		Example: "  passbook verify ./passbook-data/three\n  passbook verify /var/lib/passbook/branch-1 /mnt/backup/branch-1 --json",
+		Example: "  passbook verify ./passbook-data/three\n  passbook verify /var/lib/passbook/branch-1 /mnt/backup/branch-1 --json\n  passbook verify ./passbook-data/three --ca ca-branch.crt --batches",
 		GroupID: bankGroup,
 		Args:    dataDirArguments,
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print the result as one line of JSON")
+	f := c.Flags()
+	f.BoolVar(&asJSON, "json", false, "print the result as one line of JSON")
+	f.BoolVar(&s.batches, "batches", false, "tell of each batch who has signed it")
+	s.caFlags(c)
+	c.MarkFlagsMutuallyExclusive("json", "batches")
 	return a.does(c, func(_ context.Context, args []string) error {
 		dirs, err := files.DataDirs(args)
 		if err != nil {
 			return err
 		}
-		r, err := verifyAll(dirs)
+		r, err := verifyAll(dirs, a.console, &s)
 		switch {
 		case err != nil:
 			return err
@@ -70,8 +81,8 @@ func dataDirArguments(c *cobra.Command, args []string) error {
 
 // verifyAll verifies directories and compares them. All stay open until the
 // end, so that no branch can begin to run.
-func verifyAll(dirs []string) (r *console.Verification, err error) {
-	r = &console.Verification{}
+func verifyAll(dirs []string, out *console.Console, s *signatureChecks) (r *console.Verification, err error) {
+	r = &console.Verification{CA: s.caFile()}
 	shown := make(map[string]int)
 	report := func(f journal.Finding) {
 		r.Found++
@@ -86,11 +97,20 @@ func verifyAll(dirs []string) (r *console.Verification, err error) {
 		}
 	}()
 	for _, dir := range dirs {
-		v, err := journal.Verify(dir, nil, report)
+		look := &signatureInspector{checks: s, out: out}
+		v, err := journal.Inspect(dir, nil, report, look)
+		if look.err != nil {
+			err = look.err
+		}
+		if v != nil {
+			open = append(open, v)
+		}
 		if err != nil {
 			return nil, unverifiable(dir, err)
 		}
-		open = append(open, v)
+		if look.audit != nil {
+			r.Signed = append(r.Signed, console.Signed{Dir: dir, Journals: look.audit.Journals()})
+		}
 	}
 	r.Lags, err = journal.Compare(open, report)
 	for _, v := range open {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +22,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"passbook.example/passbook/branch/certs"
+	"passbook.example/passbook/branch/certs/certstest"
+	"passbook.example/passbook/branch/identity"
 	"passbook.example/passbook/branch/port/porttest"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -60,6 +64,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":    exits,
+			"certify":  certify(t),
 			"samejson": sameJSON,
 			"await":    await,
 			"closed":   closed,
@@ -83,6 +88,33 @@ func freePorts(t *testing.T) int {
 }
 
 func local(port string) string { return net.JoinHostPort("127.0.0.1", port) }
+
+// certify DIR BRANCH... gives branches new certificates, and a client named auditor one, in
+// a directory that is made with a CA of its own. Again, the CA stays.
+func certify(t *testing.T) func(*testscript.TestScript, bool, []string) {
+	made := map[string]*certstest.Bank{}
+	var mu sync.Mutex
+	return func(ts *testscript.TestScript, _ bool, args []string) {
+		mu.Lock()
+		defer mu.Unlock()
+		dir := ts.MkAbs(args[0])
+		b := made[dir]
+		if b == nil {
+			ts.Check(os.Mkdir(dir, 0o700))
+			b = &certstest.Bank{Name: "bank", Dir: dir, Branches: certstest.NewCA(t, "branches"), Clients: certstest.NewCA(t, "clients")}
+			b.Write(t, certs.BranchCAFile, b.Branches.PEM())
+			b.Write(t, certs.ClientCAFile, b.Clients.PEM())
+			b.Client(t, "auditor", identity.Auditor)
+			b.Client(t, "teller", identity.Teller)
+			made[dir] = b
+		}
+		for _, text := range args[1:] {
+			id, err := strconv.ParseUint(text, 10, 32)
+			ts.Check(err)
+			b.Branch(t, uint32(id))
+		}
+	}
+}
 
 // exits CODE PROGRAM ARGUMENT... runs a program that must end with that code.
 func exits(ts *testscript.TestScript, _ bool, args []string) {

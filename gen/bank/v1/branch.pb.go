@@ -3976,6 +3976,135 @@ func (x *OpenDashboardResponse) GetPath() string {
 	return ""
 }
 
+// GetBatchRequest names an entry.
+type GetBatchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The branch whose journal has it.
+	Branch uint32 `protobuf:"varint,1,opt,name=branch,proto3" json:"branch,omitempty"`
+	// Its place in that journal.
+	Sequence      uint64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetBatchRequest) Reset() {
+	*x = GetBatchRequest{}
+	mi := &file_bank_v1_branch_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetBatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetBatchRequest) ProtoMessage() {}
+
+func (x *GetBatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetBatchRequest.ProtoReflect.Descriptor instead.
+func (*GetBatchRequest) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *GetBatchRequest) GetBranch() uint32 {
+	if x != nil {
+		return x.Branch
+	}
+	return 0
+}
+
+func (x *GetBatchRequest) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+// GetBatchResponse has the batch with the entry.
+type GetBatchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The batch; without a signature if it was written before the branch had a
+	// certificate.
+	Batch *SealedBatch `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
+	// The certificate that has signed, and those that vouch for it, after one another in
+	// DER.
+	Certificates []byte `protobuf:"bytes,2,opt,name=certificates,proto3" json:"certificates,omitempty"`
+	// The name and the id of the bank: the id is part of what is signed.
+	BankName      string `protobuf:"bytes,3,opt,name=bank_name,json=bankName,proto3" json:"bank_name,omitempty"`
+	BankId        string `protobuf:"bytes,4,opt,name=bank_id,json=bankId,proto3" json:"bank_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetBatchResponse) Reset() {
+	*x = GetBatchResponse{}
+	mi := &file_bank_v1_branch_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetBatchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetBatchResponse) ProtoMessage() {}
+
+func (x *GetBatchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetBatchResponse.ProtoReflect.Descriptor instead.
+func (*GetBatchResponse) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *GetBatchResponse) GetBatch() *SealedBatch {
+	if x != nil {
+		return x.Batch
+	}
+	return nil
+}
+
+func (x *GetBatchResponse) GetCertificates() []byte {
+	if x != nil {
+		return x.Certificates
+	}
+	return nil
+}
+
+func (x *GetBatchResponse) GetBankName() string {
+	if x != nil {
+		return x.BankName
+	}
+	return ""
+}
+
+func (x *GetBatchResponse) GetBankId() string {
+	if x != nil {
+		return x.BankId
+	}
+	return ""
+}
+
 var File_bank_v1_branch_proto protoreflect.FileDescriptor
 
 const file_bank_v1_branch_proto_rawDesc = "" +
@@ -4262,7 +4391,15 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x15OpenDashboardResponse\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\"\n" +
 	"\runtil_unix_ms\x18\x02 \x01(\x03R\vuntilUnixMs\x12\x12\n" +
-	"\x04path\x18\x03 \x01(\tR\x04path*\xa4\x01\n" +
+	"\x04path\x18\x03 \x01(\tR\x04path\"E\n" +
+	"\x0fGetBatchRequest\x12\x16\n" +
+	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1a\n" +
+	"\bsequence\x18\x02 \x01(\x04R\bsequence\"\x98\x01\n" +
+	"\x10GetBatchResponse\x12*\n" +
+	"\x05batch\x18\x01 \x01(\v2\x14.bank.v1.SealedBatchR\x05batch\x12\"\n" +
+	"\fcertificates\x18\x02 \x01(\fR\fcertificates\x12\x1b\n" +
+	"\tbank_name\x18\x03 \x01(\tR\bbankName\x12\x17\n" +
+	"\abank_id\x18\x04 \x01(\tR\x06bankId*\xa4\x01\n" +
 	"\vAcknowledge\x12\x1b\n" +
 	"\x17ACKNOWLEDGE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11ACKNOWLEDGE_LOCAL\x10\x01\x12\x19\n" +
@@ -4302,7 +4439,7 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x15BRANCH_HEALTH_CUT_OFF\x10\x03\x12\x1d\n" +
 	"\x19BRANCH_HEALTH_UNREACHABLE\x10\x04\x12\x1c\n" +
 	"\x18BRANCH_HEALTH_RECOVERING\x10\x05\x12\x18\n" +
-	"\x14BRANCH_HEALTH_HALTED\x10\x062\xda\x06\n" +
+	"\x14BRANCH_HEALTH_HALTED\x10\x062\xa0\a\n" +
 	"\rBranchService\x12<\n" +
 	"\aDeposit\x12\x17.bank.v1.DepositRequest\x1a\x18.bank.v1.DepositResponse\x12?\n" +
 	"\bWithdraw\x12\x18.bank.v1.WithdrawRequest\x1a\x19.bank.v1.WithdrawResponse\x12?\n" +
@@ -4316,7 +4453,8 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\fResolveAlarm\x12\x1c.bank.v1.ResolveAlarmRequest\x1a\x1d.bank.v1.ResolveAlarmResponse\x12=\n" +
 	"\x05Watch\x12\x15.bank.v1.WatchRequest\x1a\x16.bank.v1.WatchResponse\"\x03\x90\x02\x010\x01\x12M\n" +
 	"\vGetIdentity\x12\x1b.bank.v1.GetIdentityRequest\x1a\x1c.bank.v1.GetIdentityResponse\"\x03\x90\x02\x01\x12N\n" +
-	"\rOpenDashboard\x12\x1d.bank.v1.OpenDashboardRequest\x1a\x1e.bank.v1.OpenDashboardResponseB\x85\x01\n" +
+	"\rOpenDashboard\x12\x1d.bank.v1.OpenDashboardRequest\x1a\x1e.bank.v1.OpenDashboardResponse\x12D\n" +
+	"\bGetBatch\x12\x18.bank.v1.GetBatchRequest\x1a\x19.bank.v1.GetBatchResponse\"\x03\x90\x02\x01B\x85\x01\n" +
 	"\vcom.bank.v1B\vBranchProtoP\x01Z,passbook.example/passbook/gen/bank/v1;bankv1\xa2\x02\x03BXX\xaa\x02\aBank.V1\xca\x02\aBank\\V1\xe2\x02\x13Bank\\V1\\GPBMetadata\xea\x02\bBank::V1b\x06proto3"
 
 var (
@@ -4332,7 +4470,7 @@ func file_bank_v1_branch_proto_rawDescGZIP() []byte {
 }
 
 var file_bank_v1_branch_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_bank_v1_branch_proto_goTypes = []any{
 	(Acknowledge)(0),              // 0: bank.v1.Acknowledge
 	(Consistency)(0),              // 1: bank.v1.Consistency
@@ -4384,9 +4522,12 @@ var file_bank_v1_branch_proto_goTypes = []any{
 	(*GetIdentityResponse)(nil),   // 47: bank.v1.GetIdentityResponse
 	(*OpenDashboardRequest)(nil),  // 48: bank.v1.OpenDashboardRequest
 	(*OpenDashboardResponse)(nil), // 49: bank.v1.OpenDashboardResponse
-	(*anypb.Any)(nil),             // 50: google.protobuf.Any
-	(*Position)(nil),              // 51: bank.v1.Position
-	(*Entry)(nil),                 // 52: bank.v1.Entry
+	(*GetBatchRequest)(nil),       // 50: bank.v1.GetBatchRequest
+	(*GetBatchResponse)(nil),      // 51: bank.v1.GetBatchResponse
+	(*anypb.Any)(nil),             // 52: google.protobuf.Any
+	(*Position)(nil),              // 53: bank.v1.Position
+	(*Entry)(nil),                 // 54: bank.v1.Entry
+	(*SealedBatch)(nil),           // 55: bank.v1.SealedBatch
 }
 var file_bank_v1_branch_proto_depIdxs = []int32{
 	0,  // 0: bank.v1.DepositRequest.acknowledge:type_name -> bank.v1.Acknowledge
@@ -4397,10 +4538,10 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	7,  // 5: bank.v1.TransferResponse.receipt:type_name -> bank.v1.Receipt
 	0,  // 6: bank.v1.SubmitRequest.acknowledge:type_name -> bank.v1.Acknowledge
 	7,  // 7: bank.v1.SubmitResponse.receipt:type_name -> bank.v1.Receipt
-	50, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
+	52, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
 	1,  // 9: bank.v1.QueryRequest.consistency:type_name -> bank.v1.Consistency
 	2,  // 10: bank.v1.GetStatusResponse.state:type_name -> bank.v1.BranchState
-	51, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
+	53, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
 	21, // 12: bank.v1.GetStatusResponse.peers:type_name -> bank.v1.PeerStatus
 	22, // 13: bank.v1.GetStatusResponse.accounts:type_name -> bank.v1.AccountStatus
 	20, // 14: bank.v1.GetStatusResponse.certificates:type_name -> bank.v1.CertificateStatus
@@ -4412,7 +4553,7 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	4,  // 20: bank.v1.ListEntriesRequest.order:type_name -> bank.v1.Order
 	32, // 21: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
 	7,  // 22: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
-	52, // 23: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
+	54, // 23: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
 	23, // 24: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
 	7,  // 25: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
 	7,  // 26: bank.v1.RequestIdUsed.receipt:type_name -> bank.v1.Receipt
@@ -4422,41 +4563,44 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	43, // 30: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
 	44, // 31: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
 	6,  // 32: bank.v1.BranchReport.health:type_name -> bank.v1.BranchHealth
-	51, // 33: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
+	53, // 33: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
 	2,  // 34: bank.v1.BranchReport.state:type_name -> bank.v1.BranchState
 	42, // 35: bank.v1.BranchReport.round_trips:type_name -> bank.v1.RoundTrip
 	7,  // 36: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
-	52, // 37: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
+	54, // 37: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
 	45, // 38: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
-	8,  // 39: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
-	10, // 40: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
-	12, // 41: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
-	14, // 42: bank.v1.BranchService.Submit:input_type -> bank.v1.SubmitRequest
-	16, // 43: bank.v1.BranchService.Query:input_type -> bank.v1.QueryRequest
-	18, // 44: bank.v1.BranchService.GetStatus:input_type -> bank.v1.GetStatusRequest
-	30, // 45: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
-	24, // 46: bank.v1.BranchService.ListAlarms:input_type -> bank.v1.ListAlarmsRequest
-	28, // 47: bank.v1.BranchService.ResolveAlarm:input_type -> bank.v1.ResolveAlarmRequest
-	38, // 48: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
-	46, // 49: bank.v1.BranchService.GetIdentity:input_type -> bank.v1.GetIdentityRequest
-	48, // 50: bank.v1.BranchService.OpenDashboard:input_type -> bank.v1.OpenDashboardRequest
-	9,  // 51: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
-	11, // 52: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
-	13, // 53: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
-	15, // 54: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
-	17, // 55: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
-	19, // 56: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
-	31, // 57: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
-	25, // 58: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
-	29, // 59: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
-	39, // 60: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
-	47, // 61: bank.v1.BranchService.GetIdentity:output_type -> bank.v1.GetIdentityResponse
-	49, // 62: bank.v1.BranchService.OpenDashboard:output_type -> bank.v1.OpenDashboardResponse
-	51, // [51:63] is the sub-list for method output_type
-	39, // [39:51] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	55, // 39: bank.v1.GetBatchResponse.batch:type_name -> bank.v1.SealedBatch
+	8,  // 40: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
+	10, // 41: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
+	12, // 42: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
+	14, // 43: bank.v1.BranchService.Submit:input_type -> bank.v1.SubmitRequest
+	16, // 44: bank.v1.BranchService.Query:input_type -> bank.v1.QueryRequest
+	18, // 45: bank.v1.BranchService.GetStatus:input_type -> bank.v1.GetStatusRequest
+	30, // 46: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
+	24, // 47: bank.v1.BranchService.ListAlarms:input_type -> bank.v1.ListAlarmsRequest
+	28, // 48: bank.v1.BranchService.ResolveAlarm:input_type -> bank.v1.ResolveAlarmRequest
+	38, // 49: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
+	46, // 50: bank.v1.BranchService.GetIdentity:input_type -> bank.v1.GetIdentityRequest
+	48, // 51: bank.v1.BranchService.OpenDashboard:input_type -> bank.v1.OpenDashboardRequest
+	50, // 52: bank.v1.BranchService.GetBatch:input_type -> bank.v1.GetBatchRequest
+	9,  // 53: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
+	11, // 54: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
+	13, // 55: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
+	15, // 56: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
+	17, // 57: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
+	19, // 58: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
+	31, // 59: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
+	25, // 60: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
+	29, // 61: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
+	39, // 62: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
+	47, // 63: bank.v1.BranchService.GetIdentity:output_type -> bank.v1.GetIdentityResponse
+	49, // 64: bank.v1.BranchService.OpenDashboard:output_type -> bank.v1.OpenDashboardResponse
+	51, // 65: bank.v1.BranchService.GetBatch:output_type -> bank.v1.GetBatchResponse
+	53, // [53:66] is the sub-list for method output_type
+	40, // [40:53] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_branch_proto_init() }
@@ -4471,7 +4615,7 @@ func file_bank_v1_branch_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_branch_proto_rawDesc), len(file_bank_v1_branch_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   43,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

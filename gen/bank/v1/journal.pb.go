@@ -730,7 +730,14 @@ type SealedBatch struct {
 	// The encoded Batch.
 	Batch []byte `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
 	// SHA-256 over the bytes of `batch`.
-	Hash          []byte `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`
+	Hash []byte `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`
+	// The writer's signature, where branches have certificates: ECDSA on P-256, r and s
+	// of 32 bytes each, s being the smaller one of the two that fit. What is signed is the
+	// text "passbook batch 1\n", the 16 bytes of the bank's id, and the hash. It is no part
+	// of the hash.
+	Signature []byte `protobuf:"bytes,3,opt,name=signature,proto3" json:"signature,omitempty"`
+	// SHA-256 over the certificate whose key has signed (DER); empty without a signature.
+	Certificate   []byte `protobuf:"bytes,4,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -775,6 +782,20 @@ func (x *SealedBatch) GetBatch() []byte {
 func (x *SealedBatch) GetHash() []byte {
 	if x != nil {
 		return x.Hash
+	}
+	return nil
+}
+
+func (x *SealedBatch) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *SealedBatch) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
 	}
 	return nil
 }
@@ -882,10 +903,12 @@ const file_bank_v1_journal_proto_rawDesc = "" +
 	"\x0efirst_sequence\x18\x03 \x01(\x04R\rfirstSequence\x12(\n" +
 	"\aentries\x18\x04 \x03(\v2\x0e.bank.v1.EntryR\aentries\x12'\n" +
 	"\x05after\x18\x05 \x03(\v2\x11.bank.v1.PositionR\x05after\x12\x1b\n" +
-	"\tprev_hash\x18\x06 \x01(\fR\bprevHash\"7\n" +
+	"\tprev_hash\x18\x06 \x01(\fR\bprevHash\"w\n" +
 	"\vSealedBatch\x12\x14\n" +
 	"\x05batch\x18\x01 \x01(\fR\x05batch\x12\x12\n" +
-	"\x04hash\x18\x02 \x01(\fR\x04hash\":\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x1c\n" +
+	"\tsignature\x18\x03 \x01(\fR\tsignature\x12 \n" +
+	"\vcertificate\x18\x04 \x01(\fR\vcertificate\":\n" +
 	"\aSession\x12/\n" +
 	"\tpositions\x18\x01 \x03(\v2\x11.bank.v1.PositionR\tpositionsB\x86\x01\n" +
 	"\vcom.bank.v1B\fJournalProtoP\x01Z,passbook.example/passbook/gen/bank/v1;bankv1\xa2\x02\x03BXX\xaa\x02\aBank.V1\xca\x02\aBank\\V1\xe2\x02\x13Bank\\V1\\GPBMetadata\xea\x02\bBank::V1b\x06proto3"

@@ -292,7 +292,11 @@ type Frame struct {
 	// a round trip takes; 0 for none.
 	Ping uint64 `protobuf:"varint,7,opt,name=ping,proto3" json:"ping,omitempty"`
 	// The number of the ping that this answers; 0 for none.
-	Pong          uint64 `protobuf:"varint,8,opt,name=pong,proto3" json:"pong,omitempty"`
+	Pong uint64 `protobuf:"varint,8,opt,name=pong,proto3" json:"pong,omitempty"`
+	// Certificates whose keys have signed batches: one comes before the first batch on the
+	// link that names it. Each is a chain, the certificates after one another in DER, the
+	// one that has signed first.
+	Certificates  [][]byte `protobuf:"bytes,9,rep,name=certificates,proto3" json:"certificates,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -381,6 +385,13 @@ func (x *Frame) GetPong() uint64 {
 		return x.Pong
 	}
 	return 0
+}
+
+func (x *Frame) GetCertificates() [][]byte {
+	if x != nil {
+		return x.Certificates
+	}
+	return nil
 }
 
 // Contest is what branches say about accounts from which several withdraw more than
@@ -954,7 +965,15 @@ type PropagateDepositRequest struct {
 	// applied here.
 	PrevHash []byte `protobuf:"bytes,11,opt,name=prev_hash,json=prevHash,proto3" json:"prev_hash,omitempty"`
 	// The name of the customer who asked, as it was proven to the writer.
-	Customer      string `protobuf:"bytes,12,opt,name=customer,proto3" json:"customer,omitempty"`
+	Customer string `protobuf:"bytes,12,opt,name=customer,proto3" json:"customer,omitempty"`
+	// The writer's signature over the batch that has this entry alone, as in SealedBatch.
+	// It needs every field above as the writer has it: epoch, clock and prev_hash, too.
+	// Branches that have certificates take no entry without one.
+	Signature []byte `protobuf:"bytes,13,opt,name=signature,proto3" json:"signature,omitempty"`
+	// SHA-256 over the certificate whose key has signed.
+	Certificate []byte `protobuf:"bytes,14,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	// Certificates that the receiver may not know, as in Frame.
+	Certificates  [][]byte `protobuf:"bytes,15,rep,name=certificates,proto3" json:"certificates,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1073,6 +1092,27 @@ func (x *PropagateDepositRequest) GetCustomer() string {
 	return ""
 }
 
+func (x *PropagateDepositRequest) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *PropagateDepositRequest) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+func (x *PropagateDepositRequest) GetCertificates() [][]byte {
+	if x != nil {
+		return x.Certificates
+	}
+	return nil
+}
+
 // PropagateDepositResponse acknowledges a deposit.
 type PropagateDepositResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1156,7 +1196,15 @@ type PropagateWithdrawRequest struct {
 	// applied here.
 	PrevHash []byte `protobuf:"bytes,11,opt,name=prev_hash,json=prevHash,proto3" json:"prev_hash,omitempty"`
 	// The name of the customer who asked, as it was proven to the writer.
-	Customer      string `protobuf:"bytes,12,opt,name=customer,proto3" json:"customer,omitempty"`
+	Customer string `protobuf:"bytes,12,opt,name=customer,proto3" json:"customer,omitempty"`
+	// The writer's signature over the batch that has this entry alone, as in SealedBatch.
+	// It needs every field above as the writer has it: epoch, clock and prev_hash, too.
+	// Branches that have certificates take no entry without one.
+	Signature []byte `protobuf:"bytes,13,opt,name=signature,proto3" json:"signature,omitempty"`
+	// SHA-256 over the certificate whose key has signed.
+	Certificate []byte `protobuf:"bytes,14,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	// Certificates that the receiver may not know, as in Frame.
+	Certificates  [][]byte `protobuf:"bytes,15,rep,name=certificates,proto3" json:"certificates,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1273,6 +1321,27 @@ func (x *PropagateWithdrawRequest) GetCustomer() string {
 		return x.Customer
 	}
 	return ""
+}
+
+func (x *PropagateWithdrawRequest) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *PropagateWithdrawRequest) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+func (x *PropagateWithdrawRequest) GetCertificates() [][]byte {
+	if x != nil {
+		return x.Certificates
+	}
+	return nil
 }
 
 // PropagateWithdrawResponse acknowledges a withdrawal.
@@ -1755,7 +1824,7 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"\x06forked\x18\x03 \x01(\bR\x06forked\"E\n" +
 	"\x04Want\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12%\n" +
-	"\x0eafter_sequence\x18\x02 \x01(\x04R\rafterSequence\"\x8a\x02\n" +
+	"\x0eafter_sequence\x18\x02 \x01(\x04R\rafterSequence\"\xae\x02\n" +
 	"\x05Frame\x12$\n" +
 	"\x05hello\x18\x01 \x01(\v2\x0e.bank.v1.HelloR\x05hello\x12.\n" +
 	"\abatches\x18\x02 \x03(\v2\x14.bank.v1.SealedBatchR\abatches\x12\x1e\n" +
@@ -1764,7 +1833,8 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"\x04sync\x18\x05 \x01(\bR\x04sync\x12*\n" +
 	"\acontest\x18\x06 \x01(\v2\x10.bank.v1.ContestR\acontest\x12\x12\n" +
 	"\x04ping\x18\a \x01(\x04R\x04ping\x12\x12\n" +
-	"\x04pong\x18\b \x01(\x04R\x04pong\"\xc0\x01\n" +
+	"\x04pong\x18\b \x01(\x04R\x04pong\x12\"\n" +
+	"\fcertificates\x18\t \x03(\fR\fcertificates\"\xc0\x01\n" +
 	"\aContest\x12\x18\n" +
 	"\asummons\x18\x01 \x03(\tR\asummons\x12*\n" +
 	"\x05looks\x18\x02 \x03(\v2\x14.bank.v1.ContestLookR\x05looks\x120\n" +
@@ -1806,7 +1876,7 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"\x10PropagateRequest\x12$\n" +
 	"\x05frame\x18\x01 \x01(\v2\x0e.bank.v1.FrameR\x05frame\"9\n" +
 	"\x11PropagateResponse\x12$\n" +
-	"\x05frame\x18\x01 \x01(\v2\x0e.bank.v1.FrameR\x05frame\"\xfc\x02\n" +
+	"\x05frame\x18\x01 \x01(\v2\x0e.bank.v1.FrameR\x05frame\"\xe0\x03\n" +
 	"\x17PropagateDepositRequest\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x18\n" +
@@ -1822,10 +1892,13 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"\x05after\x18\n" +
 	" \x03(\v2\x11.bank.v1.PositionR\x05after\x12\x1b\n" +
 	"\tprev_hash\x18\v \x01(\fR\bprevHash\x12\x1a\n" +
-	"\bcustomer\x18\f \x01(\tR\bcustomer\"e\n" +
+	"\bcustomer\x18\f \x01(\tR\bcustomer\x12\x1c\n" +
+	"\tsignature\x18\r \x01(\fR\tsignature\x12 \n" +
+	"\vcertificate\x18\x0e \x01(\fR\vcertificate\x12\"\n" +
+	"\fcertificates\x18\x0f \x03(\fR\fcertificates\"e\n" +
 	"\x18PropagateDepositResponse\x12+\n" +
 	"\aapplied\x18\x01 \x01(\v2\x11.bank.v1.PositionR\aapplied\x12\x1c\n" +
-	"\tduplicate\x18\x02 \x01(\bR\tduplicate\"\xfd\x02\n" +
+	"\tduplicate\x18\x02 \x01(\bR\tduplicate\"\xe1\x03\n" +
 	"\x18PropagateWithdrawRequest\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x18\n" +
@@ -1841,7 +1914,10 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"\x05after\x18\n" +
 	" \x03(\v2\x11.bank.v1.PositionR\x05after\x12\x1b\n" +
 	"\tprev_hash\x18\v \x01(\fR\bprevHash\x12\x1a\n" +
-	"\bcustomer\x18\f \x01(\tR\bcustomer\"f\n" +
+	"\bcustomer\x18\f \x01(\tR\bcustomer\x12\x1c\n" +
+	"\tsignature\x18\r \x01(\fR\tsignature\x12 \n" +
+	"\vcertificate\x18\x0e \x01(\fR\vcertificate\x12\"\n" +
+	"\fcertificates\x18\x0f \x03(\fR\fcertificates\"f\n" +
 	"\x19PropagateWithdrawResponse\x12+\n" +
 	"\aapplied\x18\x01 \x01(\v2\x11.bank.v1.PositionR\aapplied\x12\x1c\n" +
 	"\tduplicate\x18\x02 \x01(\bR\tduplicate\"6\n" +

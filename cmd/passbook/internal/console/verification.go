@@ -21,6 +21,11 @@ type Verification struct {
 	Findings []journal.Finding
 	// Found counts the findings, also those that are not shown.
 	Found int
+	// Signed says who has signed the journals of each directory.
+	Signed []Signed
+	// CA is the file with the certificates of the CA against which signatures were
+	// checked; empty for none.
+	CA string
 }
 
 // banks says which banks the directories belong to, each once.
@@ -61,6 +66,9 @@ func (c *Console) Verified(r *Verification) error {
 	for _, line := range r.banks() {
 		fmt.Fprintln(c.Out, name.Printable(line))
 	}
+	if err := c.signatures(r); err != nil {
+		return err
+	}
 	for _, f := range r.Findings {
 		fmt.Fprintln(c.Out, name.Printable(f.String()))
 	}
@@ -76,15 +84,16 @@ func (c *Console) Verified(r *Verification) error {
 // VerifiedJSON tells the same to a program.
 func (c *Console) VerifiedJSON(r *Verification) error {
 	type directory struct {
-		Directory  string `json:"directory"`
-		Branch     uint32 `json:"branch"`
-		Bank       string `json:"bank"`
-		BankID     string `json:"bankId"`
-		Batches    uint64 `json:"batches"`
-		Entries    uint64 `json:"entries"`
-		RequestIDs uint64 `json:"requestIds"`
-		Accounts   uint64 `json:"accounts"`
-		Faults     int    `json:"faults"`
+		Directory  string       `json:"directory"`
+		Branch     uint32       `json:"branch"`
+		Bank       string       `json:"bank"`
+		BankID     string       `json:"bankId"`
+		Batches    uint64       `json:"batches"`
+		Entries    uint64       `json:"entries"`
+		RequestIDs uint64       `json:"requestIds"`
+		Accounts   uint64       `json:"accounts"`
+		Faults     int          `json:"faults"`
+		Signatures []signedJSON `json:"signatures,omitempty"`
 	}
 	type fault struct {
 		Directory string `json:"directory"`
@@ -103,9 +112,10 @@ func (c *Console) VerifiedJSON(r *Verification) error {
 		Directories []directory `json:"directories"`
 		Faults      []fault     `json:"faults"`
 		Behind      []lag       `json:"behind"`
-	}{Good: r.Found == 0, Directories: []directory{}, Faults: []fault{}, Behind: []lag{}}
+		CA          string      `json:"ca,omitempty"`
+	}{Good: r.Found == 0, CA: r.CA, Directories: []directory{}, Faults: []fault{}, Behind: []lag{}}
 	for _, c := range r.Checked {
-		out.Directories = append(out.Directories, directory{c.Dir, uint32(c.Identity.Branch), c.Identity.Bank.Name, bankID(c.Identity.Bank), c.Batches, c.Entries, c.Requests, c.Accounts, c.Findings})
+		out.Directories = append(out.Directories, directory{c.Dir, uint32(c.Identity.Branch), c.Identity.Bank.Name, bankID(c.Identity.Bank), c.Batches, c.Entries, c.Requests, c.Accounts, c.Findings, r.signedOf(c.Dir)})
 	}
 	for _, f := range r.Findings {
 		out.Faults = append(out.Faults, fault{f.Dir, f.Place, f.Problem})

@@ -37,6 +37,7 @@ func Security(c *cobra.Command, s *host.Security) {
 	f.Float64Var(&s.Rate, "client-rate", 0, "with --certs-dir: how many calls a `second` each client may make at each branch; 0 for any number")
 	f.IntVar(&s.Calls, "client-calls", 0, "with --certs-dir: how many calls each client may have in hand at each branch, as a `number`; 0 for any")
 	f.BoolVar(&s.Plaintext, "plaintext", false, "with --certs-dir: let callers in who prove nothing, in clear text too, until every branch of the bank has certificates")
+	f.BoolVar(&s.Unsigned, "accept-unsigned", false, "with --certs-dir: take journals of other branches that are not signed, as a branch must that fetches what was written before the bank had certificates")
 }
 
 // Insecure adds --insecure, which is all that a command needs whose branches have no
@@ -49,6 +50,7 @@ func Insecure(c *cobra.Command, s *host.Security) {
 func SecurityArguments(s *host.Security) []string {
 	return []string{
 		"--certs-dir=" + s.CertsDir, fmt.Sprintf("--insecure=%t", s.Insecure), fmt.Sprintf("--plaintext=%t", s.Plaintext),
+		fmt.Sprintf("--accept-unsigned=%t", s.Unsigned),
 		"--jwks-file=" + s.JWKSFile, "--oidc-issuer=" + s.Issuer, "--token-audience=" + s.Audience, "--audit-log=" + s.AuditLog,
 		fmt.Sprintf("--client-rate=%v", s.Rate), fmt.Sprintf("--client-calls=%d", s.Calls),
 	}
@@ -62,6 +64,8 @@ func CheckSecurity(s *host.Security, n *host.Network) error {
 		return exit.Usagef("--insecure is for branches without certificates, and --certs-dir (or %s) names some", CertsDirVariable)
 	case s.Plaintext && s.CertsDir == "":
 		return exit.Usagef("--plaintext is for a bank that moves to certificates: name theirs with --certs-dir")
+	case s.Unsigned && s.CertsDir == "":
+		return exit.Usagef("--accept-unsigned is for a bank with certificates: name theirs with --certs-dir; without, nobody signs anything")
 	case s.PeerListen != "" && s.CertsDir == "":
 		return exit.Usagef("--peer-listen is for a bank with certificates: name theirs with --certs-dir")
 	case s.CertsDir == "" && (s.JWKSFile != "" || s.Issuer != "" || s.Audience != "" || s.AuditLog != "" || s.Rate != 0 || s.Calls != 0):

@@ -35,6 +35,8 @@ func TestWhereBranchesMayBe(t *testing.T) {
 		"a branch at another port":       {network: host.Network{Listen: "localhost", Elsewhere: map[uint32]string{2: "[::1]:50052"}}},
 		"insecure, with certificates":    {security: host.Security{Insecure: true, CertsDir: "certs"}, network: here, refused: "--insecure is for branches without certificates"},
 		"plaintext without certificates": {security: host.Security{Plaintext: true}, network: here, refused: "name theirs with --certs-dir"},
+		"unsigned without certificates":  {security: host.Security{Unsigned: true}, network: here, refused: "without, nobody signs anything"},
+		"unsigned with certificates":     {security: host.Security{Unsigned: true, CertsDir: "certs"}, network: open},
 		"plaintext with certificates":    {security: host.Security{Plaintext: true, CertsDir: "certs"}, network: open},
 	} {
 		if err := CheckSecurity(&test.security, &test.network); (err == nil) != (test.refused == "") || err != nil && !strings.Contains(err.Error(), test.refused) {

@@ -116,7 +116,7 @@ func Open(ctx context.Context, o Options) (*Bank, error) {
 		if o.Faults != nil {
 			configs[i].Faults = o.Faults(b, configs[i].ID)
 		}
-		configs[i].Security = guard.of
+		configs[i].Security, configs[i].Signatures = guard.of, guard.signatures
 		if o.Security.PeerListen != "" { // and there is but one branch
 			if configs[i].PeerListener, err = net.Listen("tcp", o.Security.PeerListen); err != nil {
 				guard.close()

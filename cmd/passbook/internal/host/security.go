@@ -14,6 +14,7 @@ import (
 	"passbook.example/passbook/branch/limit"
 	"passbook.example/passbook/branch/login"
 	"passbook.example/passbook/branch/peernet"
+	"passbook.example/passbook/branch/signature"
 	"passbook.example/passbook/branch/token"
 	"passbook.example/passbook/customer"
 )
@@ -28,6 +29,8 @@ type Security struct {
 	Insecure bool
 	// Plaintext lets callers in who prove nothing, in clear text too.
 	Plaintext bool
+	// Unsigned takes batches of other branches that nobody has signed.
+	Unsigned bool
 	// PeerListen is host:port where only the other branches are served; empty for the port
 	// of everybody else.
 	PeerListen string
@@ -48,6 +51,8 @@ type guard struct {
 	of *branch.Security
 	// folder is where the certificates are; nil without any.
 	folder *certs.Folder
+	// signatures sign what the branches write; nil without certificates.
+	signatures *signature.Signatures
 	// tokens checks tokens, and log is the audit log; nil for none.
 	tokens *token.Checker
 	log    *audit.Log
@@ -78,6 +83,7 @@ func (o *Options) secure() (*guard, error) {
 		o.Logger.Warn("whoever proves nothing is let in, in clear text too (--plaintext), until every branch of the bank has certificates: start the branches again without it then")
 	}
 	g.folder, g.of = folder, &branch.Security{Certificates: folder, Plain: s.Plaintext}
+	g.signatures = signature.New(folder, signature.Options{Optional: s.Plaintext || s.Unsigned})
 	if g.log != nil {
 		g.of.Tell = g.tell
 	}

@@ -64,6 +64,8 @@ const (
 	// BranchServiceOpenDashboardProcedure is the fully-qualified name of the BranchService's
 	// OpenDashboard RPC.
 	BranchServiceOpenDashboardProcedure = "/bank.v1.BranchService/OpenDashboard"
+	// BranchServiceGetBatchProcedure is the fully-qualified name of the BranchService's GetBatch RPC.
+	BranchServiceGetBatchProcedure = "/bank.v1.BranchService/GetBatch"
 )
 
 // BranchServiceClient is a client for the bank.v1.BranchService service.
@@ -142,6 +144,13 @@ type BranchServiceClient interface {
 	// Errors: failed_precondition (the bank has no certificates: its page is open),
 	// resource_exhausted (too many codes wait to be used).
 	OpenDashboard(context.Context, *v1.OpenDashboardRequest) (*v1.OpenDashboardResponse, error)
+	// GetBatch returns the batch that has an entry of a branch's journal, as its writer
+	// encoded and signed it, with the certificate that has signed: what an auditor needs to
+	// prove who has written the entry. A batch may have entries of several customers.
+	//
+	// Errors: invalid_argument (there is no such branch), out_of_range (this branch does
+	// not have the entry).
+	GetBatch(context.Context, *v1.GetBatchRequest) (*v1.GetBatchResponse, error)
 }
 
 // NewBranchServiceClient constructs a client for the bank.v1.BranchService service. By default, it
@@ -233,6 +242,13 @@ func NewBranchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(branchServiceMethods.ByName("OpenDashboard")),
 			connect.WithClientOptions(opts...),
 		),
+		getBatch: connect.NewClient[v1.GetBatchRequest, v1.GetBatchResponse](
+			httpClient,
+			baseURL+BranchServiceGetBatchProcedure,
+			connect.WithSchema(branchServiceMethods.ByName("GetBatch")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -250,6 +266,7 @@ type branchServiceClient struct {
 	watch         *connect.Client[v1.WatchRequest, v1.WatchResponse]
 	getIdentity   *connect.Client[v1.GetIdentityRequest, v1.GetIdentityResponse]
 	openDashboard *connect.Client[v1.OpenDashboardRequest, v1.OpenDashboardResponse]
+	getBatch      *connect.Client[v1.GetBatchRequest, v1.GetBatchResponse]
 }
 
 // Deposit calls bank.v1.BranchService.Deposit.
@@ -352,6 +369,15 @@ func (c *branchServiceClient) OpenDashboard(ctx context.Context, req *v1.OpenDas
 	return nil, err
 }
 
+// GetBatch calls bank.v1.BranchService.GetBatch.
+func (c *branchServiceClient) GetBatch(ctx context.Context, req *v1.GetBatchRequest) (*v1.GetBatchResponse, error) {
+	response, err := c.getBatch.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // BranchServiceHandler is an implementation of the bank.v1.BranchService service.
 type BranchServiceHandler interface {
 	// Deposit adds an amount to an account.
@@ -428,6 +454,13 @@ type BranchServiceHandler interface {
 	// Errors: failed_precondition (the bank has no certificates: its page is open),
 	// resource_exhausted (too many codes wait to be used).
 	OpenDashboard(context.Context, *v1.OpenDashboardRequest) (*v1.OpenDashboardResponse, error)
+	// GetBatch returns the batch that has an entry of a branch's journal, as its writer
+	// encoded and signed it, with the certificate that has signed: what an auditor needs to
+	// prove who has written the entry. A batch may have entries of several customers.
+	//
+	// Errors: invalid_argument (there is no such branch), out_of_range (this branch does
+	// not have the entry).
+	GetBatch(context.Context, *v1.GetBatchRequest) (*v1.GetBatchResponse, error)
 }
 
 // NewBranchServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -515,6 +548,13 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(branchServiceMethods.ByName("OpenDashboard")),
 		connect.WithHandlerOptions(opts...),
 	)
+	branchServiceGetBatchHandler := connect.NewUnaryHandlerSimple(
+		BranchServiceGetBatchProcedure,
+		svc.GetBatch,
+		connect.WithSchema(branchServiceMethods.ByName("GetBatch")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/bank.v1.BranchService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case BranchServiceDepositProcedure:
@@ -541,6 +581,8 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 			branchServiceGetIdentityHandler.ServeHTTP(w, r)
 		case BranchServiceOpenDashboardProcedure:
 			branchServiceOpenDashboardHandler.ServeHTTP(w, r)
+		case BranchServiceGetBatchProcedure:
+			branchServiceGetBatchHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -596,4 +638,8 @@ func (UnimplementedBranchServiceHandler) GetIdentity(context.Context, *v1.GetIde
 
 func (UnimplementedBranchServiceHandler) OpenDashboard(context.Context, *v1.OpenDashboardRequest) (*v1.OpenDashboardResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.OpenDashboard is not implemented"))
+}
+
+func (UnimplementedBranchServiceHandler) GetBatch(context.Context, *v1.GetBatchRequest) (*v1.GetBatchResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.GetBatch is not implemented"))
 }
