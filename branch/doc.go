@@ -20,6 +20,7 @@
 //	engine        the queue, the pacing of batches, and the step
 //	peernet       the transport between branches: TCP, and memory in one process
 //	journal       the disk
+//	signature     signs batches, and checks who has written others
 //	replica       who may spend: customers' calls, escrow, double collects (pure)
 //	broadcast     the journals: to peers, from peers, acks, recovery (pure)
 //	protocol      what branches say, and errors (pure)
@@ -51,11 +52,12 @@
 //  3. engine/engine.go: Engine.Step gives what has queued up to the replica.
 //     replica/desk.go decides the deposit, and broadcast/own.go posts it and seals the
 //     batch.
-//  4. The step commits to package journal and syncs. A failure stops the branch.
+//  4. The step has the batch signed, where branches have certificates (signature/branch.go),
+//     commits to package journal and syncs. A failure stops the branch.
 //     Only then does anything leave: outlet.go, of this package, passes frames to
 //     package link.
-//  5. link/outbox.go sends them on the stream of wire.go. At each peer, decode.go hands
-//     the frame to the engine, broadcast/apply.go posts the batch, and propagate.go
+//  5. link/outbox.go sends them on the stream of wire.go. At each peer, decode.go and
+//     signed.go check the frame and hand it to the engine, broadcast/apply.go posts the batch, and propagate.go
 //     answers with an ack.
 //  6. The acks come back the same way. When as many are in as the customer asked for,
 //     broadcast/acks.go replies, and the call that waits in engine/write.go returns.

@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"passbook.example/passbook/branch/ledger"
@@ -116,17 +118,25 @@ func vouched(c Certifier, certificates [][]byte, chain []byte) (*signer, error) 
 // recheck forgets the certificates that the certifier no longer vouches for.
 func (k *known) recheck() {
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.byBranch = map[ledger.BranchID][]ledger.Fingerprint{}
-	for f, s := range k.signers {
+	all := maps.Clone(k.signers)
+	k.mu.Unlock()
+	for f, s := range all {
 		certificates, err := split(s.chain)
 		if err == nil {
-			_, err = vouched(k.certifier, certificates, s.chain)
+			_, err = vouched(k.certifier, certificates, s.chain) // which may call recheck
 		}
 		if err != nil {
-			delete(k.signers, f)
-			continue
+			k.forget(f, s)
 		}
-		k.byBranch[s.branch] = append(k.byBranch[s.branch], f)
+	}
+}
+
+// forget forgets a certificate.
+func (k *known) forget(f ledger.Fingerprint, s *signer) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.signers[f] != nil {
+		delete(k.signers, f)
+		k.byBranch[s.branch] = slices.DeleteFunc(k.byBranch[s.branch], func(o ledger.Fingerprint) bool { return o == f })
 	}
 }
