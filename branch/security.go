@@ -9,6 +9,7 @@ import (
 
 	"passbook.example/passbook/branch/access"
 	"passbook.example/passbook/branch/admit"
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/identity"
 	"passbook.example/passbook/branch/login"
 	"passbook.example/passbook/branch/peernet"
@@ -75,6 +76,7 @@ func (c *Config) toPeers() peernet.Security {
 func (s *Security) ToBranches(at map[string]uint32, from func(to uint32) uint32) peernet.Security {
 	return peernet.Security{
 		Optional: s.Plain,
+		Proves:   func(header http.Header) bool { return header.Get(identity.OnBehalfOf) != "" },
 		Config: func(address string) *tls.Config {
 			to, ok := at[address]
 			if !ok {
@@ -93,17 +95,18 @@ func (b *Branch) secureTransport() {
 	}
 }
 
-// secureListener returns the listener that the server accepts from.
-func (b *Branch) secureListener() net.Listener {
+// secureListener returns the listener that the server accepts from, over TLS where there
+// are certificates.
+func (b *Branch) secureListener(below *admit.Connections) net.Listener {
 	s := b.cfg.Security
 	if s == nil {
-		return b.connections
+		return below
 	}
 	recheck := func(state tls.ConnectionState) error {
 		_, err := s.Certificates.Identify(&state)
 		return err
 	}
-	l := secure.NewListener(b.connections, s.Certificates.Server(b.cfg.ID), recheck, s.Plain)
+	l := secure.NewListener(below, s.Certificates.Server(b.cfg.ID), recheck, s.Plain)
 	b.onRecheck(l.Live.Recheck)
 	if b.cfg.Signatures != nil {
 		b.onRecheck(b.cfg.Signatures.Recheck)
@@ -125,7 +128,7 @@ func (b *Branch) asked(refusals *admit.Refusals, next http.Handler) http.Handler
 	}
 	return access.NewHandler(access.Config{
 		Bank: b.cfg.Bank, Neighbour: peernet.CallerOf, Certificates: s.Certificates, Tokens: s.Tokens, Logins: b.logins, Limits: s.Limits,
-		Open: s.Plain, Refuse: refusals.Refuse, Refused: b.tell,
+		Port: b.portOf, Open: s.Plain, Refuse: refusals.Refuse, Refused: b.tell,
 	}, next)
 }
 
@@ -147,6 +150,25 @@ type identities struct{ *login.Logins }
 
 // Allowed implements service.Identities.
 func (identities) Allowed(who *identity.Identity) []string { return access.Allowed(who) }
+
+// noHandshake tells of a connection over TLS that has come to nothing.
+func (b *Branch) noHandshake(from, why string) {
+	if b.cfg.Security != nil {
+		b.tell(access.Event{From: from, Procedure: "TLS handshake", Err: code.New(code.Unauthenticated, why)})
+	}
+}
+
+// portOf returns which port a call came on.
+func (b *Branch) portOf(ctx context.Context) access.Port {
+	k := admit.ConnectionOf(ctx)
+	switch {
+	case b.ofPeers == nil || k == nil:
+		return access.ForAll
+	case k.Of(b.ofPeers):
+		return access.ForBranches
+	}
+	return access.ForClients
+}
 
 // connection returns the context of what comes on a connection.
 func (b *Branch) connection(ctx context.Context, c net.Conn) context.Context {

@@ -95,7 +95,11 @@ func (b *Branch) newServer() {
 		handler = b.breaker.Handler(handler)
 	}
 	b.connections = admit.NewConnections(b.listener, b.cfg.MaxConnections, b.pause())
-	b.accepting = b.secureListener()
+	b.accepting = b.secureListener(b.connections)
+	if b.cfg.PeerListener != nil {
+		b.ofPeers = admit.NewConnections(b.cfg.PeerListener, b.cfg.MaxConnections, b.pause())
+		b.fromPeers = b.secureListener(b.ofPeers)
+	}
 	b.server = b.httpServer(b.tasks.Handler(browser.NewGuard(b.cfg.browsers(), refusals, b.asked(refusals, handler))))
 }
 
@@ -126,7 +130,7 @@ func (b *Branch) httpServer(handler http.Handler) *http.Server {
 		Handler:           handler,
 		ConnContext:       b.connection,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          log.New(admit.ServerErrors{Logger: b.logger}, "", 0),
+		ErrorLog:          log.New(&admit.ServerErrors{Logger: b.logger, Now: time.Now, Handshake: b.noHandshake}, "", 0),
 		Protocols:         new(http.Protocols),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,

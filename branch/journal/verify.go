@@ -100,9 +100,8 @@ func (v *Verified) Close() error {
 // verification is Verify under way.
 type verification struct {
 	*Verified
-	report func(Finding) // gets each finding
-	// inspector looks at each batch, too; nil for nobody.
-	inspector Inspector
+	report    func(Finding)  // gets each finding
+	inspector Inspector      // looks at each batch, too; nil for nobody
 	ledger    *ledger.Ledger // the batches read so far, added up again
 	// readers are the options for reading the store's tables.
 	readers sstable.ReaderOptions
@@ -254,10 +253,11 @@ func balances(e *ledger.Entry, p ledger.Posted) string {
 // had it first.
 func (v *verification) request(b *ledger.Batch, i int, balance ledger.Amount) {
 	e := &b.Entries[i]
-	if e.RequestID == "" {
+	request := e.RequestKey()
+	if request == "" {
 		return
 	}
-	v.key = appendRequestKey(v.key[:0], e.RequestID)
+	v.key = appendRequestKey(v.key[:0], request)
 	var rec ledger.Recorded
 	err := get(v.j, v.key, &rec, func(key, value []byte) (rec ledger.Recorded, err error) {
 		rec.At, rec.Balance, err = decodeRequest(key, value)

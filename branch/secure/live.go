@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"net"
 	"sync"
+	"sync/atomic"
 )
 
 // Live are connections over TLS that are open. A certificate that is revoked, or that has
@@ -21,10 +22,12 @@ type Live struct {
 // conn is what is below a connection over TLS.
 type conn struct {
 	net.Conn
-	// over is the connection over TLS, and verify checks the other side's certificate. Both
-	// are set before the handshake.
+	// over is the connection over TLS, and verify checks the other side's certificate; nil
+	// for one that is not checked again.
 	over   *tls.Conn
 	verify func(tls.ConnectionState) error
+	// waiting is true while somebody waits for the handshake, to check it then.
+	waiting atomic.Bool
 	// in has the connection until it is closed.
 	in *Live
 }
@@ -43,9 +46,9 @@ func (l *Live) Client(ctx context.Context, below net.Conn, cfg *tls.Config) (*tl
 	if len(cfg.NextProtos) == 0 {
 		cfg.NextProtos = []string{"h2"}
 	}
-	c := l.add(below, cfg.VerifyConnection)
+	c := &conn{Conn: below, verify: cfg.VerifyConnection, in: l}
 	over := tls.Client(c, cfg)
-	c.over = over
+	l.add(c, over)
 	if err := over.HandshakeContext(ctx); err != nil {
 		_ = over.Close()
 		return nil, err
@@ -57,39 +60,42 @@ func (l *Live) Client(ctx context.Context, below net.Conn, cfg *tls.Config) (*tl
 // read. recheck is asked later whether the client's certificate is still good; nil for
 // never.
 func (l *Live) Server(below net.Conn, cfg *tls.Config, recheck func(tls.ConnectionState) error) *tls.Conn {
-	c := l.add(below, recheck)
-	c.over = tls.Server(c, cfg)
-	return c.over
+	c := &conn{Conn: below, verify: recheck, in: l}
+	over := tls.Server(c, cfg)
+	l.add(c, over)
+	return over
 }
 
-func (l *Live) add(below net.Conn, verify func(tls.ConnectionState) error) *conn {
-	c := &conn{Conn: below, verify: verify, in: l}
+func (l *Live) add(c *conn, over *tls.Conn) {
+	c.over = over
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.all == nil {
 		l.all = map[*conn]bool{}
 	}
 	l.all[c] = true
-	return c
 }
 
 // Recheck closes the connections whose other side has a certificate that is not good any
-// more.
+// more. It does not wait for that: a handshake that goes on has to end first, which the
+// other side may delay as long as handshakes may take.
 func (l *Live) Recheck() {
 	l.mu.Lock()
-	var all []*conn
+	defer l.mu.Unlock()
 	for c := range l.all {
-		all = append(all, c)
+		if c.verify != nil && !c.waiting.Swap(true) {
+			go c.recheck() // ends when the handshake has, in time
+		}
 	}
-	l.mu.Unlock()
-	for _, c := range all {
-		if c.verify == nil || c.over == nil {
-			continue
-		}
-		// Before the handshake is over there is nothing to check: it checks itself.
-		if state := c.over.ConnectionState(); state.HandshakeComplete && c.verify(state) != nil {
-			_ = c.Close() // not over: that would wait for a write which the other side does not read
-		}
+}
+
+// recheck closes the connection if the other side's certificate is not good any more.
+func (c *conn) recheck() {
+	// It waits for the handshake: that may have begun before what was revoked was known.
+	state := c.over.ConnectionState()
+	c.waiting.Store(false)
+	if state.HandshakeComplete && c.verify(state) != nil {
+		_ = c.Close() // not over: that would wait for a write which the other side does not read
 	}
 }
 

@@ -15,13 +15,22 @@ import (
 func commands(t *testing.T) []*cobra.Command {
 	t.Helper()
 	a := &app{console: &console.Console{Out: os.Stdout, Err: os.Stderr}}
-	return a.rootCommand().Commands()
+	return below(a.rootCommand())
+}
+
+// below returns all commands below one.
+func below(c *cobra.Command) []*cobra.Command {
+	var all []*cobra.Command
+	for _, sub := range c.Commands() {
+		all = append(append(all, sub), below(sub)...)
+	}
+	return all
 }
 
 func TestEveryCommandHasHelp(t *testing.T) {
 	for _, c := range commands(t) {
-		if c.Short == "" || !strings.Contains(c.Example, "passbook "+c.Name()) {
-			t.Errorf("%s: the help needs a line and an example", c.Name())
+		if c.Short == "" || !strings.Contains(c.Example, c.CommandPath()) {
+			t.Errorf("%s: the help needs a line and an example", c.CommandPath())
 		}
 	}
 }
@@ -30,11 +39,15 @@ func TestEveryCommandHasHelp(t *testing.T) {
 func TestExamplesParse(t *testing.T) {
 	for _, c := range commands(t) {
 		for line := range strings.Lines(c.Example) {
-			_, arguments, ok := strings.Cut(strings.TrimSpace(line), "passbook "+c.Name())
+			arguments, ok := strings.CutPrefix(strings.TrimSpace(line), "passbook ")
 			if !ok {
 				continue
 			}
-			if err := c.ParseFlags(strings.Fields(arguments)); err != nil {
+			c, left, err := c.Root().Find(strings.Fields(arguments))
+			if err != nil {
+				t.Errorf("%s: %v", line, err)
+			}
+			if err := c.ParseFlags(left); err != nil {
 				t.Errorf("%s: %v", line, err)
 			}
 			if err := c.ValidateArgs(c.Flags().Args()); err != nil {
@@ -63,7 +76,7 @@ func TestEveryFlagHasAStory(t *testing.T) {
 	for _, c := range commands(t) {
 		used := make(map[string]bool)
 		for _, line := range lines {
-			if strings.Contains(line, "passbook "+c.Name()) {
+			if strings.Contains(line, c.CommandPath()) {
 				for _, found := range flag.FindAllStringSubmatch(line, -1) {
 					used[found[1]] = true
 				}
@@ -71,7 +84,7 @@ func TestEveryFlagHasAStory(t *testing.T) {
 		}
 		for _, found := range flag.FindAllStringSubmatch(c.LocalFlags().FlagUsages(), -1) {
 			if f := c.Flags().Lookup(found[1]); f != nil && !used[found[1]] {
-				t.Errorf("no story uses passbook %s --%s", c.Name(), found[1])
+				t.Errorf("no story uses %s --%s", c.CommandPath(), found[1])
 			}
 		}
 	}

@@ -964,6 +964,8 @@ type PropagateDepositRequest struct {
 	// The hash of the writer's batch before this one; empty for the last one
 	// applied here.
 	PrevHash []byte `protobuf:"bytes,11,opt,name=prev_hash,json=prevHash,proto3" json:"prev_hash,omitempty"`
+	// The name of the customer who asked, as it was proven to the writer.
+	Customer string `protobuf:"bytes,12,opt,name=customer,proto3" json:"customer,omitempty"`
 	// The writer's signature over the batch that has this entry alone, as in SealedBatch.
 	// It needs every field above as the writer has it: epoch, clock and prev_hash, too.
 	// Branches that have certificates take no entry without one.
@@ -1083,6 +1085,13 @@ func (x *PropagateDepositRequest) GetPrevHash() []byte {
 	return nil
 }
 
+func (x *PropagateDepositRequest) GetCustomer() string {
+	if x != nil {
+		return x.Customer
+	}
+	return ""
+}
+
 func (x *PropagateDepositRequest) GetSignature() []byte {
 	if x != nil {
 		return x.Signature
@@ -1186,6 +1195,8 @@ type PropagateWithdrawRequest struct {
 	// The hash of the writer's batch before this one; empty for the last one
 	// applied here.
 	PrevHash []byte `protobuf:"bytes,11,opt,name=prev_hash,json=prevHash,proto3" json:"prev_hash,omitempty"`
+	// The name of the customer who asked, as it was proven to the writer.
+	Customer string `protobuf:"bytes,12,opt,name=customer,proto3" json:"customer,omitempty"`
 	// The writer's signature over the batch that has this entry alone, as in SealedBatch.
 	// It needs every field above as the writer has it: epoch, clock and prev_hash, too.
 	// Branches that have certificates take no entry without one.
@@ -1303,6 +1314,13 @@ func (x *PropagateWithdrawRequest) GetPrevHash() []byte {
 		return x.PrevHash
 	}
 	return nil
+}
+
+func (x *PropagateWithdrawRequest) GetCustomer() string {
+	if x != nil {
+		return x.Customer
+	}
+	return ""
 }
 
 func (x *PropagateWithdrawRequest) GetSignature() []byte {
@@ -1858,7 +1876,7 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"\x10PropagateRequest\x12$\n" +
 	"\x05frame\x18\x01 \x01(\v2\x0e.bank.v1.FrameR\x05frame\"9\n" +
 	"\x11PropagateResponse\x12$\n" +
-	"\x05frame\x18\x01 \x01(\v2\x0e.bank.v1.FrameR\x05frame\"\xc4\x03\n" +
+	"\x05frame\x18\x01 \x01(\v2\x0e.bank.v1.FrameR\x05frame\"\xe0\x03\n" +
 	"\x17PropagateDepositRequest\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x18\n" +
@@ -1873,13 +1891,14 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"request_id\x18\t \x01(\tR\trequestId\x12'\n" +
 	"\x05after\x18\n" +
 	" \x03(\v2\x11.bank.v1.PositionR\x05after\x12\x1b\n" +
-	"\tprev_hash\x18\v \x01(\fR\bprevHash\x12\x1c\n" +
+	"\tprev_hash\x18\v \x01(\fR\bprevHash\x12\x1a\n" +
+	"\bcustomer\x18\f \x01(\tR\bcustomer\x12\x1c\n" +
 	"\tsignature\x18\r \x01(\fR\tsignature\x12 \n" +
 	"\vcertificate\x18\x0e \x01(\fR\vcertificate\x12\"\n" +
 	"\fcertificates\x18\x0f \x03(\fR\fcertificates\"e\n" +
 	"\x18PropagateDepositResponse\x12+\n" +
 	"\aapplied\x18\x01 \x01(\v2\x11.bank.v1.PositionR\aapplied\x12\x1c\n" +
-	"\tduplicate\x18\x02 \x01(\bR\tduplicate\"\xc5\x03\n" +
+	"\tduplicate\x18\x02 \x01(\bR\tduplicate\"\xe1\x03\n" +
 	"\x18PropagateWithdrawRequest\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x18\n" +
@@ -1894,7 +1913,8 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"request_id\x18\t \x01(\tR\trequestId\x12'\n" +
 	"\x05after\x18\n" +
 	" \x03(\v2\x11.bank.v1.PositionR\x05after\x12\x1b\n" +
-	"\tprev_hash\x18\v \x01(\fR\bprevHash\x12\x1c\n" +
+	"\tprev_hash\x18\v \x01(\fR\bprevHash\x12\x1a\n" +
+	"\bcustomer\x18\f \x01(\tR\bcustomer\x12\x1c\n" +
 	"\tsignature\x18\r \x01(\fR\tsignature\x12 \n" +
 	"\vcertificate\x18\x0e \x01(\fR\vcertificate\x12\"\n" +
 	"\fcertificates\x18\x0f \x03(\fR\fcertificates\"f\n" +

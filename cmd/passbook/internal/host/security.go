@@ -31,6 +31,9 @@ type Security struct {
 	Plaintext bool
 	// Unsigned takes batches of other branches that nobody has signed.
 	Unsigned bool
+	// PeerListen is host:port where only the other branches are served; empty for the port
+	// of everybody else.
+	PeerListen string
 	// JWKSFile and Issuer say whose tokens are believed: those signed with a key of a
 	// file, or of an OpenID Connect issuer. Audience is whom they must be made for.
 	JWKSFile, Issuer, Audience string
