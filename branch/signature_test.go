@@ -403,7 +403,7 @@ func TestABatchThatProvesAnEntry(t *testing.T) {
 }
 
 // speak opens a link in the name of a branch, sends frames, and returns what the other
-// side says to that: nil when the link is still there after a deposit.
+// side says to that: nil when the link still brings what is deposited afterwards.
 func (b *bank) speak(from, to uint32, frames ...*bankv1.Frame) error {
 	b.t.Helper()
 	stream, err := b.peers(to).Propagate(b.ctx)
@@ -434,16 +434,22 @@ func (b *bank) speak(from, to uint32, frames ...*bankv1.Frame) error {
 	if err := stream.Send(&bankv1.PropagateRequest{Frame: &bankv1.Frame{Ping: 77}}); err != nil {
 		b.t.Log(err) // Receive says more
 	}
-	for pong := false; ; {
+	for deposit := uint64(0); ; {
 		res, err := stream.Receive()
 		switch {
 		case err != nil:
 			return err
-		case pong: // and something after it: what came before the ping is decided
-			return nil
-		case res.GetFrame().GetPong() == 77:
-			pong = true
-			b.mustDeposit(to, &bankv1.DepositRequest{Amount: 1, Account: "pong", Acknowledge: local})
+		case res.GetFrame().GetPong() == 77: // the engine has what came before
+			deposit = b.mustDeposit(to, &bankv1.DepositRequest{Amount: 1, Account: "pong", Acknowledge: local}).GetReceipt().GetSequence()
+		}
+		for _, m := range res.GetFrame().GetBatches() {
+			o, err := ledger.ReadOutline(m.GetBatch(), ledger.Hash(m.GetHash()))
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			if deposit > 0 && uint32(o.Span.Branch) == to && o.Span.Last >= deposit {
+				return nil
+			}
 		}
 	}
 }
