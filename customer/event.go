@@ -1,12 +1,16 @@
 package customer
 
-import "math"
+import (
+	"math"
+
+	"passbook.example/passbook/customer/internal/jsonfile"
+)
 
 // event reads one event. home is the branch it goes to if it names none. An
 // event with problems is returned as far as it could be read; the whole file
 // is refused then.
-func (r *inputReader) event(v value, at path, home int64) Event {
-	e := Event{Branch: home, Line: r.lines.of(v.offset)}
+func (r *inputReader) event(v jsonfile.Value, at path, home int64) Event {
+	e := Event{Branch: home, Line: r.lines.of(v.Offset)}
 	o, ok := r.object(v, at,
 		"id", "interface", "money", "branch", "dest", "account", "from", "to", "consistency")
 	if !ok {
