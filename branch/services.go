@@ -25,6 +25,7 @@ func (b *Branch) serviceConfig() service.Config {
 		Spawn:             b.spawn,
 		Feed:              b.feed,
 		Story:             b.story,
+		Trace:             b.trace,
 		Logger:            b.logger,
 	}
 }

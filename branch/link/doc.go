@@ -18,6 +18,7 @@
 //	outbox.go    what waits to be sent; gather.go: what goes as one message
 //	wire.go      the stream: its messages and their codec; encode.go: frames that
 //	             are sent; decode.go: those that are received
+//	stamps.go    logical clocks, which travel with frames
 //	refusals.go  what becomes of messages that are refused
 //	log.go       which links are down for long; notes.go: what links tell it
 //

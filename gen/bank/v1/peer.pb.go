@@ -292,7 +292,11 @@ type Frame struct {
 	// a round trip takes; 0 for none.
 	Ping uint64 `protobuf:"varint,7,opt,name=ping,proto3" json:"ping,omitempty"`
 	// The number of the ping that this answers; 0 for none.
-	Pong          uint64 `protobuf:"varint,8,opt,name=pong,proto3" json:"pong,omitempty"`
+	Pong uint64 `protobuf:"varint,8,opt,name=pong,proto3" json:"pong,omitempty"`
+	// Where the speaker's logical clocks stood when it sent entries of this frame, or
+	// applied those of the listener that it acks. Only branches that keep such clocks,
+	// for a trace (BranchService.GetTrace), send any.
+	Stamps        []*Stamp `protobuf:"bytes,9,rep,name=stamps,proto3" json:"stamps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -383,6 +387,107 @@ func (x *Frame) GetPong() uint64 {
 	return 0
 }
 
+func (x *Frame) GetStamps() []*Stamp {
+	if x != nil {
+		return x.Stamps
+	}
+	return nil
+}
+
+// Stamp is the part of a message between branches that logical clocks travel in. They
+// are those of the course that Passbook began as, and no rule of the bank reads them.
+type Stamp struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The writer of the entry: the speaker, which sends the entry to the listener; or the
+	// listener, whose entry the speaker answers, since it has applied it.
+	Branch uint32 `protobuf:"varint,1,opt,name=branch,proto3" json:"branch,omitempty"`
+	// The entry's sequence in the writer's journal.
+	Sequence uint64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// The customer's number of the request that led to it, as the trace names it.
+	Request int64 `protobuf:"varint,3,opt,name=request,proto3" json:"request,omitempty"`
+	// The speaker's clock at this send, by the rules since 2023; 0 in answers, which don't
+	// tick there.
+	Clock uint64 `protobuf:"varint,4,opt,name=clock,proto3" json:"clock,omitempty"`
+	// The speaker's clock when it executed the entry, by the rules of 2020 to 2022.
+	Clock_2020 uint64 `protobuf:"varint,5,opt,name=clock_2020,json=clock2020,proto3" json:"clock_2020,omitempty"`
+	// Whether the entry is a withdrawal; otherwise it is a deposit.
+	Withdrawal    bool `protobuf:"varint,6,opt,name=withdrawal,proto3" json:"withdrawal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stamp) Reset() {
+	*x = Stamp{}
+	mi := &file_bank_v1_peer_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stamp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stamp) ProtoMessage() {}
+
+func (x *Stamp) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_peer_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stamp.ProtoReflect.Descriptor instead.
+func (*Stamp) Descriptor() ([]byte, []int) {
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Stamp) GetBranch() uint32 {
+	if x != nil {
+		return x.Branch
+	}
+	return 0
+}
+
+func (x *Stamp) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *Stamp) GetRequest() int64 {
+	if x != nil {
+		return x.Request
+	}
+	return 0
+}
+
+func (x *Stamp) GetClock() uint64 {
+	if x != nil {
+		return x.Clock
+	}
+	return 0
+}
+
+func (x *Stamp) GetClock_2020() uint64 {
+	if x != nil {
+		return x.Clock_2020
+	}
+	return 0
+}
+
+func (x *Stamp) GetWithdrawal() bool {
+	if x != nil {
+		return x.Withdrawal
+	}
+	return false
+}
+
 // Contest is what branches say about accounts from which several withdraw more than
 // there is. For each such account one branch is the chair, which follows from its name
 // and the bank's branches. The chair sends a chain of looks to all others; each look
@@ -405,7 +510,7 @@ type Contest struct {
 
 func (x *Contest) Reset() {
 	*x = Contest{}
-	mi := &file_bank_v1_peer_proto_msgTypes[4]
+	mi := &file_bank_v1_peer_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -417,7 +522,7 @@ func (x *Contest) String() string {
 func (*Contest) ProtoMessage() {}
 
 func (x *Contest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[4]
+	mi := &file_bank_v1_peer_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -430,7 +535,7 @@ func (x *Contest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Contest.ProtoReflect.Descriptor instead.
 func (*Contest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{4}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Contest) GetSummons() []string {
@@ -497,7 +602,7 @@ type ContestLook struct {
 
 func (x *ContestLook) Reset() {
 	*x = ContestLook{}
-	mi := &file_bank_v1_peer_proto_msgTypes[5]
+	mi := &file_bank_v1_peer_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -509,7 +614,7 @@ func (x *ContestLook) String() string {
 func (*ContestLook) ProtoMessage() {}
 
 func (x *ContestLook) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[5]
+	mi := &file_bank_v1_peer_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -522,7 +627,7 @@ func (x *ContestLook) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContestLook.ProtoReflect.Descriptor instead.
 func (*ContestLook) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{5}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ContestLook) GetAccount() string {
@@ -617,7 +722,7 @@ type ContestAnswer struct {
 
 func (x *ContestAnswer) Reset() {
 	*x = ContestAnswer{}
-	mi := &file_bank_v1_peer_proto_msgTypes[6]
+	mi := &file_bank_v1_peer_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -629,7 +734,7 @@ func (x *ContestAnswer) String() string {
 func (*ContestAnswer) ProtoMessage() {}
 
 func (x *ContestAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[6]
+	mi := &file_bank_v1_peer_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -642,7 +747,7 @@ func (x *ContestAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContestAnswer.ProtoReflect.Descriptor instead.
 func (*ContestAnswer) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{6}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ContestAnswer) GetAccount() string {
@@ -728,7 +833,7 @@ type ContestWait struct {
 
 func (x *ContestWait) Reset() {
 	*x = ContestWait{}
-	mi := &file_bank_v1_peer_proto_msgTypes[7]
+	mi := &file_bank_v1_peer_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -740,7 +845,7 @@ func (x *ContestWait) String() string {
 func (*ContestWait) ProtoMessage() {}
 
 func (x *ContestWait) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[7]
+	mi := &file_bank_v1_peer_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -753,7 +858,7 @@ func (x *ContestWait) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContestWait.ProtoReflect.Descriptor instead.
 func (*ContestWait) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{7}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ContestWait) GetClock() uint64 {
@@ -785,7 +890,7 @@ type ContestEnd struct {
 
 func (x *ContestEnd) Reset() {
 	*x = ContestEnd{}
-	mi := &file_bank_v1_peer_proto_msgTypes[8]
+	mi := &file_bank_v1_peer_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -797,7 +902,7 @@ func (x *ContestEnd) String() string {
 func (*ContestEnd) ProtoMessage() {}
 
 func (x *ContestEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[8]
+	mi := &file_bank_v1_peer_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -810,7 +915,7 @@ func (x *ContestEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContestEnd.ProtoReflect.Descriptor instead.
 func (*ContestEnd) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{8}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ContestEnd) GetAccount() string {
@@ -845,7 +950,7 @@ type PropagateRequest struct {
 
 func (x *PropagateRequest) Reset() {
 	*x = PropagateRequest{}
-	mi := &file_bank_v1_peer_proto_msgTypes[9]
+	mi := &file_bank_v1_peer_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +962,7 @@ func (x *PropagateRequest) String() string {
 func (*PropagateRequest) ProtoMessage() {}
 
 func (x *PropagateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[9]
+	mi := &file_bank_v1_peer_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +975,7 @@ func (x *PropagateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropagateRequest.ProtoReflect.Descriptor instead.
 func (*PropagateRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{9}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PropagateRequest) GetFrame() *Frame {
@@ -891,7 +996,7 @@ type PropagateResponse struct {
 
 func (x *PropagateResponse) Reset() {
 	*x = PropagateResponse{}
-	mi := &file_bank_v1_peer_proto_msgTypes[10]
+	mi := &file_bank_v1_peer_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -903,7 +1008,7 @@ func (x *PropagateResponse) String() string {
 func (*PropagateResponse) ProtoMessage() {}
 
 func (x *PropagateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[10]
+	mi := &file_bank_v1_peer_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -916,7 +1021,7 @@ func (x *PropagateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropagateResponse.ProtoReflect.Descriptor instead.
 func (*PropagateResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{10}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PropagateResponse) GetFrame() *Frame {
@@ -959,7 +1064,7 @@ type PropagateDepositRequest struct {
 
 func (x *PropagateDepositRequest) Reset() {
 	*x = PropagateDepositRequest{}
-	mi := &file_bank_v1_peer_proto_msgTypes[11]
+	mi := &file_bank_v1_peer_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1076,7 @@ func (x *PropagateDepositRequest) String() string {
 func (*PropagateDepositRequest) ProtoMessage() {}
 
 func (x *PropagateDepositRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[11]
+	mi := &file_bank_v1_peer_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1089,7 @@ func (x *PropagateDepositRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropagateDepositRequest.ProtoReflect.Descriptor instead.
 func (*PropagateDepositRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{11}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PropagateDepositRequest) GetBranch() uint32 {
@@ -1077,7 +1182,7 @@ type PropagateDepositResponse struct {
 
 func (x *PropagateDepositResponse) Reset() {
 	*x = PropagateDepositResponse{}
-	mi := &file_bank_v1_peer_proto_msgTypes[12]
+	mi := &file_bank_v1_peer_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1089,7 +1194,7 @@ func (x *PropagateDepositResponse) String() string {
 func (*PropagateDepositResponse) ProtoMessage() {}
 
 func (x *PropagateDepositResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[12]
+	mi := &file_bank_v1_peer_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1102,7 +1207,7 @@ func (x *PropagateDepositResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropagateDepositResponse.ProtoReflect.Descriptor instead.
 func (*PropagateDepositResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{12}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PropagateDepositResponse) GetApplied() *Position {
@@ -1152,7 +1257,7 @@ type PropagateWithdrawRequest struct {
 
 func (x *PropagateWithdrawRequest) Reset() {
 	*x = PropagateWithdrawRequest{}
-	mi := &file_bank_v1_peer_proto_msgTypes[13]
+	mi := &file_bank_v1_peer_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +1269,7 @@ func (x *PropagateWithdrawRequest) String() string {
 func (*PropagateWithdrawRequest) ProtoMessage() {}
 
 func (x *PropagateWithdrawRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[13]
+	mi := &file_bank_v1_peer_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +1282,7 @@ func (x *PropagateWithdrawRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropagateWithdrawRequest.ProtoReflect.Descriptor instead.
 func (*PropagateWithdrawRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{13}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PropagateWithdrawRequest) GetBranch() uint32 {
@@ -1270,7 +1375,7 @@ type PropagateWithdrawResponse struct {
 
 func (x *PropagateWithdrawResponse) Reset() {
 	*x = PropagateWithdrawResponse{}
-	mi := &file_bank_v1_peer_proto_msgTypes[14]
+	mi := &file_bank_v1_peer_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1282,7 +1387,7 @@ func (x *PropagateWithdrawResponse) String() string {
 func (*PropagateWithdrawResponse) ProtoMessage() {}
 
 func (x *PropagateWithdrawResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[14]
+	mi := &file_bank_v1_peer_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1295,7 +1400,7 @@ func (x *PropagateWithdrawResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropagateWithdrawResponse.ProtoReflect.Descriptor instead.
 func (*PropagateWithdrawResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{14}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PropagateWithdrawResponse) GetApplied() *Position {
@@ -1326,7 +1431,7 @@ type Ticket struct {
 
 func (x *Ticket) Reset() {
 	*x = Ticket{}
-	mi := &file_bank_v1_peer_proto_msgTypes[15]
+	mi := &file_bank_v1_peer_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1338,7 +1443,7 @@ func (x *Ticket) String() string {
 func (*Ticket) ProtoMessage() {}
 
 func (x *Ticket) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[15]
+	mi := &file_bank_v1_peer_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1351,7 +1456,7 @@ func (x *Ticket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ticket.ProtoReflect.Descriptor instead.
 func (*Ticket) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{15}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Ticket) GetClock() uint64 {
@@ -1385,7 +1490,7 @@ type ClaimRequest struct {
 
 func (x *ClaimRequest) Reset() {
 	*x = ClaimRequest{}
-	mi := &file_bank_v1_peer_proto_msgTypes[16]
+	mi := &file_bank_v1_peer_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1397,7 +1502,7 @@ func (x *ClaimRequest) String() string {
 func (*ClaimRequest) ProtoMessage() {}
 
 func (x *ClaimRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[16]
+	mi := &file_bank_v1_peer_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1410,7 +1515,7 @@ func (x *ClaimRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimRequest.ProtoReflect.Descriptor instead.
 func (*ClaimRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{16}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ClaimRequest) GetBranch() uint32 {
@@ -1458,7 +1563,7 @@ type ClaimResponse struct {
 
 func (x *ClaimResponse) Reset() {
 	*x = ClaimResponse{}
-	mi := &file_bank_v1_peer_proto_msgTypes[17]
+	mi := &file_bank_v1_peer_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1470,7 +1575,7 @@ func (x *ClaimResponse) String() string {
 func (*ClaimResponse) ProtoMessage() {}
 
 func (x *ClaimResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[17]
+	mi := &file_bank_v1_peer_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1483,7 +1588,7 @@ func (x *ClaimResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimResponse.ProtoReflect.Descriptor instead.
 func (*ClaimResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{17}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ClaimResponse) GetGranted() int64 {
@@ -1534,7 +1639,7 @@ type CollectRequest struct {
 
 func (x *CollectRequest) Reset() {
 	*x = CollectRequest{}
-	mi := &file_bank_v1_peer_proto_msgTypes[18]
+	mi := &file_bank_v1_peer_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1546,7 +1651,7 @@ func (x *CollectRequest) String() string {
 func (*CollectRequest) ProtoMessage() {}
 
 func (x *CollectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[18]
+	mi := &file_bank_v1_peer_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1559,7 +1664,7 @@ func (x *CollectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectRequest.ProtoReflect.Descriptor instead.
 func (*CollectRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{18}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CollectRequest) GetBranch() uint32 {
@@ -1639,7 +1744,7 @@ type CollectResponse struct {
 
 func (x *CollectResponse) Reset() {
 	*x = CollectResponse{}
-	mi := &file_bank_v1_peer_proto_msgTypes[19]
+	mi := &file_bank_v1_peer_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1651,7 +1756,7 @@ func (x *CollectResponse) String() string {
 func (*CollectResponse) ProtoMessage() {}
 
 func (x *CollectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[19]
+	mi := &file_bank_v1_peer_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1664,7 +1769,7 @@ func (x *CollectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectResponse.ProtoReflect.Descriptor instead.
 func (*CollectResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{19}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CollectResponse) GetLastSequence() uint64 {
@@ -1737,7 +1842,7 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"\x06forked\x18\x03 \x01(\bR\x06forked\"E\n" +
 	"\x04Want\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12%\n" +
-	"\x0eafter_sequence\x18\x02 \x01(\x04R\rafterSequence\"\x8a\x02\n" +
+	"\x0eafter_sequence\x18\x02 \x01(\x04R\rafterSequence\"\xb2\x02\n" +
 	"\x05Frame\x12$\n" +
 	"\x05hello\x18\x01 \x01(\v2\x0e.bank.v1.HelloR\x05hello\x12.\n" +
 	"\abatches\x18\x02 \x03(\v2\x14.bank.v1.SealedBatchR\abatches\x12\x1e\n" +
@@ -1746,7 +1851,18 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"\x04sync\x18\x05 \x01(\bR\x04sync\x12*\n" +
 	"\acontest\x18\x06 \x01(\v2\x10.bank.v1.ContestR\acontest\x12\x12\n" +
 	"\x04ping\x18\a \x01(\x04R\x04ping\x12\x12\n" +
-	"\x04pong\x18\b \x01(\x04R\x04pong\"\xc0\x01\n" +
+	"\x04pong\x18\b \x01(\x04R\x04pong\x12&\n" +
+	"\x06stamps\x18\t \x03(\v2\x0e.bank.v1.StampR\x06stamps\"\xaa\x01\n" +
+	"\x05Stamp\x12\x16\n" +
+	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1a\n" +
+	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x18\n" +
+	"\arequest\x18\x03 \x01(\x03R\arequest\x12\x14\n" +
+	"\x05clock\x18\x04 \x01(\x04R\x05clock\x12\x1d\n" +
+	"\n" +
+	"clock_2020\x18\x05 \x01(\x04R\tclock2020\x12\x1e\n" +
+	"\n" +
+	"withdrawal\x18\x06 \x01(\bR\n" +
+	"withdrawal\"\xc0\x01\n" +
 	"\aContest\x12\x18\n" +
 	"\asummons\x18\x01 \x03(\tR\asummons\x12*\n" +
 	"\x05looks\x18\x02 \x03(\v2\x14.bank.v1.ContestLookR\x05looks\x120\n" +
@@ -1873,65 +1989,67 @@ func file_bank_v1_peer_proto_rawDescGZIP() []byte {
 	return file_bank_v1_peer_proto_rawDescData
 }
 
-var file_bank_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_bank_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_bank_v1_peer_proto_goTypes = []any{
 	(*Hello)(nil),                     // 0: bank.v1.Hello
 	(*Ack)(nil),                       // 1: bank.v1.Ack
 	(*Want)(nil),                      // 2: bank.v1.Want
 	(*Frame)(nil),                     // 3: bank.v1.Frame
-	(*Contest)(nil),                   // 4: bank.v1.Contest
-	(*ContestLook)(nil),               // 5: bank.v1.ContestLook
-	(*ContestAnswer)(nil),             // 6: bank.v1.ContestAnswer
-	(*ContestWait)(nil),               // 7: bank.v1.ContestWait
-	(*ContestEnd)(nil),                // 8: bank.v1.ContestEnd
-	(*PropagateRequest)(nil),          // 9: bank.v1.PropagateRequest
-	(*PropagateResponse)(nil),         // 10: bank.v1.PropagateResponse
-	(*PropagateDepositRequest)(nil),   // 11: bank.v1.PropagateDepositRequest
-	(*PropagateDepositResponse)(nil),  // 12: bank.v1.PropagateDepositResponse
-	(*PropagateWithdrawRequest)(nil),  // 13: bank.v1.PropagateWithdrawRequest
-	(*PropagateWithdrawResponse)(nil), // 14: bank.v1.PropagateWithdrawResponse
-	(*Ticket)(nil),                    // 15: bank.v1.Ticket
-	(*ClaimRequest)(nil),              // 16: bank.v1.ClaimRequest
-	(*ClaimResponse)(nil),             // 17: bank.v1.ClaimResponse
-	(*CollectRequest)(nil),            // 18: bank.v1.CollectRequest
-	(*CollectResponse)(nil),           // 19: bank.v1.CollectResponse
-	(*Position)(nil),                  // 20: bank.v1.Position
-	(*SealedBatch)(nil),               // 21: bank.v1.SealedBatch
+	(*Stamp)(nil),                     // 4: bank.v1.Stamp
+	(*Contest)(nil),                   // 5: bank.v1.Contest
+	(*ContestLook)(nil),               // 6: bank.v1.ContestLook
+	(*ContestAnswer)(nil),             // 7: bank.v1.ContestAnswer
+	(*ContestWait)(nil),               // 8: bank.v1.ContestWait
+	(*ContestEnd)(nil),                // 9: bank.v1.ContestEnd
+	(*PropagateRequest)(nil),          // 10: bank.v1.PropagateRequest
+	(*PropagateResponse)(nil),         // 11: bank.v1.PropagateResponse
+	(*PropagateDepositRequest)(nil),   // 12: bank.v1.PropagateDepositRequest
+	(*PropagateDepositResponse)(nil),  // 13: bank.v1.PropagateDepositResponse
+	(*PropagateWithdrawRequest)(nil),  // 14: bank.v1.PropagateWithdrawRequest
+	(*PropagateWithdrawResponse)(nil), // 15: bank.v1.PropagateWithdrawResponse
+	(*Ticket)(nil),                    // 16: bank.v1.Ticket
+	(*ClaimRequest)(nil),              // 17: bank.v1.ClaimRequest
+	(*ClaimResponse)(nil),             // 18: bank.v1.ClaimResponse
+	(*CollectRequest)(nil),            // 19: bank.v1.CollectRequest
+	(*CollectResponse)(nil),           // 20: bank.v1.CollectResponse
+	(*Position)(nil),                  // 21: bank.v1.Position
+	(*SealedBatch)(nil),               // 22: bank.v1.SealedBatch
 }
 var file_bank_v1_peer_proto_depIdxs = []int32{
-	20, // 0: bank.v1.Hello.applied:type_name -> bank.v1.Position
+	21, // 0: bank.v1.Hello.applied:type_name -> bank.v1.Position
 	0,  // 1: bank.v1.Frame.hello:type_name -> bank.v1.Hello
-	21, // 2: bank.v1.Frame.batches:type_name -> bank.v1.SealedBatch
+	22, // 2: bank.v1.Frame.batches:type_name -> bank.v1.SealedBatch
 	1,  // 3: bank.v1.Frame.ack:type_name -> bank.v1.Ack
 	2,  // 4: bank.v1.Frame.wants:type_name -> bank.v1.Want
-	4,  // 5: bank.v1.Frame.contest:type_name -> bank.v1.Contest
-	5,  // 6: bank.v1.Contest.looks:type_name -> bank.v1.ContestLook
-	6,  // 7: bank.v1.Contest.answers:type_name -> bank.v1.ContestAnswer
-	8,  // 8: bank.v1.Contest.ends:type_name -> bank.v1.ContestEnd
-	15, // 9: bank.v1.ContestLook.oldest:type_name -> bank.v1.Ticket
-	7,  // 10: bank.v1.ContestAnswer.waiting:type_name -> bank.v1.ContestWait
-	3,  // 11: bank.v1.PropagateRequest.frame:type_name -> bank.v1.Frame
-	3,  // 12: bank.v1.PropagateResponse.frame:type_name -> bank.v1.Frame
-	20, // 13: bank.v1.PropagateDepositRequest.after:type_name -> bank.v1.Position
-	20, // 14: bank.v1.PropagateDepositResponse.applied:type_name -> bank.v1.Position
-	20, // 15: bank.v1.PropagateWithdrawRequest.after:type_name -> bank.v1.Position
-	20, // 16: bank.v1.PropagateWithdrawResponse.applied:type_name -> bank.v1.Position
-	15, // 17: bank.v1.ClaimRequest.ticket:type_name -> bank.v1.Ticket
-	9,  // 18: bank.v1.PeerService.Propagate:input_type -> bank.v1.PropagateRequest
-	11, // 19: bank.v1.PeerService.PropagateDeposit:input_type -> bank.v1.PropagateDepositRequest
-	13, // 20: bank.v1.PeerService.PropagateWithdraw:input_type -> bank.v1.PropagateWithdrawRequest
-	16, // 21: bank.v1.PeerService.Claim:input_type -> bank.v1.ClaimRequest
-	18, // 22: bank.v1.PeerService.Collect:input_type -> bank.v1.CollectRequest
-	10, // 23: bank.v1.PeerService.Propagate:output_type -> bank.v1.PropagateResponse
-	12, // 24: bank.v1.PeerService.PropagateDeposit:output_type -> bank.v1.PropagateDepositResponse
-	14, // 25: bank.v1.PeerService.PropagateWithdraw:output_type -> bank.v1.PropagateWithdrawResponse
-	17, // 26: bank.v1.PeerService.Claim:output_type -> bank.v1.ClaimResponse
-	19, // 27: bank.v1.PeerService.Collect:output_type -> bank.v1.CollectResponse
-	23, // [23:28] is the sub-list for method output_type
-	18, // [18:23] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	5,  // 5: bank.v1.Frame.contest:type_name -> bank.v1.Contest
+	4,  // 6: bank.v1.Frame.stamps:type_name -> bank.v1.Stamp
+	6,  // 7: bank.v1.Contest.looks:type_name -> bank.v1.ContestLook
+	7,  // 8: bank.v1.Contest.answers:type_name -> bank.v1.ContestAnswer
+	9,  // 9: bank.v1.Contest.ends:type_name -> bank.v1.ContestEnd
+	16, // 10: bank.v1.ContestLook.oldest:type_name -> bank.v1.Ticket
+	8,  // 11: bank.v1.ContestAnswer.waiting:type_name -> bank.v1.ContestWait
+	3,  // 12: bank.v1.PropagateRequest.frame:type_name -> bank.v1.Frame
+	3,  // 13: bank.v1.PropagateResponse.frame:type_name -> bank.v1.Frame
+	21, // 14: bank.v1.PropagateDepositRequest.after:type_name -> bank.v1.Position
+	21, // 15: bank.v1.PropagateDepositResponse.applied:type_name -> bank.v1.Position
+	21, // 16: bank.v1.PropagateWithdrawRequest.after:type_name -> bank.v1.Position
+	21, // 17: bank.v1.PropagateWithdrawResponse.applied:type_name -> bank.v1.Position
+	16, // 18: bank.v1.ClaimRequest.ticket:type_name -> bank.v1.Ticket
+	10, // 19: bank.v1.PeerService.Propagate:input_type -> bank.v1.PropagateRequest
+	12, // 20: bank.v1.PeerService.PropagateDeposit:input_type -> bank.v1.PropagateDepositRequest
+	14, // 21: bank.v1.PeerService.PropagateWithdraw:input_type -> bank.v1.PropagateWithdrawRequest
+	17, // 22: bank.v1.PeerService.Claim:input_type -> bank.v1.ClaimRequest
+	19, // 23: bank.v1.PeerService.Collect:input_type -> bank.v1.CollectRequest
+	11, // 24: bank.v1.PeerService.Propagate:output_type -> bank.v1.PropagateResponse
+	13, // 25: bank.v1.PeerService.PropagateDeposit:output_type -> bank.v1.PropagateDepositResponse
+	15, // 26: bank.v1.PeerService.PropagateWithdraw:output_type -> bank.v1.PropagateWithdrawResponse
+	18, // 27: bank.v1.PeerService.Claim:output_type -> bank.v1.ClaimResponse
+	20, // 28: bank.v1.PeerService.Collect:output_type -> bank.v1.CollectResponse
+	24, // [24:29] is the sub-list for method output_type
+	19, // [19:24] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_peer_proto_init() }
@@ -1946,7 +2064,7 @@ func file_bank_v1_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_peer_proto_rawDesc), len(file_bank_v1_peer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

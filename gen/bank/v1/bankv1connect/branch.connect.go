@@ -58,6 +58,8 @@ const (
 	BranchServiceResolveAlarmProcedure = "/bank.v1.BranchService/ResolveAlarm"
 	// BranchServiceWatchProcedure is the fully-qualified name of the BranchService's Watch RPC.
 	BranchServiceWatchProcedure = "/bank.v1.BranchService/Watch"
+	// BranchServiceGetTraceProcedure is the fully-qualified name of the BranchService's GetTrace RPC.
+	BranchServiceGetTraceProcedure = "/bank.v1.BranchService/GetTrace"
 )
 
 // BranchServiceClient is a client for the bank.v1.BranchService service.
@@ -127,6 +129,15 @@ type BranchServiceClient interface {
 	// Errors: invalid_argument, resource_exhausted (too many watch already),
 	// unavailable (this branch stops; watch again, here or at another one).
 	Watch(context.Context, *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error)
+	// GetTrace pages through the events of this branch's logical clock (Lamport, 1978), in
+	// the order in which they happened. A branch keeps such a clock only if it was started
+	// with tracing. Then a write that comes with the headers (in gRPC: the metadata)
+	// Passbook-Lamport, the customer's clock, and Passbook-Customer-Request, the customer's
+	// number of the request, is an event, and so is each propagation of it. The events are
+	// in memory: they end with the process.
+	//
+	// Errors: failed_precondition (this branch keeps no logical clock), invalid_argument.
+	GetTrace(context.Context, *v1.GetTraceRequest) (*v1.GetTraceResponse, error)
 }
 
 // NewBranchServiceClient constructs a client for the bank.v1.BranchService service. By default, it
@@ -205,6 +216,13 @@ func NewBranchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getTrace: connect.NewClient[v1.GetTraceRequest, v1.GetTraceResponse](
+			httpClient,
+			baseURL+BranchServiceGetTraceProcedure,
+			connect.WithSchema(branchServiceMethods.ByName("GetTrace")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -220,6 +238,7 @@ type branchServiceClient struct {
 	listAlarms   *connect.Client[v1.ListAlarmsRequest, v1.ListAlarmsResponse]
 	resolveAlarm *connect.Client[v1.ResolveAlarmRequest, v1.ResolveAlarmResponse]
 	watch        *connect.Client[v1.WatchRequest, v1.WatchResponse]
+	getTrace     *connect.Client[v1.GetTraceRequest, v1.GetTraceResponse]
 }
 
 // Deposit calls bank.v1.BranchService.Deposit.
@@ -304,6 +323,15 @@ func (c *branchServiceClient) Watch(ctx context.Context, req *v1.WatchRequest) (
 	return c.watch.CallServerStream(ctx, connect.NewRequest(req))
 }
 
+// GetTrace calls bank.v1.BranchService.GetTrace.
+func (c *branchServiceClient) GetTrace(ctx context.Context, req *v1.GetTraceRequest) (*v1.GetTraceResponse, error) {
+	response, err := c.getTrace.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // BranchServiceHandler is an implementation of the bank.v1.BranchService service.
 type BranchServiceHandler interface {
 	// Deposit adds an amount to an account.
@@ -371,6 +399,15 @@ type BranchServiceHandler interface {
 	// Errors: invalid_argument, resource_exhausted (too many watch already),
 	// unavailable (this branch stops; watch again, here or at another one).
 	Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error
+	// GetTrace pages through the events of this branch's logical clock (Lamport, 1978), in
+	// the order in which they happened. A branch keeps such a clock only if it was started
+	// with tracing. Then a write that comes with the headers (in gRPC: the metadata)
+	// Passbook-Lamport, the customer's clock, and Passbook-Customer-Request, the customer's
+	// number of the request, is an event, and so is each propagation of it. The events are
+	// in memory: they end with the process.
+	//
+	// Errors: failed_precondition (this branch keeps no logical clock), invalid_argument.
+	GetTrace(context.Context, *v1.GetTraceRequest) (*v1.GetTraceResponse, error)
 }
 
 // NewBranchServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -445,6 +482,13 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	branchServiceGetTraceHandler := connect.NewUnaryHandlerSimple(
+		BranchServiceGetTraceProcedure,
+		svc.GetTrace,
+		connect.WithSchema(branchServiceMethods.ByName("GetTrace")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/bank.v1.BranchService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case BranchServiceDepositProcedure:
@@ -467,6 +511,8 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 			branchServiceResolveAlarmHandler.ServeHTTP(w, r)
 		case BranchServiceWatchProcedure:
 			branchServiceWatchHandler.ServeHTTP(w, r)
+		case BranchServiceGetTraceProcedure:
+			branchServiceGetTraceHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -514,4 +560,8 @@ func (UnimplementedBranchServiceHandler) ResolveAlarm(context.Context, *v1.Resol
 
 func (UnimplementedBranchServiceHandler) Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.Watch is not implemented"))
+}
+
+func (UnimplementedBranchServiceHandler) GetTrace(context.Context, *v1.GetTraceRequest) (*v1.GetTraceResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.GetTrace is not implemented"))
 }
