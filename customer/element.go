@@ -163,16 +163,12 @@ func choice(words []string) string {
 // anInteger is what ids must be that only need to be integers.
 const anInteger = "an integer"
 
-// element reads one element of the array. It returns true if the file is of
-// the Lamport dialect, which ends the reading.
-func (r *inputReader) element(v jsonfile.Value) (lamport bool) {
+// element reads one element of the array. It returns true if the file is an output,
+// which ends the reading.
+func (r *inputReader) element(v jsonfile.Value) (isOutput bool) {
 	o, ok := r.object(v, path{element: r.elements.total}, "id", "type", "events", "balance", "customer-requests", "recv")
 	if !ok {
 		return false
-	}
-	if o.has("customer-requests") {
-		o.problem("customer-requests", `this is the dialect with logical clocks, which can't be replayed; customers need "events"`)
-		return true
 	}
 	if o.has("recv") && !o.has("type") {
 		o.problem("recv", "this is what a replay wrote, an output.json; an input has customers with their events, and branches")
@@ -209,16 +205,25 @@ func (r *inputReader) branch(o *object) {
 	r.input.Branches = append(r.input.Branches, Branch{ID: uint32(id), Balance: balance})
 }
 
-// customer reads a customer element with its events.
+// customer reads a customer element with its events. The project with logical clocks
+// calls them customer-requests.
 func (r *inputReader) customer(o *object) {
 	id, ok := o.integer("id", math.MinInt64, math.MaxInt64, anInteger)
 	if ok {
 		o.path.kind, o.path.id = "customer", id
 	}
 	c := Element{ID: id}
-	events, ok := o.value("events")
+	key := "events"
+	if o.has(requestsKey) {
+		if o.has(key) {
+			o.problem(requestsKey, `a customer has its requests once, as "events" or as %q`, requestsKey)
+			return
+		}
+		key, r.input.Form = requestsKey, Lamport
+	}
+	events, ok := o.value(key)
 	if !ok || events.Kind() != '[' {
-		o.problem("events", "%s", missingOr(events, ok, "an array"))
+		o.problem(key, "%s", missingOr(events, ok, "an array"))
 		return
 	}
 	at := o.path
@@ -228,7 +233,7 @@ func (r *inputReader) customer(o *object) {
 			r.problems.Add(v.Offset, at.String(), "the file has more than %d events, which is as many as are read", r.maxEvents)
 			return
 		}
-		if e := r.event(v, at, id); !r.problems.Any() { // otherwise the file is refused
+		if e := r.event(v, at, id, key == requestsKey); !r.problems.Any() { // otherwise the file is refused
 			c.Events = append(c.Events, e)
 		}
 	}

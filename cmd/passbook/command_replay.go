@@ -51,6 +51,7 @@ Ctrl-C stops the replay, which then writes the answers that it has.`,
 	}
 	flags.Place(c, &o.network)
 	o.replay.replayFlags(c)
+	flags.Trace(c, &o.replay.trace, traceUsage+"; the branches must have been started with 'passbook serve --trace'")
 	flags.Elsewhere(c, &o.network, "address")
 	c.Flags().DurationVar(&o.wait, "wait", 10*time.Second, "how long to wait for branches that aren't ready yet")
 	flags.Console(c, &o.console)
@@ -79,7 +80,7 @@ func (a *app) replayFile(ctx context.Context, file string, o *replayCommandOptio
 	if err := errors.Join(o.network.Check(ids...), flags.CheckElsewhere(&o.network, "address", ids), o.replay.check(in)); err != nil {
 		return err
 	}
-	a.console.Warnings(files.DoubtsAbout(in))
+	a.console.Warnings(o.replay.doubts(in))
 	client := customer.NewHTTPClient()
 	defer client.CloseIdleConnections()
 	answers, err := a.await(ctx, survey.New(client, o.network.AddressesOf(ids), ids), o.wait, o.replay.failFast)
