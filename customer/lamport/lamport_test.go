@@ -122,7 +122,7 @@ func TestWhatIsNoTraceIsNotRead(t *testing.T) {
 	for text, want := range map[string]string{
 		``:                             `f:1:1: not JSON: unexpected end of JSON input`,
 		`{"id": 1}`:                    `f:1:1: must be an array of processes with their events, or of events, got an object`,
-		`[]`:                           `f:1:1: the array is empty: there is nothing to read`,
+		`[]`:                           `there is no trace: no processes and no events`,
 		`[7]`:                          `f:1:2: element 1: must be an object, got 7`,
 		"[{\"id\": 1,\n \"x\": 2}, 3]": `f:1:2: element 1: it is no part of a trace: that has processes with "events", or events with "logical_clock" and "comment"` + "\n" + `f:2:11: element 2: must be an object, got 3`,
 		`[{"id": 1, "type": "customer", "customer-requests": []}]`:            `f:1:2: element 1: this is an input of the project, with customers' requests; a trace has the events that came of them`,

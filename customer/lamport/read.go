@@ -51,7 +51,7 @@ func Read(files ...File) (*Trace, error) {
 	if len(files) > maxFiles {
 		return nil, fmt.Errorf("%d files are more than a trace can have (%d)", len(files), maxFiles)
 	}
-	r := &reader{trace: &Trace{read: &reading{spellings: make(map[Spelling][]Place)}}}
+	r := &reader{branches: make(map[int64]bool), trace: &Trace{read: &reading{spellings: make(map[Spelling][]Place)}}}
 	var problems []error
 	for _, f := range files {
 		problems = append(problems, r.file(f))
@@ -60,7 +60,7 @@ func Read(files ...File) (*Trace, error) {
 		return nil, err
 	}
 	if !r.any {
-		return nil, errors.New("there is no trace in the files: they have neither processes nor events")
+		return nil, errors.New("there is no trace: no processes and no events")
 	}
 	r.trace.complete()
 	return r.trace, nil
@@ -74,6 +74,8 @@ type reader struct {
 	// edition the first ones were.
 	any, edition2020, edition2023 bool
 	events                        int
+	// branches are the ids of the branches so far.
+	branches map[int64]bool
 }
 
 // file reads one file.
@@ -101,9 +103,6 @@ func (r *reader) file(f File) error {
 			break
 		}
 	}
-	if at.element == 0 {
-		r.problems.Add(top.Offset, "", "the array is empty: there is nothing to read")
-	}
 	return r.problems.Err()
 }
 
@@ -123,6 +122,7 @@ func (r *reader) element(v jsonfile.Value, at Place) error {
 		{[]string{"events"}, r.history, &r.edition2023},
 		{[]string{"comment"}, r.flatEvent, &r.edition2023},
 		{[]string{"clock"}, r.flatEvent, &r.edition2023},
+		{[]string{"interface"}, r.flatEvent, &r.edition2023},
 	} {
 		if !o.has(shape.keys...) {
 			continue
@@ -136,6 +136,8 @@ func (r *reader) element(v jsonfile.Value, at Place) error {
 	switch requests, ok := o.value("request"); {
 	case ok && requests.Kind() == '[':
 		return errors.New("this is an input of the project, with customers' requests; a trace has the events that came of them")
+	case o.has("balance"):
+		return errors.New("this is an input of the project, with branches' balances; a trace has the events that came of it")
 	case o.has("recv"):
 		return errors.New("this is an output of project 1 or 3, which has no clocks: see passbook check")
 	}

@@ -26,12 +26,18 @@ func (r *reader) history(o *object) error {
 		return err
 	}
 	r.trace.read.branches = true
-	if slices.ContainsFunc(r.trace.Branches, func(b History) bool { return b.ID == p.ID }) {
-		r.fault(o.place, "%s has an element already", p)
-		return err
-	}
-	r.trace.Branches = append(r.trace.Branches, h)
+	r.branch(o, h)
 	return err
+}
+
+// branch takes the events of a branch, unless it has some already.
+func (r *reader) branch(o *object, h History) {
+	if r.branches[h.ID] {
+		r.fault(o.place, "%s has an element already", h.Process)
+		return
+	}
+	r.branches[h.ID] = true
+	r.trace.Branches = append(r.trace.Branches, h)
 }
 
 // flatEvent reads an element of part 3.
@@ -152,11 +158,7 @@ func (r *reader) process2020(o *object) error {
 			}
 		}
 	})
-	if slices.ContainsFunc(r.trace.Branches, func(b History) bool { return b.ID == id }) {
-		r.fault(o.place, "%s has an element already", h.Process)
-		return err
-	}
-	r.trace.Branches = append(r.trace.Branches, h)
+	r.branch(o, h)
 	return err
 }
 

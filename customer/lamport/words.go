@@ -85,15 +85,15 @@ func parseName2020(text string) (operation Operation, step Step, ok bool) {
 	return "", "", false
 }
 
-// words describes an event of a process: "branch 2 at clock 6 sends propagate_withdraw
-// of request 2 to branch 1".
+// words describes an event of a process: "branch 2 at clock 6 sends the propagation of
+// request 2 (withdraw) to branch 1".
 func words(p Process, e *Event) string {
 	if e.Step != Sent && e.Step != Received {
 		return fmt.Sprintf("%s at clock %d, %s of event %d", p, e.Clock, name2020(e), e.Request)
 	}
 	what := fmt.Sprintf("request %d (%s)", e.Request, e.Operation)
 	if e.Propagated() {
-		what = fmt.Sprintf("the %s of request %d", e.Operation, e.Request)
+		what = fmt.Sprintf("the propagation of request %d (%s)", e.Request, e.Operation)
 	}
 	switch {
 	case e.Step == Received:
