@@ -64,7 +64,9 @@ func (e *Event) id(o *object, isRequest bool) {
 			continue
 		}
 		if e.HasID {
-			o.problem(key, "a request has its id once, as %q or under another name", requestIDKey)
+			if key == requestsKey {
+				o.problem(key, "a request has its id once, as %q or as %q", requestIDKey, requestsKey)
+			}
 			return
 		}
 		e.ID, e.HasID = o.integer(key, math.MinInt64, math.MaxInt64, anInteger)

@@ -6,12 +6,17 @@ import (
 	"fmt"
 	"math"
 
+	"connectrpc.com/connect"
+
 	"passbook.example/passbook/customer/lamport"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // maxTraceEvents bounds the events that are taken from one branch, whatever it says.
 const maxTraceEvents = 1 << 20
+
+// ErrNoTrace says that a branch keeps no logical clock.
+var ErrNoTrace = errors.New("keeps no logical clock; 'passbook serve --trace' starts it with one")
 
 // Tracer fetches what the branches of an input record of a replay.
 type Tracer struct {
@@ -33,8 +38,8 @@ func NewTracer(input *Input, form OutputForm, options Options) *Tracer {
 }
 
 // Begin is called before the replay. It reports whether the clocks of branches have
-// ticked already: then they go on from there. It errs if a branch keeps no clock, or
-// can't be asked.
+// ticked already: then they go on from there. It returns [ErrNoTrace] if a branch keeps no
+// clock, and another error if one can't be asked.
 func (t *Tracer) Begin(ctx context.Context) (used bool, err error) {
 	for i, b := range t.input.Branches {
 		page, err := t.page(ctx, b.ID, math.MaxUint64)
@@ -107,10 +112,14 @@ func (t *Tracer) page(ctx context.Context, branch uint32, after uint64) (*bankv1
 	ctx, cancel := context.WithTimeout(ctx, t.run.options.EventTimeout)
 	defer cancel()
 	page, err := s.client.GetTrace(ctx, &bankv1.GetTraceRequest{Rules: t.rules, After: after})
-	if err != nil {
-		return nil, fmt.Errorf("the trace of branch %d at %s: %w", branch, s.address, classify(err))
+	if err == nil {
+		return page, nil
 	}
-	return page, nil
+	failed := classify(err)
+	if failed.Code == connect.CodeFailedPrecondition || failed.Code == connect.CodeUnimplemented {
+		return nil, fmt.Errorf("branch %d at %s %w", branch, s.address, ErrNoTrace)
+	}
+	return nil, fmt.Errorf("the trace of branch %d at %s: %w", branch, s.address, failed)
 }
 
 // steps are the kinds of a branch's events as a trace has them, by the rules since 2023

@@ -75,6 +75,7 @@ func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err erro
 	if err != nil {
 		return err
 	}
+	o.replay.acknowledge = o.serving.acknowledge
 	if err := errors.Join(o.network.Check(in.BranchIDs()...), o.replay.check(in), o.serving.check()); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"passbook.example/passbook/cmd/passbook/internal/console"
@@ -38,7 +39,10 @@ func (a *app) traced(ctx context.Context, in *customer.Input, form customer.Outp
 	options.Traced = true
 	tracer := customer.NewTracer(in, form, *options)
 	used, err := tracer.Begin(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, customer.ErrNoTrace):
+		return nil, exit.Usage(err)
+	case err != nil:
 		return nil, err
 	}
 	if used {
