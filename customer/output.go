@@ -52,7 +52,7 @@ func ParseOutputForm(name string) (OutputForm, error) {
 }
 
 // IsTrace reports whether the form shows logical clocks, which a replay has only with
-// [Options.Traced].
+// [Options.Trace].
 func (f OutputForm) IsTrace() bool { return f == Lamport || f == LamportParts || f == Lamport2020 }
 
 // String returns the form's name.

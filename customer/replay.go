@@ -46,10 +46,10 @@ type Options struct {
 	// being sent, because somebody has waited for that branch already; nil if it is
 	// to be sent.
 	GivenUp func(branch uint32, event Interface) error
-	// Traced makes each customer keep a logical clock, which ticks at each deposit and
-	// withdrawal that it sends, and travels with it. A [Tracer] fetches what the branches
-	// make of that.
-	Traced bool
+	// Trace, unless empty, makes each customer keep a logical clock, which ticks at each
+	// deposit and withdrawal that it sends, and travels with it, under the name of the
+	// trace. A [Tracer] has one, and fetches what the branches make of that.
+	Trace string
 	// FailFast stops the replay at the first event that fails. Events don't wait for
 	// a branch that refuses connections then.
 	FailFast bool
@@ -154,7 +154,7 @@ func Replay(ctx context.Context, input *Input, options Options) (*Report, error)
 	}
 	customers := make([]*Customer, len(input.Customers))
 	numbers := make([][]int64, len(input.Customers))
-	if options.Traced {
+	if options.Trace != "" {
 		numbers = input.numbers()
 	}
 	for i, c := range input.Customers {

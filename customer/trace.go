@@ -17,6 +17,7 @@ import (
 const (
 	clockHeader   = "Passbook-Lamport"
 	requestHeader = "Passbook-Customer-Request"
+	traceHeader   = "Passbook-Trace"
 )
 
 // clock is a customer's logical clock.
@@ -30,7 +31,7 @@ func (i Interface) isTraced() bool { return i == Deposit || i == Withdraw }
 // called once for each event, however often that is sent.
 func (c *Customer) tick(i int) http.Header {
 	e := &c.input.Events[i]
-	if !c.run.options.Traced || !e.Interface.isTraced() {
+	if c.run.options.Trace == "" || !e.Interface.isTraced() {
 		return nil
 	}
 	c.clock.now++
@@ -40,6 +41,7 @@ func (c *Customer) tick(i int) http.Header {
 	})
 	return http.Header{
 		clockHeader: {strconv.FormatInt(c.clock.now, 10)}, requestHeader: {strconv.FormatInt(c.numbers[i], 10)},
+		traceHeader: {c.run.options.Trace},
 	}
 }
 

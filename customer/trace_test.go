@@ -58,7 +58,7 @@ func TestCustomersClocks(t *testing.T) {
 				return nil
 			}
 			options := serve(t, bank, in).options(in)
-			options.Traced = traced
+			options.Trace = map[bool]string{true: "trace"}[traced]
 			report := replay(t, in, options)
 			if diff := cmp.Diff(want, bank.clocks); diff != "" {
 				t.Errorf("traced %t: headers (-want +got):\n%s", traced, diff)
@@ -114,7 +114,7 @@ func TestRequestsAreNumbered(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			bank := newFakeBank(in)
 			options := serve(t, bank, in).options(in)
-			options.Traced = true
+			options.Trace = "trace"
 			replay(t, in, options)
 			if diff := cmp.Diff(test.want, bank.clocks); diff != "" {
 				t.Errorf("%s: headers (-want +got):\n%s", name, diff)
@@ -153,17 +153,18 @@ func TestTracesAreFetched(t *testing.T) {
 		}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			bank := newFakeBank(in)
-			recorded := []*bankv1.TraceEvent{{Request: 1, Clock: 1, Kind: received}, {Request: 2, Clock: 2, Kind: received, Peer: 2}}
+			bank, name := newFakeBank(in), ""
+			var recorded []*bankv1.TraceEvent
 			bank.trace = func(branch uint32, r *bankv1.GetTraceRequest) *bankv1.GetTraceResponse {
-				if r.GetRules() != test.rules {
-					t.Errorf("%s: asked for %v", form, r.GetRules())
+				if r.GetRules() != test.rules || r.GetTrace() != name {
+					t.Errorf("%s: asked for %v of %q", form, r.GetRules(), r.GetTrace())
 				}
 				return pages(1, recorded...)(branch, r)
 			}
 			tracer := customer.NewTracer(in, form, serve(t, bank, in).options(in))
-			if used, err := tracer.Begin(t.Context()); err != nil || !used {
-				t.Fatalf("Begin = %t, %v; want that the clocks are used", used, err)
+			name = tracer.Name()
+			if err := tracer.Check(t.Context()); err != nil {
+				t.Fatal(err)
 			}
 			recorded = append(recorded, &bankv1.TraceEvent{Request: 3, Clock: 4, Kind: received, Peer: 2, Withdrawal: true},
 				&bankv1.TraceEvent{Request: 4, Clock: 5, Kind: bankv1.TraceEventKind_TRACE_EVENT_KIND_REQUEST, CustomerId: 1})
@@ -202,10 +203,9 @@ func TestTracesThatCantBeFetched(t *testing.T) {
 			bank := newFakeBank(in)
 			bank.trace = trace
 			tracer := customer.NewTracer(in, customer.Lamport, serve(t, bank, in).options(in))
-			if _, err := tracer.Begin(t.Context()); (trace == nil) != errors.Is(err, customer.ErrNoTrace) {
-				t.Errorf("Begin: %v", err)
+			if err := tracer.Check(t.Context()); (trace == nil) != errors.Is(err, customer.ErrNoTrace) {
+				t.Errorf("Check: %v", err)
 			}
-			tracer = customer.NewTracer(in, customer.Lamport, serve(t, bank, in).options(in)) // without Begin, from the first event
 			_, err := tracer.Trace(t.Context(), &customer.Report{})
 			if !strings.Contains(errorText(err), want) {
 				t.Errorf("error %q, want %q", errorText(err), want)

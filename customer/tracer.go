@@ -2,6 +2,7 @@ package customer
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"math"
@@ -23,37 +24,36 @@ type Tracer struct {
 	input *Input
 	run   *run
 	rules bankv1.ClockRules
-	// began is how many events each branch had when the replay began, in file order.
-	began []uint64
+	name  string
 }
 
 // NewTracer returns a tracer for a form of output, which says by which rules the clocks
 // tick. Of the options it uses those that say how to call branches.
 func NewTracer(input *Input, form OutputForm, options Options) *Tracer {
-	t := &Tracer{input: input, run: newRun(options, 0), rules: bankv1.ClockRules_CLOCK_RULES_2023, began: make([]uint64, len(input.Branches))}
+	t := &Tracer{input: input, run: newRun(options, 0), rules: bankv1.ClockRules_CLOCK_RULES_2023, name: rand.Text()}
 	if form == Lamport2020 {
 		t.rules = bankv1.ClockRules_CLOCK_RULES_2020
 	}
 	return t
 }
 
-// Begin is called before the replay. It reports whether the clocks of branches have
-// ticked already: then they go on from there. It returns [ErrNoTrace] if a branch keeps no
-// clock, and another error if one can't be asked.
-func (t *Tracer) Begin(ctx context.Context) (used bool, err error) {
-	for i, b := range t.input.Branches {
-		page, err := t.page(ctx, b.ID, math.MaxUint64)
-		if err != nil {
-			return false, err
+// Name returns the name of the trace, for [Options.Trace]. It is random: each replay has
+// clocks of its own, which begin at 0.
+func (t *Tracer) Name() string { return t.name }
+
+// Check is called before the replay. It returns [ErrNoTrace] if a branch keeps no clock,
+// and another error if one can't be asked.
+func (t *Tracer) Check(ctx context.Context) error {
+	for _, b := range t.input.Branches {
+		if _, err := t.page(ctx, b.ID, 0); err != nil {
+			return err
 		}
-		t.began[i] = page.GetTotal()
-		used = used || page.GetTotal() > 0
 	}
-	return used, nil
+	return nil
 }
 
 // Trace returns the trace of a replay: what its customers sent, as they recorded it, and
-// what the branches have recorded since Begin.
+// what the branches have recorded.
 func (t *Tracer) Trace(ctx context.Context, report *Report) (*lamport.Trace, error) {
 	trace := &lamport.Trace{}
 	if t.rules == bankv1.ClockRules_CLOCK_RULES_2020 {
@@ -65,8 +65,8 @@ func (t *Tracer) Trace(ctx context.Context, report *Report) (*lamport.Trace, err
 			})
 		}
 	}
-	for i, b := range t.input.Branches {
-		events, err := t.events(ctx, b.ID, t.began[i])
+	for _, b := range t.input.Branches {
+		events, err := t.events(ctx, b.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -75,16 +75,16 @@ func (t *Tracer) Trace(ctx context.Context, report *Report) (*lamport.Trace, err
 	return trace, nil
 }
 
-// events returns what a branch has recorded after the first few events.
-func (t *Tracer) events(ctx context.Context, branch uint32, after uint64) ([]lamport.Event, error) {
+// events returns what a branch has recorded.
+func (t *Tracer) events(ctx context.Context, branch uint32) ([]lamport.Event, error) {
 	var events []lamport.Event
-	for {
+	for after := uint64(0); ; {
 		page, err := t.page(ctx, branch, after)
 		if err != nil {
 			return nil, err
 		}
 		if page.GetMissed() > 0 {
-			return nil, fmt.Errorf("the trace of branch %d has gaps: it had no room for %d events; a bank that is started anew has room", branch, page.GetMissed())
+			return nil, fmt.Errorf("the trace of branch %d has gaps: it had no room for %d events", branch, page.GetMissed())
 		}
 		for _, e := range page.GetEvents() {
 			event, err := t.event(e)
@@ -111,7 +111,7 @@ func (t *Tracer) page(ctx context.Context, branch uint32, after uint64) (*bankv1
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.run.options.EventTimeout)
 	defer cancel()
-	page, err := s.client.GetTrace(ctx, &bankv1.GetTraceRequest{Rules: t.rules, After: after})
+	page, err := s.client.GetTrace(ctx, &bankv1.GetTraceRequest{Rules: t.rules, After: after, Trace: t.name})
 	if err == nil {
 		return page, nil
 	}

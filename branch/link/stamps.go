@@ -11,11 +11,14 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// maxStampClock bounds the clocks of a stamp, so none can overflow.
-const maxStampClock = 1 << 62
-
-// eachStamp bounds the bytes of a stamp in a message.
-const eachStamp = 64
+const (
+	// maxStampClock bounds the clocks of a stamp, so none can overflow.
+	maxStampClock = 1 << 62
+	// maxStampName bounds the name of a stamp's trace, in bytes.
+	maxStampName = 64
+	// eachStamp bounds the bytes of a stamp in a message.
+	eachStamp = 64 + maxStampName
+)
 
 // stampBytes bounds the size of stamps in a message.
 func stampBytes(stamps []*bankv1.Stamp) int { return eachStamp * len(stamps) }
@@ -29,7 +32,7 @@ func appendStamps(out []byte, stamps []*bankv1.Stamp) []byte {
 	}
 	out, err := proto.MarshalOptions{}.MarshalAppend(out, &bankv1.PropagateRequest{Frame: &bankv1.Frame{Stamps: stamps}})
 	if err != nil {
-		panic("stamps can't be encoded: " + err.Error()) // they are numbers
+		panic("stamps can't be encoded: " + err.Error()) // they are numbers, and a name that is checked
 	}
 	return out
 }
@@ -39,6 +42,9 @@ func checkStamps(stamps []*bankv1.Stamp) error {
 	for _, s := range stamps {
 		if s.GetClock() > maxStampClock || s.GetClock_2020() > maxStampClock {
 			return fmt.Errorf("a stamp has the clock %d, at most %d is allowed", max(s.GetClock(), s.GetClock_2020()), uint64(maxStampClock))
+		}
+		if n := len(s.GetTrace()); n > maxStampName {
+			return fmt.Errorf("a stamp names a trace in %d bytes, at most %d are allowed", n, maxStampName)
 		}
 	}
 	return nil

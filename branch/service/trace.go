@@ -21,7 +21,7 @@ func (c *Customers) GetTrace(_ context.Context, req *bankv1.GetTraceRequest) (*b
 	if c.cfg.Trace == nil {
 		return nil, errNoTrace
 	}
-	return c.cfg.Trace.Page(req.GetRules(), req.GetAfter())
+	return c.cfg.Trace.Page(req)
 }
 
 // tick records that a customer's write has come, with the clock in the headers of its

@@ -15,17 +15,32 @@ const maxEarly = 1 << 16
 type peer struct {
 	// early are the stamps of entries that are not applied yet, by their sequences.
 	early map[uint64]*bankv1.Stamp
-	// executed has, of those that are, the clock of 2020 right after.
-	executed map[uint64]uint64
+	// executed are those that are.
+	executed map[uint64]executed
 	// owed are the answers that go with the next ack.
 	owed []*bankv1.Stamp
+}
+
+// executed is an entry of a peer that is applied here.
+type executed struct {
+	trace *trace // which it belongs to
+	clock uint64 // of 2020, right after
+}
+
+// forget forgets what belongs to a trace.
+func (p *peer) forget(gone *trace) {
+	for sequence, e := range p.executed {
+		if e.trace == gone {
+			delete(p.executed, sequence)
+		}
+	}
 }
 
 // peer returns what is known of a peer. The caller holds mu.
 func (t *Recorder) peer(id ledger.BranchID) *peer {
 	p := t.peers[id]
 	if p == nil {
-		p = &peer{early: map[uint64]*bankv1.Stamp{}, executed: map[uint64]uint64{}}
+		p = &peer{early: map[uint64]*bankv1.Stamp{}, executed: map[uint64]executed{}}
 		t.peers[id] = p
 	}
 	return p
@@ -64,11 +79,12 @@ func (t *Recorder) send(to ledger.BranchID, sequence uint64, r *request) *bankv1
 	if s == nil {
 		at := r.event(bankv1.TraceEventKind_TRACE_EVENT_KIND_SENT)
 		at.peer = to
-		s = &sent{clock: t.since2023.tick(0, at)}
+		s = &sent{clock: r.trace.since2023.tick(0, at)}
 		r.sent[to] = s
 	}
 	return &bankv1.Stamp{
 		Branch: uint32(t.self), Sequence: sequence, Request: r.number, Clock: s.clock, Clock_2020: r.executed, Withdrawal: r.withdrawal,
+		Trace: r.trace.name,
 	}
 }
 
@@ -91,16 +107,16 @@ func (t *Recorder) Received(from ledger.BranchID, stamps []*bankv1.Stamp, applie
 // arrived takes the stamp of an entry of a peer's own.
 func (t *Recorder) arrived(from ledger.BranchID, s *bankv1.Stamp, applied uint64) {
 	p := t.peer(from)
-	executed, again := p.executed[s.GetSequence()]
+	before, again := p.executed[s.GetSequence()]
 	switch {
 	case again:
-		p.owe(from, s, executed) // the peer may not have had the answer
+		p.owe(from, s, before.clock) // the peer may not have had the answer
 	case s.GetSequence() <= applied:
 		t.receive(from, p, s) // another branch had passed it on before
 	case len(p.early) < maxEarly:
 		p.early[s.GetSequence()] = s
 	default:
-		t.miss()
+		t.trace(s.GetTrace()).miss()
 	}
 }
 
@@ -120,23 +136,24 @@ func (t *Recorder) applied(b *ledger.Batch) {
 
 // receive records the receipt of an entry.
 func (t *Recorder) receive(from ledger.BranchID, p *peer, s *bankv1.Stamp) {
-	if t.isFull() {
-		t.miss()
+	in := t.trace(s.GetTrace())
+	if in.isFull() {
+		in.miss()
 		return
 	}
 	at := event{request: s.GetRequest(), peer: from, withdrawal: s.GetWithdrawal(), kind: bankv1.TraceEventKind_TRACE_EVENT_KIND_RECEIVED}
-	t.since2023.tick(s.GetClock(), at)
-	t.of2020.tick(s.GetClock_2020(), at)
+	in.since2023.tick(s.GetClock(), at)
+	in.of2020.tick(s.GetClock_2020(), at)
 	at.kind = bankv1.TraceEventKind_TRACE_EVENT_KIND_RECEIVED_EXECUTED
-	executed := t.of2020.tick(0, at)
-	p.executed[s.GetSequence()] = executed
-	p.owe(from, s, executed)
+	after := in.of2020.tick(0, at)
+	p.executed[s.GetSequence()] = executed{in, after}
+	p.owe(from, s, after)
 }
 
 // owe makes the next ack for a peer have the answer to an entry.
-func (p *peer) owe(to ledger.BranchID, s *bankv1.Stamp, executed uint64) {
+func (p *peer) owe(to ledger.BranchID, s *bankv1.Stamp, after uint64) {
 	if len(p.owed) < maxEarly {
-		p.owed = append(p.owed, &bankv1.Stamp{Branch: uint32(to), Sequence: s.GetSequence(), Request: s.GetRequest(), Clock_2020: executed, Withdrawal: s.GetWithdrawal()})
+		p.owed = append(p.owed, &bankv1.Stamp{Branch: uint32(to), Sequence: s.GetSequence(), Request: s.GetRequest(), Clock_2020: after, Withdrawal: s.GetWithdrawal(), Trace: s.GetTrace()})
 	}
 }
 
@@ -149,5 +166,5 @@ func (t *Recorder) answered(from ledger.BranchID, s *bankv1.Stamp) {
 	r.sent[from].answered = true
 	at := r.event(bankv1.TraceEventKind_TRACE_EVENT_KIND_ANSWERED)
 	at.peer = from
-	t.of2020.tick(s.GetClock_2020(), at)
+	r.trace.of2020.tick(s.GetClock_2020(), at)
 }

@@ -114,7 +114,7 @@ func (a *app) replay(ctx context.Context, in *customer.Input, n *host.Network, c
 		HTTPClient:   client,
 	}
 	form := o.formFor(in)
-	tracer, err := a.traced(ctx, in, form, &options)
+	tracer, err := traced(ctx, in, form, &options)
 	if err != nil {
 		return err
 	}

@@ -32,23 +32,17 @@ func (o *replayOptions) checkTrace(form customer.OutputForm) error {
 
 // traced makes a replay trace, if the form of the output needs that, and returns what
 // fetches the trace; nil for none.
-func (a *app) traced(ctx context.Context, in *customer.Input, form customer.OutputForm, options *customer.Options) (*customer.Tracer, error) {
+func traced(ctx context.Context, in *customer.Input, form customer.OutputForm, options *customer.Options) (*customer.Tracer, error) {
 	if !form.IsTrace() {
 		return nil, nil
 	}
-	options.Traced = true
 	tracer := customer.NewTracer(in, form, *options)
-	used, err := tracer.Begin(ctx)
-	switch {
-	case errors.Is(err, customer.ErrNoTrace):
-		return nil, exit.Usage(err)
-	case err != nil:
-		return nil, err
+	options.Trace = tracer.Name()
+	err := tracer.Check(ctx)
+	if errors.Is(err, customer.ErrNoTrace) {
+		err = exit.Usage(err)
 	}
-	if used {
-		a.console.ClocksGoOn()
-	}
-	return tracer, nil
+	return tracer, err
 }
 
 // traceTimeout is how long the traces of all branches may take after a replay that was

@@ -3795,7 +3795,9 @@ type GetTraceRequest struct {
 	Rules ClockRules `protobuf:"varint,1,opt,name=rules,proto3,enum=bank.v1.ClockRules" json:"rules,omitempty"`
 	// How many events there were before the page: `next` of the page before, 0 for the
 	// first one. Beyond the last event the page is empty.
-	After         uint64 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
+	After uint64 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
+	// The name of the trace.
+	Trace         string `protobuf:"bytes,3,opt,name=trace,proto3" json:"trace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3842,6 +3844,13 @@ func (x *GetTraceRequest) GetAfter() uint64 {
 		return x.After
 	}
 	return 0
+}
+
+func (x *GetTraceRequest) GetTrace() string {
+	if x != nil {
+		return x.Trace
+	}
+	return ""
 }
 
 // GetTraceResponse is a page of events.
@@ -4282,10 +4291,11 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x06spread\x18\x06 \x03(\v2\x15.bank.v1.SpreadBucketR\x06spread\"=\n" +
 	"\fSpreadBucket\x12\x17\n" +
 	"\amost_us\x18\x01 \x01(\x03R\x06mostUs\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x04R\x05count\"R\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\"h\n" +
 	"\x0fGetTraceRequest\x12)\n" +
 	"\x05rules\x18\x01 \x01(\x0e2\x13.bank.v1.ClockRulesR\x05rules\x12\x14\n" +
-	"\x05after\x18\x02 \x01(\x04R\x05after\"\x99\x01\n" +
+	"\x05after\x18\x02 \x01(\x04R\x05after\x12\x14\n" +
+	"\x05trace\x18\x03 \x01(\tR\x05trace\"\x99\x01\n" +
 	"\x10GetTraceResponse\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12+\n" +
 	"\x06events\x18\x02 \x03(\v2\x13.bank.v1.TraceEventR\x06events\x12\x12\n" +

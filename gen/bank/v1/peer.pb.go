@@ -411,7 +411,9 @@ type Stamp struct {
 	// The speaker's clock when it executed the entry, by the rules of 2020 to 2022.
 	Clock_2020 uint64 `protobuf:"varint,5,opt,name=clock_2020,json=clock2020,proto3" json:"clock_2020,omitempty"`
 	// Whether the entry is a withdrawal; otherwise it is a deposit.
-	Withdrawal    bool `protobuf:"varint,6,opt,name=withdrawal,proto3" json:"withdrawal,omitempty"`
+	Withdrawal bool `protobuf:"varint,6,opt,name=withdrawal,proto3" json:"withdrawal,omitempty"`
+	// The name of the trace that the request belongs to.
+	Trace         string `protobuf:"bytes,7,opt,name=trace,proto3" json:"trace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -486,6 +488,13 @@ func (x *Stamp) GetWithdrawal() bool {
 		return x.Withdrawal
 	}
 	return false
+}
+
+func (x *Stamp) GetTrace() string {
+	if x != nil {
+		return x.Trace
+	}
+	return ""
 }
 
 // Contest is what branches say about accounts from which several withdraw more than
@@ -1852,7 +1861,7 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"\acontest\x18\x06 \x01(\v2\x10.bank.v1.ContestR\acontest\x12\x12\n" +
 	"\x04ping\x18\a \x01(\x04R\x04ping\x12\x12\n" +
 	"\x04pong\x18\b \x01(\x04R\x04pong\x12&\n" +
-	"\x06stamps\x18\t \x03(\v2\x0e.bank.v1.StampR\x06stamps\"\xaa\x01\n" +
+	"\x06stamps\x18\t \x03(\v2\x0e.bank.v1.StampR\x06stamps\"\xc0\x01\n" +
 	"\x05Stamp\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x18\n" +
@@ -1862,7 +1871,8 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"clock_2020\x18\x05 \x01(\x04R\tclock2020\x12\x1e\n" +
 	"\n" +
 	"withdrawal\x18\x06 \x01(\bR\n" +
-	"withdrawal\"\xc0\x01\n" +
+	"withdrawal\x12\x14\n" +
+	"\x05trace\x18\a \x01(\tR\x05trace\"\xc0\x01\n" +
 	"\aContest\x12\x18\n" +
 	"\asummons\x18\x01 \x03(\tR\asummons\x12*\n" +
 	"\x05looks\x18\x02 \x03(\v2\x14.bank.v1.ContestLookR\x05looks\x120\n" +

@@ -56,11 +56,6 @@ func traceLine(t *lamport.Trace) string {
 	return fmt.Sprintf("%s: %d of customers, %d of branches.", text, customers, t.Events()-customers)
 }
 
-// ClocksGoOn tells that the clocks of a bank have ticked before a replay.
-func (c *Console) ClocksGoOn() {
-	c.notice("the branches' logical clocks have ticked before: they go on from there, and differ from those of a new bank")
-}
-
 // Hint tells of a form of output that the input may be meant for, unless the user has
 // chosen one.
 func (c *Console) Hint(in *customer.Input, chosen customer.OutputForm) {

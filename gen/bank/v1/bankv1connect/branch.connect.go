@@ -131,10 +131,12 @@ type BranchServiceClient interface {
 	Watch(context.Context, *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error)
 	// GetTrace pages through the events of this branch's logical clock (Lamport, 1978), in
 	// the order in which they happened. A branch keeps such a clock only if it was started
-	// with tracing. Then a write that comes with the headers (in gRPC: the metadata)
-	// Passbook-Lamport, the customer's clock, and Passbook-Customer-Request, the customer's
-	// number of the request, is an event, and so is each propagation of it. The events are
-	// in memory: they end with the process.
+	// with tracing. Then a deposit or withdrawal that comes with the headers (in gRPC: the
+	// metadata) Passbook-Lamport, the customer's clock, and Passbook-Customer-Request, the
+	// customer's number of the request, is an event, and so is each propagation of it. The
+	// header Passbook-Trace names the trace that it belongs to, empty if it is not there.
+	// Each trace has a clock of its own, which begins at 0. A branch keeps the latest 16, in
+	// memory: they end with the process.
 	//
 	// Errors: failed_precondition (this branch keeps no logical clock), invalid_argument.
 	GetTrace(context.Context, *v1.GetTraceRequest) (*v1.GetTraceResponse, error)
@@ -401,10 +403,12 @@ type BranchServiceHandler interface {
 	Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error
 	// GetTrace pages through the events of this branch's logical clock (Lamport, 1978), in
 	// the order in which they happened. A branch keeps such a clock only if it was started
-	// with tracing. Then a write that comes with the headers (in gRPC: the metadata)
-	// Passbook-Lamport, the customer's clock, and Passbook-Customer-Request, the customer's
-	// number of the request, is an event, and so is each propagation of it. The events are
-	// in memory: they end with the process.
+	// with tracing. Then a deposit or withdrawal that comes with the headers (in gRPC: the
+	// metadata) Passbook-Lamport, the customer's clock, and Passbook-Customer-Request, the
+	// customer's number of the request, is an event, and so is each propagation of it. The
+	// header Passbook-Trace names the trace that it belongs to, empty if it is not there.
+	// Each trace has a clock of its own, which begins at 0. A branch keeps the latest 16, in
+	// memory: they end with the process.
 	//
 	// Errors: failed_precondition (this branch keeps no logical clock), invalid_argument.
 	GetTrace(context.Context, *v1.GetTraceRequest) (*v1.GetTraceResponse, error)
