@@ -27,12 +27,14 @@ type branchOptions struct {
 	Bank, BankID   string
 	// RequireHomeBranch goes into branch.Config.
 	RequireHomeBranch bool
-	Acknowledge       bankv1.Acknowledge
-	AllowedOrigins    []string
-	AllowedHosts      []string
-	Page              http.Handler `json:"-"`
-	Faults            fault.Faults `json:"-"`
-	Logger            *slog.Logger `json:"-"`
+	// Trace goes there, too.
+	Trace          bool
+	Acknowledge    bankv1.Acknowledge
+	AllowedOrigins []string
+	AllowedHosts   []string
+	Page           http.Handler `json:"-"`
+	Faults         fault.Faults `json:"-"`
+	Logger         *slog.Logger `json:"-"`
 }
 
 func (o branchOptions) config(c processConfig, l net.Listener) branch.Config {
@@ -41,7 +43,7 @@ func (o branchOptions) config(c processConfig, l net.Listener) branch.Config {
 		PeerTimeout: o.PeerTimeout, StartWait: time.Millisecond, Bank: o.Bank, BankID: o.BankID,
 		MaxConnections: o.MaxConnections, MaxAccounts: o.MaxAccounts, Bootstrap: o.Bootstrap, RequireHomeBranch: o.RequireHomeBranch, Acknowledge: o.Acknowledge, Logger: o.Logger,
 		AllowedOrigins: o.AllowedOrigins, AllowedHosts: o.AllowedHosts, Page: o.Page,
-		Faults: o.Faults,
+		Faults: o.Faults, Trace: o.Trace,
 	}
 }
 
