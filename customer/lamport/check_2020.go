@@ -65,10 +65,11 @@ func (w *write) origin() *node {
 func (w *write) at(step Step, p Process) []*node { return w.places[stepAt{step, p}] }
 
 // check checks that a write has all its events, each once, in their order. An id that
-// several customers use is that of several writes, which can't be told apart.
+// several customers use is that of several writes, whose events can only be counted.
 func (w *write) check(c *checker) {
 	origin := w.origin()
 	if len(w.steps[Request]) > 1 {
+		w.checkRepeated(c)
 		return
 	}
 	if origin == nil {
@@ -94,6 +95,24 @@ func (w *write) check(c *checker) {
 		if h.Process != origin.Process {
 			w.checkPeer(c, origin, h.Process)
 		}
+	}
+}
+
+// checkRepeated checks the events of several writes with one id.
+func (w *write) checkRepeated(c *checker) {
+	for _, h := range c.t.Branches {
+		for _, pair := range [][2]Step{{Request, Response}, {PropagateRequest, PropagateExecute}} {
+			a, b := w.at(pair[0], h.Process), w.at(pair[1], h.Process)
+			if len(a) != len(b) {
+				n := slices.Concat(a, b)[0]
+				c.add(n, nil, "%s has %d events %s and %d %s of the writes with id %d: %s", h.Process, len(a), pair[0], len(b), pair[1], w.id, n.words())
+			}
+		}
+	}
+	asked, answered := w.steps[PropagateRequest], w.steps[PropagateResponse]
+	if len(asked) != len(answered) {
+		n := slices.Concat(asked, answered)[0]
+		c.add(n, nil, "the peers have %d events %s of the writes with id %d, and there are %d %s: %s", len(asked), PropagateRequest, w.id, len(answered), PropagateResponse, n.words())
 	}
 }
 

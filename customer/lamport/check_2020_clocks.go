@@ -73,14 +73,14 @@ func newSpans(nodes []*node) spans {
 	return all
 }
 
-// from returns the clocks of a process from an event on, up to before another one; up to
+// from returns the clocks of a process from an event on, up to before a later one; up to
 // the end if that is nil.
 func (all spans) from(n, end *node) span {
 	s := all[n.Process]
 	if end == nil {
 		return s[n.index:]
 	}
-	return s[n.index:max(n.index, end.index)]
+	return s[n.index:max(n.index+1, end.index)]
 }
 
 // carried returns the clocks that the message may have carried that an event receives;
