@@ -73,19 +73,19 @@ func (w *write) check(c *checker) {
 		return
 	}
 	if origin == nil {
-		c.add(w.first, nil, "no branch has the %s of event %d: %s", Request, w.id, w.first.words())
+		c.add(w.first, nil, "no branch has the %s of event %d", Request, w.id)
 		return
 	}
 	for _, steps := range w.steps {
 		for _, n := range steps {
 			if n.Operation != origin.Operation {
-				c.add(n, origin, "it is a %s here and a %s there: %s, and %s", n.Operation, origin.Operation, n.words(), origin.words())
+				c.add(n, origin, "it is a %s here, and a %s where the customer asked for it", n.Operation, origin.Operation)
 			}
 		}
 	}
 	propagated := len(w.steps[PropagateRequest])+len(w.steps[PropagateExecute])+len(w.steps[PropagateResponse]) > 0
 	if !propagated && (origin.Operation == Deposit && len(c.t.Branches) > 1) {
-		c.add(origin, nil, "a deposit is propagated to all branches, and this one to none: %s", origin.words())
+		c.add(origin, nil, "a deposit is propagated to all branches, and this one to none")
 	}
 	w.checkOrigin(c, origin, propagated)
 	if !propagated {
@@ -105,14 +105,14 @@ func (w *write) checkRepeated(c *checker) {
 			a, b := w.at(pair[0], h.Process), w.at(pair[1], h.Process)
 			if len(a) != len(b) {
 				n := slices.Concat(a, b)[0]
-				c.add(n, nil, "%s has %d events %s and %d %s of the writes with id %d: %s", h.Process, len(a), pair[0], len(b), pair[1], w.id, n.words())
+				c.add(n, nil, "%s has %d events %s and %d %s of the writes with id %d", h.Process, len(a), pair[0], len(b), pair[1], w.id)
 			}
 		}
 	}
 	asked, answered := w.steps[PropagateRequest], w.steps[PropagateResponse]
 	if len(asked) != len(answered) {
 		n := slices.Concat(asked, answered)[0]
-		c.add(n, nil, "the peers have %d events %s of the writes with id %d, and there are %d %s: %s", len(asked), PropagateRequest, w.id, len(answered), PropagateResponse, n.words())
+		c.add(n, nil, "the peers have %d events %s of the writes with id %d, and there are %d %s", len(asked), PropagateRequest, w.id, len(answered), PropagateResponse)
 	}
 }
 
@@ -133,7 +133,7 @@ func (w *write) checkOrigin(c *checker, origin *node, propagated bool) {
 		w.counted(c, origin, origin.Process, step, here, want)
 		for _, n := range here {
 			if n.index < before.index {
-				c.add(n, before, "%s comes before %s", n.words(), before.words())
+				c.add(n, before, "%s comes before %s", n.Step, before.Step)
 			}
 		}
 		if len(here) > 0 {
@@ -143,13 +143,13 @@ func (w *write) checkOrigin(c *checker, origin *node, propagated bool) {
 	for _, step := range []Step{Execute, Response, PropagateResponse} {
 		for _, n := range w.steps[step] {
 			if n.Process != origin.Process {
-				c.add(n, origin, "only the branch that a customer asked has this event: %s, but %s", n.words(), origin.words())
+				c.add(n, origin, "only the branch that the customer asked has such an event")
 			}
 		}
 	}
 	for _, step := range []Step{PropagateRequest, PropagateExecute} {
 		for _, n := range w.at(step, origin.Process) {
-			c.add(n, origin, "a branch does not propagate to itself: %s, and %s", n.words(), origin.words())
+			c.add(n, origin, "a branch does not propagate to itself")
 		}
 	}
 }
@@ -160,7 +160,7 @@ func (w *write) checkPeer(c *checker, origin *node, p Process) {
 	w.counted(c, origin, p, PropagateRequest, asked, 1)
 	w.counted(c, origin, p, PropagateExecute, executed, 1)
 	if len(asked) > 0 && len(executed) > 0 && executed[0].index < asked[0].index {
-		c.add(executed[0], asked[0], "%s comes before %s", executed[0].words(), asked[0].words())
+		c.add(executed[0], asked[0], "%s comes before %s", PropagateExecute, PropagateRequest)
 	}
 }
 
@@ -168,9 +168,9 @@ func (w *write) checkPeer(c *checker, origin *node, p Process) {
 func (w *write) counted(c *checker, origin *node, p Process, step Step, here []*node, want int) {
 	switch {
 	case len(here) < want:
-		c.add(origin, nil, "%s has %d of %d events %s_%s of event %d: %s", p, len(here), want, origin.Operation, step, w.id, origin.words())
+		c.add(origin, nil, "%s has %d of %d events %s_%s of event %d", p, len(here), want, origin.Operation, step, w.id)
 	case len(here) > want:
-		c.add(here[want], here[max(0, want-1)], "%s has %d events like this, and should have %d: %s", p, len(here), want, here[want].words())
+		c.add(here[want], here[max(0, want-1)], "%s has %d events like this, and should have %d", p, len(here), want)
 	}
 }
 
@@ -183,7 +183,7 @@ func (c *checker) flat2020() {
 	all := flatNodes(c.t.read.flat)
 	for i, n := range all {
 		if i > 0 && n.place.element == all[i-1].place.element && n.place.file == all[i-1].place.file && n.Clock < all[i-1].Clock {
-			c.add(n, all[i-1], "the events of a request are in the order of their clocks, but %s comes after clock %d", n.flatWords(), all[i-1].Clock)
+			c.add(n, all[i-1], "the events of a request are in the order of their clocks, but clock %d comes after %d", n.Clock, all[i-1].Clock)
 		}
 	}
 	if !c.t.read.branches {
@@ -201,13 +201,13 @@ func (c *checker) flat2020() {
 	}
 	for _, n := range c.nodes {
 		if count[of(n)]--; count[of(n)] < 0 {
-			c.add(n, nil, "the element of event %d does not have it: %s", n.Request, n.words())
+			c.add(n, nil, "the element of event %d does not have this event", n.Request)
 		}
 	}
 	for _, n := range slices.Backward(all) {
 		if count[of(n)] > 0 {
 			count[of(n)]--
-			c.add(n, nil, "no branch has this event, or not so often: %s", n.flatWords())
+			c.add(n, nil, "no branch has this event, or not so often")
 		}
 	}
 }
