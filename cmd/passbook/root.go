@@ -74,7 +74,7 @@ overdrawn, nothing acknowledged is lost, and all branches agree.
 		a.depositCommand(), a.withdrawCommand(), a.transferCommand(),
 		a.queryCommand(), a.statementCommand(), a.statusCommand(), a.alarmsCommand(),
 		a.verifyCommand(), a.simulateCommand(), a.versionCommand(),
-		a.traceCommand(),
+		a.checkCommand(), a.traceCommand(),
 	)
 	return root
 }

@@ -5,6 +5,7 @@ import (
 
 	"passbook.example/passbook/branch/name"
 	"passbook.example/passbook/cmd/passbook/internal/words"
+	"passbook.example/passbook/customer/answers"
 	"passbook.example/passbook/customer/lamport"
 )
 
@@ -51,4 +52,17 @@ func processesText(t *lamport.Trace) string {
 		return branches
 	}
 	return customers + " and " + branches
+}
+
+// CheckedAnswers tells how an output differs from a right one.
+func (c *Console) CheckedAnswers(v *answers.Verdict) {
+	if len(v.Differences) == 0 {
+		fmt.Fprintf(c.Out, "Right: the answers to %s (form %s; customers %s).\n", words.Count(v.Events, "event"), v.Form, v.Mode)
+		return
+	}
+	faults := make([][]string, len(v.Differences))
+	for i, d := range v.Differences {
+		faults[i] = d.Lines()
+	}
+	c.faults(faults)
 }

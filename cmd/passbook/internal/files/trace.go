@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"passbook.example/passbook/cmd/passbook/internal/exit"
+	"passbook.example/passbook/customer"
+	"passbook.example/passbook/customer/answers"
 	"passbook.example/passbook/customer/lamport"
 )
 
@@ -36,4 +38,14 @@ func readFile(name string, most int64) ([]byte, error) {
 		return nil, exit.Usage(err)
 	}
 	return data, nil
+}
+
+// ReadAnswers reads an input and the output that is to be checked against it.
+func ReadAnswers(input, output string) (in, out answers.File, err error) {
+	in, out = answers.File{Name: input}, answers.File{Name: output}
+	if in.Data, err = readFile(input, customer.MaxInputBytes); err != nil {
+		return in, out, err
+	}
+	out.Data, err = readFile(output, answers.MaxOutputBytes)
+	return in, out, err
 }
