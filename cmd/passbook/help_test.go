@@ -15,12 +15,16 @@ import (
 func commands(t *testing.T) []*cobra.Command {
 	t.Helper()
 	a := &app{console: &console.Console{Out: os.Stdout, Err: os.Stderr}}
-	return a.rootCommand().Commands()
+	var all []*cobra.Command
+	for _, c := range a.rootCommand().Commands() {
+		all = append(append(all, c), c.Commands()...)
+	}
+	return all
 }
 
 func TestEveryCommandHasHelp(t *testing.T) {
 	for _, c := range commands(t) {
-		if c.Short == "" || !strings.Contains(c.Example, "passbook "+c.Name()) {
+		if c.Short == "" || !strings.Contains(c.Example, c.CommandPath()) {
 			t.Errorf("%s: the help needs a line and an example", c.Name())
 		}
 	}
@@ -30,7 +34,7 @@ func TestEveryCommandHasHelp(t *testing.T) {
 func TestExamplesParse(t *testing.T) {
 	for _, c := range commands(t) {
 		for line := range strings.Lines(c.Example) {
-			_, arguments, ok := strings.Cut(strings.TrimSpace(line), "passbook "+c.Name())
+			_, arguments, ok := strings.Cut(strings.TrimSpace(line), c.CommandPath())
 			if !ok {
 				continue
 			}
@@ -63,7 +67,7 @@ func TestEveryFlagHasAStory(t *testing.T) {
 	for _, c := range commands(t) {
 		used := make(map[string]bool)
 		for _, line := range lines {
-			if strings.Contains(line, "passbook "+c.Name()) {
+			if strings.Contains(line, c.CommandPath()) {
 				for _, found := range flag.FindAllStringSubmatch(line, -1) {
 					used[found[1]] = true
 				}

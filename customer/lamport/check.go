@@ -86,9 +86,9 @@ func (c *checker) add(at, other *node, format string, args ...any) {
 	if len(c.found) >= maxViolations {
 		return
 	}
-	v := Violation{Place: at.place, Problem: fmt.Sprintf(format, args...)}
+	v := Violation{Place: at.place, Problem: fmt.Sprintf(format, args...), Event: at.words()}
 	if other != nil {
-		v.Other = other.place
+		v.Other, v.OtherEvent = other.place, other.words()
 	}
 	c.found = append(c.found, v)
 }

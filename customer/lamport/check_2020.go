@@ -65,26 +65,27 @@ func (w *write) origin() *node {
 func (w *write) at(step Step, p Process) []*node { return w.places[stepAt{step, p}] }
 
 // check checks that a write has all its events, each once, in their order. An id that
-// several customers use is that of several writes, which can't be told apart.
+// several customers use is that of several writes, whose events can only be counted.
 func (w *write) check(c *checker) {
 	origin := w.origin()
 	if len(w.steps[Request]) > 1 {
+		w.checkRepeated(c)
 		return
 	}
 	if origin == nil {
-		c.add(w.first, nil, "no branch has the %s of event %d: %s", Request, w.id, w.first.words())
+		c.add(w.first, nil, "no branch has the %s of event %d", Request, w.id)
 		return
 	}
 	for _, steps := range w.steps {
 		for _, n := range steps {
 			if n.Operation != origin.Operation {
-				c.add(n, origin, "it is a %s here and a %s there: %s, and %s", n.Operation, origin.Operation, n.words(), origin.words())
+				c.add(n, origin, "it is a %s here, and a %s where the customer asked for it", n.Operation, origin.Operation)
 			}
 		}
 	}
 	propagated := len(w.steps[PropagateRequest])+len(w.steps[PropagateExecute])+len(w.steps[PropagateResponse]) > 0
 	if !propagated && (origin.Operation == Deposit && len(c.t.Branches) > 1) {
-		c.add(origin, nil, "a deposit is propagated to all branches, and this one to none: %s", origin.words())
+		c.add(origin, nil, "a deposit is propagated to all branches, and this one to none")
 	}
 	w.checkOrigin(c, origin, propagated)
 	if !propagated {
@@ -94,6 +95,24 @@ func (w *write) check(c *checker) {
 		if h.Process != origin.Process {
 			w.checkPeer(c, origin, h.Process)
 		}
+	}
+}
+
+// checkRepeated checks the events of several writes with one id.
+func (w *write) checkRepeated(c *checker) {
+	for _, h := range c.t.Branches {
+		for _, pair := range [][2]Step{{Request, Response}, {PropagateRequest, PropagateExecute}} {
+			a, b := w.at(pair[0], h.Process), w.at(pair[1], h.Process)
+			if len(a) != len(b) {
+				n := slices.Concat(a, b)[0]
+				c.add(n, nil, "%s has %d events %s and %d %s of the writes with id %d", h.Process, len(a), pair[0], len(b), pair[1], w.id)
+			}
+		}
+	}
+	asked, answered := w.steps[PropagateRequest], w.steps[PropagateResponse]
+	if len(asked) != len(answered) {
+		n := slices.Concat(asked, answered)[0]
+		c.add(n, nil, "the peers have %d events %s of the writes with id %d, and there are %d %s", len(asked), PropagateRequest, w.id, len(answered), PropagateResponse)
 	}
 }
 
@@ -114,7 +133,7 @@ func (w *write) checkOrigin(c *checker, origin *node, propagated bool) {
 		w.counted(c, origin, origin.Process, step, here, want)
 		for _, n := range here {
 			if n.index < before.index {
-				c.add(n, before, "%s comes before %s", n.words(), before.words())
+				c.add(n, before, "%s comes before %s", n.Step, before.Step)
 			}
 		}
 		if len(here) > 0 {
@@ -124,13 +143,13 @@ func (w *write) checkOrigin(c *checker, origin *node, propagated bool) {
 	for _, step := range []Step{Execute, Response, PropagateResponse} {
 		for _, n := range w.steps[step] {
 			if n.Process != origin.Process {
-				c.add(n, origin, "only the branch that a customer asked has this event: %s, but %s", n.words(), origin.words())
+				c.add(n, origin, "only the branch that the customer asked has such an event")
 			}
 		}
 	}
 	for _, step := range []Step{PropagateRequest, PropagateExecute} {
 		for _, n := range w.at(step, origin.Process) {
-			c.add(n, origin, "a branch does not propagate to itself: %s, and %s", n.words(), origin.words())
+			c.add(n, origin, "a branch does not propagate to itself")
 		}
 	}
 }
@@ -141,7 +160,7 @@ func (w *write) checkPeer(c *checker, origin *node, p Process) {
 	w.counted(c, origin, p, PropagateRequest, asked, 1)
 	w.counted(c, origin, p, PropagateExecute, executed, 1)
 	if len(asked) > 0 && len(executed) > 0 && executed[0].index < asked[0].index {
-		c.add(executed[0], asked[0], "%s comes before %s", executed[0].words(), asked[0].words())
+		c.add(executed[0], asked[0], "%s comes before %s", PropagateExecute, PropagateRequest)
 	}
 }
 
@@ -149,9 +168,9 @@ func (w *write) checkPeer(c *checker, origin *node, p Process) {
 func (w *write) counted(c *checker, origin *node, p Process, step Step, here []*node, want int) {
 	switch {
 	case len(here) < want:
-		c.add(origin, nil, "%s has %d of %d events %s_%s of event %d: %s", p, len(here), want, origin.Operation, step, w.id, origin.words())
+		c.add(origin, nil, "%s has %d of %d events %s_%s of event %d", p, len(here), want, origin.Operation, step, w.id)
 	case len(here) > want:
-		c.add(here[want], here[max(0, want-1)], "%s has %d events like this, and should have %d: %s", p, len(here), want, here[want].words())
+		c.add(here[want], here[max(0, want-1)], "%s has %d events like this, and should have %d", p, len(here), want)
 	}
 }
 
@@ -164,7 +183,7 @@ func (c *checker) flat2020() {
 	all := flatNodes(c.t.read.flat)
 	for i, n := range all {
 		if i > 0 && n.place.element == all[i-1].place.element && n.place.file == all[i-1].place.file && n.Clock < all[i-1].Clock {
-			c.add(n, all[i-1], "the events of a request are in the order of their clocks, but %s comes after clock %d", n.flatWords(), all[i-1].Clock)
+			c.add(n, all[i-1], "the events of a request are in the order of their clocks, but clock %d comes after %d", n.Clock, all[i-1].Clock)
 		}
 	}
 	if !c.t.read.branches {
@@ -182,13 +201,13 @@ func (c *checker) flat2020() {
 	}
 	for _, n := range c.nodes {
 		if count[of(n)]--; count[of(n)] < 0 {
-			c.add(n, nil, "the element of event %d does not have it: %s", n.Request, n.words())
+			c.add(n, nil, "the element of event %d does not have this event", n.Request)
 		}
 	}
 	for _, n := range slices.Backward(all) {
 		if count[of(n)] > 0 {
 			count[of(n)]--
-			c.add(n, nil, "no branch has this event, or not so often: %s", n.flatWords())
+			c.add(n, nil, "no branch has this event, or not so often")
 		}
 	}
 }

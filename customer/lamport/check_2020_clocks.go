@@ -1,9 +1,6 @@
 package lamport
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
 // clocks2020 checks the clock of each event of the edition of 2020.
 func (c *checker) clocks2020(writes []*write) {
@@ -73,14 +70,14 @@ func newSpans(nodes []*node) spans {
 	return all
 }
 
-// from returns the clocks of a process from an event on, up to before another one; up to
+// from returns the clocks of a process from an event on, up to before a later one; up to
 // the end if that is nil.
 func (all spans) from(n, end *node) span {
 	s := all[n.Process]
 	if end == nil {
 		return s[n.index:]
 	}
-	return s[n.index:max(n.index, end.index)]
+	return s[n.index:max(n.index+1, end.index)]
 }
 
 // carried returns the clocks that the message may have carried that an event receives;
@@ -115,20 +112,16 @@ func (c *checker) carried(n *node, w *write, all spans) ([]span, bool) {
 
 // tell2020 records that the clock of an event is wrong, and why.
 func (c *checker) tell2020(n *node, carried []span) {
-	was := fmt.Sprintf("%s begins at 0", n.Process)
-	if n.before != nil {
-		was = "the event before is: " + n.before.words()
-	}
 	if len(carried) == 0 {
-		c.add(n, n.before, "the clock must be %d, got %d: %s; %s", n.want, n.Clock, n.words(), was)
+		c.add(n, n.before, "the clock must be %d, got %d: one more than before", n.want, n.Clock)
 		return
 	}
 	earliest := carried[0][0]
 	for _, s := range carried {
 		earliest = min(earliest, s[0])
 	}
-	c.add(n, n.before, "the clock must be one more than the branch's own or than the message's, whichever is later, got %d: %s; %s; the message has %d, or a later clock of its sender",
-		n.Clock, n.words(), was, earliest)
+	c.add(n, n.before, "the clock must be one more than the branch's own or than the message's, whichever is later, got %d: the branch was at %d, and the message has %d or a later clock of its sender",
+		n.Clock, n.clockBefore(), earliest)
 }
 
 // maxAnswers bounds the peers whose answers are told apart.
@@ -151,7 +144,7 @@ func (c *checker) answers(w *write, all spans) {
 			r := responses[i-1]
 			return all.from(executed[peer], nil).explains(r.Clock, r.clockBefore())
 		}) {
-			c.add(response, responses[0], "the responses can't come of all peers: no order of them explains %s", response.words())
+			c.add(response, responses[0], "the responses can't come of all peers: in no order do they explain this one")
 			return
 		}
 	}
@@ -171,9 +164,4 @@ func assign(response int, of []int, tried []bool, may func(peer, response int) b
 		}
 	}
 	return false
-}
-
-// flatWords describes an event that is not beside its process.
-func (n *node) flatWords() string {
-	return fmt.Sprintf("%s of event %d at clock %d", name2020(n.Event), n.Request, n.Clock)
 }

@@ -100,31 +100,21 @@ func (c *checker) follows(n *node, told map[*node]bool) bool {
 
 // tellClock records that the clock of an event is wrong, and why.
 func (c *checker) tellClock(n *node) {
-	other := n.before
-	was := fmt.Sprintf("%s begins at %d", n.Process, n.opening)
-	if n.before != nil {
-		was = "the event before is: " + n.before.words()
-	} else if n.opening > 0 {
-		was = fmt.Sprintf("%s was at %d before", n.Process, n.opening)
-	}
-	rule := "a send is one more than the event before"
-	message := n.clockOfMessage(c)
+	other, before, message := n.before, n.clockBefore(), n.clockOfMessage(c)
+	rule := fmt.Sprintf("one more than before, at %d", before)
 	switch {
 	case n.Kind == Customer:
-		rule = "a customer counts its requests from 1"
-	case n.Step == Received && message > n.clockBefore():
-		rule = "a receipt is one more than the message's clock, which is later than the branch's own"
-		was = fmt.Sprintf("the message has %d", message)
+		rule = fmt.Sprintf("a customer counts its requests, and was at %d", before)
+	case n.Step == Received && message > before:
+		rule = fmt.Sprintf("one more than the message, which has %d and is later than %s itself, at %d", message, n.Process, before)
 		if n.message.sent != nil {
 			other = n.message.sent
-			was = "the message is: " + other.words()
 		}
+	case n.Step == Received && message >= 0:
+		rule = fmt.Sprintf("one more than %s itself, at %d; the message has %d", n.Process, before, message)
 	case n.Step == Received:
-		rule = "a receipt is one more than the branch's own clock, which is no earlier than the message's"
-	}
-	if message < 0 {
-		c.add(n, other, "the clock must be more than %d, got %d: %s; %s", n.want-1, n.Clock, n.words(), was)
+		c.add(n, other, "the clock must be more than %d, got %d: %s was at %d before", n.want-1, n.Clock, n.Process, before)
 		return
 	}
-	c.add(n, other, "the clock must be %d, got %d: %s; %s (%s)", n.want, n.Clock, n.words(), was, rule)
+	c.add(n, other, "the clock must be %d, got %d: %s", n.want, n.Clock, rule)
 }

@@ -29,9 +29,9 @@ func (c *checker) flatOrder() {
 		}
 		switch before := nodes[i-1]; {
 		case n.Request < before.Request:
-			c.add(n, before, "the events are grouped by customer-request-id, ascending, but request %d comes after request %d: %s", n.Request, before.Request, n.words())
+			c.add(n, before, "the events are grouped by customer-request-id, ascending, but request %d comes after request %d", n.Request, before.Request)
 		case n.Request == before.Request && n.Clock < before.Clock:
-			c.add(n, before, "the events of a request are in the order of their clocks, but %s, after %s", n.words(), before.words())
+			c.add(n, before, "the events of a request are in the order of their clocks, but clock %d comes after %d", n.Clock, before.Clock)
 		}
 	}
 }
@@ -92,13 +92,13 @@ func (c *checker) alike(own, flat []*node) {
 	for i := range max(len(own), len(flat)) {
 		switch {
 		case i >= len(flat):
-			c.add(own[i], nil, "the list of all events does not have it: %s", own[i].words())
+			c.add(own[i], nil, "the list of all events does not have this event")
 		case i >= len(own):
-			c.add(flat[i], nil, "%s does not have this event itself, or has it fewer times: %s", flat[i].Process, flat[i].words())
+			c.add(flat[i], nil, "%s itself does not have this event, or not so often", flat[i].Process)
 		case own[i].Clock != flat[i].Clock:
-			c.add(flat[i], own[i], "the clock is %d in the list of all events, and %d in %s itself: %s", flat[i].Clock, own[i].Clock, flat[i].Process, own[i].words())
+			c.add(flat[i], own[i], "the clock is %d in the list of all events, and %d at %s itself", flat[i].Clock, own[i].Clock, flat[i].Process)
 		case own[i].Operation != flat[i].Operation:
-			c.add(flat[i], own[i], "it is a %s in the list of all events, and a %s in %s itself: %s", flat[i].Operation, own[i].Operation, flat[i].Process, own[i].words())
+			c.add(flat[i], own[i], "it is a %s in the list of all events, and a %s at %s itself", flat[i].Operation, own[i].Operation, flat[i].Process)
 		}
 	}
 }

@@ -100,8 +100,7 @@ func (c *checker) delivery() {
 		case m.sent == nil:
 			c.unsent(m.received, earlier)
 		case m.sent.Operation != m.received.Operation:
-			c.add(m.received, m.sent, "the message is a %s where it is received and a %s where it was sent: %s, but %s",
-				m.received.Operation, m.sent.Operation, m.received.words(), m.sent.words())
+			c.add(m.received, m.sent, "the message is a %s where it is received, and a %s where it was sent", m.received.Operation, m.sent.Operation)
 		}
 	}
 }
@@ -118,23 +117,23 @@ func (m *message) either() *node {
 func (c *checker) undelivered(sent *node, earlier *message) {
 	switch {
 	case earlier != nil && earlier.sent != nil:
-		c.add(sent, earlier.sent, "sent once more than it is received: %s, and %s", sent.words(), earlier.sent.words())
+		c.add(sent, earlier.sent, "the message is sent once more than it is received")
 	case sent.Kind == Customer && !c.has(sent.ID):
 		// There is no branch for this customer, so its requests fail.
 	case sent.Kind == Customer:
-		c.add(sent, nil, "the receipt is missing: %s, but no branch receives it", sent.words())
+		c.add(sent, nil, "the receipt is missing: no branch receives this request")
 	case !c.has(sent.Peer.ID):
-		c.add(sent, nil, "there is no %s: %s", sent.Peer, sent.words())
+		c.add(sent, nil, "there is no %s", sent.Peer)
 	default:
-		c.add(sent, nil, "the receipt is missing: %s, but %s has no event that receives it", sent.words(), sent.Peer)
+		c.add(sent, nil, "the receipt is missing: %s has no event that receives this message", sent.Peer)
 	}
 }
 
 // unsent tells of a receipt without its send.
 func (c *checker) unsent(received *node, earlier *message) {
 	if earlier != nil && earlier.received != nil {
-		c.add(received, earlier.received, "received once more than it is sent: %s, and %s", received.words(), earlier.received.words())
+		c.add(received, earlier.received, "the message is received once more than it is sent")
 		return
 	}
-	c.add(received, nil, "the send is missing: %s, but %s has no event that sends it", received.words(), received.Peer)
+	c.add(received, nil, "the send is missing: %s has no event that sends this message", received.Peer)
 }

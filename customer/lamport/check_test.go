@@ -39,15 +39,15 @@ func TestViolationsAreToldWithTheirPlaces(t *testing.T) {
 			`{"customer-request-id": 2, "logical_clock": 7, "interface": "propogate_withdraw", "comment": "event_recv from branch 2"}]}`,
 			`{"customer-request-id": 2, "logical_clock": 8, "interface": "propogate_withdraw", "comment": "event_recv from branch 2"}]}`,
 			[]string{
-				`f:4:391: element 3 (branch 1), event 4: the clock must be 7, got 8: branch 1 at clock 8 receives the propagation of request 2 (withdraw) from branch 2; the message is: branch 2 at clock 6 sends the propagation of request 2 (withdraw) to branch 1 (a receipt is one more than the message's clock, which is later than the branch's own) (see f:5:275: element 4 (branch 2), event 3)`,
-				`f:17:1: element 16: the clock is 7 in the list of all events, and 8 in branch 1 itself: branch 1 at clock 8 receives the propagation of request 2 (withdraw) from branch 2 (see f:4:391: element 3 (branch 1), event 4)`,
+				`f:4:391: element 3 (branch 1), event 4: the clock must be 7, got 8: one more than the message, which has 6 and is later than branch 1 itself, at 4: branch 1 at clock 8 receives the propagation of request 2 (withdraw) from branch 2; branch 2 at clock 6 sends the propagation of request 2 (withdraw) to branch 1 (f:5:275: element 4 (branch 2), event 3)`,
+				`f:17:1: element 16: the clock is 7 in the list of all events, and 8 at branch 1 itself: branch 1 at clock 7 receives the propagation of request 2 (withdraw) from branch 2; branch 1 at clock 8 receives the propagation of request 2 (withdraw) from branch 2 (f:4:391: element 3 (branch 1), event 4)`,
 			},
 		},
 		"a receipt that is missing": {
 			`{"customer-request-id": 1, "logical_clock": 5, "interface": "propogate_deposit", "comment": "event_recv from branch 1"}, `, ``,
 			[]string{
-				`f:4:272: element 3 (branch 1), event 3: the receipt is missing: branch 1 at clock 4 sends the propagation of request 1 (deposit) to branch 3, but branch 3 has no event that receives it`,
-				`f:12:1: element 11: branch 3 does not have this event itself, or has it fewer times: branch 3 at clock 5 receives the propagation of request 1 (deposit) from branch 1`,
+				`f:4:272: element 3 (branch 1), event 3: the receipt is missing: branch 3 has no event that receives this message: branch 1 at clock 4 sends the propagation of request 1 (deposit) to branch 3`,
+				`f:12:1: element 11: branch 3 itself does not have this event, or not so often: branch 3 at clock 5 receives the propagation of request 1 (deposit) from branch 1`,
 			},
 		},
 	} {

@@ -47,7 +47,7 @@ func (c *checker) work() {
 	for _, r := range c.requests {
 		if len(r.received) == 0 {
 			n := r.sends[0]
-			c.add(n, nil, "a branch propagates what a customer asked it for, but %s never receives request %d from a customer: %s", n.Process, r.id, n.words())
+			c.add(n, nil, "a branch propagates what a customer asked it for, but %s never receives request %d from a customer", n.Process, r.id)
 			continue
 		}
 		c.causes(r)
@@ -64,13 +64,13 @@ func (c *checker) causes(r *request) {
 				break
 			}
 			if cause := r.received[i]; n.index < cause.index {
-				c.add(n, cause, "a branch propagates a request after its receipt: %s, and only then %s", n.words(), cause.words())
+				c.add(n, cause, "a branch propagates a request once it has received it, not before")
 			}
 		}
 	}
 	for _, n := range r.sends {
 		if cause := r.received[0]; len(r.received) == 1 && n.Operation != cause.Operation {
-			c.add(n, cause, "a %s is propagated as a %s: %s, but %s", cause.Operation, n.Operation, n.words(), cause.words())
+			c.add(n, cause, "a %s is propagated as a %s", cause.Operation, n.Operation)
 		}
 	}
 }
@@ -96,10 +96,10 @@ func (c *checker) completeness(r *request) {
 		switch {
 		case len(sends) > want:
 			n := sends[want]
-			c.add(n, sends[max(0, want-1)], "the same request is propagated to %s once more than it was received: %s", h.Process, n.words())
+			c.add(n, sends[max(0, want-1)], "the same request is propagated to %s once more than it was received", h.Process)
 		case len(sends) < want && !c.unsentRoutes[route{r.id, r.branch, h.Process}]:
 			cause := r.received[0]
-			c.add(cause, nil, "the propagation to %s is missing: %s, and %s never sends it there", h.Process, cause.words(), r.branch)
+			c.add(cause, nil, "the propagation to %s is missing: %s never sends it there", h.Process, r.branch)
 		}
 	}
 }
@@ -119,7 +119,7 @@ func (c *checker) homes() {
 	for _, r := range c.requests {
 		for _, n := range r.received {
 			if n.Peer.ID != n.ID && c.has(n.Peer.ID) && !elsewhere[n.Peer] {
-				c.add(n, nil, "%s calls branch %d, but another branch has its request: %s", n.Peer, n.Peer.ID, n.words())
+				c.add(n, nil, "%s calls branch %d, but another branch has its request", n.Peer, n.Peer.ID)
 			}
 		}
 	}
@@ -137,7 +137,7 @@ func (c *checker) order() {
 		received := n.message.received
 		w := way{n.Process, received.Process}
 		if before := last[w]; before != nil && before.index > received.index {
-			c.add(received, before, "a customer waits for each reply, but %s, and only then %s, which was sent before", received.words(), before.words())
+			c.add(received, before, "a customer waits for each reply, but the request that it sent before comes after this one")
 		}
 		last[w] = received
 	}

@@ -2,4 +2,4 @@
 
 package lamport_test
 
-func init() { seeds = 60 }
+func init() { seeds = 8 }

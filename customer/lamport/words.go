@@ -89,7 +89,11 @@ func parseName2020(text string) (operation Operation, step Step, ok bool) {
 // request 2 (withdraw) to branch 1".
 func words(p Process, e *Event) string {
 	if e.Step != Sent && e.Step != Received {
-		return fmt.Sprintf("%s at clock %d, %s of event %d", p, e.Clock, name2020(e), e.Request)
+		at := p.String()
+		if p == (Process{}) {
+			at = "a branch" // the elements of requests don't say which
+		}
+		return fmt.Sprintf("%s at clock %d has %s of event %d", at, e.Clock, name2020(e), e.Request)
 	}
 	what := fmt.Sprintf("request %d (%s)", e.Request, e.Operation)
 	if e.Propagated() {
