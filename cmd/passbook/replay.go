@@ -154,6 +154,7 @@ func (a *app) finish(ctx context.Context, in *customer.Input, report *customer.R
 		agreement = agree()
 	}
 	a.console.Summary(report, agreement, len(in.Branches), writtenFiles(o.output, form))
+	a.console.Gaps(report.Trace)
 	a.console.Hint(in, o.form)
 	return verdict(report, agreement)
 }

@@ -56,6 +56,20 @@ func traceLine(t *lamport.Trace) string {
 	return fmt.Sprintf("%s: %d of customers, %d of branches.", text, customers, t.Events()-customers)
 }
 
+// Gaps tells what is wrong with a trace, if there is one: most often a branch was not
+// reached, so what was sent to it has no receipt.
+func (c *Console) Gaps(t *lamport.Trace) {
+	if t == nil {
+		return
+	}
+	violations := lamport.Check(t)
+	lines := make([]string, len(violations))
+	for i, v := range violations {
+		lines[i] = "the trace is not whole: " + v.String()
+	}
+	c.Warnings(lines)
+}
+
 // Hint tells of a form of output that the input may be meant for, unless the user has
 // chosen one.
 func (c *Console) Hint(in *customer.Input, chosen customer.OutputForm) {
