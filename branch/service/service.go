@@ -13,6 +13,7 @@
 //	submit.go     Submit: a stream of lists; list.go: one list of operations
 //	query.go      Query; status.go: GetStatus; entries.go: ListEntries;
 //	              watch.go: Watch, which the feed serves
+//	identity.go   GetIdentity and OpenDashboard
 //	alarms.go     ListAlarms and ResolveAlarm
 //	trace.go      GetTrace, and the clocks of customers' calls
 //	course.go     bank.Bank
@@ -75,6 +76,8 @@ type Config struct {
 	// Spawn runs a function on a goroutine that the branch waits for when it stops.
 	// It reports false, and does not run it, once the branch has stopped.
 	Spawn func(func()) bool
+	// Identities are what is known of callers; nil where they prove nothing.
+	Identities Identities
 	// Feed serves Watch.
 	Feed Feed
 	// Story tells of each event; nil tells nothing.

@@ -4026,6 +4026,238 @@ func (x *TraceEvent) GetPeer() uint32 {
 	return 0
 }
 
+// GetIdentityRequest asks who the caller is.
+type GetIdentityRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetIdentityRequest) Reset() {
+	*x = GetIdentityRequest{}
+	mi := &file_bank_v1_branch_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetIdentityRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetIdentityRequest) ProtoMessage() {}
+
+func (x *GetIdentityRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetIdentityRequest.ProtoReflect.Descriptor instead.
+func (*GetIdentityRequest) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{41}
+}
+
+// GetIdentityResponse is whom the branch takes the caller for.
+type GetIdentityResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether callers have to prove who they are. If not, the rest is empty, and everybody
+	// may do everything.
+	Secured bool `protobuf:"varint,1,opt,name=secured,proto3" json:"secured,omitempty"`
+	// The name of the client.
+	Client string `protobuf:"bytes,2,opt,name=client,proto3" json:"client,omitempty"`
+	// Its role: "customer", "teller", "auditor" or "operator".
+	Role string `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
+	// The accounts that a customer may use: each by its name, or all that begin with what
+	// stands before a * at the end.
+	Accounts []string `protobuf:"bytes,4,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	// The procedures that it may call, such as "/bank.v1.BranchService/Deposit", in order
+	// of their names.
+	Procedures []string `protobuf:"bytes,5,rep,name=procedures,proto3" json:"procedures,omitempty"`
+	// Until when what proves this is good; 0 if it is not known.
+	UntilUnixMs   int64 `protobuf:"varint,6,opt,name=until_unix_ms,json=untilUnixMs,proto3" json:"until_unix_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetIdentityResponse) Reset() {
+	*x = GetIdentityResponse{}
+	mi := &file_bank_v1_branch_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetIdentityResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetIdentityResponse) ProtoMessage() {}
+
+func (x *GetIdentityResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetIdentityResponse.ProtoReflect.Descriptor instead.
+func (*GetIdentityResponse) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *GetIdentityResponse) GetSecured() bool {
+	if x != nil {
+		return x.Secured
+	}
+	return false
+}
+
+func (x *GetIdentityResponse) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *GetIdentityResponse) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *GetIdentityResponse) GetAccounts() []string {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+func (x *GetIdentityResponse) GetProcedures() []string {
+	if x != nil {
+		return x.Procedures
+	}
+	return nil
+}
+
+func (x *GetIdentityResponse) GetUntilUnixMs() int64 {
+	if x != nil {
+		return x.UntilUnixMs
+	}
+	return 0
+}
+
+// OpenDashboardRequest asks for a code.
+type OpenDashboardRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenDashboardRequest) Reset() {
+	*x = OpenDashboardRequest{}
+	mi := &file_bank_v1_branch_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenDashboardRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenDashboardRequest) ProtoMessage() {}
+
+func (x *OpenDashboardRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenDashboardRequest.ProtoReflect.Descriptor instead.
+func (*OpenDashboardRequest) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{43}
+}
+
+// OpenDashboardResponse has a code with which a browser logs in once.
+type OpenDashboardResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The code. Whoever has it can log in as the caller, until it is used or too old.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// Until when it can be used.
+	UntilUnixMs int64 `protobuf:"varint,2,opt,name=until_unix_ms,json=untilUnixMs,proto3" json:"until_unix_ms,omitempty"`
+	// The address to open in a browser at the branch, with the code in it.
+	Path          string `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenDashboardResponse) Reset() {
+	*x = OpenDashboardResponse{}
+	mi := &file_bank_v1_branch_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenDashboardResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenDashboardResponse) ProtoMessage() {}
+
+func (x *OpenDashboardResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenDashboardResponse.ProtoReflect.Descriptor instead.
+func (*OpenDashboardResponse) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *OpenDashboardResponse) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *OpenDashboardResponse) GetUntilUnixMs() int64 {
+	if x != nil {
+		return x.UntilUnixMs
+	}
+	return 0
+}
+
+func (x *OpenDashboardResponse) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
 var File_bank_v1_branch_proto protoreflect.FileDescriptor
 
 const file_bank_v1_branch_proto_rawDesc = "" +
@@ -4312,7 +4544,22 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"withdrawal\x12\x1f\n" +
 	"\vcustomer_id\x18\x05 \x01(\x03R\n" +
 	"customerId\x12\x12\n" +
-	"\x04peer\x18\x06 \x01(\rR\x04peer*\xa4\x01\n" +
+	"\x04peer\x18\x06 \x01(\rR\x04peer\"\x14\n" +
+	"\x12GetIdentityRequest\"\xbb\x01\n" +
+	"\x13GetIdentityResponse\x12\x18\n" +
+	"\asecured\x18\x01 \x01(\bR\asecured\x12\x16\n" +
+	"\x06client\x18\x02 \x01(\tR\x06client\x12\x12\n" +
+	"\x04role\x18\x03 \x01(\tR\x04role\x12\x1a\n" +
+	"\baccounts\x18\x04 \x03(\tR\baccounts\x12\x1e\n" +
+	"\n" +
+	"procedures\x18\x05 \x03(\tR\n" +
+	"procedures\x12\"\n" +
+	"\runtil_unix_ms\x18\x06 \x01(\x03R\vuntilUnixMs\"\x16\n" +
+	"\x14OpenDashboardRequest\"c\n" +
+	"\x15OpenDashboardResponse\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\"\n" +
+	"\runtil_unix_ms\x18\x02 \x01(\x03R\vuntilUnixMs\x12\x12\n" +
+	"\x04path\x18\x03 \x01(\tR\x04path*\xa4\x01\n" +
 	"\vAcknowledge\x12\x1b\n" +
 	"\x17ACKNOWLEDGE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11ACKNOWLEDGE_LOCAL\x10\x01\x12\x19\n" +
@@ -4366,7 +4613,7 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x19TRACE_EVENT_KIND_EXECUTED\x10\x04\x12&\n" +
 	"\"TRACE_EVENT_KIND_RECEIVED_EXECUTED\x10\x05\x12\x1d\n" +
 	"\x19TRACE_EVENT_KIND_ANSWERED\x10\x06\x12\x1d\n" +
-	"\x19TRACE_EVENT_KIND_RESPONSE\x10\a2\x81\x06\n" +
+	"\x19TRACE_EVENT_KIND_RESPONSE\x10\a2\xa0\a\n" +
 	"\rBranchService\x12<\n" +
 	"\aDeposit\x12\x17.bank.v1.DepositRequest\x1a\x18.bank.v1.DepositResponse\x12?\n" +
 	"\bWithdraw\x12\x18.bank.v1.WithdrawRequest\x1a\x19.bank.v1.WithdrawResponse\x12?\n" +
@@ -4379,7 +4626,9 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"ListAlarms\x12\x1a.bank.v1.ListAlarmsRequest\x1a\x1b.bank.v1.ListAlarmsResponse\"\x03\x90\x02\x01\x12K\n" +
 	"\fResolveAlarm\x12\x1c.bank.v1.ResolveAlarmRequest\x1a\x1d.bank.v1.ResolveAlarmResponse\x12=\n" +
 	"\x05Watch\x12\x15.bank.v1.WatchRequest\x1a\x16.bank.v1.WatchResponse\"\x03\x90\x02\x010\x01\x12D\n" +
-	"\bGetTrace\x12\x18.bank.v1.GetTraceRequest\x1a\x19.bank.v1.GetTraceResponse\"\x03\x90\x02\x01B\x85\x01\n" +
+	"\bGetTrace\x12\x18.bank.v1.GetTraceRequest\x1a\x19.bank.v1.GetTraceResponse\"\x03\x90\x02\x01\x12M\n" +
+	"\vGetIdentity\x12\x1b.bank.v1.GetIdentityRequest\x1a\x1c.bank.v1.GetIdentityResponse\"\x03\x90\x02\x01\x12N\n" +
+	"\rOpenDashboard\x12\x1d.bank.v1.OpenDashboardRequest\x1a\x1e.bank.v1.OpenDashboardResponseB\x85\x01\n" +
 	"\vcom.bank.v1B\vBranchProtoP\x01Z,passbook.example/passbook/gen/bank/v1;bankv1\xa2\x02\x03BXX\xaa\x02\aBank.V1\xca\x02\aBank\\V1\xe2\x02\x13Bank\\V1\\GPBMetadata\xea\x02\bBank::V1b\x06proto3"
 
 var (
@@ -4395,61 +4644,65 @@ func file_bank_v1_branch_proto_rawDescGZIP() []byte {
 }
 
 var file_bank_v1_branch_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_bank_v1_branch_proto_goTypes = []any{
-	(Acknowledge)(0),             // 0: bank.v1.Acknowledge
-	(Consistency)(0),             // 1: bank.v1.Consistency
-	(BranchState)(0),             // 2: bank.v1.BranchState
-	(AlarmKind)(0),               // 3: bank.v1.AlarmKind
-	(Order)(0),                   // 4: bank.v1.Order
-	(WatchScope)(0),              // 5: bank.v1.WatchScope
-	(BranchHealth)(0),            // 6: bank.v1.BranchHealth
-	(ClockRules)(0),              // 7: bank.v1.ClockRules
-	(TraceEventKind)(0),          // 8: bank.v1.TraceEventKind
-	(*Receipt)(nil),              // 9: bank.v1.Receipt
-	(*DepositRequest)(nil),       // 10: bank.v1.DepositRequest
-	(*DepositResponse)(nil),      // 11: bank.v1.DepositResponse
-	(*WithdrawRequest)(nil),      // 12: bank.v1.WithdrawRequest
-	(*WithdrawResponse)(nil),     // 13: bank.v1.WithdrawResponse
-	(*TransferRequest)(nil),      // 14: bank.v1.TransferRequest
-	(*TransferResponse)(nil),     // 15: bank.v1.TransferResponse
-	(*SubmitRequest)(nil),        // 16: bank.v1.SubmitRequest
-	(*SubmitResponse)(nil),       // 17: bank.v1.SubmitResponse
-	(*QueryRequest)(nil),         // 18: bank.v1.QueryRequest
-	(*QueryResponse)(nil),        // 19: bank.v1.QueryResponse
-	(*GetStatusRequest)(nil),     // 20: bank.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),    // 21: bank.v1.GetStatusResponse
-	(*PeerStatus)(nil),           // 22: bank.v1.PeerStatus
-	(*AccountStatus)(nil),        // 23: bank.v1.AccountStatus
-	(*BranchEscrow)(nil),         // 24: bank.v1.BranchEscrow
-	(*ListAlarmsRequest)(nil),    // 25: bank.v1.ListAlarmsRequest
-	(*ListAlarmsResponse)(nil),   // 26: bank.v1.ListAlarmsResponse
-	(*Alarm)(nil),                // 27: bank.v1.Alarm
-	(*AlarmEntry)(nil),           // 28: bank.v1.AlarmEntry
-	(*ResolveAlarmRequest)(nil),  // 29: bank.v1.ResolveAlarmRequest
-	(*ResolveAlarmResponse)(nil), // 30: bank.v1.ResolveAlarmResponse
-	(*ListEntriesRequest)(nil),   // 31: bank.v1.ListEntriesRequest
-	(*ListEntriesResponse)(nil),  // 32: bank.v1.ListEntriesResponse
-	(*ListedEntry)(nil),          // 33: bank.v1.ListedEntry
-	(*TooManyAccounts)(nil),      // 34: bank.v1.TooManyAccounts
-	(*InsufficientFunds)(nil),    // 35: bank.v1.InsufficientFunds
-	(*EscrowUnavailable)(nil),    // 36: bank.v1.EscrowUnavailable
-	(*NotReplicated)(nil),        // 37: bank.v1.NotReplicated
-	(*RequestIdUsed)(nil),        // 38: bank.v1.RequestIdUsed
-	(*WatchRequest)(nil),         // 39: bank.v1.WatchRequest
-	(*WatchResponse)(nil),        // 40: bank.v1.WatchResponse
-	(*Headline)(nil),             // 41: bank.v1.Headline
-	(*BranchReport)(nil),         // 42: bank.v1.BranchReport
-	(*RoundTrip)(nil),            // 43: bank.v1.RoundTrip
-	(*WatchedEntry)(nil),         // 44: bank.v1.WatchedEntry
-	(*Sample)(nil),               // 45: bank.v1.Sample
-	(*SpreadBucket)(nil),         // 46: bank.v1.SpreadBucket
-	(*GetTraceRequest)(nil),      // 47: bank.v1.GetTraceRequest
-	(*GetTraceResponse)(nil),     // 48: bank.v1.GetTraceResponse
-	(*TraceEvent)(nil),           // 49: bank.v1.TraceEvent
-	(*anypb.Any)(nil),            // 50: google.protobuf.Any
-	(*Position)(nil),             // 51: bank.v1.Position
-	(*Entry)(nil),                // 52: bank.v1.Entry
+	(Acknowledge)(0),              // 0: bank.v1.Acknowledge
+	(Consistency)(0),              // 1: bank.v1.Consistency
+	(BranchState)(0),              // 2: bank.v1.BranchState
+	(AlarmKind)(0),                // 3: bank.v1.AlarmKind
+	(Order)(0),                    // 4: bank.v1.Order
+	(WatchScope)(0),               // 5: bank.v1.WatchScope
+	(BranchHealth)(0),             // 6: bank.v1.BranchHealth
+	(ClockRules)(0),               // 7: bank.v1.ClockRules
+	(TraceEventKind)(0),           // 8: bank.v1.TraceEventKind
+	(*Receipt)(nil),               // 9: bank.v1.Receipt
+	(*DepositRequest)(nil),        // 10: bank.v1.DepositRequest
+	(*DepositResponse)(nil),       // 11: bank.v1.DepositResponse
+	(*WithdrawRequest)(nil),       // 12: bank.v1.WithdrawRequest
+	(*WithdrawResponse)(nil),      // 13: bank.v1.WithdrawResponse
+	(*TransferRequest)(nil),       // 14: bank.v1.TransferRequest
+	(*TransferResponse)(nil),      // 15: bank.v1.TransferResponse
+	(*SubmitRequest)(nil),         // 16: bank.v1.SubmitRequest
+	(*SubmitResponse)(nil),        // 17: bank.v1.SubmitResponse
+	(*QueryRequest)(nil),          // 18: bank.v1.QueryRequest
+	(*QueryResponse)(nil),         // 19: bank.v1.QueryResponse
+	(*GetStatusRequest)(nil),      // 20: bank.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),     // 21: bank.v1.GetStatusResponse
+	(*PeerStatus)(nil),            // 22: bank.v1.PeerStatus
+	(*AccountStatus)(nil),         // 23: bank.v1.AccountStatus
+	(*BranchEscrow)(nil),          // 24: bank.v1.BranchEscrow
+	(*ListAlarmsRequest)(nil),     // 25: bank.v1.ListAlarmsRequest
+	(*ListAlarmsResponse)(nil),    // 26: bank.v1.ListAlarmsResponse
+	(*Alarm)(nil),                 // 27: bank.v1.Alarm
+	(*AlarmEntry)(nil),            // 28: bank.v1.AlarmEntry
+	(*ResolveAlarmRequest)(nil),   // 29: bank.v1.ResolveAlarmRequest
+	(*ResolveAlarmResponse)(nil),  // 30: bank.v1.ResolveAlarmResponse
+	(*ListEntriesRequest)(nil),    // 31: bank.v1.ListEntriesRequest
+	(*ListEntriesResponse)(nil),   // 32: bank.v1.ListEntriesResponse
+	(*ListedEntry)(nil),           // 33: bank.v1.ListedEntry
+	(*TooManyAccounts)(nil),       // 34: bank.v1.TooManyAccounts
+	(*InsufficientFunds)(nil),     // 35: bank.v1.InsufficientFunds
+	(*EscrowUnavailable)(nil),     // 36: bank.v1.EscrowUnavailable
+	(*NotReplicated)(nil),         // 37: bank.v1.NotReplicated
+	(*RequestIdUsed)(nil),         // 38: bank.v1.RequestIdUsed
+	(*WatchRequest)(nil),          // 39: bank.v1.WatchRequest
+	(*WatchResponse)(nil),         // 40: bank.v1.WatchResponse
+	(*Headline)(nil),              // 41: bank.v1.Headline
+	(*BranchReport)(nil),          // 42: bank.v1.BranchReport
+	(*RoundTrip)(nil),             // 43: bank.v1.RoundTrip
+	(*WatchedEntry)(nil),          // 44: bank.v1.WatchedEntry
+	(*Sample)(nil),                // 45: bank.v1.Sample
+	(*SpreadBucket)(nil),          // 46: bank.v1.SpreadBucket
+	(*GetTraceRequest)(nil),       // 47: bank.v1.GetTraceRequest
+	(*GetTraceResponse)(nil),      // 48: bank.v1.GetTraceResponse
+	(*TraceEvent)(nil),            // 49: bank.v1.TraceEvent
+	(*GetIdentityRequest)(nil),    // 50: bank.v1.GetIdentityRequest
+	(*GetIdentityResponse)(nil),   // 51: bank.v1.GetIdentityResponse
+	(*OpenDashboardRequest)(nil),  // 52: bank.v1.OpenDashboardRequest
+	(*OpenDashboardResponse)(nil), // 53: bank.v1.OpenDashboardResponse
+	(*anypb.Any)(nil),             // 54: google.protobuf.Any
+	(*Position)(nil),              // 55: bank.v1.Position
+	(*Entry)(nil),                 // 56: bank.v1.Entry
 }
 var file_bank_v1_branch_proto_depIdxs = []int32{
 	0,  // 0: bank.v1.DepositRequest.acknowledge:type_name -> bank.v1.Acknowledge
@@ -4460,10 +4713,10 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	9,  // 5: bank.v1.TransferResponse.receipt:type_name -> bank.v1.Receipt
 	0,  // 6: bank.v1.SubmitRequest.acknowledge:type_name -> bank.v1.Acknowledge
 	9,  // 7: bank.v1.SubmitResponse.receipt:type_name -> bank.v1.Receipt
-	50, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
+	54, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
 	1,  // 9: bank.v1.QueryRequest.consistency:type_name -> bank.v1.Consistency
 	2,  // 10: bank.v1.GetStatusResponse.state:type_name -> bank.v1.BranchState
-	51, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
+	55, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
 	22, // 12: bank.v1.GetStatusResponse.peers:type_name -> bank.v1.PeerStatus
 	23, // 13: bank.v1.GetStatusResponse.accounts:type_name -> bank.v1.AccountStatus
 	24, // 14: bank.v1.AccountStatus.escrow:type_name -> bank.v1.BranchEscrow
@@ -4474,7 +4727,7 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	4,  // 19: bank.v1.ListEntriesRequest.order:type_name -> bank.v1.Order
 	33, // 20: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
 	9,  // 21: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
-	52, // 22: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
+	56, // 22: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
 	24, // 23: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
 	9,  // 24: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
 	9,  // 25: bank.v1.RequestIdUsed.receipt:type_name -> bank.v1.Receipt
@@ -4484,11 +4737,11 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	44, // 29: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
 	45, // 30: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
 	6,  // 31: bank.v1.BranchReport.health:type_name -> bank.v1.BranchHealth
-	51, // 32: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
+	55, // 32: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
 	2,  // 33: bank.v1.BranchReport.state:type_name -> bank.v1.BranchState
 	43, // 34: bank.v1.BranchReport.round_trips:type_name -> bank.v1.RoundTrip
 	9,  // 35: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
-	52, // 36: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
+	56, // 36: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
 	46, // 37: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
 	7,  // 38: bank.v1.GetTraceRequest.rules:type_name -> bank.v1.ClockRules
 	49, // 39: bank.v1.GetTraceResponse.events:type_name -> bank.v1.TraceEvent
@@ -4504,19 +4757,23 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	29, // 49: bank.v1.BranchService.ResolveAlarm:input_type -> bank.v1.ResolveAlarmRequest
 	39, // 50: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
 	47, // 51: bank.v1.BranchService.GetTrace:input_type -> bank.v1.GetTraceRequest
-	11, // 52: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
-	13, // 53: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
-	15, // 54: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
-	17, // 55: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
-	19, // 56: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
-	21, // 57: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
-	32, // 58: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
-	26, // 59: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
-	30, // 60: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
-	40, // 61: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
-	48, // 62: bank.v1.BranchService.GetTrace:output_type -> bank.v1.GetTraceResponse
-	52, // [52:63] is the sub-list for method output_type
-	41, // [41:52] is the sub-list for method input_type
+	50, // 52: bank.v1.BranchService.GetIdentity:input_type -> bank.v1.GetIdentityRequest
+	52, // 53: bank.v1.BranchService.OpenDashboard:input_type -> bank.v1.OpenDashboardRequest
+	11, // 54: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
+	13, // 55: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
+	15, // 56: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
+	17, // 57: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
+	19, // 58: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
+	21, // 59: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
+	32, // 60: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
+	26, // 61: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
+	30, // 62: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
+	40, // 63: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
+	48, // 64: bank.v1.BranchService.GetTrace:output_type -> bank.v1.GetTraceResponse
+	51, // 65: bank.v1.BranchService.GetIdentity:output_type -> bank.v1.GetIdentityResponse
+	53, // 66: bank.v1.BranchService.OpenDashboard:output_type -> bank.v1.OpenDashboardResponse
+	54, // [54:67] is the sub-list for method output_type
+	41, // [41:54] is the sub-list for method input_type
 	41, // [41:41] is the sub-list for extension type_name
 	41, // [41:41] is the sub-list for extension extendee
 	0,  // [0:41] is the sub-list for field type_name
@@ -4534,7 +4791,7 @@ func file_bank_v1_branch_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_branch_proto_rawDesc), len(file_bank_v1_branch_proto_rawDesc)),
 			NumEnums:      9,
-			NumMessages:   41,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

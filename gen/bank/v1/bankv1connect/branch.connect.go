@@ -60,6 +60,12 @@ const (
 	BranchServiceWatchProcedure = "/bank.v1.BranchService/Watch"
 	// BranchServiceGetTraceProcedure is the fully-qualified name of the BranchService's GetTrace RPC.
 	BranchServiceGetTraceProcedure = "/bank.v1.BranchService/GetTrace"
+	// BranchServiceGetIdentityProcedure is the fully-qualified name of the BranchService's GetIdentity
+	// RPC.
+	BranchServiceGetIdentityProcedure = "/bank.v1.BranchService/GetIdentity"
+	// BranchServiceOpenDashboardProcedure is the fully-qualified name of the BranchService's
+	// OpenDashboard RPC.
+	BranchServiceOpenDashboardProcedure = "/bank.v1.BranchService/OpenDashboard"
 )
 
 // BranchServiceClient is a client for the bank.v1.BranchService service.
@@ -140,6 +146,15 @@ type BranchServiceClient interface {
 	//
 	// Errors: failed_precondition (this branch keeps no logical clock), invalid_argument.
 	GetTrace(context.Context, *v1.GetTraceRequest) (*v1.GetTraceResponse, error)
+	// GetIdentity tells whom the branch takes the caller for, and what he may do.
+	GetIdentity(context.Context, *v1.GetIdentityRequest) (*v1.GetIdentityResponse, error)
+	// OpenDashboard gives out a code with which a browser logs in at this branch, once
+	// and soon, as the caller. The page then has a session, which may do what the caller
+	// may.
+	//
+	// Errors: failed_precondition (the bank has no certificates: its page is open),
+	// resource_exhausted (too many codes wait to be used).
+	OpenDashboard(context.Context, *v1.OpenDashboardRequest) (*v1.OpenDashboardResponse, error)
 }
 
 // NewBranchServiceClient constructs a client for the bank.v1.BranchService service. By default, it
@@ -225,22 +240,37 @@ func NewBranchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getIdentity: connect.NewClient[v1.GetIdentityRequest, v1.GetIdentityResponse](
+			httpClient,
+			baseURL+BranchServiceGetIdentityProcedure,
+			connect.WithSchema(branchServiceMethods.ByName("GetIdentity")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		openDashboard: connect.NewClient[v1.OpenDashboardRequest, v1.OpenDashboardResponse](
+			httpClient,
+			baseURL+BranchServiceOpenDashboardProcedure,
+			connect.WithSchema(branchServiceMethods.ByName("OpenDashboard")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // branchServiceClient implements BranchServiceClient.
 type branchServiceClient struct {
-	deposit      *connect.Client[v1.DepositRequest, v1.DepositResponse]
-	withdraw     *connect.Client[v1.WithdrawRequest, v1.WithdrawResponse]
-	transfer     *connect.Client[v1.TransferRequest, v1.TransferResponse]
-	submit       *connect.Client[v1.SubmitRequest, v1.SubmitResponse]
-	query        *connect.Client[v1.QueryRequest, v1.QueryResponse]
-	getStatus    *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
-	listEntries  *connect.Client[v1.ListEntriesRequest, v1.ListEntriesResponse]
-	listAlarms   *connect.Client[v1.ListAlarmsRequest, v1.ListAlarmsResponse]
-	resolveAlarm *connect.Client[v1.ResolveAlarmRequest, v1.ResolveAlarmResponse]
-	watch        *connect.Client[v1.WatchRequest, v1.WatchResponse]
-	getTrace     *connect.Client[v1.GetTraceRequest, v1.GetTraceResponse]
+	deposit       *connect.Client[v1.DepositRequest, v1.DepositResponse]
+	withdraw      *connect.Client[v1.WithdrawRequest, v1.WithdrawResponse]
+	transfer      *connect.Client[v1.TransferRequest, v1.TransferResponse]
+	submit        *connect.Client[v1.SubmitRequest, v1.SubmitResponse]
+	query         *connect.Client[v1.QueryRequest, v1.QueryResponse]
+	getStatus     *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
+	listEntries   *connect.Client[v1.ListEntriesRequest, v1.ListEntriesResponse]
+	listAlarms    *connect.Client[v1.ListAlarmsRequest, v1.ListAlarmsResponse]
+	resolveAlarm  *connect.Client[v1.ResolveAlarmRequest, v1.ResolveAlarmResponse]
+	watch         *connect.Client[v1.WatchRequest, v1.WatchResponse]
+	getTrace      *connect.Client[v1.GetTraceRequest, v1.GetTraceResponse]
+	getIdentity   *connect.Client[v1.GetIdentityRequest, v1.GetIdentityResponse]
+	openDashboard *connect.Client[v1.OpenDashboardRequest, v1.OpenDashboardResponse]
 }
 
 // Deposit calls bank.v1.BranchService.Deposit.
@@ -334,6 +364,24 @@ func (c *branchServiceClient) GetTrace(ctx context.Context, req *v1.GetTraceRequ
 	return nil, err
 }
 
+// GetIdentity calls bank.v1.BranchService.GetIdentity.
+func (c *branchServiceClient) GetIdentity(ctx context.Context, req *v1.GetIdentityRequest) (*v1.GetIdentityResponse, error) {
+	response, err := c.getIdentity.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// OpenDashboard calls bank.v1.BranchService.OpenDashboard.
+func (c *branchServiceClient) OpenDashboard(ctx context.Context, req *v1.OpenDashboardRequest) (*v1.OpenDashboardResponse, error) {
+	response, err := c.openDashboard.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // BranchServiceHandler is an implementation of the bank.v1.BranchService service.
 type BranchServiceHandler interface {
 	// Deposit adds an amount to an account.
@@ -412,6 +460,15 @@ type BranchServiceHandler interface {
 	//
 	// Errors: failed_precondition (this branch keeps no logical clock), invalid_argument.
 	GetTrace(context.Context, *v1.GetTraceRequest) (*v1.GetTraceResponse, error)
+	// GetIdentity tells whom the branch takes the caller for, and what he may do.
+	GetIdentity(context.Context, *v1.GetIdentityRequest) (*v1.GetIdentityResponse, error)
+	// OpenDashboard gives out a code with which a browser logs in at this branch, once
+	// and soon, as the caller. The page then has a session, which may do what the caller
+	// may.
+	//
+	// Errors: failed_precondition (the bank has no certificates: its page is open),
+	// resource_exhausted (too many codes wait to be used).
+	OpenDashboard(context.Context, *v1.OpenDashboardRequest) (*v1.OpenDashboardResponse, error)
 }
 
 // NewBranchServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -493,6 +550,19 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	branchServiceGetIdentityHandler := connect.NewUnaryHandlerSimple(
+		BranchServiceGetIdentityProcedure,
+		svc.GetIdentity,
+		connect.WithSchema(branchServiceMethods.ByName("GetIdentity")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	branchServiceOpenDashboardHandler := connect.NewUnaryHandlerSimple(
+		BranchServiceOpenDashboardProcedure,
+		svc.OpenDashboard,
+		connect.WithSchema(branchServiceMethods.ByName("OpenDashboard")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/bank.v1.BranchService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case BranchServiceDepositProcedure:
@@ -517,6 +587,10 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 			branchServiceWatchHandler.ServeHTTP(w, r)
 		case BranchServiceGetTraceProcedure:
 			branchServiceGetTraceHandler.ServeHTTP(w, r)
+		case BranchServiceGetIdentityProcedure:
+			branchServiceGetIdentityHandler.ServeHTTP(w, r)
+		case BranchServiceOpenDashboardProcedure:
+			branchServiceOpenDashboardHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -568,4 +642,12 @@ func (UnimplementedBranchServiceHandler) Watch(context.Context, *v1.WatchRequest
 
 func (UnimplementedBranchServiceHandler) GetTrace(context.Context, *v1.GetTraceRequest) (*v1.GetTraceResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.GetTrace is not implemented"))
+}
+
+func (UnimplementedBranchServiceHandler) GetIdentity(context.Context, *v1.GetIdentityRequest) (*v1.GetIdentityResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.GetIdentity is not implemented"))
+}
+
+func (UnimplementedBranchServiceHandler) OpenDashboard(context.Context, *v1.OpenDashboardRequest) (*v1.OpenDashboardResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.OpenDashboard is not implemented"))
 }
