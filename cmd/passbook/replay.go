@@ -70,7 +70,7 @@ func (o *replayOptions) check(in *customer.Input) error {
 		return err
 	}
 	if o.strict {
-		if err := files.CheckStrictly(in); err != nil {
+		if err := files.CheckStrictly(o.doubts(in)); err != nil {
 			return err
 		}
 	}
