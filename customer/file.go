@@ -17,6 +17,11 @@ func WriteOutput(path string, report *Report, form OutputForm) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
+	return WriteFile(path, data)
+}
+
+// WriteFile writes a file, whole or not at all, as [WriteOutput] does.
+func WriteFile(path string, data []byte) error {
 	// A rename would replace a symbolic link instead of the file behind it.
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
