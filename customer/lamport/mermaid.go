@@ -49,16 +49,19 @@ func (p *picture) inOrder() []*arrow {
 	done := make(map[*arrow]bool)
 	var order []*arrow
 	for len(order) < len(p.arrows) {
+		for column, queue := range queues {
+			for len(queue) > 0 && done[queue[0]] {
+				queue = queue[1:]
+			}
+			queues[column] = queue
+		}
 		var best *arrow
 		ready := false
-		for column := range queues {
-			for len(queues[column]) > 0 && done[queues[column][0]] {
-				queues[column] = queues[column][1:]
-			}
-			if len(queues[column]) == 0 {
+		for _, queue := range queues {
+			if len(queue) == 0 {
 				continue
 			}
-			a := queues[column][0]
+			a := queue[0]
 			first := a.isNext(queues)
 			if best == nil || first && !ready || first == ready && a.last() < best.last() {
 				best, ready = a, first
