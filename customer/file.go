@@ -18,15 +18,15 @@ func WriteOutput(path string, report *Report, form OutputForm) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	for i, file := range OutputFiles(path, form) {
-		if err := writeFile(file, contents[i]); err != nil {
+		if err := WriteFile(file, contents[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// writeFile writes one file.
-func writeFile(path string, data []byte) error {
+// WriteFile writes a file, whole or not at all, as [WriteOutput] does.
+func WriteFile(path string, data []byte) error {
 	// A rename would replace a symbolic link instead of the file behind it.
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target

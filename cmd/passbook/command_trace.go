@@ -22,7 +22,7 @@ student's, in any of the course's forms.`,
   passbook trace draw output.json -o trace.svg`,
 		GroupID: courseGroup,
 	}
-	c.AddCommand(a.traceCheckCommand())
+	c.AddCommand(a.traceCheckCommand(), a.traceDrawCommand())
 	return c
 }
 

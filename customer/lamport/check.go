@@ -19,17 +19,8 @@ const maxViolations = 10_000
 // which receipt. What can't be concluded is not complained of: messages may overtake each
 // other, and requests may be worked on at the same time.
 func Check(t *Trace) []Violation {
-	c := &checker{t: t, knowsCustomers: true, knowsBranches: true}
-	if t.read != nil {
-		c.found = slices.Clone(t.read.faults)
-		c.knowsCustomers = t.read.customers || t.read.events
-		c.knowsBranches = t.read.branches || t.read.events
-	}
-	if t.Edition == Edition2020 {
-		c.check2020()
-	} else {
-		c.check2023()
-	}
+	c := newChecker(t)
+	c.run()
 	slices.SortStableFunc(c.found, func(a, b Violation) int {
 		if !a.Place.Known() || !b.Place.Known() {
 			return 0
@@ -39,10 +30,31 @@ func Check(t *Trace) []Violation {
 	return c.found
 }
 
+func newChecker(t *Trace) *checker {
+	c := &checker{t: t, knowsCustomers: true, knowsBranches: true, wrong: make(map[*node][]string)}
+	if t.read != nil {
+		c.found = slices.Clone(t.read.faults)
+		c.knowsCustomers = t.read.customers || t.read.events
+		c.knowsBranches = t.read.branches || t.read.events
+	}
+	return c
+}
+
+// run finds the violations, in no order.
+func (c *checker) run() {
+	if c.t.Edition == Edition2020 {
+		c.check2020()
+		return
+	}
+	c.check2023()
+}
+
 // checker gathers the violations of a trace.
 type checker struct {
 	t     *Trace
 	found []Violation
+	// wrong are the problems of each event.
+	wrong map[*node][]string
 	// knowsCustomers and knowsBranches say whether the events of all customers, and of
 	// all branches, are there.
 	knowsCustomers, knowsBranches bool
@@ -91,6 +103,7 @@ func (c *checker) add(at, other *node, format string, args ...any) {
 		v.Other, v.OtherEvent = other.place, other.words()
 	}
 	c.found = append(c.found, v)
+	c.wrong[at] = append(c.wrong[at], v.Problem)
 }
 
 // check2023 checks a trace of the edition of 2023.
