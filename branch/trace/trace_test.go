@@ -269,6 +269,9 @@ func TestTracesAreBounded(t *testing.T) {
 	if err != nil || last.GetTotal() != most || last.GetMissed() != 5 || len(last.GetEvents()) != 1 || last.GetEvents()[0].GetRequest() != most-1 {
 		t.Errorf("the last page is %v, %v", last, err)
 	}
+	if first, _ := b.recorders[1].Page(&bankv1.GetTraceRequest{}); len(first.GetEvents()) != 1000 || first.GetNext() != 1000 {
+		t.Errorf("the first page has %d events, and the next begins after %d", len(first.GetEvents()), first.GetNext())
+	}
 	if beyond, _ := b.recorders[1].Page(&bankv1.GetTraceRequest{After: math.MaxUint64}); len(beyond.GetEvents()) != 0 || beyond.GetNext() != most {
 		t.Errorf("beyond the last page: %v", beyond)
 	}
