@@ -9,6 +9,7 @@ import (
 
 	"passbook.example/passbook/branch/access"
 	"passbook.example/passbook/branch/admit"
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/identity"
 	"passbook.example/passbook/branch/login"
 	"passbook.example/passbook/branch/peernet"
@@ -144,6 +145,13 @@ type identities struct{ *login.Logins }
 
 // Allowed implements service.Identities.
 func (identities) Allowed(who *identity.Identity) []string { return access.Allowed(who) }
+
+// noHandshake tells of a connection over TLS that has come to nothing.
+func (b *Branch) noHandshake(from, why string) {
+	if b.cfg.Security != nil {
+		b.tell(access.Event{From: from, Procedure: "TLS handshake", Err: code.New(code.Unauthenticated, why)})
+	}
+}
 
 // connection returns the context of what comes on a connection.
 func (b *Branch) connection(ctx context.Context, c net.Conn) context.Context {

@@ -126,7 +126,7 @@ func (b *Branch) httpServer(handler http.Handler) *http.Server {
 		Handler:           handler,
 		ConnContext:       b.connection,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          log.New(admit.ServerErrors{Logger: b.logger}, "", 0),
+		ErrorLog:          log.New(&admit.ServerErrors{Logger: b.logger, Now: time.Now, Handshake: b.noHandshake}, "", 0),
 		Protocols:         new(http.Protocols),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,

@@ -105,7 +105,7 @@ func (f *Folder) RevokedAfter(c Fingerprint) (sequence uint64, ok bool) {
 // name stands for the only one that there is. The server must be a branch, and its
 // certificate must be for the name by which it is reached.
 func ClientConfig(dir, client string, optional bool) (*tls.Config, error) {
-	cas, err := readCertificates(dir, BranchCAFile)
+	cas, err := ReadCertificates(dir, BranchCAFile)
 	if err != nil {
 		return nil, fmt.Errorf("--certs-dir: %w", err)
 	}
@@ -129,7 +129,7 @@ func ClientConfig(dir, client string, optional bool) (*tls.Config, error) {
 			return nil, err
 		}
 	}
-	pair, err := readPair(dir, name)
+	pair, err := ReadPair(dir, name)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("--certs-dir: %s has no certificate of client %q: %w", dir, client, err)

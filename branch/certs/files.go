@@ -57,8 +57,8 @@ func readFile(dir, name string) ([]byte, error) {
 	return data, nil
 }
 
-// readCertificates reads the certificates of a file, at least one.
-func readCertificates(dir, name string) ([]*x509.Certificate, error) {
+// ReadCertificates reads the certificates in a file of a folder, at least one.
+func ReadCertificates(dir, name string) ([]*x509.Certificate, error) {
 	data, err := readFile(dir, name)
 	if err != nil {
 		return nil, err
@@ -84,9 +84,10 @@ func readCertificates(dir, name string) ([]*x509.Certificate, error) {
 	return all, nil
 }
 
-// readPair reads a certificate, with those of the CAs between, and its key.
-func readPair(dir, name string) (tls.Certificate, error) {
-	chain, err := readCertificates(dir, name+".crt")
+// ReadPair reads a certificate of a folder, with those of the CAs between, and its key,
+// which must be private. The name is that of the files without .crt and .key.
+func ReadPair(dir, name string) (tls.Certificate, error) {
+	chain, err := ReadCertificates(dir, name+".crt")
 	if err != nil {
 		return tls.Certificate{}, err
 	}

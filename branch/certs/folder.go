@@ -105,6 +105,11 @@ func Open(dir, bank string, o Options) (*Folder, error) {
 	if f.last, err = f.load(); err != nil {
 		return nil, fmt.Errorf("certificates in %s: %w", dir, err)
 	}
+	for _, id := range f.ids {
+		if r, ok := f.last.revokedOwn(id); ok {
+			return nil, fmt.Errorf("certificates in %s: %s.crt was revoked at %s: nobody believes it; 'passbook cert renew' makes another", dir, BranchFile(id), r.At.UTC().Format(time.RFC3339))
+		}
+	}
 	f.warn()
 	return f, nil
 }
@@ -204,6 +209,11 @@ func (f *Folder) reload(stamps map[string]stamp) bool {
 	f.known.forget()
 	f.log.Info("certificates have changed and are in use", "directory", f.dir)
 	f.event("certificates in "+f.dir+" have changed and are in use", nil)
+	for _, id := range f.ids {
+		if _, ok := f.last.revokedOwn(id); ok { // which must not keep others' revocations from counting
+			f.log.Error("this branch's own certificate is revoked: nobody believes it any more; 'passbook cert renew' makes another", "branch", id)
+		}
+	}
 	f.warn()
 	return true
 }
@@ -264,9 +274,16 @@ func (f *Folder) load() (*content, error) {
 	return c, nil
 }
 
+// revokedOwn returns the revocation of a branch's certificate that is used here, if there
+// is one.
+func (c *content) revokedOwn(id uint32) (Revocation, bool) {
+	r, ok := c.revoked[FingerprintOf(c.pairs[id].Leaf)]
+	return r, ok
+}
+
 // pool reads the CAs in a file.
 func (c *content) pool(dir, name string) (*x509.CertPool, error) {
-	all, err := readCertificates(dir, name)
+	all, err := ReadCertificates(dir, name)
 	if err != nil {
 		return nil, err
 	}
@@ -284,7 +301,7 @@ func (c *content) pool(dir, name string) (*x509.CertPool, error) {
 // own reads the certificate of a branch that is used here.
 func (c *content) own(f *Folder, id uint32) (tls.Certificate, error) {
 	name := BranchFile(id)
-	pair, err := readPair(f.dir, name)
+	pair, err := ReadPair(f.dir, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return pair, fmt.Errorf("branch %d has no certificate there (%w); 'passbook cert create-branch %d' makes one", id, err, id)
 	} else if err != nil {
@@ -300,7 +317,7 @@ func (c *content) own(f *Folder, id uint32) (tls.Certificate, error) {
 	if at.After(chain[0].NotAfter) {
 		at = chain[0].NotAfter
 	}
-	who, err := c.identify(chain, at, x509.ExtKeyUsageClientAuth)
+	who, err := c.issuedTo(chain, at, x509.ExtKeyUsageClientAuth)
 	if err == nil && who.Branch == id {
 		err = c.verify(who, chain, at, x509.ExtKeyUsageServerAuth)
 	}

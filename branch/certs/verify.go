@@ -19,15 +19,20 @@ type trust struct {
 // identify returns whom a chain of certificates speaks for, the first of which is its own.
 // It is good at a time, for a usage.
 func (t *trust) identify(chain []*x509.Certificate, at time.Time, usage x509.ExtKeyUsage) (*identity.Identity, error) {
+	if r, ok := t.revoked[FingerprintOf(chain[0])]; ok {
+		return nil, fmt.Errorf("it was revoked at %s", r.At.UTC().Format(time.RFC3339))
+	}
+	return t.issuedTo(chain, at, usage)
+}
+
+// issuedTo is identify for a certificate that may have been revoked since.
+func (t *trust) issuedTo(chain []*x509.Certificate, at time.Time, usage x509.ExtKeyUsage) (*identity.Identity, error) {
 	id, err := identity.OfCertificate(chain[0])
 	if err != nil {
 		return nil, err
 	}
 	if id.Bank != t.bank {
 		return nil, fmt.Errorf("it is of bank %q, and this is %q", id.Bank, t.bank)
-	}
-	if r, ok := t.revoked[FingerprintOf(chain[0])]; ok {
-		return nil, fmt.Errorf("it was revoked at %s", r.At.UTC().Format(time.RFC3339))
 	}
 	return id, t.verify(id, chain, at, usage)
 }

@@ -9,6 +9,7 @@
 //	write.go      Deposit, Withdraw and Transfer, on one path
 //	forward.go    a write that belongs to another branch, its home
 //	check.go      what is checked of each write, and how long it may take
+//	customer.go   which accounts a customer may use, and what it sees of others
 //	tokens.go     the sessions of replies
 //	submit.go     Submit: a stream of lists; list.go: one list of operations
 //	query.go      Query; status.go: GetStatus; entries.go: ListEntries;

@@ -88,7 +88,7 @@ func (t *target) call(ctx context.Context, again string, f func(context.Context,
 	if failed == nil {
 		return err
 	}
-	err = &callError{where: name, again: again, err: failed}
+	err = &callError{where: name, again: again, open: !t.prove.Secured(), err: failed}
 	if ctx.Err() != nil {
 		return errors.Join(context.Cause(ctx), err)
 	}

@@ -73,7 +73,7 @@ overdrawn, nothing acknowledged is lost, and all branches agree.
 		a.runCommand(), a.serveCommand(), a.replayCommand(),
 		a.depositCommand(), a.withdrawCommand(), a.transferCommand(),
 		a.queryCommand(), a.statementCommand(), a.statusCommand(), a.alarmsCommand(), a.dashboardCommand(),
-		a.verifyCommand(), a.simulateCommand(), a.versionCommand(),
+		a.verifyCommand(), a.certCommand(), a.simulateCommand(), a.versionCommand(),
 		a.checkCommand(), a.traceCommand(),
 	)
 	return root

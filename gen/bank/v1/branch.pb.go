@@ -645,11 +645,12 @@ type DepositRequest struct {
 	// The amount, greater than 0.
 	Amount int64 `protobuf:"varint,2,opt,name=amount,proto3" json:"amount,omitempty"`
 	// The idempotency key; the rules of account names apply to it. An id counts
-	// once at the branch that takes it. If you send it to several branches, it
-	// counts once if each call names the same home_branch. Without that, a branch
-	// that has not heard of the first call yet carries the request out again, and
-	// the two journals raise an alarm when they meet (ListAlarms). Empty for none:
-	// then a retry is a second deposit.
+	// once at the branch that takes it, for the customer who calls: others may use
+	// the same id. If you send it to several branches, it counts once if each call
+	// names the same home_branch. Without that, a branch that has not heard of the
+	// first call yet carries the request out again, and the two journals raise an
+	// alarm when they meet (ListAlarms). Empty for none: then a retry is a second
+	// deposit.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The branch that the request id belongs to, which alone carries the request
 	// out. Name the branch that you call first, in that call and in every retry,
@@ -2273,8 +2274,11 @@ type AlarmEntry struct {
 	CustomerId int64 `protobuf:"varint,7,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
 	// Wall time at the writer.
 	RecordedAtUnixMs int64 `protobuf:"varint,8,opt,name=recorded_at_unix_ms,json=recordedAtUnixMs,proto3" json:"recorded_at_unix_ms,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// The name of the customer who asked, as it was proven to the writer; empty
+	// where nobody has to prove anything. The request id is that customer's alone.
+	Customer      string `protobuf:"bytes,9,opt,name=customer,proto3" json:"customer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AlarmEntry) Reset() {
@@ -2361,6 +2365,13 @@ func (x *AlarmEntry) GetRecordedAtUnixMs() int64 {
 		return x.RecordedAtUnixMs
 	}
 	return 0
+}
+
+func (x *AlarmEntry) GetCustomer() string {
+	if x != nil {
+		return x.Customer
+	}
+	return ""
 }
 
 // ResolveAlarmRequest names an alarm that an operator has dealt with.
@@ -4405,7 +4416,7 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tR\trequestId\x12-\n" +
 	"\aentries\x18\x06 \x03(\v2\x13.bank.v1.AlarmEntryR\aentries\x12\x12\n" +
-	"\x04more\x18\a \x01(\x04R\x04more\"\x8d\x02\n" +
+	"\x04more\x18\a \x01(\x04R\x04more\"\xa9\x02\n" +
 	"\n" +
 	"AlarmEntry\x12*\n" +
 	"\areceipt\x18\x01 \x01(\v2\x10.bank.v1.ReceiptR\areceipt\x12\x12\n" +
@@ -4419,7 +4430,8 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"operations\x12\x1f\n" +
 	"\vcustomer_id\x18\a \x01(\x03R\n" +
 	"customerId\x12-\n" +
-	"\x13recorded_at_unix_ms\x18\b \x01(\x03R\x10recordedAtUnixMs\"%\n" +
+	"\x13recorded_at_unix_ms\x18\b \x01(\x03R\x10recordedAtUnixMs\x12\x1a\n" +
+	"\bcustomer\x18\t \x01(\tR\bcustomer\"%\n" +
 	"\x13ResolveAlarmRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"J\n" +
 	"\x14ResolveAlarmResponse\x12\x16\n" +

@@ -112,7 +112,7 @@ type BranchServiceClient interface {
 	// every account here.
 	GetStatus(context.Context, *v1.GetStatusRequest) (*v1.GetStatusResponse, error)
 	// ListEntries pages through the statement of an account, or through one
-	// branch's journal.
+	// branch's journal, which is not for customers.
 	//
 	// Errors: invalid_argument (both an account and a branch are named, the page
 	// token is from another listing, the page size is out of range).
@@ -426,7 +426,7 @@ type BranchServiceHandler interface {
 	// every account here.
 	GetStatus(context.Context, *v1.GetStatusRequest) (*v1.GetStatusResponse, error)
 	// ListEntries pages through the statement of an account, or through one
-	// branch's journal.
+	// branch's journal, which is not for customers.
 	//
 	// Errors: invalid_argument (both an account and a branch are named, the page
 	// token is from another listing, the page size is out of range).
