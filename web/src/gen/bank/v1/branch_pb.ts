@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bank/v1/branch.proto.
  */
 export const file_bank_v1_branch: GenFile = /*@__PURE__*/
-  fileDesc("ChRiYW5rL3YxL2JyYW5jaC5wcm90bxIHYmFuay52MSIrCgdSZWNlaXB0Eg4KBmJyYW5jaBgBIAEoDRIQCghzZXF1ZW5jZRgCIAEoBCKrAQoORGVwb3NpdFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIOCgZhbW91bnQYAiABKAMSEgoKcmVxdWVzdF9pZBgDIAEoCRITCgtob21lX2JyYW5jaBgEIAEoDRIpCgthY2tub3dsZWRnZRgFIAEoDjIULmJhbmsudjEuQWNrbm93bGVkZ2USDwoHc2Vzc2lvbhgGIAEoCRITCgtjdXN0b21lcl9pZBgHIAEoAyKEAQoPRGVwb3NpdFJlc3BvbnNlEg8KB2JhbGFuY2UYASABKAMSIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIPCgdzZXNzaW9uGAMgASgJEhwKFHVucmVhY2hhYmxlX2JyYW5jaGVzGAQgAygNEg4KBnJlcGxheRgFIAEoCCKsAQoPV2l0aGRyYXdSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSDgoGYW1vdW50GAIgASgDEhIKCnJlcXVlc3RfaWQYAyABKAkSEwoLaG9tZV9icmFuY2gYBCABKA0SKQoLYWNrbm93bGVkZ2UYBSABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YBiABKAkSEwoLY3VzdG9tZXJfaWQYByABKAMihQEKEFdpdGhkcmF3UmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIIsUBCg9UcmFuc2ZlclJlcXVlc3QSFAoMZnJvbV9hY2NvdW50GAEgASgJEhIKCnRvX2FjY291bnQYAiABKAkSDgoGYW1vdW50GAMgASgDEhIKCnJlcXVlc3RfaWQYBCABKAkSEwoLaG9tZV9icmFuY2gYBSABKA0SKQoLYWNrbm93bGVkZ2UYBiABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YByABKAkSEwoLY3VzdG9tZXJfaWQYCCABKAMihQEKEFRyYW5zZmVyUmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIItsBCg1TdWJtaXRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEAoIYWNjb3VudHMYAiADKAkSDAoEZnJvbRgDIAMoDRIKCgJ0bxgEIAMoDRIPCgdhbW91bnRzGAUgAygDEhMKC2FsbF9vcl9ub25lGAYgASgIEhMKC2hvbWVfYnJhbmNoGAcgASgNEikKC2Fja25vd2xlZGdlGAggASgOMhQuYmFuay52MS5BY2tub3dsZWRnZRIPCgdzZXNzaW9uGAkgASgJEhMKC2N1c3RvbWVyX2lkGAogASgDIoECCg5TdWJtaXRSZXNwb25zZRISCgpyZXF1ZXN0X2lkGAEgASgJEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQSFAoMaW5zdWZmaWNpZW50GAMgAygNEhMKC3VuYXZhaWxhYmxlGAQgAygNEg8KB3Nlc3Npb24YBSABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBiADKA0SDgoGcmVwbGF5GAcgASgIEhIKCmVycm9yX2NvZGUYCCABKAkSDQoFZXJyb3IYCSABKAkSKwoNZXJyb3JfZGV0YWlscxgKIAMoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkicAoMUXVlcnlSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSKQoLY29uc2lzdGVuY3kYAiABKA4yFC5iYW5rLnYxLkNvbnNpc3RlbmN5Eg8KB3Nlc3Npb24YAyABKAkSEwoLY3VzdG9tZXJfaWQYBCABKAMiRAoNUXVlcnlSZXNwb25zZRIPCgdiYWxhbmNlGAEgASgDEhEKCWF2YWlsYWJsZRgCIAEoAxIPCgdzZXNzaW9uGAMgASgJIhIKEEdldFN0YXR1c1JlcXVlc3QigAMKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEhEKCXVwdGltZV9tcxgDIAEoAxINCgVlcG9jaBgEIAEoBBIjCgVzdGF0ZRgFIAEoDjIULmJhbmsudjEuQnJhbmNoU3RhdGUSFAoMc3RhdGVfcmVhc29uGAYgASgJEiIKB2FwcGxpZWQYByADKAsyES5iYW5rLnYxLlBvc2l0aW9uEiIKBXBlZXJzGAggAygLMhMuYmFuay52MS5QZWVyU3RhdHVzEigKCGFjY291bnRzGAkgAygLMhYuYmFuay52MS5BY2NvdW50U3RhdHVzEhoKEmFjY291bnRzX3RydW5jYXRlZBgKIAEoCBIOCgZhbGFybXMYCyADKAkSEQoJYmFua19uYW1lGAwgASgJEg8KB2JhbmtfaWQYDSABKAkSFQoNYWNjb3VudF9jb3VudBgOIAEoAxIUCgxtYXhfYWNjb3VudHMYDyABKAMilgEKClBlZXJTdGF0dXMSDgoGYnJhbmNoGAEgASgNEg8KB2FkZHJlc3MYAiABKAkSEQoJcmVhY2hhYmxlGAMgASgIEhYKDmFja2VkX3NlcXVlbmNlGAQgASgEEgsKA2xhZxgFIAEoBBIYChByZWZ1c2VkX21lc3NhZ2VzGAYgASgEEhUKDXJvdW5kX3RyaXBfdXMYByABKAMiawoNQWNjb3VudFN0YXR1cxIPCgdhY2NvdW50GAEgASgJEg8KB2JhbGFuY2UYAiABKAMSEQoJYXZhaWxhYmxlGAMgASgDEiUKBmVzY3JvdxgEIAMoCzIVLmJhbmsudjEuQnJhbmNoRXNjcm93Ii4KDEJyYW5jaEVzY3JvdxIOCgZicmFuY2gYASABKA0SDgoGYW1vdW50GAIgASgDIhMKEUxpc3RBbGFybXNSZXF1ZXN0IkQKEkxpc3RBbGFybXNSZXNwb25zZRIOCgZicmFuY2gYASABKA0SHgoGYWxhcm1zGAIgAygLMg4uYmFuay52MS5BbGFybSKcAQoFQWxhcm0SCgoCaWQYASABKAkSIAoEa2luZBgCIAEoDjISLmJhbmsudjEuQWxhcm1LaW5kEgwKBHRleHQYAyABKAkSDwoHZHVyYWJsZRgEIAEoCBISCgpyZXF1ZXN0X2lkGAUgASgJEiQKB2VudHJpZXMYBiADKAsyEy5iYW5rLnYxLkFsYXJtRW50cnkSDAoEbW9yZRgHIAEoBCLKAQoKQWxhcm1FbnRyeRIhCgdyZWNlaXB0GAEgASgLMhAuYmFuay52MS5SZWNlaXB0EgwKBHdoYXQYAiABKAkSDwoHYWNjb3VudBgDIAEoCRISCgp0b19hY2NvdW50GAQgASgJEg4KBmFtb3VudBgFIAEoAxISCgpvcGVyYXRpb25zGAYgASgNEhMKC2N1c3RvbWVyX2lkGAcgASgDEhsKE3JlY29yZGVkX2F0X3VuaXhfbXMYCCABKAMSEAoIY3VzdG9tZXIYCSABKAkiIQoTUmVzb2x2ZUFsYXJtUmVxdWVzdBIKCgJpZBgBIAEoCSI4ChRSZXNvbHZlQWxhcm1SZXNwb25zZRIOCgZicmFuY2gYASABKA0SEAoIcmVzb2x2ZWQYAiABKAgiewoSTGlzdEVudHJpZXNSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSDgoGYnJhbmNoGAIgASgNEh0KBW9yZGVyGAMgASgOMg4uYmFuay52MS5PcmRlchIRCglwYWdlX3NpemUYBCABKAUSEgoKcGFnZV90b2tlbhgFIAEoCSJVChNMaXN0RW50cmllc1Jlc3BvbnNlEiUKB2VudHJpZXMYASADKAsyFC5iYW5rLnYxLkxpc3RlZEVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJgCgtMaXN0ZWRFbnRyeRIhCgdyZWNlaXB0GAEgASgLMhAuYmFuay52MS5SZWNlaXB0Eh0KBWVudHJ5GAIgASgLMg4uYmFuay52MS5FbnRyeRIPCgdiYWxhbmNlGAMgASgDIlIKD1Rvb01hbnlBY2NvdW50cxIPCgdhY2NvdW50GAEgASgJEg0KBW9wZW5zGAIgASgDEhAKCGFjY291bnRzGAMgASgDEg0KBWxpbWl0GAQgASgDIkUKEUluc3VmZmljaWVudEZ1bmRzEg8KB2FjY291bnQYASABKAkSDwoHYmFsYW5jZRgCIAEoAxIOCgZhbW91bnQYAyABKAMipwEKEUVzY3Jvd1VuYXZhaWxhYmxlEg8KB2FjY291bnQYASABKAkSDgoGYW1vdW50GAIgASgDEhEKCWF2YWlsYWJsZRgDIAEoAxIjCgRoZWxkGAQgAygLMhUuYmFuay52MS5CcmFuY2hFc2Nyb3cSDgoGYnJhbmNoGAUgASgNEhIKCmhlbGRfdG90YWwYBiABKAMSFQoNaGVsZF9icmFuY2hlcxgHIAEoDSJ+Cg1Ob3RSZXBsaWNhdGVkEiEKB3JlY2VpcHQYASABKAsyEC5iYW5rLnYxLlJlY2VpcHQSGAoQbWlzc2luZ19icmFuY2hlcxgCIAMoDRIPCgdiYWxhbmNlGAMgASgDEg8KB3Nlc3Npb24YBCABKAkSDgoGcmVwbGF5GAUgASgIIkYKDVJlcXVlc3RJZFVzZWQSEgoKcmVxdWVzdF9pZBgBIAEoCRIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0IkMKDFdhdGNoUmVxdWVzdBIPCgdhY2NvdW50GAEgASgJEiIKBXNjb3BlGAIgASgOMhMuYmFuay52MS5XYXRjaFNjb3BlIoQCCg1XYXRjaFJlc3BvbnNlEhAKCGNvbXBsZXRlGAEgASgIEg4KBmJyYW5jaBgCIAEoDRIOCgZmYXVsdHMYAyABKAgSIwoIaGVhZGxpbmUYBCABKAsyES5iYW5rLnYxLkhlYWRsaW5lEiYKB3JlcG9ydHMYBSADKAsyFS5iYW5rLnYxLkJyYW5jaFJlcG9ydBImCgdlbnRyaWVzGAYgAygLMhUuYmFuay52MS5XYXRjaGVkRW50cnkSFwoPc2tpcHBlZF9lbnRyaWVzGAcgASgEEiAKB3NhbXBsZXMYCCADKAsyDy5iYW5rLnYxLlNhbXBsZRIRCgliYW5rX25hbWUYCSABKAkiJwoISGVhZGxpbmUSDAoEdGV4dBgBIAEoCRINCgVhZ3JlZRgCIAEoCCKeAwoMQnJhbmNoUmVwb3J0Eg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEiUKBmhlYWx0aBgDIAEoDjIVLmJhbmsudjEuQnJhbmNoSGVhbHRoEhUKDWhlYWx0aF9mb3JfbXMYBCABKAMSDgoGcmVhc29uGAUgASgJEg4KBmJlaGluZBgGIAEoBBIPCgdiYWxhbmNlGAcgASgDEhEKCWF2YWlsYWJsZRgIIAEoAxIiCgdhcHBsaWVkGAkgAygLMhEuYmFuay52MS5Qb3NpdGlvbhIZChF1bnJlYWNoYWJsZV9wZWVycxgKIAMoDRIjCgVzdGF0ZRgLIAEoDjIULmJhbmsudjEuQnJhbmNoU3RhdGUSDQoFZXBvY2gYDCABKAQSEQoJdXB0aW1lX21zGA0gASgDEg4KBmFsYXJtcxgOIAMoCRIVCg1zcHJlYWRfcDUwX3VzGA8gASgDEhUKDXNwcmVhZF9wOTlfdXMYECABKAMSJwoLcm91bmRfdHJpcHMYESADKAsyEi5iYW5rLnYxLlJvdW5kVHJpcCIsCglSb3VuZFRyaXASDgoGYnJhbmNoGAEgASgNEg8KB3Rvb2tfdXMYAiABKAMiqwEKDFdhdGNoZWRFbnRyeRIOCgZicmFuY2gYASABKA0SIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIdCgVlbnRyeRgDIAEoCzIOLmJhbmsudjEuRW50cnkSDwoHYmFsYW5jZRgEIAEoAxIRCglzcHJlYWRfdXMYBSABKAMSFAoMcmVmdXNhbF9jb2RlGAYgASgJEg8KB3JlZnVzYWwYByABKAkikAEKBlNhbXBsZRIPCgd1bml4X21zGAEgASgDEg8KB2JhbGFuY2UYAiABKAMSDwoHZW50cmllcxgDIAEoBBIVCg1zcHJlYWRfcDUwX3VzGAQgASgDEhUKDXNwcmVhZF9wOTlfdXMYBSABKAMSJQoGc3ByZWFkGAYgAygLMhUuYmFuay52MS5TcHJlYWRCdWNrZXQiLgoMU3ByZWFkQnVja2V0Eg8KB21vc3RfdXMYASABKAMSDQoFY291bnQYAiABKAQiFAoSR2V0SWRlbnRpdHlSZXF1ZXN0IoEBChNHZXRJZGVudGl0eVJlc3BvbnNlEg8KB3NlY3VyZWQYASABKAgSDgoGY2xpZW50GAIgASgJEgwKBHJvbGUYAyABKAkSEAoIYWNjb3VudHMYBCADKAkSEgoKcHJvY2VkdXJlcxgFIAMoCRIVCg11bnRpbF91bml4X21zGAYgASgDIhYKFE9wZW5EYXNoYm9hcmRSZXF1ZXN0IkoKFU9wZW5EYXNoYm9hcmRSZXNwb25zZRIMCgRjb2RlGAEgASgJEhUKDXVudGlsX3VuaXhfbXMYAiABKAMSDAoEcGF0aBgDIAEoCSqkAQoLQWNrbm93bGVkZ2USGwoXQUNLTk9XTEVER0VfVU5TUEVDSUZJRUQQABIVChFBQ0tOT1dMRURHRV9MT0NBTBABEhkKFUFDS05PV0xFREdFX1JFQUNIQUJMRRACEhgKFEFDS05PV0xFREdFX01BSk9SSVRZEAMSEwoPQUNLTk9XTEVER0VfQUxMEAQSFwoTQUNLTk9XTEVER0VfTkVBUkVTVBAFKlkKC0NvbnNpc3RlbmN5EhsKF0NPTlNJU1RFTkNZX1VOU1BFQ0lGSUVEEAASFQoRQ09OU0lTVEVOQ1lfTE9DQUwQARIWChJDT05TSVNURU5DWV9TVFJPTkcQAip7CgtCcmFuY2hTdGF0ZRIcChhCUkFOQ0hfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdCUkFOQ0hfU1RBVEVfUkVDT1ZFUklORxABEhgKFEJSQU5DSF9TVEFURV9TRVJWSU5HEAISFwoTQlJBTkNIX1NUQVRFX0hBTFRFRBADKrIBCglBbGFybUtpbmQSGgoWQUxBUk1fS0lORF9VTlNQRUNJRklFRBAAEhkKFUFMQVJNX0tJTkRfUkVRVUVTVF9JRBABEhMKD0FMQVJNX0tJTkRfRk9SSxACEh4KGkFMQVJNX0tJTkRfSk9VUk5BTF9TVE9QUEVEEAMSGQoVQUxBUk1fS0lORF9PVEhFUl9CQU5LEAQSHgoaQUxBUk1fS0lORF9SRUZVU0VEX01FU1NBR0UQBSpOCgVPcmRlchIVChFPUkRFUl9VTlNQRUNJRklFRBAAEhYKEk9SREVSX09MREVTVF9GSVJTVBABEhYKEk9SREVSX05FV0VTVF9GSVJTVBACKlcKCldhdGNoU2NvcGUSGwoXV0FUQ0hfU0NPUEVfVU5TUEVDSUZJRUQQABIUChBXQVRDSF9TQ09QRV9CQU5LEAESFgoSV0FUQ0hfU0NPUEVfQlJBTkNIEAIq0wEKDEJyYW5jaEhlYWx0aBIdChlCUkFOQ0hfSEVBTFRIX1VOU1BFQ0lGSUVEEAASGAoUQlJBTkNIX0hFQUxUSF9BR1JFRVMQARIYChRCUkFOQ0hfSEVBTFRIX0JFSElORBACEhkKFUJSQU5DSF9IRUFMVEhfQ1VUX09GRhADEh0KGUJSQU5DSF9IRUFMVEhfVU5SRUFDSEFCTEUQBBIcChhCUkFOQ0hfSEVBTFRIX1JFQ09WRVJJTkcQBRIYChRCUkFOQ0hfSEVBTFRIX0hBTFRFRBAGMtoGCg1CcmFuY2hTZXJ2aWNlEjwKB0RlcG9zaXQSFy5iYW5rLnYxLkRlcG9zaXRSZXF1ZXN0GhguYmFuay52MS5EZXBvc2l0UmVzcG9uc2USPwoIV2l0aGRyYXcSGC5iYW5rLnYxLldpdGhkcmF3UmVxdWVzdBoZLmJhbmsudjEuV2l0aGRyYXdSZXNwb25zZRI/CghUcmFuc2ZlchIYLmJhbmsudjEuVHJhbnNmZXJSZXF1ZXN0GhkuYmFuay52MS5UcmFuc2ZlclJlc3BvbnNlEj0KBlN1Ym1pdBIWLmJhbmsudjEuU3VibWl0UmVxdWVzdBoXLmJhbmsudjEuU3VibWl0UmVzcG9uc2UoATABEjsKBVF1ZXJ5EhUuYmFuay52MS5RdWVyeVJlcXVlc3QaFi5iYW5rLnYxLlF1ZXJ5UmVzcG9uc2UiA5ACARJHCglHZXRTdGF0dXMSGS5iYW5rLnYxLkdldFN0YXR1c1JlcXVlc3QaGi5iYW5rLnYxLkdldFN0YXR1c1Jlc3BvbnNlIgOQAgESTQoLTGlzdEVudHJpZXMSGy5iYW5rLnYxLkxpc3RFbnRyaWVzUmVxdWVzdBocLmJhbmsudjEuTGlzdEVudHJpZXNSZXNwb25zZSIDkAIBEkoKCkxpc3RBbGFybXMSGi5iYW5rLnYxLkxpc3RBbGFybXNSZXF1ZXN0GhsuYmFuay52MS5MaXN0QWxhcm1zUmVzcG9uc2UiA5ACARJLCgxSZXNvbHZlQWxhcm0SHC5iYW5rLnYxLlJlc29sdmVBbGFybVJlcXVlc3QaHS5iYW5rLnYxLlJlc29sdmVBbGFybVJlc3BvbnNlEj0KBVdhdGNoEhUuYmFuay52MS5XYXRjaFJlcXVlc3QaFi5iYW5rLnYxLldhdGNoUmVzcG9uc2UiA5ACATABEk0KC0dldElkZW50aXR5EhsuYmFuay52MS5HZXRJZGVudGl0eVJlcXVlc3QaHC5iYW5rLnYxLkdldElkZW50aXR5UmVzcG9uc2UiA5ACARJOCg1PcGVuRGFzaGJvYXJkEh0uYmFuay52MS5PcGVuRGFzaGJvYXJkUmVxdWVzdBoeLmJhbmsudjEuT3BlbkRhc2hib2FyZFJlc3BvbnNlYgZwcm90bzM", [file_bank_v1_journal, file_google_protobuf_any]);
+  fileDesc("ChRiYW5rL3YxL2JyYW5jaC5wcm90bxIHYmFuay52MSIrCgdSZWNlaXB0Eg4KBmJyYW5jaBgBIAEoDRIQCghzZXF1ZW5jZRgCIAEoBCKrAQoORGVwb3NpdFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIOCgZhbW91bnQYAiABKAMSEgoKcmVxdWVzdF9pZBgDIAEoCRITCgtob21lX2JyYW5jaBgEIAEoDRIpCgthY2tub3dsZWRnZRgFIAEoDjIULmJhbmsudjEuQWNrbm93bGVkZ2USDwoHc2Vzc2lvbhgGIAEoCRITCgtjdXN0b21lcl9pZBgHIAEoAyKEAQoPRGVwb3NpdFJlc3BvbnNlEg8KB2JhbGFuY2UYASABKAMSIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIPCgdzZXNzaW9uGAMgASgJEhwKFHVucmVhY2hhYmxlX2JyYW5jaGVzGAQgAygNEg4KBnJlcGxheRgFIAEoCCKsAQoPV2l0aGRyYXdSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSDgoGYW1vdW50GAIgASgDEhIKCnJlcXVlc3RfaWQYAyABKAkSEwoLaG9tZV9icmFuY2gYBCABKA0SKQoLYWNrbm93bGVkZ2UYBSABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YBiABKAkSEwoLY3VzdG9tZXJfaWQYByABKAMihQEKEFdpdGhkcmF3UmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIIsUBCg9UcmFuc2ZlclJlcXVlc3QSFAoMZnJvbV9hY2NvdW50GAEgASgJEhIKCnRvX2FjY291bnQYAiABKAkSDgoGYW1vdW50GAMgASgDEhIKCnJlcXVlc3RfaWQYBCABKAkSEwoLaG9tZV9icmFuY2gYBSABKA0SKQoLYWNrbm93bGVkZ2UYBiABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YByABKAkSEwoLY3VzdG9tZXJfaWQYCCABKAMihQEKEFRyYW5zZmVyUmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIItsBCg1TdWJtaXRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEAoIYWNjb3VudHMYAiADKAkSDAoEZnJvbRgDIAMoDRIKCgJ0bxgEIAMoDRIPCgdhbW91bnRzGAUgAygDEhMKC2FsbF9vcl9ub25lGAYgASgIEhMKC2hvbWVfYnJhbmNoGAcgASgNEikKC2Fja25vd2xlZGdlGAggASgOMhQuYmFuay52MS5BY2tub3dsZWRnZRIPCgdzZXNzaW9uGAkgASgJEhMKC2N1c3RvbWVyX2lkGAogASgDIoECCg5TdWJtaXRSZXNwb25zZRISCgpyZXF1ZXN0X2lkGAEgASgJEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQSFAoMaW5zdWZmaWNpZW50GAMgAygNEhMKC3VuYXZhaWxhYmxlGAQgAygNEg8KB3Nlc3Npb24YBSABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBiADKA0SDgoGcmVwbGF5GAcgASgIEhIKCmVycm9yX2NvZGUYCCABKAkSDQoFZXJyb3IYCSABKAkSKwoNZXJyb3JfZGV0YWlscxgKIAMoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkicAoMUXVlcnlSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSKQoLY29uc2lzdGVuY3kYAiABKA4yFC5iYW5rLnYxLkNvbnNpc3RlbmN5Eg8KB3Nlc3Npb24YAyABKAkSEwoLY3VzdG9tZXJfaWQYBCABKAMiRAoNUXVlcnlSZXNwb25zZRIPCgdiYWxhbmNlGAEgASgDEhEKCWF2YWlsYWJsZRgCIAEoAxIPCgdzZXNzaW9uGAMgASgJIhIKEEdldFN0YXR1c1JlcXVlc3QigAMKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEhEKCXVwdGltZV9tcxgDIAEoAxINCgVlcG9jaBgEIAEoBBIjCgVzdGF0ZRgFIAEoDjIULmJhbmsudjEuQnJhbmNoU3RhdGUSFAoMc3RhdGVfcmVhc29uGAYgASgJEiIKB2FwcGxpZWQYByADKAsyES5iYW5rLnYxLlBvc2l0aW9uEiIKBXBlZXJzGAggAygLMhMuYmFuay52MS5QZWVyU3RhdHVzEigKCGFjY291bnRzGAkgAygLMhYuYmFuay52MS5BY2NvdW50U3RhdHVzEhoKEmFjY291bnRzX3RydW5jYXRlZBgKIAEoCBIOCgZhbGFybXMYCyADKAkSEQoJYmFua19uYW1lGAwgASgJEg8KB2JhbmtfaWQYDSABKAkSFQoNYWNjb3VudF9jb3VudBgOIAEoAxIUCgxtYXhfYWNjb3VudHMYDyABKAMilgEKClBlZXJTdGF0dXMSDgoGYnJhbmNoGAEgASgNEg8KB2FkZHJlc3MYAiABKAkSEQoJcmVhY2hhYmxlGAMgASgIEhYKDmFja2VkX3NlcXVlbmNlGAQgASgEEgsKA2xhZxgFIAEoBBIYChByZWZ1c2VkX21lc3NhZ2VzGAYgASgEEhUKDXJvdW5kX3RyaXBfdXMYByABKAMiawoNQWNjb3VudFN0YXR1cxIPCgdhY2NvdW50GAEgASgJEg8KB2JhbGFuY2UYAiABKAMSEQoJYXZhaWxhYmxlGAMgASgDEiUKBmVzY3JvdxgEIAMoCzIVLmJhbmsudjEuQnJhbmNoRXNjcm93Ii4KDEJyYW5jaEVzY3JvdxIOCgZicmFuY2gYASABKA0SDgoGYW1vdW50GAIgASgDIhMKEUxpc3RBbGFybXNSZXF1ZXN0IkQKEkxpc3RBbGFybXNSZXNwb25zZRIOCgZicmFuY2gYASABKA0SHgoGYWxhcm1zGAIgAygLMg4uYmFuay52MS5BbGFybSKcAQoFQWxhcm0SCgoCaWQYASABKAkSIAoEa2luZBgCIAEoDjISLmJhbmsudjEuQWxhcm1LaW5kEgwKBHRleHQYAyABKAkSDwoHZHVyYWJsZRgEIAEoCBISCgpyZXF1ZXN0X2lkGAUgASgJEiQKB2VudHJpZXMYBiADKAsyEy5iYW5rLnYxLkFsYXJtRW50cnkSDAoEbW9yZRgHIAEoBCLKAQoKQWxhcm1FbnRyeRIhCgdyZWNlaXB0GAEgASgLMhAuYmFuay52MS5SZWNlaXB0EgwKBHdoYXQYAiABKAkSDwoHYWNjb3VudBgDIAEoCRISCgp0b19hY2NvdW50GAQgASgJEg4KBmFtb3VudBgFIAEoAxISCgpvcGVyYXRpb25zGAYgASgNEhMKC2N1c3RvbWVyX2lkGAcgASgDEhsKE3JlY29yZGVkX2F0X3VuaXhfbXMYCCABKAMSEAoIY3VzdG9tZXIYCSABKAkiIQoTUmVzb2x2ZUFsYXJtUmVxdWVzdBIKCgJpZBgBIAEoCSI4ChRSZXNvbHZlQWxhcm1SZXNwb25zZRIOCgZicmFuY2gYASABKA0SEAoIcmVzb2x2ZWQYAiABKAgiewoSTGlzdEVudHJpZXNSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSDgoGYnJhbmNoGAIgASgNEh0KBW9yZGVyGAMgASgOMg4uYmFuay52MS5PcmRlchIRCglwYWdlX3NpemUYBCABKAUSEgoKcGFnZV90b2tlbhgFIAEoCSJVChNMaXN0RW50cmllc1Jlc3BvbnNlEiUKB2VudHJpZXMYASADKAsyFC5iYW5rLnYxLkxpc3RlZEVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJgCgtMaXN0ZWRFbnRyeRIhCgdyZWNlaXB0GAEgASgLMhAuYmFuay52MS5SZWNlaXB0Eh0KBWVudHJ5GAIgASgLMg4uYmFuay52MS5FbnRyeRIPCgdiYWxhbmNlGAMgASgDIlIKD1Rvb01hbnlBY2NvdW50cxIPCgdhY2NvdW50GAEgASgJEg0KBW9wZW5zGAIgASgDEhAKCGFjY291bnRzGAMgASgDEg0KBWxpbWl0GAQgASgDIkUKEUluc3VmZmljaWVudEZ1bmRzEg8KB2FjY291bnQYASABKAkSDwoHYmFsYW5jZRgCIAEoAxIOCgZhbW91bnQYAyABKAMipwEKEUVzY3Jvd1VuYXZhaWxhYmxlEg8KB2FjY291bnQYASABKAkSDgoGYW1vdW50GAIgASgDEhEKCWF2YWlsYWJsZRgDIAEoAxIjCgRoZWxkGAQgAygLMhUuYmFuay52MS5CcmFuY2hFc2Nyb3cSDgoGYnJhbmNoGAUgASgNEhIKCmhlbGRfdG90YWwYBiABKAMSFQoNaGVsZF9icmFuY2hlcxgHIAEoDSJ+Cg1Ob3RSZXBsaWNhdGVkEiEKB3JlY2VpcHQYASABKAsyEC5iYW5rLnYxLlJlY2VpcHQSGAoQbWlzc2luZ19icmFuY2hlcxgCIAMoDRIPCgdiYWxhbmNlGAMgASgDEg8KB3Nlc3Npb24YBCABKAkSDgoGcmVwbGF5GAUgASgIIkYKDVJlcXVlc3RJZFVzZWQSEgoKcmVxdWVzdF9pZBgBIAEoCRIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0IkMKDFdhdGNoUmVxdWVzdBIPCgdhY2NvdW50GAEgASgJEiIKBXNjb3BlGAIgASgOMhMuYmFuay52MS5XYXRjaFNjb3BlIoQCCg1XYXRjaFJlc3BvbnNlEhAKCGNvbXBsZXRlGAEgASgIEg4KBmJyYW5jaBgCIAEoDRIOCgZmYXVsdHMYAyABKAgSIwoIaGVhZGxpbmUYBCABKAsyES5iYW5rLnYxLkhlYWRsaW5lEiYKB3JlcG9ydHMYBSADKAsyFS5iYW5rLnYxLkJyYW5jaFJlcG9ydBImCgdlbnRyaWVzGAYgAygLMhUuYmFuay52MS5XYXRjaGVkRW50cnkSFwoPc2tpcHBlZF9lbnRyaWVzGAcgASgEEiAKB3NhbXBsZXMYCCADKAsyDy5iYW5rLnYxLlNhbXBsZRIRCgliYW5rX25hbWUYCSABKAkiJwoISGVhZGxpbmUSDAoEdGV4dBgBIAEoCRINCgVhZ3JlZRgCIAEoCCKeAwoMQnJhbmNoUmVwb3J0Eg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEiUKBmhlYWx0aBgDIAEoDjIVLmJhbmsudjEuQnJhbmNoSGVhbHRoEhUKDWhlYWx0aF9mb3JfbXMYBCABKAMSDgoGcmVhc29uGAUgASgJEg4KBmJlaGluZBgGIAEoBBIPCgdiYWxhbmNlGAcgASgDEhEKCWF2YWlsYWJsZRgIIAEoAxIiCgdhcHBsaWVkGAkgAygLMhEuYmFuay52MS5Qb3NpdGlvbhIZChF1bnJlYWNoYWJsZV9wZWVycxgKIAMoDRIjCgVzdGF0ZRgLIAEoDjIULmJhbmsudjEuQnJhbmNoU3RhdGUSDQoFZXBvY2gYDCABKAQSEQoJdXB0aW1lX21zGA0gASgDEg4KBmFsYXJtcxgOIAMoCRIVCg1zcHJlYWRfcDUwX3VzGA8gASgDEhUKDXNwcmVhZF9wOTlfdXMYECABKAMSJwoLcm91bmRfdHJpcHMYESADKAsyEi5iYW5rLnYxLlJvdW5kVHJpcCIsCglSb3VuZFRyaXASDgoGYnJhbmNoGAEgASgNEg8KB3Rvb2tfdXMYAiABKAMiqwEKDFdhdGNoZWRFbnRyeRIOCgZicmFuY2gYASABKA0SIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIdCgVlbnRyeRgDIAEoCzIOLmJhbmsudjEuRW50cnkSDwoHYmFsYW5jZRgEIAEoAxIRCglzcHJlYWRfdXMYBSABKAMSFAoMcmVmdXNhbF9jb2RlGAYgASgJEg8KB3JlZnVzYWwYByABKAkikAEKBlNhbXBsZRIPCgd1bml4X21zGAEgASgDEg8KB2JhbGFuY2UYAiABKAMSDwoHZW50cmllcxgDIAEoBBIVCg1zcHJlYWRfcDUwX3VzGAQgASgDEhUKDXNwcmVhZF9wOTlfdXMYBSABKAMSJQoGc3ByZWFkGAYgAygLMhUuYmFuay52MS5TcHJlYWRCdWNrZXQiLgoMU3ByZWFkQnVja2V0Eg8KB21vc3RfdXMYASABKAMSDQoFY291bnQYAiABKAQiUwoPR2V0VHJhY2VSZXF1ZXN0EiIKBXJ1bGVzGAEgASgOMhMuYmFuay52MS5DbG9ja1J1bGVzEg0KBWFmdGVyGAIgASgEEg0KBXRyYWNlGAMgASgJInQKEEdldFRyYWNlUmVzcG9uc2USDgoGYnJhbmNoGAEgASgNEiMKBmV2ZW50cxgCIAMoCzITLmJhbmsudjEuVHJhY2VFdmVudBIMCgRuZXh0GAMgASgEEg0KBXRvdGFsGAQgASgEEg4KBm1pc3NlZBgFIAEoBCKKAQoKVHJhY2VFdmVudBIPCgdyZXF1ZXN0GAEgASgDEg0KBWNsb2NrGAIgASgEEiUKBGtpbmQYAyABKA4yFy5iYW5rLnYxLlRyYWNlRXZlbnRLaW5kEhIKCndpdGhkcmF3YWwYBCABKAgSEwoLY3VzdG9tZXJfaWQYBSABKAMSDAoEcGVlchgGIAEoDSIUChJHZXRJZGVudGl0eVJlcXVlc3QigQEKE0dldElkZW50aXR5UmVzcG9uc2USDwoHc2VjdXJlZBgBIAEoCBIOCgZjbGllbnQYAiABKAkSDAoEcm9sZRgDIAEoCRIQCghhY2NvdW50cxgEIAMoCRISCgpwcm9jZWR1cmVzGAUgAygJEhUKDXVudGlsX3VuaXhfbXMYBiABKAMiFgoUT3BlbkRhc2hib2FyZFJlcXVlc3QiSgoVT3BlbkRhc2hib2FyZFJlc3BvbnNlEgwKBGNvZGUYASABKAkSFQoNdW50aWxfdW5peF9tcxgCIAEoAxIMCgRwYXRoGAMgASgJKqQBCgtBY2tub3dsZWRnZRIbChdBQ0tOT1dMRURHRV9VTlNQRUNJRklFRBAAEhUKEUFDS05PV0xFREdFX0xPQ0FMEAESGQoVQUNLTk9XTEVER0VfUkVBQ0hBQkxFEAISGAoUQUNLTk9XTEVER0VfTUFKT1JJVFkQAxITCg9BQ0tOT1dMRURHRV9BTEwQBBIXChNBQ0tOT1dMRURHRV9ORUFSRVNUEAUqWQoLQ29uc2lzdGVuY3kSGwoXQ09OU0lTVEVOQ1lfVU5TUEVDSUZJRUQQABIVChFDT05TSVNURU5DWV9MT0NBTBABEhYKEkNPTlNJU1RFTkNZX1NUUk9ORxACKnsKC0JyYW5jaFN0YXRlEhwKGEJSQU5DSF9TVEFURV9VTlNQRUNJRklFRBAAEhsKF0JSQU5DSF9TVEFURV9SRUNPVkVSSU5HEAESGAoUQlJBTkNIX1NUQVRFX1NFUlZJTkcQAhIXChNCUkFOQ0hfU1RBVEVfSEFMVEVEEAMqsgEKCUFsYXJtS2luZBIaChZBTEFSTV9LSU5EX1VOU1BFQ0lGSUVEEAASGQoVQUxBUk1fS0lORF9SRVFVRVNUX0lEEAESEwoPQUxBUk1fS0lORF9GT1JLEAISHgoaQUxBUk1fS0lORF9KT1VSTkFMX1NUT1BQRUQQAxIZChVBTEFSTV9LSU5EX09USEVSX0JBTksQBBIeChpBTEFSTV9LSU5EX1JFRlVTRURfTUVTU0FHRRAFKk4KBU9yZGVyEhUKEU9SREVSX1VOU1BFQ0lGSUVEEAASFgoST1JERVJfT0xERVNUX0ZJUlNUEAESFgoST1JERVJfTkVXRVNUX0ZJUlNUEAIqVwoKV2F0Y2hTY29wZRIbChdXQVRDSF9TQ09QRV9VTlNQRUNJRklFRBAAEhQKEFdBVENIX1NDT1BFX0JBTksQARIWChJXQVRDSF9TQ09QRV9CUkFOQ0gQAirTAQoMQnJhbmNoSGVhbHRoEh0KGUJSQU5DSF9IRUFMVEhfVU5TUEVDSUZJRUQQABIYChRCUkFOQ0hfSEVBTFRIX0FHUkVFUxABEhgKFEJSQU5DSF9IRUFMVEhfQkVISU5EEAISGQoVQlJBTkNIX0hFQUxUSF9DVVRfT0ZGEAMSHQoZQlJBTkNIX0hFQUxUSF9VTlJFQUNIQUJMRRAEEhwKGEJSQU5DSF9IRUFMVEhfUkVDT1ZFUklORxAFEhgKFEJSQU5DSF9IRUFMVEhfSEFMVEVEEAYqVQoKQ2xvY2tSdWxlcxIbChdDTE9DS19SVUxFU19VTlNQRUNJRklFRBAAEhQKEENMT0NLX1JVTEVTXzIwMjMQARIUChBDTE9DS19SVUxFU18yMDIwEAIqjwIKDlRyYWNlRXZlbnRLaW5kEiAKHFRSQUNFX0VWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIcChhUUkFDRV9FVkVOVF9LSU5EX1JFUVVFU1QQARIZChVUUkFDRV9FVkVOVF9LSU5EX1NFTlQQAhIdChlUUkFDRV9FVkVOVF9LSU5EX1JFQ0VJVkVEEAMSHQoZVFJBQ0VfRVZFTlRfS0lORF9FWEVDVVRFRBAEEiYKIlRSQUNFX0VWRU5UX0tJTkRfUkVDRUlWRURfRVhFQ1VURUQQBRIdChlUUkFDRV9FVkVOVF9LSU5EX0FOU1dFUkVEEAYSHQoZVFJBQ0VfRVZFTlRfS0lORF9SRVNQT05TRRAHMqAHCg1CcmFuY2hTZXJ2aWNlEjwKB0RlcG9zaXQSFy5iYW5rLnYxLkRlcG9zaXRSZXF1ZXN0GhguYmFuay52MS5EZXBvc2l0UmVzcG9uc2USPwoIV2l0aGRyYXcSGC5iYW5rLnYxLldpdGhkcmF3UmVxdWVzdBoZLmJhbmsudjEuV2l0aGRyYXdSZXNwb25zZRI/CghUcmFuc2ZlchIYLmJhbmsudjEuVHJhbnNmZXJSZXF1ZXN0GhkuYmFuay52MS5UcmFuc2ZlclJlc3BvbnNlEj0KBlN1Ym1pdBIWLmJhbmsudjEuU3VibWl0UmVxdWVzdBoXLmJhbmsudjEuU3VibWl0UmVzcG9uc2UoATABEjsKBVF1ZXJ5EhUuYmFuay52MS5RdWVyeVJlcXVlc3QaFi5iYW5rLnYxLlF1ZXJ5UmVzcG9uc2UiA5ACARJHCglHZXRTdGF0dXMSGS5iYW5rLnYxLkdldFN0YXR1c1JlcXVlc3QaGi5iYW5rLnYxLkdldFN0YXR1c1Jlc3BvbnNlIgOQAgESTQoLTGlzdEVudHJpZXMSGy5iYW5rLnYxLkxpc3RFbnRyaWVzUmVxdWVzdBocLmJhbmsudjEuTGlzdEVudHJpZXNSZXNwb25zZSIDkAIBEkoKCkxpc3RBbGFybXMSGi5iYW5rLnYxLkxpc3RBbGFybXNSZXF1ZXN0GhsuYmFuay52MS5MaXN0QWxhcm1zUmVzcG9uc2UiA5ACARJLCgxSZXNvbHZlQWxhcm0SHC5iYW5rLnYxLlJlc29sdmVBbGFybVJlcXVlc3QaHS5iYW5rLnYxLlJlc29sdmVBbGFybVJlc3BvbnNlEj0KBVdhdGNoEhUuYmFuay52MS5XYXRjaFJlcXVlc3QaFi5iYW5rLnYxLldhdGNoUmVzcG9uc2UiA5ACATABEkQKCEdldFRyYWNlEhguYmFuay52MS5HZXRUcmFjZVJlcXVlc3QaGS5iYW5rLnYxLkdldFRyYWNlUmVzcG9uc2UiA5ACARJNCgtHZXRJZGVudGl0eRIbLmJhbmsudjEuR2V0SWRlbnRpdHlSZXF1ZXN0GhwuYmFuay52MS5HZXRJZGVudGl0eVJlc3BvbnNlIgOQAgESTgoNT3BlbkRhc2hib2FyZBIdLmJhbmsudjEuT3BlbkRhc2hib2FyZFJlcXVlc3QaHi5iYW5rLnYxLk9wZW5EYXNoYm9hcmRSZXNwb25zZWIGcHJvdG8z", [file_bank_v1_journal, file_google_protobuf_any]);
 
 /**
  * Receipt is where a write was recorded.
@@ -1983,6 +1983,147 @@ export const SpreadBucketSchema: GenMessage<SpreadBucket> = /*@__PURE__*/
   messageDesc(file_bank_v1_branch, 37);
 
 /**
+ * GetTraceRequest asks for a page of events.
+ *
+ * @generated from message bank.v1.GetTraceRequest
+ */
+export type GetTraceRequest = Message<"bank.v1.GetTraceRequest"> & {
+  /**
+   * The rules of the clock. A branch keeps one clock for each.
+   *
+   * @generated from field: bank.v1.ClockRules rules = 1;
+   */
+  rules: ClockRules;
+
+  /**
+   * How many events there were before the page: `next` of the page before, 0 for the
+   * first one. Beyond the last event the page is empty.
+   *
+   * @generated from field: uint64 after = 2;
+   */
+  after: bigint;
+
+  /**
+   * The name of the trace.
+   *
+   * @generated from field: string trace = 3;
+   */
+  trace: string;
+};
+
+/**
+ * Describes the message bank.v1.GetTraceRequest.
+ * Use `create(GetTraceRequestSchema)` to create a new message.
+ */
+export const GetTraceRequestSchema: GenMessage<GetTraceRequest> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 38);
+
+/**
+ * GetTraceResponse is a page of events.
+ *
+ * @generated from message bank.v1.GetTraceResponse
+ */
+export type GetTraceResponse = Message<"bank.v1.GetTraceResponse"> & {
+  /**
+   * The branch.
+   *
+   * @generated from field: uint32 branch = 1;
+   */
+  branch: number;
+
+  /**
+   * The events, oldest first.
+   *
+   * @generated from field: repeated bank.v1.TraceEvent events = 2;
+   */
+  events: TraceEvent[];
+
+  /**
+   * What to ask for next.
+   *
+   * @generated from field: uint64 next = 3;
+   */
+  next: bigint;
+
+  /**
+   * How many events this branch has recorded.
+   *
+   * @generated from field: uint64 total = 4;
+   */
+  total: bigint;
+
+  /**
+   * How many it had no room for: if there are any, the trace has gaps.
+   *
+   * @generated from field: uint64 missed = 5;
+   */
+  missed: bigint;
+};
+
+/**
+ * Describes the message bank.v1.GetTraceResponse.
+ * Use `create(GetTraceResponseSchema)` to create a new message.
+ */
+export const GetTraceResponseSchema: GenMessage<GetTraceResponse> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 39);
+
+/**
+ * TraceEvent is one tick of a branch's logical clock.
+ *
+ * @generated from message bank.v1.TraceEvent
+ */
+export type TraceEvent = Message<"bank.v1.TraceEvent"> & {
+  /**
+   * The customer's number of the request.
+   *
+   * @generated from field: int64 request = 1;
+   */
+  request: bigint;
+
+  /**
+   * The clock after the event.
+   *
+   * @generated from field: uint64 clock = 2;
+   */
+  clock: bigint;
+
+  /**
+   * What happened.
+   *
+   * @generated from field: bank.v1.TraceEventKind kind = 3;
+   */
+  kind: TraceEventKind;
+
+  /**
+   * Whether it is about a withdrawal; otherwise it is about a deposit.
+   *
+   * @generated from field: bool withdrawal = 4;
+   */
+  withdrawal: boolean;
+
+  /**
+   * The customer whose request it is; in the branch that took it only.
+   *
+   * @generated from field: int64 customer_id = 5;
+   */
+  customerId: bigint;
+
+  /**
+   * The other branch; 0 if a customer is the other side, or nobody is.
+   *
+   * @generated from field: uint32 peer = 6;
+   */
+  peer: number;
+};
+
+/**
+ * Describes the message bank.v1.TraceEvent.
+ * Use `create(TraceEventSchema)` to create a new message.
+ */
+export const TraceEventSchema: GenMessage<TraceEvent> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 40);
+
+/**
  * GetIdentityRequest asks who the caller is.
  *
  * @generated from message bank.v1.GetIdentityRequest
@@ -1995,7 +2136,7 @@ export type GetIdentityRequest = Message<"bank.v1.GetIdentityRequest"> & {
  * Use `create(GetIdentityRequestSchema)` to create a new message.
  */
 export const GetIdentityRequestSchema: GenMessage<GetIdentityRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 38);
+  messageDesc(file_bank_v1_branch, 41);
 
 /**
  * GetIdentityResponse is whom the branch takes the caller for.
@@ -2054,7 +2195,7 @@ export type GetIdentityResponse = Message<"bank.v1.GetIdentityResponse"> & {
  * Use `create(GetIdentityResponseSchema)` to create a new message.
  */
 export const GetIdentityResponseSchema: GenMessage<GetIdentityResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 39);
+  messageDesc(file_bank_v1_branch, 42);
 
 /**
  * OpenDashboardRequest asks for a code.
@@ -2069,7 +2210,7 @@ export type OpenDashboardRequest = Message<"bank.v1.OpenDashboardRequest"> & {
  * Use `create(OpenDashboardRequestSchema)` to create a new message.
  */
 export const OpenDashboardRequestSchema: GenMessage<OpenDashboardRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 40);
+  messageDesc(file_bank_v1_branch, 43);
 
 /**
  * OpenDashboardResponse has a code with which a browser logs in once.
@@ -2104,7 +2245,7 @@ export type OpenDashboardResponse = Message<"bank.v1.OpenDashboardResponse"> & {
  * Use `create(OpenDashboardResponseSchema)` to create a new message.
  */
 export const OpenDashboardResponseSchema: GenMessage<OpenDashboardResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 41);
+  messageDesc(file_bank_v1_branch, 44);
 
 /**
  * Acknowledge says when a write counts as done.
@@ -2431,6 +2572,112 @@ export const BranchHealthSchema: GenEnum<BranchHealth> = /*@__PURE__*/
   enumDesc(file_bank_v1_branch, 6);
 
 /**
+ * ClockRules says which events tick.
+ *
+ * @generated from enum bank.v1.ClockRules
+ */
+export enum ClockRules {
+  /**
+   * The same as CLOCK_RULES_2023.
+   *
+   * @generated from enum value: CLOCK_RULES_UNSPECIFIED = 0;
+   */
+  CLOCK_RULES_UNSPECIFIED = 0,
+
+  /**
+   * A branch ticks when a customer's request arrives, at each send to a peer, and when
+   * such a message arrives.
+   *
+   * @generated from enum value: CLOCK_RULES_2023 = 1;
+   */
+  CLOCK_RULES_2023 = 1,
+
+  /**
+   * A branch ticks when a request or a propagation arrives, when it executes it, when a
+   * peer answers, and when it answers its customer.
+   *
+   * @generated from enum value: CLOCK_RULES_2020 = 2;
+   */
+  CLOCK_RULES_2020 = 2,
+}
+
+/**
+ * Describes the enum bank.v1.ClockRules.
+ */
+export const ClockRulesSchema: GenEnum<ClockRules> = /*@__PURE__*/
+  enumDesc(file_bank_v1_branch, 7);
+
+/**
+ * TraceEventKind is what happened.
+ *
+ * @generated from enum bank.v1.TraceEventKind
+ */
+export enum TraceEventKind {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: TRACE_EVENT_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A customer's request arrived.
+   *
+   * @generated from enum value: TRACE_EVENT_KIND_REQUEST = 1;
+   */
+  REQUEST = 1,
+
+  /**
+   * The write was sent to a peer. Not an event by the rules of 2020.
+   *
+   * @generated from enum value: TRACE_EVENT_KIND_SENT = 2;
+   */
+  SENT = 2,
+
+  /**
+   * A write arrived from the peer that had taken it, and was applied.
+   *
+   * @generated from enum value: TRACE_EVENT_KIND_RECEIVED = 3;
+   */
+  RECEIVED = 3,
+
+  /**
+   * What follows are events by the rules of 2020 only: the branch recorded its
+   * customer's write,
+   *
+   * @generated from enum value: TRACE_EVENT_KIND_EXECUTED = 4;
+   */
+  EXECUTED = 4,
+
+  /**
+   * or executed one that a peer had sent.
+   *
+   * @generated from enum value: TRACE_EVENT_KIND_RECEIVED_EXECUTED = 5;
+   */
+  RECEIVED_EXECUTED = 5,
+
+  /**
+   * A peer answered that it had applied it.
+   *
+   * @generated from enum value: TRACE_EVENT_KIND_ANSWERED = 6;
+   */
+  ANSWERED = 6,
+
+  /**
+   * The branch answered its customer.
+   *
+   * @generated from enum value: TRACE_EVENT_KIND_RESPONSE = 7;
+   */
+  RESPONSE = 7,
+}
+
+/**
+ * Describes the enum bank.v1.TraceEventKind.
+ */
+export const TraceEventKindSchema: GenEnum<TraceEventKind> = /*@__PURE__*/
+  enumDesc(file_bank_v1_branch, 8);
+
+/**
  * BranchService is the bank as one branch shows it. Every branch takes every
  * call. Amounts are integers in the smallest unit of the account's currency.
  *
@@ -2597,6 +2844,25 @@ export const BranchService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchRequestSchema;
     output: typeof WatchResponseSchema;
+  },
+  /**
+   * GetTrace pages through the events of this branch's logical clock (Lamport, 1978), in
+   * the order in which they happened. A branch keeps such a clock only if it was started
+   * with tracing. Then a deposit or withdrawal that comes with the headers (in gRPC: the
+   * metadata) Passbook-Lamport, the customer's clock, and Passbook-Customer-Request, the
+   * customer's number of the request, is an event, and so is each propagation of it. The
+   * header Passbook-Trace names the trace that it belongs to, empty if it is not there.
+   * Each trace has a clock of its own, which begins at 0. A branch keeps the latest 16, in
+   * memory: they end with the process.
+   *
+   * Errors: failed_precondition (this branch keeps no logical clock), invalid_argument.
+   *
+   * @generated from rpc bank.v1.BranchService.GetTrace
+   */
+  getTrace: {
+    methodKind: "unary";
+    input: typeof GetTraceRequestSchema;
+    output: typeof GetTraceResponseSchema;
   },
   /**
    * GetIdentity tells whom the branch takes the caller for, and what he may do.
