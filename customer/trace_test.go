@@ -186,12 +186,12 @@ func TestTracesThatCantBeFetched(t *testing.T) {
 	in := read(t, "["+branchesOf9)
 	for want, trace := range map[string]func(uint32, *bankv1.GetTraceRequest) *bankv1.GetTraceResponse{
 		"branch 1 at http://branch-1 keeps no logical clock": nil,
-		"the trace of branch 1 has gaps: it had no room for 7 events": func(uint32, *bankv1.GetTraceRequest) *bankv1.GetTraceResponse {
-			return &bankv1.GetTraceResponse{Missed: 7}
+		"the trace of branch 1 has gaps: it keeps 5 events, and had no room for 7 more; trace fewer requests at a time": func(uint32, *bankv1.GetTraceRequest) *bankv1.GetTraceResponse {
+			return &bankv1.GetTraceResponse{Total: 5, Missed: 7}
 		},
 		"the trace of branch 1: an event is of no known kind: TRACE_EVENT_KIND_EXECUTED": pages(1, &bankv1.TraceEvent{Kind: bankv1.TraceEventKind_TRACE_EVENT_KIND_EXECUTED}),
 		"the trace of branch 1: a clock is too large":                                    pages(1, &bankv1.TraceEvent{Clock: math.MaxUint64}),
-		"the trace of branch 1 has more than 1048576 events": func(_ uint32, r *bankv1.GetTraceRequest) *bankv1.GetTraceResponse {
+		"the trace of branch 1 has more than 131072 events": func(_ uint32, r *bankv1.GetTraceRequest) *bankv1.GetTraceResponse {
 			events := make([]*bankv1.TraceEvent, 1<<15)
 			for i := range events {
 				events[i] = &bankv1.TraceEvent{Kind: bankv1.TraceEventKind_TRACE_EVENT_KIND_SENT, Peer: 2}

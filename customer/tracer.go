@@ -14,7 +14,7 @@ import (
 )
 
 // maxTraceEvents bounds the events that are taken from one branch, whatever it says.
-const maxTraceEvents = 1 << 20
+const maxTraceEvents = 1 << 17
 
 // ErrNoTrace says that a branch keeps no logical clock.
 var ErrNoTrace = errors.New("keeps no logical clock; 'passbook serve --trace' starts it with one")
@@ -84,7 +84,7 @@ func (t *Tracer) events(ctx context.Context, branch uint32) ([]lamport.Event, er
 			return nil, err
 		}
 		if page.GetMissed() > 0 {
-			return nil, fmt.Errorf("the trace of branch %d has gaps: it had no room for %d events", branch, page.GetMissed())
+			return nil, fmt.Errorf("the trace of branch %d has gaps: it keeps %d events, and had no room for %d more; trace fewer requests at a time", branch, page.GetTotal(), page.GetMissed())
 		}
 		for _, e := range page.GetEvents() {
 			event, err := t.event(e)
