@@ -237,3 +237,21 @@ func TestBalancesAloneAreExplainedByAnOrder(t *testing.T) {
 		}
 	}
 }
+
+// More writes than can be put in order are not judged, and nothing is claimed of them.
+func TestTooManyConcurrentWritesAreUndecided(t *testing.T) {
+	r := &run{opening: 10}
+	for range 50 {
+		writes := make([]int64, 90)
+		succeeded := make([]bool, len(writes))
+		for i := range writes {
+			writes[i], succeeded[i] = 1, true
+		}
+		r.writes, r.succeeded, r.seen = append(r.writes, writes), append(r.succeeded, succeeded), append(r.seen, 10+50*90)
+	}
+	input, output := r.files(t)
+	v, err := answers.Check(input, output, true)
+	if err != nil || !v.Undecided || len(v.Differences) > 0 {
+		t.Errorf("got %+v, %v, want undecided", v, err)
+	}
+}

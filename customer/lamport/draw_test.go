@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"regexp"
 	"strconv"
@@ -225,7 +224,7 @@ func TestMermaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := fmt.Sprintf("P2->>P3: propagation of request 1 (deposit), 49 times\n    Note over P2,P3: sent at 3–51, received at 4–52\n"); !strings.Contains(string(folded), want) {
+	if want := "P2->>P3: propagation of request 1 (deposit), 49 times\n    Note over P2,P3: sent at 3–51, received at 4–52\n"; !strings.Contains(string(folded), want) {
 		t.Errorf("%q is missing in\n%s", want, folded)
 	}
 }
