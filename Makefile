@@ -242,6 +242,7 @@ deps: ## Install the Debian packages that the checks need, where missing
 	@want=(); \
 	need() { eval "$$1" >/dev/null 2>&1 || want+=("$${@:2}"); }; \
 	need 'command -v curl' curl; \
+	need 'command -v openssl' openssl; \
 	need 'echo "#include <stdlib.h>" | $$($(GO) env CC) -E -' gcc libc6-dev; \
 	need 'command -v protoc' protobuf-compiler; \
 	need 'command -v grpc_python_plugin' protobuf-compiler-grpc; \

@@ -2,6 +2,7 @@ package branch_test
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -30,9 +31,12 @@ type branchOptions struct {
 	Acknowledge       bankv1.Acknowledge
 	AllowedOrigins    []string
 	AllowedHosts      []string
-	Page              http.Handler `json:"-"`
-	Faults            fault.Faults `json:"-"`
-	Logger            *slog.Logger `json:"-"`
+	Page              http.Handler     `json:"-"`
+	Faults            fault.Faults     `json:"-"`
+	Security          *branch.Security `json:"-"`
+	// Prover is how the test's own client proves who it is.
+	Prover *tls.Config  `json:"-"`
+	Logger *slog.Logger `json:"-"`
 }
 
 func (o branchOptions) config(c processConfig, l net.Listener) branch.Config {
@@ -41,7 +45,7 @@ func (o branchOptions) config(c processConfig, l net.Listener) branch.Config {
 		PeerTimeout: o.PeerTimeout, StartWait: time.Millisecond, Bank: o.Bank, BankID: o.BankID,
 		MaxConnections: o.MaxConnections, MaxAccounts: o.MaxAccounts, Bootstrap: o.Bootstrap, RequireHomeBranch: o.RequireHomeBranch, Acknowledge: o.Acknowledge, Logger: o.Logger,
 		AllowedOrigins: o.AllowedOrigins, AllowedHosts: o.AllowedHosts, Page: o.Page,
-		Faults: o.Faults,
+		Faults: o.Faults, Security: o.Security,
 	}
 }
 
@@ -68,12 +72,16 @@ type bank struct {
 	dir     string
 	roads   map[[2]uint32]*road
 	http    *http.Client
-	ctx     context.Context
+	// scheme begins the URLs of the branches.
+	scheme string
+	ctx    context.Context
 	// inProcesses starts branches in processes of their own.
 	inProcesses bool
 
 	mu       sync.Mutex
 	branches map[uint32]*running
+	// steady says that none is being restarted, for tests that do that under load.
+	steady bool
 }
 
 // testTimeout ends a wait for something that does not come.
@@ -92,8 +100,12 @@ func newBank(t testing.TB, n int, opening int64, options branchOptions) *bank {
 	transport := &http.Transport{Protocols: new(http.Protocols)}
 	transport.Protocols.SetUnencryptedHTTP2(true)
 	b := &bank{
-		t: t, opening: opening, options: options, dir: t.TempDir(), roads: map[[2]uint32]*road{}, http: &http.Client{Transport: transport},
+		t: t, opening: opening, options: options, dir: t.TempDir(), roads: map[[2]uint32]*road{}, http: &http.Client{Transport: transport}, scheme: "http://",
 		ctx: ctx, branches: map[uint32]*running{},
+	}
+	if options.Prover != nil {
+		transport.TLSClientConfig, b.scheme = options.Prover, "https://"
+		transport.Protocols.SetHTTP2(true)
 	}
 	for i := range n {
 		b.ids = append(b.ids, uint32(i+1))
@@ -290,7 +302,7 @@ func (b *bank) stopAll() {
 // customers returns a client that speaks Connect in binary over HTTP/2.
 func (b *bank) customers(id uint32) bankv1connect.BranchServiceClient {
 	b.t.Helper()
-	return bankv1connect.NewBranchServiceClient(b.http, "http://"+b.at(id).address)
+	return bankv1connect.NewBranchServiceClient(b.http, b.scheme+b.at(id).address)
 }
 
 // connected is customers with an open connection of its own. Without it, many calls at
@@ -310,5 +322,5 @@ func (b *bank) connected(id uint32) bankv1connect.BranchServiceClient {
 // peers returns a client of PeerService.
 func (b *bank) peers(id uint32) bankv1connect.PeerServiceClient {
 	b.t.Helper()
-	return bankv1connect.NewPeerServiceClient(b.http, "http://"+b.at(id).address)
+	return bankv1connect.NewPeerServiceClient(b.http, b.scheme+b.at(id).address)
 }

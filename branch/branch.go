@@ -21,6 +21,7 @@ import (
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/link"
+	"passbook.example/passbook/branch/login"
 	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
@@ -47,6 +48,7 @@ type Branch struct {
 	connections *admit.Connections // bounds what listener accepts
 	accepting   net.Listener       // what server accepts from: connections, or those over TLS
 	unsecure    []func()           // stop what Config.Security calls
+	logins      *login.Logins      // who has logged in on the page; nil where nobody has to
 	openings    *admit.Openings    // accepted links that have not said hello yet
 	// desk serves customers.
 	desk   *service.Customers

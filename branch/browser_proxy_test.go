@@ -8,6 +8,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/branch/identity"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -74,7 +75,7 @@ func TestWhatIsPassedOnSaysNothingOfItsOrigin(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b := runBank(t, 2, 300)
 	s := page("same-origin", "http://"+b.at(1).address)
-	for _, name := range []string{"X-Forwarded-For", "Forwarded", "Cookie", "Authorization", "Referer"} {
+	for _, name := range []string{"X-Forwarded-For", "Forwarded", "Cookie", "Authorization", "Referer", identity.OnBehalfOf} {
 		s.header[name] = []string{"x"}
 	}
 	a, header := b.request(1, http.MethodPost, via(2, branchService+"Deposit"), `{"amount":1}`, s)

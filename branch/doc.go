@@ -13,6 +13,8 @@
 //	browser       keeps other sites' pages away; passes calls on for the own page
 //	link          the streams between branches, and the calls to peers
 //	access        who may call what, where there are certificates
+//	token         whom a bearer token speaks for
+//	audit         the log of refusals, and of what operators change
 //	admit         which calls are let in, how many at once, and for how long
 //	fault         breaks a branch on purpose: cuts, pauses, kills
 //	engine        the queue, the pacing of batches, and the step
@@ -24,9 +26,9 @@
 //	ledger        entries → balances and escrow (pure)
 //
 // Leaves, which know no room: code (the codes of errors), bound (counters that bound
-// something), redial (trying again), name (names of accounts and request ids), words
-// (ids in sentences), port (opening ports), secure (connections over TLS) and identity (who
-// calls). Package session (session tokens) stands
+// something), limit (what each client may do), redial (trying again), name (names of
+// accounts and request ids), words (ids in sentences), port (opening ports), secure
+// (connections over TLS) and identity (who calls). Package session (session tokens) stands
 // on ledger, and api (errors at the network's edge, conversions, the JSON codec) on
 // protocol; all rooms use them. Package simulation runs a whole bank of replicas in one
 // goroutine, with every fault there is.

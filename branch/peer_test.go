@@ -57,22 +57,24 @@ func TestPropagatingByHand(t *testing.T) {
 	withdraw(`{"branch":2,"sequence":2,"amount":56}`).wantError(t, http.StatusBadRequest, "failed_precondition", "escrow 55", "56")
 	b.wantBalance(1, 105)
 
-	second := withdraw(`{"branch":2,"sequence":2,"amount":55,"prevHash":` + quote(hash) + `}`)
+	withdraw(`{"branch":2,"sequence":2,"amount":55,"customer":"ann "}`).wantError(t, http.StatusBadRequest, "invalid_argument", "customer: must not begin or end with a blank")
+	second := withdraw(`{"branch":2,"sequence":2,"amount":55,"customer":"ann","prevHash":` + quote(hash) + `}`)
 	second.wantField(t, "duplicate", false)
 	second.applied(t)
-	withdraw(`{"branch":2,"sequence":2,"amount":55}`).wantField(t, "duplicate", true)
+	withdraw(`{"branch":2,"sequence":2,"amount":55,"customer":"ann"}`).wantField(t, "duplicate", true)
+	withdraw(`{"branch":2,"sequence":2,"amount":55,"customer":"bob"}`).wantError(t, http.StatusBadRequest, "invalid_argument", "sequence: entry 2 of branch 2 is another one here")
 	b.wantBalance(1, 50)
 
 	// A propagated entry counts as if its branch had sent it.
 	e := b.list(1, &bankv1.ListEntriesRequest{Branch: 2})
-	if len(e) != 2 || e[0].GetEntry().GetCustomerId() != 7 || e[1].GetEntry().GetWithdrawal().GetAmount() != 55 {
+	if len(e) != 2 || e[0].GetEntry().GetCustomerId() != 7 || e[1].GetEntry().GetWithdrawal().GetAmount() != 55 || e[1].GetEntry().GetCustomer() != "ann" {
 		t.Errorf("journal of branch 2 is %v", e)
 	}
 	b.stop(1)
 	b.start(1)
 	b.awaitReady(1)
 	b.wantBalance(1, 50)
-	withdraw(`{"branch":2,"sequence":2,"amount":55}`).wantField(t, "duplicate", true)
+	withdraw(`{"branch":2,"sequence":2,"amount":55,"customer":"ann"}`).wantField(t, "duplicate", true)
 }
 
 func TestPropagatingByHandRefuses(t *testing.T) {

@@ -5,10 +5,13 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"time"
 
 	"passbook.example/passbook/branch/access"
 	"passbook.example/passbook/branch/admit"
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/identity"
+	"passbook.example/passbook/branch/login"
 	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/branch/secure"
 )
@@ -21,13 +24,12 @@ type Security struct {
 	// Plain lets callers in who prove nothing, in clear text too, as a bank without
 	// certificates does. It is for the time in which a bank moves to them.
 	Plain bool
-	// Tokens, Sessions and Limits may be nil, for none.
-	Tokens   access.Tokens
-	Sessions access.Sessions
-	Limits   access.Limits
+	// Tokens and Limits may be nil, for none.
+	Tokens access.Tokens
+	Limits access.Limits
 	// Tell, unless nil, is told of each call that is refused for want of a right, and of
 	// each by which an operator changes something.
-	Tell func(access.Event)
+	Tell func(branch uint32, e access.Event)
 }
 
 // Certificates are those of a bank, as one of its machines has them. Package certs reads
@@ -46,9 +48,9 @@ type Certificates interface {
 }
 
 // tell tells of a call, if anybody listens.
-func (s *Security) tell(e access.Event) {
-	if s.Tell != nil {
-		s.Tell(e)
+func (b *Branch) tell(e access.Event) {
+	if tell := b.cfg.Security.Tell; tell != nil {
+		tell(b.cfg.ID, e)
 	}
 }
 
@@ -66,14 +68,20 @@ func (c *Config) toPeers() peernet.Security {
 	for id, address := range c.Addresses {
 		at[address] = id
 	}
+	return c.Security.ToBranches(at, func(uint32) uint32 { return c.ID })
+}
+
+// ToBranches says how to connect to branches by their addresses, as the branch that from
+// returns for each of them.
+func (s *Security) ToBranches(at map[string]uint32, from func(to uint32) uint32) peernet.Security {
 	return peernet.Security{
-		Optional: c.Security.Plain,
+		Optional: s.Plain,
 		Config: func(address string) *tls.Config {
 			to, ok := at[address]
 			if !ok {
 				return nil
 			}
-			return c.Security.Certificates.Peer(c.ID, to)
+			return s.Certificates.Peer(from(to), to)
 		},
 	}
 }
@@ -114,9 +122,35 @@ func (b *Branch) asked(refusals *admit.Refusals, next http.Handler) http.Handler
 		return next
 	}
 	return access.NewHandler(access.Config{
-		Bank: b.cfg.Bank, Neighbour: peernet.CallerOf, Certificates: s.Certificates, Tokens: s.Tokens, Sessions: s.Sessions, Limits: s.Limits,
-		Open: s.Plain, Refuse: refusals.Refuse, Refused: s.tell,
+		Bank: b.cfg.Bank, Neighbour: peernet.CallerOf, Certificates: s.Certificates, Tokens: s.Tokens, Logins: b.logins, Limits: s.Limits,
+		Open: s.Plain, Refuse: refusals.Refuse, Refused: b.tell,
 	}, next)
+}
+
+// newLogins returns where browsers log in; nil where nobody has to.
+func (b *Branch) newLogins(refusals *admit.Refusals) *login.Logins {
+	if b.cfg.Security == nil {
+		return nil
+	}
+	return login.New(login.Config{
+		Bank: b.cfg.Bank, Branch: b.cfg.ID, Now: time.Now, Refuse: refusals.Refuse,
+		Tell: func(req *http.Request, who *identity.Identity, err error) {
+			b.tell(access.Event{Who: who, From: req.RemoteAddr, Procedure: login.Path, Err: err})
+		},
+	})
+}
+
+// identities are what the branch knows of those who call.
+type identities struct{ *login.Logins }
+
+// Allowed implements service.Identities.
+func (identities) Allowed(who *identity.Identity) []string { return access.Allowed(who) }
+
+// noHandshake tells of a connection over TLS that has come to nothing.
+func (b *Branch) noHandshake(from, why string) {
+	if b.cfg.Security != nil {
+		b.tell(access.Event{From: from, Procedure: "TLS handshake", Err: code.New(code.Unauthenticated, why)})
+	}
 }
 
 // connection returns the context of what comes on a connection.

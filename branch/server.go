@@ -18,6 +18,7 @@ import (
 	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/branch/feed"
 	"passbook.example/passbook/branch/link"
+	"passbook.example/passbook/branch/login"
 	"passbook.example/passbook/branch/service"
 	"passbook.example/passbook/gen/bank/bankconnect"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -60,6 +61,10 @@ func (b *Branch) newServer() {
 	reflector := grpcreflect.NewStaticReflector(append(names, grpchealth.HealthV1ServiceName)...)
 
 	mux := http.NewServeMux()
+	refusals := admit.NewRefusals(b.logger)
+	if b.logins = b.newLogins(refusals); b.logins != nil {
+		mux.Handle(login.Path, b.logins)
+	}
 	calls := b.serviceConfig()
 	b.desk = service.NewCustomers(calls)
 	mux.Handle(bankv1connect.NewBranchServiceHandler(b.desk, forCustomers...))
@@ -73,7 +78,6 @@ func (b *Branch) newServer() {
 	mux.Handle(grpcreflect.NewHandlerV1(reflector))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
 
-	refusals := admit.NewRefusals(b.logger)
 	passing := browser.ProxyConfig{
 		ID: b.cfg.ID, Addresses: b.cfg.Addresses, Gate: &b.gate, Refusals: refusals, MaxHeaderBytes: maxHeaderBytes, Logger: b.logger,
 	}
@@ -99,8 +103,8 @@ func (b *Branch) newServer() {
 // of peers.
 func (b *Branch) handlerOptions() (forCustomers, forPeers []connect.HandlerOption) {
 	var options []connect.HandlerOption
-	if s := b.cfg.Security; s != nil {
-		options = append(options, connect.WithInterceptors(access.Outcomes{Tell: s.tell}))
+	if b.cfg.Security != nil {
+		options = append(options, connect.WithInterceptors(access.Outcomes{Tell: b.tell}))
 	}
 	if b.logger.Enabled(context.Background(), api.LevelCalls) {
 		options = append(options, connect.WithInterceptors(admit.CallLog{Logger: b.logger}))
@@ -122,7 +126,7 @@ func (b *Branch) httpServer(handler http.Handler) *http.Server {
 		Handler:           handler,
 		ConnContext:       b.connection,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          log.New(admit.ServerErrors{Logger: b.logger}, "", 0),
+		ErrorLog:          log.New(&admit.ServerErrors{Logger: b.logger, Now: time.Now, Handshake: b.noHandshake}, "", 0),
 		Protocols:         new(http.Protocols),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,

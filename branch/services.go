@@ -9,7 +9,7 @@ import (
 
 // serviceConfig returns what the handlers of calls work with.
 func (b *Branch) serviceConfig() service.Config {
-	return service.Config{
+	cfg := service.Config{
 		ID:                b.id,
 		Addresses:         b.cfg.Addresses,
 		Scheme:            b.cfg.scheme(),
@@ -27,4 +27,8 @@ func (b *Branch) serviceConfig() service.Config {
 		Story:             b.story,
 		Logger:            b.logger,
 	}
+	if b.logins != nil {
+		cfg.Identities = identities{b.logins}
+	}
+	return cfg
 }

@@ -77,7 +77,7 @@ func (n lie) entries() []*bankv1.WatchedEntry {
 		n.entry(1, &bankv1.Entry{}),
 		n.entry(2, &bankv1.Entry{Fact: &bankv1.Entry_Deposit{Deposit: &bankv1.Deposit{Account: hostile, Amount: n.int64}}}),
 		n.entry(3, &bankv1.Entry{Fact: &bankv1.Entry_Withdrawal{Withdrawal: &bankv1.Withdrawal{Account: hostile, Amount: n.int64}}}),
-		n.entry(4, &bankv1.Entry{Fact: &bankv1.Entry_Transfer{Transfer: &bankv1.Transfer{FromAccount: hostile, ToAccount: "b", Amount: n.int64}}}),
+		n.entry(4, &bankv1.Entry{Customer: hostile, Fact: &bankv1.Entry_Transfer{Transfer: &bankv1.Transfer{FromAccount: hostile, ToAccount: "b", Amount: n.int64}}}),
 		n.entry(5, &bankv1.Entry{Fact: &bankv1.Entry_Grant{Grant: &bankv1.Grant{Account: hostile, ToBranch: math.MaxUint32, Amount: n.int64}}}),
 		{Branch: 1, RefusalCode: hostile, Refusal: hostile, Entry: &bankv1.Entry{RecordedAtUnixMs: n.int64}},
 		{},
@@ -114,6 +114,7 @@ func TestThePageOutlivesLies(t *testing.T) {
 				Reports: []*bankv1.BranchReport{n.report(2)},
 			}
 			p.await(t, `document.querySelectorAll(".entry").length === 7`)
+			p.await(t, `document.querySelector('.entry[data-key="4294967295/4"] .entry-customer').textContent.startsWith("a\\u202eb\\u200bc")`)
 			eval[bool](t, p, `document.querySelector("#call-account").focus() ?? true`) // asks for the accounts
 			p.await(t, `document.querySelector("#account-names option")`)
 			p.await(t, `drawn["#chart-balance"]?.length > 0`)

@@ -4,7 +4,7 @@
 //
 //	table.go    the one table: which roles may call which procedure
 //	handler.go  the handler that asks who calls, before a message is read
-//	proof.go    who proves what: by a certificate, a token, or a session of the page
+//	proof.go    who proves what: by a certificate, a token, or a login of the page
 //
 // What a customer may do with which account is checked where the account is known, in
 // package service, with [identity.MayUse].

@@ -23,8 +23,8 @@ type Config struct {
 	Certificates Certificates
 	// Tokens say whom a bearer token speaks for; nil where none are taken.
 	Tokens Tokens
-	// Sessions say who has logged in on the page; nil where nobody can.
-	Sessions Sessions
+	// Logins say who has logged in on the page; nil where nobody can.
+	Logins Logins
 	// Open lets callers in who prove nothing, as a bank without certificates does.
 	Open bool
 	// Limits bound what each client may do at once; nil for no bounds.
@@ -88,10 +88,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		h.refuse(w, req, procedure, proven, err)
 		return
 	}
-	ctx := identity.WithCaller(req.Context(), proven.who)
-	if !proven.until.IsZero() {
+	ctx := identity.WithCaller(req.Context(), proven.who, proven.Proof)
+	if !proven.Until.IsZero() {
 		// A stream ends with the token that opened it.
-		limited, cancel := context.WithDeadlineCause(ctx, proven.until, errExpired)
+		limited, cancel := context.WithDeadlineCause(ctx, proven.Until, errExpired)
 		defer cancel()
 		ctx = limited
 	}

@@ -19,7 +19,7 @@ import (
 type proofs struct {
 	certificate *identity.Identity
 	token       map[string]*identity.Identity
-	session     *identity.Identity
+	login       *identity.Identity
 	until       time.Time
 }
 
@@ -38,7 +38,7 @@ func (p *proofs) Check(token string) (*identity.Identity, time.Time, error) {
 }
 
 func (p *proofs) Of(*http.Request) (*identity.Identity, time.Time, error) {
-	return p.session, p.until, nil
+	return p.login, p.until, nil
 }
 
 const (
@@ -103,8 +103,8 @@ func TestWhoCalls(t *testing.T) {
 		"a password":                   {header: http.Header{"Authorization": {"Basic Ym9iOmJvYg=="}}, path: deposit, refused: "Bearer TOKEN"},
 		"a token over a gateway":       {proofs: proofs{certificate: ann}, header: bearer("bob"), path: deposit, want: bob},
 		"a wrong token over a gateway": {proofs: proofs{certificate: ann}, header: bearer("eve"), path: deposit, refused: "the token proves nothing"},
-		"a session":                    {proofs: proofs{session: ann}, path: deposit, want: ann},
-		"a certificate and a session":  {proofs: proofs{certificate: bob, session: ann}, path: deposit, want: bob},
+		"a login":                      {proofs: proofs{login: ann}, path: deposit, want: ann},
+		"a certificate and a login":    {proofs: proofs{certificate: bob, login: ann}, path: deposit, want: bob},
 		"a customer among peers":       {proofs: proofs{certificate: bob}, path: claim, refused: "only the bank's branches"},
 		"a branch":                     {proofs: proofs{certificate: branch2}, path: claim, want: branch2},
 		"a branch of this process":     {neighbour: 3, path: claim, want: &identity.Identity{Bank: "bank", Branch: 3}},
@@ -112,7 +112,7 @@ func TestWhoCalls(t *testing.T) {
 		"a branch for a client":        {proofs: proofs{certificate: branch2}, header: behalf(bob.URI().String()), path: deposit, want: bob},
 		"a neighbour for a client":     {neighbour: 3, header: behalf(ann.URI().String()), path: deposit, want: ann},
 		"a branch for a client among peers": {
-			proofs: proofs{certificate: branch2}, header: behalf(ann.URI().String()), path: claim, refused: "only the bank's branches",
+			proofs: proofs{certificate: branch2}, header: behalf(ann.URI().String()), path: claim, refused: "not passed on",
 		},
 		"a branch for a branch":            {proofs: proofs{certificate: branch2}, header: behalf("passbook://bank/branch/3"), path: status, refused: "can't call for"},
 		"a branch for another bank":        {proofs: proofs{certificate: branch2}, header: behalf(stranger.URI().String()), path: deposit, refused: "can't call for"},
@@ -133,7 +133,7 @@ func TestWhoCalls(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.proofs.token = map[string]*identity.Identity{"bob": bob}
-			who, _, refused := ask(t, access.Config{Certificates: &test.proofs, Tokens: &test.proofs, Sessions: &test.proofs}, test.path, test.header, test.neighbour)
+			who, _, refused := ask(t, access.Config{Certificates: &test.proofs, Tokens: &test.proofs, Logins: &test.proofs}, test.path, test.header, test.neighbour)
 			switch {
 			case test.refused == "" && refused != nil, test.refused != "" && (refused == nil || !strings.Contains(refused.Error(), test.refused)):
 				t.Errorf("refused: %v, want %q", refused, test.refused)

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"connectrpc.com/connect"
+
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/identity"
 )
@@ -23,8 +26,8 @@ type Tokens interface {
 	Check(token string) (*identity.Identity, time.Time, error)
 }
 
-// Sessions say who has logged in on the page.
-type Sessions interface {
+// Logins say who has logged in on the page; package login has the real ones.
+type Logins interface {
 	// Of returns who has logged in, and until when; nil for nobody.
 	Of(req *http.Request) (*identity.Identity, time.Time, error)
 }
@@ -35,8 +38,8 @@ type proof struct {
 	who *identity.Identity
 	// by is the branch that calls in his name; nil for none.
 	by *identity.Identity
-	// until is when that ends; zero when the connection ends it.
-	until time.Time
+	// proof is how long that is good.
+	identity.Proof
 }
 
 // Errors of callers who prove nothing.
@@ -49,12 +52,16 @@ func denied(format string, args ...any) error {
 	return code.Errorf(code.PermissionDenied, format, args...)
 }
 
+// unproven says that a proof is none; or that this branch can't tell, as the error says.
 func unproven(what string, err error) error {
+	if api.CodeOf(err) == connect.CodeUnavailable {
+		return err
+	}
 	return code.Errorf(code.Unauthenticated, "%s proves nothing: %w", what, err)
 }
 
 // prove finds out who calls. A token counts more than the certificate of the connection
-// it comes on, which may be that of a gateway; and both more than a session of the page.
+// it comes on, which may be that of a gateway; and both more than a login of the page.
 func (h *Handler) prove(req *http.Request) (proof, error) {
 	connected, err := h.connected(req)
 	if err != nil {
@@ -77,15 +84,21 @@ func (h *Handler) prove(req *http.Request) (proof, error) {
 		if err != nil {
 			return proof{}, unproven("the token", err)
 		}
-		return proof{who: who, until: until}, nil
-	case connected == nil && h.cfg.Sessions != nil:
-		who, until, err := h.cfg.Sessions.Of(req)
+		return proof{who: who, Proof: identity.Proof{Until: until, Still: func() error {
+			_, _, err := h.cfg.Tokens.Check(token)
+			return err
+		}}}, nil
+	case connected == nil && h.cfg.Logins != nil:
+		who, until, err := h.cfg.Logins.Of(req)
 		if err != nil {
-			return proof{}, unproven("the session", err)
+			return proof{}, unproven("the login", err)
 		}
-		return proof{who: who, until: until}, nil
+		return proof{who: who, Proof: identity.Proof{Until: until}}, nil
 	}
-	return proof{who: connected}, nil
+	return proof{who: connected, Proof: identity.Proof{Still: func() error {
+		_, err := h.cfg.Certificates.Identify(req.TLS)
+		return err
+	}}}, nil
 }
 
 // connected returns who is at the other side of the connection: by its certificate, or

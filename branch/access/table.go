@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"connectrpc.com/grpchealth"
@@ -18,9 +19,10 @@ type rule struct {
 	roles roles
 	// anybody says that no proof is asked for.
 	anybody bool
-	// branches says that the other branches call it in their own name. In the name of a
-	// client a branch calls what that client may call.
-	branches bool
+	// branches says that the other branches call it in their own name, passedOn that they
+	// pass it on in a client's. What is not passed on, a branch that has fallen into wrong
+	// hands can't do at another one.
+	branches, passedOn bool
 }
 
 // roles is a set of roles, a bit each.
@@ -52,10 +54,10 @@ func (s roles) String() string {
 
 // Who may what. A customer may use its own accounts only, which package service checks.
 var (
-	writers   = rule{roles: of(identity.Customer, identity.Teller)}
-	readers   = rule{roles: of(identity.Customer, identity.Teller, identity.Auditor)}
+	writers   = rule{roles: of(identity.Customer, identity.Teller), passedOn: true}
+	readers   = rule{roles: of(identity.Customer, identity.Teller, identity.Auditor), passedOn: true}
 	watchers  = rule{roles: of(identity.Customer, identity.Teller, identity.Auditor, identity.Operator), branches: true}
-	status    = rule{roles: of(identity.Teller, identity.Auditor, identity.Operator), branches: true}
+	status    = rule{roles: of(identity.Teller, identity.Auditor, identity.Operator), branches: true, passedOn: true}
 	overseers = rule{roles: of(identity.Auditor, identity.Operator)}
 	operators = rule{roles: of(identity.Operator)}
 	clients   = rule{roles: of(identity.Customer, identity.Teller, identity.Auditor, identity.Operator)}
@@ -75,6 +77,9 @@ var table = map[string]rule{
 	bankv1connect.BranchServiceGetStatusProcedure:    status,
 	bankv1connect.BranchServiceListAlarmsProcedure:   overseers,
 	bankv1connect.BranchServiceResolveAlarmProcedure: operators,
+
+	bankv1connect.BranchServiceGetIdentityProcedure:   clients,
+	bankv1connect.BranchServiceOpenDashboardProcedure: clients,
 
 	bankconnect.BankMsgDeliveryProcedure: writers,
 
@@ -101,6 +106,18 @@ var table = map[string]rule{
 	"/" + grpcreflect.ReflectV1AlphaServiceName + "/ServerReflectionInfo": clients,
 }
 
+// Allowed returns the procedures that somebody may call, in order of their names.
+func Allowed(who *identity.Identity) []string {
+	var allowed []string
+	for procedure := range table {
+		if check(procedure, who, nil) == nil {
+			allowed = append(allowed, procedure)
+		}
+	}
+	slices.Sort(allowed)
+	return allowed
+}
+
 // isWrite reports whether a procedure changes something at a branch.
 func isWrite(procedure string) bool {
 	rule := table[procedure]
@@ -118,6 +135,8 @@ func check(procedure string, who, onBehalf *identity.Identity) error {
 		return errNobody
 	case !ok:
 		return denied("nobody may call %.200s: this bank does not know it", procedure)
+	case onBehalf != nil && !rule.passedOn:
+		return denied("%s is not passed on: call it yourself, and not through %s", procedure, onBehalf)
 	case who.Branch != 0 && rule.branches, who.Branch == 0 && rule.roles.has(who.Role):
 		return nil
 	case who.Branch != 0:

@@ -92,10 +92,11 @@ func TestARefusalSaysWhatWasMissing(t *testing.T) {
 	customer := &identity.Identity{Bank: "bank", Client: "ann", Role: identity.Customer}
 	branch := &identity.Identity{Bank: "bank", Branch: 2}
 	for want, err := range map[string]error{
-		`/bank.v1.BranchService/ListAlarms is for the role auditor or operator, and you are customer "ann" of bank "bank"`:                                check(bankv1connect.BranchServiceListAlarmsProcedure, customer, nil),
-		`/bank.v1.BranchService/ListAlarms is for the role auditor or operator, and you are customer "ann" of bank "bank" (branch 2 of bank "bank" says)`: check(bankv1connect.BranchServiceListAlarmsProcedure, customer, branch),
-		`only the bank's branches may call /bank.v1.PeerService/Claim, and you are customer "ann" of bank "bank"`:                                         check(bankv1connect.PeerServiceClaimProcedure, customer, nil),
-		`branch 2 of bank "bank" calls /bank.v1.BranchService/Deposit in its own name, and may do that only for one of the bank's clients`:                check(bankv1connect.BranchServiceDepositProcedure, branch, nil),
+		`/bank.v1.BranchService/ListAlarms is for the role auditor or operator, and you are customer "ann" of bank "bank"`:                                       check(bankv1connect.BranchServiceListAlarmsProcedure, customer, nil),
+		`/bank.v1.BranchService/GetStatus is for the role teller, auditor or operator, and you are customer "ann" of bank "bank" (branch 2 of bank "bank" says)`: check(bankv1connect.BranchServiceGetStatusProcedure, customer, branch),
+		`/bank.v1.BranchService/ResolveAlarm is not passed on: call it yourself, and not through branch 2 of bank "bank"`:                                        check(bankv1connect.BranchServiceResolveAlarmProcedure, &identity.Identity{Bank: "bank", Client: "ann", Role: identity.Operator}, branch),
+		`only the bank's branches may call /bank.v1.PeerService/Claim, and you are customer "ann" of bank "bank"`:                                                check(bankv1connect.PeerServiceClaimProcedure, customer, nil),
+		`branch 2 of bank "bank" calls /bank.v1.BranchService/Deposit in its own name, and may do that only for one of the bank's clients`:                       check(bankv1connect.BranchServiceDepositProcedure, branch, nil),
 	} {
 		if err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)

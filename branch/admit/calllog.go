@@ -3,27 +3,12 @@ package admit
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"time"
 
 	"connectrpc.com/connect"
 
 	"passbook.example/passbook/branch/api"
 )
-
-// ServerErrors logs what goes wrong with connections. Each has a text of its own,
-// with the caller's port: as an attribute it doesn't keep a log from seeing that
-// the line is the same again.
-type ServerErrors struct {
-	// Logger is where it logs.
-	Logger *slog.Logger
-}
-
-// Write implements io.Writer, for a log.Logger.
-func (e ServerErrors) Write(p []byte) (int, error) {
-	e.Logger.Warn("a connection was given up", "error", strings.TrimSpace(string(p)))
-	return len(p), nil
-}
 
 // CallLog logs each call that a branch has served.
 type CallLog struct {

@@ -173,7 +173,7 @@ func StateToProto(s protocol.State) bankv1.BranchState {
 // EntryToProto encodes an entry for the API.
 func EntryToProto(e *ledger.Entry) *bankv1.Entry {
 	out := &bankv1.Entry{
-		Sequence: e.Sequence, Clock: e.Clock, RecordedAtUnixMs: e.RecordedAt, CustomerId: e.CustomerID, RequestId: e.RequestID,
+		Sequence: e.Sequence, Clock: e.Clock, RecordedAtUnixMs: e.RecordedAt, Customer: e.Customer, CustomerId: e.CustomerID, RequestId: e.RequestID,
 	}
 	amount := int64(e.Amount)
 	switch e.Kind {

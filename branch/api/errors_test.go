@@ -31,6 +31,7 @@ var mapped = map[string]struct {
 	"ledger.ErrKind":              {ledger.ErrKind, connect.CodeInvalidArgument},
 	"ledger.ErrClock":             {ledger.ErrClock, connect.CodeInvalidArgument},
 	"ledger.ErrAccount":           {ledger.ErrAccount, connect.CodeInvalidArgument},
+	"ledger.ErrCustomer":          {ledger.ErrCustomer, connect.CodeInvalidArgument},
 	"ledger.ErrRequest":           {ledger.ErrRequest, connect.CodeInvalidArgument},
 	"ledger.ErrSelf":              {ledger.ErrSelf, connect.CodeInvalidArgument},
 	"ledger.ErrOperations":        {ledger.ErrOperations, connect.CodeInvalidArgument},

@@ -80,12 +80,12 @@ type doubles struct {
 	// kept are those that the operator has not resolved.
 	kept []ledger.Double
 	// changed are those that the next commit has to write.
-	changed []string
+	changed []ledger.RequestKey
 }
 
-func (d *doubles) find(id string) *ledger.Double {
+func (d *doubles) find(key ledger.RequestKey) *ledger.Double {
 	for i := range d.kept {
-		if d.kept[i].RequestID == id {
+		if d.kept[i].Key() == key {
 			return &d.kept[i]
 		}
 	}
@@ -96,7 +96,7 @@ func (d *doubles) find(id string) *ledger.Double {
 // was one.
 func (d *doubles) resolve(alarm string) bool {
 	for i := range d.kept {
-		if about := d.kept[i].RequestID; protocol.DoubleAlarmID(about) == alarm {
+		if about := d.kept[i].Key(); protocol.DoubleAlarmID(about) == alarm {
 			d.kept = slices.Delete(d.kept, i, i+1)
 			d.change(about)
 			return true
@@ -105,22 +105,23 @@ func (d *doubles) resolve(alarm string) bool {
 	return false
 }
 
-func (d *doubles) change(id string) {
-	if !slices.Contains(d.changed, id) {
-		d.changed = append(d.changed, id)
+func (d *doubles) change(key ledger.RequestKey) {
+	if !slices.Contains(d.changed, key) {
+		d.changed = append(d.changed, key)
 	}
 }
 
 // changes returns the request ids that the commit has to write.
 func (d *doubles) changes() []ledger.Double {
 	var out []ledger.Double
-	for _, id := range d.changed {
-		if found := d.find(id); found != nil {
+	for _, key := range d.changed {
+		if found := d.find(key); found != nil {
 			c := *found
 			c.Entries = slices.Clone(c.Entries)
 			out = append(out, c)
 		} else {
-			out = append(out, ledger.Double{RequestID: id, Resolved: true})
+			customer, id := key.Split()
+			out = append(out, ledger.Double{Customer: customer, RequestID: id, Resolved: true})
 		}
 	}
 	d.changed = nil
@@ -131,17 +132,18 @@ func (d *doubles) changes() []ledger.Double {
 // customer was served twice. It goes to disk with the commit that applies the
 // entry.
 func (al *Alarms) foundTwice(at ledger.Position, e *ledger.Entry) {
-	d := al.doubles.find(e.RequestID)
+	key := e.RequestKey()
+	d := al.doubles.find(key)
 	if d == nil && len(al.doubles.kept) >= maxDoubles {
 		al.doubles.countUntold()
 		return
 	}
 	if d == nil {
-		first, ok := al.own.Recorded(e.RequestID)
+		first, ok := al.own.Recorded(key)
 		if !ok {
 			return // the disk failed, and the branch stops
 		}
-		al.doubles.kept = append(al.doubles.kept, ledger.Double{RequestID: e.RequestID, Entries: []ledger.DoubleEntry{ledger.NewDoubleEntry(first.At, &first.Entry)}})
+		al.doubles.kept = append(al.doubles.kept, ledger.Double{Customer: e.Customer, RequestID: e.RequestID, Entries: []ledger.DoubleEntry{ledger.NewDoubleEntry(first.At, &first.Entry)}})
 		d = &al.doubles.kept[len(al.doubles.kept)-1]
 	}
 	switch {
@@ -152,7 +154,7 @@ func (al *Alarms) foundTwice(at ledger.Position, e *ledger.Entry) {
 	default:
 		d.More++
 	}
-	al.doubles.change(e.RequestID)
+	al.doubles.change(key)
 }
 
 // countUntold counts a request id for which there is no room, in one item for all

@@ -32,8 +32,8 @@ type intake struct {
 	// early are the batches that came early, gapped the journals that have some.
 	early  []earlyBatches
 	gapped indexes // of early
-	// ids is memory for the request ids of one batch.
-	ids []string
+	// keys is memory for the keys of the requests of one batch.
+	keys []ledger.RequestKey
 	// fetches say how journals are asked for. fetching are those that are asked for,
 	// or may have to be.
 	fetches  []fetch
@@ -211,26 +211,26 @@ func (in *intake) remember(i int, s *ledger.Sealed, posted []ledger.Posted) {
 // in the order of the entries that have one; nothing when none is. They are read
 // together: reading them one by one would cost more than the rest of a batch.
 func (in *intake) positions(b *ledger.Batch) []ledger.Position {
-	ids := in.ids[:0]
+	keys := in.keys[:0]
 	for k := range b.Entries {
-		if id := b.Entries[k].RequestID; id != "" {
-			ids = append(ids, id)
+		if key := b.Entries[k].RequestKey(); key != "" {
+			keys = append(keys, key)
 		}
 	}
-	found, err := in.Config.Storage.Positions(ids)
+	found, err := in.Config.Storage.Positions(keys)
 	if err != nil {
 		in.fail(fmt.Errorf("look up the request ids of a batch of branch %d: %w", b.Branch, err))
 		found = nil
 	}
-	in.ids = emptied(ids)
+	in.keys = emptied(keys)
 	return found
 }
 
 // isFirst reports whether an entry is the first that has its request id, as it
-// should be. Otherwise two journals have one request id: the customer was served
-// twice, and an alarm says so. recorded is where the disk has the request id.
+// should be. Otherwise two journals have one request id of one customer, who was served
+// twice, and an alarm says so. recorded is where the disk has the request.
 func (in *intake) isFirst(at ledger.Position, e *ledger.Entry, recorded ledger.Position) bool {
-	if rec, ok := in.own.fresh[e.RequestID]; ok {
+	if rec, ok := in.own.fresh[e.RequestKey()]; ok {
 		recorded = rec.at
 	}
 	if recorded.Sequence == 0 || recorded == at {

@@ -25,12 +25,12 @@ type OwnBatch struct {
 	// recent are own batches that peers may still need, oldest first.
 	recent      []*ledger.Outline
 	recentBytes int // the size of recent
-	// fresh are the request ids that are not committed yet.
-	fresh map[string]recorded
+	// fresh are the requests that are not committed yet.
+	fresh map[ledger.RequestKey]recorded
 }
 
 func newOwnBatch(c *Core, al *Alarms, pr *progress, l Listener) OwnBatch {
-	return OwnBatch{Core: c, alarms: al, progress: pr, listener: l, after: make([]uint64, c.N), extended: newIndexes(c.N), fresh: map[string]recorded{}}
+	return OwnBatch{Core: c, alarms: al, progress: pr, listener: l, after: make([]uint64, c.N), extended: newIndexes(c.N), fresh: map[ledger.RequestKey]recorded{}}
 }
 
 // Post records an entry of this branch's own. The caller has checked that the
@@ -61,10 +61,10 @@ type recorded struct {
 	balance ledger.Amount   // right after it
 }
 
-// remember makes a request id known until the commit that has it is done.
+// remember makes a request known until the commit that has it is done.
 func (o *OwnBatch) remember(at ledger.Position, e *ledger.Entry, balance ledger.Amount) {
-	if e.RequestID != "" {
-		o.fresh[e.RequestID] = recorded{at, e, balance}
+	if key := e.RequestKey(); key != "" {
+		o.fresh[key] = recorded{at, e, balance}
 	}
 }
 
@@ -149,14 +149,14 @@ func (o *OwnBatch) finishCommit() {
 	o.out.Commit = c
 }
 
-// Recorded finds a request id among what this branch has applied.
-func (o *OwnBatch) Recorded(id string) (ledger.Recorded, bool) {
-	if rec, ok := o.fresh[id]; ok {
+// Recorded finds a request among what this branch has applied.
+func (o *OwnBatch) Recorded(key ledger.RequestKey) (ledger.Recorded, bool) {
+	if rec, ok := o.fresh[key]; ok {
 		return ledger.Recorded{At: rec.at, Entry: *rec.entry, Balance: rec.balance}, true
 	}
-	rec, ok, err := o.Config.Storage.Request(id)
+	rec, ok, err := o.Config.Storage.Request(key)
 	if err != nil {
-		o.fail(fmt.Errorf("look up request id %q: %w", id, err))
+		o.fail(fmt.Errorf("look up %s: %w", key, err))
 	}
 	return rec, ok
 }

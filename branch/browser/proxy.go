@@ -13,6 +13,7 @@ import (
 
 	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/identity"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/branch/protocol"
@@ -21,9 +22,9 @@ import (
 // proxyTimeout bounds a call that is passed on to another branch.
 const proxyTimeout = peernet.DialTimeout + api.CallTimeout
 
-// passedHeaders are those of a request that are passed on. Neither who the
-// caller is nor which page it comes from is the other branch's concern: this
-// one has let the call in.
+// passedHeaders are those of a request that are passed on. Neither what proves who
+// the caller is nor which page it comes from is the other branch's concern: this
+// one has let the call in, and says in whose name it calls.
 var passedHeaders = []string{
 	"Accept", "Accept-Encoding", "Connect-Protocol-Version", "Connect-Timeout-Ms", "Content-Encoding", "Content-Type",
 	"Grpc-Accept-Encoding", "Grpc-Encoding", "Grpc-Timeout", "Te", "User-Agent", "X-Grpc-Web", "X-User-Agent",
@@ -147,6 +148,7 @@ func rewrite(r *httputil.ProxyRequest) {
 			header[name] = values
 		}
 	}
+	identity.SetOnBehalfOf(header, identity.CallerOf(r.In.Context()))
 	r.Out.Header = header
 	r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", to.address, ""
 	r.Out.URL.Path, r.Out.URL.RawPath = api.ProcedureOf(r.In.URL.Path), ""

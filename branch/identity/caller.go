@@ -4,23 +4,50 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"passbook.example/passbook/branch/code"
 )
 
-// callerKey is where a context has the identity of the caller.
+// callerKey is where a context has the caller.
 type callerKey struct{}
 
+// caller is who makes a call, and what proves it.
+type caller struct {
+	*Identity
+	proof Proof
+}
+
+// Proof is how long what proves an identity is good.
+type Proof struct {
+	// Until is when it ends; zero if that is not known.
+	Until time.Time
+	// Still returns an error once it is good no more, before that; nil for a proof that
+	// can't be asked again.
+	Still func() error
+}
+
 // WithCaller returns the context of a call that has proven to come from somebody.
-func WithCaller(ctx context.Context, id *Identity) context.Context {
-	return context.WithValue(ctx, callerKey{}, id)
+func WithCaller(ctx context.Context, id *Identity, proof Proof) context.Context {
+	return context.WithValue(ctx, callerKey{}, &caller{id, proof})
 }
 
 // CallerOf returns who makes a call. It is nil where nobody has to prove anything: in a
 // bank without certificates, where everybody who reaches a port may do everything.
 func CallerOf(ctx context.Context) *Identity {
-	id, _ := ctx.Value(callerKey{}).(*Identity)
-	return id
+	if c, ok := ctx.Value(callerKey{}).(*caller); ok {
+		return c.Identity
+	}
+	return nil
+}
+
+// ProofOf returns how long what proves the caller is good. It is zero where CallerOf is
+// nil.
+func ProofOf(ctx context.Context) Proof {
+	if c, ok := ctx.Value(callerKey{}).(*caller); ok {
+		return c.proof
+	}
+	return Proof{}
 }
 
 // MayUse reports whether whoever calls may use an account.

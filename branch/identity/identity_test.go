@@ -87,7 +87,7 @@ func TestWhatACallerMayUse(t *testing.T) {
 	}
 	for role, want := range map[identity.Role]bool{identity.Customer: false, identity.Teller: true, identity.Auditor: true} {
 		id := &identity.Identity{Bank: "bank", Client: "ann", Role: role}
-		ctx := identity.WithCaller(ctx, id)
+		ctx := identity.WithCaller(ctx, id, identity.Proof{})
 		if identity.MayUse(ctx, "x") != want || identity.CallerOf(ctx) != id || identity.CustomerOf(ctx) != "ann" {
 			t.Errorf("%s: %v", role, !want)
 		}

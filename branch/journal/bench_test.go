@@ -100,10 +100,10 @@ func BenchmarkNewRequests(b *testing.B) {
 		br.fill(batches, func() ledger.Entry { return withID(fmt.Sprintf("%016x", rand.Uint64()), deposit("a", 1)) })
 		for _, together := range []int{1, 100} {
 			b.Run(fmt.Sprintf("entries=%d/together=%d", 1000*batches, together), func(b *testing.B) {
-				ids := make([]string, together)
+				ids := make([]ledger.RequestKey, together)
 				for b.Loop() {
 					for i := range ids {
-						ids[i] = fmt.Sprintf("%016x", rand.Uint64())
+						ids[i] = ledger.RequestKey(fmt.Sprintf("%016x", rand.Uint64()))
 					}
 					if _, err := j.Positions(ids); err != nil {
 						b.Fatal(err)
@@ -132,9 +132,9 @@ func BenchmarkRequestMiss(b *testing.B) {
 		}
 		br.write(1, entries...)
 	}
-	ids := make([]string, 1<<16)
+	ids := make([]ledger.RequestKey, 1<<16)
 	for i := range ids {
-		ids[i] = fmt.Sprintf("%016x", rand.Uint64())
+		ids[i] = ledger.RequestKey(fmt.Sprintf("%016x", rand.Uint64()))
 	}
 	for _, filtered := range []bool{true, false} {
 		b.Run(fmt.Sprintf("filter=%t", filtered), func(b *testing.B) {

@@ -167,13 +167,13 @@ func (j *Journal) writePending() error {
 	return nil
 }
 
-// catchUpOn writes what is pending if one of the request ids may be in it.
-func (j *Journal) catchUpOn(ids ...string) error {
+// catchUpOn writes what is pending if one of the requests may be in it.
+func (j *Journal) catchUpOn(keys ...ledger.RequestKey) error {
 	if !j.pending.Load() {
 		return nil
 	}
 	j.writing.Lock()
-	there := j.writer.out != nil && slices.ContainsFunc(ids, func(id string) bool { return j.writer.requests[j.filter.Hash(id)] })
+	there := j.writer.out != nil && slices.ContainsFunc(keys, func(key ledger.RequestKey) bool { return j.writer.requests[j.filter.Hash(string(key))] })
 	j.writing.Unlock()
 	if there {
 		return j.writePending()
@@ -276,12 +276,13 @@ func (w *writer) addBatch(j *Journal, b *ledger.StoredBatch) error {
 func (w *writer) addRequests(j *Journal, b *ledger.StoredBatch) {
 	for i := range b.Batch.Entries {
 		e := &b.Batch.Entries[i]
-		if e.RequestID == "" {
+		request := e.RequestKey()
+		if request == "" {
 			continue
 		}
-		key := appendRequestKey(w.key[:0], e.RequestID)
+		key := appendRequestKey(w.key[:0], request)
 		value := appendRequest(w.value[:0], ledger.Position{Branch: b.Batch.Branch, Sequence: e.Sequence}, b.Posted[i].Balance)
-		hash, isNew := j.filter.AddNew(e.RequestID)
+		hash, isNew := j.filter.AddNew(string(request))
 		w.requests[hash] = true
 		if isNew {
 			w.set(key, value)

@@ -160,16 +160,17 @@ func (c *comparison) requestsAfter(v, other *Verified, b ledger.BranchID, after 
 		}
 		for i := range s.Batch.Entries {
 			e := &s.Batch.Entries[i]
-			if e.RequestID == "" {
+			request := e.RequestKey()
+			if request == "" {
 				continue
 			}
-			rec, ok, err := other.j.Request(e.RequestID)
+			rec, ok, err := other.j.Request(request)
 			if err != nil {
 				return false, err
 			}
 			here := ledger.Position{Branch: b, Sequence: e.Sequence}
 			if ok && rec.At != here {
-				c.found(v, fmt.Sprintf("request id %q", e.RequestID), "%s has it, and %s in %s", entryName(here), entryName(rec.At), other.Dir)
+				c.found(v, request.String(), "%s has it, and %s in %s", entryName(here), entryName(rec.At), other.Dir)
 			}
 		}
 		return true, nil

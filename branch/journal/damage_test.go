@@ -266,7 +266,7 @@ func (d directory) readAll(j *journal.Journal, s *journal.State) (order int, err
 			if requests++; n < order-5 && requests%31 > 0 {
 				continue
 			}
-			rec, ok, err := j.Request(e.RequestID)
+			rec, ok, err := j.Request(e.RequestKey())
 			if err != nil {
 				return 0, err
 			}

@@ -25,10 +25,13 @@
 //	h branch(4)                      head: sequence, hash, epoch
 //	a account                        escrow, paid and last of every branch
 //	b branch(4) last sequence(8)     hash, order, balances posted, the sealed bytes
-//	r request id                     branch and sequence of the entry, balance after it
-//	d request id                     an alarm: the entries that share the request id
+//	r request                        branch and sequence of the entry, balance after it
+//	d request                        an alarm: the entries that share the request id
 //	s length(1) account order(8)     branch and last sequence of a batch, indexes of its
 //	                                 entries that changed the account's balance
+//
+// A request is its id, or, where customers have names, what ledger.RequestKey makes of
+// customer and id.
 //
 // The order counts the batches that this branch has applied, of whatever
 // journal. Statements are in that order, which differs between branches. There

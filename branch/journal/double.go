@@ -11,7 +11,7 @@ import (
 
 // addDouble writes a request id that several entries have, or forgets it.
 func (w *writer) addDouble(d *ledger.Double) {
-	key := appendDoubleKey(w.key[:0], d.RequestID)
+	key := appendDoubleKey(w.key[:0], d.Key())
 	if d.Resolved {
 		w.keep(key, w.value, w.out.Delete(key, nil))
 		return
@@ -43,7 +43,8 @@ func appendText(out []byte, text string) []byte {
 
 func decodeDouble(key, value []byte) (ledger.Double, error) {
 	d := newDecoder(value)
-	out := ledger.Double{RequestID: string(key[1:]), More: d.uint()}
+	out := ledger.Double{More: d.uint()}
+	out.Customer, out.RequestID = ledger.RequestKey(key[1:]).Split()
 	for range d.count() {
 		out.Entries = append(out.Entries, ledger.DoubleEntry{
 			At: ledger.Position{Branch: d.branch(), Sequence: d.uint()}, Kind: ledger.Kind(d.uint()),

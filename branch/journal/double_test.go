@@ -13,7 +13,7 @@ import (
 // doubleOf returns what an operator is told about a request id that several entries
 // have.
 func doubleOf(id string, batches ...ledger.StoredBatch) ledger.Double {
-	d := ledger.Double{RequestID: id}
+	d := ledger.Double{Customer: batches[0].Batch.Entries[0].Customer, RequestID: id}
 	for _, b := range batches {
 		e := &b.Batch.Entries[0]
 		d.Entries = append(d.Entries, ledger.NewDoubleEntry(ledger.Position{Branch: b.Batch.Branch, Sequence: e.Sequence}, e))
@@ -32,7 +32,9 @@ func TestDoublesLastUntilTheyAreResolved(t *testing.T) {
 	first, second := b.post(1, withID("x", deposit("a", 100))), b.post(2, bulk)
 	c := b.gather(first, second)
 	x, more := doubleOf("x", first, second), ledger.Double{More: 7}
-	c.Doubles = []ledger.Double{x, {RequestID: "", More: 3}, more}
+	ann := x
+	ann.Customer = "ann" // it is kept beside that of nobody
+	c.Doubles = []ledger.Double{x, {RequestID: "", More: 3}, ann, more}
 	b.commit(c)
 	third := b.post(3, withID("y", deposit("a", 1)))
 	unsynced := b.gather(third)
@@ -42,14 +44,15 @@ func TestDoublesLastUntilTheyAreResolved(t *testing.T) {
 	// A crash takes back the commit that is not synced, with its alarm.
 	fs = fs.CrashClone(vfs.CrashCloneCfg{})
 	b = open(t, fs)
-	if diff := cmp.Diff([]ledger.Double{more, x}, b.Doubles); diff != "" {
+	if diff := cmp.Diff([]ledger.Double{more, x, ann}, b.Doubles); diff != "" {
 		t.Errorf("after a crash (-want +got):\n%s", diff)
 	}
 	resolved := b.gather()
 	resolved.Doubles = []ledger.Double{{RequestID: "x", Resolved: true}, {Resolved: true}}
 	b.commit(resolved)
-	if b = open(t, fs.CrashClone(vfs.CrashCloneCfg{})); len(b.Doubles) != 0 {
-		t.Errorf("after they were resolved: %+v", b.Doubles)
+	b = open(t, fs.CrashClone(vfs.CrashCloneCfg{}))
+	if diff := cmp.Diff([]ledger.Double{ann}, b.Doubles); diff != "" {
+		t.Errorf("after all but one were resolved (-want +got):\n%s", diff)
 	}
 }
 
@@ -73,10 +76,12 @@ func TestVerifyReadsDoubles(t *testing.T) {
 	b.commit(c)
 	b.close()
 	put(t, fs, "dv", []byte{1, 0, 1})
+	put(t, fs, "d"+string(ledger.NewRequestKey("ann", "v")), []byte{1})
 	want := []string{
 		`data: alarm about request id "v": alarm about request id "v": the stored value is malformed`,
 		`data: alarm about request id "w": it names 1 entries, and at least two must have the request id`,
 		`data: alarm about request id "z": it names entry 9 of branch 2, which does not exist`,
+		`data: alarm about request id "v" of customer "ann": alarm about request id "v" of customer "ann": the stored value is malformed`,
 	}
 	got, _, _ := verify(t, fs, dir)
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -92,7 +92,7 @@ func TestTheFilterIsBounded(t *testing.T) {
 	look := func() {
 		t.Helper()
 		for id := range n {
-			if at, err := b.Positions([]string{fmt.Sprint(id)}); err != nil || len(at) != 1 || at[0].Sequence != uint64(id+1) {
+			if at, err := b.Positions([]ledger.RequestKey{ledger.RequestKey(fmt.Sprint(id))}); err != nil || len(at) != 1 || at[0].Sequence != uint64(id+1) {
 				t.Fatalf("request id %d: got %v, %v, want entry %d", id, at, err, id+1)
 			}
 		}
@@ -136,7 +136,7 @@ func TestRequestsAreFoundWhileTheFilterIsFilled(t *testing.T) {
 		t.Error("a filter excludes that lacks what is on disk")
 	}
 	found := func(i int) error {
-		rec, ok, err := b.Request(id(i))
+		rec, ok, err := b.Request(ledger.RequestKey(id(i)))
 		if err != nil || !ok || rec.At.Sequence != uint64(i+1) {
 			return fmt.Errorf("request id %d: got %v, %t, %w", i, rec.At, ok, err)
 		}
@@ -212,19 +212,22 @@ func TestRequestsAgainstAMap(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		fs := vfs.NewMem()
 		b := open(t, fs)
-		first := map[string]ledger.Position{}
-		id := rapid.Map(rapid.IntRange(0, 40), func(i int) string { return fmt.Sprint("id ", i) })
+		first := map[ledger.RequestKey]ledger.Position{}
+		key := rapid.Custom(func(rt *rapid.T) ledger.RequestKey {
+			return ledger.NewRequestKey(rapid.SampledFrom([]string{"", "ann", "bob"}).Draw(rt, "customer"), fmt.Sprint("id ", rapid.IntRange(0, 20).Draw(rt, "id")))
+		})
 		rt.Repeat(map[string]func(*rapid.T){
 			"commit": func(rt *rapid.T) {
 				writer := ledger.BranchID(rapid.Uint32Range(1, 3).Draw(rt, "writer"))
 				var entries []ledger.Entry
-				for _, id := range rapid.SliceOfN(id, 1, 4).Draw(rt, "ids") {
-					entries = append(entries, withID(id, deposit("x", 1)))
+				for _, key := range rapid.SliceOfN(key, 1, 4).Draw(rt, "keys") {
+					customer, id := key.Split()
+					entries = append(entries, of(customer, withID(id, deposit("x", 1))))
 				}
 				batch := b.post(writer, entries...)
 				for _, e := range batch.Batch.Entries {
-					if _, ok := first[e.RequestID]; !ok {
-						first[e.RequestID] = ledger.Position{Branch: writer, Sequence: e.Sequence}
+					if _, ok := first[e.RequestKey()]; !ok {
+						first[e.RequestKey()] = ledger.Position{Branch: writer, Sequence: e.Sequence}
 					}
 				}
 				c := b.gather(batch)
@@ -241,27 +244,27 @@ func TestRequestsAgainstAMap(t *testing.T) {
 			"fill":  func(*rapid.T) { b.AwaitFilter() },
 			"bound": func(rt *rapid.T) { b.BoundFilter(rapid.SampledFrom([]int{0, 64 << 10}).Draw(rt, "bytes")) },
 			"positions": func(rt *rapid.T) {
-				ids := rapid.SliceOfN(id, 1, 10).Draw(rt, "ids")
-				at, err := b.Positions(ids)
+				keys := rapid.SliceOfN(key, 1, 10).Draw(rt, "keys")
+				at, err := b.Positions(keys)
 				if err != nil {
 					rt.Fatal(err)
 				}
-				for i, id := range ids {
+				for i, key := range keys {
 					var got ledger.Position
 					if at != nil {
 						got = at[i]
 					}
-					if got != first[id] {
-						rt.Fatalf("position of %q: got %v, want %v", id, got, first[id])
+					if got != first[key] {
+						rt.Fatalf("position of %s: got %v, want %v", key, got, first[key])
 					}
 				}
 			},
 			"request": func(rt *rapid.T) {
-				id := id.Draw(rt, "id")
-				rec, ok, err := b.Request(id)
-				want, wantOK := first[id]
+				key := key.Draw(rt, "key")
+				rec, ok, err := b.Request(key)
+				want, wantOK := first[key]
 				if err != nil || ok != wantOK || rec.At != want {
-					rt.Fatalf("request %q: got %v, %t, %v, want %v, %t", id, rec.At, ok, err, want, wantOK)
+					rt.Fatalf("%s: got %v, %t, %v, want %v, %t", key, rec.At, ok, err, want, wantOK)
 				}
 			},
 		})

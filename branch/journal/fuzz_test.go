@@ -106,7 +106,7 @@ func FuzzPage(f *testing.F) {
 				t.Errorf("cursor %d after %d", next, cursor)
 			}
 		}
-		if _, _, err := b.Request(account); err != nil {
+		if _, _, err := b.Request(ledger.RequestKey(account)); err != nil {
 			t.Error(err)
 		}
 		if _, err := b.Batches(ledger.BranchID(writer), cursor, limit); err != nil {

@@ -116,6 +116,12 @@ func withID(id string, e ledger.Entry) ledger.Entry {
 	return e
 }
 
+// of returns the entry as one that a customer has asked for.
+func of(customer string, e ledger.Entry) ledger.Entry {
+	e.Customer = customer
+	return e
+}
+
 // editStore changes the store behind a closed journal.
 func editStore(t testing.TB, fs vfs.FS, edit func(*pebble.DB)) {
 	t.Helper()

@@ -45,12 +45,12 @@ func appendBatchPrefix(out []byte, b ledger.BranchID) []byte {
 	return binary.BigEndian.AppendUint32(append(out, batchTable), uint32(b))
 }
 
-func appendRequestKey(out []byte, id string) []byte {
-	return append(append(out, requestTable), id...)
+func appendRequestKey(out []byte, key ledger.RequestKey) []byte {
+	return append(append(out, requestTable), key...)
 }
 
-func appendDoubleKey(out []byte, id string) []byte {
-	return append(append(out, doubleTable), id...)
+func appendDoubleKey(out []byte, key ledger.RequestKey) []byte {
+	return append(append(out, doubleTable), key...)
 }
 
 // appendStatementKey names the changes of the order-th batch in an account, whose
@@ -86,9 +86,9 @@ func keyName(key []byte) string {
 	case key[0] == batchTable && len(rest) == 12:
 		return batchName(ledger.BranchID(binary.BigEndian.Uint32(rest)), batchEnd(key))
 	case key[0] == requestTable:
-		return fmt.Sprintf("request id %q", rest)
+		return ledger.RequestKey(rest).String()
 	case key[0] == doubleTable:
-		return fmt.Sprintf("alarm about request id %q", rest)
+		return fmt.Sprintf("alarm about %s", ledger.RequestKey(rest))
 	case key[0] == statementTable && len(rest) >= 9:
 		return fmt.Sprintf("statement of account %q at order %d", rest[1:len(rest)-8], statementOrder(key))
 	}

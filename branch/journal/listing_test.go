@@ -189,7 +189,7 @@ func TestFirstUseOfARequestIDWins(t *testing.T) {
 			b = open(t, fs)
 		}
 		for id, want := range map[string]string{"x": "1/1 deposit 1 -> 1", "y": "1/2 deposit 2 -> 3", "z": "2/4 transfer 3 -> 28"} {
-			rec, ok, err := b.Request(id)
+			rec, ok, err := b.Request(ledger.RequestKey(id))
 			if !ok || err != nil {
 				t.Fatalf("request %q: %v, %v", id, ok, err)
 			}
@@ -198,7 +198,7 @@ func TestFirstUseOfARequestIDWins(t *testing.T) {
 			}
 		}
 		for _, id := range []string{"", "w", "xx"} {
-			if _, ok, err := b.Request(id); ok || err != nil {
+			if _, ok, err := b.Request(ledger.RequestKey(id)); ok || err != nil {
 				t.Errorf("request %q: %v, %v; want none", id, ok, err)
 			}
 		}
@@ -219,7 +219,7 @@ func TestFirstUseOfARequestIDWinsAfterCompaction(t *testing.T) {
 		b.commit(c)
 	}
 	for id := range 1059 {
-		rec, ok, err := b.Request(fmt.Sprintf("id %d", id))
+		rec, ok, err := b.Request(ledger.RequestKey(fmt.Sprintf("id %d", id)))
 		batch, index := max(0, id-999), min(id, 999)
 		if want := uint64(1000*batch + index + 1); rec.At.Sequence != want || !ok || err != nil {
 			t.Fatalf("id %d is entry %d, %v, %v; want entry %d", id, rec.At.Sequence, ok, err, want)

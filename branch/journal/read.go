@@ -41,21 +41,21 @@ func (v *visible) end(b ledger.BranchID) uint64 {
 	return 0
 }
 
-// Request finds the entry that was first recorded under a request id.
-func (j *Journal) Request(id string) (ledger.Recorded, bool, error) {
+// Request finds the entry that was first recorded of a request.
+func (j *Journal) Request(request ledger.RequestKey) (ledger.Recorded, bool, error) {
 	if err := j.enter(); err != nil {
 		return ledger.Recorded{}, false, err
 	}
 	defer j.leave()
-	if j.filter.Excludes(id) {
+	if j.filter.Excludes(string(request)) {
 		return ledger.Recorded{}, false, nil
 	}
-	if err := j.catchUpOn(id); err != nil {
+	if err := j.catchUpOn(request); err != nil {
 		return ledger.Recorded{}, false, err
 	}
 	var rec ledger.Recorded
-	err := j.eachRequest(func(find func(string) (ledger.Position, ledger.Amount, error)) (err error) {
-		rec.At, rec.Balance, err = find(id)
+	err := j.eachRequest(func(find func(ledger.RequestKey) (ledger.Position, ledger.Amount, error)) (err error) {
+		rec.At, rec.Balance, err = find(request)
 		return err
 	})
 	if err != nil || rec.At.Sequence == 0 {
@@ -67,11 +67,11 @@ func (j *Journal) Request(id string) (ledger.Recorded, bool, error) {
 			return false, err
 		}
 		if s.Batch.FirstSequence > rec.At.Sequence {
-			return false, fmt.Errorf("request id %q: entry %d of branch %d is missing", id, rec.At.Sequence, rec.At.Branch)
+			return false, fmt.Errorf("%s: entry %d of branch %d is missing", request, rec.At.Sequence, rec.At.Branch)
 		}
 		rec.Entry = s.Batch.Entries[rec.At.Sequence-s.Batch.FirstSequence]
-		if rec.Entry.RequestID != id {
-			return false, fmt.Errorf("request id %q: entry %d of branch %d has the id %q", id, rec.At.Sequence, rec.At.Branch, rec.Entry.RequestID)
+		if got := rec.Entry.RequestKey(); got != request {
+			return false, fmt.Errorf("%s: entry %d of branch %d has %s", request, rec.At.Sequence, rec.At.Branch, got)
 		}
 		return false, nil
 	})

@@ -1,13 +1,13 @@
 package journal
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -16,34 +16,34 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// Positions returns the positions of the entries that were first recorded under
-// request ids, in the order of the ids; zero where there is none. Asking for many at
-// once costs a fraction of asking for each. It returns nil when there is certainly none
-// at all, as there mostly is.
-func (j *Journal) Positions(ids []string) ([]ledger.Position, error) {
+// Positions returns the positions of the entries that were first recorded of requests,
+// in the order of the keys; zero where there is none. Asking for many at once costs a
+// fraction of asking for each. It returns nil when there is certainly none at all, as
+// there mostly is.
+func (j *Journal) Positions(keys []ledger.RequestKey) ([]ledger.Position, error) {
 	if err := j.enter(); err != nil {
 		return nil, err
 	}
 	defer j.leave()
-	order := j.filter.Unsure(nil, ids...)
+	order := idfilter.Unsure(&j.filter, nil, keys...)
 	if len(order) == 0 {
 		return nil, nil
 	}
-	return j.positions(ids, order)
+	return j.positions(keys, order)
 }
 
-// positions is Positions for those of the ids that order names: there is none for the
+// positions is Positions for those of the keys that order names: there is none for the
 // others.
-func (j *Journal) positions(ids []string, order []int) (at []ledger.Position, err error) {
-	if err := j.catchUpOn(ids...); err != nil {
+func (j *Journal) positions(keys []ledger.RequestKey, order []int) (at []ledger.Position, err error) {
+	if err := j.catchUpOn(keys...); err != nil {
 		return nil, err
 	}
-	at = make([]ledger.Position, len(ids))
+	at = make([]ledger.Position, len(keys))
 	// In the order of the keys, so that neighbours are found in one place.
-	slices.SortFunc(order, func(a, b int) int { return strings.Compare(ids[a], ids[b]) })
-	err = j.eachRequest(func(find func(id string) (ledger.Position, ledger.Amount, error)) error {
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(keys[a], keys[b]) })
+	err = j.eachRequest(func(find func(request ledger.RequestKey) (ledger.Position, ledger.Amount, error)) error {
 		for _, i := range order {
-			if at[i], _, err = find(ids[i]); err != nil {
+			if at[i], _, err = find(keys[i]); err != nil {
 				return err
 			}
 		}
@@ -52,21 +52,21 @@ func (j *Journal) positions(ids []string, order []int) (at []ledger.Position, er
 	return at, err
 }
 
-// eachRequest gives visit a function that finds an id in the index. The position is
-// zero when the id is not there, or not committed.
+// eachRequest gives visit a function that finds a request in the index. The position is
+// zero when it is not there, or not committed.
 //
 // While the journal has no filter of its own, most ids that are looked up are new.
 // The filters of the tables tell that, but a Get does not use those of the lowest
 // level, where almost all of a long journal is.
-func (j *Journal) eachRequest(visit func(find func(id string) (ledger.Position, ledger.Amount, error)) error) (err error) {
+func (j *Journal) eachRequest(visit func(find func(request ledger.RequestKey) (ledger.Position, ledger.Amount, error)) error) (err error) {
 	iter, err := j.db.NewIter(&pebble.IterOptions{LowerBound: []byte{requestTable}, UpperBound: []byte{requestTable + 1}, UseL6Filters: true})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, iter.Close()) }()
 	var key []byte
-	return visit(func(id string) (at ledger.Position, balance ledger.Amount, err error) {
-		key = appendRequestKey(key[:0], id)
+	return visit(func(request ledger.RequestKey) (at ledger.Position, balance ledger.Amount, err error) {
+		key = appendRequestKey(key[:0], request)
 		if !iter.SeekPrefixGE(key) {
 			return at, 0, named(key, iter.Error())
 		}

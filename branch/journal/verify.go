@@ -239,10 +239,11 @@ func balances(e *ledger.Entry, p ledger.Posted) string {
 // had it first.
 func (v *verification) request(b *ledger.Batch, i int, balance ledger.Amount) {
 	e := &b.Entries[i]
-	if e.RequestID == "" {
+	request := e.RequestKey()
+	if request == "" {
 		return
 	}
-	v.key = appendRequestKey(v.key[:0], e.RequestID)
+	v.key = appendRequestKey(v.key[:0], request)
 	var rec ledger.Recorded
 	err := get(v.j, v.key, &rec, func(key, value []byte) (rec ledger.Recorded, err error) {
 		rec.At, rec.Balance, err = decodeRequest(key, value)

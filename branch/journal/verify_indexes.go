@@ -10,6 +10,7 @@ import (
 
 	"passbook.example/passbook/branch/journal/internal/idfilter"
 	"passbook.example/passbook/branch/journal/internal/store"
+	"passbook.example/passbook/branch/ledger"
 )
 
 // indexesComplete searches for keys that no entry accounts for.
@@ -76,7 +77,7 @@ func (v *verification) extra(table byte, want uint64, count *uint64, belongs fun
 
 // ofEntry reports a request id that its entry does not have.
 func (v *verification) ofEntry(key, value []byte) error {
-	_, ok, err := v.j.Request(string(key[1:]))
+	_, ok, err := v.j.Request(ledger.RequestKey(key[1:]))
 	if at, _, malformed := decodeRequest(key, value); err == nil && malformed == nil && !ok {
 		return fmt.Errorf("it names %s, which does not exist", entryName(at))
 	}

@@ -129,7 +129,7 @@ func TestVerifyFinds(t *testing.T) {
 		{"request id gone", gone("rfirst"), `request id "first": it is missing: entry 1 of branch 1 has it`},
 		{"request id of another entry", change("rfirst", flip(2)), `request id "first": `},
 		{"request id with another balance", change("rfirst", flip(3)), `request id "first": entry 1 of branch 1 leads to balance 100, and 101 is stored`},
-		{"request id of no entry", func(t *testing.T, fs vfs.FS) { put(t, fs, "rnew", []byte{1, 1, 2, 5}) }, `request id "new": entry 2 of branch 1 has the id ""`},
+		{"request id of no entry", func(t *testing.T, fs vfs.FS) { put(t, fs, "rnew", []byte{1, 1, 2, 5}) }, `request id "new": entry 2 of branch 1 has request id ""`},
 		{"statement gone", gone(statementKey("a", 1)), `statement of account "a" at order 1: it is missing`},
 		{"statement of another entry", change(statementKey("a", 1), flip(-1)), `statement of account "a" at order 1: it does not name`},
 		{"statement of no batch", func(t *testing.T, fs vfs.FS) { put(t, fs, statementKey("a", 9), []byte{1, 1, 3, 1, 0}) }, `statement of account "a" at order 9: no batch`},
@@ -201,6 +201,10 @@ func TestVerifyFindsRulesBroken(t *testing.T) {
 			b.write(1, withID("x", deposit("a", 1)))
 			b.write(2, withID("x", deposit("a", 1)))
 		}, `request id "x": entry 1 of branch 1 and entry 1 of branch 2 both have it`},
+		{"one request id of a customer in two journals", func(b *branch) {
+			b.write(1, of("ann", withID("x", deposit("a", 1))), of("bob", withID("x", deposit("a", 1))))
+			b.write(2, of("ann", withID("x", deposit("a", 1))))
+		}, `request id "x" of customer "ann": entry 1 of branch 1 and entry 1 of branch 2 both have it`},
 		{"a journal of another bank", func(b *branch) {
 			batch := b.post(2, deposit("a", 1))
 			batch.Sealed = ledger.NewSealed(&ledger.Batch{Branch: 2, Epoch: 1, FirstSequence: 1, PrevHash: ledger.Hash{7}, Entries: batch.Batch.Entries})
@@ -270,6 +274,20 @@ func TestCompare(t *testing.T) {
 			one.write(1, withID("x", deposit("a", 1)))
 			two.write(2, withID("x", deposit("a", 1)))
 		}, `request id "x": entry 2 of branch 1 has it, and entry 1 of branch 2 in two`, []journal.Lag{
+			{Dir: "two", Ahead: "one", Branch: 1, At: 1, Missing: 1},
+			{Dir: "one", Ahead: "two", Branch: 2, At: 0, Missing: 1},
+		}},
+		{"one request id of two customers", second, func(one, two *branch) {
+			one.write(1, of("ann", withID("x", deposit("a", 1))))
+			two.write(2, of("bob", withID("x", deposit("a", 1))), withID("x", deposit("a", 1)))
+		}, "", []journal.Lag{
+			{Dir: "two", Ahead: "one", Branch: 1, At: 1, Missing: 1},
+			{Dir: "one", Ahead: "two", Branch: 2, At: 0, Missing: 2},
+		}},
+		{"one request id of a customer at two branches", second, func(one, two *branch) {
+			one.write(1, of("ann", withID("x", deposit("a", 1))))
+			two.write(2, of("ann", withID("x", deposit("a", 1))))
+		}, `request id "x" of customer "ann": entry 2 of branch 1 has it, and entry 1 of branch 2 in two`, []journal.Lag{
 			{Dir: "two", Ahead: "one", Branch: 1, At: 1, Missing: 1},
 			{Dir: "one", Ahead: "two", Branch: 2, At: 0, Missing: 1},
 		}},

@@ -30,6 +30,7 @@ const (
 	entryDeposit    = 6 // Withdrawal, Transfer and Grant follow, as the Kinds do
 	entryGrant      = 9
 	entryBulk       = 10
+	entryCustomer   = 11
 )
 
 // Field numbers of the facts and of bank.v1.Position. The amount of a deposit or a
@@ -54,7 +55,7 @@ func encodeBatch(b *Batch) []byte {
 	out = appendUint(out, batchBranch, uint64(b.Branch))
 	out = appendUint(out, batchEpoch, b.Epoch)
 	out = appendUint(out, batchFirstSequence, b.FirstSequence)
-	var room [2][512]byte // for an entry with the longest names; a bulk needs more
+	var room [2][640]byte // for an entry with the longest names; a bulk needs more
 	scratch, fact := room[0][:0], room[1][:0]
 	for i := range b.Entries {
 		fact = appendFact(fact[:0], &b.Entries[i])
@@ -78,7 +79,8 @@ func appendEntry(out []byte, e *Entry, fact []byte) []byte {
 	out = appendUint(out, entryRecordedAt, uint64(e.RecordedAt))
 	out = appendUint(out, entryCustomerID, uint64(e.CustomerID))
 	out = appendString(out, entryRequestID, e.RequestID)
-	return appendBytes(out, entryDeposit+protowire.Number(e.Kind-Deposit), fact)
+	out = appendBytes(out, entryDeposit+protowire.Number(e.Kind-Deposit), fact)
+	return appendString(out, entryCustomer, e.Customer)
 }
 
 func appendFact(out []byte, e *Entry) []byte {
@@ -213,6 +215,8 @@ func decodeEntry(in string, e *Entry, room *columns) error {
 			} else {
 				r.decoded(decodeFact(r.message(), e))
 			}
+		case r.number == entryCustomer:
+			r.text(&e.Customer)
 		default:
 			r.unknown("entry")
 		}

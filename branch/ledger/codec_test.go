@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
 	"pgregory.net/rapid"
 
 	"passbook.example/passbook/branch/ledger"
@@ -32,7 +34,8 @@ func drawBatch(t *rapid.T) *ledger.Batch {
 			Sequence:   b.FirstSequence + uint64(i),
 			Clock:      clock,
 			RecordedAt: rapid.Int64().Draw(t, "recorded at"),
-			CustomerID: rapid.Int64().Draw(t, "customer"),
+			CustomerID: rapid.Int64().Draw(t, "customer id"),
+			Customer:   rapid.OneOf(rapid.Just(""), name).Draw(t, "customer"),
 			RequestID:  rapid.OneOf(rapid.Just(""), name).Draw(t, "request"),
 			Kind:       ledger.Kind(rapid.IntRange(1, 5).Draw(t, "kind")),
 			Account:    name.Draw(t, "account"),
@@ -60,7 +63,7 @@ func drawBatch(t *rapid.T) *ledger.Batch {
 func toMessage(b *ledger.Batch) *bankv1.Batch {
 	m := &bankv1.Batch{Branch: uint32(b.Branch), Epoch: b.Epoch, FirstSequence: b.FirstSequence}
 	for _, e := range b.Entries {
-		entry := &bankv1.Entry{Sequence: e.Sequence, Clock: e.Clock, RecordedAtUnixMs: e.RecordedAt, CustomerId: e.CustomerID, RequestId: e.RequestID}
+		entry := &bankv1.Entry{Sequence: e.Sequence, Clock: e.Clock, RecordedAtUnixMs: e.RecordedAt, Customer: e.Customer, CustomerId: e.CustomerID, RequestId: e.RequestID}
 		amount := int64(e.Amount)
 		switch e.Kind {
 		case ledger.Deposit:
@@ -101,7 +104,8 @@ func bulkMessage(o *ledger.Operations) *bankv1.Bulk {
 }
 
 // The bytes of a batch are those of the generated message, and give back the
-// batch.
+// batch. The generated code puts a customer before the fact, and canonical bytes have
+// fields in the order of their numbers.
 func TestBatchBytes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := drawBatch(t)
@@ -110,8 +114,16 @@ func TestBatchBytes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(s.Bytes, want) {
+		named := slices.ContainsFunc(b.Entries, func(e ledger.Entry) bool { return e.Customer != "" })
+		if len(s.Bytes) != len(want) || !named && !bytes.Equal(s.Bytes, want) {
 			t.Fatalf("encoded to %x, the generated code to %x", s.Bytes, want)
+		}
+		var m bankv1.Batch
+		if err := proto.Unmarshal(s.Bytes, &m); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(toMessage(b), &m, protocmp.Transform()); diff != "" {
+			t.Fatal(diff)
 		}
 		opened, err := ledger.OpenSealed(s.Bytes, s.Hash)
 		if err != nil {
@@ -140,6 +152,34 @@ func sampleBatch() *ledger.Batch {
 	b.Entries[4].Operations.Insufficient, b.Entries[4].Operations.Unavailable = []uint32{3}, []uint32{0}
 	b.PrevHash[0] = 1
 	return b
+}
+
+// The bytes of sampleBatch, as they were before entries had customers. Journals are full
+// of such bytes.
+const bytesWithoutCustomers = "0803100218072221080710111880d095ffbc3120ffffffffffffffffff012a017232060a016110ac02220b080810123a050a01611001220e0809" +
+	"101342080a01611201621802220d080a10144a070a0161100418052225080b100b521f0a01610a01621204000201011a0401000200220505ac0202093201033a01002a05" +
+	"080110c8012a040802100132200100000000000000000000000000000000000000000000000000000000000000"
+
+// An entry without a customer has the bytes that it always had, so its hash stays true;
+// and one with a customer has other bytes.
+func TestBytesOfEntriesWithoutCustomers(t *testing.T) {
+	old, err := hex.DecodeString(bytesWithoutCustomers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := sampleBatch()
+	if got := ledger.NewSealed(b); !bytes.Equal(got.Bytes, old) {
+		t.Errorf("got %x, want %x", got.Bytes, old)
+	}
+	b.Entries[4].Clock, b.Entries[3].Customer = 100, "ann"
+	named := ledger.NewSealed(b)
+	s, err := ledger.OpenSealed(named.Bytes, named.Hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Batch.Entries[3].Customer; got != "ann" {
+		t.Errorf("got customer %q", got)
+	}
 }
 
 // open hashes bytes and opens them, as an attacker could.
@@ -203,6 +243,11 @@ func TestBatchNotCanonical(t *testing.T) {
 		"a fixed number":             append([]byte{1<<3 | 5, 9, 0, 0, 0, 3 << 3, 1}, batch(entry())[4:]...),
 		"a group":                    append(batch(entry()), 7<<3|3, 7<<3|4),
 		"two facts":                  batch(entry(second...)),
+		"a customer of no name":      batch(entry(11<<3|2, 0)),
+		"two customers":              batch(entry(11<<3|2, 1, 'a', 11<<3|2, 1, 'b')),
+		"a customer not in UTF-8":    batch(entry(11<<3|2, 1, 0xff)),
+		"a long name of a customer":  batch(entry(append([]byte{11<<3 | 2, 129, 1}, bytes.Repeat([]byte{'a'}, 129)...)...)),
+		"a customer before the fact": bytes.Replace(batch(entry()), []byte{6<<3 | 2}, []byte{11<<3 | 2}, 1),
 		"a short hash":               append(batch(entry()), 6<<3|2, 1, 1),
 		"a hash of zeros":            append(append(batch(entry()), 6<<3|2, 32), make([]byte, 32)...),
 		"a branch of 33 bits":        append([]byte{1 << 3, 0x80, 0x80, 0x80, 0x80, 0x10, 3 << 3, 1}, batch(entry())[4:]...),
@@ -325,6 +370,12 @@ func FuzzOpenSealed(f *testing.F) {
 	s := ledger.NewSealed(sampleBatch())
 	f.Add(s.Bytes)
 	f.Add(s.Bytes[:len(s.Bytes)/2])
+	named := sampleBatch()
+	named.Entries[4].Clock = 100
+	for i := range named.Entries {
+		named.Entries[i].Customer = "ann"
+	}
+	f.Add(ledger.NewSealed(named).Bytes)
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, in []byte) {
 		s, err := open(in)

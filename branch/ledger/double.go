@@ -3,9 +3,11 @@ package ledger
 // MaxDoubleEntries bounds the entries that a Double names.
 const MaxDoubleEntries = 4
 
-// Double is a request id that several entries have, so a request was carried out
-// more than once. It stays until an operator resolves it.
+// Double is a request id of a customer that several entries have, so a request was
+// carried out more than once. It stays until an operator resolves it.
 type Double struct {
+	// Customer is the name of the customer whose request id it is; empty for nobody.
+	Customer string
 	// RequestID is empty in the one that counts the request ids for which there
 	// was no room.
 	RequestID string
@@ -41,6 +43,10 @@ func NewDoubleEntry(at Position, e *Entry) DoubleEntry {
 	}
 	return d
 }
+
+// Key returns what the request is known by; the empty key in the one that counts the
+// request ids for which there was no room.
+func (d *Double) Key() RequestKey { return NewRequestKey(d.Customer, d.RequestID) }
 
 // Has reports whether an entry is among Entries.
 func (d *Double) Has(at Position) bool {

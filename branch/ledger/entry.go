@@ -22,7 +22,7 @@ const MaxAmount Amount = math.MaxInt64
 // account name stands for.
 const SharedAccount = "shared"
 
-// MaxNameBytes bounds account names and request ids.
+// MaxNameBytes bounds the names of accounts and customers, and request ids.
 const MaxNameBytes = 128
 
 // Kind is the kind of an entry: what happened.
@@ -67,16 +67,19 @@ type Entry struct {
 	RecordedAt int64
 	// CustomerID is the customer who asked, as the request named it.
 	CustomerID int64
+	// Customer is the name of the customer who asked, as it was proven to the branch;
+	// empty where nobody has to prove anything. A request id is that customer's alone.
+	Customer string
 	// RequestID is the idempotency key, or empty.
 	RequestID string
 	// Kind is what happened.
 	Kind Kind
+	// ToBranch is the branch that a grant gives escrow to.
+	ToBranch BranchID
 	// Account is the account that is paid into, paid from, or granted.
 	Account string
 	// ToAccount is the account a transfer pays into.
 	ToAccount string
-	// ToBranch is the branch that a grant gives escrow to.
-	ToBranch BranchID
 	// Amount is greater than 0.
 	Amount Amount
 	// Operations are the operations of a bulk, which has no account and no amount of
@@ -100,7 +103,7 @@ func (e *Entry) EachAccount(visit func(account string)) {
 
 // MaxBytes is the most that the entry takes in a batch.
 func (e *Entry) MaxBytes() int {
-	n := 80 + len(e.RequestID) + len(e.Account) + len(e.ToAccount)
+	n := 80 + len(e.Customer) + len(e.RequestID) + len(e.Account) + len(e.ToAccount)
 	if e.Kind == Bulk {
 		n += e.Operations.maxBytes()
 	}
@@ -113,22 +116,25 @@ func (e *Entry) ChangesBalance() bool { return e.Kind != Grant }
 // SameRequest reports whether two entries ask for the same thing, so that one
 // request id may stand for both.
 func (e *Entry) SameRequest(o *Entry) bool {
-	if e.Kind == Bulk && o.Kind == Bulk {
-		return e.CustomerID == o.CustomerID && e.Operations.SameAs(o.Operations)
+	if e.Customer != o.Customer || e.CustomerID != o.CustomerID {
+		return false
 	}
-	return e.Kind == o.Kind && e.Account == o.Account && e.ToAccount == o.ToAccount &&
-		e.Amount == o.Amount && e.CustomerID == o.CustomerID
+	if e.Kind == Bulk && o.Kind == Bulk {
+		return e.Operations.SameAs(o.Operations)
+	}
+	return e.Kind == o.Kind && e.Account == o.Account && e.ToAccount == o.ToAccount && e.Amount == o.Amount
 }
 
 // Errors of Check, which Post returns too.
 var (
-	ErrAmount  = code.Field("amount", "amount must be greater than 0")
-	ErrKind    = code.New(code.InvalidArgument, "entry has no known kind")
-	ErrAccount = code.Field("account", fmt.Sprintf("account name must have 1 to %d bytes of UTF-8", MaxNameBytes))
-	ErrRequest = code.Field("request_id", fmt.Sprintf("request id must have at most %d bytes of UTF-8", MaxNameBytes))
-	ErrSelf    = code.Field("to_account", "transfer needs two different accounts")
-	ErrClock   = code.New(code.InvalidArgument, "clock is too large")
-	ErrField   = errors.New("entry has a field that is not of its kind")
+	ErrAmount   = code.Field("amount", "amount must be greater than 0")
+	ErrKind     = code.New(code.InvalidArgument, "entry has no known kind")
+	ErrAccount  = code.Field("account", fmt.Sprintf("account name must have 1 to %d bytes of UTF-8", MaxNameBytes))
+	ErrCustomer = code.Field("customer", fmt.Sprintf("name of the customer must have at most %d bytes of UTF-8", MaxNameBytes))
+	ErrRequest  = code.Field("request_id", fmt.Sprintf("request id must have at most %d bytes of UTF-8", MaxNameBytes))
+	ErrSelf     = code.Field("to_account", "transfer needs two different accounts")
+	ErrClock    = code.New(code.InvalidArgument, "clock is too large")
+	ErrField    = errors.New("entry has a field that is not of its kind")
 )
 
 // Check returns an error if the entry itself is malformed, whatever the ledger.
@@ -138,7 +144,9 @@ func (e *Entry) Check() error {
 		return ErrKind
 	case e.Clock > MaxClock:
 		return ErrClock
-	case len(e.RequestID) > MaxNameBytes || !utf8.ValidString(e.RequestID):
+	case !isName(e.Customer):
+		return ErrCustomer
+	case !isName(e.RequestID):
 		return ErrRequest
 	case (e.Kind == Bulk) != (e.Operations != nil):
 		return ErrField
@@ -160,9 +168,10 @@ func (e *Entry) Check() error {
 	return nil
 }
 
-func isAccount(name string) bool {
-	return name != "" && len(name) <= MaxNameBytes && utf8.ValidString(name)
-}
+func isAccount(name string) bool { return name != "" && isName(name) }
+
+// isName reports whether a text may be a name; the empty one names nothing.
+func isName(text string) bool { return len(text) <= MaxNameBytes && utf8.ValidString(text) }
 
 // EscrowError says that a branch's escrow does not cover an amount.
 type EscrowError struct {

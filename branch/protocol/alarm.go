@@ -61,12 +61,12 @@ func NewAlarm(kind AlarmKind, text string) Alarm {
 	return Alarm{ID: alarmID(kind, text), Kind: kind, Text: text}
 }
 
-// DoubleAlarmID returns the id of the alarm about a request id.
-func DoubleAlarmID(requestID string) string { return alarmID(AlarmRequestID, requestID) }
+// DoubleAlarmID returns the id of the alarm about the request id of a request.
+func DoubleAlarmID(key ledger.RequestKey) string { return alarmID(AlarmRequestID, string(key)) }
 
 // AlarmOf returns the alarm about a request id that several entries have.
 func AlarmOf(d ledger.Double) Alarm {
-	return Alarm{ID: DoubleAlarmID(d.RequestID), Kind: AlarmRequestID, Text: doubleText(&d), Double: &d}
+	return Alarm{ID: DoubleAlarmID(d.Key()), Kind: AlarmRequestID, Text: doubleText(&d), Double: &d}
 }
 
 // ErrAlarmHolds refuses to resolve an alarm that is not about a request id.
@@ -78,7 +78,7 @@ func doubleText(d *ledger.Double) string {
 		return fmt.Sprintf("%d more entries have the request id of another, and there is no room to name them: stop the branch, and passbook verify names all that it has", d.More)
 	}
 	var s strings.Builder
-	fmt.Fprintf(&s, "request id %q is recorded %d times", d.RequestID, uint64(len(d.Entries))+d.More)
+	fmt.Fprintf(&s, "%s is recorded %d times", d.Key(), uint64(len(d.Entries))+d.More)
 	for i := range d.Entries {
 		e := &d.Entries[i]
 		fmt.Fprintf(&s, ", by branch %d as entry %d (%s)", e.At.Branch, e.At.Sequence, entryText(e))

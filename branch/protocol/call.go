@@ -44,8 +44,8 @@ func (l Level) Syncs() bool { return l >= Majority }
 type Operation struct {
 	// ID is the owner's name for the call; the reply carries it.
 	ID uint64
-	// Entry is what to record: its Kind (not Grant), accounts, amount,
-	// customer, request id and wall time. The replica sets the rest.
+	// Entry is what to record: its Kind (not Grant), accounts, amount, customer and
+	// the customer's label, request id and wall time. The replica sets the rest.
 	Entry ledger.Entry
 	// Home is the branch where the request id was first used; 0 for this one.
 	Home ledger.BranchID

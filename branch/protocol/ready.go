@@ -5,12 +5,12 @@ import "passbook.example/passbook/branch/ledger"
 // Storage is how a replica reads back what it has committed to its journal. An error
 // stops the branch.
 type Storage interface {
-	// Request finds the entry recorded under a request id.
-	Request(id string) (ledger.Recorded, bool, error)
-	// Positions returns where the entries recorded under request ids are, in
-	// the order of the ids; zero where there is none. It may return nil when there is
-	// none at all.
-	Positions(ids []string) ([]ledger.Position, error)
+	// Request finds the entry that was first recorded of a request.
+	Request(key ledger.RequestKey) (ledger.Recorded, bool, error)
+	// Positions returns where the entries recorded of requests are, in the order of
+	// the keys; zero where there is none. It may return nil when there is none at
+	// all.
+	Positions(keys []ledger.RequestKey) ([]ledger.Position, error)
 	// HashAt returns the hash of the batch of a branch that ends at sequence.
 	HashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, bool, error)
 	// Batches returns batches of a branch that come after sequence, in order,

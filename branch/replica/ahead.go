@@ -11,6 +11,9 @@ type outlook struct {
 	// reserve is what each branch that spends should own for its next withdrawal or two.
 	// rest is what all own besides, of which each should have a part by its weight.
 	reserve, rest ledger.Amount
+	// telling is what a branch has spent that spends the account again and again: one
+	// withdrawal alone tells nothing of the next.
+	telling ledger.Amount
 	// least is the weight of a branch that spends less, weights the sum of all weights.
 	least, weights ledger.Amount
 }
@@ -53,7 +56,7 @@ func (es *escrow) grantAhead(d *demand) {
 // branch would have too little for its next withdrawals: then only a claim brings enough
 // together.
 func (es *escrow) outlook(d *demand) (outlook, bool) {
-	o := outlook{demand: d, least: max(1, d.total/ledger.Amount(idlePart*es.N)), reserve: reserveSpends * (d.total / ledger.Amount(d.spends))}
+	o := outlook{demand: d, least: max(1, d.total/ledger.Amount(idlePart*es.N)), reserve: reserveSpends * (d.total / ledger.Amount(d.spends)), telling: max(1, 3*d.total/ledger.Amount(2*d.spends))}
 	spending := ledger.Amount(0)
 	for i := range es.Peers {
 		if !es.inReach(i) {
@@ -92,7 +95,7 @@ func (o *outlook) due(i int) ledger.Amount {
 // unless it owns less than half of its due, or too little for its next withdrawals. What it
 // owns and would take long to spend is enough, whatever its part is.
 func (es *escrow) lack(o *outlook, i int) ledger.Amount {
-	if i == es.Self || !es.inReach(i) || o.spent[i] == 0 {
+	if i == es.Self || !es.inReach(i) || o.spent[i] < o.telling {
 		return 0
 	}
 	owns, due := es.Ledger.Escrow(o.account, i), o.due(i)

@@ -13,9 +13,11 @@ import (
 // noStorage is the storage of a branch that never reads back.
 type noStorage struct{}
 
-func (noStorage) Request(string) (ledger.Recorded, bool, error) { return ledger.Recorded{}, false, nil }
-func (noStorage) Positions(ids []string) ([]ledger.Position, error) {
-	return make([]ledger.Position, len(ids)), nil
+func (noStorage) Request(ledger.RequestKey) (ledger.Recorded, bool, error) {
+	return ledger.Recorded{}, false, nil
+}
+func (noStorage) Positions(keys []ledger.RequestKey) ([]ledger.Position, error) {
+	return make([]ledger.Position, len(keys)), nil
 }
 func (noStorage) HashAt(ledger.BranchID, uint64) (ledger.Hash, bool, error) {
 	return ledger.Hash{}, false, nil

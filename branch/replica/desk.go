@@ -33,8 +33,8 @@ type desk struct {
 	lists []*pending
 	// listBytes is about the size of the bulks that this Ready decides.
 	listBytes int
-	// byRequest are the writes that wait, by their request ids.
-	byRequest map[string]*pending
+	// byRequest are the writes that wait, by what their requests are known by.
+	byRequest map[ledger.RequestKey]*pending
 }
 
 // pending is a write that is not answered yet.
@@ -96,17 +96,17 @@ const writeRoom = 8
 // ask adds a query for the next step.
 func (d *desk) ask(a *asking) { d.asked = append(d.asked, a) }
 
-// await makes a write that waits known by its request id.
+// await makes a write that waits known by its request.
 func (d *desk) await(p *pending) {
-	if id := p.op.Entry.RequestID; id != "" {
-		d.byRequest[id] = p
+	if key := p.op.Entry.RequestKey(); key != "" {
+		d.byRequest[key] = p
 	}
 }
 
-// overtake marks the write that waits under a request id, if there is one: another
-// branch has recorded the request.
-func (d *desk) overtake(id string) {
-	if p := d.byRequest[id]; p != nil {
+// overtake marks the write of a request that waits, if there is one: another branch has
+// recorded the request.
+func (d *desk) overtake(key ledger.RequestKey) {
+	if p := d.byRequest[key]; p != nil {
 		p.overtaken = true
 	}
 }
@@ -184,21 +184,21 @@ func lacksEscrow(err error) bool {
 	return errors.As(err, &escrow)
 }
 
-// decidedBefore handles a write whose request id is known here, or belongs to
-// another branch.
+// decidedBefore handles a write whose request is known here, or belongs to another
+// branch.
 func (d *desk) decidedBefore(p *pending) bool {
-	id := p.op.Entry.RequestID
-	if id == "" {
+	key := p.op.Entry.RequestKey()
+	if key == "" {
 		return false
 	}
-	rec, ok := d.own.Recorded(id)
+	rec, ok := d.own.Recorded(key)
 	if ok {
 		d.replay(p, rec)
 		return true
 	}
-	if first := d.byRequest[id]; first != nil {
+	if first := d.byRequest[key]; first != nil {
 		if !first.op.Entry.SameRequest(&p.op.Entry) {
-			d.Reply(protocol.Reply{ID: p.op.ID, Err: &protocol.RequestError{RequestID: id}})
+			d.Reply(protocol.Reply{ID: p.op.ID, Err: &protocol.RequestError{RequestID: p.op.Entry.RequestID}})
 		} else if len(first.followers) >= maxFollowers {
 			d.Reply(protocol.Reply{ID: p.op.ID, Err: protocol.ErrQueueFull})
 		} else {
@@ -272,7 +272,7 @@ func (d *desk) record(p *pending) {
 	}
 	e, posted := d.own.Post(p.op.Entry)
 	at := ledger.Position{Branch: d.Config.ID, Sequence: e.Sequence}
-	delete(d.byRequest, e.RequestID)
+	delete(d.byRequest, e.RequestKey())
 	held := d.isHeld(p, e)
 	d.acks.Acknowledge(&p.op, protocol.Reply{ID: p.op.ID, Balance: posted.Balance, Receipt: at, Operations: e.Operations}, held)
 	for _, f := range p.followers {
@@ -294,8 +294,9 @@ func (d *desk) isHeld(p *pending, e *ledger.Entry) bool {
 // replayOvertaken answers a write that has waited, and its retries, with what
 // another branch has recorded meanwhile under the same request id.
 func (d *desk) replayOvertaken(p *pending) {
-	delete(d.byRequest, p.op.Entry.RequestID)
-	rec, ok := d.own.Recorded(p.op.Entry.RequestID)
+	key := p.op.Entry.RequestKey()
+	delete(d.byRequest, key)
+	rec, ok := d.own.Recorded(key)
 	if !ok {
 		return // the disk failed, and the branch stops
 	}
@@ -312,7 +313,7 @@ func (d *desk) refuse(p *pending, err error) {
 		d.replayOvertaken(p)
 		return
 	}
-	delete(d.byRequest, p.op.Entry.RequestID)
+	delete(d.byRequest, p.op.Entry.RequestKey())
 	if p.op.Entry.Kind == ledger.Bulk && d.refusePart(p, err) {
 		return
 	}

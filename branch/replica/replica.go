@@ -44,7 +44,7 @@ func New(cfg protocol.Config) (*Replica, error) {
 // assemble makes the parts, and tells each which others it uses.
 func (r *Replica) assemble() {
 	j, c := r.journals, &r.journals.Core
-	r.desk = desk{Core: c, recovery: &j.Recovery, own: &j.Own, acks: &j.Acks, journals: j, escrow: &r.escrow, collects: &r.collects, snapshots: &r.snapshots, byRequest: map[string]*pending{}}
+	r.desk = desk{Core: c, recovery: &j.Recovery, own: &j.Own, acks: &j.Acks, journals: j, escrow: &r.escrow, collects: &r.collects, snapshots: &r.snapshots, byRequest: map[ledger.RequestKey]*pending{}}
 	r.escrow = newEscrow(c)
 	r.escrow.alarms, r.escrow.recovery, r.escrow.own = &j.Alarms, &j.Recovery, &j.Own
 	r.escrow.desk, r.escrow.collects, r.escrow.calls, r.escrow.contests = &r.desk, &r.collects, &r.calls, &r.contests
@@ -72,8 +72,8 @@ func (h *hearing) Made(e *ledger.Entry) {
 
 // Applied implements broadcast.Listener.
 func (h *hearing) Applied(i int, e *ledger.Entry) {
-	if e.RequestID != "" {
-		h.desk.overtake(e.RequestID)
+	if key := e.RequestKey(); key != "" {
+		h.desk.overtake(key)
 	}
 	if i == h.journals.Self {
 		h.snapshots.cameBack(e)

@@ -104,7 +104,7 @@ func (b *bank) command(d *datadriven.TestData) {
 }
 
 // write is `deposit 1 100`, `withdraw 1 100` or `transfer 1 100 to=x`, with
-// account=, id=, home=, level=, session= and within=; or a list of operations,
+// account=, id=, customer=, home=, level=, session= and within=; or a list of operations,
 // `bulk 1 +a:5 -a:3 a>b:2`, which may end with all.
 func (b *bank) write(d *datadriven.TestData) {
 	n := b.branch(d)
@@ -127,7 +127,7 @@ func (b *bank) write(d *datadriven.TestData) {
 	if account := text(d, "account"); account != "" {
 		op.Entry.Account = account
 	}
-	op.Entry.RequestID = text(d, "id")
+	op.Entry.RequestID, op.Entry.Customer = text(d, "id"), text(d, "customer")
 	if level := text(d, "level"); level != "" {
 		op.Acknowledge = map[string]protocol.Level{"local": protocol.Local, "reachable": protocol.Reachable, "nearest": protocol.Nearest, "majority": protocol.Majority, "all": protocol.All}[level]
 	}
@@ -251,8 +251,8 @@ func (b *bank) status(n *node) {
 	}
 }
 
-// resolve is `resolve 1 id=x`, for the alarm about request id x, or `resolve 1`
-// for the first alarm of another kind.
+// resolve is `resolve 1 id=x`, with customer=, for the alarm about request id x, or
+// `resolve 1` for the first alarm of another kind.
 func (b *bank) resolve(d *datadriven.TestData) {
 	n := b.branch(d)
 	alarms := n.replica.Alarms()
@@ -260,7 +260,7 @@ func (b *bank) resolve(d *datadriven.TestData) {
 		if a.Double == nil || !d.HasArg("id") {
 			return a.Double == nil && !d.HasArg("id")
 		}
-		return a.Double.RequestID == text(d, "id")
+		return a.Double.Key() == ledger.NewRequestKey(text(d, "customer"), text(d, "id"))
 	})
 	id := "aaaaaaaa"
 	if k >= 0 {

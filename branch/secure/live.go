@@ -21,8 +21,8 @@ type Live struct {
 // conn is what is below a connection over TLS.
 type conn struct {
 	net.Conn
-	// over is the connection over TLS, and verify checks the other side's certificate. Both
-	// are set before the handshake.
+	// over is the connection over TLS, and verify checks the other side's certificate; nil
+	// where it is never checked again.
 	over   *tls.Conn
 	verify func(tls.ConnectionState) error
 	// in has the connection until it is closed.
@@ -43,53 +43,53 @@ func (l *Live) Client(ctx context.Context, below net.Conn, cfg *tls.Config) (*tl
 	if len(cfg.NextProtos) == 0 {
 		cfg.NextProtos = []string{"h2"}
 	}
-	c := l.add(below, cfg.VerifyConnection)
-	over := tls.Client(c, cfg)
-	c.over = over
-	if err := over.HandshakeContext(ctx); err != nil {
-		_ = over.Close()
+	c := &conn{Conn: below, verify: cfg.VerifyConnection, in: l}
+	c.over = tls.Client(c, cfg)
+	l.add(c)
+	if err := c.over.HandshakeContext(ctx); err != nil {
+		_ = c.over.Close()
 		return nil, err
 	}
-	return over, nil
+	return c.over, nil
 }
 
 // Server returns a connection that a client has opened. It shakes hands when it is first
 // read. recheck is asked later whether the client's certificate is still good; nil for
 // never.
 func (l *Live) Server(below net.Conn, cfg *tls.Config, recheck func(tls.ConnectionState) error) *tls.Conn {
-	c := l.add(below, recheck)
+	c := &conn{Conn: below, verify: recheck, in: l}
 	c.over = tls.Server(c, cfg)
+	l.add(c)
 	return c.over
 }
 
-func (l *Live) add(below net.Conn, verify func(tls.ConnectionState) error) *conn {
-	c := &conn{Conn: below, verify: verify, in: l}
+func (l *Live) add(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.all == nil {
 		l.all = map[*conn]bool{}
 	}
 	l.all[c] = true
-	return c
 }
 
 // Recheck closes the connections whose other side has a certificate that is not good any
-// more.
+// more. It does not wait for that.
 func (l *Live) Recheck() {
 	l.mu.Lock()
-	var all []*conn
+	defer l.mu.Unlock()
 	for c := range l.all {
-		all = append(all, c)
+		if c.verify != nil {
+			go c.recheck() // ends with the handshake at the latest, which has a time-out
+		}
 	}
-	l.mu.Unlock()
-	for _, c := range all {
-		if c.verify == nil || c.over == nil {
-			continue
-		}
-		// Before the handshake is over there is nothing to check: it checks itself.
-		if state := c.over.ConnectionState(); state.HandshakeComplete && c.verify(state) != nil {
-			_ = c.Close() // not over: that would wait for a write which the other side does not read
-		}
+}
+
+// recheck closes the connection if the other side's certificate is not good any more.
+func (c *conn) recheck() {
+	// It waits for a handshake that goes on: that checks for itself, but may have begun
+	// before something was revoked.
+	if state := c.over.ConnectionState(); state.HandshakeComplete && c.verify(state) != nil {
+		_ = c.Close() // not over: that would wait for a write which the other side does not read
 	}
 }
 

@@ -61,7 +61,9 @@ func alarmToProto(a *protocol.Alarm) *bankv1.Alarm {
 	if d := a.Double; d != nil {
 		out.Durable, out.RequestId, out.More = true, d.RequestID, d.More
 		for i := range d.Entries {
-			out.Entries = append(out.Entries, alarmEntryToProto(&d.Entries[i]))
+			entry := alarmEntryToProto(&d.Entries[i])
+			entry.Customer = d.Customer
+			out.Entries = append(out.Entries, entry)
 		}
 	}
 	return out

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -19,9 +20,13 @@ const (
 )
 
 // ListEntries implements BranchServiceHandler.
-func (c *Customers) ListEntries(_ context.Context, req *bankv1.ListEntriesRequest) (*bankv1.ListEntriesResponse, error) {
+func (c *Customers) ListEntries(ctx context.Context, req *bankv1.ListEntriesRequest) (*bankv1.ListEntriesResponse, error) {
 	if req.GetBranch() != 0 && req.GetAccount() != "" {
 		return nil, api.Fieldf("account", "a listing is of an account or of a branch's journal, not of both")
+	}
+	discreet := discretionOf(ctx)
+	if req.GetBranch() != 0 && discreet.customer != nil {
+		return nil, code.Errorf(code.PermissionDenied, "you are %s, and may list the entries of your accounts, not those of a branch", discreet.customer)
 	}
 	if _, ok := c.cfg.Addresses[req.GetBranch()]; !ok && req.GetBranch() != 0 {
 		return nil, api.Fieldf("branch", "this bank has no branch %d", req.GetBranch())
@@ -34,6 +39,9 @@ func (c *Customers) ListEntries(_ context.Context, req *bankv1.ListEntriesReques
 	}
 	name := api.AccountName(req.GetAccount())
 	if err := api.CheckName("account", name); err != nil {
+		return nil, err
+	}
+	if err := mayUse(ctx, name); req.GetBranch() == 0 && err != nil {
 		return nil, err
 	}
 	page := journal.Page{Newest: req.GetOrder() == bankv1.Order_ORDER_NEWEST_FIRST, Limit: int(req.GetPageSize())}
@@ -57,8 +65,10 @@ func (c *Customers) ListEntries(_ context.Context, req *bankv1.ListEntriesReques
 	}
 	out := &bankv1.ListEntriesResponse{NextPageToken: listing.Token(next)}
 	for i := range listed {
+		entry := api.EntryToProto(&listed[i].Entry)
+		discreet.entry(entry)
 		out.Entries = append(out.Entries, &bankv1.ListedEntry{
-			Receipt: api.ReceiptToProto(listed[i].At), Entry: api.EntryToProto(&listed[i].Entry), Balance: int64(listed[i].Balance),
+			Receipt: api.ReceiptToProto(listed[i].At), Entry: entry, Balance: int64(listed[i].Balance),
 		})
 	}
 	return out, nil

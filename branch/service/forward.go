@@ -13,8 +13,8 @@ import (
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
-// forward asks the home of a request to carry it out. No other branch may: the
-// request could be counted twice.
+// forward asks the home of a request to carry it out, in the name of whoever calls. No
+// other branch may: the request could be counted twice.
 func forward[Req, Res any](ctx context.Context, c *Config, home ledger.BranchID, req Req, call func(bankv1connect.BranchServiceClient, context.Context, Req) (Res, error)) (none Res, err error) {
 	if !c.isOther(uint32(home)) {
 		return none, api.Fieldf("home_branch", "this bank has no branch %d", home)
@@ -22,7 +22,7 @@ func forward[Req, Res any](ctx context.Context, c *Config, home ledger.BranchID,
 	limited, cancel := context.WithTimeout(ctx, api.CallTimeout)
 	defer cancel()
 	to, client := c.Homes.Call(limited, home)
-	res, err := call(client, to, req)
+	res, err := call(client, onBehalf(to, ctx), req)
 	var known *connect.Error
 	switch {
 	case err == nil || !errors.As(err, &known):

@@ -9,6 +9,7 @@ import (
 	"connectrpc.com/connect"
 
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/identity"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/session"
@@ -158,9 +159,13 @@ func (c *Customers) bulk(ctx context.Context, req *bankv1.SubmitRequest) (protoc
 	if err != nil {
 		return op, err
 	}
+	if err := mayUse(ctx, operations.Accounts...); err != nil {
+		return op, err
+	}
 	return protocol.Operation{
 		Entry: ledger.Entry{
-			Kind: ledger.Bulk, Operations: operations, RequestID: req.GetRequestId(), CustomerID: req.GetCustomerId(), RecordedAt: time.Now().UnixMilli(),
+			Kind: ledger.Bulk, Operations: operations, RequestID: req.GetRequestId(),
+			Customer: identity.CustomerOf(ctx), CustomerID: req.GetCustomerId(), RecordedAt: time.Now().UnixMilli(),
 		},
 		Home: ledger.BranchID(req.GetHomeBranch()), Acknowledge: level, Session: seen, Deadline: c.cfg.deadline(ctx),
 	}, nil

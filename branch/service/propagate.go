@@ -26,6 +26,7 @@ type oneEntry interface {
 	GetEpoch() uint64
 	GetClock() uint64
 	GetRecordedAtUnixMs() int64
+	GetCustomer() string
 	GetCustomerId() int64
 	GetRequestId() string
 	GetAfter() []*bankv1.Position
@@ -57,7 +58,7 @@ func (p *Peers) applyOne(ctx context.Context, kind ledger.Kind, req oneEntry) (*
 		return nil, false, api.Fieldf("prev_hash", "%v", err)
 	}
 	e := ledger.Entry{
-		Sequence: req.GetSequence(), Clock: req.GetClock(), RecordedAt: req.GetRecordedAtUnixMs(), CustomerID: req.GetCustomerId(),
+		Sequence: req.GetSequence(), Clock: req.GetClock(), RecordedAt: req.GetRecordedAtUnixMs(), Customer: req.GetCustomer(), CustomerID: req.GetCustomerId(),
 		RequestID: req.GetRequestId(), Kind: kind, Account: api.AccountName(req.GetAccount()), Amount: ledger.Amount(req.GetAmount()),
 	}
 	if e.Sequence == 0 || e.Sequence > ledger.MaxSequence {
@@ -66,7 +67,7 @@ func (p *Peers) applyOne(ctx context.Context, kind ledger.Kind, req oneEntry) (*
 	if n := len(req.GetAfter()); n >= len(p.cfg.Addresses) {
 		return nil, false, api.Fieldf("after", "it names %d journals, the writer sees %d others", n, len(p.cfg.Addresses)-1)
 	}
-	if err := checkEntry(&e); err != nil {
+	if err := cmp.Or(checkEntry(&e), api.CheckName("customer", e.Customer)); err != nil {
 		return nil, false, err
 	}
 	batch := &ledger.Batch{

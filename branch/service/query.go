@@ -26,6 +26,9 @@ func (c *Customers) query(ctx context.Context, req *bankv1.QueryRequest) (*bankv
 	if err := api.CheckName("account", name); err != nil {
 		return nil, err
 	}
+	if err := mayUse(ctx, name); err != nil {
+		return nil, err
+	}
 	seen, err := session.Decode(req.GetSession(), len(c.cfg.Addresses))
 	if err != nil {
 		return nil, err

@@ -9,10 +9,12 @@
 //	write.go      Deposit, Withdraw and Transfer, on one path
 //	forward.go    a write that belongs to another branch, its home
 //	check.go      what is checked of each write, and how long it may take
+//	customer.go   which accounts a customer may use, and what it sees of others
 //	tokens.go     the sessions of replies
 //	submit.go     Submit: a stream of lists; list.go: one list of operations
 //	query.go      Query; status.go: GetStatus; entries.go: ListEntries;
 //	              watch.go: Watch, which the feed serves
+//	identity.go   GetIdentity and OpenDashboard
 //	alarms.go     ListAlarms and ResolveAlarm
 //	course.go     bank.Bank
 //	peers.go      Claim and Collect; propagate.go: PropagateDeposit and
@@ -73,6 +75,8 @@ type Config struct {
 	// Spawn runs a function on a goroutine that the branch waits for when it stops.
 	// It reports false, and does not run it, once the branch has stopped.
 	Spawn func(func()) bool
+	// Identities are what is known of callers; nil where they prove nothing.
+	Identities Identities
 	// Feed serves Watch.
 	Feed Feed
 	// Story tells of each event; nil tells nothing.

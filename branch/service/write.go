@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	"connectrpc.com/connect"
+
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/identity"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/session"
@@ -103,7 +106,7 @@ func carryOut[Req writeRequest, Res any](ctx context.Context, c *Customers, req 
 	account, to := f.accounts(req)
 	entry := ledger.Entry{
 		Kind: f.kind, Account: account, ToAccount: to, Amount: ledger.Amount(req.GetAmount()),
-		RequestID: req.GetRequestId(), CustomerID: req.GetCustomerId(), RecordedAt: time.Now().UnixMilli(),
+		RequestID: req.GetRequestId(), Customer: identity.CustomerOf(ctx), CustomerID: req.GetCustomerId(), RecordedAt: time.Now().UnixMilli(),
 	}
 	reply, err := c.write(ctx, &entry, req)
 	if err == nil && reply.Forward != 0 {
@@ -124,7 +127,8 @@ func carryOut[Req writeRequest, Res any](ctx context.Context, c *Customers, req 
 func (c *Customers) write(ctx context.Context, e *ledger.Entry, req writeRequest) (protocol.Reply, error) {
 	c.cfg.Story.asked(e)
 	reply, err := c.tryWrite(ctx, e, req)
-	if err != nil {
+	// Whoever may not use an account must not be seen by those who watch it.
+	if err != nil && api.CodeOf(err) != connect.CodePermissionDenied {
 		refused := *e // so that only one that is refused is allocated
 		c.cfg.Feed.Refused(&refused, err)
 	}
@@ -134,6 +138,9 @@ func (c *Customers) write(ctx context.Context, e *ledger.Entry, req writeRequest
 
 func (c *Customers) tryWrite(ctx context.Context, e *ledger.Entry, req writeRequest) (protocol.Reply, error) {
 	if err := checkEntry(e); err != nil {
+		return protocol.Reply{}, err
+	}
+	if err := mayUse(ctx, e.Account, e.ToAccount); err != nil {
 		return protocol.Reply{}, err
 	}
 	level, err := c.cfg.level(req.GetAcknowledge())

@@ -27,6 +27,11 @@ type scripted struct {
 	// got is what the engine was asked.
 	got  protocol.Operation
 	home home
+	// asked is the query that the engine was asked, watched counts the watches, and shown
+	// is what each of them shows.
+	asked   protocol.Query
+	watched int
+	shown   *bankv1.WatchResponse
 	// refused are the writes that the feed was told of.
 	refused []ledger.Entry
 }

@@ -125,7 +125,7 @@ func (w judge) verifyBulk(c *call, reply *protocol.Reply) {
 			return // an earlier call has carried it out, with those refusals
 		}
 		end = o.before[at]
-	} else if at, ok := o.requests[r.entry.RequestID]; ok && !r.misuse && (len(got.Unavailable) == 0 || r.tries == 1) {
+	} else if at, ok := o.requests[identify(&r.entry)]; ok && !r.misuse && (len(got.Unavailable) == 0 || r.tries == 1) {
 		w.fail("what is refused is not recorded", "%+v: %+v", r.entry.Operations, at)
 	}
 	if got.AllOrNone && got.Refused() > 0 {

@@ -14,6 +14,7 @@ import (
 type customer struct {
 	w        *world            // the run
 	id       int64             // its CustomerID, from 1
+	name     string            // what it has proven; empty for nothing
 	home     *process          // the branch that it mostly calls
 	sessions bool              // it sends its session with each call
 	session  []ledger.Position // how far it has seen each journal
@@ -62,12 +63,16 @@ type call struct {
 	retry   bool // an earlier call was made of the same request
 }
 
+// names are those of the customers, in turn. As many customers in a row use the same
+// request ids.
+var names = []string{"", "ann", "bob"}
+
 // openDoors lets the customers in.
 func (w *world) openDoors() {
 	think := []int64{200, 3_000, 30_000}[w.rng.IntN(3)]
 	w.greed = w.rng.Float64()
 	for i := range 3 + w.rng.IntN(14) {
-		c := &customer{w: w, id: int64(i + 1), home: w.anyProcess(), sessions: w.chance(0.5), think: think}
+		c := &customer{w: w, id: int64(i + 1), name: names[i%len(names)], home: w.anyProcess(), sessions: w.chance(0.5), think: think}
 		w.customers = append(w.customers, c)
 		opens := w.between(0, 20_000)
 		if w.opts.Calm {
@@ -130,10 +135,10 @@ func (c *customer) pick() *request {
 			r.entry.ToAccount = w.accounts[w.rng.IntN(len(w.accounts))]
 		}
 	}
-	r.entry.CustomerID = c.id
+	r.entry.Customer, r.entry.CustomerID = c.name, c.id
 	c.requests++
 	if r.entry.Kind == ledger.Bulk || w.chance(0.95) {
-		r.entry.RequestID = fmt.Sprintf("%d-%d", c.id, c.requests)
+		r.entry.RequestID = fmt.Sprintf("%d-%d", (c.id-1)/int64(len(names)), c.requests)
 	}
 	return r
 }

@@ -19,8 +19,8 @@ type Disk struct {
 	opening  ledger.Amount     // the shared account's balance before any entry
 	// journals are the batches committed, by the order of branches.
 	journals [][]*ledger.Sealed
-	requests map[string]ledger.Recorded // the first entry of each request id
-	epoch    uint64                     // counts the boots since the disk was empty
+	requests map[ledger.RequestKey]ledger.Recorded // the first entry of each request
+	epoch    uint64                                // counts the boots since the disk was empty
 	// image is the state up to the last sync.
 	image image
 	// tail are the commits since.
@@ -38,12 +38,12 @@ type Disk struct {
 
 // image is a ledger as it is on disk.
 type image struct {
-	accounts map[string]ledger.AccountState // those that entries have changed, by name
-	heads    []ledger.Head                  // by the order of branches
-	clock    uint64                         // the largest of the commits' clocks
-	settled  bool                           // as in a commit: the disk does not count as empty
-	doubles  map[string]ledger.Double       // not resolved yet, by request id
-	bank     ledger.Bank                    // the latest that a commit has set
+	accounts map[string]ledger.AccountState      // those that entries have changed, by name
+	heads    []ledger.Head                       // by the order of branches
+	clock    uint64                              // the largest of the commits' clocks
+	settled  bool                                // as in a commit: the disk does not count as empty
+	doubles  map[ledger.RequestKey]ledger.Double // not resolved yet
+	bank     ledger.Bank                         // the latest that a commit has set
 }
 
 // Name is the name of the simulated banks.
@@ -62,9 +62,9 @@ func NewDisk(branches []ledger.BranchID, opening ledger.Amount) *Disk {
 // Wipe loses everything.
 func (d *Disk) Wipe() {
 	d.journals = make([][]*ledger.Sealed, len(d.branches))
-	d.requests = map[string]ledger.Recorded{}
+	d.requests = map[ledger.RequestKey]ledger.Recorded{}
 	d.epoch, d.tail, d.torn, d.checked, d.Copied = 0, nil, nil, false, false
-	d.image = image{accounts: map[string]ledger.AccountState{}, heads: make([]ledger.Head, len(d.branches)), bank: ledger.Bank{Name: Name}, doubles: map[string]ledger.Double{}}
+	d.image = image{accounts: map[string]ledger.AccountState{}, heads: make([]ledger.Head, len(d.branches)), bank: ledger.Bank{Name: Name}, doubles: map[ledger.RequestKey]ledger.Double{}}
 	if d.mirror != nil {
 		d.mirror.wipe()
 	}
@@ -104,9 +104,10 @@ func (d *Disk) Commit(c *ledger.Commit) {
 		d.journals[i] = append(d.journals[i], b.Sealed)
 		for k := range b.Batch.Entries {
 			e := &b.Batch.Entries[k]
-			if _, ok := d.requests[e.RequestID]; e.RequestID != "" && !ok {
+			key := e.RequestKey()
+			if _, ok := d.requests[key]; key != "" && !ok {
 				at := ledger.Position{Branch: b.Batch.Branch, Sequence: e.Sequence}
-				d.requests[e.RequestID] = ledger.Recorded{At: at, Entry: *e, Balance: b.Posted[k].Balance}
+				d.requests[key] = ledger.Recorded{At: at, Entry: *e, Balance: b.Posted[k].Balance}
 			}
 		}
 	}
@@ -138,9 +139,9 @@ func (d *Disk) sync() {
 		}
 		for _, double := range c.Doubles {
 			if double.Resolved {
-				delete(d.image.doubles, double.RequestID)
+				delete(d.image.doubles, double.Key())
 			} else {
-				d.image.doubles[double.RequestID] = double
+				d.image.doubles[double.Key()] = double
 			}
 		}
 		d.image.clock = max(d.image.clock, c.Clock)
@@ -174,8 +175,8 @@ func (d *Disk) Crash(keep int) {
 			d.journals[i] = d.journals[i][:n:n]
 			for k := range b.Batch.Entries {
 				e := &b.Batch.Entries[k]
-				if d.requests[e.RequestID].At == (ledger.Position{Branch: b.Batch.Branch, Sequence: e.Sequence}) {
-					delete(d.requests, e.RequestID)
+				if key := e.RequestKey(); d.requests[key].At == (ledger.Position{Branch: b.Batch.Branch, Sequence: e.Sequence}) {
+					delete(d.requests, key)
 				}
 			}
 		}
@@ -275,8 +276,8 @@ func Proposal(b ledger.BranchID, boot int) (id ledger.BankID) {
 // a branch that boots finds them.
 func (d *Disk) Doubles() []ledger.Double {
 	var all []ledger.Double
-	for _, id := range slices.Sorted(maps.Keys(d.image.doubles)) {
-		all = append(all, d.image.doubles[id])
+	for _, key := range slices.Sorted(maps.Keys(d.image.doubles)) {
+		all = append(all, d.image.doubles[key])
 	}
 	return all
 }
@@ -304,22 +305,22 @@ func (d *Disk) entry(i int, sequence uint64) *ledger.Entry {
 }
 
 // Request implements protocol.Storage.
-func (d *Disk) Request(id string) (ledger.Recorded, bool, error) {
-	rec, ok := d.requests[id]
+func (d *Disk) Request(key ledger.RequestKey) (ledger.Recorded, bool, error) {
+	rec, ok := d.requests[key]
 	if d.mirror != nil {
-		d.mirror.checkRequest(id, rec, ok)
+		d.mirror.checkRequest(key, rec, ok)
 	}
 	return rec, ok, nil
 }
 
 // Positions implements protocol.Storage.
-func (d *Disk) Positions(ids []string) ([]ledger.Position, error) {
-	at := make([]ledger.Position, len(ids))
-	for i, id := range ids {
-		at[i] = d.requests[id].At
+func (d *Disk) Positions(keys []ledger.RequestKey) ([]ledger.Position, error) {
+	at := make([]ledger.Position, len(keys))
+	for i, key := range keys {
+		at[i] = d.requests[key].At
 	}
 	if d.mirror != nil {
-		d.mirror.checkPositions(ids, at)
+		d.mirror.checkPositions(keys, at)
 	}
 	return at, nil
 }

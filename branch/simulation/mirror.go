@@ -103,20 +103,20 @@ func (m *mirror) commit(c *ledger.Commit) {
 	}
 }
 
-func (m *mirror) checkRequest(id string, want ledger.Recorded, wantOK bool) {
-	got, ok, err := m.journal.Request(id)
+func (m *mirror) checkRequest(key ledger.RequestKey, want ledger.Recorded, wantOK bool) {
+	got, ok, err := m.journal.Request(key)
 	if err != nil || ok != wantOK || got.At != want.At || got.Balance != want.Balance || !sameEntry(got.Entry, want.Entry) {
-		panic(fmt.Sprintf("branch %d finds %+v, %t, %v under request id %q, want %+v, %t", m.id.Branch, got, ok, err, id, want, wantOK))
+		panic(fmt.Sprintf("branch %d finds %+v, %t, %v under %s, want %+v, %t", m.id.Branch, got, ok, err, key, want, wantOK))
 	}
 }
 
-func (m *mirror) checkPositions(ids []string, want []ledger.Position) {
-	got, err := m.journal.Positions(ids)
+func (m *mirror) checkPositions(keys []ledger.RequestKey, want []ledger.Position) {
+	got, err := m.journal.Positions(keys)
 	if got == nil {
-		got = make([]ledger.Position, len(ids))
+		got = make([]ledger.Position, len(keys))
 	}
 	if err != nil || !slices.Equal(got, want) {
-		panic(fmt.Sprintf("branch %d finds %v, %v under request ids %q, want %v", m.id.Branch, got, err, ids, want))
+		panic(fmt.Sprintf("branch %d finds %v, %v under %v, want %v", m.id.Branch, got, err, keys, want))
 	}
 }
 

@@ -14,8 +14,9 @@ type oracle struct {
 	w *world // the run that it judges
 	// journals are all entries recorded, by the index of the writer.
 	journals [][]ledger.Entry
-	requests map[string]ledger.Position // where each request id is recorded
-	index    map[string]int             // of accounts
+	requests map[identified]ledger.Position // where each request is recorded
+	users    map[string]identified          // who has used each request id first
+	index    map[string]int                 // of accounts
 	// histories are the balances over all branches, one after the other, by
 	// account. The last is the balance now.
 	histories [][]ledger.Amount
@@ -42,6 +43,12 @@ type oracle struct {
 	forked bool
 }
 
+// identified is what the oracle knows a request by, whatever the branches do. Without an
+// id, which is not in its tables, nothing is known of it.
+type identified struct{ customer, id string }
+
+func identify(e *ledger.Entry) identified { return identified{e.Customer, e.RequestID} }
+
 // view is how far a branch has applied the journals, and its balances.
 type view struct {
 	applied  []uint64        // the last entry's sequence, by the index of the writer
@@ -50,7 +57,7 @@ type view struct {
 
 func newOracle(w *world) *oracle {
 	n := len(w.branches)
-	o := &oracle{w: w, requests: map[string]ledger.Position{}, index: map[string]int{}, before: map[ledger.Position]moments{}, told: newTold()}
+	o := &oracle{w: w, requests: map[identified]ledger.Position{}, users: map[string]identified{}, index: map[string]int{}, before: map[ledger.Position]moments{}, told: newTold()}
 	o.told.recorded = make([][]int, n)
 	o.knows, o.proposed = make([]bool, n), make([]ledger.BankID, n)
 	o.journals, o.local, o.wide, o.wipes = make([][]ledger.Entry, n), make([]uint64, n), make([]uint64, n), make([]int, n)
@@ -107,10 +114,7 @@ func (o *oracle) record(i int, e *ledger.Entry) {
 		o.w.fail("sequences have no gaps", "entry %d of branch %d is its %dth", e.Sequence, at.Branch, len(o.journals[i]))
 	}
 	if e.RequestID != "" {
-		if other, ok := o.requests[e.RequestID]; ok {
-			o.w.fail("a request is recorded once", "%q: %+v and %+v", e.RequestID, other, at)
-		}
-		o.requests[e.RequestID] = at
+		o.recordRequest(identify(e), at)
 	}
 	if e.Kind == ledger.Bulk {
 		o.before[at] = o.moments()
@@ -123,6 +127,23 @@ func (o *oracle) record(i int, e *ledger.Entry) {
 			o.w.fail("no account is overdrawn", "account %q has %d over all branches", o.w.accounts[account], sum)
 		}
 	})
+}
+
+// recordRequest notes where a request is recorded.
+func (o *oracle) recordRequest(r identified, at ledger.Position) {
+	if other, ok := o.requests[r]; ok {
+		o.w.fail("a request is recorded once", "%q of %q: %+v and %+v", r.id, r.customer, other, at)
+	}
+	o.requests[r] = at
+	first, used := o.users[r.id]
+	switch {
+	case !used:
+		o.users[r.id] = r
+	case first != r && o.requests[first].Branch == at.Branch:
+		o.w.report.Paths["request id of two customers at one branch"]++
+	case first != r:
+		o.w.report.Paths["request id of two customers at two branches"]++
+	}
 }
 
 // committed notes what a branch now has on disk.
@@ -173,7 +194,7 @@ func (o *oracle) forget(p *process, keep uint64) {
 	}
 	for s := len(o.journals[i]); s > int(keep); s-- {
 		e := &o.journals[i][s-1]
-		delete(o.requests, e.RequestID)
+		delete(o.requests, identify(e))
 		o.effect(e, func(account int, amount ledger.Amount) {
 			h := o.histories[account]
 			o.histories[account] = append(h, h[len(h)-1]-amount)

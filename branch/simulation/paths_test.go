@@ -31,6 +31,7 @@ var (
 		"chained look that has let something go on", "chain that has failed",
 		"early batch", "own batch sent again", "frame of relayed batches", "frame with a fetch", "frame that asks to sync",
 		"journal recovered from a peer", "peer suspected after a call that failed", "session ahead of the branch", "impatient retry",
+		"request id of two customers at one branch", "request id of two customers at two branches",
 		"bulk that waited for two accounts", "bulk refused in part as insufficient", "bulk refused in part as unavailable",
 		"bulk refused altogether",
 		"bank founded at a branch that hears of it", "bank founded with an id that the others had accepted", "accepted id replaced",

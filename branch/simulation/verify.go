@@ -94,7 +94,7 @@ func (w judge) verifyRecorded(c *call, at ledger.Position) {
 		return
 	}
 	e := &o.journals[writer.index][at.Sequence-1]
-	if e.RequestID != r.entry.RequestID || !e.SameRequest(&r.entry) {
+	if identify(e) != identify(&r.entry) || !e.SameRequest(&r.entry) {
 		w.fail("a receipt is of what was asked for", "%+v: %+v is %+v", r.entry, at, e)
 	}
 	if writer.wiped {
@@ -113,7 +113,7 @@ func (w judge) verifyWrite(c *call, reply *protocol.Reply) {
 		return
 	}
 	w.verifyRecorded(c, at)
-	if r.misuse && o.requests[r.entry.RequestID] != (ledger.Position{}) && slices.Max(o.wipes) == 0 {
+	if r.misuse && o.requests[identify(&r.entry)] != (ledger.Position{}) && slices.Max(o.wipes) == 0 {
 		w.fail("a request id stands for one thing", "%+v", r.entry)
 	}
 	if w.failure != nil {
@@ -191,7 +191,7 @@ func (w judge) verifyInsufficient(c *call, err *protocol.InsufficientError) {
 		w.fail("insufficient funds only if so at one moment", "%+v %+v: %v, the least in that time was %d", r.entry, r.entry.Operations, err, least)
 	}
 	o.noteRefused(c, err)
-	if at, ok := o.requests[r.entry.RequestID]; ok && !r.misuse {
+	if at, ok := o.requests[identify(&r.entry)]; ok && !r.misuse {
 		w.fail("what is refused is not recorded", "%+v: %+v", r.entry, at)
 	}
 	if r.entry.Kind != ledger.Bulk && err.Account != r.entry.Account || r.entry.Kind == ledger.Bulk && !r.entry.Operations.AllOrNone {
@@ -200,7 +200,7 @@ func (w judge) verifyInsufficient(c *call, err *protocol.InsufficientError) {
 }
 
 func (w judge) verifyUnavailable(c *call, err *protocol.UnavailableError) {
-	if at, ok := w.oracle.requests[c.req.entry.RequestID]; ok && c.req.tries == 1 && !c.req.misuse {
+	if at, ok := w.oracle.requests[identify(&c.req.entry)]; ok && c.req.tries == 1 && !c.req.misuse {
 		w.fail("what is unavailable is not recorded", "%+v: %+v", c.req.entry, at)
 	}
 	if w.opts.Calm {

@@ -14,7 +14,9 @@ type callError struct {
 	// again are the flags that repeat a write whose outcome may not be known;
 	// otherwise empty.
 	again string
-	err   *customer.Error
+	// open says that the call proved nothing, in clear text.
+	open bool
+	err  *customer.Error
 }
 
 // Unwrap returns the error within.
@@ -33,6 +35,9 @@ func (e *callError) Hints() []string {
 	var lines []string
 	if e.again != "" && e.err.Unknown() {
 		lines = append(lines, fmt.Sprintf("it is not known whether it was recorded: the same command with %s tells, at any branch, and counts once", e.again))
+	}
+	if e.open && e.err.Sent && !e.err.Answered {
+		lines = append(lines, "a branch that has certificates answers nothing in clear text: name them with --certs-dir")
 	}
 	if !e.err.Sent {
 		lines = append(lines, "nothing was sent; 'passbook serve FILE' starts the branches of a file, and --base-port says on which ports")

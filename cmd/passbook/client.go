@@ -5,12 +5,15 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 
+	"passbook.example/passbook/branch/certs"
+	"passbook.example/passbook/cmd/passbook/internal/credentials"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/cmd/passbook/internal/flags"
 	"passbook.example/passbook/cmd/passbook/internal/host"
@@ -26,11 +29,14 @@ type target struct {
 	address string
 	timeout time.Duration
 	json    bool
+	// prove is how the command proves who it is.
+	prove credentials.Options
 }
 
 // targetFlags adds the flags that choose the branch, and how to show its reply.
 func (t *target) targetFlags(c *cobra.Command) {
 	flags.Place(c, &t.network)
+	flags.Credentials(c, &t.prove)
 	f := c.Flags()
 	f.Uint32Var(&t.branch, "branch", 0, "the `id` of the branch to talk to")
 	f.StringVar(&t.address, "address", "", "the `host:port` of the branch to talk to, instead of --branch")
@@ -72,18 +78,30 @@ func (t *target) call(ctx context.Context, again string, f func(context.Context,
 	defer release()
 	limited, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
-	client := customer.NewHTTPClient()
+	client, err := newClient(&t.prove)
+	if err != nil {
+		return err
+	}
 	defer client.CloseIdleConnections()
-	err = f(limited, bankv1connect.NewBranchServiceClient(client, survey.BaseURL(address), connect.WithReadMaxBytes(survey.MaxStatusBytes)))
+	err = f(limited, bankv1connect.NewBranchServiceClient(client, t.prove.URL(address), connect.WithReadMaxBytes(survey.MaxStatusBytes)))
 	failed := customer.ErrorOf(err)
 	if failed == nil {
 		return err
 	}
-	err = &callError{where: name, again: again, err: failed}
+	err = &callError{where: name, again: again, open: !t.prove.Secured(), err: failed}
 	if ctx.Err() != nil {
 		return errors.Join(context.Cause(ctx), err)
 	}
 	return err
+}
+
+// newClient returns a client that proves who the command is.
+func newClient(prove *credentials.Options) (*http.Client, error) {
+	client := customer.NewHTTPClient()
+	if err := prove.Check(); err != nil {
+		return nil, exit.Usage(err)
+	}
+	return client, prove.Apply(client, certs.ClientConfig)
 }
 
 // amountArgument takes exactly one argument, an amount.

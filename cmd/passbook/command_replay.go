@@ -9,13 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/cmd/passbook/internal/console"
+	"passbook.example/passbook/cmd/passbook/internal/credentials"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/cmd/passbook/internal/files"
 	"passbook.example/passbook/cmd/passbook/internal/flags"
 	"passbook.example/passbook/cmd/passbook/internal/host"
 	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/cmd/passbook/internal/words"
-	"passbook.example/passbook/customer"
 )
 
 // replayCommandOptions are the flags of replay.
@@ -24,6 +24,8 @@ type replayCommandOptions struct {
 	replay  replayOptions
 	wait    time.Duration
 	console console.Options
+	// prove is how the customers prove who they are.
+	prove credentials.Options
 }
 
 func (a *app) replayCommand() *cobra.Command {
@@ -52,6 +54,7 @@ Ctrl-C stops the replay, which then writes the answers that it has.`,
 	flags.Place(c, &o.network)
 	o.replay.replayFlags(c)
 	flags.Elsewhere(c, &o.network, "address")
+	flags.Credentials(c, &o.prove)
 	c.Flags().DurationVar(&o.wait, "wait", 10*time.Second, "how long to wait for branches that aren't ready yet")
 	flags.Console(c, &o.console)
 	flags.Acknowledge(c, &o.replay.acknowledge, "when a write counts as done (default what the bank was started with)")
@@ -80,13 +83,17 @@ func (a *app) replayFile(ctx context.Context, file string, o *replayCommandOptio
 		return err
 	}
 	a.console.Warnings(files.DoubtsAbout(in))
-	client := customer.NewHTTPClient()
-	defer client.CloseIdleConnections()
-	answers, err := a.await(ctx, survey.New(client, o.network.AddressesOf(ids), ids), o.wait, o.replay.failFast)
+	client, err := newClient(&o.prove)
 	if err != nil {
 		return err
 	}
-	return a.replay(ctx, in, &o.network, client, o.replay, answers)
+	defer client.CloseIdleConnections()
+	to := callees{client, o.network.URLsOf(ids, o.prove.URL)}
+	answers, err := a.await(ctx, survey.New(client, to.url, ids), o.wait, o.replay.failFast)
+	if err != nil {
+		return err
+	}
+	return a.replay(ctx, in, to, o.replay, answers)
 }
 
 // await waits until all branches are ready, and warns of those that aren't when

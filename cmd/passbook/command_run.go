@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"passbook.example/passbook/cmd/passbook/internal/console"
+	"passbook.example/passbook/cmd/passbook/internal/credentials"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/cmd/passbook/internal/files"
 	"passbook.example/passbook/cmd/passbook/internal/flags"
@@ -52,6 +53,7 @@ end. With --data it stays, and the next run goes on from its balances.`,
 	flags.Place(c, &o.network)
 	o.replay.replayFlags(c)
 	o.serving.servingFlags(c)
+	flags.Insecure(c, &o.serving.security)
 	c.Flags().StringVar(&o.serving.data, "data", "", "the `directory` of the data, one below it for each branch (default a temporary one)")
 	flags.Console(c, &o.console)
 	return a.does(c, func(ctx context.Context, args []string) error {
@@ -68,7 +70,7 @@ func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err erro
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(o.network.Check(in.BranchIDs()...), o.replay.check(in), o.serving.check()); err != nil {
+	if err := errors.Join(o.network.Check(in.BranchIDs()...), o.replay.check(in), o.serving.check(&o.network)); err != nil {
 		return err
 	}
 	a.console.Warnings(files.DoubtsAbout(in))
@@ -97,11 +99,12 @@ func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err erro
 func (a *app) replayReady(ctx context.Context, bank *host.Bank, in *customer.Input, o *runOptions) error {
 	client := customer.NewHTTPClient()
 	defer client.CloseIdleConnections()
-	answers, err := awaitReachable(ctx, bank, survey.New(client, o.network.AddressesOf(in.BranchIDs()), in.BranchIDs()))
+	to := callees{client, o.network.URLsOf(in.BranchIDs(), (&credentials.Options{}).URL)}
+	answers, err := awaitReachable(ctx, bank, survey.New(client, to.url, in.BranchIDs()))
 	if err != nil {
 		return err
 	}
-	return a.replay(ctx, in, &o.network, client, o.replay, answers)
+	return a.replay(ctx, in, to, o.replay, answers)
 }
 
 // awaitReachable waits until all branches take writes and reach each other, and

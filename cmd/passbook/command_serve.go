@@ -62,6 +62,7 @@ other branch answers.`,
 	}
 	flags.Place(c, &o.network)
 	o.serving.servingFlags(c)
+	flags.Security(c, &o.serving.security)
 	f := c.Flags()
 	f.StringVar(&o.serving.data, "data", "", "the `directory` of the data, one below it for each branch (default ./"+files.DataRoot+"/ and the name of FILE)")
 	f.Uint32Var(&o.branch, "branch", 0, "serve only the branch with this `id`")
@@ -92,7 +93,7 @@ func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone boo
 		return err
 	}
 	ids := in.BranchIDs()
-	if err := errors.Join(o.network.Check(ids...), flags.CheckElsewhere(&o.network, "peer", ids), o.serving.check()); err != nil {
+	if err := errors.Join(o.network.Check(ids...), flags.CheckElsewhere(&o.network, "peer", ids), o.serving.check(&o.network)); err != nil {
 		return err
 	}
 	if alone {

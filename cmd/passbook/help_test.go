@@ -15,9 +15,14 @@ import (
 func commands(t *testing.T) []*cobra.Command {
 	t.Helper()
 	a := &app{console: &console.Console{Out: os.Stdout, Err: os.Stderr}}
+	return below(a.rootCommand())
+}
+
+// below returns all commands below one.
+func below(c *cobra.Command) []*cobra.Command {
 	var all []*cobra.Command
-	for _, c := range a.rootCommand().Commands() {
-		all = append(append(all, c), c.Commands()...)
+	for _, sub := range c.Commands() {
+		all = append(append(all, sub), below(sub)...)
 	}
 	return all
 }
@@ -25,7 +30,7 @@ func commands(t *testing.T) []*cobra.Command {
 func TestEveryCommandHasHelp(t *testing.T) {
 	for _, c := range commands(t) {
 		if c.Short == "" || !strings.Contains(c.Example, c.CommandPath()) {
-			t.Errorf("%s: the help needs a line and an example", c.Name())
+			t.Errorf("%s: the help needs a line and an example", c.CommandPath())
 		}
 	}
 }
@@ -34,11 +39,15 @@ func TestEveryCommandHasHelp(t *testing.T) {
 func TestExamplesParse(t *testing.T) {
 	for _, c := range commands(t) {
 		for line := range strings.Lines(c.Example) {
-			_, arguments, ok := strings.Cut(strings.TrimSpace(line), c.CommandPath())
-			if !ok || !c.Runnable() {
+			arguments, ok := strings.CutPrefix(strings.TrimSpace(line), "passbook ")
+			if !ok {
 				continue
 			}
-			if err := c.ParseFlags(strings.Fields(arguments)); err != nil {
+			c, left, err := c.Root().Find(strings.Fields(arguments))
+			if err != nil {
+				t.Errorf("%s: %v", line, err)
+			}
+			if err := c.ParseFlags(left); err != nil {
 				t.Errorf("%s: %v", line, err)
 			}
 			if err := c.ValidateArgs(c.Flags().Args()); err != nil {
@@ -67,8 +76,7 @@ func TestEveryFlagHasAStory(t *testing.T) {
 	for _, c := range commands(t) {
 		used := make(map[string]bool)
 		for _, line := range lines {
-			// A flag that the command above has too may have its story there.
-			if strings.Contains(line, c.CommandPath()) || c.Parent().HasParent() && strings.Contains(line, c.Parent().CommandPath()) {
+			if strings.Contains(line, c.CommandPath()) {
 				for _, found := range flag.FindAllStringSubmatch(line, -1) {
 					used[found[1]] = true
 				}

@@ -13,7 +13,6 @@ import (
 	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/files"
 	"passbook.example/passbook/cmd/passbook/internal/flags"
-	"passbook.example/passbook/cmd/passbook/internal/host"
 	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
@@ -56,20 +55,24 @@ func (o *replayOptions) check(in *customer.Input) error {
 	return files.CheckOutput(o.output, in.Name)
 }
 
+// callees are the branches that a replay calls.
+type callees struct {
+	// client calls them, and urls has where they are, by their ids.
+	client *http.Client
+	urls   map[uint32]string
+}
+
+// url returns where a branch is; empty for one that the file doesn't have.
+func (c callees) url(id uint32) string { return c.urls[id] }
+
 // replay replays an input against branches that run, writes the output, and
 // tells what became of it; answers are what the branches said before. It returns
 // nil only if every event got an answer and all branches agree.
-func (a *app) replay(ctx context.Context, in *customer.Input, n *host.Network, client *http.Client, o replayOptions, answers []survey.Answer) error {
-	addresses := n.AddressesOf(in.BranchIDs())
+func (a *app) replay(ctx context.Context, in *customer.Input, to callees, o replayOptions, answers []survey.Answer) error {
 	a.console.Held(answers)
 	bar := a.console.Progress(in.Events())
 	options := customer.Options{
-		Address: func(id uint32) string {
-			if address, ok := addresses[id]; ok {
-				return survey.BaseURL(address)
-			}
-			return ""
-		},
+		Address:    to.url,
 		Concurrent: o.concurrent,
 		Progress:   bar.Show,
 		Waiting: func(w customer.Waiting) {
@@ -80,7 +83,7 @@ func (a *app) replay(ctx context.Context, in *customer.Input, n *host.Network, c
 		FailFast:     o.failFast,
 		Acknowledge:  o.acknowledge,
 		EventTimeout: o.eventTimeout,
-		HTTPClient:   client,
+		HTTPClient:   to.client,
 	}
 	console.TellEvents(a.console.Log, &options)
 	report, err := customer.Replay(ctx, in, options)
@@ -97,7 +100,7 @@ func (a *app) replay(ctx context.Context, in *customer.Input, n *host.Network, c
 		a.console.Summary(report, nil, len(in.Branches), o.output)
 		return err
 	}
-	agreement := survey.New(client, addresses, in.BranchIDs()).Agree(ctx)
+	agreement := survey.New(to.client, to.url, in.BranchIDs()).Agree(ctx)
 	a.console.Summary(report, agreement, len(in.Branches), o.output)
 	return verdict(report, agreement)
 }

@@ -72,8 +72,8 @@ overdrawn, nothing acknowledged is lost, and all branches agree.
 	root.AddCommand(
 		a.runCommand(), a.serveCommand(), a.replayCommand(),
 		a.depositCommand(), a.withdrawCommand(), a.transferCommand(),
-		a.queryCommand(), a.statementCommand(), a.statusCommand(), a.alarmsCommand(),
-		a.verifyCommand(), a.simulateCommand(), a.versionCommand(),
+		a.queryCommand(), a.statementCommand(), a.statusCommand(), a.alarmsCommand(), a.dashboardCommand(),
+		a.verifyCommand(), a.certCommand(), a.simulateCommand(), a.versionCommand(),
 		a.checkCommand(), a.traceCommand(),
 	)
 	return root

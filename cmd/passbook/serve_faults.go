@@ -5,9 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
-	"net/netip"
 	"slices"
-	"strings"
 
 	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
@@ -23,22 +21,16 @@ func (o *serveOptions) checkFaults(alone bool) error {
 		return nil
 	case alone:
 		return exit.Usagef("--faults is for all branches of a file, not for --branch: what serves one branch alone can't stop, start or cut off the others")
-	case !isLoopback(o.network.Listen):
+	case !flags.IsLoopback(o.network.Listen):
 		return exit.Usagef("--faults lets everybody break the branches, so they must be on this machine alone: --listen must be a loopback address such as %s, got %q", flags.DefaultListen, o.network.Listen)
 	}
 	for _, id := range slices.Sorted(maps.Keys(o.network.Elsewhere)) {
 		address := o.network.Elsewhere[id]
-		if host, _, err := net.SplitHostPort(address); err != nil || !isLoopback(host) {
+		if host, _, err := net.SplitHostPort(address); err != nil || !flags.IsLoopback(host) {
 			return exit.Usagef("--faults lets everybody break the branches, so they must be on this machine alone: --peer must name a loopback address such as %d=%s:50057, got %d=%s", id, flags.DefaultListen, id, address)
 		}
 	}
 	return nil
-}
-
-// isLoopback tells whether only this machine reaches a host.
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
 // faultsHere is how the branches of this process are broken on purpose.

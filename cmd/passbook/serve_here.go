@@ -14,7 +14,6 @@ import (
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/cmd/passbook/internal/host"
 	"passbook.example/passbook/cmd/passbook/internal/survey"
-	"passbook.example/passbook/customer"
 )
 
 // waitingLog is how long serve waits for a branch to take writes before it
@@ -51,7 +50,7 @@ func (a *app) announce(ctx context.Context, bank *host.Bank, ids []uint32, o *se
 	err := bank.Ready(soon)
 	cancel()
 	if err != nil && ctx.Err() == nil {
-		a.logWaiting(ctx, ids, o, logger)
+		a.logWaiting(ctx, bank, ids, logger)
 		err = bank.Ready(ctx)
 	}
 	if err != nil {
@@ -65,12 +64,11 @@ func (a *app) announce(ctx context.Context, bank *host.Bank, ids []uint32, o *se
 }
 
 // logWaiting logs why branches don't take writes yet.
-func (a *app) logWaiting(ctx context.Context, ids []uint32, o *serveOptions, logger *slog.Logger) {
-	client := customer.NewHTTPClient()
-	defer client.CloseIdleConnections()
+func (a *app) logWaiting(ctx context.Context, bank *host.Bank, ids []uint32, logger *slog.Logger) {
 	// What this process serves is asked here, whatever --peer says.
-	here := host.Network{Listen: o.network.Listen, BasePort: o.network.BasePort}
-	for _, answer := range survey.New(client, here.AddressesOf(ids), ids).Ask(ctx) {
+	client, url := bank.Caller()
+	defer client.CloseIdleConnections()
+	for _, answer := range survey.New(client, url, ids).Ask(ctx) {
 		if answer.Err == nil && answer.Status.GetStateReason() != "" {
 			logger.Warn(survey.UnreadyLine(answer))
 		}

@@ -49,6 +49,7 @@ func (o *serveOptions) childArguments(file string, id uint32) []string {
 		fmt.Sprintf("--peer-timeout=%v", o.serving.peerTimeout), fmt.Sprintf("--max-accounts=%d", o.serving.maxAccounts),
 	}
 	args = append(args, flags.ConsoleArguments(&o.console)...)
+	args = append(args, flags.SecurityArguments(&o.serving.security)...)
 	if level := o.serving.acknowledge; level != bankv1.Acknowledge_ACKNOWLEDGE_UNSPECIFIED {
 		args = append(args, "--acknowledge="+flags.AcknowledgeWord(level))
 	}

@@ -23,6 +23,7 @@ type servingOptions struct {
 	maxAccounts int
 	requireHome bool
 	browsers    flags.Browsers
+	security    host.Security
 }
 
 // servingFlags adds the flags that run and serve have in common.
@@ -39,12 +40,15 @@ func (o *servingOptions) servingFlags(c *cobra.Command) {
 func (o *servingOptions) hosting(in *customer.Input, ids []uint32, n *host.Network, log *slog.Logger) host.Options {
 	return host.Options{
 		Input: in, IDs: ids, Network: n, Data: o.data, Bank: o.bank, Acknowledge: o.acknowledge, PeerTimeout: o.peerTimeout,
-		MaxAccounts: o.maxAccounts, RequireHome: o.requireHome,
+		MaxAccounts: o.maxAccounts, RequireHome: o.requireHome, Security: o.security,
 		AllowedOrigins: o.browsers.Origins(), AllowedHosts: o.browsers.Hosts(), Logger: log,
 	}
 }
 
-func (o *servingOptions) check() error {
+func (o *servingOptions) check(n *host.Network) error {
+	if err := flags.CheckSecurity(&o.security, n); err != nil {
+		return err
+	}
 	if err := branch.CheckBank(o.bank, ""); err != nil {
 		return exit.Usagef("--bank: %w", err)
 	}

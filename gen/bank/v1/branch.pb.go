@@ -516,11 +516,12 @@ type DepositRequest struct {
 	// The amount, greater than 0.
 	Amount int64 `protobuf:"varint,2,opt,name=amount,proto3" json:"amount,omitempty"`
 	// The idempotency key; the rules of account names apply to it. An id counts
-	// once at the branch that takes it. If you send it to several branches, it
-	// counts once if each call names the same home_branch. Without that, a branch
-	// that has not heard of the first call yet carries the request out again, and
-	// the two journals raise an alarm when they meet (ListAlarms). Empty for none:
-	// then a retry is a second deposit.
+	// once at the branch that takes it, for the customer who calls: others may use
+	// the same id. If you send it to several branches, it counts once if each call
+	// names the same home_branch. Without that, a branch that has not heard of the
+	// first call yet carries the request out again, and the two journals raise an
+	// alarm when they meet (ListAlarms). Empty for none: then a retry is a second
+	// deposit.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The branch that the request id belongs to, which alone carries the request
 	// out. Name the branch that you call first, in that call and in every retry,
@@ -2144,8 +2145,11 @@ type AlarmEntry struct {
 	CustomerId int64 `protobuf:"varint,7,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
 	// Wall time at the writer.
 	RecordedAtUnixMs int64 `protobuf:"varint,8,opt,name=recorded_at_unix_ms,json=recordedAtUnixMs,proto3" json:"recorded_at_unix_ms,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// The name of the customer who asked, as it was proven to the writer; empty
+	// where nobody has to prove anything. The request id is that customer's alone.
+	Customer      string `protobuf:"bytes,9,opt,name=customer,proto3" json:"customer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AlarmEntry) Reset() {
@@ -2232,6 +2236,13 @@ func (x *AlarmEntry) GetRecordedAtUnixMs() int64 {
 		return x.RecordedAtUnixMs
 	}
 	return 0
+}
+
+func (x *AlarmEntry) GetCustomer() string {
+	if x != nil {
+		return x.Customer
+	}
+	return ""
 }
 
 // ResolveAlarmRequest names an alarm that an operator has dealt with.
@@ -3659,6 +3670,238 @@ func (x *SpreadBucket) GetCount() uint64 {
 	return 0
 }
 
+// GetIdentityRequest asks who the caller is.
+type GetIdentityRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetIdentityRequest) Reset() {
+	*x = GetIdentityRequest{}
+	mi := &file_bank_v1_branch_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetIdentityRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetIdentityRequest) ProtoMessage() {}
+
+func (x *GetIdentityRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetIdentityRequest.ProtoReflect.Descriptor instead.
+func (*GetIdentityRequest) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{38}
+}
+
+// GetIdentityResponse is whom the branch takes the caller for.
+type GetIdentityResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether callers have to prove who they are. If not, the rest is empty, and everybody
+	// may do everything.
+	Secured bool `protobuf:"varint,1,opt,name=secured,proto3" json:"secured,omitempty"`
+	// The name of the client.
+	Client string `protobuf:"bytes,2,opt,name=client,proto3" json:"client,omitempty"`
+	// Its role: "customer", "teller", "auditor" or "operator".
+	Role string `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
+	// The accounts that a customer may use: each by its name, or all that begin with what
+	// stands before a * at the end.
+	Accounts []string `protobuf:"bytes,4,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	// The procedures that it may call, such as "/bank.v1.BranchService/Deposit", in order
+	// of their names.
+	Procedures []string `protobuf:"bytes,5,rep,name=procedures,proto3" json:"procedures,omitempty"`
+	// Until when what proves this is good; 0 if it is not known.
+	UntilUnixMs   int64 `protobuf:"varint,6,opt,name=until_unix_ms,json=untilUnixMs,proto3" json:"until_unix_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetIdentityResponse) Reset() {
+	*x = GetIdentityResponse{}
+	mi := &file_bank_v1_branch_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetIdentityResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetIdentityResponse) ProtoMessage() {}
+
+func (x *GetIdentityResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetIdentityResponse.ProtoReflect.Descriptor instead.
+func (*GetIdentityResponse) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *GetIdentityResponse) GetSecured() bool {
+	if x != nil {
+		return x.Secured
+	}
+	return false
+}
+
+func (x *GetIdentityResponse) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *GetIdentityResponse) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *GetIdentityResponse) GetAccounts() []string {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+func (x *GetIdentityResponse) GetProcedures() []string {
+	if x != nil {
+		return x.Procedures
+	}
+	return nil
+}
+
+func (x *GetIdentityResponse) GetUntilUnixMs() int64 {
+	if x != nil {
+		return x.UntilUnixMs
+	}
+	return 0
+}
+
+// OpenDashboardRequest asks for a code.
+type OpenDashboardRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenDashboardRequest) Reset() {
+	*x = OpenDashboardRequest{}
+	mi := &file_bank_v1_branch_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenDashboardRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenDashboardRequest) ProtoMessage() {}
+
+func (x *OpenDashboardRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenDashboardRequest.ProtoReflect.Descriptor instead.
+func (*OpenDashboardRequest) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{40}
+}
+
+// OpenDashboardResponse has a code with which a browser logs in once.
+type OpenDashboardResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The code. Whoever has it can log in as the caller, until it is used or too old.
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// Until when it can be used.
+	UntilUnixMs int64 `protobuf:"varint,2,opt,name=until_unix_ms,json=untilUnixMs,proto3" json:"until_unix_ms,omitempty"`
+	// The address to open in a browser at the branch, with the code in it.
+	Path          string `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenDashboardResponse) Reset() {
+	*x = OpenDashboardResponse{}
+	mi := &file_bank_v1_branch_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenDashboardResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenDashboardResponse) ProtoMessage() {}
+
+func (x *OpenDashboardResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenDashboardResponse.ProtoReflect.Descriptor instead.
+func (*OpenDashboardResponse) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *OpenDashboardResponse) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *OpenDashboardResponse) GetUntilUnixMs() int64 {
+	if x != nil {
+		return x.UntilUnixMs
+	}
+	return 0
+}
+
+func (x *OpenDashboardResponse) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
 var File_bank_v1_branch_proto protoreflect.FileDescriptor
 
 const file_bank_v1_branch_proto_rawDesc = "" +
@@ -3806,7 +4049,7 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tR\trequestId\x12-\n" +
 	"\aentries\x18\x06 \x03(\v2\x13.bank.v1.AlarmEntryR\aentries\x12\x12\n" +
-	"\x04more\x18\a \x01(\x04R\x04more\"\x8d\x02\n" +
+	"\x04more\x18\a \x01(\x04R\x04more\"\xa9\x02\n" +
 	"\n" +
 	"AlarmEntry\x12*\n" +
 	"\areceipt\x18\x01 \x01(\v2\x10.bank.v1.ReceiptR\areceipt\x12\x12\n" +
@@ -3820,7 +4063,8 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"operations\x12\x1f\n" +
 	"\vcustomer_id\x18\a \x01(\x03R\n" +
 	"customerId\x12-\n" +
-	"\x13recorded_at_unix_ms\x18\b \x01(\x03R\x10recordedAtUnixMs\"%\n" +
+	"\x13recorded_at_unix_ms\x18\b \x01(\x03R\x10recordedAtUnixMs\x12\x1a\n" +
+	"\bcustomer\x18\t \x01(\tR\bcustomer\"%\n" +
 	"\x13ResolveAlarmRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"J\n" +
 	"\x14ResolveAlarmResponse\x12\x16\n" +
@@ -3924,7 +4168,22 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x06spread\x18\x06 \x03(\v2\x15.bank.v1.SpreadBucketR\x06spread\"=\n" +
 	"\fSpreadBucket\x12\x17\n" +
 	"\amost_us\x18\x01 \x01(\x03R\x06mostUs\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x04R\x05count*\xa4\x01\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\"\x14\n" +
+	"\x12GetIdentityRequest\"\xbb\x01\n" +
+	"\x13GetIdentityResponse\x12\x18\n" +
+	"\asecured\x18\x01 \x01(\bR\asecured\x12\x16\n" +
+	"\x06client\x18\x02 \x01(\tR\x06client\x12\x12\n" +
+	"\x04role\x18\x03 \x01(\tR\x04role\x12\x1a\n" +
+	"\baccounts\x18\x04 \x03(\tR\baccounts\x12\x1e\n" +
+	"\n" +
+	"procedures\x18\x05 \x03(\tR\n" +
+	"procedures\x12\"\n" +
+	"\runtil_unix_ms\x18\x06 \x01(\x03R\vuntilUnixMs\"\x16\n" +
+	"\x14OpenDashboardRequest\"c\n" +
+	"\x15OpenDashboardResponse\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\"\n" +
+	"\runtil_unix_ms\x18\x02 \x01(\x03R\vuntilUnixMs\x12\x12\n" +
+	"\x04path\x18\x03 \x01(\tR\x04path*\xa4\x01\n" +
 	"\vAcknowledge\x12\x1b\n" +
 	"\x17ACKNOWLEDGE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11ACKNOWLEDGE_LOCAL\x10\x01\x12\x19\n" +
@@ -3964,7 +4223,7 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x15BRANCH_HEALTH_CUT_OFF\x10\x03\x12\x1d\n" +
 	"\x19BRANCH_HEALTH_UNREACHABLE\x10\x04\x12\x1c\n" +
 	"\x18BRANCH_HEALTH_RECOVERING\x10\x05\x12\x18\n" +
-	"\x14BRANCH_HEALTH_HALTED\x10\x062\xbb\x05\n" +
+	"\x14BRANCH_HEALTH_HALTED\x10\x062\xda\x06\n" +
 	"\rBranchService\x12<\n" +
 	"\aDeposit\x12\x17.bank.v1.DepositRequest\x1a\x18.bank.v1.DepositResponse\x12?\n" +
 	"\bWithdraw\x12\x18.bank.v1.WithdrawRequest\x1a\x19.bank.v1.WithdrawResponse\x12?\n" +
@@ -3976,7 +4235,9 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\n" +
 	"ListAlarms\x12\x1a.bank.v1.ListAlarmsRequest\x1a\x1b.bank.v1.ListAlarmsResponse\"\x03\x90\x02\x01\x12K\n" +
 	"\fResolveAlarm\x12\x1c.bank.v1.ResolveAlarmRequest\x1a\x1d.bank.v1.ResolveAlarmResponse\x12=\n" +
-	"\x05Watch\x12\x15.bank.v1.WatchRequest\x1a\x16.bank.v1.WatchResponse\"\x03\x90\x02\x010\x01B\x85\x01\n" +
+	"\x05Watch\x12\x15.bank.v1.WatchRequest\x1a\x16.bank.v1.WatchResponse\"\x03\x90\x02\x010\x01\x12M\n" +
+	"\vGetIdentity\x12\x1b.bank.v1.GetIdentityRequest\x1a\x1c.bank.v1.GetIdentityResponse\"\x03\x90\x02\x01\x12N\n" +
+	"\rOpenDashboard\x12\x1d.bank.v1.OpenDashboardRequest\x1a\x1e.bank.v1.OpenDashboardResponseB\x85\x01\n" +
 	"\vcom.bank.v1B\vBranchProtoP\x01Z,passbook.example/passbook/gen/bank/v1;bankv1\xa2\x02\x03BXX\xaa\x02\aBank.V1\xca\x02\aBank\\V1\xe2\x02\x13Bank\\V1\\GPBMetadata\xea\x02\bBank::V1b\x06proto3"
 
 var (
@@ -3992,56 +4253,60 @@ func file_bank_v1_branch_proto_rawDescGZIP() []byte {
 }
 
 var file_bank_v1_branch_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_bank_v1_branch_proto_goTypes = []any{
-	(Acknowledge)(0),             // 0: bank.v1.Acknowledge
-	(Consistency)(0),             // 1: bank.v1.Consistency
-	(BranchState)(0),             // 2: bank.v1.BranchState
-	(AlarmKind)(0),               // 3: bank.v1.AlarmKind
-	(Order)(0),                   // 4: bank.v1.Order
-	(WatchScope)(0),              // 5: bank.v1.WatchScope
-	(BranchHealth)(0),            // 6: bank.v1.BranchHealth
-	(*Receipt)(nil),              // 7: bank.v1.Receipt
-	(*DepositRequest)(nil),       // 8: bank.v1.DepositRequest
-	(*DepositResponse)(nil),      // 9: bank.v1.DepositResponse
-	(*WithdrawRequest)(nil),      // 10: bank.v1.WithdrawRequest
-	(*WithdrawResponse)(nil),     // 11: bank.v1.WithdrawResponse
-	(*TransferRequest)(nil),      // 12: bank.v1.TransferRequest
-	(*TransferResponse)(nil),     // 13: bank.v1.TransferResponse
-	(*SubmitRequest)(nil),        // 14: bank.v1.SubmitRequest
-	(*SubmitResponse)(nil),       // 15: bank.v1.SubmitResponse
-	(*QueryRequest)(nil),         // 16: bank.v1.QueryRequest
-	(*QueryResponse)(nil),        // 17: bank.v1.QueryResponse
-	(*GetStatusRequest)(nil),     // 18: bank.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),    // 19: bank.v1.GetStatusResponse
-	(*PeerStatus)(nil),           // 20: bank.v1.PeerStatus
-	(*AccountStatus)(nil),        // 21: bank.v1.AccountStatus
-	(*BranchEscrow)(nil),         // 22: bank.v1.BranchEscrow
-	(*ListAlarmsRequest)(nil),    // 23: bank.v1.ListAlarmsRequest
-	(*ListAlarmsResponse)(nil),   // 24: bank.v1.ListAlarmsResponse
-	(*Alarm)(nil),                // 25: bank.v1.Alarm
-	(*AlarmEntry)(nil),           // 26: bank.v1.AlarmEntry
-	(*ResolveAlarmRequest)(nil),  // 27: bank.v1.ResolveAlarmRequest
-	(*ResolveAlarmResponse)(nil), // 28: bank.v1.ResolveAlarmResponse
-	(*ListEntriesRequest)(nil),   // 29: bank.v1.ListEntriesRequest
-	(*ListEntriesResponse)(nil),  // 30: bank.v1.ListEntriesResponse
-	(*ListedEntry)(nil),          // 31: bank.v1.ListedEntry
-	(*TooManyAccounts)(nil),      // 32: bank.v1.TooManyAccounts
-	(*InsufficientFunds)(nil),    // 33: bank.v1.InsufficientFunds
-	(*EscrowUnavailable)(nil),    // 34: bank.v1.EscrowUnavailable
-	(*NotReplicated)(nil),        // 35: bank.v1.NotReplicated
-	(*RequestIdUsed)(nil),        // 36: bank.v1.RequestIdUsed
-	(*WatchRequest)(nil),         // 37: bank.v1.WatchRequest
-	(*WatchResponse)(nil),        // 38: bank.v1.WatchResponse
-	(*Headline)(nil),             // 39: bank.v1.Headline
-	(*BranchReport)(nil),         // 40: bank.v1.BranchReport
-	(*RoundTrip)(nil),            // 41: bank.v1.RoundTrip
-	(*WatchedEntry)(nil),         // 42: bank.v1.WatchedEntry
-	(*Sample)(nil),               // 43: bank.v1.Sample
-	(*SpreadBucket)(nil),         // 44: bank.v1.SpreadBucket
-	(*anypb.Any)(nil),            // 45: google.protobuf.Any
-	(*Position)(nil),             // 46: bank.v1.Position
-	(*Entry)(nil),                // 47: bank.v1.Entry
+	(Acknowledge)(0),              // 0: bank.v1.Acknowledge
+	(Consistency)(0),              // 1: bank.v1.Consistency
+	(BranchState)(0),              // 2: bank.v1.BranchState
+	(AlarmKind)(0),                // 3: bank.v1.AlarmKind
+	(Order)(0),                    // 4: bank.v1.Order
+	(WatchScope)(0),               // 5: bank.v1.WatchScope
+	(BranchHealth)(0),             // 6: bank.v1.BranchHealth
+	(*Receipt)(nil),               // 7: bank.v1.Receipt
+	(*DepositRequest)(nil),        // 8: bank.v1.DepositRequest
+	(*DepositResponse)(nil),       // 9: bank.v1.DepositResponse
+	(*WithdrawRequest)(nil),       // 10: bank.v1.WithdrawRequest
+	(*WithdrawResponse)(nil),      // 11: bank.v1.WithdrawResponse
+	(*TransferRequest)(nil),       // 12: bank.v1.TransferRequest
+	(*TransferResponse)(nil),      // 13: bank.v1.TransferResponse
+	(*SubmitRequest)(nil),         // 14: bank.v1.SubmitRequest
+	(*SubmitResponse)(nil),        // 15: bank.v1.SubmitResponse
+	(*QueryRequest)(nil),          // 16: bank.v1.QueryRequest
+	(*QueryResponse)(nil),         // 17: bank.v1.QueryResponse
+	(*GetStatusRequest)(nil),      // 18: bank.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),     // 19: bank.v1.GetStatusResponse
+	(*PeerStatus)(nil),            // 20: bank.v1.PeerStatus
+	(*AccountStatus)(nil),         // 21: bank.v1.AccountStatus
+	(*BranchEscrow)(nil),          // 22: bank.v1.BranchEscrow
+	(*ListAlarmsRequest)(nil),     // 23: bank.v1.ListAlarmsRequest
+	(*ListAlarmsResponse)(nil),    // 24: bank.v1.ListAlarmsResponse
+	(*Alarm)(nil),                 // 25: bank.v1.Alarm
+	(*AlarmEntry)(nil),            // 26: bank.v1.AlarmEntry
+	(*ResolveAlarmRequest)(nil),   // 27: bank.v1.ResolveAlarmRequest
+	(*ResolveAlarmResponse)(nil),  // 28: bank.v1.ResolveAlarmResponse
+	(*ListEntriesRequest)(nil),    // 29: bank.v1.ListEntriesRequest
+	(*ListEntriesResponse)(nil),   // 30: bank.v1.ListEntriesResponse
+	(*ListedEntry)(nil),           // 31: bank.v1.ListedEntry
+	(*TooManyAccounts)(nil),       // 32: bank.v1.TooManyAccounts
+	(*InsufficientFunds)(nil),     // 33: bank.v1.InsufficientFunds
+	(*EscrowUnavailable)(nil),     // 34: bank.v1.EscrowUnavailable
+	(*NotReplicated)(nil),         // 35: bank.v1.NotReplicated
+	(*RequestIdUsed)(nil),         // 36: bank.v1.RequestIdUsed
+	(*WatchRequest)(nil),          // 37: bank.v1.WatchRequest
+	(*WatchResponse)(nil),         // 38: bank.v1.WatchResponse
+	(*Headline)(nil),              // 39: bank.v1.Headline
+	(*BranchReport)(nil),          // 40: bank.v1.BranchReport
+	(*RoundTrip)(nil),             // 41: bank.v1.RoundTrip
+	(*WatchedEntry)(nil),          // 42: bank.v1.WatchedEntry
+	(*Sample)(nil),                // 43: bank.v1.Sample
+	(*SpreadBucket)(nil),          // 44: bank.v1.SpreadBucket
+	(*GetIdentityRequest)(nil),    // 45: bank.v1.GetIdentityRequest
+	(*GetIdentityResponse)(nil),   // 46: bank.v1.GetIdentityResponse
+	(*OpenDashboardRequest)(nil),  // 47: bank.v1.OpenDashboardRequest
+	(*OpenDashboardResponse)(nil), // 48: bank.v1.OpenDashboardResponse
+	(*anypb.Any)(nil),             // 49: google.protobuf.Any
+	(*Position)(nil),              // 50: bank.v1.Position
+	(*Entry)(nil),                 // 51: bank.v1.Entry
 }
 var file_bank_v1_branch_proto_depIdxs = []int32{
 	0,  // 0: bank.v1.DepositRequest.acknowledge:type_name -> bank.v1.Acknowledge
@@ -4052,10 +4317,10 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	7,  // 5: bank.v1.TransferResponse.receipt:type_name -> bank.v1.Receipt
 	0,  // 6: bank.v1.SubmitRequest.acknowledge:type_name -> bank.v1.Acknowledge
 	7,  // 7: bank.v1.SubmitResponse.receipt:type_name -> bank.v1.Receipt
-	45, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
+	49, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
 	1,  // 9: bank.v1.QueryRequest.consistency:type_name -> bank.v1.Consistency
 	2,  // 10: bank.v1.GetStatusResponse.state:type_name -> bank.v1.BranchState
-	46, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
+	50, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
 	20, // 12: bank.v1.GetStatusResponse.peers:type_name -> bank.v1.PeerStatus
 	21, // 13: bank.v1.GetStatusResponse.accounts:type_name -> bank.v1.AccountStatus
 	22, // 14: bank.v1.AccountStatus.escrow:type_name -> bank.v1.BranchEscrow
@@ -4066,7 +4331,7 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	4,  // 19: bank.v1.ListEntriesRequest.order:type_name -> bank.v1.Order
 	31, // 20: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
 	7,  // 21: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
-	47, // 22: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
+	51, // 22: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
 	22, // 23: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
 	7,  // 24: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
 	7,  // 25: bank.v1.RequestIdUsed.receipt:type_name -> bank.v1.Receipt
@@ -4076,11 +4341,11 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	42, // 29: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
 	43, // 30: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
 	6,  // 31: bank.v1.BranchReport.health:type_name -> bank.v1.BranchHealth
-	46, // 32: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
+	50, // 32: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
 	2,  // 33: bank.v1.BranchReport.state:type_name -> bank.v1.BranchState
 	41, // 34: bank.v1.BranchReport.round_trips:type_name -> bank.v1.RoundTrip
 	7,  // 35: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
-	47, // 36: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
+	51, // 36: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
 	44, // 37: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
 	8,  // 38: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
 	10, // 39: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
@@ -4092,18 +4357,22 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	23, // 45: bank.v1.BranchService.ListAlarms:input_type -> bank.v1.ListAlarmsRequest
 	27, // 46: bank.v1.BranchService.ResolveAlarm:input_type -> bank.v1.ResolveAlarmRequest
 	37, // 47: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
-	9,  // 48: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
-	11, // 49: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
-	13, // 50: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
-	15, // 51: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
-	17, // 52: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
-	19, // 53: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
-	30, // 54: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
-	24, // 55: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
-	28, // 56: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
-	38, // 57: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
-	48, // [48:58] is the sub-list for method output_type
-	38, // [38:48] is the sub-list for method input_type
+	45, // 48: bank.v1.BranchService.GetIdentity:input_type -> bank.v1.GetIdentityRequest
+	47, // 49: bank.v1.BranchService.OpenDashboard:input_type -> bank.v1.OpenDashboardRequest
+	9,  // 50: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
+	11, // 51: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
+	13, // 52: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
+	15, // 53: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
+	17, // 54: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
+	19, // 55: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
+	30, // 56: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
+	24, // 57: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
+	28, // 58: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
+	38, // 59: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
+	46, // 60: bank.v1.BranchService.GetIdentity:output_type -> bank.v1.GetIdentityResponse
+	48, // 61: bank.v1.BranchService.OpenDashboard:output_type -> bank.v1.OpenDashboardResponse
+	50, // [50:62] is the sub-list for method output_type
+	38, // [38:50] is the sub-list for method input_type
 	38, // [38:38] is the sub-list for extension type_name
 	38, // [38:38] is the sub-list for extension extendee
 	0,  // [0:38] is the sub-list for field type_name
@@ -4121,7 +4390,7 @@ func file_bank_v1_branch_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_branch_proto_rawDesc), len(file_bank_v1_branch_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   38,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -46,7 +46,10 @@ type Entry struct {
 	//	*Entry_Transfer
 	//	*Entry_Grant
 	//	*Entry_Bulk
-	Fact          isEntry_Fact `protobuf_oneof:"fact"`
+	Fact isEntry_Fact `protobuf_oneof:"fact"`
+	// The name of the customer who asked, as it was proven to the branch; empty
+	// where nobody has to prove anything. A request id is that customer's alone.
+	Customer      string `protobuf:"bytes,11,opt,name=customer,proto3" json:"customer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -166,6 +169,13 @@ func (x *Entry) GetBulk() *Bulk {
 		}
 	}
 	return nil
+}
+
+func (x *Entry) GetCustomer() string {
+	if x != nil {
+		return x.Customer
+	}
+	return ""
 }
 
 type isEntry_Fact interface {
@@ -819,7 +829,7 @@ var File_bank_v1_journal_proto protoreflect.FileDescriptor
 
 const file_bank_v1_journal_proto_rawDesc = "" +
 	"\n" +
-	"\x15bank/v1/journal.proto\x12\abank.v1\"\x93\x03\n" +
+	"\x15bank/v1/journal.proto\x12\abank.v1\"\xaf\x03\n" +
 	"\x05Entry\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x14\n" +
 	"\x05clock\x18\x02 \x01(\x04R\x05clock\x12-\n" +
@@ -835,7 +845,8 @@ const file_bank_v1_journal_proto_rawDesc = "" +
 	"\btransfer\x18\b \x01(\v2\x11.bank.v1.TransferH\x00R\btransfer\x12&\n" +
 	"\x05grant\x18\t \x01(\v2\x0e.bank.v1.GrantH\x00R\x05grant\x12#\n" +
 	"\x04bulk\x18\n" +
-	" \x01(\v2\r.bank.v1.BulkH\x00R\x04bulkB\x06\n" +
+	" \x01(\v2\r.bank.v1.BulkH\x00R\x04bulk\x12\x1a\n" +
+	"\bcustomer\x18\v \x01(\tR\bcustomerB\x06\n" +
 	"\x04fact\";\n" +
 	"\aDeposit\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x16\n" +

@@ -952,7 +952,9 @@ type PropagateDepositRequest struct {
 	After []*Position `protobuf:"bytes,10,rep,name=after,proto3" json:"after,omitempty"`
 	// The hash of the writer's batch before this one; empty for the last one
 	// applied here.
-	PrevHash      []byte `protobuf:"bytes,11,opt,name=prev_hash,json=prevHash,proto3" json:"prev_hash,omitempty"`
+	PrevHash []byte `protobuf:"bytes,11,opt,name=prev_hash,json=prevHash,proto3" json:"prev_hash,omitempty"`
+	// The name of the customer who asked, as it was proven to the writer.
+	Customer      string `protobuf:"bytes,12,opt,name=customer,proto3" json:"customer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1064,6 +1066,13 @@ func (x *PropagateDepositRequest) GetPrevHash() []byte {
 	return nil
 }
 
+func (x *PropagateDepositRequest) GetCustomer() string {
+	if x != nil {
+		return x.Customer
+	}
+	return ""
+}
+
 // PropagateDepositResponse acknowledges a deposit.
 type PropagateDepositResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1145,7 +1154,9 @@ type PropagateWithdrawRequest struct {
 	After []*Position `protobuf:"bytes,10,rep,name=after,proto3" json:"after,omitempty"`
 	// The hash of the writer's batch before this one; empty for the last one
 	// applied here.
-	PrevHash      []byte `protobuf:"bytes,11,opt,name=prev_hash,json=prevHash,proto3" json:"prev_hash,omitempty"`
+	PrevHash []byte `protobuf:"bytes,11,opt,name=prev_hash,json=prevHash,proto3" json:"prev_hash,omitempty"`
+	// The name of the customer who asked, as it was proven to the writer.
+	Customer      string `protobuf:"bytes,12,opt,name=customer,proto3" json:"customer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1255,6 +1266,13 @@ func (x *PropagateWithdrawRequest) GetPrevHash() []byte {
 		return x.PrevHash
 	}
 	return nil
+}
+
+func (x *PropagateWithdrawRequest) GetCustomer() string {
+	if x != nil {
+		return x.Customer
+	}
+	return ""
 }
 
 // PropagateWithdrawResponse acknowledges a withdrawal.
@@ -1788,7 +1806,7 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"\x10PropagateRequest\x12$\n" +
 	"\x05frame\x18\x01 \x01(\v2\x0e.bank.v1.FrameR\x05frame\"9\n" +
 	"\x11PropagateResponse\x12$\n" +
-	"\x05frame\x18\x01 \x01(\v2\x0e.bank.v1.FrameR\x05frame\"\xe0\x02\n" +
+	"\x05frame\x18\x01 \x01(\v2\x0e.bank.v1.FrameR\x05frame\"\xfc\x02\n" +
 	"\x17PropagateDepositRequest\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x18\n" +
@@ -1803,10 +1821,11 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"request_id\x18\t \x01(\tR\trequestId\x12'\n" +
 	"\x05after\x18\n" +
 	" \x03(\v2\x11.bank.v1.PositionR\x05after\x12\x1b\n" +
-	"\tprev_hash\x18\v \x01(\fR\bprevHash\"e\n" +
+	"\tprev_hash\x18\v \x01(\fR\bprevHash\x12\x1a\n" +
+	"\bcustomer\x18\f \x01(\tR\bcustomer\"e\n" +
 	"\x18PropagateDepositResponse\x12+\n" +
 	"\aapplied\x18\x01 \x01(\v2\x11.bank.v1.PositionR\aapplied\x12\x1c\n" +
-	"\tduplicate\x18\x02 \x01(\bR\tduplicate\"\xe1\x02\n" +
+	"\tduplicate\x18\x02 \x01(\bR\tduplicate\"\xfd\x02\n" +
 	"\x18PropagateWithdrawRequest\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x18\n" +
@@ -1821,7 +1840,8 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"request_id\x18\t \x01(\tR\trequestId\x12'\n" +
 	"\x05after\x18\n" +
 	" \x03(\v2\x11.bank.v1.PositionR\x05after\x12\x1b\n" +
-	"\tprev_hash\x18\v \x01(\fR\bprevHash\"f\n" +
+	"\tprev_hash\x18\v \x01(\fR\bprevHash\x12\x1a\n" +
+	"\bcustomer\x18\f \x01(\tR\bcustomer\"f\n" +
 	"\x19PropagateWithdrawResponse\x12+\n" +
 	"\aapplied\x18\x01 \x01(\v2\x11.bank.v1.PositionR\aapplied\x12\x1c\n" +
 	"\tduplicate\x18\x02 \x01(\bR\tduplicate\"6\n" +

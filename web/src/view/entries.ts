@@ -118,7 +118,7 @@ class EntryRow {
     setData(this.row, "key", entry.key);
     const texts = [
       time(entry.at),
-      entry.customer !== 0n ? `customer ${entry.customer}` : "–",
+      who(entry),
       recorded ? `branch ${entry.journal} #${entry.sequence}` : `branch ${entry.branch}`,
       "",
       entry.kind === "list" ? "–" : amount(entry.amount),
@@ -139,6 +139,15 @@ class EntryRow {
       this.cells[whatPlace]!.replaceChildren(...words.map((word, place) => (place % 2 === 0 ? word : make("bdi", "name", named(word)))));
     }
   }
+}
+
+// who names the customer: by the name that it has proven, or else by the number that it
+// gives itself.
+function who(entry: Entry): string {
+  if (entry.customerName !== "") {
+    return named(entry.customerName);
+  }
+  return entry.customer !== 0n ? `customer ${entry.customer}` : "–";
 }
 
 // what returns words and names in turn.

@@ -41,6 +41,8 @@ export interface Entry {
   // When this browser first heard of it.
   heardAt: number;
   customer: bigint;
+  // The name that the customer has proven; empty for none.
+  customerName: string;
   // Empty when the write had none.
   requestId: string;
   kind: Kind;
@@ -134,6 +136,7 @@ function entry(watched: WatchedEntry, now: number): Entry {
     at: at > 0 ? at : now,
     heardAt: now,
     customer: written?.customerId ?? 0n,
+    customerName: written?.customer ?? "",
     requestId: written?.requestId ?? "",
     ...fact(watched),
     balance: watched.balance,

@@ -96,11 +96,11 @@ func (f *Filter) Hash(id string) uint64 {
 
 // Excludes reports whether an id is certainly not recorded.
 func (f *Filter) Excludes(id string) bool {
-	return len(f.Unsure(nil, id)) == 0
+	return len(Unsure(f, nil, id)) == 0
 }
 
 // Unsure adds the indexes of the ids that may be recorded to out.
-func (f *Filter) Unsure(out []int, ids ...string) []int {
+func Unsure[ID ~string](f *Filter, out []int, ids ...ID) []int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, id := range ids {
@@ -108,7 +108,7 @@ func (f *Filter) Unsure(out []int, ids ...string) []int {
 			out = append(out, i)
 			continue
 		}
-		hash := f.Hash(id)
+		hash := f.Hash(string(id))
 		if p := pattern(hash); f.has(hash, &p) {
 			out = append(out, i)
 		} else if slot := f.slot(hash); slot != nil {

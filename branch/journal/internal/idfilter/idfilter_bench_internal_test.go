@@ -23,7 +23,7 @@ func BenchmarkFilter(b *testing.B) {
 					n++
 				}
 				b.StartTimer()
-				unsure := f.Unsure(nil, ids...)
+				unsure := Unsure(&f, nil, ids...)
 				for _, id := range ids {
 					f.AddNew(id)
 				}

@@ -1,7 +1,7 @@
 // Package console has all that a user of passbook sees: replies and results on
 // standard output, and on standard error what goes on, what went wrong, the log and
 // the progress of a replay. It knows what it tells of by its types alone: replies,
-// surveys, replays, what was verified, what was simulated. The commands know it.
+// surveys, replays, certificates, what was verified, what was simulated. The commands know it.
 package console
 
 import (

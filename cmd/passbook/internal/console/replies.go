@@ -151,9 +151,21 @@ func (c *Console) Entries(page *bankv1.ListEntriesResponse, account string, firs
 		}
 		t.add(receiptText(e.GetReceipt()),
 			time.UnixMilli(e.GetEntry().GetRecordedAtUnixMs()).UTC().Format(moment),
-			what, amount, balance, e.GetEntry().GetCustomerId(), e.GetEntry().GetRequestId())
+			what, amount, balance, customerText(e.GetEntry()), e.GetEntry().GetRequestId())
 	}
 	return t.write(c.Out, c.outTerminal, first)
+}
+
+// customerText names the customer of an entry: by the name that it has proven, with the
+// number that it gives itself behind it, or by that number alone.
+func customerText(e *bankv1.Entry) string {
+	switch {
+	case e.GetCustomer() == "":
+		return fmt.Sprint(e.GetCustomerId())
+	case e.GetCustomerId() == 0:
+		return e.GetCustomer()
+	}
+	return fmt.Sprintf("%s (%d)", e.GetCustomer(), e.GetCustomerId())
 }
 
 // factText says what an entry is about, and its amount; that of a bulk is what

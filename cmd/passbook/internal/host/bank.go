@@ -54,6 +54,8 @@ type Options struct {
 	// MaxAccounts is 0 for no limit.
 	MaxAccounts int
 	RequireHome bool
+	// Security says whom the branches believe.
+	Security Security
 	// AllowedOrigins are further origins from which browsers may call the branches,
 	// AllowedHosts further names by which they may.
 	AllowedOrigins, AllowedHosts []string
@@ -70,6 +72,8 @@ type Bank struct {
 	network *Network
 	// logger logs where they listen.
 	logger *slog.Logger
+	// guard has the certificates.
+	guard *guard
 	// configs has the config of each branch, branches those that were opened.
 	configs  map[uint32]branch.Config
 	branches []*branch.Branch
@@ -96,17 +100,23 @@ type runningBranch struct {
 // Open opens branches. After an error none stays open. The caller must call Serve or
 // During.
 func Open(ctx context.Context, o Options) (*Bank, error) {
-	listeners, err := listenForAll(ctx, o.Network, o.IDs, o.Logger)
+	guard, err := o.secure()
 	if err != nil {
 		return nil, err
 	}
-	b := &Bank{network: o.Network, logger: o.Logger, configs: map[uint32]branch.Config{}, running: map[uint32]*runningBranch{}, ended: make(chan struct{})}
+	listeners, err := listenForAll(ctx, o.Network, o.IDs, o.Logger)
+	if err != nil {
+		guard.close()
+		return nil, err
+	}
+	b := &Bank{network: o.Network, logger: o.Logger, guard: guard, configs: map[uint32]branch.Config{}, running: map[uint32]*runningBranch{}, ended: make(chan struct{})}
 	configs := o.configs(listeners)
 	o.shareProcessors()
 	for i := range configs {
 		if o.Faults != nil {
 			configs[i].Faults = o.Faults(b, configs[i].ID)
 		}
+		configs[i].Security = guard.of
 		b.configs[configs[i].ID] = configs[i]
 	}
 	branches, errs := openAll(configs, branch.Open)
@@ -275,7 +285,8 @@ func (b *Bank) Serve(ctx context.Context) error {
 		b.start(open)
 	}
 	b.mu.Unlock()
-	tellListening(b.logger, b.branches)
+	defer b.guard.close()
+	tellListening(b.logger, b.branches, b.guard.scheme())
 	select {
 	case <-b.ended:
 	case <-ctx.Done():
@@ -311,6 +322,7 @@ func (b *Bank) start(open *branch.Branch) {
 
 // close closes branches that don't serve yet.
 func (b *Bank) close() error {
+	defer b.guard.close()
 	var errs []error
 	for _, open := range b.branches {
 		errs = append(errs, open.Close())

@@ -54,7 +54,7 @@ func TestABankStopsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		b := &Bank{ended: make(chan struct{})}
+		b := &Bank{ended: make(chan struct{}), guard: &guard{stop: func() {}}}
 		began := time.Now()
 		err := b.Serve(ctx)
 		if err == nil || !strings.Contains(err.Error(), "did not stop within 8s") {

@@ -15,16 +15,16 @@ import (
 const listedListeners = 9
 
 // tellListening logs where branches listen.
-func tellListening(log *slog.Logger, branches []*branch.Branch) {
+func tellListening(log *slog.Logger, branches []*branch.Branch, scheme string) {
 	sorted := slices.SortedFunc(slices.Values(branches), func(a, b *branch.Branch) int { return cmp.Compare(a.ID(), b.ID()) })
 	if len(sorted) > listedListeners {
 		first, last := sorted[0], sorted[len(sorted)-1]
-		log.Info(fmt.Sprintf("%s listen, from branch %d on http://%s to branch %d on http://%s",
-			words.Count(len(sorted), "branch"), first.ID(), first.Address(), last.ID(), last.Address()))
+		log.Info(fmt.Sprintf("%s listen, from branch %d on %s%s to branch %d on %s%s",
+			words.Count(len(sorted), "branch"), first.ID(), scheme, first.Address(), last.ID(), scheme, last.Address()))
 		return
 	}
 	for _, b := range sorted {
-		log.Info(fmt.Sprintf("Branch %d listens on http://%s", b.ID(), b.Address()), "branch", b.ID(), "address", b.Address())
+		log.Info(fmt.Sprintf("Branch %d listens on %s%s", b.ID(), scheme, b.Address()), "branch", b.ID(), "address", b.Address())
 	}
 }
 

@@ -82,6 +82,15 @@ func (n *Network) AddressesOf(ids []uint32) map[uint32]string {
 	return m
 }
 
+// URLsOf returns the URLs of branches, as url makes them of an address.
+func (n *Network) URLsOf(ids []uint32, url func(address string) string) map[uint32]string {
+	m := n.AddressesOf(ids)
+	for id, address := range m {
+		m[id] = url(address)
+	}
+	return m
+}
+
 // listenFor opens the port of a branch. It waits for a port that will be free soon,
 // and logs that. Its errors name the flag that helps.
 func (n *Network) listenFor(ctx context.Context, id uint32, logger *slog.Logger) (net.Listener, error) {

@@ -50,18 +50,15 @@ type Answer struct {
 	Err error
 }
 
-// New returns a survey of the branches at these addresses.
-func New(client *http.Client, addresses map[uint32]string, ids []uint32) *Survey {
+// New returns a survey of the branches at these URLs.
+func New(client *http.Client, url func(id uint32) string, ids []uint32) *Survey {
 	s := &Survey{ids: ids}
 	for _, id := range ids {
 		s.clients = append(s.clients, bankv1connect.NewBranchServiceClient(
-			client, BaseURL(addresses[id]), connect.WithReadMaxBytes(MaxStatusBytes)))
+			client, url(id), connect.WithReadMaxBytes(MaxStatusBytes)))
 	}
 	return s
 }
-
-// BaseURL returns the URL of a branch.
-func BaseURL(address string) string { return "http://" + address }
 
 // Ask asks all branches once.
 func (s *Survey) Ask(ctx context.Context) []Answer {

@@ -58,6 +58,12 @@ const (
 	BranchServiceResolveAlarmProcedure = "/bank.v1.BranchService/ResolveAlarm"
 	// BranchServiceWatchProcedure is the fully-qualified name of the BranchService's Watch RPC.
 	BranchServiceWatchProcedure = "/bank.v1.BranchService/Watch"
+	// BranchServiceGetIdentityProcedure is the fully-qualified name of the BranchService's GetIdentity
+	// RPC.
+	BranchServiceGetIdentityProcedure = "/bank.v1.BranchService/GetIdentity"
+	// BranchServiceOpenDashboardProcedure is the fully-qualified name of the BranchService's
+	// OpenDashboard RPC.
+	BranchServiceOpenDashboardProcedure = "/bank.v1.BranchService/OpenDashboard"
 )
 
 // BranchServiceClient is a client for the bank.v1.BranchService service.
@@ -104,7 +110,7 @@ type BranchServiceClient interface {
 	// every account here.
 	GetStatus(context.Context, *v1.GetStatusRequest) (*v1.GetStatusResponse, error)
 	// ListEntries pages through the statement of an account, or through one
-	// branch's journal.
+	// branch's journal, which is not for customers.
 	//
 	// Errors: invalid_argument (both an account and a branch are named, the page
 	// token is from another listing, the page size is out of range).
@@ -127,6 +133,15 @@ type BranchServiceClient interface {
 	// Errors: invalid_argument, resource_exhausted (too many watch already),
 	// unavailable (this branch stops; watch again, here or at another one).
 	Watch(context.Context, *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error)
+	// GetIdentity tells whom the branch takes the caller for, and what he may do.
+	GetIdentity(context.Context, *v1.GetIdentityRequest) (*v1.GetIdentityResponse, error)
+	// OpenDashboard gives out a code with which a browser logs in at this branch, once
+	// and soon, as the caller. The page then has a session, which may do what the caller
+	// may.
+	//
+	// Errors: failed_precondition (the bank has no certificates: its page is open),
+	// resource_exhausted (too many codes wait to be used).
+	OpenDashboard(context.Context, *v1.OpenDashboardRequest) (*v1.OpenDashboardResponse, error)
 }
 
 // NewBranchServiceClient constructs a client for the bank.v1.BranchService service. By default, it
@@ -205,21 +220,36 @@ func NewBranchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getIdentity: connect.NewClient[v1.GetIdentityRequest, v1.GetIdentityResponse](
+			httpClient,
+			baseURL+BranchServiceGetIdentityProcedure,
+			connect.WithSchema(branchServiceMethods.ByName("GetIdentity")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		openDashboard: connect.NewClient[v1.OpenDashboardRequest, v1.OpenDashboardResponse](
+			httpClient,
+			baseURL+BranchServiceOpenDashboardProcedure,
+			connect.WithSchema(branchServiceMethods.ByName("OpenDashboard")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // branchServiceClient implements BranchServiceClient.
 type branchServiceClient struct {
-	deposit      *connect.Client[v1.DepositRequest, v1.DepositResponse]
-	withdraw     *connect.Client[v1.WithdrawRequest, v1.WithdrawResponse]
-	transfer     *connect.Client[v1.TransferRequest, v1.TransferResponse]
-	submit       *connect.Client[v1.SubmitRequest, v1.SubmitResponse]
-	query        *connect.Client[v1.QueryRequest, v1.QueryResponse]
-	getStatus    *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
-	listEntries  *connect.Client[v1.ListEntriesRequest, v1.ListEntriesResponse]
-	listAlarms   *connect.Client[v1.ListAlarmsRequest, v1.ListAlarmsResponse]
-	resolveAlarm *connect.Client[v1.ResolveAlarmRequest, v1.ResolveAlarmResponse]
-	watch        *connect.Client[v1.WatchRequest, v1.WatchResponse]
+	deposit       *connect.Client[v1.DepositRequest, v1.DepositResponse]
+	withdraw      *connect.Client[v1.WithdrawRequest, v1.WithdrawResponse]
+	transfer      *connect.Client[v1.TransferRequest, v1.TransferResponse]
+	submit        *connect.Client[v1.SubmitRequest, v1.SubmitResponse]
+	query         *connect.Client[v1.QueryRequest, v1.QueryResponse]
+	getStatus     *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
+	listEntries   *connect.Client[v1.ListEntriesRequest, v1.ListEntriesResponse]
+	listAlarms    *connect.Client[v1.ListAlarmsRequest, v1.ListAlarmsResponse]
+	resolveAlarm  *connect.Client[v1.ResolveAlarmRequest, v1.ResolveAlarmResponse]
+	watch         *connect.Client[v1.WatchRequest, v1.WatchResponse]
+	getIdentity   *connect.Client[v1.GetIdentityRequest, v1.GetIdentityResponse]
+	openDashboard *connect.Client[v1.OpenDashboardRequest, v1.OpenDashboardResponse]
 }
 
 // Deposit calls bank.v1.BranchService.Deposit.
@@ -304,6 +334,24 @@ func (c *branchServiceClient) Watch(ctx context.Context, req *v1.WatchRequest) (
 	return c.watch.CallServerStream(ctx, connect.NewRequest(req))
 }
 
+// GetIdentity calls bank.v1.BranchService.GetIdentity.
+func (c *branchServiceClient) GetIdentity(ctx context.Context, req *v1.GetIdentityRequest) (*v1.GetIdentityResponse, error) {
+	response, err := c.getIdentity.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// OpenDashboard calls bank.v1.BranchService.OpenDashboard.
+func (c *branchServiceClient) OpenDashboard(ctx context.Context, req *v1.OpenDashboardRequest) (*v1.OpenDashboardResponse, error) {
+	response, err := c.openDashboard.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // BranchServiceHandler is an implementation of the bank.v1.BranchService service.
 type BranchServiceHandler interface {
 	// Deposit adds an amount to an account.
@@ -348,7 +396,7 @@ type BranchServiceHandler interface {
 	// every account here.
 	GetStatus(context.Context, *v1.GetStatusRequest) (*v1.GetStatusResponse, error)
 	// ListEntries pages through the statement of an account, or through one
-	// branch's journal.
+	// branch's journal, which is not for customers.
 	//
 	// Errors: invalid_argument (both an account and a branch are named, the page
 	// token is from another listing, the page size is out of range).
@@ -371,6 +419,15 @@ type BranchServiceHandler interface {
 	// Errors: invalid_argument, resource_exhausted (too many watch already),
 	// unavailable (this branch stops; watch again, here or at another one).
 	Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error
+	// GetIdentity tells whom the branch takes the caller for, and what he may do.
+	GetIdentity(context.Context, *v1.GetIdentityRequest) (*v1.GetIdentityResponse, error)
+	// OpenDashboard gives out a code with which a browser logs in at this branch, once
+	// and soon, as the caller. The page then has a session, which may do what the caller
+	// may.
+	//
+	// Errors: failed_precondition (the bank has no certificates: its page is open),
+	// resource_exhausted (too many codes wait to be used).
+	OpenDashboard(context.Context, *v1.OpenDashboardRequest) (*v1.OpenDashboardResponse, error)
 }
 
 // NewBranchServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -445,6 +502,19 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	branchServiceGetIdentityHandler := connect.NewUnaryHandlerSimple(
+		BranchServiceGetIdentityProcedure,
+		svc.GetIdentity,
+		connect.WithSchema(branchServiceMethods.ByName("GetIdentity")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	branchServiceOpenDashboardHandler := connect.NewUnaryHandlerSimple(
+		BranchServiceOpenDashboardProcedure,
+		svc.OpenDashboard,
+		connect.WithSchema(branchServiceMethods.ByName("OpenDashboard")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/bank.v1.BranchService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case BranchServiceDepositProcedure:
@@ -467,6 +537,10 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 			branchServiceResolveAlarmHandler.ServeHTTP(w, r)
 		case BranchServiceWatchProcedure:
 			branchServiceWatchHandler.ServeHTTP(w, r)
+		case BranchServiceGetIdentityProcedure:
+			branchServiceGetIdentityHandler.ServeHTTP(w, r)
+		case BranchServiceOpenDashboardProcedure:
+			branchServiceOpenDashboardHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -514,4 +588,12 @@ func (UnimplementedBranchServiceHandler) ResolveAlarm(context.Context, *v1.Resol
 
 func (UnimplementedBranchServiceHandler) Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.Watch is not implemented"))
+}
+
+func (UnimplementedBranchServiceHandler) GetIdentity(context.Context, *v1.GetIdentityRequest) (*v1.GetIdentityResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.GetIdentity is not implemented"))
+}
+
+func (UnimplementedBranchServiceHandler) OpenDashboard(context.Context, *v1.OpenDashboardRequest) (*v1.OpenDashboardResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.OpenDashboard is not implemented"))
 }

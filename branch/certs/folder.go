@@ -1,0 +1,334 @@
+package certs
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"passbook.example/passbook/branch/identity"
+)
+
+// Options say how a folder is read.
+type Options struct {
+	// Branches are those whose certificates, and keys, are used here.
+	Branches []uint32
+	// Clock tells the time; nil for the machine's.
+	Clock func() time.Time
+	// Logger is where is logged what changes, what can't be read, and what ends soon; nil
+	// for nowhere.
+	Logger *slog.Logger
+	// Tell, unless nil, is told what is logged, for an audit log: what happened to which
+	// file, and the error if it can't be used. It must not block.
+	Tell func(what string, err error)
+}
+
+const (
+	// lookEvery is how often the files are looked at, at most.
+	lookEvery = time.Second
+	// recheckEvery is how often those who rely on certificates are told to check them
+	// again, even if no file has changed: certificates end by themselves.
+	recheckEvery = time.Minute
+)
+
+// Folder is what was read of a folder of certificates last. It may be used by several
+// goroutines.
+type Folder struct {
+	dir   string
+	bank  string
+	ids   []uint32
+	clock func() time.Time
+	log   *slog.Logger
+	event func(what string, err error)
+	known known
+
+	mu sync.Mutex
+	// last is what is used, of the files as stamps have them.
+	last   *content
+	stamps map[string]stamp
+	// lookedAt is when the files were looked at last, doubted the error with which they
+	// were read then, and logged whether it was logged.
+	lookedAt time.Time
+	doubted  string
+	logged   bool
+	// listeners are told of changes, by a number of their own.
+	listeners map[int]func()
+	nextID    int
+	// warned are the certificates of which was said that they end, by how many days
+	// before.
+	warned map[warning]bool
+}
+
+// content is what a folder has. It does not change.
+type content struct {
+	trust
+	// pairs are the certificates that are used here.
+	pairs map[uint32]tls.Certificate
+	// all are the certificates whose end is watched, by the names of their files.
+	all map[string][]*x509.Certificate
+}
+
+// stamp tells whether a file has changed.
+type stamp struct {
+	size     int64
+	modified time.Time
+	mode     fs.FileMode
+}
+
+// Open reads a folder. It returns an error unless the branches' certificates are good for
+// the bank, and their keys are private.
+func Open(dir, bank string, o Options) (*Folder, error) {
+	if err := identity.CheckBank(bank); err != nil {
+		return nil, err
+	}
+	f := &Folder{dir: dir, bank: bank, ids: o.Branches, clock: o.Clock, log: o.Logger, listeners: map[int]func(){}, warned: map[warning]bool{}}
+	if f.clock == nil {
+		f.clock = time.Now
+	}
+	if f.log == nil {
+		f.log = slog.New(slog.DiscardHandler)
+	}
+	if f.event = o.Tell; f.event == nil {
+		f.event = func(string, error) {}
+	}
+	f.stamps, f.lookedAt = f.look(), f.clock()
+	var err error
+	if f.last, err = f.load(); err != nil {
+		return nil, fmt.Errorf("certificates in %s: %w", dir, err)
+	}
+	for _, id := range f.ids {
+		if r, ok := f.last.revokedOwn(id); ok {
+			return nil, fmt.Errorf("certificates in %s: %s.crt was revoked at %s: nobody believes it; 'passbook cert renew' makes another", dir, BranchFile(id), r.At.UTC().Format(time.RFC3339))
+		}
+	}
+	f.warn()
+	return f, nil
+}
+
+// Watch looks at the files now and then, until ctx ends. Without it they are looked at when
+// somebody needs them.
+func (f *Folder) Watch(ctx context.Context) {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for rechecked := f.clock(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if changed := f.refresh(); !changed && f.clock().Sub(rechecked) >= recheckEvery {
+			rechecked = f.clock()
+			f.mu.Lock()
+			f.warn()
+			f.mu.Unlock()
+			f.tell()
+		}
+	}
+}
+
+// OnChange calls listener when there are other certificates or revocations, and now and
+// then besides, until stop is called. It must not block.
+func (f *Folder) OnChange(listener func()) (stop func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	id := f.nextID
+	f.nextID++
+	f.listeners[id] = listener
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.listeners, id)
+	}
+}
+
+// tell calls the listeners.
+func (f *Folder) tell() {
+	f.mu.Lock()
+	all := slices.Collect(maps.Values(f.listeners))
+	f.mu.Unlock()
+	for _, listener := range all {
+		listener()
+	}
+}
+
+// now returns what the folder believes.
+func (f *Folder) now() *trust { return &f.read().trust }
+
+// read returns what the folder has, of files that are a second old at most.
+func (f *Folder) read() *content {
+	f.refresh()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last
+}
+
+// isCurrent reports whether t is what the folder believes by now.
+func (f *Folder) isCurrent(t *trust) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return &f.last.trust == t
+}
+
+// refresh reads the files again if they have changed. If they are wrong, what was read
+// before stays: somebody may be writing them.
+func (f *Folder) refresh() (changed bool) {
+	f.mu.Lock()
+	if f.clock().Sub(f.lookedAt) < lookEvery {
+		f.mu.Unlock()
+		return false
+	}
+	f.lookedAt = f.clock()
+	stamps := f.look()
+	if changed = !maps.Equal(stamps, f.stamps); changed {
+		changed = f.reload(stamps)
+	}
+	f.mu.Unlock()
+	if changed {
+		f.tell()
+	}
+	return changed
+}
+
+// reload reads the files. It reports whether they were good. The caller holds mu.
+func (f *Folder) reload(stamps map[string]stamp) bool {
+	next, err := f.load()
+	if err != nil {
+		f.doubt(err.Error())
+		return false // and they are read again until they are good
+	}
+	f.last, f.stamps, f.doubted, f.logged = next, stamps, "", false
+	f.known.forget()
+	f.log.Info("certificates have changed and are in use", "directory", f.dir)
+	f.event("certificates in "+f.dir+" have changed and are in use", nil)
+	for _, id := range f.ids {
+		if _, ok := f.last.revokedOwn(id); ok { // which must not keep others' revocations from counting
+			f.log.Error("this branch's own certificate is revoked: nobody believes it any more; 'passbook cert renew' makes another", "branch", id)
+		}
+	}
+	f.warn()
+	return true
+}
+
+// doubt logs why the files can't be used, once, if it is still so when they are looked at
+// again: before, somebody may be in the middle of writing them.
+func (f *Folder) doubt(why string) {
+	if why != f.doubted {
+		f.doubted, f.logged = why, false
+		return
+	}
+	if !f.logged {
+		f.logged = true
+		f.log.Error("certificates have changed and can't be used: those from before stay in use", "directory", f.dir, "error", why)
+		f.event("certificates in "+f.dir+" have changed", errors.New(why))
+	}
+}
+
+// look returns the stamps of the files that count here.
+func (f *Folder) look() map[string]stamp {
+	names := []string{BranchCAFile, ClientCAFile, RevokedFile}
+	for _, id := range f.ids {
+		names = append(names, BranchFile(id)+".crt", BranchFile(id)+".key")
+	}
+	stamps := make(map[string]stamp, len(names))
+	for _, name := range names {
+		if info, err := os.Stat(filepath.Join(f.dir, name)); err == nil {
+			stamps[name] = stamp{info.Size(), info.ModTime(), info.Mode()}
+		}
+	}
+	return stamps
+}
+
+// load reads the files.
+func (f *Folder) load() (*content, error) {
+	c := &content{
+		trust: trust{bank: f.bank, revoked: map[Fingerprint]Revocation{}}, pairs: map[uint32]tls.Certificate{}, all: map[string][]*x509.Certificate{},
+	}
+	var err error
+	if c.branches, err = c.pool(f.dir, BranchCAFile); err != nil {
+		return nil, err
+	}
+	if c.clients, err = c.pool(f.dir, ClientCAFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err // without a CA for clients all have tokens
+	}
+	revoked, err := ReadRevocations(f.dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range revoked {
+		c.revoked[r.Certificate] = r
+	}
+	for _, id := range f.ids {
+		if c.pairs[id], err = c.own(f, id); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// revokedOwn returns the revocation of a branch's certificate that is used here, if there
+// is one.
+func (c *content) revokedOwn(id uint32) (Revocation, bool) {
+	r, ok := c.revoked[FingerprintOf(c.pairs[id].Leaf)]
+	return r, ok
+}
+
+// pool reads the CAs in a file.
+func (c *content) pool(dir, name string) (*x509.CertPool, error) {
+	all, err := ReadCertificates(dir, name)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	for _, ca := range all {
+		if !ca.IsCA {
+			return nil, fmt.Errorf("%s has the certificate of %q, which is no CA", name, ca.Subject)
+		}
+		pool.AddCert(ca)
+	}
+	c.all[name] = all
+	return pool, nil
+}
+
+// own reads the certificate of a branch that is used here.
+func (c *content) own(f *Folder, id uint32) (tls.Certificate, error) {
+	name := BranchFile(id)
+	pair, err := ReadPair(f.dir, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return pair, fmt.Errorf("branch %d has no certificate there (%w); 'passbook cert create-branch %d' makes one", id, err, id)
+	} else if err != nil {
+		return pair, err
+	}
+	chain, err := parse(pair.Certificate)
+	if err != nil {
+		return pair, fmt.Errorf("%s.crt: %w", name, err)
+	}
+	// One that has expired is used all the same: who is called says so, and this branch in
+	// its log. Refusing it here would stop a branch that only has to be renewed.
+	at := f.clock()
+	if at.After(chain[0].NotAfter) {
+		at = chain[0].NotAfter
+	}
+	who, err := c.issuedTo(chain, at, x509.ExtKeyUsageClientAuth)
+	if err == nil && who.Branch == id {
+		err = c.verify(who, chain, at, x509.ExtKeyUsageServerAuth)
+	}
+	switch {
+	case err != nil:
+		return pair, fmt.Errorf("%s.crt: %w", name, err)
+	case who.Branch != id:
+		return pair, fmt.Errorf("%s.crt is the certificate of %s", name, who)
+	case !isP256(chain[0].PublicKey):
+		return pair, fmt.Errorf("%s.crt has a key that is none of ECDSA on P-256, which journals are signed with", name)
+	}
+	c.all[name+".crt"] = chain
+	return pair, nil
+}
