@@ -15,6 +15,9 @@ func (c *checker) explain() {
 	structural := len(c.verdict.Differences) > 0
 	results := c.results()
 	finals, known := c.finals(results)
+	if known {
+		c.overdrawn(results, finals)
+	}
 	c.compareQueries(finals, known)
 	if structural || len(c.verdict.Differences) > 0 {
 		return // it is wrong already, and a search would explain what is there only
@@ -103,6 +106,32 @@ func (c *checker) finals(results []string) (finals accounts, known bool) {
 	return finals, false
 }
 
+// overdrawn tells of accounts from which more was taken than there ever was, at the first
+// write that goes too far in the input's order.
+func (c *checker) overdrawn(results []string, finals accounts) {
+	got, taken := accounts{"": c.input.Opening()}, make(accounts)
+	for i, e := range c.events {
+		e.changes(results[i], func(account string, change int64, _ bool) {
+			if change > 0 {
+				got[account] += change
+			}
+		})
+	}
+	told := make(map[string]bool)
+	for i, e := range c.events {
+		e.changes(results[i], func(account string, change int64, _ bool) {
+			if change >= 0 || finals[account] >= 0 || told[account] {
+				return
+			}
+			if taken[account] -= change; taken[account] > got[account] {
+				told[account] = true
+				c.differ(c.answered[i].place, e, fmt.Sprintf("all withdrawals that succeeded take %d together, and the account never had more than %d", got[account]-finals[account], got[account]),
+					`not all results can be "success", whatever the order`)
+			}
+		})
+	}
+}
+
 // compareQueries compares all queries with the balances at the end.
 func (c *checker) compareQueries(finals accounts, known bool) {
 	reason := "queries come after all writes, and most show that"
@@ -115,6 +144,7 @@ func (c *checker) compareQueries(finals accounts, known bool) {
 			continue
 		}
 		switch want := finals[e.Account]; {
+		case want < 0: // that is told already, and no balance would be right
 		case a.balance == nil:
 			c.differ(a.place, e, "", "balance must be %d, got %s", want, a.got())
 		case *a.balance != want:

@@ -255,3 +255,14 @@ func TestTooManyConcurrentWritesAreUndecided(t *testing.T) {
 		t.Errorf("got %+v, %v, want undecided", v, err)
 	}
 }
+
+// An account that pays more than it has is told as that, and not as a balance below 0.
+func TestAnOverdraftIsToldAsOne(t *testing.T) {
+	r := &run{opening: 100, writes: [][]int64{{-80}, {-80}, {-80}}, succeeded: [][]bool{{true}, {true}, {true}}, seen: []int64{20, 20, 20}}
+	input, output := r.files(t)
+	v := check(t, input, output, true)
+	if len(v.Differences) != 1 || v.Differences[0].Problem != `not all results can be "success", whatever the order` ||
+		v.Differences[0].Reason != "all withdrawals that succeeded take 240 together, and the account never had more than 100" {
+		t.Errorf("got %v", v.Differences)
+	}
+}
