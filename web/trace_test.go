@@ -139,7 +139,7 @@ func TestPicturesOfTracesExplainThemselves(t *testing.T) {
 		`document.getElementById("title").textContent`: "Logical clocks of 3 requests at 3 branches",
 		`String(document.getElementById("desc").textContent.includes("branch 2 at clock 5 receives request 2 (withdraw) from customer 2"))`:                "true",
 		`[...document.querySelectorAll(".event > title")].find((title) => title.textContent.startsWith("branch 1 at clock 7")).textContent.split("\n")[1]`: "max(own 4, message 6) + 1 = 7",
-		`String([...document.querySelectorAll(".event[data-request]")].every((event) => event.querySelector("title").textContent.includes("clock")))`:                    "true",
+		`String([...document.querySelectorAll(".event[data-request]")].every((event) => event.querySelector("title").textContent.includes("clock")))`:      "true",
 	} {
 		if got := eval[string](t, p, expression); got != want {
 			t.Errorf("%s: got %q, want %q", expression, got, want)

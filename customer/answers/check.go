@@ -47,8 +47,6 @@ type Verdict struct {
 
 // Difference is something wrong in an output.
 type Difference struct {
-	// Place is where it is: "output.json:3:9: element 2 (customer 2), answer 1".
-	Place string
 	// Problem says what is wrong and what was expected.
 	Problem string
 	// Input is the place of the event in the input; empty if it is about none.
@@ -57,12 +55,17 @@ type Difference struct {
 	// if there is no more to say.
 	Reason string
 
-	offset int
+	out *output
+	at  place
 }
+
+// Place returns where it is: "output.json:3:9: element 2 (id 2), answer 1". It reads the
+// output up to there.
+func (d Difference) Place() string { return d.out.where(d.at) }
 
 // String returns the difference in one line.
 func (d Difference) String() string {
-	text := fmt.Sprintf("%s: %s", d.Place, d.Problem)
+	text := fmt.Sprintf("%s: %s", d.Place(), d.Problem)
 	if d.Input != "" {
 		text += fmt.Sprintf(" (%s)", d.Input)
 	}
@@ -74,7 +77,7 @@ func (d Difference) String() string {
 
 // Lines returns the difference in a few lines, of which the first has its place.
 func (d Difference) Lines() []string {
-	lines := []string{fmt.Sprintf("%s: %s", d.Place, d.Problem)}
+	lines := []string{fmt.Sprintf("%s: %s", d.Place(), d.Problem)}
 	for _, more := range []string{d.Input, d.Reason} {
 		if more != "" {
 			lines = append(lines, more)
@@ -125,7 +128,7 @@ func (t *task) judge(out *output, mode Mode) *Verdict {
 		v := &Verdict{Mode: mode, Form: form, Events: len(t.events)}
 		c := &checker{task: t, out: out, verdict: v, answered: make([]*answer, len(t.events)), moved: make([]bool, len(t.events))}
 		c.check()
-		slices.SortStableFunc(v.Differences, func(a, b Difference) int { return a.offset - b.offset })
+		slices.SortStableFunc(v.Differences, func(a, b Difference) int { return a.at.offset - b.at.offset })
 		if best == nil || len(v.Differences) < len(best.Differences) {
 			best = v
 		}
@@ -166,7 +169,7 @@ func (c *checker) differ(at place, e *event, reason, format string, args ...any)
 	if len(c.verdict.Differences) >= maxDifferences {
 		return
 	}
-	d := Difference{Place: c.out.where(at), Problem: fmt.Sprintf(format, args...), Reason: reason, offset: at.offset}
+	d := Difference{Problem: fmt.Sprintf(format, args...), Reason: reason, out: c.out, at: at}
 	if e != nil {
 		d.Input = e.where(c.input.Name)
 	}

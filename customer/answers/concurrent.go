@@ -15,6 +15,9 @@ func (c *checker) explain() {
 	structural := len(c.verdict.Differences) > 0
 	results := c.results()
 	finals, known := c.finals(results)
+	if known {
+		c.overdrawn(results, finals)
+	}
 	c.compareQueries(finals, known)
 	if structural || len(c.verdict.Differences) > 0 {
 		return // it is wrong already, and a search would explain what is there only
@@ -103,6 +106,32 @@ func (c *checker) finals(results []string) (finals accounts, known bool) {
 	return finals, false
 }
 
+// overdrawn tells of accounts from which more was taken than there ever was, at the first
+// write that goes too far in the input's order.
+func (c *checker) overdrawn(results []string, finals accounts) {
+	got, taken := accounts{"": c.input.Opening()}, make(accounts)
+	for i, e := range c.events {
+		e.changes(results[i], func(account string, change int64, _ bool) {
+			if change > 0 {
+				got[account] += change
+			}
+		})
+	}
+	told := make(map[string]bool)
+	for i, e := range c.events {
+		e.changes(results[i], func(account string, change int64, _ bool) {
+			if change >= 0 || finals[account] >= 0 || told[account] {
+				return
+			}
+			if taken[account] -= change; taken[account] > got[account] {
+				told[account] = true
+				c.differ(c.answered[i].place, e, fmt.Sprintf("all withdrawals that succeeded take %d together, and the account never had more than %d", got[account]-finals[account], got[account]),
+					`not all results can be "success", whatever the order`)
+			}
+		})
+	}
+}
+
 // compareQueries compares all queries with the balances at the end.
 func (c *checker) compareQueries(finals accounts, known bool) {
 	reason := "queries come after all writes, and most show that"
@@ -115,6 +144,7 @@ func (c *checker) compareQueries(finals accounts, known bool) {
 			continue
 		}
 		switch want := finals[e.Account]; {
+		case want < 0: // that is told already, and no balance would be right
 		case a.balance == nil:
 			c.differ(a.place, e, "", "balance must be %d, got %s", want, a.got())
 		case *a.balance != want:
@@ -123,66 +153,95 @@ func (c *checker) compareQueries(finals accounts, known bool) {
 	}
 }
 
-// bounds checks each withdrawal and transfer alone: whether the account can have had so
-// much, or so little, at any moment at which it may have been asked for.
-func (c *checker) bounds(results []string) {
-	gains, losses := make(accounts), make(accounts)
-	for i, e := range c.events {
-		if results[i] == success || results[i] == "" {
-			from, to := e.effect()
-			if from != nil {
-				losses[*from] += e.Amount
-			}
-			if to != nil {
-				gains[*to] += e.Amount
-			}
-		}
+// holder is a customer's part in an account.
+type holder struct {
+	customer int64
+	account  string
+}
+
+// span is what a customer's writes so far have changed an account by: between low and
+// high, as some results may not be known. least and most are the lowest and highest that
+// it ever was.
+type span struct{ low, high, least, most int64 }
+
+// add adds a change of an account, whose result may not be known.
+func (s *span) add(change int64, known bool) {
+	low, high := change, change
+	if !known {
+		low, high = min(low, 0), max(high, 0)
 	}
-	if len(c.events) > maxMoves {
-		return // the search says so
+	s.low, s.high = s.low+low, s.high+high
+	s.least, s.most = min(s.least, s.low), max(s.most, s.high)
+}
+
+// changes calls yield with each account that a write changes, unless it failed.
+func (e *event) changes(result string, yield func(account string, change int64, known bool)) {
+	if result == fail {
+		return
 	}
-	own := make(map[int64]struct{ gained, lost accounts })
-	opening := accounts{"": c.input.Opening()}
-	for i, e := range c.events {
-		if e.stray || e.query() || results[i] == "" {
-			continue
-		}
-		if own[e.customer].gained == nil {
-			own[e.customer] = struct{ gained, lost accounts }{make(accounts), make(accounts)}
-		}
-		mine := own[e.customer]
-		from, to := e.effect()
-		if from != nil {
-			least := opening[*from] + mine.gained[*from] - c.lostBefore(losses, results, e, i)
-			most := opening[*from] + gains[*from] - mine.lost[*from]
-			switch a := c.answered[i]; {
-			case a == nil:
-			case results[i] == fail && least >= e.Amount:
-				c.differ(a.place, e, fmt.Sprintf("the account never has less than %d when it is asked for, in whatever order", least), `result must be "success", got "fail"`)
-			case results[i] == success && most < e.Amount:
-				c.differ(a.place, e, fmt.Sprintf("the account never has more than %d when it is asked for, in whatever order", most), `result must be "fail", got "success"`)
-			}
-		}
-		if results[i] == success {
-			if from != nil {
-				mine.lost[*from] += e.Amount
-			}
-			if to != nil {
-				mine.gained[*to] += e.Amount
-			}
-		}
+	from, to := e.effect()
+	if from != nil {
+		yield(*from, -e.Amount, result == success)
+	}
+	if to != nil {
+		yield(*to, e.Amount, result == success)
 	}
 }
 
-// lostBefore returns how much an account can have lost at most before an event: all that
-// it loses at all, but for what the same customer takes later.
-func (c *checker) lostBefore(losses accounts, results []string, e *event, at int) int64 {
-	lost := losses[e.Account]
-	for i := at + 1; i < len(c.events); i++ {
-		later := c.events[i]
-		if from, _ := later.effect(); later.customer == e.customer && from != nil && *from == e.Account && results[i] != fail {
-			lost -= later.Amount
-		}
+// bounds checks each withdrawal and transfer alone: whether the account can have had so
+// much, or so little, at any moment at which the customer may have asked for it. Its own
+// writes come in order, and those of others as far as it takes.
+func (c *checker) bounds(results []string) {
+	if len(c.events) > maxMoves {
+		return // the search says so
 	}
-	return lost
+	whole := make(map[holder]*span)
+	c.spans(results, whole, func(int, *event) {})
+	least, most := make(accounts), make(accounts)
+	for h, s := range whole {
+		least[h.account] += s.least
+		most[h.account] += s.most
+	}
+	opening := accounts{"": c.input.Opening()}
+	soFar := make(map[holder]*span)
+	c.spans(results, soFar, func(i int, e *event) {
+		from, _ := e.effect()
+		a := c.answered[i]
+		if from == nil || a == nil {
+			return
+		}
+		var own, all span
+		h := holder{e.customer, *from}
+		if s := soFar[h]; s != nil {
+			own = *s
+		}
+		if s := whole[h]; s != nil {
+			all = *s
+		}
+		low := opening[*from] + own.low + least[*from] - all.least
+		high := opening[*from] + own.high + most[*from] - all.most
+		switch {
+		case results[i] == fail && low >= e.Amount:
+			c.differ(a.place, e, fmt.Sprintf("the account never has less than %d when it is asked for, in whatever order", low), `result must be "success", got "fail"`)
+		case results[i] == success && high < e.Amount:
+			c.differ(a.place, e, fmt.Sprintf("the account never has more than %d when it is asked for, in whatever order", high), `result must be "fail", got "success"`)
+		}
+	})
+}
+
+// spans adds up what customers change, and calls yield before each write.
+func (c *checker) spans(results []string, sums map[holder]*span, yield func(i int, e *event)) {
+	for i, e := range c.events {
+		if e.stray || e.query() {
+			continue
+		}
+		yield(i, e)
+		e.changes(results[i], func(account string, change int64, known bool) {
+			h := holder{e.customer, account}
+			if sums[h] == nil {
+				sums[h] = &span{}
+			}
+			sums[h].add(change, known)
+		})
+	}
 }

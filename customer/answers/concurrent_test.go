@@ -237,3 +237,32 @@ func TestBalancesAloneAreExplainedByAnOrder(t *testing.T) {
 		}
 	}
 }
+
+// More writes than can be put in order are not judged, and nothing is claimed of them.
+func TestTooManyConcurrentWritesAreUndecided(t *testing.T) {
+	r := &run{opening: 10}
+	for range 50 {
+		writes := make([]int64, 90)
+		succeeded := make([]bool, len(writes))
+		for i := range writes {
+			writes[i], succeeded[i] = 1, true
+		}
+		r.writes, r.succeeded, r.seen = append(r.writes, writes), append(r.succeeded, succeeded), append(r.seen, 10+50*90)
+	}
+	input, output := r.files(t)
+	v, err := answers.Check(input, output, true)
+	if err != nil || !v.Undecided || len(v.Differences) > 0 {
+		t.Errorf("got %+v, %v, want undecided", v, err)
+	}
+}
+
+// An account that pays more than it has is told as that, and not as a balance below 0.
+func TestAnOverdraftIsToldAsOne(t *testing.T) {
+	r := &run{opening: 100, writes: [][]int64{{-80}, {-80}, {-80}}, succeeded: [][]bool{{true}, {true}, {true}}, seen: []int64{20, 20, 20}}
+	input, output := r.files(t)
+	v := check(t, input, output, true)
+	if len(v.Differences) != 1 || v.Differences[0].Problem != `not all results can be "success", whatever the order` ||
+		v.Differences[0].Reason != "all withdrawals that succeeded take 240 together, and the account never had more than 100" {
+		t.Errorf("got %v", v.Differences)
+	}
+}

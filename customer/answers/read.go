@@ -181,7 +181,7 @@ func (o *output) fault(at place, format string, args ...any) {
 	if len(o.faults) >= maxDifferences {
 		return
 	}
-	o.faults = append(o.faults, Difference{Place: o.where(at), Problem: fmt.Sprintf(format, args...), offset: at.offset})
+	o.faults = append(o.faults, Difference{Problem: fmt.Sprintf(format, args...), out: o, at: at})
 }
 
 // where returns a place as messages have it.

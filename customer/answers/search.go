@@ -1,6 +1,7 @@
 package answers
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 
 const (
 	// searchTime is how long a search for an order may take.
-	searchTime = 10 * time.Second
+	searchTime = 5 * time.Second
 	// maxMoves is how many writes are put in order.
 	maxMoves = 4096
 )
@@ -97,7 +98,7 @@ func (s *search) pairTwins() {
 
 // position is how far each program is, and the balances.
 type position struct {
-	at       []int
+	at       []uint16
 	balances []int64
 	// open counts the moves left that failed, or of which nothing is known.
 	open int
@@ -108,17 +109,15 @@ type turn struct{ program, index int }
 
 // run looks for an order.
 func (s *search) run() finding {
-	start := position{at: make([]int, len(s.programs)), balances: s.opening}
+	start := position{at: make([]uint16, len(s.programs)), balances: s.opening}
 	var ops []porcupine.Operation
 	add := func(t turn) {
-		ops = append(ops, porcupine.Operation{ClientId: len(ops), Input: t, Call: int64(len(ops)), Return: maxMoves + 1 + int64(len(ops))})
+		ops = append(ops, porcupine.Operation{ClientId: len(ops), Input: t, Call: int64(len(ops)), Return: 2*maxMoves + int64(len(ops))})
 	}
-	for p, program := range s.programs {
-		for i, m := range program {
-			add(turn{p, i})
-			if m.result != success {
-				start.open++
-			}
+	for _, t := range s.turns() {
+		add(t)
+		if s.programs[t.program][t.index].result != success {
+			start.open++
 		}
 	}
 	add(turn{-1, 0})
@@ -133,6 +132,25 @@ func (s *search) run() finding {
 		},
 	}, ops, searchTime)
 	return map[porcupine.CheckResult]finding{porcupine.Ok: some, porcupine.Illegal: none, porcupine.Unknown: unknown}[result]
+}
+
+// turns returns all moves in the order in which they are tried: withdrawals before
+// deposits, as those that failed wait for a low balance.
+func (s *search) turns() []turn {
+	var all []turn
+	for p, program := range s.programs {
+		for i := range program {
+			all = append(all, turn{p, i})
+		}
+	}
+	late := func(t turn) int64 {
+		if m := s.programs[t.program][t.index]; m.from < 0 {
+			return m.amount
+		}
+		return 0
+	}
+	slices.SortStableFunc(all, func(a, b turn) int { return cmp.Compare(late(a), late(b)) })
+	return all
 }
 
 // step makes a move if it may be next.
@@ -168,7 +186,7 @@ func (s *search) step(from position, t turn) (bool, any) {
 // over reports whether all moves were made and the balances are those at the end.
 func (s *search) over(p position) bool {
 	for i, program := range s.programs {
-		if p.at[i] < len(program) {
+		if int(p.at[i]) < len(program) {
 			return false
 		}
 	}
@@ -185,11 +203,11 @@ func (s *search) over(p position) bool {
 // would fail now, is made at once, as it changes nothing; and once no such is left,
 // deposits are made at once, as they only help.
 func (s *search) mayBeNext(from position, t turn) bool {
-	if from.at[t.program] != t.index || s.twins[t.program] >= 0 && from.at[s.twins[t.program]] <= t.index {
+	if int(from.at[t.program]) != t.index || s.twins[t.program] >= 0 && int(from.at[s.twins[t.program]]) <= t.index {
 		return false
 	}
 	for p, program := range s.programs {
-		if from.at[p] == len(program) {
+		if int(from.at[p]) == len(program) {
 			continue
 		}
 		m := program[from.at[p]]

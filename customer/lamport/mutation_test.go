@@ -177,7 +177,11 @@ type values struct {
 }
 
 func gather(rows []row) values {
-	v := values{requests: []int64{99}, interfaces: []string{"propagate_deposit", "propagate_withdraw", "propogate_withdrawl", "query", ""}, comments: []string{"", "event_sent to customer 1", "event_recv from branch 9", "event_sent to branch 9"}}
+	v := values{
+		requests:   []int64{99},
+		interfaces: []string{"propagate_deposit", "propagate_withdraw", "propogate_withdrawal", "query", ""},
+		comments:   []string{"", "event_sent to customer 1", "event_recv from branch 9", "event_sent to branch 9"},
+	}
 	for _, r := range rows {
 		if !r.flat() {
 			v.processes = append(v.processes, row{ID: r.ID, Type: r.Type})

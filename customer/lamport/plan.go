@@ -121,16 +121,19 @@ func (p *plan) linesFor(all bool) {
 
 // pair puts each customer beside the branch that it calls, so that requests cross nothing.
 func (p *plan) pair() {
-	home := make(map[int64]int64)
+	home, moves := make(map[int64]int64), make(map[int64]bool)
 	for _, r := range p.checker.requests {
 		for _, n := range r.received {
+			if branch, ok := home[n.Peer.ID]; ok && branch != n.ID {
+				moves[n.Peer.ID] = true // it has no place of its own
+			}
 			home[n.Peer.ID] = n.ID
 		}
 	}
 	var paired []Process
 	beside := make(map[int64][]Process)
 	for _, process := range p.lines {
-		if branch, ok := home[process.ID]; process.Kind == Customer && ok && slices.Contains(p.lines, Process{Branch, branch}) {
+		if branch, ok := home[process.ID]; process.Kind == Customer && ok && !moves[process.ID] && slices.Contains(p.lines, Process{Branch, branch}) {
 			beside[branch] = append(beside[branch], process)
 		} else if process.Kind == Customer {
 			paired = append(paired, process)

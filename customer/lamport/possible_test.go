@@ -91,7 +91,7 @@ func (s *search) next(m moment, b int, e event2020) (all []moment) {
 	own := s.clock(m, b)
 	did := func(step string) string { return fmt.Sprint(id, " ", step, " ", b) }
 	take := func(needs string, clock int64, change func(moment)) {
-		if (needs == "" || m.done[did(needs)]) && !(m.done[did(step)] && step != "propagate_response") && e.Clock == clock+1 {
+		if (needs == "" || m.done[did(needs)]) && (!m.done[did(step)] || step == "propagate_response") && e.Clock == clock+1 {
 			c := m.clone()
 			c.done[did(step)] = true
 			change(c)

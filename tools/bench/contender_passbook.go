@@ -34,6 +34,8 @@ type bankSpec struct {
 	// roads, if not nil, are how each branch reaches the others: that with id 1 is at the
 	// first site.
 	roads *roads
+	// certificates, if not nil, are those of the bank: who calls must prove who he is.
+	certificates *certificates
 }
 
 // bank is a Passbook that this program has started: branch i on port base+i,
@@ -51,7 +53,7 @@ type bank struct {
 // openBank starts a bank and waits until all its branches take writes and reach
 // each other.
 func (b *bench) openBank(ctx context.Context, spec bankSpec) (*bank, error) {
-	k := &bank{bankSpec: spec, b: b, transport: customerTransport(true)}
+	k := &bank{bankSpec: spec, b: b, transport: spec.certificates.secure(customerTransport(true))}
 	var err error
 	if k.dir, err = os.MkdirTemp(b.dir, "bank-"); err != nil {
 		return nil, err
@@ -122,6 +124,7 @@ func (k *bank) startBranch(id int) error {
 
 func (k *bank) command(name string, more ...string) command {
 	args := append([]string{"serve", k.file, "--base-port", fmt.Sprint(k.base), "--data", filepath.Join(k.dir, "data"), "--log-level", "warn"}, more...)
+	args = append(args, k.certificates.arguments()...)
 	binary := k.binary
 	if binary == "" {
 		binary = k.b.options.passbook
@@ -140,16 +143,24 @@ func (k *bank) close() error {
 
 func (k *bank) address(id int) string { return hostPort(k.base + id) }
 
-// addresses returns the addresses of all branches, or of those named.
+// url returns the URL of a branch.
+func (k *bank) url(id int) string {
+	if k.certificates != nil {
+		return "https://" + k.address(id)
+	}
+	return baseURL(k.address(id))
+}
+
+// addresses returns the URLs of all branches, or of those named.
 func (k *bank) addresses(ids ...int) []string {
 	var all []string
 	if len(ids) == 0 {
 		for id := 1; id <= k.branches; id++ {
-			all = append(all, k.address(id))
+			all = append(all, k.url(id))
 		}
 	}
 	for _, id := range ids {
-		all = append(all, k.address(id))
+		all = append(all, k.url(id))
 	}
 	return all
 }
@@ -158,7 +169,7 @@ func (k *bank) addresses(ids ...int) []string {
 const maxStatus = 16 << 20
 
 func (k *bank) client(id int) bankv1connect.BranchServiceClient {
-	return bankv1connect.NewBranchServiceClient(&http.Client{Transport: k.transport}, baseURL(k.address(id)), connect.WithReadMaxBytes(maxStatus))
+	return bankv1connect.NewBranchServiceClient(&http.Client{Transport: k.transport}, k.url(id), connect.WithReadMaxBytes(maxStatus))
 }
 
 // ready waits until every branch serves and reaches all others.

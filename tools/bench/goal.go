@@ -28,6 +28,7 @@ func init() {
 		{"peers", (*bench).peers},
 		{beforeGoal, (*bench).pair},
 		{stagesGoal, (*bench).stages},
+		{securedGoal, (*bench).secured},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -64,4 +65,10 @@ func serveBare(handler http.Handler, addresses []string) error {
 	}
 }
 
-func baseURL(address string) string { return "http://" + address }
+// baseURL returns the URL of an address that may be one already.
+func baseURL(address string) string {
+	if strings.Contains(address, "://") {
+		return address
+	}
+	return "http://" + address
+}

@@ -18,21 +18,18 @@ func (c *Console) CheckedTrace(t *lamport.Trace, found []lamport.Violation) {
 		fmt.Fprintf(c.Out, "Right: %s of %s.\n", words.Count(t.Events(), "event"), processesText(t))
 		return
 	}
-	faults := make([][]string, len(found))
-	for i, v := range found {
-		faults[i] = v.Lines()
-	}
-	c.faults(faults)
+	c.faults(len(found), func(i int) []string { return found[i].Lines() })
 }
 
-// faults prints the first few faults of a file, each in a few lines.
-func (c *Console) faults(faults [][]string) {
-	for i, lines := range faults {
+// faults prints the first few of n faults of a file, each in a few lines. Finding the place
+// of one takes a while in a large file.
+func (c *Console) faults(n int, lines func(i int) []string) {
+	for i := range n {
 		if i == maxFaults {
-			fmt.Fprintf(c.Out, "and %d more\n", len(faults)-maxFaults)
+			fmt.Fprintf(c.Out, "and %d more\n", n-maxFaults)
 			return
 		}
-		for j, line := range lines {
+		for j, line := range lines(i) {
 			indent := ""
 			if j > 0 {
 				indent = "    "
@@ -60,9 +57,5 @@ func (c *Console) CheckedAnswers(v *answers.Verdict) {
 		fmt.Fprintf(c.Out, "Right: the answers to %s (form %s; customers %s).\n", words.Count(v.Events, "event"), v.Form, v.Mode)
 		return
 	}
-	faults := make([][]string, len(v.Differences))
-	for i, d := range v.Differences {
-		faults[i] = d.Lines()
-	}
-	c.faults(faults)
+	c.faults(len(v.Differences), func(i int) []string { return v.Differences[i].Lines() })
 }
