@@ -29,10 +29,12 @@ in one directory:
   branch.1.crt, branch.1.key     the certificate of branch 1, and its key
   client.ann.crt, client.ann.key the certificate of the client ann, and its key
   revoked.json                   what is good no more
+  signers.json                   which certificates have signed journals, of CAs that
+                                 were dropped
   issued.json                    what was made; 'revoke' needs it
 
-Give each branch its own .crt and .key, both ca-*.crt, and revoked.json; give each client
-its own .crt and .key, and ca-branch.crt. Keep the CAs' keys elsewhere: who has one can
+Give each branch its own .crt and .key, both ca-*.crt, revoked.json and signers.json; give
+each client its own .crt and .key, and ca-branch.crt. Keep the CAs' keys elsewhere: who has one can
 make certificates for anybody, and --ca-dir names their directory. Branches take up
 files that change while they run.`,
 		Example: `  passbook cert create-ca

@@ -41,9 +41,9 @@ second:
   3. 'renew ca --drop-old' drops the old one. It refuses while a certificate in the
      directory needs it.
 
-The key of the old CA is replaced in step 1. Entries that branches have signed stay
-checked where they are, and whoever checks them later needs the old ca-branch.crt: keep
-a copy of it.`,
+The key of the old CA is replaced in step 1. In step 3, signers.json takes down which
+certificates branches have signed their journals with, so that those still count; carry
+it to all branches, too.`,
 		Example: `  passbook cert renew branch 1 2 3
   passbook cert renew client ann --days 30
   passbook cert renew ca

@@ -153,6 +153,11 @@ func TestARotationRefusesNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	first, err := read.Signing(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := []tls.Certificate{first}
 	for _, step := range []struct {
 		name string
 		do   func() ([]issue.Entry, error)
@@ -164,6 +169,11 @@ func TestARotationRefusesNobody(t *testing.T) {
 	} {
 		ok(t)(step.do())
 		*now = now.Add(time.Second)
+		c, err := read.Signing(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed = append(signed, c)
 		client, err := certs.ClientConfig(f.Dir, "ann", false)
 		if err != nil {
 			t.Fatal(err)
@@ -179,6 +189,11 @@ func TestARotationRefusesNobody(t *testing.T) {
 			if !e.Good {
 				t.Errorf("%s: %s is %s", step.name, e.File, e.State)
 			}
+		}
+	}
+	for _, c := range signed {
+		if branch, _, err := read.SignerOf(c.Certificate); err != nil || branch != 1 {
+			t.Errorf("what branch 1 has signed is of branch %d, %v", branch, err)
 		}
 	}
 	before.Time = func() time.Time { return *now }
