@@ -176,6 +176,23 @@ func readTrace(t *testing.T, file string) *lamport.Trace {
 	return trace
 }
 
+// checkOrder checks that each branch sends a request to its peers in the order of their
+// ids.
+func checkOrder(t *testing.T, trace *lamport.Trace) {
+	t.Helper()
+	for _, h := range trace.Branches {
+		last := map[int64]int64{} // by request
+		for _, e := range h.Events {
+			if e.Step == lamport.Sent && e.Peer.ID <= last[e.Request] {
+				t.Errorf("%v sends request %d to branch %d after branch %d", h.Process, e.Request, e.Peer.ID, last[e.Request])
+			}
+			if e.Step == lamport.Sent {
+				last[e.Request] = e.Peer.ID
+			}
+		}
+	}
+}
+
 // Customers who come at once make a trace that is right, and whole.
 func TestConcurrentTracesAreRight(t *testing.T) {
 	t.Parallel()
@@ -187,6 +204,7 @@ func TestConcurrentTracesAreRight(t *testing.T) {
 			for _, v := range lamport.Check(trace) {
 				t.Errorf("%s: %v", form, v)
 			}
+			checkOrder(t, trace)
 			if got := trace.Events(); got != events {
 				t.Errorf("%s: %d events, want %d", form, got, events)
 			}
