@@ -74,7 +74,8 @@ func (f *Folder) Signing(branch uint32) (tls.Certificate, error) {
 }
 
 // SignerOf returns the branch for which a chain of certificates speaks, the first of which
-// is its own. It may have expired by now: what it signed when it was good stays signed.
+// is its own. It may have expired by now, or its CA may have been dropped with the
+// certificate in SignersFile: what it signed when it was good stays signed.
 func (f *Folder) SignerOf(chain [][]byte) (branch uint32, leaf *x509.Certificate, err error) {
 	all, err := parse(chain)
 	if err != nil {
@@ -87,10 +88,22 @@ func (f *Folder) SignerOf(chain [][]byte) (branch uint32, leaf *x509.Certificate
 		return 0, nil, err
 	case id.Branch == 0 || id.Bank != t.bank:
 		return 0, nil, fmt.Errorf("it is that of %s, and no branch's of bank %q", id, t.bank)
-	case !isP256(all[0].PublicKey):
+	case !IsP256(all[0].PublicKey):
 		return 0, nil, errors.New("its key is none of ECDSA on P-256, which journals are signed with")
 	}
-	return id.Branch, all[0], t.verify(id, all, all[0].NotBefore, x509.ExtKeyUsageClientAuth)
+	if known, ok := t.signers[FingerprintOf(all[0])]; ok && known == id.URI().String() {
+		return id.Branch, all[0], nil // its CA may be dropped by now
+	}
+	// At either end of its time: a CA that was renewed with its old key begins to be good
+	// after certificates which it has signed.
+	err = t.verify(id, all, all[0].NotBefore, x509.ExtKeyUsageClientAuth)
+	if err != nil {
+		err = t.verify(id, all, all[0].NotAfter, x509.ExtKeyUsageClientAuth)
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	return id.Branch, all[0], nil
 }
 
 // RevokedAfter returns the last entry that a branch may have signed with a certificate

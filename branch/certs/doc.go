@@ -14,6 +14,7 @@
 //	branch.1.crt .key  the certificate of branch 1, and its key
 //	client.ann.crt     the certificate of the client "ann"
 //	revoked.json       certificates that are good no more
+//	signers.json       certificates of branches whose CA is dropped: their signatures count
 //
 // It makes none: that is for 'passbook cert', or for any CA that puts the same URI into a
 // certificate (package identity). The layout follows CockroachDB's folder of certificates.

@@ -25,6 +25,7 @@ const (
 	BranchCAFile = "ca-branch.crt"
 	ClientCAFile = "ca-client.crt"
 	RevokedFile  = "revoked.json"
+	SignersFile  = "signers.json"
 )
 
 // BranchFile and ClientFile return the name of the files of a branch or a client, without
@@ -37,6 +38,8 @@ func ClientFile(name string) string { return "client." + url.PathEscape(name) }
 const (
 	// maxFileBytes bounds a file that is read.
 	maxFileBytes = 1 << 20
+	// maxListBytes bounds a list that is read.
+	maxListBytes = 64 << 20
 	// maxCertificates bounds the certificates in one file.
 	maxCertificates = 64
 )
@@ -64,10 +67,13 @@ func ReadCertificates(dir, name string) ([]*x509.Certificate, error) {
 		return nil, err
 	}
 	var all []*x509.Certificate
-	for len(all) < maxCertificates {
+	for {
 		var block *pem.Block
 		if block, data = pem.Decode(data); block == nil {
 			break
+		}
+		if len(all) == maxCertificates {
+			return nil, fmt.Errorf("%s has more than %d certificates", name, maxCertificates)
 		}
 		if block.Type != "CERTIFICATE" {
 			return nil, fmt.Errorf("%s has a %q, where only certificates may be", name, block.Type)
@@ -156,8 +162,8 @@ func checkPrivate(dir, name string) error {
 	return nil
 }
 
-// isP256 reports whether a key is one of ECDSA on P-256.
-func isP256(key crypto.PublicKey) bool {
+// IsP256 reports whether a key is one of ECDSA on P-256, as that of a branch must be.
+func IsP256(key crypto.PublicKey) bool {
 	k, ok := key.(*ecdsa.PublicKey)
 	return ok && k.Curve == elliptic.P256()
 }
@@ -196,24 +202,46 @@ type Revocation struct {
 	After uint64 `json:"after_sequence,omitempty"`
 }
 
-// maxRevocations bounds the list.
-const maxRevocations = 100_000
+// Signer is a certificate of a branch whose CA is dropped, because it was replaced or
+// stolen. It opens no connection any more, and what it has signed in journals counts. Of
+// one that such a CA makes later nothing counts.
+type Signer struct {
+	// Certificate is the one, Identity its URI.
+	Certificate Fingerprint `json:"certificate"`
+	Identity    string      `json:"identity"`
+}
 
-// ReadRevocations reads the list of a folder. There is none as long as nothing was revoked.
-func ReadRevocations(dir string) ([]Revocation, error) {
-	data, err := os.ReadFile(filepath.Join(dir, RevokedFile))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+// maxListed bounds each of the lists.
+const maxListed = 100_000
+
+// ReadRevocations reads what is revoked. There is no list as long as nothing is.
+func ReadRevocations(dir string) ([]Revocation, error) { return readList[Revocation](dir, RevokedFile) }
+
+// ReadSigners reads the certificates whose signatures outlive their CA. There is no list as
+// long as no CA was dropped.
+func ReadSigners(dir string) ([]Signer, error) { return readList[Signer](dir, SignersFile) }
+
+// readList reads a list.
+func readList[T any](dir, name string) ([]T, error) {
+	f, err := os.Open(filepath.Join(dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
-	case err != nil:
+	} else if err != nil {
 		return nil, err
 	}
-	var all []Revocation
-	if err := json.Unmarshal(data, &all); err != nil {
-		return nil, fmt.Errorf("%s: %w", RevokedFile, err)
+	data, err := io.ReadAll(io.LimitReader(f, maxListBytes+1))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, err
 	}
-	if len(all) > maxRevocations {
-		return nil, fmt.Errorf("%s has %d certificates, and at most %d are read: drop those that have expired", RevokedFile, len(all), maxRevocations)
+	var all []T
+	if len(data) > maxListBytes {
+		return nil, fmt.Errorf("%s has more than %d bytes", name, maxListBytes)
+	}
+	if err := json.Unmarshal(data, &all); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(all) > maxListed {
+		return nil, fmt.Errorf("%s has %d certificates, and at most %d are read: drop those that have expired", name, len(all), maxListed)
 	}
 	return all, nil
 }

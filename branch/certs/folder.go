@@ -60,8 +60,11 @@ type Folder struct {
 	lookedAt time.Time
 	doubted  string
 	logged   bool
-	// listeners are told of changes, by a number of their own.
+	// listeners are told of changes, by a number of their own. changed has a value when they
+	// are to be: whoever finds the change may be in the middle of a handshake, which a
+	// listener would wait for.
 	listeners map[int]func()
+	changed   chan struct{}
 	nextID    int
 	// warned are the certificates of which was said that they end, by how many days
 	// before.
@@ -90,7 +93,7 @@ func Open(dir, bank string, o Options) (*Folder, error) {
 	if err := identity.CheckBank(bank); err != nil {
 		return nil, err
 	}
-	f := &Folder{dir: dir, bank: bank, ids: o.Branches, clock: o.Clock, log: o.Logger, listeners: map[int]func(){}, warned: map[warning]bool{}}
+	f := &Folder{dir: dir, bank: bank, ids: o.Branches, clock: o.Clock, log: o.Logger, listeners: map[int]func(){}, changed: make(chan struct{}, 1), warned: map[warning]bool{}}
 	if f.clock == nil {
 		f.clock = time.Now
 	}
@@ -102,7 +105,7 @@ func Open(dir, bank string, o Options) (*Folder, error) {
 	}
 	f.stamps, f.lookedAt = f.look(), f.clock()
 	var err error
-	if f.last, err = f.load(); err != nil {
+	if f.last, err = f.load(nil); err != nil {
 		return nil, fmt.Errorf("certificates in %s: %w", dir, err)
 	}
 	for _, id := range f.ids {
@@ -114,8 +117,8 @@ func Open(dir, bank string, o Options) (*Folder, error) {
 	return f, nil
 }
 
-// Watch looks at the files now and then, until ctx ends. Without it they are looked at when
-// somebody needs them.
+// Watch looks at the files now and then, and tells those who listen, until ctx ends. Without
+// it the files are looked at when somebody needs them, and nobody is told.
 func (f *Folder) Watch(ctx context.Context) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
@@ -123,9 +126,12 @@ func (f *Folder) Watch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-f.changed:
+			f.tell()
+			continue
 		case <-ticker.C:
 		}
-		if changed := f.refresh(); !changed && f.clock().Sub(rechecked) >= recheckEvery {
+		if f.refresh(); f.clock().Sub(rechecked) >= recheckEvery {
 			rechecked = f.clock()
 			f.mu.Lock()
 			f.warn()
@@ -136,7 +142,7 @@ func (f *Folder) Watch(ctx context.Context) {
 }
 
 // OnChange calls listener when there are other certificates or revocations, and now and
-// then besides, until stop is called. It must not block.
+// then besides, until stop is called or Watch ends. It must not block.
 func (f *Folder) OnChange(listener func()) (stop func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -178,47 +184,53 @@ func (f *Folder) isCurrent(t *trust) bool {
 	return &f.last.trust == t
 }
 
-// refresh reads the files again if they have changed. If they are wrong, what was read
-// before stays: somebody may be writing them.
-func (f *Folder) refresh() (changed bool) {
+// refresh reads the files again if they have changed. Of those that are wrong, what was
+// read before stays: somebody may be writing them.
+func (f *Folder) refresh() {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.clock().Sub(f.lookedAt) < lookEvery {
-		f.mu.Unlock()
-		return false
+		return
 	}
 	f.lookedAt = f.clock()
-	stamps := f.look()
-	if changed = !maps.Equal(stamps, f.stamps); changed {
-		changed = f.reload(stamps)
+	if stamps := f.look(); !maps.Equal(stamps, f.stamps) && f.reload(stamps) {
+		select {
+		case f.changed <- struct{}{}:
+		default: // they are to be told already
+		}
 	}
-	f.mu.Unlock()
+}
+
+// reload reads the files, and takes up those that are good: a certificate that can't be
+// used must not keep a revocation from being heard of. It reports whether anything is
+// different now. The caller holds mu.
+func (f *Folder) reload(stamps map[string]stamp) (changed bool) {
+	next, err := f.load(f.last)
+	if changed = !next.equal(f.last); changed {
+		f.last = next
+		f.known.forget()
+	}
+	if changed || err == nil && f.logged {
+		f.log.Info("certificates have changed and are in use", "directory", f.dir)
+		f.event("certificates in "+f.dir+" have changed and are in use", nil)
+	}
 	if changed {
-		f.tell()
+		for _, id := range f.ids {
+			if _, ok := f.last.revokedOwn(id); ok { // which must not keep others' revocations from counting
+				f.log.Error("this branch's own certificate is revoked: nobody believes it any more; 'passbook cert renew' makes another", "branch", id)
+			}
+		}
+		f.warn()
 	}
+	if err != nil {
+		f.doubt(err.Error())
+		return changed // and they are read again until they are good
+	}
+	f.stamps, f.doubted, f.logged = stamps, "", false
 	return changed
 }
 
-// reload reads the files. It reports whether they were good. The caller holds mu.
-func (f *Folder) reload(stamps map[string]stamp) bool {
-	next, err := f.load()
-	if err != nil {
-		f.doubt(err.Error())
-		return false // and they are read again until they are good
-	}
-	f.last, f.stamps, f.doubted, f.logged = next, stamps, "", false
-	f.known.forget()
-	f.log.Info("certificates have changed and are in use", "directory", f.dir)
-	f.event("certificates in "+f.dir+" have changed and are in use", nil)
-	for _, id := range f.ids {
-		if _, ok := f.last.revokedOwn(id); ok { // which must not keep others' revocations from counting
-			f.log.Error("this branch's own certificate is revoked: nobody believes it any more; 'passbook cert renew' makes another", "branch", id)
-		}
-	}
-	f.warn()
-	return true
-}
-
-// doubt logs why the files can't be used, once, if it is still so when they are looked at
+// doubt logs why files can't be used, once, if it is still so when they are looked at
 // again: before, somebody may be in the middle of writing them.
 func (f *Folder) doubt(why string) {
 	if why != f.doubted {
@@ -227,14 +239,14 @@ func (f *Folder) doubt(why string) {
 	}
 	if !f.logged {
 		f.logged = true
-		f.log.Error("certificates have changed and can't be used: those from before stay in use", "directory", f.dir, "error", why)
+		f.log.Error("files with certificates have changed and can't be used: what they had before stays in use", "directory", f.dir, "error", why)
 		f.event("certificates in "+f.dir+" have changed", errors.New(why))
 	}
 }
 
 // look returns the stamps of the files that count here.
 func (f *Folder) look() map[string]stamp {
-	names := []string{BranchCAFile, ClientCAFile, RevokedFile}
+	names := []string{BranchCAFile, ClientCAFile, RevokedFile, SignersFile}
 	for _, id := range f.ids {
 		names = append(names, BranchFile(id)+".crt", BranchFile(id)+".key")
 	}
@@ -247,31 +259,78 @@ func (f *Folder) look() map[string]stamp {
 	return stamps
 }
 
-// load reads the files.
-func (f *Folder) load() (*content, error) {
-	c := &content{
-		trust: trust{bank: f.bank, revoked: map[Fingerprint]Revocation{}}, pairs: map[uint32]tls.Certificate{}, all: map[string][]*x509.Certificate{},
-	}
-	var err error
+// load reads the files. Of each that is wrong it keeps what was read of it before, and
+// returns the error; before is nil at the first time. A file that is gone is wrong if it
+// was there: without the list of what is revoked, all would be good again.
+func (f *Folder) load(before *content) (*content, error) {
+	c := &content{trust: trust{bank: f.bank}, pairs: map[uint32]tls.Certificate{}, all: map[string][]*x509.Certificate{}}
+	var wrong, err error
 	if c.branches, err = c.pool(f.dir, BranchCAFile); err != nil {
-		return nil, err
-	}
-	if c.clients, err = c.pool(f.dir, ClientCAFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err // without a CA for clients all have tokens
-	}
-	revoked, err := ReadRevocations(f.dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range revoked {
-		c.revoked[r.Certificate] = r
-	}
-	for _, id := range f.ids {
-		if c.pairs[id], err = c.own(f, id); err != nil {
-			return nil, err
+		wrong = errors.Join(wrong, err)
+		if before != nil {
+			c.branches, c.all[BranchCAFile] = before.branches, before.all[BranchCAFile]
 		}
 	}
-	return c, nil
+	// Without a CA for clients all have tokens.
+	if c.clients, err = c.pool(f.dir, ClientCAFile); err != nil && (!errors.Is(err, fs.ErrNotExist) || before != nil && before.clients != nil) {
+		wrong = errors.Join(wrong, err)
+		if before != nil {
+			c.clients, c.all[ClientCAFile] = before.clients, before.all[ClientCAFile]
+		}
+	}
+	wrong = errors.Join(wrong, c.readRevoked(f.dir, before), c.readSigners(f.dir, before))
+	if wrong != nil && before == nil {
+		return nil, wrong
+	}
+	for _, id := range f.ids {
+		pair, err := c.own(f, id)
+		if err != nil {
+			wrong = errors.Join(wrong, err)
+			if before != nil {
+				pair, c.all[BranchFile(id)+".crt"] = before.pairs[id], before.all[BranchFile(id)+".crt"]
+			}
+		}
+		c.pairs[id] = pair
+	}
+	return c, wrong
+}
+
+// readRevoked reads what is revoked.
+func (c *content) readRevoked(dir string, before *content) error {
+	all, err := ReadRevocations(dir)
+	if err == nil && len(all) == 0 && before != nil && len(before.revoked) > 0 {
+		err = fmt.Errorf("%s is gone or empty, and it had %d certificates: write [] into it, and start the branches again, if none of them is to be revoked", RevokedFile, len(before.revoked))
+	}
+	if err != nil && before != nil {
+		c.revoked = before.revoked
+		return err
+	}
+	c.revoked = make(map[Fingerprint]Revocation, len(all))
+	for _, r := range all {
+		c.revoked[r.Certificate] = r
+	}
+	return err
+}
+
+// readSigners reads whose signatures outlive their CA.
+func (c *content) readSigners(dir string, before *content) error {
+	all, err := ReadSigners(dir)
+	if err != nil && before != nil {
+		c.signers = before.signers
+		return err
+	}
+	c.signers = make(map[Fingerprint]string, len(all))
+	for _, s := range all {
+		c.signers[s.Certificate] = s.Identity
+	}
+	return err
+}
+
+// equal reports whether two contents are the same.
+func (c *content) equal(o *content) bool {
+	return maps.Equal(c.revoked, o.revoked) && maps.Equal(c.signers, o.signers) && maps.EqualFunc(c.all, o.all, func(a, b []*x509.Certificate) bool {
+		return slices.EqualFunc(a, b, (*x509.Certificate).Equal)
+	})
 }
 
 // revokedOwn returns the revocation of a branch's certificate that is used here, if there
@@ -326,7 +385,7 @@ func (c *content) own(f *Folder, id uint32) (tls.Certificate, error) {
 		return pair, fmt.Errorf("%s.crt: %w", name, err)
 	case who.Branch != id:
 		return pair, fmt.Errorf("%s.crt is the certificate of %s", name, who)
-	case !isP256(chain[0].PublicKey):
+	case !IsP256(chain[0].PublicKey):
 		return pair, fmt.Errorf("%s.crt has a key that is none of ECDSA on P-256, which journals are signed with", name)
 	}
 	c.all[name+".crt"] = chain

@@ -14,6 +14,9 @@ type trust struct {
 	bank              string
 	branches, clients *x509.CertPool
 	revoked           map[Fingerprint]Revocation
+	// signers are certificates of branches whose signatures count, whatever the CAs are, with
+	// the URI that each has.
+	signers map[Fingerprint]string
 }
 
 // identify returns whom a chain of certificates speaks for, the first of which is its own.

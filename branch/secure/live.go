@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"net"
 	"sync"
+	"sync/atomic"
 )
 
 // Live are connections over TLS that are open. A certificate that is revoked, or that has
@@ -22,9 +23,11 @@ type Live struct {
 type conn struct {
 	net.Conn
 	// over is the connection over TLS, and verify checks the other side's certificate; nil
-	// where it is never checked again.
+	// for one that is not checked again.
 	over   *tls.Conn
 	verify func(tls.ConnectionState) error
+	// waiting is true while somebody waits for the handshake, to check it then.
+	waiting atomic.Bool
 	// in has the connection until it is closed.
 	in *Live
 }
@@ -44,13 +47,13 @@ func (l *Live) Client(ctx context.Context, below net.Conn, cfg *tls.Config) (*tl
 		cfg.NextProtos = []string{"h2"}
 	}
 	c := &conn{Conn: below, verify: cfg.VerifyConnection, in: l}
-	c.over = tls.Client(c, cfg)
-	l.add(c)
-	if err := c.over.HandshakeContext(ctx); err != nil {
-		_ = c.over.Close()
+	over := tls.Client(c, cfg)
+	l.add(c, over)
+	if err := over.HandshakeContext(ctx); err != nil {
+		_ = over.Close()
 		return nil, err
 	}
-	return c.over, nil
+	return over, nil
 }
 
 // Server returns a connection that a client has opened. It shakes hands when it is first
@@ -58,12 +61,13 @@ func (l *Live) Client(ctx context.Context, below net.Conn, cfg *tls.Config) (*tl
 // never.
 func (l *Live) Server(below net.Conn, cfg *tls.Config, recheck func(tls.ConnectionState) error) *tls.Conn {
 	c := &conn{Conn: below, verify: recheck, in: l}
-	c.over = tls.Server(c, cfg)
-	l.add(c)
-	return c.over
+	over := tls.Server(c, cfg)
+	l.add(c, over)
+	return over
 }
 
-func (l *Live) add(c *conn) {
+func (l *Live) add(c *conn, over *tls.Conn) {
+	c.over = over
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.all == nil {
@@ -73,22 +77,24 @@ func (l *Live) add(c *conn) {
 }
 
 // Recheck closes the connections whose other side has a certificate that is not good any
-// more. It does not wait for that.
+// more. It does not wait for that: a handshake that goes on has to end first, which the
+// other side may delay as long as handshakes may take.
 func (l *Live) Recheck() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.all {
-		if c.verify != nil {
-			go c.recheck() // ends with the handshake at the latest, which has a time-out
+		if c.verify != nil && !c.waiting.Swap(true) {
+			go c.recheck() // ends when the handshake has, in time
 		}
 	}
 }
 
 // recheck closes the connection if the other side's certificate is not good any more.
 func (c *conn) recheck() {
-	// It waits for a handshake that goes on: that checks for itself, but may have begun
-	// before something was revoked.
-	if state := c.over.ConnectionState(); state.HandshakeComplete && c.verify(state) != nil {
+	// It waits for the handshake: that may have begun before what was revoked was known.
+	state := c.over.ConnectionState()
+	c.waiting.Store(false)
+	if state.HandshakeComplete && c.verify(state) != nil {
 		_ = c.Close() // not over: that would wait for a write which the other side does not read
 	}
 }

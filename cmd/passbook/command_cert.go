@@ -29,10 +29,12 @@ in one directory:
   branch.1.crt, branch.1.key     the certificate of branch 1, and its key
   client.ann.crt, client.ann.key the certificate of the client ann, and its key
   revoked.json                   what is good no more
+  signers.json                   which certificates have signed journals, of CAs that
+                                 were dropped
   issued.json                    what was made; 'revoke' needs it
 
-Give each branch its own .crt and .key, both ca-*.crt, and revoked.json; give each client
-its own .crt and .key, and ca-branch.crt. Keep the CAs' keys elsewhere: who has one can
+Give each branch its own .crt and .key, both ca-*.crt, revoked.json and signers.json; give
+each client its own .crt and .key, and ca-branch.crt. Keep the CAs' keys elsewhere: who has one can
 make certificates for anybody, and --ca-dir names their directory. Branches take up
 files that change while they run.`,
 		Example: `  passbook cert create-ca
@@ -49,8 +51,13 @@ files that change while they run.`,
 
 // caFlags adds the flags of commands that need a CA's key.
 func caFlags(c *cobra.Command, f *issue.Folder) {
-	c.Flags().StringVar(&f.CADir, "ca-dir", "", "the `directory` that has the CAs with their keys, the record of what they have made, and the list of what is revoked (default: that of --certs-dir)")
+	caDirFlag(c, f)
 	c.Flags().StringVar(&f.Bank, "bank", "", "the `name` of the bank, if the CAs' certificates don't say it, since they were made elsewhere")
+}
+
+// caDirFlag adds --ca-dir.
+func caDirFlag(c *cobra.Command, f *issue.Folder) {
+	c.Flags().StringVar(&f.CADir, "ca-dir", "", "the `directory` that has the CAs with their keys, the record of what they have made, and the list of what is revoked (default: that of --certs-dir)")
 }
 
 // daysFlag adds --days.

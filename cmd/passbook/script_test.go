@@ -48,6 +48,7 @@ func TestScript(t *testing.T) {
 			e.Defer(release)
 			e.Setenv("EXAMPLES", examples)
 			e.Setenv("ODD", filepath.Join(examples, "../customer/testdata/odd"))
+			e.Setenv("TOKEN", filepath.Join(examples, "../branch/token/testdata/token.sh"))
 			e.Setenv("LATIN1", "caf\xe9")
 			e.Setenv("HIDDEN", "rent\u202e")
 			e.Setenv("BASE", strconv.Itoa(base))

@@ -143,7 +143,8 @@ func (f *Folder) readCAs(k *kind) ([]*x509.Certificate, error) {
 }
 
 // DropOldCAs leaves the newest certificate of each CA alone, and returns those that are
-// dropped. It changes nothing while the folder has a certificate that only an old one has
+// dropped. What branches have signed counts on: their certificates are named in the list
+// that is for that. It changes nothing while the folder has a certificate that only an old one has
 // signed.
 func (f *Folder) DropOldCAs(words []string) (dropped []Entry, err error) {
 	named, err := kindsNamed(words)
@@ -167,6 +168,13 @@ func (f *Folder) DropOldCAs(words []string) (dropped []Entry, err error) {
 			}
 			for _, ca := range all[1:] {
 				dropped = append(dropped, f.entry(k.file+".crt", ca))
+			}
+			if k == branchKind {
+				signers, err := f.signers()
+				if err != nil {
+					return err
+				}
+				files = append(files, signers)
 			}
 			files = append(files, file{k.file + ".crt", 0o644, encode(all[0])})
 		}

@@ -110,14 +110,14 @@ func checkWriters(dir string) error {
 }
 
 // shared are the files that each folder has as the CAs' folder has them.
-var shared = []string{certs.BranchCAFile, certs.ClientCAFile, certs.RevokedFile}
+var shared = []string{certs.BranchCAFile, certs.ClientCAFile, certs.RevokedFile, certs.SignersFile}
 
 // share copies to the folder what it has in common with that of the CAs.
 func (f *Folder) share() error {
 	for _, name := range shared {
 		data, err := os.ReadFile(filepath.Join(f.cas(), name))
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // nothing is revoked yet
+			continue // nothing is revoked, or no CA dropped
 		}
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"passbook.example/passbook/branch/certs"
@@ -66,4 +67,25 @@ func (f *Folder) record(id *identity.Identity, leaf *x509.Certificate) error {
 		return err
 	}
 	return write(f.cas(), file{IssuedFile, 0o644, data})
+}
+
+// signers returns the list of all certificates of branches that are on record: when their
+// CA is dropped, what they have signed counts on.
+func (f *Folder) signers() (file, error) {
+	all, err := certs.ReadSigners(f.cas())
+	if err != nil {
+		return file{}, exit.Usagef("%s: %w", f.cas(), err)
+	}
+	issued, err := f.issued()
+	if err != nil {
+		return file{}, err
+	}
+	for _, i := range issued {
+		s := certs.Signer{Certificate: i.Certificate, Identity: i.Identity}
+		if id, err := identity.Parse(i.Identity); err == nil && id.Branch != 0 && !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	data, err := asJSON(all)
+	return file{certs.SignersFile, 0o644, data}, err
 }
