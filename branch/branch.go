@@ -48,6 +48,8 @@ type Branch struct {
 	near        *peernet.Neighbour
 	connections *admit.Connections // bounds what listener accepts
 	accepting   net.Listener       // what server accepts from: connections, or those over TLS
+	ofPeers     *admit.Connections // what Config.PeerListener accepts; nil without one
+	fromPeers   net.Listener       // what server accepts from there, over TLS
 	unsecure    []func()           // stop what Config.Security calls
 	logins      *login.Logins      // who has logged in on the page; nil where nobody has to
 	openings    *admit.Openings    // accepted links that have not said hello yet
@@ -89,6 +91,9 @@ func Open(cfg Config) (*Branch, error) {
 	if err != nil {
 		if b.listener != nil {
 			_ = b.listener.Close()
+		}
+		if cfg.PeerListener != nil {
+			_ = cfg.PeerListener.Close()
 		}
 		if b.near != nil {
 			b.near.Leave()
@@ -195,6 +200,13 @@ func (b *Branch) Serve(ctx context.Context) error {
 			b.fail(fmt.Errorf("serve: %w", err))
 		}
 	})
+	if b.fromPeers != nil {
+		running.Go(func() {
+			if err := b.server.Serve(b.fromPeers); err != nil && !errors.Is(err, http.ErrServerClosed) {
+				b.fail(fmt.Errorf("serve peers: %w", err))
+			}
+		})
+	}
 	b.near.Open(b.server, b.pause())
 	b.links.Dial()
 	var err error
@@ -238,7 +250,11 @@ func (b *Branch) Close() error {
 	for _, stop := range b.unsecure {
 		stop()
 	}
-	return errors.Join(b.listener.Close(), b.journal.Close())
+	errs := []error{b.listener.Close(), b.journal.Close()}
+	if l := b.cfg.PeerListener; l != nil {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // Apply breaks or mends the branch itself. It works only with Config.Faults,

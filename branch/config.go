@@ -73,6 +73,9 @@ type Config struct {
 	// Page, when not nil, is what browsers get: everything on the port that is
 	// no call.
 	Page http.Handler
+	// PeerListener, when not nil, is where only the other branches are served, and they only
+	// there. It needs Security. The branch closes it.
+	PeerListener net.Listener
 	// Security, when not nil, is how the branch proves who it is, and whom it believes.
 	Security *Security
 	// AllowedOrigins are the origins, besides the branch's own, whose pages may

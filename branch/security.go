@@ -76,6 +76,7 @@ func (c *Config) toPeers() peernet.Security {
 func (s *Security) ToBranches(at map[string]uint32, from func(to uint32) uint32) peernet.Security {
 	return peernet.Security{
 		Optional: s.Plain,
+		Proves:   func(header http.Header) bool { return header.Get(identity.OnBehalfOf) != "" },
 		Config: func(address string) *tls.Config {
 			to, ok := at[address]
 			if !ok {
@@ -94,17 +95,18 @@ func (b *Branch) secureTransport() {
 	}
 }
 
-// secureListener returns the listener that the server accepts from.
-func (b *Branch) secureListener() net.Listener {
+// secureListener returns the listener that the server accepts from, over TLS where there
+// are certificates.
+func (b *Branch) secureListener(below *admit.Connections) net.Listener {
 	s := b.cfg.Security
 	if s == nil {
-		return b.connections
+		return below
 	}
 	recheck := func(state tls.ConnectionState) error {
 		_, err := s.Certificates.Identify(&state)
 		return err
 	}
-	l := secure.NewListener(b.connections, s.Certificates.Server(b.cfg.ID), recheck, s.Plain)
+	l := secure.NewListener(below, s.Certificates.Server(b.cfg.ID), recheck, s.Plain)
 	b.onRecheck(l.Live.Recheck)
 	return l
 }
@@ -123,7 +125,7 @@ func (b *Branch) asked(refusals *admit.Refusals, next http.Handler) http.Handler
 	}
 	return access.NewHandler(access.Config{
 		Bank: b.cfg.Bank, Neighbour: peernet.CallerOf, Certificates: s.Certificates, Tokens: s.Tokens, Logins: b.logins, Limits: s.Limits,
-		Open: s.Plain, Refuse: refusals.Refuse, Refused: b.tell,
+		Port: b.portOf, Open: s.Plain, Refuse: refusals.Refuse, Refused: b.tell,
 	}, next)
 }
 
@@ -151,6 +153,18 @@ func (b *Branch) noHandshake(from, why string) {
 	if b.cfg.Security != nil {
 		b.tell(access.Event{From: from, Procedure: "TLS handshake", Err: code.New(code.Unauthenticated, why)})
 	}
+}
+
+// portOf returns which port a call came on.
+func (b *Branch) portOf(ctx context.Context) access.Port {
+	k := admit.ConnectionOf(ctx)
+	switch {
+	case b.ofPeers == nil || k == nil:
+		return access.ForAll
+	case k.Of(b.ofPeers):
+		return access.ForBranches
+	}
+	return access.ForClients
 }
 
 // connection returns the context of what comes on a connection.

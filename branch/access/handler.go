@@ -25,6 +25,8 @@ type Config struct {
 	Tokens Tokens
 	// Logins say who has logged in on the page; nil where nobody can.
 	Logins Logins
+	// Port returns for whom the port is that a call came on; nil where all are for everybody.
+	Port func(context.Context) Port
 	// Open lets callers in who prove nothing, as a bank without certificates does.
 	Open bool
 	// Limits bound what each client may do at once; nil for no bounds.
@@ -33,6 +35,27 @@ type Config struct {
 	Refuse func(w http.ResponseWriter, req *http.Request, why error)
 	// Refused is told of each refusal.
 	Refused func(Event)
+}
+
+// Port says for whom a port is.
+type Port int
+
+// The ports of a branch. One whose peers have a port of their own serves them there only.
+const (
+	ForAll Port = iota
+	ForClients
+	ForBranches
+)
+
+// check returns why a call is not served on the port.
+func (p Port) check(procedure string, by proof) error {
+	switch {
+	case p == ForClients && table[procedure].roles == 0:
+		return denied("%s is not served on this port: the bank's branches have one of their own", procedure)
+	case p == ForBranches && by.who.Branch == 0 && by.by == nil:
+		return denied("this port is for the bank's branches, and you are %s", by.who)
+	}
+	return nil
 }
 
 // Limits bound the calls of each client.
@@ -67,7 +90,15 @@ func NewHandler(cfg Config, next http.Handler) *Handler { return &Handler{cfg: c
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	port := ForAll
+	if h.cfg.Port != nil {
+		port = h.cfg.Port(req.Context())
+	}
 	if !isCall(req.URL.Path) {
+		if port == ForBranches {
+			http.NotFound(w, req)
+			return
+		}
 		h.next.ServeHTTP(w, req)
 		return
 	}
@@ -83,6 +114,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	if err == nil {
 		err = check(procedure, proven.who, proven.by)
+	}
+	if err == nil {
+		err = port.check(procedure, proven)
 	}
 	if err != nil {
 		h.refuse(w, req, procedure, proven, err)

@@ -174,6 +174,41 @@ func TestAnOpenBank(t *testing.T) {
 	}
 }
 
+// A branch whose peers have a port of their own serves them there only, and nobody else.
+func TestPorts(t *testing.T) {
+	behalf := http.Header{identity.OnBehalfOf: {ann.URI().String()}}
+	for name, test := range map[string]struct {
+		port    access.Port
+		who     *identity.Identity
+		header  http.Header
+		path    string
+		refused string
+	}{
+		"a branch at its port":        {access.ForBranches, branch2, nil, claim, ""},
+		"for a client, at its port":   {access.ForBranches, branch2, behalf, deposit, ""},
+		"a client at that port":       {access.ForBranches, ann, nil, deposit, "is for the bank's branches"},
+		"a client at its port":        {access.ForClients, ann, nil, deposit, ""},
+		"a branch at that port":       {access.ForClients, branch2, nil, claim, "have one of their own"},
+		"a branch that asks there":    {access.ForClients, branch2, nil, status, ""},
+		"a port for all":              {access.ForAll, branch2, nil, claim, ""},
+		"health at the branches'":     {access.ForBranches, nil, nil, "/grpc.health.v1.Health/Check", ""},
+		"the page at the clients'":    {access.ForClients, nil, nil, "/", ""},
+		"nobody at the clients' port": {access.ForClients, nil, nil, claim, "asks who you are"},
+	} {
+		cfg := access.Config{Certificates: &proofs{certificate: test.who}, Port: func(context.Context) access.Port { return test.port }}
+		_, _, refused := ask(t, cfg, test.path, test.header, 0)
+		if test.refused == "" && refused != nil || test.refused != "" && (refused == nil || !strings.Contains(refused.Error(), test.refused)) {
+			t.Errorf("%s: %v, want %q", name, refused, test.refused)
+		}
+	}
+	w := httptest.NewRecorder()
+	cfg := access.Config{Port: func(context.Context) access.Port { return access.ForBranches }}
+	access.NewHandler(cfg, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the page is served") })).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	if w.Code != http.StatusNotFound {
+		t.Errorf("the page at the branches' port: %d", w.Code)
+	}
+}
+
 // A refusal tells who was refused, in whose name he called, and why.
 func TestRefusalsAreTold(t *testing.T) {
 	_, events, _ := ask(t, access.Config{Certificates: &proofs{certificate: branch2}}, "/bank.v1.BranchService/ResolveAlarm", http.Header{identity.OnBehalfOf: {bob.URI().String()}}, 0)

@@ -233,6 +233,9 @@ func (k *Connection) Leave() {
 	}
 }
 
+// Of reports whether the connection was accepted by a listener.
+func (k *Connection) Of(l *Connections) bool { return k.all == l }
+
 type connectionKey struct{}
 
 // Remember is for http.Server's ConnContext: it returns a context in which

@@ -88,7 +88,7 @@ func (f *Folder) SignerOf(chain [][]byte) (branch uint32, leaf *x509.Certificate
 		return 0, nil, err
 	case id.Branch == 0 || id.Bank != t.bank:
 		return 0, nil, fmt.Errorf("it is that of %s, and no branch's of bank %q", id, t.bank)
-	case !isP256(all[0].PublicKey):
+	case !IsP256(all[0].PublicKey):
 		return 0, nil, errors.New("its key is none of ECDSA on P-256, which journals are signed with")
 	}
 	if known, ok := t.signers[FingerprintOf(all[0])]; ok && known == id.URI().String() {

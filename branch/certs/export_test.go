@@ -6,3 +6,13 @@ func (f *Folder) Warn() {
 	defer f.mu.Unlock()
 	f.warn()
 }
+
+// MaxKnown is how many certificates are remembered.
+const MaxKnown = maxKnown
+
+// Known returns how many are.
+func (f *Folder) Known() int {
+	f.known.mu.Lock()
+	defer f.known.mu.Unlock()
+	return len(f.known.all)
+}

@@ -67,10 +67,13 @@ func ReadCertificates(dir, name string) ([]*x509.Certificate, error) {
 		return nil, err
 	}
 	var all []*x509.Certificate
-	for len(all) < maxCertificates {
+	for {
 		var block *pem.Block
 		if block, data = pem.Decode(data); block == nil {
 			break
+		}
+		if len(all) == maxCertificates {
+			return nil, fmt.Errorf("%s has more than %d certificates", name, maxCertificates)
 		}
 		if block.Type != "CERTIFICATE" {
 			return nil, fmt.Errorf("%s has a %q, where only certificates may be", name, block.Type)
@@ -159,8 +162,8 @@ func checkPrivate(dir, name string) error {
 	return nil
 }
 
-// isP256 reports whether a key is one of ECDSA on P-256.
-func isP256(key crypto.PublicKey) bool {
+// IsP256 reports whether a key is one of ECDSA on P-256, as that of a branch must be.
+func IsP256(key crypto.PublicKey) bool {
 	k, ok := key.(*ecdsa.PublicKey)
 	return ok && k.Curve == elliptic.P256()
 }

@@ -385,7 +385,7 @@ func (c *content) own(f *Folder, id uint32) (tls.Certificate, error) {
 		return pair, fmt.Errorf("%s.crt: %w", name, err)
 	case who.Branch != id:
 		return pair, fmt.Errorf("%s.crt is the certificate of %s", name, who)
-	case !isP256(chain[0].PublicKey):
+	case !IsP256(chain[0].PublicKey):
 		return pair, fmt.Errorf("%s.crt has a key that is none of ECDSA on P-256, which journals are signed with", name)
 	}
 	c.all[name+".crt"] = chain

@@ -1,6 +1,7 @@
 package certs_test
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/tls"
@@ -86,7 +87,16 @@ func TestWhatIsNoFolder(t *testing.T) {
 		"a key among them": {func(t *testing.T, b *certstest.Bank) { copyFile(t, b, "branch.1.key", "branch.1.crt") }, "where only certificates may be"},
 		"a torn list":      {func(t *testing.T, b *certstest.Bank) { b.Write(t, "revoked.json", []byte(`[{"certificate":"12"}]`)) }, "no SHA-256"},
 		"its own, revoked": {func(t *testing.T, b *certstest.Bank) { revoke(t, b, b.Branch(t, 1).Leaf, 0) }, "was revoked"},
-		"a huge file":      {func(t *testing.T, b *certstest.Bank) { b.Write(t, "ca-client.crt", make([]byte, 2<<20)) }, "more than 1048576 bytes"},
+		"too many CAs": {func(t *testing.T, b *certstest.Bank) {
+			b.Write(t, "ca-client.crt", bytes.Repeat(b.Clients.PEM(), 65))
+		}, "ca-client.crt has more than 64 certificates"},
+		"a long list": {func(t *testing.T, b *certstest.Bank) {
+			b.Write(t, "revoked.json", []byte("["+strings.Repeat("{},", 100_000)+"{}]"))
+		}, "revoked.json has 100001 certificates, and at most 100000 are read"},
+		"a huge list": {func(t *testing.T, b *certstest.Bank) {
+			b.Write(t, "signers.json", bytes.Repeat([]byte(" "), 64<<20+1))
+		}, "signers.json has more than 67108864 bytes"},
+		"a huge file": {func(t *testing.T, b *certstest.Bank) { b.Write(t, "ca-client.crt", make([]byte, 2<<20)) }, "more than 1048576 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := certstest.New(t, "bank")

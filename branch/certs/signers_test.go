@@ -2,6 +2,11 @@ package certs_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"testing"
 	"time"
@@ -84,5 +89,27 @@ func TestACARenewedWithItsKey(t *testing.T) {
 	f, _, _ := open(t, b)
 	if branch, _, err := f.SignerOf(before.Certificate); err != nil || branch != 2 {
 		t.Errorf("it is branch %d's, %v", branch, err)
+	}
+}
+
+// However many certificates there are, few are remembered, and all are believed.
+func TestFewCertificatesAreRemembered(t *testing.T) {
+	b := certstest.New(t, "bank")
+	b.Branch(t, 1)
+	f, _, _ := open(t, b)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	most := 0
+	for i := range certs.MaxKnown + 2 {
+		c := b.Clients.SignKey(t, &identity.Identity{Bank: "bank", Client: "ann", Role: identity.Teller}, key)
+		if id, err := f.Identify(&tls.ConnectionState{PeerCertificates: []*x509.Certificate{c.Leaf}}); err != nil || id.Client != "ann" {
+			t.Fatalf("certificate %d: %v, %v", i, id, err)
+		}
+		most = max(most, f.Known())
+	}
+	if most != certs.MaxKnown {
+		t.Errorf("%d certificates were remembered, want %d", most, certs.MaxKnown)
 	}
 }

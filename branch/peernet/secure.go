@@ -19,6 +19,9 @@ type Security struct {
 	// Optional lets calls go in clear text to branches that don't speak TLS yet, while a
 	// bank moves to certificates.
 	Optional bool
+	// Proves reports whether a call says something that only a proof makes true: such a call
+	// never goes in clear text. Nil for no call.
+	Proves func(header http.Header) bool
 }
 
 // Secure makes the calls of one of this process's branches go over TLS, unless they go
@@ -113,6 +116,10 @@ func (s *Secured) RoundTrip(req *http.Request) (*http.Response, error) {
 	scheme, over := "https", s.Transport
 	if s.how.Optional && s.speaksPlain(req.Context(), req.URL.Host) {
 		scheme, over = "http", s.plain
+		if s.how.Proves != nil && s.how.Proves(req.Header) {
+			s.forget(req.URL.Host)
+			return nil, closeBody(req, &net.OpError{Op: "dial", Net: "tcp", Err: errNoTLS})
+		}
 	}
 	if req.URL.Scheme != scheme {
 		out, at := *req, *req.URL
@@ -122,12 +129,20 @@ func (s *Secured) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	res, err := over.RoundTrip(req)
 	if err != nil && s.how.Optional {
-		s.mu.Lock()
-		delete(s.isPlain, req.URL.Host)
-		s.mu.Unlock()
+		s.forget(req.URL.Host)
 	}
 	return res, err
 }
+
+// forget makes the next call find out anew whether a branch speaks TLS.
+func (s *Secured) forget(address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.isPlain, address)
+}
+
+// errNoTLS ends a call that can't go in clear text.
+var errNoTLS = errors.New("it has no certificate yet, and takes no call in somebody's name without: restart it with --certs-dir")
 
 // speaksPlain reports whether a branch does not speak TLS, as one that has not been
 // restarted yet while its bank moves to certificates. Nobody who minds relies on that:

@@ -36,7 +36,7 @@ func (e *callError) Hints() []string {
 	if e.again != "" && e.err.Unknown() {
 		lines = append(lines, fmt.Sprintf("it is not known whether it was recorded: the same command with %s tells, at any branch, and counts once", e.again))
 	}
-	if e.open && e.err.Sent && !e.err.Answered {
+	if e.open && e.err.Sent && !e.err.Answered && !e.err.TimedOut() {
 		lines = append(lines, "a branch that has certificates answers nothing in clear text: name them with --certs-dir")
 	}
 	if !e.err.Sent {

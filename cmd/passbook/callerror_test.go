@@ -37,7 +37,8 @@ func TestWhatIsNoBranchIsToldSo(t *testing.T) {
 	if code := run([]string{"query", "--address", address}, u); code != exit.Unavailable {
 		t.Errorf("exit code %d, want %d", code, exit.Unavailable)
 	}
-	want := "passbook: " + address + " gave no answer: what listens there does not speak HTTP/2: it is not a branch, or one that is stopping\n"
+	want := "passbook: " + address + " gave no answer: what listens there does not speak HTTP/2: it is not a branch, or one that is stopping\n" +
+		"  a branch that has certificates answers nothing in clear text: name them with --certs-dir\n"
 	if errs.String() != want || out.Len() > 0 {
 		t.Errorf("%q and %q, want %q", errs.String(), out.String(), want)
 	}

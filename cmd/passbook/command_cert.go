@@ -51,8 +51,13 @@ files that change while they run.`,
 
 // caFlags adds the flags of commands that need a CA's key.
 func caFlags(c *cobra.Command, f *issue.Folder) {
-	c.Flags().StringVar(&f.CADir, "ca-dir", "", "the `directory` that has the CAs with their keys, the record of what they have made, and the list of what is revoked (default: that of --certs-dir)")
+	caDirFlag(c, f)
 	c.Flags().StringVar(&f.Bank, "bank", "", "the `name` of the bank, if the CAs' certificates don't say it, since they were made elsewhere")
+}
+
+// caDirFlag adds --ca-dir.
+func caDirFlag(c *cobra.Command, f *issue.Folder) {
+	c.Flags().StringVar(&f.CADir, "ca-dir", "", "the `directory` that has the CAs with their keys, the record of what they have made, and the list of what is revoked (default: that of --certs-dir)")
 }
 
 // daysFlag adds --days.

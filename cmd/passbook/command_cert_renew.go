@@ -192,20 +192,24 @@ func revokeArguments(c *cobra.Command, args []string) error {
 }
 
 func (a *app) listCommand(dir *string) *cobra.Command {
-	var all, asJSON bool
+	var (
+		f           issue.Folder
+		all, asJSON bool
+	)
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List certificates: who, what for, until when, and how each is",
 		Long: `List shows the certificates of the directory and how each is: good, soon to
 expire, expired, revoked, or why nobody would believe it. The exit code does not
 depend on that; programs read "good" from --json.`,
-		Example: "  passbook cert list\n  passbook cert list --all --json",
+		Example: "  passbook cert list\n  passbook cert list --certs-dir ./for-bank-1b --ca-dir ./passbook-certs --all --json",
 		Args:    noArgument,
 	}
+	caDirFlag(c, &f)
 	c.Flags().BoolVar(&all, "all", false, "list also the certificates that are in no file any more, of the record and of the list of what is revoked")
 	c.Flags().BoolVar(&asJSON, "json", false, "print the list as one line of JSON")
 	return a.does(c, func(context.Context, []string) error {
-		f := issue.Folder{Dir: *dir}
+		f.Dir = *dir
 		entries, err := f.List(all)
 		switch {
 		case err != nil:

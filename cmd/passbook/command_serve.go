@@ -106,6 +106,9 @@ func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone boo
 	if err := o.checkFaults(alone); err != nil {
 		return err
 	}
+	if err := o.checkPeerListen(alone); err != nil {
+		return err
+	}
 	if err := branch.CheckBank(o.serving.bank, o.bankID); err != nil {
 		return exit.Usagef("--bank-id: %w", err)
 	}
@@ -123,4 +126,19 @@ func (a *app) serve(ctx context.Context, file string, o *serveOptions, alone boo
 		err = files.Occupied(err, in, o.serving.data, a.args)
 	}
 	return err
+}
+
+// checkPeerListen says whether the branches may have a port of their own.
+func (o *serveOptions) checkPeerListen(alone bool) error {
+	at := o.serving.security.PeerListen
+	switch {
+	case at == "":
+		return nil
+	case !alone:
+		return exit.Usagef("--peer-listen is for one branch alone: say which with --branch")
+	}
+	if err := flags.CheckAddress(at); err != nil {
+		return exit.Usagef("--peer-listen %w", err)
+	}
+	return nil
 }

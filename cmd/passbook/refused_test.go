@@ -88,7 +88,7 @@ func TestARefusedStartLeavesNothingBehind(t *testing.T) {
 		"a port that is taken":     {file: bank, prepare: func(t *testing.T, _ string, base int) { listenAt(t, base+2) }, want: "is taken by"},
 		"a port taken, old data":   {file: bank, data: true, prepare: func(t *testing.T, _ string, base int) { listenAt(t, base+3) }, want: "is taken by"},
 		"a port that is none":      {file: bank, flags: []string{"--base-port", "65533"}, want: "the last port is 65535"},
-		"a host of others":         {file: bank, flags: []string{"--listen", "203.0.113.1"}, want: "no address of this machine"},
+		"a host of others":         {file: bank, flags: []string{"--listen", "203.0.113.1", "--insecure"}, want: "no address of this machine"},
 		"a wrong flag":             {file: bank, flags: []string{"--peer-timeout", "-1s"}, want: "--peer-timeout must be greater than 0"},
 		"a flag that isn't one":    {file: bank, flags: []string{"--nothing"}, want: "unknown flag"},
 		"a file that is not UTF-8": {file: bank + "\xff", want: "not UTF-8"},

@@ -102,7 +102,7 @@ func Check(input, output File, concurrent bool) (*Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := readOutput(output)
+	out, err := readOutput(output, maxAnswers)
 	if err != nil {
 		return nil, err
 	}

@@ -68,8 +68,8 @@ type answer struct {
 	used      bool
 }
 
-// readOutput reads an output. An error says why it is none.
-func readOutput(f File) (*output, error) {
+// readOutput reads an output with at most so many answers. An error says why it is none.
+func readOutput(f File, most int) (*output, error) {
 	if len(f.Data) > MaxOutputBytes {
 		return nil, fmt.Errorf("read %s: larger than %d MiB", f.Name, MaxOutputBytes>>20)
 	}
@@ -91,8 +91,8 @@ func readOutput(f File) (*output, error) {
 			o.file.Add(v.Offset, at.path(), "%v", err)
 			return nil, o.file.Err()
 		}
-		if len(o.answers) > maxAnswers {
-			return nil, fmt.Errorf("read %s: more than %d answers", f.Name, maxAnswers)
+		if len(o.answers) > most {
+			return nil, fmt.Errorf("read %s: more than %d answers", f.Name, most)
 		}
 	}
 	return o, nil

@@ -19,6 +19,28 @@ func (t *Trace) complete() {
 	}
 }
 
+// Missing returns the parts that are not there, in a trace that was read. What they would
+// have said was not checked.
+func (t *Trace) Missing() []string {
+	if t.read == nil {
+		return nil
+	}
+	var missing []string
+	for _, part := range []struct {
+		there bool
+		name  string
+	}{
+		{t.read.customers || t.Edition == Edition2020, "the customers (part 1)"},
+		{t.read.branches, "the branches (part 2)"},
+		{t.read.events, "the list of all events (part 3)"},
+	} {
+		if !part.there {
+			missing = append(missing, part.name)
+		}
+	}
+	return missing
+}
+
 // histories returns the processes of a kind that part 3 tells of, by id, each with its
 // events by clock.
 func (r *reading) histories(kind Kind) []History {

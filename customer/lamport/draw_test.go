@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -226,5 +227,16 @@ func TestMermaid(t *testing.T) {
 	}
 	if want := "P2->>P3: propagation of request 1 (deposit), 49 times\n    Note over P2,P3: sent at 3–51, received at 4–52\n"; !strings.Contains(string(folded), want) {
 		t.Errorf("%q is missing in\n%s", want, folded)
+	}
+}
+
+// The picture in the docs is the one that is drawn.
+func TestThePictureInTheDocsIsCurrent(t *testing.T) {
+	want, err := os.ReadFile("../../docs/trace.svg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := draw(t, read(t, sample(t)), lamport.Choice{}); got != string(want) {
+		t.Error("docs/trace.svg is not current: run passbook trace draw customer/lamport/testdata/output-2024-single.json -o docs/trace.svg")
 	}
 }

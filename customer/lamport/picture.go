@@ -96,74 +96,110 @@ func lookOf(n *node) look {
 	return does
 }
 
-// place makes the items. In the shared column all receipts of what one item sends are one
-// item; and of a branch that is drawn, all sends to that column that follow each other.
+// placing makes the items of a picture.
+type placing struct {
+	*picture
+	// at are the columns of the processes that are drawn; shared is that of several, or -1.
+	at     map[Process]int
+	shared int
+	// of are the items of the events.
+	of map[*node]*item
+}
+
+// place makes the items and the arrows between them.
 func (p *picture) place(at map[Process]int) {
-	shared := len(p.columns) - 1
-	if len(p.folded) == 0 {
-		shared = -1
+	l := &placing{picture: p, at: at, shared: -1, of: make(map[*node]*item)}
+	if len(p.folded) > 0 {
+		l.shared = len(p.columns) - 1
 	}
-	var last *item
-	together := make(map[*item]map[look]*item) // of the shared column, by the item that sends
-	of := make(map[*node]*item)
-	add := func(n *node, column int) *item {
-		i := &item{look: lookOf(n), request: n.Request, column: column, nodes: []*node{n}}
-		p.items = append(p.items, i)
-		of[n] = i
-		return i
+	l.placeOwn()
+	l.placeShared()
+	for _, i := range p.items {
+		slices.SortStableFunc(i.nodes, func(a, b *node) int { return cmp.Compare(a.Clock, b.Clock) })
 	}
-	for _, n := range p.nodes { // those with lines of their own
-		column, ok := at[n.Process]
-		if !ok || column == shared || !p.drawn(n.Request) {
+	p.joinArrows(l.of)
+}
+
+// column returns the column of an event that is drawn, or -1.
+func (l *placing) column(n *node) int {
+	column, ok := l.at[n.Process]
+	if !ok || !l.drawn(n.Request) {
+		return -1
+	}
+	return column
+}
+
+// add makes an item of an event.
+func (l *placing) add(n *node, column int) *item {
+	i := &item{look: lookOf(n), request: n.Request, column: column, nodes: []*node{n}}
+	l.items = append(l.items, i)
+	l.of[n] = i
+	return i
+}
+
+// join adds an event to an item.
+func (l *placing) join(n *node, i *item) {
+	i.nodes = append(i.nodes, n)
+	l.of[n] = i
+}
+
+// placeOwn makes the items of processes with lines of their own: of sends to the shared
+// line that follow each other, one.
+func (l *placing) placeOwn() {
+	var last *item // of such sends
+	for _, n := range l.nodes {
+		column := l.column(n)
+		if column < 0 || column == l.shared {
 			continue
 		}
-		folds := n.Step == Sent && n.Kind == Branch && shared >= 0 && at[n.Peer] == shared
+		folds := n.Step == Sent && n.Kind == Branch && l.shared >= 0 && l.at[n.Peer] == l.shared
 		if folds && last != nil && last.request == n.Request && last.column == column {
-			last.nodes = append(last.nodes, n)
-			of[n] = last
+			l.join(n, last)
 			continue
 		}
-		i := add(n, column)
+		i := l.add(n, column)
 		last = nil
 		if folds {
 			last = i
 		}
 	}
-	for _, n := range p.nodes { // those in the shared line
-		if column, ok := at[n.Process]; !ok || column != shared || !p.drawn(n.Request) {
+}
+
+// placeShared makes the items of the shared line: of what came of one item, one of each
+// kind.
+func (l *placing) placeShared() {
+	type origin struct {
+		from *item
+		look look
+	}
+	together := make(map[origin]*item)
+	for _, n := range l.nodes {
+		if column := l.column(n); column < 0 || column != l.shared {
 			continue
 		}
-		var from *item
-		if n.message != nil && n.message.sent != nil {
-			from = of[n.message.sent]
-		}
-		if from == nil && n.Step == PropagateExecute {
-			from = of[p.executedAt(n)]
-		}
-		l := lookOf(n)
-		if from != nil && together[from] != nil && together[from][l] != nil {
-			i := together[from][l]
-			i.nodes = append(i.nodes, n)
-			of[n] = i
+		o := origin{l.of[cause(n)], lookOf(n)}
+		if i := together[o]; i != nil && o.from != nil {
+			l.join(n, i)
 			continue
 		}
-		i := add(n, shared)
-		if from != nil {
-			if together[from] == nil {
-				together[from] = make(map[look]*item)
-			}
-			together[from][l] = i
-		}
+		together[o] = l.add(n, l.shared)
 	}
-	for _, i := range p.items {
-		slices.SortStableFunc(i.nodes, func(a, b *node) int { return cmp.Compare(a.Clock, b.Clock) })
+}
+
+// cause returns the event whose message led to an event; nil where that is not known.
+func cause(n *node) *node {
+	switch {
+	case n.message != nil && n.message.received == n:
+		return n.message.sent
+	case n.Step == PropagateExecute:
+		return executedAt(n)
 	}
-	p.joinArrows(of)
+	return nil
 }
 
 // executedAt returns the event at the origin whose message a peer executes, in the edition
 // of 2020.
-func (p *picture) executedAt(n *node) *node {
+func executedAt(n *node) *node {
 	for m := n.before; m != nil; m = m.before {
 		if m.Request == n.Request && m.Step == PropagateRequest && m.message != nil {
 			return m.message.sent

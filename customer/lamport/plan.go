@@ -16,8 +16,9 @@ type Choice struct {
 }
 
 const (
-	// maxLines and maxItems are what a picture shows that is not folded.
-	maxLines, maxItems = 10, 150
+	// maxLines and maxItems are what a picture shows that is not folded, and maxFolded the
+	// items of one that is.
+	maxLines, maxItems, maxFolded = 10, 150, 100
 	// maxWhole is how many events are drawn at all.
 	maxWhole = 20_000
 )
@@ -76,7 +77,7 @@ func (p *plan) choose(choice Choice) {
 			tried := *p
 			tried.requests = p.all[:n]
 			tried.linesFor(false)
-			if n > 1 && (len(tried.lines) > maxLines || tried.events() > maxItems*4) {
+			if n > 1 && (len(tried.lines) > maxLines || len(newPicture(&tried).items) > maxFolded) {
 				break
 			}
 			p.requests, p.lines, p.folded = tried.requests, tried.lines, tried.folded

@@ -50,6 +50,17 @@ func New(t testing.TB, name string) *Bank {
 // NewCA returns a CA of its own.
 func NewCA(t testing.TB, name string, changes ...Change) *CA {
 	t.Helper()
+	return newCA(t, nil, name, changes...)
+}
+
+// Below returns a CA that this one has signed.
+func (ca *CA) Below(t testing.TB, name string, changes ...Change) *CA {
+	t.Helper()
+	return newCA(t, ca, name, changes...)
+}
+
+func newCA(t testing.TB, by *CA, name string, changes ...Change) *CA {
+	t.Helper()
 	key := newKey(t)
 	template := &x509.Certificate{
 		SerialNumber: serial(t), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
@@ -58,7 +69,10 @@ func NewCA(t testing.TB, name string, changes ...Change) *CA {
 	for _, change := range changes {
 		change(template)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if by == nil {
+		by = &CA{template, key}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, by.Certificate, key.Public(), by.key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +163,11 @@ func (b *Bank) Put(t testing.TB, name string, c tls.Certificate) {
 		t.Fatal(err)
 	}
 	b.Write(t, name+".key", encode("PRIVATE KEY", key))
-	b.Write(t, name+".crt", encode("CERTIFICATE", c.Certificate[0]))
+	var chain []byte
+	for _, der := range c.Certificate {
+		chain = append(chain, encode("CERTIFICATE", der)...)
+	}
+	b.Write(t, name+".crt", chain)
 }
 
 // Write writes a file of the folder, for its owner alone.

@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"strings"
 
 	"passbook.example/passbook/branch/name"
 	"passbook.example/passbook/cmd/passbook/internal/words"
@@ -15,7 +16,11 @@ const maxFaults = 20
 // CheckedTrace tells what was found in a trace.
 func (c *Console) CheckedTrace(t *lamport.Trace, found []lamport.Violation) {
 	if len(found) == 0 {
-		fmt.Fprintf(c.Out, "Right: %s of %s.\n", words.Count(t.Events(), "event"), processesText(t))
+		missing := ""
+		if parts := t.Missing(); len(parts) > 0 {
+			missing = " Not there, and so not checked: " + strings.Join(parts, ", ") + "."
+		}
+		fmt.Fprintf(c.Out, "Right: %s of %s.%s\n", words.Count(t.Events(), "event"), processesText(t), missing)
 		return
 	}
 	c.faults(len(found), func(i int) []string { return found[i].Lines() })

@@ -29,6 +29,7 @@ func Security(c *cobra.Command, s *host.Security) {
 	CertsDir(c, &s.CertsDir, "certificates: who calls must then prove who he is, over TLS; 'passbook cert' makes them")
 	Insecure(c, s)
 	f := c.Flags()
+	f.StringVar(&s.PeerListen, "peer-listen", "", "with --certs-dir and --branch: serve the other branches at this `host:port`, and only them")
 	f.StringVar(&s.JWKSFile, "jwks-file", "", "with --certs-dir: believe bearer tokens (JWT) that are signed with a key of this `file`, a JSON Web Key Set")
 	f.StringVar(&s.Issuer, "oidc-issuer", "", "with --certs-dir: believe the bearer tokens of this OpenID Connect issuer, an `URL`")
 	f.StringVar(&s.Audience, "token-audience", "", "the `name` of this bank in tokens (aud): a token that is made for others is refused")
@@ -61,6 +62,8 @@ func CheckSecurity(s *host.Security, n *host.Network) error {
 		return exit.Usagef("--insecure is for branches without certificates, and --certs-dir (or %s) names some", CertsDirVariable)
 	case s.Plaintext && s.CertsDir == "":
 		return exit.Usagef("--plaintext is for a bank that moves to certificates: name theirs with --certs-dir")
+	case s.PeerListen != "" && s.CertsDir == "":
+		return exit.Usagef("--peer-listen is for a bank with certificates: name theirs with --certs-dir")
 	case s.CertsDir == "" && (s.JWKSFile != "" || s.Issuer != "" || s.Audience != "" || s.AuditLog != "" || s.Rate != 0 || s.Calls != 0):
 		return exit.Usagef("--jwks-file, --oidc-issuer, --token-audience, --audit-log, --client-rate and --client-calls are for a bank with certificates: name theirs with --certs-dir")
 	case s.Rate < 0 || s.Calls < 0:

@@ -119,6 +119,12 @@ func Open(ctx context.Context, o Options) (*Bank, error) {
 			configs[i].Faults = o.Faults(b, configs[i].ID)
 		}
 		configs[i].Security = guard.of
+		if o.Security.PeerListen != "" { // and there is but one branch
+			if configs[i].PeerListener, err = net.Listen("tcp", o.Security.PeerListen); err != nil {
+				guard.close()
+				return nil, errors.Join(fmt.Errorf("--peer-listen: %w", err), listeners[i].Close())
+			}
+		}
 		b.configs[configs[i].ID] = configs[i]
 	}
 	branches, errs := openAll(configs, branch.Open)

@@ -28,6 +28,9 @@ type Security struct {
 	Insecure bool
 	// Plaintext lets callers in who prove nothing, in clear text too.
 	Plaintext bool
+	// PeerListen is host:port where only the other branches are served; empty for the port
+	// of everybody else.
+	PeerListen string
 	// JWKSFile and Issuer say whose tokens are believed: those signed with a key of a
 	// file, or of an OpenID Connect issuer. Audience is whom they must be made for.
 	JWKSFile, Issuer, Audience string

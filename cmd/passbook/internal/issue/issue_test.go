@@ -1,6 +1,7 @@
 package issue_test
 
 import (
+	"crypto/ed25519"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"passbook.example/passbook/branch/certs"
+	"passbook.example/passbook/branch/certs/certstest"
 	"passbook.example/passbook/branch/identity"
 	"passbook.example/passbook/cmd/passbook/internal/issue"
 )
@@ -310,8 +312,8 @@ func TestAFailedChangeLeavesNothing(t *testing.T) {
 			return f.CreateBranches([]uint32{3}, nil, 1)
 		},
 	} {
-		if made, err := do(); err == nil {
-			t.Errorf("%s: made %v", name, made)
+		if made, err := do(); err == nil || len(made) > 0 {
+			t.Errorf("%s: made %v, %v", name, made, err)
 		}
 	}
 	if err := os.RemoveAll(filepath.Join(f.Dir, "branch.2.crt")); err != nil {
@@ -350,4 +352,43 @@ func files(t *testing.T, dir string) []string {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// Certificates that are made elsewhere are listed as the branches believe them: an
+// organisation's CA signs through another one, and its certificates don't name the bank.
+func TestCertificatesMadeElsewhere(t *testing.T) {
+	b := certstest.New(t, "bank")
+	one := &identity.Identity{Bank: "bank", Branch: 1}
+	issuing := b.Branches.Below(t, "issuing")
+	c := issuing.Sign(t, one)
+	c.Certificate = append(c.Certificate, issuing.Certificate.Raw)
+	b.Put(t, "branch.1", c)
+	f := &issue.Folder{Dir: b.Dir}
+	if got := stateOf(t, f, "branch.1.crt"); !strings.HasPrefix(got, "good") {
+		t.Errorf("it is %q", got)
+	}
+	read, err := certs.Open(b.Dir, "bank", certs.Options{Branches: []uint32{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, err := handshake(t, read, read.Server(1), read.Peer(1, 1)); err != nil || !id.Equal(one) {
+		t.Errorf("it speaks for %v, %v", id, err)
+	}
+	if branch, _, err := read.SignerOf(c.Certificate); err != nil || branch != 1 {
+		t.Errorf("it signs for %d, %v", branch, err)
+	}
+	if _, _, err := read.SignerOf(c.Certificate[:1]); err == nil {
+		t.Error("it signs without the CA that has signed it")
+	}
+	if _, err := f.Renew([]string{"branch.1"}, nil, 1); err == nil || !strings.Contains(err.Error(), "has no ca-branch.key") {
+		t.Errorf("it is renewed: %v", err)
+	}
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Put(t, "branch.1", b.Branches.SignKey(t, one, key))
+	if got := stateOf(t, f, "branch.1.crt"); got != "its key is none of ECDSA on P-256, which journals are signed with" {
+		t.Errorf("with a key of another kind it is %q", got)
+	}
 }

@@ -97,7 +97,9 @@ func (f *Folder) CreateClient(id identity.Identity, days int) (made []Entry, err
 			return err
 		}
 		e, err := f.make(&id, hosts{}, days)
-		made = []Entry{e}
+		if err == nil {
+			made = []Entry{e}
+		}
 		return err
 	})
 	return made, err

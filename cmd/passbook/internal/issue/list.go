@@ -212,6 +212,9 @@ func (l *lister) check(name string, id *identity.Identity, chain []*x509.Certifi
 			return err
 		}
 	}
+	if id.Branch != 0 && !certs.IsP256(chain[0].PublicKey) {
+		return errors.New("its key is none of ECDSA on P-256, which journals are signed with")
+	}
 	_, err := certs.ReadPair(l.Dir, strings.TrimSuffix(name, ".crt"))
 	return err
 }
