@@ -1686,7 +1686,10 @@ type GetStatusResponse struct {
 	AccountCount int64 `protobuf:"varint,14,opt,name=account_count,json=accountCount,proto3" json:"account_count,omitempty"`
 	// How many accounts there may be before a write that would open one more is
 	// refused; 0 for any number.
-	MaxAccounts   int64 `protobuf:"varint,15,opt,name=max_accounts,json=maxAccounts,proto3" json:"max_accounts,omitempty"`
+	MaxAccounts int64 `protobuf:"varint,15,opt,name=max_accounts,json=maxAccounts,proto3" json:"max_accounts,omitempty"`
+	// The certificates that this branch uses, those of the CAs too, with when they end: what
+	// ends first comes first. Empty in a bank without certificates.
+	Certificates  []*CertificateStatus `protobuf:"bytes,16,rep,name=certificates,proto3" json:"certificates,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1826,6 +1829,77 @@ func (x *GetStatusResponse) GetMaxAccounts() int64 {
 	return 0
 }
 
+func (x *GetStatusResponse) GetCertificates() []*CertificateStatus {
+	if x != nil {
+		return x.Certificates
+	}
+	return nil
+}
+
+// CertificateStatus is until when a certificate is good.
+type CertificateStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of its file.
+	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	// Whom it is of, as the certificate says.
+	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	// When it ends.
+	ExpiresAtUnixMs int64 `protobuf:"varint,3,opt,name=expires_at_unix_ms,json=expiresAtUnixMs,proto3" json:"expires_at_unix_ms,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *CertificateStatus) Reset() {
+	*x = CertificateStatus{}
+	mi := &file_bank_v1_branch_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CertificateStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CertificateStatus) ProtoMessage() {}
+
+func (x *CertificateStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CertificateStatus.ProtoReflect.Descriptor instead.
+func (*CertificateStatus) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *CertificateStatus) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *CertificateStatus) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *CertificateStatus) GetExpiresAtUnixMs() int64 {
+	if x != nil {
+		return x.ExpiresAtUnixMs
+	}
+	return 0
+}
+
 // PeerStatus is how a branch sees a peer.
 type PeerStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1852,7 +1926,7 @@ type PeerStatus struct {
 
 func (x *PeerStatus) Reset() {
 	*x = PeerStatus{}
-	mi := &file_bank_v1_branch_proto_msgTypes[13]
+	mi := &file_bank_v1_branch_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1864,7 +1938,7 @@ func (x *PeerStatus) String() string {
 func (*PeerStatus) ProtoMessage() {}
 
 func (x *PeerStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[13]
+	mi := &file_bank_v1_branch_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1877,7 +1951,7 @@ func (x *PeerStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerStatus.ProtoReflect.Descriptor instead.
 func (*PeerStatus) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{13}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PeerStatus) GetBranch() uint32 {
@@ -1946,7 +2020,7 @@ type AccountStatus struct {
 
 func (x *AccountStatus) Reset() {
 	*x = AccountStatus{}
-	mi := &file_bank_v1_branch_proto_msgTypes[14]
+	mi := &file_bank_v1_branch_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1958,7 +2032,7 @@ func (x *AccountStatus) String() string {
 func (*AccountStatus) ProtoMessage() {}
 
 func (x *AccountStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[14]
+	mi := &file_bank_v1_branch_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1971,7 +2045,7 @@ func (x *AccountStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountStatus.ProtoReflect.Descriptor instead.
 func (*AccountStatus) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{14}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AccountStatus) GetAccount() string {
@@ -2015,7 +2089,7 @@ type BranchEscrow struct {
 
 func (x *BranchEscrow) Reset() {
 	*x = BranchEscrow{}
-	mi := &file_bank_v1_branch_proto_msgTypes[15]
+	mi := &file_bank_v1_branch_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2027,7 +2101,7 @@ func (x *BranchEscrow) String() string {
 func (*BranchEscrow) ProtoMessage() {}
 
 func (x *BranchEscrow) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[15]
+	mi := &file_bank_v1_branch_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2040,7 +2114,7 @@ func (x *BranchEscrow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BranchEscrow.ProtoReflect.Descriptor instead.
 func (*BranchEscrow) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{15}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *BranchEscrow) GetBranch() uint32 {
@@ -2066,7 +2140,7 @@ type ListAlarmsRequest struct {
 
 func (x *ListAlarmsRequest) Reset() {
 	*x = ListAlarmsRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[16]
+	mi := &file_bank_v1_branch_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2078,7 +2152,7 @@ func (x *ListAlarmsRequest) String() string {
 func (*ListAlarmsRequest) ProtoMessage() {}
 
 func (x *ListAlarmsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[16]
+	mi := &file_bank_v1_branch_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2091,7 +2165,7 @@ func (x *ListAlarmsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAlarmsRequest.ProtoReflect.Descriptor instead.
 func (*ListAlarmsRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{16}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{17}
 }
 
 // ListAlarmsResponse lists the alarms of the branch.
@@ -2107,7 +2181,7 @@ type ListAlarmsResponse struct {
 
 func (x *ListAlarmsResponse) Reset() {
 	*x = ListAlarmsResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[17]
+	mi := &file_bank_v1_branch_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2119,7 +2193,7 @@ func (x *ListAlarmsResponse) String() string {
 func (*ListAlarmsResponse) ProtoMessage() {}
 
 func (x *ListAlarmsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[17]
+	mi := &file_bank_v1_branch_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2132,7 +2206,7 @@ func (x *ListAlarmsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAlarmsResponse.ProtoReflect.Descriptor instead.
 func (*ListAlarmsResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{17}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListAlarmsResponse) GetBranch() uint32 {
@@ -2177,7 +2251,7 @@ type Alarm struct {
 
 func (x *Alarm) Reset() {
 	*x = Alarm{}
-	mi := &file_bank_v1_branch_proto_msgTypes[18]
+	mi := &file_bank_v1_branch_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2189,7 +2263,7 @@ func (x *Alarm) String() string {
 func (*Alarm) ProtoMessage() {}
 
 func (x *Alarm) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[18]
+	mi := &file_bank_v1_branch_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2202,7 +2276,7 @@ func (x *Alarm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alarm.ProtoReflect.Descriptor instead.
 func (*Alarm) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{18}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Alarm) GetId() string {
@@ -2283,7 +2357,7 @@ type AlarmEntry struct {
 
 func (x *AlarmEntry) Reset() {
 	*x = AlarmEntry{}
-	mi := &file_bank_v1_branch_proto_msgTypes[19]
+	mi := &file_bank_v1_branch_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2295,7 +2369,7 @@ func (x *AlarmEntry) String() string {
 func (*AlarmEntry) ProtoMessage() {}
 
 func (x *AlarmEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[19]
+	mi := &file_bank_v1_branch_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2308,7 +2382,7 @@ func (x *AlarmEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlarmEntry.ProtoReflect.Descriptor instead.
 func (*AlarmEntry) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{19}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AlarmEntry) GetReceipt() *Receipt {
@@ -2385,7 +2459,7 @@ type ResolveAlarmRequest struct {
 
 func (x *ResolveAlarmRequest) Reset() {
 	*x = ResolveAlarmRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[20]
+	mi := &file_bank_v1_branch_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2397,7 +2471,7 @@ func (x *ResolveAlarmRequest) String() string {
 func (*ResolveAlarmRequest) ProtoMessage() {}
 
 func (x *ResolveAlarmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[20]
+	mi := &file_bank_v1_branch_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2410,7 +2484,7 @@ func (x *ResolveAlarmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveAlarmRequest.ProtoReflect.Descriptor instead.
 func (*ResolveAlarmRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{20}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ResolveAlarmRequest) GetId() string {
@@ -2433,7 +2507,7 @@ type ResolveAlarmResponse struct {
 
 func (x *ResolveAlarmResponse) Reset() {
 	*x = ResolveAlarmResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[21]
+	mi := &file_bank_v1_branch_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2445,7 +2519,7 @@ func (x *ResolveAlarmResponse) String() string {
 func (*ResolveAlarmResponse) ProtoMessage() {}
 
 func (x *ResolveAlarmResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[21]
+	mi := &file_bank_v1_branch_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2458,7 +2532,7 @@ func (x *ResolveAlarmResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveAlarmResponse.ProtoReflect.Descriptor instead.
 func (*ResolveAlarmResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{21}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ResolveAlarmResponse) GetBranch() uint32 {
@@ -2496,7 +2570,7 @@ type ListEntriesRequest struct {
 
 func (x *ListEntriesRequest) Reset() {
 	*x = ListEntriesRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[22]
+	mi := &file_bank_v1_branch_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2508,7 +2582,7 @@ func (x *ListEntriesRequest) String() string {
 func (*ListEntriesRequest) ProtoMessage() {}
 
 func (x *ListEntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[22]
+	mi := &file_bank_v1_branch_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2521,7 +2595,7 @@ func (x *ListEntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntriesRequest.ProtoReflect.Descriptor instead.
 func (*ListEntriesRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{22}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListEntriesRequest) GetAccount() string {
@@ -2572,7 +2646,7 @@ type ListEntriesResponse struct {
 
 func (x *ListEntriesResponse) Reset() {
 	*x = ListEntriesResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[23]
+	mi := &file_bank_v1_branch_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2584,7 +2658,7 @@ func (x *ListEntriesResponse) String() string {
 func (*ListEntriesResponse) ProtoMessage() {}
 
 func (x *ListEntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[23]
+	mi := &file_bank_v1_branch_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2597,7 +2671,7 @@ func (x *ListEntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntriesResponse.ProtoReflect.Descriptor instead.
 func (*ListEntriesResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{23}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListEntriesResponse) GetEntries() []*ListedEntry {
@@ -2630,7 +2704,7 @@ type ListedEntry struct {
 
 func (x *ListedEntry) Reset() {
 	*x = ListedEntry{}
-	mi := &file_bank_v1_branch_proto_msgTypes[24]
+	mi := &file_bank_v1_branch_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2642,7 +2716,7 @@ func (x *ListedEntry) String() string {
 func (*ListedEntry) ProtoMessage() {}
 
 func (x *ListedEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[24]
+	mi := &file_bank_v1_branch_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2655,7 +2729,7 @@ func (x *ListedEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListedEntry.ProtoReflect.Descriptor instead.
 func (*ListedEntry) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{24}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListedEntry) GetReceipt() *Receipt {
@@ -2698,7 +2772,7 @@ type TooManyAccounts struct {
 
 func (x *TooManyAccounts) Reset() {
 	*x = TooManyAccounts{}
-	mi := &file_bank_v1_branch_proto_msgTypes[25]
+	mi := &file_bank_v1_branch_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2710,7 +2784,7 @@ func (x *TooManyAccounts) String() string {
 func (*TooManyAccounts) ProtoMessage() {}
 
 func (x *TooManyAccounts) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[25]
+	mi := &file_bank_v1_branch_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2723,7 +2797,7 @@ func (x *TooManyAccounts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TooManyAccounts.ProtoReflect.Descriptor instead.
 func (*TooManyAccounts) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{25}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *TooManyAccounts) GetAccount() string {
@@ -2770,7 +2844,7 @@ type InsufficientFunds struct {
 
 func (x *InsufficientFunds) Reset() {
 	*x = InsufficientFunds{}
-	mi := &file_bank_v1_branch_proto_msgTypes[26]
+	mi := &file_bank_v1_branch_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2782,7 +2856,7 @@ func (x *InsufficientFunds) String() string {
 func (*InsufficientFunds) ProtoMessage() {}
 
 func (x *InsufficientFunds) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[26]
+	mi := &file_bank_v1_branch_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2795,7 +2869,7 @@ func (x *InsufficientFunds) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InsufficientFunds.ProtoReflect.Descriptor instead.
 func (*InsufficientFunds) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{26}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *InsufficientFunds) GetAccount() string {
@@ -2844,7 +2918,7 @@ type EscrowUnavailable struct {
 
 func (x *EscrowUnavailable) Reset() {
 	*x = EscrowUnavailable{}
-	mi := &file_bank_v1_branch_proto_msgTypes[27]
+	mi := &file_bank_v1_branch_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2856,7 +2930,7 @@ func (x *EscrowUnavailable) String() string {
 func (*EscrowUnavailable) ProtoMessage() {}
 
 func (x *EscrowUnavailable) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[27]
+	mi := &file_bank_v1_branch_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2869,7 +2943,7 @@ func (x *EscrowUnavailable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EscrowUnavailable.ProtoReflect.Descriptor instead.
 func (*EscrowUnavailable) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{27}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *EscrowUnavailable) GetAccount() string {
@@ -2944,7 +3018,7 @@ type NotReplicated struct {
 
 func (x *NotReplicated) Reset() {
 	*x = NotReplicated{}
-	mi := &file_bank_v1_branch_proto_msgTypes[28]
+	mi := &file_bank_v1_branch_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2956,7 +3030,7 @@ func (x *NotReplicated) String() string {
 func (*NotReplicated) ProtoMessage() {}
 
 func (x *NotReplicated) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[28]
+	mi := &file_bank_v1_branch_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2969,7 +3043,7 @@ func (x *NotReplicated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotReplicated.ProtoReflect.Descriptor instead.
 func (*NotReplicated) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{28}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *NotReplicated) GetReceipt() *Receipt {
@@ -3021,7 +3095,7 @@ type RequestIdUsed struct {
 
 func (x *RequestIdUsed) Reset() {
 	*x = RequestIdUsed{}
-	mi := &file_bank_v1_branch_proto_msgTypes[29]
+	mi := &file_bank_v1_branch_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3033,7 +3107,7 @@ func (x *RequestIdUsed) String() string {
 func (*RequestIdUsed) ProtoMessage() {}
 
 func (x *RequestIdUsed) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[29]
+	mi := &file_bank_v1_branch_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3046,7 +3120,7 @@ func (x *RequestIdUsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestIdUsed.ProtoReflect.Descriptor instead.
 func (*RequestIdUsed) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{29}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RequestIdUsed) GetRequestId() string {
@@ -3076,7 +3150,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[30]
+	mi := &file_bank_v1_branch_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3088,7 +3162,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[30]
+	mi := &file_bank_v1_branch_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3101,7 +3175,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{30}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WatchRequest) GetAccount() string {
@@ -3151,7 +3225,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[31]
+	mi := &file_bank_v1_branch_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3163,7 +3237,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[31]
+	mi := &file_bank_v1_branch_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3176,7 +3250,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{31}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WatchResponse) GetComplete() bool {
@@ -3255,7 +3329,7 @@ type Headline struct {
 
 func (x *Headline) Reset() {
 	*x = Headline{}
-	mi := &file_bank_v1_branch_proto_msgTypes[32]
+	mi := &file_bank_v1_branch_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3267,7 +3341,7 @@ func (x *Headline) String() string {
 func (*Headline) ProtoMessage() {}
 
 func (x *Headline) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[32]
+	mi := &file_bank_v1_branch_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3280,7 +3354,7 @@ func (x *Headline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Headline.ProtoReflect.Descriptor instead.
 func (*Headline) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{32}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Headline) GetText() string {
@@ -3346,7 +3420,7 @@ type BranchReport struct {
 
 func (x *BranchReport) Reset() {
 	*x = BranchReport{}
-	mi := &file_bank_v1_branch_proto_msgTypes[33]
+	mi := &file_bank_v1_branch_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3358,7 +3432,7 @@ func (x *BranchReport) String() string {
 func (*BranchReport) ProtoMessage() {}
 
 func (x *BranchReport) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[33]
+	mi := &file_bank_v1_branch_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3371,7 +3445,7 @@ func (x *BranchReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BranchReport.ProtoReflect.Descriptor instead.
 func (*BranchReport) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{33}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *BranchReport) GetBranch() uint32 {
@@ -3507,7 +3581,7 @@ type RoundTrip struct {
 
 func (x *RoundTrip) Reset() {
 	*x = RoundTrip{}
-	mi := &file_bank_v1_branch_proto_msgTypes[34]
+	mi := &file_bank_v1_branch_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3519,7 +3593,7 @@ func (x *RoundTrip) String() string {
 func (*RoundTrip) ProtoMessage() {}
 
 func (x *RoundTrip) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[34]
+	mi := &file_bank_v1_branch_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3532,7 +3606,7 @@ func (x *RoundTrip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoundTrip.ProtoReflect.Descriptor instead.
 func (*RoundTrip) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{34}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RoundTrip) GetBranch() uint32 {
@@ -3575,7 +3649,7 @@ type WatchedEntry struct {
 
 func (x *WatchedEntry) Reset() {
 	*x = WatchedEntry{}
-	mi := &file_bank_v1_branch_proto_msgTypes[35]
+	mi := &file_bank_v1_branch_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3587,7 +3661,7 @@ func (x *WatchedEntry) String() string {
 func (*WatchedEntry) ProtoMessage() {}
 
 func (x *WatchedEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[35]
+	mi := &file_bank_v1_branch_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3600,7 +3674,7 @@ func (x *WatchedEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchedEntry.ProtoReflect.Descriptor instead.
 func (*WatchedEntry) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{35}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WatchedEntry) GetBranch() uint32 {
@@ -3674,7 +3748,7 @@ type Sample struct {
 
 func (x *Sample) Reset() {
 	*x = Sample{}
-	mi := &file_bank_v1_branch_proto_msgTypes[36]
+	mi := &file_bank_v1_branch_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3686,7 +3760,7 @@ func (x *Sample) String() string {
 func (*Sample) ProtoMessage() {}
 
 func (x *Sample) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[36]
+	mi := &file_bank_v1_branch_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3699,7 +3773,7 @@ func (x *Sample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sample.ProtoReflect.Descriptor instead.
 func (*Sample) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{36}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Sample) GetUnixMs() int64 {
@@ -3757,7 +3831,7 @@ type SpreadBucket struct {
 
 func (x *SpreadBucket) Reset() {
 	*x = SpreadBucket{}
-	mi := &file_bank_v1_branch_proto_msgTypes[37]
+	mi := &file_bank_v1_branch_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3769,7 +3843,7 @@ func (x *SpreadBucket) String() string {
 func (*SpreadBucket) ProtoMessage() {}
 
 func (x *SpreadBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[37]
+	mi := &file_bank_v1_branch_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3782,7 +3856,7 @@ func (x *SpreadBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpreadBucket.ProtoReflect.Descriptor instead.
 func (*SpreadBucket) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{37}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SpreadBucket) GetMostUs() int64 {
@@ -3815,7 +3889,7 @@ type GetTraceRequest struct {
 
 func (x *GetTraceRequest) Reset() {
 	*x = GetTraceRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[38]
+	mi := &file_bank_v1_branch_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3827,7 +3901,7 @@ func (x *GetTraceRequest) String() string {
 func (*GetTraceRequest) ProtoMessage() {}
 
 func (x *GetTraceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[38]
+	mi := &file_bank_v1_branch_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3840,7 +3914,7 @@ func (x *GetTraceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTraceRequest.ProtoReflect.Descriptor instead.
 func (*GetTraceRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{38}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GetTraceRequest) GetRules() ClockRules {
@@ -3883,7 +3957,7 @@ type GetTraceResponse struct {
 
 func (x *GetTraceResponse) Reset() {
 	*x = GetTraceResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[39]
+	mi := &file_bank_v1_branch_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3895,7 +3969,7 @@ func (x *GetTraceResponse) String() string {
 func (*GetTraceResponse) ProtoMessage() {}
 
 func (x *GetTraceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[39]
+	mi := &file_bank_v1_branch_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3908,7 +3982,7 @@ func (x *GetTraceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTraceResponse.ProtoReflect.Descriptor instead.
 func (*GetTraceResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{39}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *GetTraceResponse) GetBranch() uint32 {
@@ -3967,7 +4041,7 @@ type TraceEvent struct {
 
 func (x *TraceEvent) Reset() {
 	*x = TraceEvent{}
-	mi := &file_bank_v1_branch_proto_msgTypes[40]
+	mi := &file_bank_v1_branch_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3979,7 +4053,7 @@ func (x *TraceEvent) String() string {
 func (*TraceEvent) ProtoMessage() {}
 
 func (x *TraceEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[40]
+	mi := &file_bank_v1_branch_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3992,7 +4066,7 @@ func (x *TraceEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TraceEvent.ProtoReflect.Descriptor instead.
 func (*TraceEvent) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{40}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *TraceEvent) GetRequest() int64 {
@@ -4046,7 +4120,7 @@ type GetIdentityRequest struct {
 
 func (x *GetIdentityRequest) Reset() {
 	*x = GetIdentityRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[41]
+	mi := &file_bank_v1_branch_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4058,7 +4132,7 @@ func (x *GetIdentityRequest) String() string {
 func (*GetIdentityRequest) ProtoMessage() {}
 
 func (x *GetIdentityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[41]
+	mi := &file_bank_v1_branch_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4071,7 +4145,7 @@ func (x *GetIdentityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetIdentityRequest.ProtoReflect.Descriptor instead.
 func (*GetIdentityRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{41}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{42}
 }
 
 // GetIdentityResponse is whom the branch takes the caller for.
@@ -4098,7 +4172,7 @@ type GetIdentityResponse struct {
 
 func (x *GetIdentityResponse) Reset() {
 	*x = GetIdentityResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[42]
+	mi := &file_bank_v1_branch_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4110,7 +4184,7 @@ func (x *GetIdentityResponse) String() string {
 func (*GetIdentityResponse) ProtoMessage() {}
 
 func (x *GetIdentityResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[42]
+	mi := &file_bank_v1_branch_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4123,7 +4197,7 @@ func (x *GetIdentityResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetIdentityResponse.ProtoReflect.Descriptor instead.
 func (*GetIdentityResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{42}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *GetIdentityResponse) GetSecured() bool {
@@ -4177,7 +4251,7 @@ type OpenDashboardRequest struct {
 
 func (x *OpenDashboardRequest) Reset() {
 	*x = OpenDashboardRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[43]
+	mi := &file_bank_v1_branch_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4189,7 +4263,7 @@ func (x *OpenDashboardRequest) String() string {
 func (*OpenDashboardRequest) ProtoMessage() {}
 
 func (x *OpenDashboardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[43]
+	mi := &file_bank_v1_branch_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4202,7 +4276,7 @@ func (x *OpenDashboardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDashboardRequest.ProtoReflect.Descriptor instead.
 func (*OpenDashboardRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{43}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{44}
 }
 
 // OpenDashboardResponse has a code with which a browser logs in once.
@@ -4220,7 +4294,7 @@ type OpenDashboardResponse struct {
 
 func (x *OpenDashboardResponse) Reset() {
 	*x = OpenDashboardResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[44]
+	mi := &file_bank_v1_branch_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4232,7 +4306,7 @@ func (x *OpenDashboardResponse) String() string {
 func (*OpenDashboardResponse) ProtoMessage() {}
 
 func (x *OpenDashboardResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[44]
+	mi := &file_bank_v1_branch_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4245,7 +4319,7 @@ func (x *OpenDashboardResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDashboardResponse.ProtoReflect.Descriptor instead.
 func (*OpenDashboardResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{44}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *OpenDashboardResponse) GetCode() string {
@@ -4369,7 +4443,7 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\abalance\x18\x01 \x01(\x03R\abalance\x12\x1c\n" +
 	"\tavailable\x18\x02 \x01(\x03R\tavailable\x12\x18\n" +
 	"\asession\x18\x03 \x01(\tR\asession\"\x12\n" +
-	"\x10GetStatusRequest\"\x98\x04\n" +
+	"\x10GetStatusRequest\"\xd8\x04\n" +
 	"\x11GetStatusResponse\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x1b\n" +
@@ -4386,7 +4460,12 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\tbank_name\x18\f \x01(\tR\bbankName\x12\x17\n" +
 	"\abank_id\x18\r \x01(\tR\x06bankId\x12#\n" +
 	"\raccount_count\x18\x0e \x01(\x03R\faccountCount\x12!\n" +
-	"\fmax_accounts\x18\x0f \x01(\x03R\vmaxAccounts\"\xe4\x01\n" +
+	"\fmax_accounts\x18\x0f \x01(\x03R\vmaxAccounts\x12>\n" +
+	"\fcertificates\x18\x10 \x03(\v2\x1a.bank.v1.CertificateStatusR\fcertificates\"n\n" +
+	"\x11CertificateStatus\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12\x18\n" +
+	"\asubject\x18\x02 \x01(\tR\asubject\x12+\n" +
+	"\x12expires_at_unix_ms\x18\x03 \x01(\x03R\x0fexpiresAtUnixMs\"\xe4\x01\n" +
 	"\n" +
 	"PeerStatus\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x18\n" +
@@ -4656,7 +4735,7 @@ func file_bank_v1_branch_proto_rawDescGZIP() []byte {
 }
 
 var file_bank_v1_branch_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_bank_v1_branch_proto_goTypes = []any{
 	(Acknowledge)(0),              // 0: bank.v1.Acknowledge
 	(Consistency)(0),              // 1: bank.v1.Consistency
@@ -4680,41 +4759,42 @@ var file_bank_v1_branch_proto_goTypes = []any{
 	(*QueryResponse)(nil),         // 19: bank.v1.QueryResponse
 	(*GetStatusRequest)(nil),      // 20: bank.v1.GetStatusRequest
 	(*GetStatusResponse)(nil),     // 21: bank.v1.GetStatusResponse
-	(*PeerStatus)(nil),            // 22: bank.v1.PeerStatus
-	(*AccountStatus)(nil),         // 23: bank.v1.AccountStatus
-	(*BranchEscrow)(nil),          // 24: bank.v1.BranchEscrow
-	(*ListAlarmsRequest)(nil),     // 25: bank.v1.ListAlarmsRequest
-	(*ListAlarmsResponse)(nil),    // 26: bank.v1.ListAlarmsResponse
-	(*Alarm)(nil),                 // 27: bank.v1.Alarm
-	(*AlarmEntry)(nil),            // 28: bank.v1.AlarmEntry
-	(*ResolveAlarmRequest)(nil),   // 29: bank.v1.ResolveAlarmRequest
-	(*ResolveAlarmResponse)(nil),  // 30: bank.v1.ResolveAlarmResponse
-	(*ListEntriesRequest)(nil),    // 31: bank.v1.ListEntriesRequest
-	(*ListEntriesResponse)(nil),   // 32: bank.v1.ListEntriesResponse
-	(*ListedEntry)(nil),           // 33: bank.v1.ListedEntry
-	(*TooManyAccounts)(nil),       // 34: bank.v1.TooManyAccounts
-	(*InsufficientFunds)(nil),     // 35: bank.v1.InsufficientFunds
-	(*EscrowUnavailable)(nil),     // 36: bank.v1.EscrowUnavailable
-	(*NotReplicated)(nil),         // 37: bank.v1.NotReplicated
-	(*RequestIdUsed)(nil),         // 38: bank.v1.RequestIdUsed
-	(*WatchRequest)(nil),          // 39: bank.v1.WatchRequest
-	(*WatchResponse)(nil),         // 40: bank.v1.WatchResponse
-	(*Headline)(nil),              // 41: bank.v1.Headline
-	(*BranchReport)(nil),          // 42: bank.v1.BranchReport
-	(*RoundTrip)(nil),             // 43: bank.v1.RoundTrip
-	(*WatchedEntry)(nil),          // 44: bank.v1.WatchedEntry
-	(*Sample)(nil),                // 45: bank.v1.Sample
-	(*SpreadBucket)(nil),          // 46: bank.v1.SpreadBucket
-	(*GetTraceRequest)(nil),       // 47: bank.v1.GetTraceRequest
-	(*GetTraceResponse)(nil),      // 48: bank.v1.GetTraceResponse
-	(*TraceEvent)(nil),            // 49: bank.v1.TraceEvent
-	(*GetIdentityRequest)(nil),    // 50: bank.v1.GetIdentityRequest
-	(*GetIdentityResponse)(nil),   // 51: bank.v1.GetIdentityResponse
-	(*OpenDashboardRequest)(nil),  // 52: bank.v1.OpenDashboardRequest
-	(*OpenDashboardResponse)(nil), // 53: bank.v1.OpenDashboardResponse
-	(*anypb.Any)(nil),             // 54: google.protobuf.Any
-	(*Position)(nil),              // 55: bank.v1.Position
-	(*Entry)(nil),                 // 56: bank.v1.Entry
+	(*CertificateStatus)(nil),     // 22: bank.v1.CertificateStatus
+	(*PeerStatus)(nil),            // 23: bank.v1.PeerStatus
+	(*AccountStatus)(nil),         // 24: bank.v1.AccountStatus
+	(*BranchEscrow)(nil),          // 25: bank.v1.BranchEscrow
+	(*ListAlarmsRequest)(nil),     // 26: bank.v1.ListAlarmsRequest
+	(*ListAlarmsResponse)(nil),    // 27: bank.v1.ListAlarmsResponse
+	(*Alarm)(nil),                 // 28: bank.v1.Alarm
+	(*AlarmEntry)(nil),            // 29: bank.v1.AlarmEntry
+	(*ResolveAlarmRequest)(nil),   // 30: bank.v1.ResolveAlarmRequest
+	(*ResolveAlarmResponse)(nil),  // 31: bank.v1.ResolveAlarmResponse
+	(*ListEntriesRequest)(nil),    // 32: bank.v1.ListEntriesRequest
+	(*ListEntriesResponse)(nil),   // 33: bank.v1.ListEntriesResponse
+	(*ListedEntry)(nil),           // 34: bank.v1.ListedEntry
+	(*TooManyAccounts)(nil),       // 35: bank.v1.TooManyAccounts
+	(*InsufficientFunds)(nil),     // 36: bank.v1.InsufficientFunds
+	(*EscrowUnavailable)(nil),     // 37: bank.v1.EscrowUnavailable
+	(*NotReplicated)(nil),         // 38: bank.v1.NotReplicated
+	(*RequestIdUsed)(nil),         // 39: bank.v1.RequestIdUsed
+	(*WatchRequest)(nil),          // 40: bank.v1.WatchRequest
+	(*WatchResponse)(nil),         // 41: bank.v1.WatchResponse
+	(*Headline)(nil),              // 42: bank.v1.Headline
+	(*BranchReport)(nil),          // 43: bank.v1.BranchReport
+	(*RoundTrip)(nil),             // 44: bank.v1.RoundTrip
+	(*WatchedEntry)(nil),          // 45: bank.v1.WatchedEntry
+	(*Sample)(nil),                // 46: bank.v1.Sample
+	(*SpreadBucket)(nil),          // 47: bank.v1.SpreadBucket
+	(*GetTraceRequest)(nil),       // 48: bank.v1.GetTraceRequest
+	(*GetTraceResponse)(nil),      // 49: bank.v1.GetTraceResponse
+	(*TraceEvent)(nil),            // 50: bank.v1.TraceEvent
+	(*GetIdentityRequest)(nil),    // 51: bank.v1.GetIdentityRequest
+	(*GetIdentityResponse)(nil),   // 52: bank.v1.GetIdentityResponse
+	(*OpenDashboardRequest)(nil),  // 53: bank.v1.OpenDashboardRequest
+	(*OpenDashboardResponse)(nil), // 54: bank.v1.OpenDashboardResponse
+	(*anypb.Any)(nil),             // 55: google.protobuf.Any
+	(*Position)(nil),              // 56: bank.v1.Position
+	(*Entry)(nil),                 // 57: bank.v1.Entry
 }
 var file_bank_v1_branch_proto_depIdxs = []int32{
 	0,  // 0: bank.v1.DepositRequest.acknowledge:type_name -> bank.v1.Acknowledge
@@ -4725,70 +4805,71 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	9,  // 5: bank.v1.TransferResponse.receipt:type_name -> bank.v1.Receipt
 	0,  // 6: bank.v1.SubmitRequest.acknowledge:type_name -> bank.v1.Acknowledge
 	9,  // 7: bank.v1.SubmitResponse.receipt:type_name -> bank.v1.Receipt
-	54, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
+	55, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
 	1,  // 9: bank.v1.QueryRequest.consistency:type_name -> bank.v1.Consistency
 	2,  // 10: bank.v1.GetStatusResponse.state:type_name -> bank.v1.BranchState
-	55, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
-	22, // 12: bank.v1.GetStatusResponse.peers:type_name -> bank.v1.PeerStatus
-	23, // 13: bank.v1.GetStatusResponse.accounts:type_name -> bank.v1.AccountStatus
-	24, // 14: bank.v1.AccountStatus.escrow:type_name -> bank.v1.BranchEscrow
-	27, // 15: bank.v1.ListAlarmsResponse.alarms:type_name -> bank.v1.Alarm
-	3,  // 16: bank.v1.Alarm.kind:type_name -> bank.v1.AlarmKind
-	28, // 17: bank.v1.Alarm.entries:type_name -> bank.v1.AlarmEntry
-	9,  // 18: bank.v1.AlarmEntry.receipt:type_name -> bank.v1.Receipt
-	4,  // 19: bank.v1.ListEntriesRequest.order:type_name -> bank.v1.Order
-	33, // 20: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
-	9,  // 21: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
-	56, // 22: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
-	24, // 23: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
-	9,  // 24: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
-	9,  // 25: bank.v1.RequestIdUsed.receipt:type_name -> bank.v1.Receipt
-	5,  // 26: bank.v1.WatchRequest.scope:type_name -> bank.v1.WatchScope
-	41, // 27: bank.v1.WatchResponse.headline:type_name -> bank.v1.Headline
-	42, // 28: bank.v1.WatchResponse.reports:type_name -> bank.v1.BranchReport
-	44, // 29: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
-	45, // 30: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
-	6,  // 31: bank.v1.BranchReport.health:type_name -> bank.v1.BranchHealth
-	55, // 32: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
-	2,  // 33: bank.v1.BranchReport.state:type_name -> bank.v1.BranchState
-	43, // 34: bank.v1.BranchReport.round_trips:type_name -> bank.v1.RoundTrip
-	9,  // 35: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
-	56, // 36: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
-	46, // 37: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
-	7,  // 38: bank.v1.GetTraceRequest.rules:type_name -> bank.v1.ClockRules
-	49, // 39: bank.v1.GetTraceResponse.events:type_name -> bank.v1.TraceEvent
-	8,  // 40: bank.v1.TraceEvent.kind:type_name -> bank.v1.TraceEventKind
-	10, // 41: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
-	12, // 42: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
-	14, // 43: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
-	16, // 44: bank.v1.BranchService.Submit:input_type -> bank.v1.SubmitRequest
-	18, // 45: bank.v1.BranchService.Query:input_type -> bank.v1.QueryRequest
-	20, // 46: bank.v1.BranchService.GetStatus:input_type -> bank.v1.GetStatusRequest
-	31, // 47: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
-	25, // 48: bank.v1.BranchService.ListAlarms:input_type -> bank.v1.ListAlarmsRequest
-	29, // 49: bank.v1.BranchService.ResolveAlarm:input_type -> bank.v1.ResolveAlarmRequest
-	39, // 50: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
-	47, // 51: bank.v1.BranchService.GetTrace:input_type -> bank.v1.GetTraceRequest
-	50, // 52: bank.v1.BranchService.GetIdentity:input_type -> bank.v1.GetIdentityRequest
-	52, // 53: bank.v1.BranchService.OpenDashboard:input_type -> bank.v1.OpenDashboardRequest
-	11, // 54: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
-	13, // 55: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
-	15, // 56: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
-	17, // 57: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
-	19, // 58: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
-	21, // 59: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
-	32, // 60: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
-	26, // 61: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
-	30, // 62: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
-	40, // 63: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
-	48, // 64: bank.v1.BranchService.GetTrace:output_type -> bank.v1.GetTraceResponse
-	51, // 65: bank.v1.BranchService.GetIdentity:output_type -> bank.v1.GetIdentityResponse
-	53, // 66: bank.v1.BranchService.OpenDashboard:output_type -> bank.v1.OpenDashboardResponse
-	54, // [54:67] is the sub-list for method output_type
-	41, // [41:54] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	56, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
+	23, // 12: bank.v1.GetStatusResponse.peers:type_name -> bank.v1.PeerStatus
+	24, // 13: bank.v1.GetStatusResponse.accounts:type_name -> bank.v1.AccountStatus
+	22, // 14: bank.v1.GetStatusResponse.certificates:type_name -> bank.v1.CertificateStatus
+	25, // 15: bank.v1.AccountStatus.escrow:type_name -> bank.v1.BranchEscrow
+	28, // 16: bank.v1.ListAlarmsResponse.alarms:type_name -> bank.v1.Alarm
+	3,  // 17: bank.v1.Alarm.kind:type_name -> bank.v1.AlarmKind
+	29, // 18: bank.v1.Alarm.entries:type_name -> bank.v1.AlarmEntry
+	9,  // 19: bank.v1.AlarmEntry.receipt:type_name -> bank.v1.Receipt
+	4,  // 20: bank.v1.ListEntriesRequest.order:type_name -> bank.v1.Order
+	34, // 21: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
+	9,  // 22: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
+	57, // 23: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
+	25, // 24: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
+	9,  // 25: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
+	9,  // 26: bank.v1.RequestIdUsed.receipt:type_name -> bank.v1.Receipt
+	5,  // 27: bank.v1.WatchRequest.scope:type_name -> bank.v1.WatchScope
+	42, // 28: bank.v1.WatchResponse.headline:type_name -> bank.v1.Headline
+	43, // 29: bank.v1.WatchResponse.reports:type_name -> bank.v1.BranchReport
+	45, // 30: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
+	46, // 31: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
+	6,  // 32: bank.v1.BranchReport.health:type_name -> bank.v1.BranchHealth
+	56, // 33: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
+	2,  // 34: bank.v1.BranchReport.state:type_name -> bank.v1.BranchState
+	44, // 35: bank.v1.BranchReport.round_trips:type_name -> bank.v1.RoundTrip
+	9,  // 36: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
+	57, // 37: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
+	47, // 38: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
+	7,  // 39: bank.v1.GetTraceRequest.rules:type_name -> bank.v1.ClockRules
+	50, // 40: bank.v1.GetTraceResponse.events:type_name -> bank.v1.TraceEvent
+	8,  // 41: bank.v1.TraceEvent.kind:type_name -> bank.v1.TraceEventKind
+	10, // 42: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
+	12, // 43: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
+	14, // 44: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
+	16, // 45: bank.v1.BranchService.Submit:input_type -> bank.v1.SubmitRequest
+	18, // 46: bank.v1.BranchService.Query:input_type -> bank.v1.QueryRequest
+	20, // 47: bank.v1.BranchService.GetStatus:input_type -> bank.v1.GetStatusRequest
+	32, // 48: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
+	26, // 49: bank.v1.BranchService.ListAlarms:input_type -> bank.v1.ListAlarmsRequest
+	30, // 50: bank.v1.BranchService.ResolveAlarm:input_type -> bank.v1.ResolveAlarmRequest
+	40, // 51: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
+	48, // 52: bank.v1.BranchService.GetTrace:input_type -> bank.v1.GetTraceRequest
+	51, // 53: bank.v1.BranchService.GetIdentity:input_type -> bank.v1.GetIdentityRequest
+	53, // 54: bank.v1.BranchService.OpenDashboard:input_type -> bank.v1.OpenDashboardRequest
+	11, // 55: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
+	13, // 56: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
+	15, // 57: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
+	17, // 58: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
+	19, // 59: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
+	21, // 60: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
+	33, // 61: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
+	27, // 62: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
+	31, // 63: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
+	41, // 64: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
+	49, // 65: bank.v1.BranchService.GetTrace:output_type -> bank.v1.GetTraceResponse
+	52, // 66: bank.v1.BranchService.GetIdentity:output_type -> bank.v1.GetIdentityResponse
+	54, // 67: bank.v1.BranchService.OpenDashboard:output_type -> bank.v1.OpenDashboardResponse
+	55, // [55:68] is the sub-list for method output_type
+	42, // [42:55] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_branch_proto_init() }
@@ -4803,7 +4884,7 @@ func file_bank_v1_branch_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_branch_proto_rawDesc), len(file_bank_v1_branch_proto_rawDesc)),
 			NumEnums:      9,
-			NumMessages:   45,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
