@@ -3,11 +3,13 @@ package branch_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/access"
 	"passbook.example/passbook/branch/certs"
 	"passbook.example/passbook/branch/certs/certstest"
 	"passbook.example/passbook/branch/identity"
@@ -176,4 +178,34 @@ func TestCustomersSeeTheirAccounts(t *testing.T) {
 			t.Errorf("got %q, want %q", err, want)
 		}
 	}
+}
+
+// Whoever looks after the bank is told of every refusal for want of a right: of a call, of a
+// list within a stream, and of a handshake that fails.
+func TestRefusalsAreToldToTheBank(t *testing.T) {
+	t.Parallel() // it waits most of the time
+	files := newFiles(t, 1)
+	events := make(chan access.Event, 100)
+	s := security(t, files, 1)
+	s.Tell = func(_ uint32, e access.Event) { events <- e }
+	b := newBank(t, 1, 0, branchOptions{Prover: prover(t, files, "tess"), Security: s})
+	b.startAll()
+	ann := bankv1connect.NewBranchServiceClient(over(t, prover(t, files, "ann")), "https://"+b.at(1).address)
+	want := func(procedure string, who bool, text string) {
+		t.Helper()
+		e := <-events
+		if e.Procedure != procedure || (e.Who != nil && e.Who.Client == "ann") != who || e.From == "" || e.Err == nil || !strings.Contains(e.Err.Error(), text) {
+			t.Errorf("told %+v (%v), want %s: %s", e, e.Err, procedure, text)
+		}
+	}
+	_, _ = ann.Deposit(b.ctx, &bankv1.DepositRequest{Account: "shop", Amount: 1})
+	want("/bank.v1.BranchService/Deposit", true, `may not use account "shop"`)
+	_, _ = ann.GetStatus(b.ctx, &bankv1.GetStatusRequest{})
+	want("/bank.v1.BranchService/GetStatus", true, "is for the role")
+	if res := (customersBank{bank: b}).submit(ann, &bankv1.SubmitRequest{RequestId: "r", Accounts: []string{"ann-1", "shop"}, To: []uint32{1, 2}, Amounts: []int64{1, 1}}); res.GetErrorCode() != "permission_denied" {
+		t.Errorf("a list: %v", res)
+	}
+	want("/bank.v1.BranchService/Submit", true, `may not use account "shop"`)
+	_, _ = bankv1connect.NewBranchServiceClient(over(t, holding(certstest.NewCA(t, "x").Sign(t, &identity.Identity{Bank: "bank", Client: "ann", Role: identity.Teller}))), "https://"+b.at(1).address).GetStatus(b.ctx, &bankv1.GetStatusRequest{})
+	want("TLS handshake", false, "no CA in ca-client.crt has signed it")
 }

@@ -5,15 +5,20 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"slices"
 	"time"
+
+	"connectrpc.com/connect"
 
 	"passbook.example/passbook/branch/access"
 	"passbook.example/passbook/branch/admit"
+	"passbook.example/passbook/branch/certs"
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/identity"
 	"passbook.example/passbook/branch/login"
 	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/branch/secure"
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // Security is how a branch proves who it is, and whom it believes. Without it nobody
@@ -45,6 +50,8 @@ type Certificates interface {
 	// OnChange calls f whenever there are other certificates or revocations, until stop is
 	// called.
 	OnChange(f func()) (stop func())
+	// Expiries returns until when the certificates are good that are used here.
+	Expiries() []certs.Expiry
 }
 
 // tell tells of a call, if anybody listens.
@@ -147,6 +154,27 @@ type identities struct{ *login.Logins }
 
 // Allowed implements service.Identities.
 func (identities) Allowed(who *identity.Identity) []string { return access.Allowed(who) }
+
+// certificates returns until when the branch's certificates are good, what ends first
+// first.
+func (b *Branch) certificates() []*bankv1.CertificateStatus {
+	all := b.cfg.Security.Certificates.Expiries()
+	slices.SortStableFunc(all, func(x, y certs.Expiry) int { return x.At.Compare(y.At) })
+	out := make([]*bankv1.CertificateStatus, len(all))
+	for i, e := range all {
+		out[i] = &bankv1.CertificateStatus{File: e.File, Subject: e.Subject, ExpiresAtUnixMs: e.At.UnixMilli()}
+	}
+	return out
+}
+
+// denied tells of what was refused within a stream.
+func (b *Branch) denied(ctx context.Context, procedure string, err error) {
+	e := access.Event{Who: identity.CallerOf(ctx), Procedure: procedure, Err: err}
+	if call, ok := connect.CallInfoForHandlerContext(ctx); ok {
+		e.From = call.Peer().Addr
+	}
+	b.tell(e)
+}
 
 // noHandshake tells of a connection over TLS that has come to nothing.
 func (b *Branch) noHandshake(from, why string) {

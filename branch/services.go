@@ -28,7 +28,7 @@ func (b *Branch) serviceConfig() service.Config {
 		Logger:            b.logger,
 	}
 	if b.logins != nil {
-		cfg.Identities = identities{b.logins}
+		cfg.Identities, cfg.Denied, cfg.Certificates = identities{b.logins}, b.denied, b.certificates
 	}
 	return cfg
 }

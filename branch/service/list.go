@@ -133,6 +133,9 @@ func (c *Customers) failList(ctx context.Context, res *bankv1.SubmitResponse, er
 	var known *connect.Error
 	errors.As(api.ConnectError(ctx, c.cfg.Logger, "Submit", err), &known)
 	res.ErrorCode, res.Error, res.ErrorDetails = known.Code().String(), known.Message(), api.DetailsToProto(known)
+	if known.Code() == connect.CodePermissionDenied && c.cfg.Denied != nil {
+		c.cfg.Denied(ctx, bankv1connect.BranchServiceSubmitProcedure, known)
+	}
 }
 
 // bulk checks a list and returns the write that it asks for.

@@ -77,6 +77,12 @@ type Config struct {
 	Spawn func(func()) bool
 	// Identities are what is known of callers; nil where they prove nothing.
 	Identities Identities
+	// Certificates returns until when the certificates are good that the branch uses; nil
+	// where there are none.
+	Certificates func() []*bankv1.CertificateStatus
+	// Denied, unless nil, is told of lists that are refused for want of a right. Of calls
+	// that end with such an error others hear.
+	Denied func(ctx context.Context, procedure string, err error)
 	// Feed serves Watch.
 	Feed Feed
 	// Story tells of each event; nil tells nothing.

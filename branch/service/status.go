@@ -35,6 +35,9 @@ func (c *Customers) GetStatus(ctx context.Context, _ *bankv1.GetStatusRequest) (
 		out.AccountCount, out.MaxAccounts = int64(r.Ledger().Count()), int64(max(0, c.cfg.MaxAccounts))
 		addAccounts(out, r.Ledger(), c.cfg.ID)
 	})
+	if c.cfg.Certificates != nil {
+		out.Certificates = c.cfg.Certificates()
+	}
 	return out, err
 }
 

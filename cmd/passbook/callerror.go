@@ -39,6 +39,9 @@ func (e *callError) Hints() []string {
 	if e.open && e.err.Sent && !e.err.Answered && !e.err.TimedOut() {
 		lines = append(lines, "a branch that has certificates answers nothing in clear text: name them with --certs-dir")
 	}
+	if !e.open && e.err.Sent && !e.err.Answered && !e.err.TimedOut() {
+		lines = append(lines, "a branch that does not believe a certificate ends the connection: 'passbook cert list' shows whether yours is good, and the branch's log says what it has refused")
+	}
 	if !e.err.Sent {
 		lines = append(lines, "nothing was sent; 'passbook serve FILE' starts the branches of a file, and --base-port says on which ports")
 	}

@@ -37,7 +37,8 @@ Give each branch its own .crt and .key, both ca-*.crt, revoked.json and signers.
 each client its own .crt and .key, and ca-branch.crt. Keep the CAs' keys elsewhere: who has one can
 make certificates for anybody, and --ca-dir names their directory. Branches take up
 files that change while they run.`,
-		Example: `  passbook cert create-ca
+		Example: `  passbook cert create-all bank.json --host bank.example.org
+  passbook cert create-ca
   passbook cert create-branch 1 2 3
   passbook cert create-client ann --role teller
   passbook cert list`,
@@ -45,7 +46,7 @@ files that change while they run.`,
 		Args:    cobra.NoArgs,
 	}
 	flags.MakeCertsDir(c, &dir)
-	c.AddCommand(a.createCACommand(&dir), a.createBranchCommand(&dir), a.createClientCommand(&dir), a.renewCommand(&dir), a.revokeCommand(&dir), a.listCommand(&dir))
+	c.AddCommand(a.createAllCommand(&dir), a.createCACommand(&dir), a.createBranchCommand(&dir), a.createClientCommand(&dir), a.renewCommand(&dir), a.revokeCommand(&dir), a.listCommand(&dir))
 	return c
 }
 

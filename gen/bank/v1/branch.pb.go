@@ -1557,7 +1557,10 @@ type GetStatusResponse struct {
 	AccountCount int64 `protobuf:"varint,14,opt,name=account_count,json=accountCount,proto3" json:"account_count,omitempty"`
 	// How many accounts there may be before a write that would open one more is
 	// refused; 0 for any number.
-	MaxAccounts   int64 `protobuf:"varint,15,opt,name=max_accounts,json=maxAccounts,proto3" json:"max_accounts,omitempty"`
+	MaxAccounts int64 `protobuf:"varint,15,opt,name=max_accounts,json=maxAccounts,proto3" json:"max_accounts,omitempty"`
+	// The certificates that this branch uses, those of the CAs too, with when they end: what
+	// ends first comes first. Empty in a bank without certificates.
+	Certificates  []*CertificateStatus `protobuf:"bytes,16,rep,name=certificates,proto3" json:"certificates,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1697,6 +1700,77 @@ func (x *GetStatusResponse) GetMaxAccounts() int64 {
 	return 0
 }
 
+func (x *GetStatusResponse) GetCertificates() []*CertificateStatus {
+	if x != nil {
+		return x.Certificates
+	}
+	return nil
+}
+
+// CertificateStatus is until when a certificate is good.
+type CertificateStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of its file.
+	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	// Whom it is of, as the certificate says.
+	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	// When it ends.
+	ExpiresAtUnixMs int64 `protobuf:"varint,3,opt,name=expires_at_unix_ms,json=expiresAtUnixMs,proto3" json:"expires_at_unix_ms,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *CertificateStatus) Reset() {
+	*x = CertificateStatus{}
+	mi := &file_bank_v1_branch_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CertificateStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CertificateStatus) ProtoMessage() {}
+
+func (x *CertificateStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CertificateStatus.ProtoReflect.Descriptor instead.
+func (*CertificateStatus) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *CertificateStatus) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *CertificateStatus) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *CertificateStatus) GetExpiresAtUnixMs() int64 {
+	if x != nil {
+		return x.ExpiresAtUnixMs
+	}
+	return 0
+}
+
 // PeerStatus is how a branch sees a peer.
 type PeerStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1723,7 +1797,7 @@ type PeerStatus struct {
 
 func (x *PeerStatus) Reset() {
 	*x = PeerStatus{}
-	mi := &file_bank_v1_branch_proto_msgTypes[13]
+	mi := &file_bank_v1_branch_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1735,7 +1809,7 @@ func (x *PeerStatus) String() string {
 func (*PeerStatus) ProtoMessage() {}
 
 func (x *PeerStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[13]
+	mi := &file_bank_v1_branch_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1748,7 +1822,7 @@ func (x *PeerStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerStatus.ProtoReflect.Descriptor instead.
 func (*PeerStatus) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{13}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PeerStatus) GetBranch() uint32 {
@@ -1817,7 +1891,7 @@ type AccountStatus struct {
 
 func (x *AccountStatus) Reset() {
 	*x = AccountStatus{}
-	mi := &file_bank_v1_branch_proto_msgTypes[14]
+	mi := &file_bank_v1_branch_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1829,7 +1903,7 @@ func (x *AccountStatus) String() string {
 func (*AccountStatus) ProtoMessage() {}
 
 func (x *AccountStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[14]
+	mi := &file_bank_v1_branch_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1842,7 +1916,7 @@ func (x *AccountStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountStatus.ProtoReflect.Descriptor instead.
 func (*AccountStatus) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{14}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AccountStatus) GetAccount() string {
@@ -1886,7 +1960,7 @@ type BranchEscrow struct {
 
 func (x *BranchEscrow) Reset() {
 	*x = BranchEscrow{}
-	mi := &file_bank_v1_branch_proto_msgTypes[15]
+	mi := &file_bank_v1_branch_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1898,7 +1972,7 @@ func (x *BranchEscrow) String() string {
 func (*BranchEscrow) ProtoMessage() {}
 
 func (x *BranchEscrow) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[15]
+	mi := &file_bank_v1_branch_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1911,7 +1985,7 @@ func (x *BranchEscrow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BranchEscrow.ProtoReflect.Descriptor instead.
 func (*BranchEscrow) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{15}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *BranchEscrow) GetBranch() uint32 {
@@ -1937,7 +2011,7 @@ type ListAlarmsRequest struct {
 
 func (x *ListAlarmsRequest) Reset() {
 	*x = ListAlarmsRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[16]
+	mi := &file_bank_v1_branch_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1949,7 +2023,7 @@ func (x *ListAlarmsRequest) String() string {
 func (*ListAlarmsRequest) ProtoMessage() {}
 
 func (x *ListAlarmsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[16]
+	mi := &file_bank_v1_branch_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1962,7 +2036,7 @@ func (x *ListAlarmsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAlarmsRequest.ProtoReflect.Descriptor instead.
 func (*ListAlarmsRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{16}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{17}
 }
 
 // ListAlarmsResponse lists the alarms of the branch.
@@ -1978,7 +2052,7 @@ type ListAlarmsResponse struct {
 
 func (x *ListAlarmsResponse) Reset() {
 	*x = ListAlarmsResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[17]
+	mi := &file_bank_v1_branch_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1990,7 +2064,7 @@ func (x *ListAlarmsResponse) String() string {
 func (*ListAlarmsResponse) ProtoMessage() {}
 
 func (x *ListAlarmsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[17]
+	mi := &file_bank_v1_branch_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2003,7 +2077,7 @@ func (x *ListAlarmsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAlarmsResponse.ProtoReflect.Descriptor instead.
 func (*ListAlarmsResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{17}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListAlarmsResponse) GetBranch() uint32 {
@@ -2048,7 +2122,7 @@ type Alarm struct {
 
 func (x *Alarm) Reset() {
 	*x = Alarm{}
-	mi := &file_bank_v1_branch_proto_msgTypes[18]
+	mi := &file_bank_v1_branch_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2060,7 +2134,7 @@ func (x *Alarm) String() string {
 func (*Alarm) ProtoMessage() {}
 
 func (x *Alarm) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[18]
+	mi := &file_bank_v1_branch_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2073,7 +2147,7 @@ func (x *Alarm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alarm.ProtoReflect.Descriptor instead.
 func (*Alarm) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{18}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Alarm) GetId() string {
@@ -2154,7 +2228,7 @@ type AlarmEntry struct {
 
 func (x *AlarmEntry) Reset() {
 	*x = AlarmEntry{}
-	mi := &file_bank_v1_branch_proto_msgTypes[19]
+	mi := &file_bank_v1_branch_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2166,7 +2240,7 @@ func (x *AlarmEntry) String() string {
 func (*AlarmEntry) ProtoMessage() {}
 
 func (x *AlarmEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[19]
+	mi := &file_bank_v1_branch_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2179,7 +2253,7 @@ func (x *AlarmEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlarmEntry.ProtoReflect.Descriptor instead.
 func (*AlarmEntry) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{19}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AlarmEntry) GetReceipt() *Receipt {
@@ -2256,7 +2330,7 @@ type ResolveAlarmRequest struct {
 
 func (x *ResolveAlarmRequest) Reset() {
 	*x = ResolveAlarmRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[20]
+	mi := &file_bank_v1_branch_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2268,7 +2342,7 @@ func (x *ResolveAlarmRequest) String() string {
 func (*ResolveAlarmRequest) ProtoMessage() {}
 
 func (x *ResolveAlarmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[20]
+	mi := &file_bank_v1_branch_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2281,7 +2355,7 @@ func (x *ResolveAlarmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveAlarmRequest.ProtoReflect.Descriptor instead.
 func (*ResolveAlarmRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{20}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ResolveAlarmRequest) GetId() string {
@@ -2304,7 +2378,7 @@ type ResolveAlarmResponse struct {
 
 func (x *ResolveAlarmResponse) Reset() {
 	*x = ResolveAlarmResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[21]
+	mi := &file_bank_v1_branch_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2316,7 +2390,7 @@ func (x *ResolveAlarmResponse) String() string {
 func (*ResolveAlarmResponse) ProtoMessage() {}
 
 func (x *ResolveAlarmResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[21]
+	mi := &file_bank_v1_branch_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2329,7 +2403,7 @@ func (x *ResolveAlarmResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveAlarmResponse.ProtoReflect.Descriptor instead.
 func (*ResolveAlarmResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{21}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ResolveAlarmResponse) GetBranch() uint32 {
@@ -2367,7 +2441,7 @@ type ListEntriesRequest struct {
 
 func (x *ListEntriesRequest) Reset() {
 	*x = ListEntriesRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[22]
+	mi := &file_bank_v1_branch_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2379,7 +2453,7 @@ func (x *ListEntriesRequest) String() string {
 func (*ListEntriesRequest) ProtoMessage() {}
 
 func (x *ListEntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[22]
+	mi := &file_bank_v1_branch_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2392,7 +2466,7 @@ func (x *ListEntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntriesRequest.ProtoReflect.Descriptor instead.
 func (*ListEntriesRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{22}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListEntriesRequest) GetAccount() string {
@@ -2443,7 +2517,7 @@ type ListEntriesResponse struct {
 
 func (x *ListEntriesResponse) Reset() {
 	*x = ListEntriesResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[23]
+	mi := &file_bank_v1_branch_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2455,7 +2529,7 @@ func (x *ListEntriesResponse) String() string {
 func (*ListEntriesResponse) ProtoMessage() {}
 
 func (x *ListEntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[23]
+	mi := &file_bank_v1_branch_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2468,7 +2542,7 @@ func (x *ListEntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntriesResponse.ProtoReflect.Descriptor instead.
 func (*ListEntriesResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{23}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListEntriesResponse) GetEntries() []*ListedEntry {
@@ -2501,7 +2575,7 @@ type ListedEntry struct {
 
 func (x *ListedEntry) Reset() {
 	*x = ListedEntry{}
-	mi := &file_bank_v1_branch_proto_msgTypes[24]
+	mi := &file_bank_v1_branch_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2513,7 +2587,7 @@ func (x *ListedEntry) String() string {
 func (*ListedEntry) ProtoMessage() {}
 
 func (x *ListedEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[24]
+	mi := &file_bank_v1_branch_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2526,7 +2600,7 @@ func (x *ListedEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListedEntry.ProtoReflect.Descriptor instead.
 func (*ListedEntry) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{24}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListedEntry) GetReceipt() *Receipt {
@@ -2569,7 +2643,7 @@ type TooManyAccounts struct {
 
 func (x *TooManyAccounts) Reset() {
 	*x = TooManyAccounts{}
-	mi := &file_bank_v1_branch_proto_msgTypes[25]
+	mi := &file_bank_v1_branch_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2581,7 +2655,7 @@ func (x *TooManyAccounts) String() string {
 func (*TooManyAccounts) ProtoMessage() {}
 
 func (x *TooManyAccounts) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[25]
+	mi := &file_bank_v1_branch_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2594,7 +2668,7 @@ func (x *TooManyAccounts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TooManyAccounts.ProtoReflect.Descriptor instead.
 func (*TooManyAccounts) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{25}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *TooManyAccounts) GetAccount() string {
@@ -2641,7 +2715,7 @@ type InsufficientFunds struct {
 
 func (x *InsufficientFunds) Reset() {
 	*x = InsufficientFunds{}
-	mi := &file_bank_v1_branch_proto_msgTypes[26]
+	mi := &file_bank_v1_branch_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2653,7 +2727,7 @@ func (x *InsufficientFunds) String() string {
 func (*InsufficientFunds) ProtoMessage() {}
 
 func (x *InsufficientFunds) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[26]
+	mi := &file_bank_v1_branch_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2666,7 +2740,7 @@ func (x *InsufficientFunds) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InsufficientFunds.ProtoReflect.Descriptor instead.
 func (*InsufficientFunds) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{26}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *InsufficientFunds) GetAccount() string {
@@ -2715,7 +2789,7 @@ type EscrowUnavailable struct {
 
 func (x *EscrowUnavailable) Reset() {
 	*x = EscrowUnavailable{}
-	mi := &file_bank_v1_branch_proto_msgTypes[27]
+	mi := &file_bank_v1_branch_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2727,7 +2801,7 @@ func (x *EscrowUnavailable) String() string {
 func (*EscrowUnavailable) ProtoMessage() {}
 
 func (x *EscrowUnavailable) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[27]
+	mi := &file_bank_v1_branch_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2740,7 +2814,7 @@ func (x *EscrowUnavailable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EscrowUnavailable.ProtoReflect.Descriptor instead.
 func (*EscrowUnavailable) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{27}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *EscrowUnavailable) GetAccount() string {
@@ -2815,7 +2889,7 @@ type NotReplicated struct {
 
 func (x *NotReplicated) Reset() {
 	*x = NotReplicated{}
-	mi := &file_bank_v1_branch_proto_msgTypes[28]
+	mi := &file_bank_v1_branch_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2827,7 +2901,7 @@ func (x *NotReplicated) String() string {
 func (*NotReplicated) ProtoMessage() {}
 
 func (x *NotReplicated) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[28]
+	mi := &file_bank_v1_branch_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2840,7 +2914,7 @@ func (x *NotReplicated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotReplicated.ProtoReflect.Descriptor instead.
 func (*NotReplicated) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{28}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *NotReplicated) GetReceipt() *Receipt {
@@ -2892,7 +2966,7 @@ type RequestIdUsed struct {
 
 func (x *RequestIdUsed) Reset() {
 	*x = RequestIdUsed{}
-	mi := &file_bank_v1_branch_proto_msgTypes[29]
+	mi := &file_bank_v1_branch_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2904,7 +2978,7 @@ func (x *RequestIdUsed) String() string {
 func (*RequestIdUsed) ProtoMessage() {}
 
 func (x *RequestIdUsed) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[29]
+	mi := &file_bank_v1_branch_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2917,7 +2991,7 @@ func (x *RequestIdUsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestIdUsed.ProtoReflect.Descriptor instead.
 func (*RequestIdUsed) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{29}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RequestIdUsed) GetRequestId() string {
@@ -2947,7 +3021,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[30]
+	mi := &file_bank_v1_branch_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2959,7 +3033,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[30]
+	mi := &file_bank_v1_branch_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2972,7 +3046,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{30}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WatchRequest) GetAccount() string {
@@ -3022,7 +3096,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[31]
+	mi := &file_bank_v1_branch_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3034,7 +3108,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[31]
+	mi := &file_bank_v1_branch_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3047,7 +3121,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{31}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WatchResponse) GetComplete() bool {
@@ -3126,7 +3200,7 @@ type Headline struct {
 
 func (x *Headline) Reset() {
 	*x = Headline{}
-	mi := &file_bank_v1_branch_proto_msgTypes[32]
+	mi := &file_bank_v1_branch_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3138,7 +3212,7 @@ func (x *Headline) String() string {
 func (*Headline) ProtoMessage() {}
 
 func (x *Headline) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[32]
+	mi := &file_bank_v1_branch_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3151,7 +3225,7 @@ func (x *Headline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Headline.ProtoReflect.Descriptor instead.
 func (*Headline) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{32}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Headline) GetText() string {
@@ -3217,7 +3291,7 @@ type BranchReport struct {
 
 func (x *BranchReport) Reset() {
 	*x = BranchReport{}
-	mi := &file_bank_v1_branch_proto_msgTypes[33]
+	mi := &file_bank_v1_branch_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3229,7 +3303,7 @@ func (x *BranchReport) String() string {
 func (*BranchReport) ProtoMessage() {}
 
 func (x *BranchReport) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[33]
+	mi := &file_bank_v1_branch_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3242,7 +3316,7 @@ func (x *BranchReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BranchReport.ProtoReflect.Descriptor instead.
 func (*BranchReport) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{33}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *BranchReport) GetBranch() uint32 {
@@ -3378,7 +3452,7 @@ type RoundTrip struct {
 
 func (x *RoundTrip) Reset() {
 	*x = RoundTrip{}
-	mi := &file_bank_v1_branch_proto_msgTypes[34]
+	mi := &file_bank_v1_branch_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3390,7 +3464,7 @@ func (x *RoundTrip) String() string {
 func (*RoundTrip) ProtoMessage() {}
 
 func (x *RoundTrip) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[34]
+	mi := &file_bank_v1_branch_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3403,7 +3477,7 @@ func (x *RoundTrip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoundTrip.ProtoReflect.Descriptor instead.
 func (*RoundTrip) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{34}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RoundTrip) GetBranch() uint32 {
@@ -3446,7 +3520,7 @@ type WatchedEntry struct {
 
 func (x *WatchedEntry) Reset() {
 	*x = WatchedEntry{}
-	mi := &file_bank_v1_branch_proto_msgTypes[35]
+	mi := &file_bank_v1_branch_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3458,7 +3532,7 @@ func (x *WatchedEntry) String() string {
 func (*WatchedEntry) ProtoMessage() {}
 
 func (x *WatchedEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[35]
+	mi := &file_bank_v1_branch_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3471,7 +3545,7 @@ func (x *WatchedEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchedEntry.ProtoReflect.Descriptor instead.
 func (*WatchedEntry) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{35}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WatchedEntry) GetBranch() uint32 {
@@ -3545,7 +3619,7 @@ type Sample struct {
 
 func (x *Sample) Reset() {
 	*x = Sample{}
-	mi := &file_bank_v1_branch_proto_msgTypes[36]
+	mi := &file_bank_v1_branch_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3557,7 +3631,7 @@ func (x *Sample) String() string {
 func (*Sample) ProtoMessage() {}
 
 func (x *Sample) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[36]
+	mi := &file_bank_v1_branch_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3570,7 +3644,7 @@ func (x *Sample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sample.ProtoReflect.Descriptor instead.
 func (*Sample) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{36}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Sample) GetUnixMs() int64 {
@@ -3628,7 +3702,7 @@ type SpreadBucket struct {
 
 func (x *SpreadBucket) Reset() {
 	*x = SpreadBucket{}
-	mi := &file_bank_v1_branch_proto_msgTypes[37]
+	mi := &file_bank_v1_branch_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3640,7 +3714,7 @@ func (x *SpreadBucket) String() string {
 func (*SpreadBucket) ProtoMessage() {}
 
 func (x *SpreadBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[37]
+	mi := &file_bank_v1_branch_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3653,7 +3727,7 @@ func (x *SpreadBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpreadBucket.ProtoReflect.Descriptor instead.
 func (*SpreadBucket) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{37}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SpreadBucket) GetMostUs() int64 {
@@ -3679,7 +3753,7 @@ type GetIdentityRequest struct {
 
 func (x *GetIdentityRequest) Reset() {
 	*x = GetIdentityRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[38]
+	mi := &file_bank_v1_branch_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3691,7 +3765,7 @@ func (x *GetIdentityRequest) String() string {
 func (*GetIdentityRequest) ProtoMessage() {}
 
 func (x *GetIdentityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[38]
+	mi := &file_bank_v1_branch_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3704,7 +3778,7 @@ func (x *GetIdentityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetIdentityRequest.ProtoReflect.Descriptor instead.
 func (*GetIdentityRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{38}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{39}
 }
 
 // GetIdentityResponse is whom the branch takes the caller for.
@@ -3731,7 +3805,7 @@ type GetIdentityResponse struct {
 
 func (x *GetIdentityResponse) Reset() {
 	*x = GetIdentityResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[39]
+	mi := &file_bank_v1_branch_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3743,7 +3817,7 @@ func (x *GetIdentityResponse) String() string {
 func (*GetIdentityResponse) ProtoMessage() {}
 
 func (x *GetIdentityResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[39]
+	mi := &file_bank_v1_branch_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3756,7 +3830,7 @@ func (x *GetIdentityResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetIdentityResponse.ProtoReflect.Descriptor instead.
 func (*GetIdentityResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{39}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *GetIdentityResponse) GetSecured() bool {
@@ -3810,7 +3884,7 @@ type OpenDashboardRequest struct {
 
 func (x *OpenDashboardRequest) Reset() {
 	*x = OpenDashboardRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[40]
+	mi := &file_bank_v1_branch_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3822,7 +3896,7 @@ func (x *OpenDashboardRequest) String() string {
 func (*OpenDashboardRequest) ProtoMessage() {}
 
 func (x *OpenDashboardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[40]
+	mi := &file_bank_v1_branch_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3835,7 +3909,7 @@ func (x *OpenDashboardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDashboardRequest.ProtoReflect.Descriptor instead.
 func (*OpenDashboardRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{40}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{41}
 }
 
 // OpenDashboardResponse has a code with which a browser logs in once.
@@ -3853,7 +3927,7 @@ type OpenDashboardResponse struct {
 
 func (x *OpenDashboardResponse) Reset() {
 	*x = OpenDashboardResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[41]
+	mi := &file_bank_v1_branch_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3865,7 +3939,7 @@ func (x *OpenDashboardResponse) String() string {
 func (*OpenDashboardResponse) ProtoMessage() {}
 
 func (x *OpenDashboardResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[41]
+	mi := &file_bank_v1_branch_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3878,7 +3952,7 @@ func (x *OpenDashboardResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDashboardResponse.ProtoReflect.Descriptor instead.
 func (*OpenDashboardResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{41}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *OpenDashboardResponse) GetCode() string {
@@ -4002,7 +4076,7 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\abalance\x18\x01 \x01(\x03R\abalance\x12\x1c\n" +
 	"\tavailable\x18\x02 \x01(\x03R\tavailable\x12\x18\n" +
 	"\asession\x18\x03 \x01(\tR\asession\"\x12\n" +
-	"\x10GetStatusRequest\"\x98\x04\n" +
+	"\x10GetStatusRequest\"\xd8\x04\n" +
 	"\x11GetStatusResponse\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x1b\n" +
@@ -4019,7 +4093,12 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\tbank_name\x18\f \x01(\tR\bbankName\x12\x17\n" +
 	"\abank_id\x18\r \x01(\tR\x06bankId\x12#\n" +
 	"\raccount_count\x18\x0e \x01(\x03R\faccountCount\x12!\n" +
-	"\fmax_accounts\x18\x0f \x01(\x03R\vmaxAccounts\"\xe4\x01\n" +
+	"\fmax_accounts\x18\x0f \x01(\x03R\vmaxAccounts\x12>\n" +
+	"\fcertificates\x18\x10 \x03(\v2\x1a.bank.v1.CertificateStatusR\fcertificates\"n\n" +
+	"\x11CertificateStatus\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12\x18\n" +
+	"\asubject\x18\x02 \x01(\tR\asubject\x12+\n" +
+	"\x12expires_at_unix_ms\x18\x03 \x01(\x03R\x0fexpiresAtUnixMs\"\xe4\x01\n" +
 	"\n" +
 	"PeerStatus\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x18\n" +
@@ -4253,7 +4332,7 @@ func file_bank_v1_branch_proto_rawDescGZIP() []byte {
 }
 
 var file_bank_v1_branch_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_bank_v1_branch_proto_goTypes = []any{
 	(Acknowledge)(0),              // 0: bank.v1.Acknowledge
 	(Consistency)(0),              // 1: bank.v1.Consistency
@@ -4275,38 +4354,39 @@ var file_bank_v1_branch_proto_goTypes = []any{
 	(*QueryResponse)(nil),         // 17: bank.v1.QueryResponse
 	(*GetStatusRequest)(nil),      // 18: bank.v1.GetStatusRequest
 	(*GetStatusResponse)(nil),     // 19: bank.v1.GetStatusResponse
-	(*PeerStatus)(nil),            // 20: bank.v1.PeerStatus
-	(*AccountStatus)(nil),         // 21: bank.v1.AccountStatus
-	(*BranchEscrow)(nil),          // 22: bank.v1.BranchEscrow
-	(*ListAlarmsRequest)(nil),     // 23: bank.v1.ListAlarmsRequest
-	(*ListAlarmsResponse)(nil),    // 24: bank.v1.ListAlarmsResponse
-	(*Alarm)(nil),                 // 25: bank.v1.Alarm
-	(*AlarmEntry)(nil),            // 26: bank.v1.AlarmEntry
-	(*ResolveAlarmRequest)(nil),   // 27: bank.v1.ResolveAlarmRequest
-	(*ResolveAlarmResponse)(nil),  // 28: bank.v1.ResolveAlarmResponse
-	(*ListEntriesRequest)(nil),    // 29: bank.v1.ListEntriesRequest
-	(*ListEntriesResponse)(nil),   // 30: bank.v1.ListEntriesResponse
-	(*ListedEntry)(nil),           // 31: bank.v1.ListedEntry
-	(*TooManyAccounts)(nil),       // 32: bank.v1.TooManyAccounts
-	(*InsufficientFunds)(nil),     // 33: bank.v1.InsufficientFunds
-	(*EscrowUnavailable)(nil),     // 34: bank.v1.EscrowUnavailable
-	(*NotReplicated)(nil),         // 35: bank.v1.NotReplicated
-	(*RequestIdUsed)(nil),         // 36: bank.v1.RequestIdUsed
-	(*WatchRequest)(nil),          // 37: bank.v1.WatchRequest
-	(*WatchResponse)(nil),         // 38: bank.v1.WatchResponse
-	(*Headline)(nil),              // 39: bank.v1.Headline
-	(*BranchReport)(nil),          // 40: bank.v1.BranchReport
-	(*RoundTrip)(nil),             // 41: bank.v1.RoundTrip
-	(*WatchedEntry)(nil),          // 42: bank.v1.WatchedEntry
-	(*Sample)(nil),                // 43: bank.v1.Sample
-	(*SpreadBucket)(nil),          // 44: bank.v1.SpreadBucket
-	(*GetIdentityRequest)(nil),    // 45: bank.v1.GetIdentityRequest
-	(*GetIdentityResponse)(nil),   // 46: bank.v1.GetIdentityResponse
-	(*OpenDashboardRequest)(nil),  // 47: bank.v1.OpenDashboardRequest
-	(*OpenDashboardResponse)(nil), // 48: bank.v1.OpenDashboardResponse
-	(*anypb.Any)(nil),             // 49: google.protobuf.Any
-	(*Position)(nil),              // 50: bank.v1.Position
-	(*Entry)(nil),                 // 51: bank.v1.Entry
+	(*CertificateStatus)(nil),     // 20: bank.v1.CertificateStatus
+	(*PeerStatus)(nil),            // 21: bank.v1.PeerStatus
+	(*AccountStatus)(nil),         // 22: bank.v1.AccountStatus
+	(*BranchEscrow)(nil),          // 23: bank.v1.BranchEscrow
+	(*ListAlarmsRequest)(nil),     // 24: bank.v1.ListAlarmsRequest
+	(*ListAlarmsResponse)(nil),    // 25: bank.v1.ListAlarmsResponse
+	(*Alarm)(nil),                 // 26: bank.v1.Alarm
+	(*AlarmEntry)(nil),            // 27: bank.v1.AlarmEntry
+	(*ResolveAlarmRequest)(nil),   // 28: bank.v1.ResolveAlarmRequest
+	(*ResolveAlarmResponse)(nil),  // 29: bank.v1.ResolveAlarmResponse
+	(*ListEntriesRequest)(nil),    // 30: bank.v1.ListEntriesRequest
+	(*ListEntriesResponse)(nil),   // 31: bank.v1.ListEntriesResponse
+	(*ListedEntry)(nil),           // 32: bank.v1.ListedEntry
+	(*TooManyAccounts)(nil),       // 33: bank.v1.TooManyAccounts
+	(*InsufficientFunds)(nil),     // 34: bank.v1.InsufficientFunds
+	(*EscrowUnavailable)(nil),     // 35: bank.v1.EscrowUnavailable
+	(*NotReplicated)(nil),         // 36: bank.v1.NotReplicated
+	(*RequestIdUsed)(nil),         // 37: bank.v1.RequestIdUsed
+	(*WatchRequest)(nil),          // 38: bank.v1.WatchRequest
+	(*WatchResponse)(nil),         // 39: bank.v1.WatchResponse
+	(*Headline)(nil),              // 40: bank.v1.Headline
+	(*BranchReport)(nil),          // 41: bank.v1.BranchReport
+	(*RoundTrip)(nil),             // 42: bank.v1.RoundTrip
+	(*WatchedEntry)(nil),          // 43: bank.v1.WatchedEntry
+	(*Sample)(nil),                // 44: bank.v1.Sample
+	(*SpreadBucket)(nil),          // 45: bank.v1.SpreadBucket
+	(*GetIdentityRequest)(nil),    // 46: bank.v1.GetIdentityRequest
+	(*GetIdentityResponse)(nil),   // 47: bank.v1.GetIdentityResponse
+	(*OpenDashboardRequest)(nil),  // 48: bank.v1.OpenDashboardRequest
+	(*OpenDashboardResponse)(nil), // 49: bank.v1.OpenDashboardResponse
+	(*anypb.Any)(nil),             // 50: google.protobuf.Any
+	(*Position)(nil),              // 51: bank.v1.Position
+	(*Entry)(nil),                 // 52: bank.v1.Entry
 }
 var file_bank_v1_branch_proto_depIdxs = []int32{
 	0,  // 0: bank.v1.DepositRequest.acknowledge:type_name -> bank.v1.Acknowledge
@@ -4317,65 +4397,66 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	7,  // 5: bank.v1.TransferResponse.receipt:type_name -> bank.v1.Receipt
 	0,  // 6: bank.v1.SubmitRequest.acknowledge:type_name -> bank.v1.Acknowledge
 	7,  // 7: bank.v1.SubmitResponse.receipt:type_name -> bank.v1.Receipt
-	49, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
+	50, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
 	1,  // 9: bank.v1.QueryRequest.consistency:type_name -> bank.v1.Consistency
 	2,  // 10: bank.v1.GetStatusResponse.state:type_name -> bank.v1.BranchState
-	50, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
-	20, // 12: bank.v1.GetStatusResponse.peers:type_name -> bank.v1.PeerStatus
-	21, // 13: bank.v1.GetStatusResponse.accounts:type_name -> bank.v1.AccountStatus
-	22, // 14: bank.v1.AccountStatus.escrow:type_name -> bank.v1.BranchEscrow
-	25, // 15: bank.v1.ListAlarmsResponse.alarms:type_name -> bank.v1.Alarm
-	3,  // 16: bank.v1.Alarm.kind:type_name -> bank.v1.AlarmKind
-	26, // 17: bank.v1.Alarm.entries:type_name -> bank.v1.AlarmEntry
-	7,  // 18: bank.v1.AlarmEntry.receipt:type_name -> bank.v1.Receipt
-	4,  // 19: bank.v1.ListEntriesRequest.order:type_name -> bank.v1.Order
-	31, // 20: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
-	7,  // 21: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
-	51, // 22: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
-	22, // 23: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
-	7,  // 24: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
-	7,  // 25: bank.v1.RequestIdUsed.receipt:type_name -> bank.v1.Receipt
-	5,  // 26: bank.v1.WatchRequest.scope:type_name -> bank.v1.WatchScope
-	39, // 27: bank.v1.WatchResponse.headline:type_name -> bank.v1.Headline
-	40, // 28: bank.v1.WatchResponse.reports:type_name -> bank.v1.BranchReport
-	42, // 29: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
-	43, // 30: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
-	6,  // 31: bank.v1.BranchReport.health:type_name -> bank.v1.BranchHealth
-	50, // 32: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
-	2,  // 33: bank.v1.BranchReport.state:type_name -> bank.v1.BranchState
-	41, // 34: bank.v1.BranchReport.round_trips:type_name -> bank.v1.RoundTrip
-	7,  // 35: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
-	51, // 36: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
-	44, // 37: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
-	8,  // 38: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
-	10, // 39: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
-	12, // 40: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
-	14, // 41: bank.v1.BranchService.Submit:input_type -> bank.v1.SubmitRequest
-	16, // 42: bank.v1.BranchService.Query:input_type -> bank.v1.QueryRequest
-	18, // 43: bank.v1.BranchService.GetStatus:input_type -> bank.v1.GetStatusRequest
-	29, // 44: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
-	23, // 45: bank.v1.BranchService.ListAlarms:input_type -> bank.v1.ListAlarmsRequest
-	27, // 46: bank.v1.BranchService.ResolveAlarm:input_type -> bank.v1.ResolveAlarmRequest
-	37, // 47: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
-	45, // 48: bank.v1.BranchService.GetIdentity:input_type -> bank.v1.GetIdentityRequest
-	47, // 49: bank.v1.BranchService.OpenDashboard:input_type -> bank.v1.OpenDashboardRequest
-	9,  // 50: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
-	11, // 51: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
-	13, // 52: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
-	15, // 53: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
-	17, // 54: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
-	19, // 55: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
-	30, // 56: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
-	24, // 57: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
-	28, // 58: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
-	38, // 59: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
-	46, // 60: bank.v1.BranchService.GetIdentity:output_type -> bank.v1.GetIdentityResponse
-	48, // 61: bank.v1.BranchService.OpenDashboard:output_type -> bank.v1.OpenDashboardResponse
-	50, // [50:62] is the sub-list for method output_type
-	38, // [38:50] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	51, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
+	21, // 12: bank.v1.GetStatusResponse.peers:type_name -> bank.v1.PeerStatus
+	22, // 13: bank.v1.GetStatusResponse.accounts:type_name -> bank.v1.AccountStatus
+	20, // 14: bank.v1.GetStatusResponse.certificates:type_name -> bank.v1.CertificateStatus
+	23, // 15: bank.v1.AccountStatus.escrow:type_name -> bank.v1.BranchEscrow
+	26, // 16: bank.v1.ListAlarmsResponse.alarms:type_name -> bank.v1.Alarm
+	3,  // 17: bank.v1.Alarm.kind:type_name -> bank.v1.AlarmKind
+	27, // 18: bank.v1.Alarm.entries:type_name -> bank.v1.AlarmEntry
+	7,  // 19: bank.v1.AlarmEntry.receipt:type_name -> bank.v1.Receipt
+	4,  // 20: bank.v1.ListEntriesRequest.order:type_name -> bank.v1.Order
+	32, // 21: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
+	7,  // 22: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
+	52, // 23: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
+	23, // 24: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
+	7,  // 25: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
+	7,  // 26: bank.v1.RequestIdUsed.receipt:type_name -> bank.v1.Receipt
+	5,  // 27: bank.v1.WatchRequest.scope:type_name -> bank.v1.WatchScope
+	40, // 28: bank.v1.WatchResponse.headline:type_name -> bank.v1.Headline
+	41, // 29: bank.v1.WatchResponse.reports:type_name -> bank.v1.BranchReport
+	43, // 30: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
+	44, // 31: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
+	6,  // 32: bank.v1.BranchReport.health:type_name -> bank.v1.BranchHealth
+	51, // 33: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
+	2,  // 34: bank.v1.BranchReport.state:type_name -> bank.v1.BranchState
+	42, // 35: bank.v1.BranchReport.round_trips:type_name -> bank.v1.RoundTrip
+	7,  // 36: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
+	52, // 37: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
+	45, // 38: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
+	8,  // 39: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
+	10, // 40: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
+	12, // 41: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
+	14, // 42: bank.v1.BranchService.Submit:input_type -> bank.v1.SubmitRequest
+	16, // 43: bank.v1.BranchService.Query:input_type -> bank.v1.QueryRequest
+	18, // 44: bank.v1.BranchService.GetStatus:input_type -> bank.v1.GetStatusRequest
+	30, // 45: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
+	24, // 46: bank.v1.BranchService.ListAlarms:input_type -> bank.v1.ListAlarmsRequest
+	28, // 47: bank.v1.BranchService.ResolveAlarm:input_type -> bank.v1.ResolveAlarmRequest
+	38, // 48: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
+	46, // 49: bank.v1.BranchService.GetIdentity:input_type -> bank.v1.GetIdentityRequest
+	48, // 50: bank.v1.BranchService.OpenDashboard:input_type -> bank.v1.OpenDashboardRequest
+	9,  // 51: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
+	11, // 52: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
+	13, // 53: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
+	15, // 54: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
+	17, // 55: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
+	19, // 56: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
+	31, // 57: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
+	25, // 58: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
+	29, // 59: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
+	39, // 60: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
+	47, // 61: bank.v1.BranchService.GetIdentity:output_type -> bank.v1.GetIdentityResponse
+	49, // 62: bank.v1.BranchService.OpenDashboard:output_type -> bank.v1.OpenDashboardResponse
+	51, // [51:63] is the sub-list for method output_type
+	39, // [39:51] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_branch_proto_init() }
@@ -4390,7 +4471,7 @@ func file_bank_v1_branch_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_branch_proto_rawDesc), len(file_bank_v1_branch_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   42,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -84,6 +84,10 @@ func (c *Console) Status(s *bankv1.GetStatusResponse) error {
 	if len(s.GetAlarms()) > 0 {
 		fmt.Fprintf(c.Out, "passbook alarms --branch %d lists them, and puts away those that you have dealt with\n", s.GetBranch())
 	}
+	if all := s.GetCertificates(); len(all) > 0 {
+		first := all[0]
+		fmt.Fprintf(c.Out, "Certificates: the first that ends is %s, on %s\n", name.Printable(first.GetFile()), time.UnixMilli(first.GetExpiresAtUnixMs()).UTC().Format(time.DateOnly))
+	}
 	fmt.Fprintln(c.Out, accountsLine(s))
 	accounts := table{header: []string{"ACCOUNT", ">BALANCE", ">AVAILABLE HERE"}}
 	for _, a := range s.GetAccounts() {

@@ -73,7 +73,7 @@ func CheckSecurity(s *host.Security, n *host.Network) error {
 	case s.CertsDir != "" || s.Insecure:
 		return nil
 	}
-	const why = "where whoever reaches a branch could move money: make certificates with 'passbook cert', and name them with --certs-dir; or say --insecure"
+	const why = "where whoever reaches a branch could move money: 'passbook cert create-all FILE' makes certificates, and --certs-dir names them; or say --insecure"
 	if !IsLoopback(n.Listen) {
 		return exit.Usagef("--listen %s is open to other machines, %s", n.Listen, why)
 	}

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bank/v1/branch.proto.
  */
 export const file_bank_v1_branch: GenFile = /*@__PURE__*/
-  fileDesc("ChRiYW5rL3YxL2JyYW5jaC5wcm90bxIHYmFuay52MSIrCgdSZWNlaXB0Eg4KBmJyYW5jaBgBIAEoDRIQCghzZXF1ZW5jZRgCIAEoBCKrAQoORGVwb3NpdFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIOCgZhbW91bnQYAiABKAMSEgoKcmVxdWVzdF9pZBgDIAEoCRITCgtob21lX2JyYW5jaBgEIAEoDRIpCgthY2tub3dsZWRnZRgFIAEoDjIULmJhbmsudjEuQWNrbm93bGVkZ2USDwoHc2Vzc2lvbhgGIAEoCRITCgtjdXN0b21lcl9pZBgHIAEoAyKEAQoPRGVwb3NpdFJlc3BvbnNlEg8KB2JhbGFuY2UYASABKAMSIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIPCgdzZXNzaW9uGAMgASgJEhwKFHVucmVhY2hhYmxlX2JyYW5jaGVzGAQgAygNEg4KBnJlcGxheRgFIAEoCCKsAQoPV2l0aGRyYXdSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSDgoGYW1vdW50GAIgASgDEhIKCnJlcXVlc3RfaWQYAyABKAkSEwoLaG9tZV9icmFuY2gYBCABKA0SKQoLYWNrbm93bGVkZ2UYBSABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YBiABKAkSEwoLY3VzdG9tZXJfaWQYByABKAMihQEKEFdpdGhkcmF3UmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIIsUBCg9UcmFuc2ZlclJlcXVlc3QSFAoMZnJvbV9hY2NvdW50GAEgASgJEhIKCnRvX2FjY291bnQYAiABKAkSDgoGYW1vdW50GAMgASgDEhIKCnJlcXVlc3RfaWQYBCABKAkSEwoLaG9tZV9icmFuY2gYBSABKA0SKQoLYWNrbm93bGVkZ2UYBiABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YByABKAkSEwoLY3VzdG9tZXJfaWQYCCABKAMihQEKEFRyYW5zZmVyUmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIItsBCg1TdWJtaXRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEAoIYWNjb3VudHMYAiADKAkSDAoEZnJvbRgDIAMoDRIKCgJ0bxgEIAMoDRIPCgdhbW91bnRzGAUgAygDEhMKC2FsbF9vcl9ub25lGAYgASgIEhMKC2hvbWVfYnJhbmNoGAcgASgNEikKC2Fja25vd2xlZGdlGAggASgOMhQuYmFuay52MS5BY2tub3dsZWRnZRIPCgdzZXNzaW9uGAkgASgJEhMKC2N1c3RvbWVyX2lkGAogASgDIoECCg5TdWJtaXRSZXNwb25zZRISCgpyZXF1ZXN0X2lkGAEgASgJEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQSFAoMaW5zdWZmaWNpZW50GAMgAygNEhMKC3VuYXZhaWxhYmxlGAQgAygNEg8KB3Nlc3Npb24YBSABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBiADKA0SDgoGcmVwbGF5GAcgASgIEhIKCmVycm9yX2NvZGUYCCABKAkSDQoFZXJyb3IYCSABKAkSKwoNZXJyb3JfZGV0YWlscxgKIAMoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkicAoMUXVlcnlSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSKQoLY29uc2lzdGVuY3kYAiABKA4yFC5iYW5rLnYxLkNvbnNpc3RlbmN5Eg8KB3Nlc3Npb24YAyABKAkSEwoLY3VzdG9tZXJfaWQYBCABKAMiRAoNUXVlcnlSZXNwb25zZRIPCgdiYWxhbmNlGAEgASgDEhEKCWF2YWlsYWJsZRgCIAEoAxIPCgdzZXNzaW9uGAMgASgJIhIKEEdldFN0YXR1c1JlcXVlc3QigAMKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEhEKCXVwdGltZV9tcxgDIAEoAxINCgVlcG9jaBgEIAEoBBIjCgVzdGF0ZRgFIAEoDjIULmJhbmsudjEuQnJhbmNoU3RhdGUSFAoMc3RhdGVfcmVhc29uGAYgASgJEiIKB2FwcGxpZWQYByADKAsyES5iYW5rLnYxLlBvc2l0aW9uEiIKBXBlZXJzGAggAygLMhMuYmFuay52MS5QZWVyU3RhdHVzEigKCGFjY291bnRzGAkgAygLMhYuYmFuay52MS5BY2NvdW50U3RhdHVzEhoKEmFjY291bnRzX3RydW5jYXRlZBgKIAEoCBIOCgZhbGFybXMYCyADKAkSEQoJYmFua19uYW1lGAwgASgJEg8KB2JhbmtfaWQYDSABKAkSFQoNYWNjb3VudF9jb3VudBgOIAEoAxIUCgxtYXhfYWNjb3VudHMYDyABKAMilgEKClBlZXJTdGF0dXMSDgoGYnJhbmNoGAEgASgNEg8KB2FkZHJlc3MYAiABKAkSEQoJcmVhY2hhYmxlGAMgASgIEhYKDmFja2VkX3NlcXVlbmNlGAQgASgEEgsKA2xhZxgFIAEoBBIYChByZWZ1c2VkX21lc3NhZ2VzGAYgASgEEhUKDXJvdW5kX3RyaXBfdXMYByABKAMiawoNQWNjb3VudFN0YXR1cxIPCgdhY2NvdW50GAEgASgJEg8KB2JhbGFuY2UYAiABKAMSEQoJYXZhaWxhYmxlGAMgASgDEiUKBmVzY3JvdxgEIAMoCzIVLmJhbmsudjEuQnJhbmNoRXNjcm93Ii4KDEJyYW5jaEVzY3JvdxIOCgZicmFuY2gYASABKA0SDgoGYW1vdW50GAIgASgDIhMKEUxpc3RBbGFybXNSZXF1ZXN0IkQKEkxpc3RBbGFybXNSZXNwb25zZRIOCgZicmFuY2gYASABKA0SHgoGYWxhcm1zGAIgAygLMg4uYmFuay52MS5BbGFybSKcAQoFQWxhcm0SCgoCaWQYASABKAkSIAoEa2luZBgCIAEoDjISLmJhbmsudjEuQWxhcm1LaW5kEgwKBHRleHQYAyABKAkSDwoHZHVyYWJsZRgEIAEoCBISCgpyZXF1ZXN0X2lkGAUgASgJEiQKB2VudHJpZXMYBiADKAsyEy5iYW5rLnYxLkFsYXJtRW50cnkSDAoEbW9yZRgHIAEoBCLKAQoKQWxhcm1FbnRyeRIhCgdyZWNlaXB0GAEgASgLMhAuYmFuay52MS5SZWNlaXB0EgwKBHdoYXQYAiABKAkSDwoHYWNjb3VudBgDIAEoCRISCgp0b19hY2NvdW50GAQgASgJEg4KBmFtb3VudBgFIAEoAxISCgpvcGVyYXRpb25zGAYgASgNEhMKC2N1c3RvbWVyX2lkGAcgASgDEhsKE3JlY29yZGVkX2F0X3VuaXhfbXMYCCABKAMSEAoIY3VzdG9tZXIYCSABKAkiIQoTUmVzb2x2ZUFsYXJtUmVxdWVzdBIKCgJpZBgBIAEoCSI4ChRSZXNvbHZlQWxhcm1SZXNwb25zZRIOCgZicmFuY2gYASABKA0SEAoIcmVzb2x2ZWQYAiABKAgiewoSTGlzdEVudHJpZXNSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSDgoGYnJhbmNoGAIgASgNEh0KBW9yZGVyGAMgASgOMg4uYmFuay52MS5PcmRlchIRCglwYWdlX3NpemUYBCABKAUSEgoKcGFnZV90b2tlbhgFIAEoCSJVChNMaXN0RW50cmllc1Jlc3BvbnNlEiUKB2VudHJpZXMYASADKAsyFC5iYW5rLnYxLkxpc3RlZEVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJgCgtMaXN0ZWRFbnRyeRIhCgdyZWNlaXB0GAEgASgLMhAuYmFuay52MS5SZWNlaXB0Eh0KBWVudHJ5GAIgASgLMg4uYmFuay52MS5FbnRyeRIPCgdiYWxhbmNlGAMgASgDIlIKD1Rvb01hbnlBY2NvdW50cxIPCgdhY2NvdW50GAEgASgJEg0KBW9wZW5zGAIgASgDEhAKCGFjY291bnRzGAMgASgDEg0KBWxpbWl0GAQgASgDIkUKEUluc3VmZmljaWVudEZ1bmRzEg8KB2FjY291bnQYASABKAkSDwoHYmFsYW5jZRgCIAEoAxIOCgZhbW91bnQYAyABKAMipwEKEUVzY3Jvd1VuYXZhaWxhYmxlEg8KB2FjY291bnQYASABKAkSDgoGYW1vdW50GAIgASgDEhEKCWF2YWlsYWJsZRgDIAEoAxIjCgRoZWxkGAQgAygLMhUuYmFuay52MS5CcmFuY2hFc2Nyb3cSDgoGYnJhbmNoGAUgASgNEhIKCmhlbGRfdG90YWwYBiABKAMSFQoNaGVsZF9icmFuY2hlcxgHIAEoDSJ+Cg1Ob3RSZXBsaWNhdGVkEiEKB3JlY2VpcHQYASABKAsyEC5iYW5rLnYxLlJlY2VpcHQSGAoQbWlzc2luZ19icmFuY2hlcxgCIAMoDRIPCgdiYWxhbmNlGAMgASgDEg8KB3Nlc3Npb24YBCABKAkSDgoGcmVwbGF5GAUgASgIIkYKDVJlcXVlc3RJZFVzZWQSEgoKcmVxdWVzdF9pZBgBIAEoCRIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0IkMKDFdhdGNoUmVxdWVzdBIPCgdhY2NvdW50GAEgASgJEiIKBXNjb3BlGAIgASgOMhMuYmFuay52MS5XYXRjaFNjb3BlIoQCCg1XYXRjaFJlc3BvbnNlEhAKCGNvbXBsZXRlGAEgASgIEg4KBmJyYW5jaBgCIAEoDRIOCgZmYXVsdHMYAyABKAgSIwoIaGVhZGxpbmUYBCABKAsyES5iYW5rLnYxLkhlYWRsaW5lEiYKB3JlcG9ydHMYBSADKAsyFS5iYW5rLnYxLkJyYW5jaFJlcG9ydBImCgdlbnRyaWVzGAYgAygLMhUuYmFuay52MS5XYXRjaGVkRW50cnkSFwoPc2tpcHBlZF9lbnRyaWVzGAcgASgEEiAKB3NhbXBsZXMYCCADKAsyDy5iYW5rLnYxLlNhbXBsZRIRCgliYW5rX25hbWUYCSABKAkiJwoISGVhZGxpbmUSDAoEdGV4dBgBIAEoCRINCgVhZ3JlZRgCIAEoCCKeAwoMQnJhbmNoUmVwb3J0Eg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEiUKBmhlYWx0aBgDIAEoDjIVLmJhbmsudjEuQnJhbmNoSGVhbHRoEhUKDWhlYWx0aF9mb3JfbXMYBCABKAMSDgoGcmVhc29uGAUgASgJEg4KBmJlaGluZBgGIAEoBBIPCgdiYWxhbmNlGAcgASgDEhEKCWF2YWlsYWJsZRgIIAEoAxIiCgdhcHBsaWVkGAkgAygLMhEuYmFuay52MS5Qb3NpdGlvbhIZChF1bnJlYWNoYWJsZV9wZWVycxgKIAMoDRIjCgVzdGF0ZRgLIAEoDjIULmJhbmsudjEuQnJhbmNoU3RhdGUSDQoFZXBvY2gYDCABKAQSEQoJdXB0aW1lX21zGA0gASgDEg4KBmFsYXJtcxgOIAMoCRIVCg1zcHJlYWRfcDUwX3VzGA8gASgDEhUKDXNwcmVhZF9wOTlfdXMYECABKAMSJwoLcm91bmRfdHJpcHMYESADKAsyEi5iYW5rLnYxLlJvdW5kVHJpcCIsCglSb3VuZFRyaXASDgoGYnJhbmNoGAEgASgNEg8KB3Rvb2tfdXMYAiABKAMiqwEKDFdhdGNoZWRFbnRyeRIOCgZicmFuY2gYASABKA0SIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIdCgVlbnRyeRgDIAEoCzIOLmJhbmsudjEuRW50cnkSDwoHYmFsYW5jZRgEIAEoAxIRCglzcHJlYWRfdXMYBSABKAMSFAoMcmVmdXNhbF9jb2RlGAYgASgJEg8KB3JlZnVzYWwYByABKAkikAEKBlNhbXBsZRIPCgd1bml4X21zGAEgASgDEg8KB2JhbGFuY2UYAiABKAMSDwoHZW50cmllcxgDIAEoBBIVCg1zcHJlYWRfcDUwX3VzGAQgASgDEhUKDXNwcmVhZF9wOTlfdXMYBSABKAMSJQoGc3ByZWFkGAYgAygLMhUuYmFuay52MS5TcHJlYWRCdWNrZXQiLgoMU3ByZWFkQnVja2V0Eg8KB21vc3RfdXMYASABKAMSDQoFY291bnQYAiABKAQiFAoSR2V0SWRlbnRpdHlSZXF1ZXN0IoEBChNHZXRJZGVudGl0eVJlc3BvbnNlEg8KB3NlY3VyZWQYASABKAgSDgoGY2xpZW50GAIgASgJEgwKBHJvbGUYAyABKAkSEAoIYWNjb3VudHMYBCADKAkSEgoKcHJvY2VkdXJlcxgFIAMoCRIVCg11bnRpbF91bml4X21zGAYgASgDIhYKFE9wZW5EYXNoYm9hcmRSZXF1ZXN0IkoKFU9wZW5EYXNoYm9hcmRSZXNwb25zZRIMCgRjb2RlGAEgASgJEhUKDXVudGlsX3VuaXhfbXMYAiABKAMSDAoEcGF0aBgDIAEoCSqkAQoLQWNrbm93bGVkZ2USGwoXQUNLTk9XTEVER0VfVU5TUEVDSUZJRUQQABIVChFBQ0tOT1dMRURHRV9MT0NBTBABEhkKFUFDS05PV0xFREdFX1JFQUNIQUJMRRACEhgKFEFDS05PV0xFREdFX01BSk9SSVRZEAMSEwoPQUNLTk9XTEVER0VfQUxMEAQSFwoTQUNLTk9XTEVER0VfTkVBUkVTVBAFKlkKC0NvbnNpc3RlbmN5EhsKF0NPTlNJU1RFTkNZX1VOU1BFQ0lGSUVEEAASFQoRQ09OU0lTVEVOQ1lfTE9DQUwQARIWChJDT05TSVNURU5DWV9TVFJPTkcQAip7CgtCcmFuY2hTdGF0ZRIcChhCUkFOQ0hfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdCUkFOQ0hfU1RBVEVfUkVDT1ZFUklORxABEhgKFEJSQU5DSF9TVEFURV9TRVJWSU5HEAISFwoTQlJBTkNIX1NUQVRFX0hBTFRFRBADKrIBCglBbGFybUtpbmQSGgoWQUxBUk1fS0lORF9VTlNQRUNJRklFRBAAEhkKFUFMQVJNX0tJTkRfUkVRVUVTVF9JRBABEhMKD0FMQVJNX0tJTkRfRk9SSxACEh4KGkFMQVJNX0tJTkRfSk9VUk5BTF9TVE9QUEVEEAMSGQoVQUxBUk1fS0lORF9PVEhFUl9CQU5LEAQSHgoaQUxBUk1fS0lORF9SRUZVU0VEX01FU1NBR0UQBSpOCgVPcmRlchIVChFPUkRFUl9VTlNQRUNJRklFRBAAEhYKEk9SREVSX09MREVTVF9GSVJTVBABEhYKEk9SREVSX05FV0VTVF9GSVJTVBACKlcKCldhdGNoU2NvcGUSGwoXV0FUQ0hfU0NPUEVfVU5TUEVDSUZJRUQQABIUChBXQVRDSF9TQ09QRV9CQU5LEAESFgoSV0FUQ0hfU0NPUEVfQlJBTkNIEAIq0wEKDEJyYW5jaEhlYWx0aBIdChlCUkFOQ0hfSEVBTFRIX1VOU1BFQ0lGSUVEEAASGAoUQlJBTkNIX0hFQUxUSF9BR1JFRVMQARIYChRCUkFOQ0hfSEVBTFRIX0JFSElORBACEhkKFUJSQU5DSF9IRUFMVEhfQ1VUX09GRhADEh0KGUJSQU5DSF9IRUFMVEhfVU5SRUFDSEFCTEUQBBIcChhCUkFOQ0hfSEVBTFRIX1JFQ09WRVJJTkcQBRIYChRCUkFOQ0hfSEVBTFRIX0hBTFRFRBAGMtoGCg1CcmFuY2hTZXJ2aWNlEjwKB0RlcG9zaXQSFy5iYW5rLnYxLkRlcG9zaXRSZXF1ZXN0GhguYmFuay52MS5EZXBvc2l0UmVzcG9uc2USPwoIV2l0aGRyYXcSGC5iYW5rLnYxLldpdGhkcmF3UmVxdWVzdBoZLmJhbmsudjEuV2l0aGRyYXdSZXNwb25zZRI/CghUcmFuc2ZlchIYLmJhbmsudjEuVHJhbnNmZXJSZXF1ZXN0GhkuYmFuay52MS5UcmFuc2ZlclJlc3BvbnNlEj0KBlN1Ym1pdBIWLmJhbmsudjEuU3VibWl0UmVxdWVzdBoXLmJhbmsudjEuU3VibWl0UmVzcG9uc2UoATABEjsKBVF1ZXJ5EhUuYmFuay52MS5RdWVyeVJlcXVlc3QaFi5iYW5rLnYxLlF1ZXJ5UmVzcG9uc2UiA5ACARJHCglHZXRTdGF0dXMSGS5iYW5rLnYxLkdldFN0YXR1c1JlcXVlc3QaGi5iYW5rLnYxLkdldFN0YXR1c1Jlc3BvbnNlIgOQAgESTQoLTGlzdEVudHJpZXMSGy5iYW5rLnYxLkxpc3RFbnRyaWVzUmVxdWVzdBocLmJhbmsudjEuTGlzdEVudHJpZXNSZXNwb25zZSIDkAIBEkoKCkxpc3RBbGFybXMSGi5iYW5rLnYxLkxpc3RBbGFybXNSZXF1ZXN0GhsuYmFuay52MS5MaXN0QWxhcm1zUmVzcG9uc2UiA5ACARJLCgxSZXNvbHZlQWxhcm0SHC5iYW5rLnYxLlJlc29sdmVBbGFybVJlcXVlc3QaHS5iYW5rLnYxLlJlc29sdmVBbGFybVJlc3BvbnNlEj0KBVdhdGNoEhUuYmFuay52MS5XYXRjaFJlcXVlc3QaFi5iYW5rLnYxLldhdGNoUmVzcG9uc2UiA5ACATABEk0KC0dldElkZW50aXR5EhsuYmFuay52MS5HZXRJZGVudGl0eVJlcXVlc3QaHC5iYW5rLnYxLkdldElkZW50aXR5UmVzcG9uc2UiA5ACARJOCg1PcGVuRGFzaGJvYXJkEh0uYmFuay52MS5PcGVuRGFzaGJvYXJkUmVxdWVzdBoeLmJhbmsudjEuT3BlbkRhc2hib2FyZFJlc3BvbnNlYgZwcm90bzM", [file_bank_v1_journal, file_google_protobuf_any]);
+  fileDesc("ChRiYW5rL3YxL2JyYW5jaC5wcm90bxIHYmFuay52MSIrCgdSZWNlaXB0Eg4KBmJyYW5jaBgBIAEoDRIQCghzZXF1ZW5jZRgCIAEoBCKrAQoORGVwb3NpdFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIOCgZhbW91bnQYAiABKAMSEgoKcmVxdWVzdF9pZBgDIAEoCRITCgtob21lX2JyYW5jaBgEIAEoDRIpCgthY2tub3dsZWRnZRgFIAEoDjIULmJhbmsudjEuQWNrbm93bGVkZ2USDwoHc2Vzc2lvbhgGIAEoCRITCgtjdXN0b21lcl9pZBgHIAEoAyKEAQoPRGVwb3NpdFJlc3BvbnNlEg8KB2JhbGFuY2UYASABKAMSIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIPCgdzZXNzaW9uGAMgASgJEhwKFHVucmVhY2hhYmxlX2JyYW5jaGVzGAQgAygNEg4KBnJlcGxheRgFIAEoCCKsAQoPV2l0aGRyYXdSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSDgoGYW1vdW50GAIgASgDEhIKCnJlcXVlc3RfaWQYAyABKAkSEwoLaG9tZV9icmFuY2gYBCABKA0SKQoLYWNrbm93bGVkZ2UYBSABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YBiABKAkSEwoLY3VzdG9tZXJfaWQYByABKAMihQEKEFdpdGhkcmF3UmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIIsUBCg9UcmFuc2ZlclJlcXVlc3QSFAoMZnJvbV9hY2NvdW50GAEgASgJEhIKCnRvX2FjY291bnQYAiABKAkSDgoGYW1vdW50GAMgASgDEhIKCnJlcXVlc3RfaWQYBCABKAkSEwoLaG9tZV9icmFuY2gYBSABKA0SKQoLYWNrbm93bGVkZ2UYBiABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YByABKAkSEwoLY3VzdG9tZXJfaWQYCCABKAMihQEKEFRyYW5zZmVyUmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIItsBCg1TdWJtaXRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEAoIYWNjb3VudHMYAiADKAkSDAoEZnJvbRgDIAMoDRIKCgJ0bxgEIAMoDRIPCgdhbW91bnRzGAUgAygDEhMKC2FsbF9vcl9ub25lGAYgASgIEhMKC2hvbWVfYnJhbmNoGAcgASgNEikKC2Fja25vd2xlZGdlGAggASgOMhQuYmFuay52MS5BY2tub3dsZWRnZRIPCgdzZXNzaW9uGAkgASgJEhMKC2N1c3RvbWVyX2lkGAogASgDIoECCg5TdWJtaXRSZXNwb25zZRISCgpyZXF1ZXN0X2lkGAEgASgJEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQSFAoMaW5zdWZmaWNpZW50GAMgAygNEhMKC3VuYXZhaWxhYmxlGAQgAygNEg8KB3Nlc3Npb24YBSABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBiADKA0SDgoGcmVwbGF5GAcgASgIEhIKCmVycm9yX2NvZGUYCCABKAkSDQoFZXJyb3IYCSABKAkSKwoNZXJyb3JfZGV0YWlscxgKIAMoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkicAoMUXVlcnlSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSKQoLY29uc2lzdGVuY3kYAiABKA4yFC5iYW5rLnYxLkNvbnNpc3RlbmN5Eg8KB3Nlc3Npb24YAyABKAkSEwoLY3VzdG9tZXJfaWQYBCABKAMiRAoNUXVlcnlSZXNwb25zZRIPCgdiYWxhbmNlGAEgASgDEhEKCWF2YWlsYWJsZRgCIAEoAxIPCgdzZXNzaW9uGAMgASgJIhIKEEdldFN0YXR1c1JlcXVlc3QisgMKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEhEKCXVwdGltZV9tcxgDIAEoAxINCgVlcG9jaBgEIAEoBBIjCgVzdGF0ZRgFIAEoDjIULmJhbmsudjEuQnJhbmNoU3RhdGUSFAoMc3RhdGVfcmVhc29uGAYgASgJEiIKB2FwcGxpZWQYByADKAsyES5iYW5rLnYxLlBvc2l0aW9uEiIKBXBlZXJzGAggAygLMhMuYmFuay52MS5QZWVyU3RhdHVzEigKCGFjY291bnRzGAkgAygLMhYuYmFuay52MS5BY2NvdW50U3RhdHVzEhoKEmFjY291bnRzX3RydW5jYXRlZBgKIAEoCBIOCgZhbGFybXMYCyADKAkSEQoJYmFua19uYW1lGAwgASgJEg8KB2JhbmtfaWQYDSABKAkSFQoNYWNjb3VudF9jb3VudBgOIAEoAxIUCgxtYXhfYWNjb3VudHMYDyABKAMSMAoMY2VydGlmaWNhdGVzGBAgAygLMhouYmFuay52MS5DZXJ0aWZpY2F0ZVN0YXR1cyJOChFDZXJ0aWZpY2F0ZVN0YXR1cxIMCgRmaWxlGAEgASgJEg8KB3N1YmplY3QYAiABKAkSGgoSZXhwaXJlc19hdF91bml4X21zGAMgASgDIpYBCgpQZWVyU3RhdHVzEg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEhEKCXJlYWNoYWJsZRgDIAEoCBIWCg5hY2tlZF9zZXF1ZW5jZRgEIAEoBBILCgNsYWcYBSABKAQSGAoQcmVmdXNlZF9tZXNzYWdlcxgGIAEoBBIVCg1yb3VuZF90cmlwX3VzGAcgASgDImsKDUFjY291bnRTdGF0dXMSDwoHYWNjb3VudBgBIAEoCRIPCgdiYWxhbmNlGAIgASgDEhEKCWF2YWlsYWJsZRgDIAEoAxIlCgZlc2Nyb3cYBCADKAsyFS5iYW5rLnYxLkJyYW5jaEVzY3JvdyIuCgxCcmFuY2hFc2Nyb3cSDgoGYnJhbmNoGAEgASgNEg4KBmFtb3VudBgCIAEoAyITChFMaXN0QWxhcm1zUmVxdWVzdCJEChJMaXN0QWxhcm1zUmVzcG9uc2USDgoGYnJhbmNoGAEgASgNEh4KBmFsYXJtcxgCIAMoCzIOLmJhbmsudjEuQWxhcm0inAEKBUFsYXJtEgoKAmlkGAEgASgJEiAKBGtpbmQYAiABKA4yEi5iYW5rLnYxLkFsYXJtS2luZBIMCgR0ZXh0GAMgASgJEg8KB2R1cmFibGUYBCABKAgSEgoKcmVxdWVzdF9pZBgFIAEoCRIkCgdlbnRyaWVzGAYgAygLMhMuYmFuay52MS5BbGFybUVudHJ5EgwKBG1vcmUYByABKAQiygEKCkFsYXJtRW50cnkSIQoHcmVjZWlwdBgBIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIMCgR3aGF0GAIgASgJEg8KB2FjY291bnQYAyABKAkSEgoKdG9fYWNjb3VudBgEIAEoCRIOCgZhbW91bnQYBSABKAMSEgoKb3BlcmF0aW9ucxgGIAEoDRITCgtjdXN0b21lcl9pZBgHIAEoAxIbChNyZWNvcmRlZF9hdF91bml4X21zGAggASgDEhAKCGN1c3RvbWVyGAkgASgJIiEKE1Jlc29sdmVBbGFybVJlcXVlc3QSCgoCaWQYASABKAkiOAoUUmVzb2x2ZUFsYXJtUmVzcG9uc2USDgoGYnJhbmNoGAEgASgNEhAKCHJlc29sdmVkGAIgASgIInsKEkxpc3RFbnRyaWVzUmVxdWVzdBIPCgdhY2NvdW50GAEgASgJEg4KBmJyYW5jaBgCIAEoDRIdCgVvcmRlchgDIAEoDjIOLmJhbmsudjEuT3JkZXISEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAkiVQoTTGlzdEVudHJpZXNSZXNwb25zZRIlCgdlbnRyaWVzGAEgAygLMhQuYmFuay52MS5MaXN0ZWRFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiYAoLTGlzdGVkRW50cnkSIQoHcmVjZWlwdBgBIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIdCgVlbnRyeRgCIAEoCzIOLmJhbmsudjEuRW50cnkSDwoHYmFsYW5jZRgDIAEoAyJSCg9Ub29NYW55QWNjb3VudHMSDwoHYWNjb3VudBgBIAEoCRINCgVvcGVucxgCIAEoAxIQCghhY2NvdW50cxgDIAEoAxINCgVsaW1pdBgEIAEoAyJFChFJbnN1ZmZpY2llbnRGdW5kcxIPCgdhY2NvdW50GAEgASgJEg8KB2JhbGFuY2UYAiABKAMSDgoGYW1vdW50GAMgASgDIqcBChFFc2Nyb3dVbmF2YWlsYWJsZRIPCgdhY2NvdW50GAEgASgJEg4KBmFtb3VudBgCIAEoAxIRCglhdmFpbGFibGUYAyABKAMSIwoEaGVsZBgEIAMoCzIVLmJhbmsudjEuQnJhbmNoRXNjcm93Eg4KBmJyYW5jaBgFIAEoDRISCgpoZWxkX3RvdGFsGAYgASgDEhUKDWhlbGRfYnJhbmNoZXMYByABKA0ifgoNTm90UmVwbGljYXRlZBIhCgdyZWNlaXB0GAEgASgLMhAuYmFuay52MS5SZWNlaXB0EhgKEG1pc3NpbmdfYnJhbmNoZXMYAiADKA0SDwoHYmFsYW5jZRgDIAEoAxIPCgdzZXNzaW9uGAQgASgJEg4KBnJlcGxheRgFIAEoCCJGCg1SZXF1ZXN0SWRVc2VkEhIKCnJlcXVlc3RfaWQYASABKAkSIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdCJDCgxXYXRjaFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIiCgVzY29wZRgCIAEoDjITLmJhbmsudjEuV2F0Y2hTY29wZSKEAgoNV2F0Y2hSZXNwb25zZRIQCghjb21wbGV0ZRgBIAEoCBIOCgZicmFuY2gYAiABKA0SDgoGZmF1bHRzGAMgASgIEiMKCGhlYWRsaW5lGAQgASgLMhEuYmFuay52MS5IZWFkbGluZRImCgdyZXBvcnRzGAUgAygLMhUuYmFuay52MS5CcmFuY2hSZXBvcnQSJgoHZW50cmllcxgGIAMoCzIVLmJhbmsudjEuV2F0Y2hlZEVudHJ5EhcKD3NraXBwZWRfZW50cmllcxgHIAEoBBIgCgdzYW1wbGVzGAggAygLMg8uYmFuay52MS5TYW1wbGUSEQoJYmFua19uYW1lGAkgASgJIicKCEhlYWRsaW5lEgwKBHRleHQYASABKAkSDQoFYWdyZWUYAiABKAgingMKDEJyYW5jaFJlcG9ydBIOCgZicmFuY2gYASABKA0SDwoHYWRkcmVzcxgCIAEoCRIlCgZoZWFsdGgYAyABKA4yFS5iYW5rLnYxLkJyYW5jaEhlYWx0aBIVCg1oZWFsdGhfZm9yX21zGAQgASgDEg4KBnJlYXNvbhgFIAEoCRIOCgZiZWhpbmQYBiABKAQSDwoHYmFsYW5jZRgHIAEoAxIRCglhdmFpbGFibGUYCCABKAMSIgoHYXBwbGllZBgJIAMoCzIRLmJhbmsudjEuUG9zaXRpb24SGQoRdW5yZWFjaGFibGVfcGVlcnMYCiADKA0SIwoFc3RhdGUYCyABKA4yFC5iYW5rLnYxLkJyYW5jaFN0YXRlEg0KBWVwb2NoGAwgASgEEhEKCXVwdGltZV9tcxgNIAEoAxIOCgZhbGFybXMYDiADKAkSFQoNc3ByZWFkX3A1MF91cxgPIAEoAxIVCg1zcHJlYWRfcDk5X3VzGBAgASgDEicKC3JvdW5kX3RyaXBzGBEgAygLMhIuYmFuay52MS5Sb3VuZFRyaXAiLAoJUm91bmRUcmlwEg4KBmJyYW5jaBgBIAEoDRIPCgd0b29rX3VzGAIgASgDIqsBCgxXYXRjaGVkRW50cnkSDgoGYnJhbmNoGAEgASgNEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQSHQoFZW50cnkYAyABKAsyDi5iYW5rLnYxLkVudHJ5Eg8KB2JhbGFuY2UYBCABKAMSEQoJc3ByZWFkX3VzGAUgASgDEhQKDHJlZnVzYWxfY29kZRgGIAEoCRIPCgdyZWZ1c2FsGAcgASgJIpABCgZTYW1wbGUSDwoHdW5peF9tcxgBIAEoAxIPCgdiYWxhbmNlGAIgASgDEg8KB2VudHJpZXMYAyABKAQSFQoNc3ByZWFkX3A1MF91cxgEIAEoAxIVCg1zcHJlYWRfcDk5X3VzGAUgASgDEiUKBnNwcmVhZBgGIAMoCzIVLmJhbmsudjEuU3ByZWFkQnVja2V0Ii4KDFNwcmVhZEJ1Y2tldBIPCgdtb3N0X3VzGAEgASgDEg0KBWNvdW50GAIgASgEIhQKEkdldElkZW50aXR5UmVxdWVzdCKBAQoTR2V0SWRlbnRpdHlSZXNwb25zZRIPCgdzZWN1cmVkGAEgASgIEg4KBmNsaWVudBgCIAEoCRIMCgRyb2xlGAMgASgJEhAKCGFjY291bnRzGAQgAygJEhIKCnByb2NlZHVyZXMYBSADKAkSFQoNdW50aWxfdW5peF9tcxgGIAEoAyIWChRPcGVuRGFzaGJvYXJkUmVxdWVzdCJKChVPcGVuRGFzaGJvYXJkUmVzcG9uc2USDAoEY29kZRgBIAEoCRIVCg11bnRpbF91bml4X21zGAIgASgDEgwKBHBhdGgYAyABKAkqpAEKC0Fja25vd2xlZGdlEhsKF0FDS05PV0xFREdFX1VOU1BFQ0lGSUVEEAASFQoRQUNLTk9XTEVER0VfTE9DQUwQARIZChVBQ0tOT1dMRURHRV9SRUFDSEFCTEUQAhIYChRBQ0tOT1dMRURHRV9NQUpPUklUWRADEhMKD0FDS05PV0xFREdFX0FMTBAEEhcKE0FDS05PV0xFREdFX05FQVJFU1QQBSpZCgtDb25zaXN0ZW5jeRIbChdDT05TSVNURU5DWV9VTlNQRUNJRklFRBAAEhUKEUNPTlNJU1RFTkNZX0xPQ0FMEAESFgoSQ09OU0lTVEVOQ1lfU1RST05HEAIqewoLQnJhbmNoU3RhdGUSHAoYQlJBTkNIX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXQlJBTkNIX1NUQVRFX1JFQ09WRVJJTkcQARIYChRCUkFOQ0hfU1RBVEVfU0VSVklORxACEhcKE0JSQU5DSF9TVEFURV9IQUxURUQQAyqyAQoJQWxhcm1LaW5kEhoKFkFMQVJNX0tJTkRfVU5TUEVDSUZJRUQQABIZChVBTEFSTV9LSU5EX1JFUVVFU1RfSUQQARITCg9BTEFSTV9LSU5EX0ZPUksQAhIeChpBTEFSTV9LSU5EX0pPVVJOQUxfU1RPUFBFRBADEhkKFUFMQVJNX0tJTkRfT1RIRVJfQkFOSxAEEh4KGkFMQVJNX0tJTkRfUkVGVVNFRF9NRVNTQUdFEAUqTgoFT3JkZXISFQoRT1JERVJfVU5TUEVDSUZJRUQQABIWChJPUkRFUl9PTERFU1RfRklSU1QQARIWChJPUkRFUl9ORVdFU1RfRklSU1QQAipXCgpXYXRjaFNjb3BlEhsKF1dBVENIX1NDT1BFX1VOU1BFQ0lGSUVEEAASFAoQV0FUQ0hfU0NPUEVfQkFOSxABEhYKEldBVENIX1NDT1BFX0JSQU5DSBACKtMBCgxCcmFuY2hIZWFsdGgSHQoZQlJBTkNIX0hFQUxUSF9VTlNQRUNJRklFRBAAEhgKFEJSQU5DSF9IRUFMVEhfQUdSRUVTEAESGAoUQlJBTkNIX0hFQUxUSF9CRUhJTkQQAhIZChVCUkFOQ0hfSEVBTFRIX0NVVF9PRkYQAxIdChlCUkFOQ0hfSEVBTFRIX1VOUkVBQ0hBQkxFEAQSHAoYQlJBTkNIX0hFQUxUSF9SRUNPVkVSSU5HEAUSGAoUQlJBTkNIX0hFQUxUSF9IQUxURUQQBjLaBgoNQnJhbmNoU2VydmljZRI8CgdEZXBvc2l0EhcuYmFuay52MS5EZXBvc2l0UmVxdWVzdBoYLmJhbmsudjEuRGVwb3NpdFJlc3BvbnNlEj8KCFdpdGhkcmF3EhguYmFuay52MS5XaXRoZHJhd1JlcXVlc3QaGS5iYW5rLnYxLldpdGhkcmF3UmVzcG9uc2USPwoIVHJhbnNmZXISGC5iYW5rLnYxLlRyYW5zZmVyUmVxdWVzdBoZLmJhbmsudjEuVHJhbnNmZXJSZXNwb25zZRI9CgZTdWJtaXQSFi5iYW5rLnYxLlN1Ym1pdFJlcXVlc3QaFy5iYW5rLnYxLlN1Ym1pdFJlc3BvbnNlKAEwARI7CgVRdWVyeRIVLmJhbmsudjEuUXVlcnlSZXF1ZXN0GhYuYmFuay52MS5RdWVyeVJlc3BvbnNlIgOQAgESRwoJR2V0U3RhdHVzEhkuYmFuay52MS5HZXRTdGF0dXNSZXF1ZXN0GhouYmFuay52MS5HZXRTdGF0dXNSZXNwb25zZSIDkAIBEk0KC0xpc3RFbnRyaWVzEhsuYmFuay52MS5MaXN0RW50cmllc1JlcXVlc3QaHC5iYW5rLnYxLkxpc3RFbnRyaWVzUmVzcG9uc2UiA5ACARJKCgpMaXN0QWxhcm1zEhouYmFuay52MS5MaXN0QWxhcm1zUmVxdWVzdBobLmJhbmsudjEuTGlzdEFsYXJtc1Jlc3BvbnNlIgOQAgESSwoMUmVzb2x2ZUFsYXJtEhwuYmFuay52MS5SZXNvbHZlQWxhcm1SZXF1ZXN0Gh0uYmFuay52MS5SZXNvbHZlQWxhcm1SZXNwb25zZRI9CgVXYXRjaBIVLmJhbmsudjEuV2F0Y2hSZXF1ZXN0GhYuYmFuay52MS5XYXRjaFJlc3BvbnNlIgOQAgEwARJNCgtHZXRJZGVudGl0eRIbLmJhbmsudjEuR2V0SWRlbnRpdHlSZXF1ZXN0GhwuYmFuay52MS5HZXRJZGVudGl0eVJlc3BvbnNlIgOQAgESTgoNT3BlbkRhc2hib2FyZBIdLmJhbmsudjEuT3BlbkRhc2hib2FyZFJlcXVlc3QaHi5iYW5rLnYxLk9wZW5EYXNoYm9hcmRSZXNwb25zZWIGcHJvdG8z", [file_bank_v1_journal, file_google_protobuf_any]);
 
 /**
  * Receipt is where a write was recorded.
@@ -798,6 +798,14 @@ export type GetStatusResponse = Message<"bank.v1.GetStatusResponse"> & {
    * @generated from field: int64 max_accounts = 15;
    */
   maxAccounts: bigint;
+
+  /**
+   * The certificates that this branch uses, those of the CAs too, with when they end: what
+   * ends first comes first. Empty in a bank without certificates.
+   *
+   * @generated from field: repeated bank.v1.CertificateStatus certificates = 16;
+   */
+  certificates: CertificateStatus[];
 };
 
 /**
@@ -806,6 +814,41 @@ export type GetStatusResponse = Message<"bank.v1.GetStatusResponse"> & {
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
   messageDesc(file_bank_v1_branch, 12);
+
+/**
+ * CertificateStatus is until when a certificate is good.
+ *
+ * @generated from message bank.v1.CertificateStatus
+ */
+export type CertificateStatus = Message<"bank.v1.CertificateStatus"> & {
+  /**
+   * The name of its file.
+   *
+   * @generated from field: string file = 1;
+   */
+  file: string;
+
+  /**
+   * Whom it is of, as the certificate says.
+   *
+   * @generated from field: string subject = 2;
+   */
+  subject: string;
+
+  /**
+   * When it ends.
+   *
+   * @generated from field: int64 expires_at_unix_ms = 3;
+   */
+  expiresAtUnixMs: bigint;
+};
+
+/**
+ * Describes the message bank.v1.CertificateStatus.
+ * Use `create(CertificateStatusSchema)` to create a new message.
+ */
+export const CertificateStatusSchema: GenMessage<CertificateStatus> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 13);
 
 /**
  * PeerStatus is how a branch sees a peer.
@@ -871,7 +914,7 @@ export type PeerStatus = Message<"bank.v1.PeerStatus"> & {
  * Use `create(PeerStatusSchema)` to create a new message.
  */
 export const PeerStatusSchema: GenMessage<PeerStatus> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 13);
+  messageDesc(file_bank_v1_branch, 14);
 
 /**
  * AccountStatus is what a branch sees of an account.
@@ -913,7 +956,7 @@ export type AccountStatus = Message<"bank.v1.AccountStatus"> & {
  * Use `create(AccountStatusSchema)` to create a new message.
  */
 export const AccountStatusSchema: GenMessage<AccountStatus> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 14);
+  messageDesc(file_bank_v1_branch, 15);
 
 /**
  * BranchEscrow is a branch's escrow of an account.
@@ -941,7 +984,7 @@ export type BranchEscrow = Message<"bank.v1.BranchEscrow"> & {
  * Use `create(BranchEscrowSchema)` to create a new message.
  */
 export const BranchEscrowSchema: GenMessage<BranchEscrow> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 15);
+  messageDesc(file_bank_v1_branch, 16);
 
 /**
  * ListAlarmsRequest asks for the alarms of the branch.
@@ -956,7 +999,7 @@ export type ListAlarmsRequest = Message<"bank.v1.ListAlarmsRequest"> & {
  * Use `create(ListAlarmsRequestSchema)` to create a new message.
  */
 export const ListAlarmsRequestSchema: GenMessage<ListAlarmsRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 16);
+  messageDesc(file_bank_v1_branch, 17);
 
 /**
  * ListAlarmsResponse lists the alarms of the branch.
@@ -984,7 +1027,7 @@ export type ListAlarmsResponse = Message<"bank.v1.ListAlarmsResponse"> & {
  * Use `create(ListAlarmsResponseSchema)` to create a new message.
  */
 export const ListAlarmsResponseSchema: GenMessage<ListAlarmsResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 17);
+  messageDesc(file_bank_v1_branch, 18);
 
 /**
  * Alarm is something that needs an operator.
@@ -1052,7 +1095,7 @@ export type Alarm = Message<"bank.v1.Alarm"> & {
  * Use `create(AlarmSchema)` to create a new message.
  */
 export const AlarmSchema: GenMessage<Alarm> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 18);
+  messageDesc(file_bank_v1_branch, 19);
 
 /**
  * AlarmEntry is an entry that an alarm is about.
@@ -1131,7 +1174,7 @@ export type AlarmEntry = Message<"bank.v1.AlarmEntry"> & {
  * Use `create(AlarmEntrySchema)` to create a new message.
  */
 export const AlarmEntrySchema: GenMessage<AlarmEntry> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 19);
+  messageDesc(file_bank_v1_branch, 20);
 
 /**
  * ResolveAlarmRequest names an alarm that an operator has dealt with.
@@ -1152,7 +1195,7 @@ export type ResolveAlarmRequest = Message<"bank.v1.ResolveAlarmRequest"> & {
  * Use `create(ResolveAlarmRequestSchema)` to create a new message.
  */
 export const ResolveAlarmRequestSchema: GenMessage<ResolveAlarmRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 20);
+  messageDesc(file_bank_v1_branch, 21);
 
 /**
  * ResolveAlarmResponse confirms that the branch has no such alarm any more.
@@ -1180,7 +1223,7 @@ export type ResolveAlarmResponse = Message<"bank.v1.ResolveAlarmResponse"> & {
  * Use `create(ResolveAlarmResponseSchema)` to create a new message.
  */
 export const ResolveAlarmResponseSchema: GenMessage<ResolveAlarmResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 21);
+  messageDesc(file_bank_v1_branch, 22);
 
 /**
  * ListEntriesRequest asks for a page of entries: the statement of an account,
@@ -1231,7 +1274,7 @@ export type ListEntriesRequest = Message<"bank.v1.ListEntriesRequest"> & {
  * Use `create(ListEntriesRequestSchema)` to create a new message.
  */
 export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 22);
+  messageDesc(file_bank_v1_branch, 23);
 
 /**
  * ListEntriesResponse is a page of entries.
@@ -1259,7 +1302,7 @@ export type ListEntriesResponse = Message<"bank.v1.ListEntriesResponse"> & {
  * Use `create(ListEntriesResponseSchema)` to create a new message.
  */
 export const ListEntriesResponseSchema: GenMessage<ListEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 23);
+  messageDesc(file_bank_v1_branch, 24);
 
 /**
  * ListedEntry is an entry with its place and the balance after it.
@@ -1295,7 +1338,7 @@ export type ListedEntry = Message<"bank.v1.ListedEntry"> & {
  * Use `create(ListedEntrySchema)` to create a new message.
  */
 export const ListedEntrySchema: GenMessage<ListedEntry> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 24);
+  messageDesc(file_bank_v1_branch, 25);
 
 /**
  * TooManyAccounts is a detail of resource_exhausted: the write would open more
@@ -1339,7 +1382,7 @@ export type TooManyAccounts = Message<"bank.v1.TooManyAccounts"> & {
  * Use `create(TooManyAccountsSchema)` to create a new message.
  */
 export const TooManyAccountsSchema: GenMessage<TooManyAccounts> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 25);
+  messageDesc(file_bank_v1_branch, 26);
 
 /**
  * InsufficientFunds is the detail of failed_precondition: at one moment during
@@ -1375,7 +1418,7 @@ export type InsufficientFunds = Message<"bank.v1.InsufficientFunds"> & {
  * Use `create(InsufficientFundsSchema)` to create a new message.
  */
 export const InsufficientFundsSchema: GenMessage<InsufficientFunds> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 26);
+  messageDesc(file_bank_v1_branch, 27);
 
 /**
  * EscrowUnavailable is the detail of unavailable: the verdict needs branches
@@ -1440,7 +1483,7 @@ export type EscrowUnavailable = Message<"bank.v1.EscrowUnavailable"> & {
  * Use `create(EscrowUnavailableSchema)` to create a new message.
  */
 export const EscrowUnavailableSchema: GenMessage<EscrowUnavailable> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 27);
+  messageDesc(file_bank_v1_branch, 28);
 
 /**
  * NotReplicated is the detail of deadline_exceeded: the write is recorded and
@@ -1493,7 +1536,7 @@ export type NotReplicated = Message<"bank.v1.NotReplicated"> & {
  * Use `create(NotReplicatedSchema)` to create a new message.
  */
 export const NotReplicatedSchema: GenMessage<NotReplicated> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 28);
+  messageDesc(file_bank_v1_branch, 29);
 
 /**
  * RequestIdUsed is the detail of already_exists: the request id stands for
@@ -1522,7 +1565,7 @@ export type RequestIdUsed = Message<"bank.v1.RequestIdUsed"> & {
  * Use `create(RequestIdUsedSchema)` to create a new message.
  */
 export const RequestIdUsedSchema: GenMessage<RequestIdUsed> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 29);
+  messageDesc(file_bank_v1_branch, 30);
 
 /**
  * WatchRequest asks to watch the bank with one of its accounts.
@@ -1550,7 +1593,7 @@ export type WatchRequest = Message<"bank.v1.WatchRequest"> & {
  * Use `create(WatchRequestSchema)` to create a new message.
  */
 export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 30);
+  messageDesc(file_bank_v1_branch, 31);
 
 /**
  * WatchResponse is the picture, or its changes. At least one comes in each
@@ -1633,7 +1676,7 @@ export type WatchResponse = Message<"bank.v1.WatchResponse"> & {
  * Use `create(WatchResponseSchema)` to create a new message.
  */
 export const WatchResponseSchema: GenMessage<WatchResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 31);
+  messageDesc(file_bank_v1_branch, 32);
 
 /**
  * Headline is the state of the bank, in words.
@@ -1661,7 +1704,7 @@ export type Headline = Message<"bank.v1.Headline"> & {
  * Use `create(HeadlineSchema)` to create a new message.
  */
 export const HeadlineSchema: GenMessage<Headline> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 32);
+  messageDesc(file_bank_v1_branch, 33);
 
 /**
  * BranchReport is what a branch reports of itself.
@@ -1800,7 +1843,7 @@ export type BranchReport = Message<"bank.v1.BranchReport"> & {
  * Use `create(BranchReportSchema)` to create a new message.
  */
 export const BranchReportSchema: GenMessage<BranchReport> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 33);
+  messageDesc(file_bank_v1_branch, 34);
 
 /**
  * RoundTrip is how far a peer is.
@@ -1829,7 +1872,7 @@ export type RoundTrip = Message<"bank.v1.RoundTrip"> & {
  * Use `create(RoundTripSchema)` to create a new message.
  */
 export const RoundTripSchema: GenMessage<RoundTrip> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 34);
+  messageDesc(file_bank_v1_branch, 35);
 
 /**
  * WatchedEntry is a write, recorded or refused.
@@ -1895,7 +1938,7 @@ export type WatchedEntry = Message<"bank.v1.WatchedEntry"> & {
  * Use `create(WatchedEntrySchema)` to create a new message.
  */
 export const WatchedEntrySchema: GenMessage<WatchedEntry> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 35);
+  messageDesc(file_bank_v1_branch, 36);
 
 /**
  * Sample is one second of the bank.
@@ -1952,7 +1995,7 @@ export type Sample = Message<"bank.v1.Sample"> & {
  * Use `create(SampleSchema)` to create a new message.
  */
 export const SampleSchema: GenMessage<Sample> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 36);
+  messageDesc(file_bank_v1_branch, 37);
 
 /**
  * SpreadBucket counts entries that took about the same time.
@@ -1980,7 +2023,7 @@ export type SpreadBucket = Message<"bank.v1.SpreadBucket"> & {
  * Use `create(SpreadBucketSchema)` to create a new message.
  */
 export const SpreadBucketSchema: GenMessage<SpreadBucket> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 37);
+  messageDesc(file_bank_v1_branch, 38);
 
 /**
  * GetIdentityRequest asks who the caller is.
@@ -1995,7 +2038,7 @@ export type GetIdentityRequest = Message<"bank.v1.GetIdentityRequest"> & {
  * Use `create(GetIdentityRequestSchema)` to create a new message.
  */
 export const GetIdentityRequestSchema: GenMessage<GetIdentityRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 38);
+  messageDesc(file_bank_v1_branch, 39);
 
 /**
  * GetIdentityResponse is whom the branch takes the caller for.
@@ -2054,7 +2097,7 @@ export type GetIdentityResponse = Message<"bank.v1.GetIdentityResponse"> & {
  * Use `create(GetIdentityResponseSchema)` to create a new message.
  */
 export const GetIdentityResponseSchema: GenMessage<GetIdentityResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 39);
+  messageDesc(file_bank_v1_branch, 40);
 
 /**
  * OpenDashboardRequest asks for a code.
@@ -2069,7 +2112,7 @@ export type OpenDashboardRequest = Message<"bank.v1.OpenDashboardRequest"> & {
  * Use `create(OpenDashboardRequestSchema)` to create a new message.
  */
 export const OpenDashboardRequestSchema: GenMessage<OpenDashboardRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 40);
+  messageDesc(file_bank_v1_branch, 41);
 
 /**
  * OpenDashboardResponse has a code with which a browser logs in once.
@@ -2104,7 +2147,7 @@ export type OpenDashboardResponse = Message<"bank.v1.OpenDashboardResponse"> & {
  * Use `create(OpenDashboardResponseSchema)` to create a new message.
  */
 export const OpenDashboardResponseSchema: GenMessage<OpenDashboardResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 41);
+  messageDesc(file_bank_v1_branch, 42);
 
 /**
  * Acknowledge says when a write counts as done.
