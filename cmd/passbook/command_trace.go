@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/cmd/passbook/internal/files"
 	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer/lamport"
@@ -27,6 +28,7 @@ student's, in any of the course's forms.`,
 }
 
 func (a *app) traceCheckCommand() *cobra.Command {
+	var input string
 	c := &cobra.Command{
 		Use:   "check FILE...",
 		Short: "Check that a trace of logical clocks can have come of a run",
@@ -39,21 +41,35 @@ events that says something else than the processes themselves. Each is told with
 its place in the file, and with the other event that it contradicts.
 
 What can't be concluded is no fault. Messages may overtake each other, and requests
-may be worked on at the same time. A part alone is checked as far as it goes.
+may be worked on at the same time. A part alone is checked as far as it goes. With
+--input, the trace must also have all requests and branches of its input, and no others.
 
 The exit code is 0 when nothing is wrong, 1 when something is, and 2 when a file
 can't be read.`,
 		Example: `  passbook trace check output.json
+  passbook trace check output.json --input input.json
   passbook trace check output-1-customers.json output-2-branches.json output-3-events.json`,
 		Args:              traceArguments,
 		ValidArgsFunction: traceFiles,
 	}
+	c.Flags().StringVar(&input, "input", "", "the `file` that the trace came of")
 	return a.does(c, func(_ context.Context, args []string) error {
 		trace, err := files.ReadTrace(args)
 		if err != nil {
 			return err
 		}
 		found := lamport.Check(trace)
+		if input != "" {
+			in, err := files.ReadTraceInput(input)
+			if err != nil {
+				return err
+			}
+			more, err := lamport.CheckAgainst(trace, in)
+			if err != nil {
+				return exit.Usage(err)
+			}
+			found = append(found, more...)
+		}
 		a.console.CheckedTrace(trace, found)
 		if len(found) > 0 {
 			return fmt.Errorf("the trace is wrong: %s found", words.Count(len(found), "fault"))

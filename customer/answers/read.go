@@ -3,6 +3,7 @@ package answers
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -211,13 +212,12 @@ func (p place) path() string {
 
 // forms returns the forms that an output may have.
 func (o *output) forms(usual customer.OutputForm) []Form {
-	for _, e := range o.elements {
-		if e.received {
-			return []Form{Form(usual)}
-		}
+	form := Form(usual)
+	if form != Consistency {
+		form = Basic // also for an input of the second project, whose own output is a trace
 	}
-	if len(o.elements) == 0 {
-		return []Form{Form(usual)}
+	if len(o.elements) == 0 || slices.ContainsFunc(o.elements, func(e element) bool { return e.received }) {
+		return []Form{form}
 	}
 	return []Form{Final, MonotonicWrites}
 }

@@ -1,6 +1,7 @@
 package lamport
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -71,6 +72,19 @@ func (r *reader) integer(o *object, key, name string) (int64, bool) {
 		r.fault(o.place.at(v), "%q must be an integer, got %s", name, v)
 	}
 	return n, err == nil
+}
+
+// integer returns the integer of a key.
+func (o *object) integer(key string) (int64, error) {
+	v, ok := o.value(key)
+	if !ok {
+		return 0, fmt.Errorf("%q is missing; it must be an integer", key)
+	}
+	n, err := strconv.ParseInt(string(v.Raw), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q must be an integer, got %s", key, v)
+	}
+	return n, nil
 }
 
 // text returns the text of a key, or records a fault. needs says what it must be.

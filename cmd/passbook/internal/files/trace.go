@@ -27,6 +27,19 @@ func ReadTrace(names []string) (*lamport.Trace, error) {
 	return trace, nil
 }
 
+// ReadTraceInput reads the input that a trace came of. The user can mend all its errors.
+func ReadTraceInput(name string) (*lamport.Input, error) {
+	data, err := readFile(name, lamport.MaxFileBytes)
+	if err != nil {
+		return nil, err
+	}
+	in, err := lamport.ReadInput(lamport.File{Name: name, Data: data})
+	if err != nil {
+		return nil, exit.Usage(err)
+	}
+	return in, nil
+}
+
 // readFile reads a file up to one byte more than it may have.
 func readFile(name string, most int64) ([]byte, error) {
 	f, err := openInput(name)
