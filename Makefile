@@ -38,7 +38,7 @@ test: deps tidy-check proto-check gen-check page-check vet lint unit bench-check
 # These packages start no goroutine, so the race detector finds nothing in them, and
 # building each test with it takes seconds. test-long uses it on them all the same.
 SEQUENTIAL := $(addprefix ./branch/,api broadcast code feed/internal/verdict journal/internal/walcheck ledger name port redial replica session simulation words) \
-  $(addprefix ./cmd/passbook/internal/,flags words)
+  $(addprefix ./cmd/passbook/internal/,flags words) ./customer/lamport
 .PHONY: unit
 unit: deps $(TEST_TOOLS) ## Run the Go tests, those of concurrent code with the race detector
 	$(go-test) -timeout 10m $(TESTFLAGS) $(SEQUENTIAL)

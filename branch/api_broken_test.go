@@ -60,7 +60,7 @@ func TestRefusalsAreShort(t *testing.T) {
 		`{"requestId":"` + long + `","amount":1}`, `{"amount":"` + long + `"}`, `{"` + long + `":1}`, `{"acknowledge":"` + long + `"}`, `{"pageToken":"` + long + `"}`,
 	} {
 		for _, procedure := range []string{
-			"Deposit", "Withdraw", "Transfer", "Query", "ListEntries", "GetStatus", "ListAlarms", "ResolveAlarm",
+			"Deposit", "Withdraw", "Transfer", "Query", "ListEntries", "GetStatus", "ListAlarms", "ResolveAlarm", "GetTrace",
 		} {
 			if a := b.post(1, branchService+procedure, body); a.status == http.StatusOK || len(a.body) > 2000 {
 				t.Errorf("%s %.30s…: %d, %d bytes: %.200s…", procedure, body, a.status, len(a.body), a.body)

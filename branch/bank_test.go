@@ -29,12 +29,14 @@ type branchOptions struct {
 	Bank, BankID   string
 	// RequireHomeBranch goes into branch.Config.
 	RequireHomeBranch bool
-	Acknowledge       bankv1.Acknowledge
-	AllowedOrigins    []string
-	AllowedHosts      []string
-	Page              http.Handler     `json:"-"`
-	Faults            fault.Faults     `json:"-"`
-	Security          *branch.Security `json:"-"`
+	// Trace goes there, too.
+	Trace          bool
+	Acknowledge    bankv1.Acknowledge
+	AllowedOrigins []string
+	AllowedHosts   []string
+	Page           http.Handler     `json:"-"`
+	Faults         fault.Faults     `json:"-"`
+	Security       *branch.Security `json:"-"`
 	// Prover is how the test's own client proves who it is.
 	Prover *tls.Config  `json:"-"`
 	Logger *slog.Logger `json:"-"`
@@ -53,7 +55,7 @@ func (o branchOptions) config(c processConfig, l net.Listener) branch.Config {
 		PeerTimeout: o.PeerTimeout, StartWait: time.Millisecond, Bank: o.Bank, BankID: o.BankID,
 		MaxConnections: o.MaxConnections, MaxAccounts: o.MaxAccounts, Bootstrap: o.Bootstrap, RequireHomeBranch: o.RequireHomeBranch, Acknowledge: o.Acknowledge, Logger: o.Logger,
 		AllowedOrigins: o.AllowedOrigins, AllowedHosts: o.AllowedHosts, Page: o.Page,
-		Faults: o.Faults, Security: o.Security,
+		Faults: o.Faults, Security: o.Security, Trace: o.Trace,
 	}
 }
 

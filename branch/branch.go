@@ -27,6 +27,7 @@ import (
 	"passbook.example/passbook/branch/replica"
 	"passbook.example/passbook/branch/service"
 	"passbook.example/passbook/branch/signature"
+	"passbook.example/passbook/branch/trace"
 )
 
 // Branch is one replica server: its journal, its engine, its links to the other
@@ -61,9 +62,10 @@ type Branch struct {
 	health *grpchealth.StaticChecker // tells whether the branch takes writes
 	// services are the names of what the server offers for calls.
 	services []string
-	links    *link.Links    // to every other branch, and the calls to them
-	story    *service.Story // logs each event in a line, as the course prints it
-	started  time.Time      // when open began
+	links    *link.Links     // to every other branch, and the calls to them
+	story    *service.Story  // logs each event in a line, as the course prints it
+	trace    *trace.Recorder // keeps the logical clocks; nil if there are none
+	started  time.Time       // when open began
 
 	// linksCtx ends when the links and the calls to peers are to end.
 	linksCtx context.Context
@@ -113,6 +115,9 @@ func open(cfg Config) (*Branch, error) {
 	cfg = b.cfg
 	b.logger = cfg.Logger.With("branch", cfg.ID)
 	b.story = service.NewStory(b.logger, b.id)
+	if cfg.Trace {
+		b.trace = trace.New(b.id)
+	}
 	b.breaker = fault.New(cfg.ID, b.fail)
 	id, err := cfg.check()
 	if err != nil {

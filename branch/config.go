@@ -68,6 +68,9 @@ type Config struct {
 	// Faults, when not nil, is what FaultService calls, which then breaks
 	// branches of the bank on purpose.
 	Faults fault.Faults
+	// Trace makes the branch keep logical clocks, and a trace of its events in memory,
+	// which GetTrace returns.
+	Trace bool
 	// Page, when not nil, is what browsers get: everything on the port that is
 	// no call.
 	Page http.Handler

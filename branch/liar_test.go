@@ -57,7 +57,7 @@ type liar struct {
 func TestALiarOnTheWire(t *testing.T) {
 	logged := &errorLog{}
 	logger := slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	b := newBank(t, 3, 300, branchOptions{PeerTimeout: patient / 10, Logger: logger})
+	b := newBank(t, 3, 300, branchOptions{PeerTimeout: patient / 10, Logger: logger, Trace: true})
 	ctx, cancel := context.WithTimeout(context.Background(), *liarFor+4*time.Minute)
 	defer cancel()
 	b.ctx = ctx

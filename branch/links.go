@@ -19,10 +19,14 @@ func (b *Branch) linkConfig() link.Config {
 	if b.cfg.Faults != nil {
 		client = b.breaker.Client(client)
 	}
-	return link.Config{
+	config := link.Config{
 		ID: b.id, Addresses: b.cfg.Addresses, Engine: b.engine, Client: peernet.NewClient(client), CloseIdle: b.transport.CloseIdleConnections,
 		Arrive: b.arrive, Spawn: b.spawn, Ended: b.linksCtx, Log: b.cfg.LinkLog, Signatures: b.checker(), Story: b.story, Logger: b.logger,
 	}
+	if b.trace != nil {
+		config.Trace = b.trace
+	}
+	return config
 }
 
 // arrive counts a call that is to become an accepted link.

@@ -10,10 +10,11 @@ import (
 // branch.
 type outlet struct{ branch *Branch }
 
-// Committed tells the story of what was committed, and of request ids that count
+// Committed tells the story of what was committed, ticks the logical clocks, and tells of request ids that count
 // twice.
 func (o outlet) Committed(c *ledger.Commit) {
 	o.branch.story.Applied(c)
+	o.branch.trace.Committed(c)
 	for i := range c.Doubles {
 		service.LogDouble(o.branch.logger, &c.Doubles[i])
 	}

@@ -26,6 +26,7 @@ func (b *Branch) serviceConfig() service.Config {
 		Spawn:             b.spawn,
 		Feed:              b.feed,
 		Story:             b.story,
+		Trace:             b.trace,
 		Logger:            b.logger,
 	}
 	if b.logins != nil {

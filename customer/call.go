@@ -46,6 +46,7 @@ func (c *Customer) call(ctx context.Context, i int) (reply, error) {
 	}
 	timeout := c.run.options.EventTimeout
 	replaying := ctx
+	headers := c.tick(i)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	wait := c.run.wait(e.Branch, s.address, timeout)
@@ -53,7 +54,7 @@ func (c *Customer) call(ctx context.Context, i int) (reply, error) {
 
 	unknown := false // whether an attempt may have recorded the write
 	for attempt, failures := 1, 1; ; failures++ {
-		r, err := c.attempt(ctx, attempt, s, i)
+		r, err := c.attempt(withHeaders(ctx, headers), attempt, s, i)
 		if err == nil {
 			return r, nil
 		}

@@ -11,6 +11,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"passbook.example/passbook/customer/lamport"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
@@ -24,6 +25,12 @@ type Customer struct {
 	// session is what the customer has seen so far, as the branches told it.
 	// Elements with the same customer id share it, and never run at once.
 	session *string
+	// clock is shared in the same way. It ticks in a traced replay only.
+	clock *clock
+	// numbers are those of its requests, by event, and sent is what it has sent, in a
+	// traced replay.
+	numbers []int64
+	sent    []lamport.Event
 	// received has a value for each event, in the order of the input.
 	received []Received
 }
@@ -47,6 +54,9 @@ const (
 
 // Received is what a customer received for one event.
 type Received struct {
+	// ID is the event's id; where it has none, its number among the customer
+	// element's events, from 1.
+	ID        int64
 	Interface Interface
 	// Branch is the branch that the event was sent to.
 	Branch  int64
@@ -74,7 +84,8 @@ var ErrUnknownBranch = errors.New("does not exist")
 // NewCustomer returns a customer by itself, outside of a replay. Its request
 // ids are its own: another Customer of the same input is another customer.
 func NewCustomer(input Element, options Options) *Customer {
-	return newRun(options, len(input.Events)).customer(1, input)
+	alone := &Input{Customers: []Element{input}}
+	return newRun(options, len(input.Events)).customer(1, input, alone.numbers()[0])
 }
 
 // Stub returns the client for a branch (the course's createStub), and the URL
@@ -157,6 +168,7 @@ type run struct {
 	mu       sync.Mutex
 	stubs    map[int64]stub
 	sessions map[int64]*string // by customer id
+	clocks   map[int64]*clock  // by customer id
 	done     int               // events
 	total    int
 
@@ -177,25 +189,32 @@ func newRun(options Options, total int) *run {
 		id:       rand.Text(),
 		stubs:    make(map[int64]stub),
 		sessions: make(map[int64]*string),
+		clocks:   make(map[int64]*clock),
 		total:    total,
 		stop:     func(error) {},
 	}
 }
 
 // customer returns the customer of the element with that number.
-func (r *run) customer(element int, input Element) *Customer {
+func (r *run) customer(element int, input Element, numbers []int64) *Customer {
 	if r.sessions[input.ID] == nil {
 		r.sessions[input.ID] = new(string)
+		r.clocks[input.ID] = new(clock)
 	}
 	c := &Customer{
 		run:      r,
 		input:    input,
 		requests: fmt.Sprintf("%s-%d", r.id, element),
 		session:  r.sessions[input.ID],
+		clock:    r.clocks[input.ID],
+		numbers:  numbers,
 		received: make([]Received, len(input.Events)),
 	}
 	for i, e := range input.Events {
-		c.received[i] = Received{Interface: e.Interface, Branch: e.Branch}
+		c.received[i] = Received{ID: int64(i + 1), Interface: e.Interface, Branch: e.Branch}
+		if e.HasID {
+			c.received[i].ID = e.ID
+		}
 	}
 	return c
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"passbook.example/passbook/branch/name"
+	"passbook.example/passbook/customer/internal/jsonfile"
 )
 
 // object is a JSON object under its place in the array.
@@ -17,33 +18,33 @@ type object struct {
 	offset int
 	// keys are the keys that mean something, each of them once, with their values.
 	keys   []string
-	values []value
+	values []jsonfile.Value
 }
 
 // object reads an object whose keys may be only the known ones; others are
 // noted and ignored. The second result is false if v is no object. An object can
 // be used until the next one at its depth is read.
-func (r *inputReader) object(v value, at path, known ...string) (object, bool) {
-	if v.kind() != '{' {
-		r.problems.add(v.offset, at.String(), "must be an object, got %s", v)
+func (r *inputReader) object(v jsonfile.Value, at path, known ...string) (object, bool) {
+	if v.Kind() != '{' {
+		r.problems.Add(v.Offset, at.String(), "must be an object, got %s", v)
 		return object{}, false
 	}
 	room := &r.elementRoom
 	if at.event > 0 {
 		room = &r.eventRoom
 	}
-	o := object{reader: r, path: at, offset: v.offset, keys: room.keys[:0], values: room.values[:0]}
-	for m := range v.members() {
-		i := slices.IndexFunc(known, m.is)
+	o := object{reader: r, path: at, offset: v.Offset, keys: room.keys[:0], values: room.values[:0]}
+	for m := range v.Members() {
+		i := slices.IndexFunc(known, m.Is)
 		if i < 0 {
 			r.ignore(m)
 			continue
 		}
 		if o.has(known[i]) {
-			r.problems.add(m.key.offset, at.String(), "key %q occurs twice", known[i])
+			r.problems.Add(m.Key.Offset, at.String(), "key %q occurs twice", known[i])
 			continue
 		}
-		o.keys, o.values = append(o.keys, known[i]), append(o.values, m.value)
+		o.keys, o.values = append(o.keys, known[i]), append(o.values, m.Value)
 	}
 	room.keys, room.values = o.keys, o.values
 	return o, true
@@ -52,15 +53,15 @@ func (r *inputReader) object(v value, at path, known ...string) (object, bool) {
 // room is memory for the keys and values of an object.
 type room struct {
 	keys   []string
-	values []value
+	values []jsonfile.Value
 }
 
 // value returns the value of a key, and whether there is one.
-func (o *object) value(key string) (value, bool) {
+func (o *object) value(key string) (jsonfile.Value, bool) {
 	if i := slices.Index(o.keys, key); i >= 0 {
 		return o.values[i], true
 	}
-	return value{}, false
+	return jsonfile.Value{}, false
 }
 
 // has reports whether there is a key.
@@ -70,16 +71,16 @@ func (o *object) has(key string) bool {
 }
 
 // ignore records the first occurrence of a key that means nothing here.
-func (r *inputReader) ignore(m member) {
-	if len(r.ignored) == maxProblems {
+func (r *inputReader) ignore(m jsonfile.Member) {
+	if len(r.ignored) == jsonfile.MaxProblems {
 		return
 	}
-	key := m.word()
+	key := m.Word()
 	if r.ignored[key] {
 		return
 	}
 	r.ignored[key] = true
-	line, column := r.problems.place(m.key.offset)
+	line, column := r.problems.Place(m.Key.Offset)
 	r.input.Ignored = append(r.input.Ignored,
 		fmt.Sprintf("%s:%d:%d: key %q means nothing here", r.input.Name, line, column, key))
 }
@@ -89,9 +90,9 @@ func (r *inputReader) ignore(m member) {
 func (o *object) problem(key, format string, args ...any) {
 	offset := o.offset
 	if v, ok := o.value(key); ok {
-		offset = v.offset
+		offset = v.Offset
 	}
-	o.reader.problems.add(offset, o.path.String()+": "+key, format, args...)
+	o.reader.problems.Add(offset, o.path.String()+": "+key, format, args...)
 }
 
 // integer returns the integer of a key. It reports a problem that ends in
@@ -102,7 +103,7 @@ func (o *object) integer(key string, least, most int64, needs string) (int64, bo
 		o.problem(key, "missing; must be %s", needs)
 		return 0, false
 	}
-	n, err := strconv.ParseInt(string(v.raw), 10, 64)
+	n, err := strconv.ParseInt(string(v.Raw), 10, 64)
 	if err != nil || n < least || n > most {
 		o.problem(key, "must be %s, got %s", needs, v)
 		return 0, false
@@ -116,7 +117,7 @@ func (o *object) text(key string) (text string, present bool) {
 	if !ok {
 		return "", false
 	}
-	text, ok = v.text()
+	text, ok = v.Text()
 	if !ok {
 		o.problem(key, "must be a string, got %s", v)
 	}
@@ -141,7 +142,7 @@ func (o *object) word(key string, words ...string) (string, bool) {
 		o.problem(key, "missing; must be %s", choice(words))
 		return "", false
 	}
-	text, _ := v.text()
+	text, _ := v.Text()
 	if i := slices.Index(words, strings.TrimSpace(text)); i >= 0 {
 		return words[i], true
 	}
@@ -162,16 +163,12 @@ func choice(words []string) string {
 // anInteger is what ids must be that only need to be integers.
 const anInteger = "an integer"
 
-// element reads one element of the array. It returns true if the file is of
-// the Lamport dialect, which ends the reading.
-func (r *inputReader) element(v value) (lamport bool) {
+// element reads one element of the array. It returns true if the file is an output,
+// which ends the reading.
+func (r *inputReader) element(v jsonfile.Value) (isOutput bool) {
 	o, ok := r.object(v, path{element: r.elements.total}, "id", "type", "events", "balance", "customer-requests", "recv")
 	if !ok {
 		return false
-	}
-	if o.has("customer-requests") {
-		o.problem("customer-requests", `this is the dialect with logical clocks, which can't be replayed; customers need "events"`)
-		return true
 	}
 	if o.has("recv") && !o.has("type") {
 		o.problem("recv", "this is what a replay wrote, an output.json; an input has customers with their events, and branches")
@@ -204,30 +201,39 @@ func (r *inputReader) branch(o *object) {
 		return
 	}
 	place, _ := o.value("balance")
-	r.balances = append(r.balances, branchBalance{id: id, balance: balance, offset: place.offset})
+	r.balances = append(r.balances, branchBalance{id: id, balance: balance, offset: place.Offset})
 	r.input.Branches = append(r.input.Branches, Branch{ID: uint32(id), Balance: balance})
 }
 
-// customer reads a customer element with its events.
+// customer reads a customer element with its events. The project with logical clocks
+// calls them customer-requests.
 func (r *inputReader) customer(o *object) {
 	id, ok := o.integer("id", math.MinInt64, math.MaxInt64, anInteger)
 	if ok {
 		o.path.kind, o.path.id = "customer", id
 	}
 	c := Element{ID: id}
-	events, ok := o.value("events")
-	if !ok || events.kind() != '[' {
-		o.problem("events", "%s", missingOr(events, ok, "an array"))
+	key := "events"
+	if o.has(requestsKey) {
+		if o.has(key) {
+			o.problem(requestsKey, `a customer has its requests once, as "events" or as %q`, requestsKey)
+			return
+		}
+		key, r.input.Form = requestsKey, Lamport
+	}
+	events, ok := o.value(key)
+	if !ok || events.Kind() != '[' {
+		o.problem(key, "%s", missingOr(events, ok, "an array"))
 		return
 	}
 	at := o.path
-	for v := range events.items() {
+	for v := range events.Items() {
 		at.event++
 		if r.events++; r.events > r.maxEvents {
-			r.problems.add(v.offset, at.String(), "the file has more than %d events, which is as many as are read", r.maxEvents)
+			r.problems.Add(v.Offset, at.String(), "the file has more than %d events, which is as many as are read", r.maxEvents)
 			return
 		}
-		if e := r.event(v, at, id); len(r.problems.found) == 0 { // otherwise the file is refused
+		if e := r.event(v, at, id, key == requestsKey); !r.problems.Any() { // otherwise the file is refused
 			c.Events = append(c.Events, e)
 		}
 	}
@@ -236,7 +242,7 @@ func (r *inputReader) customer(o *object) {
 }
 
 // missingOr says that a value is missing or not what it must be.
-func missingOr(v value, present bool, needs string) string {
+func missingOr(v jsonfile.Value, present bool, needs string) string {
 	if !present {
 		return "missing; must be " + needs
 	}

@@ -1,17 +1,39 @@
 package customer
 
-import "math"
+import (
+	"math"
+	"strconv"
+
+	"passbook.example/passbook/customer/internal/jsonfile"
+)
+
+// Keys of the project with logical clocks.
+const (
+	requestsKey  = "customer-requests"
+	requestIDKey = "customer-request-id"
+)
+
+// The keys of an event, and of a request: the hand-out of the project with logical clocks
+// has customer-requests in the place of customer-request-id once.
+var (
+	eventKeys   = []string{"id", "interface", "money", "branch", "dest", "account", "from", "to", "consistency"}
+	requestKeys = append([]string{requestIDKey, requestsKey}, eventKeys...)
+)
 
 // event reads one event. home is the branch it goes to if it names none. An
 // event with problems is returned as far as it could be read; the whole file
 // is refused then.
-func (r *inputReader) event(v value, at path, home int64) Event {
-	e := Event{Branch: home, Line: r.lines.of(v.offset)}
-	o, ok := r.object(v, at,
-		"id", "interface", "money", "branch", "dest", "account", "from", "to", "consistency")
+func (r *inputReader) event(v jsonfile.Value, at path, home int64, isRequest bool) Event {
+	e := Event{Branch: home, Line: r.lines.of(v.Offset)}
+	keys := eventKeys
+	if isRequest {
+		keys = requestKeys
+	}
+	o, ok := r.object(v, at, keys...)
 	if !ok {
 		return e
 	}
+	e.id(&o, isRequest)
 	r.destination(&o, &e)
 	word, ok := o.word("interface", string(Deposit), string(Withdraw), string(Query), string(Transfer))
 	if !ok {
@@ -27,6 +49,30 @@ func (r *inputReader) event(v value, at path, home int64) Event {
 	return e
 }
 
+// id reads the label of an event. That of a request is an integer, if there is one, since
+// it goes into the output; nothing depends on that of another event.
+func (e *Event) id(o *object, isRequest bool) {
+	if !isRequest {
+		if v, ok := o.value("id"); ok {
+			n, err := strconv.ParseInt(string(v.Raw), 10, 64)
+			e.ID, e.HasID = n, err == nil
+		}
+		return
+	}
+	for _, key := range []string{requestIDKey, requestsKey, "id"} {
+		if !o.has(key) {
+			continue
+		}
+		if e.HasID {
+			if key == requestsKey {
+				o.problem(key, "a request has its id once, as %q or as %q", requestIDKey, requestsKey)
+			}
+			return
+		}
+		e.ID, e.HasID = o.integer(key, math.MinInt64, math.MaxInt64, anInteger)
+	}
+}
+
 // destination reads which branch an event goes to: "branch" since 2023, "dest"
 // before. A file in which any event names one is of the consistency dialects.
 func (r *inputReader) destination(o *object, e *Event) {
@@ -40,7 +86,9 @@ func (r *inputReader) destination(o *object, e *Event) {
 	case !branch:
 		return
 	}
-	r.input.Form = Consistency
+	if r.input.Form == Basic {
+		r.input.Form = Consistency
+	}
 	if id, ok := o.integer(key, math.MinInt64, math.MaxInt64, anInteger); ok {
 		e.Branch = id
 	}

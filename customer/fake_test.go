@@ -29,6 +29,11 @@ type fakeBank struct {
 	sessions []string
 	// acknowledge is what the last write asked for.
 	acknowledge bankv1.Acknowledge
+	// clocks holds the headers of the writes that arrived, in order: the clock and the
+	// number of the request.
+	clocks []string
+	// trace, if not nil, answers GetTrace.
+	trace func(branch uint32, r *bankv1.GetTraceRequest) *bankv1.GetTraceResponse
 	// executed, if not nil, runs after a call number (from 1) was executed and
 	// before the reply is sent. Its error replaces the reply.
 	executed func(ctx context.Context, call int) error
@@ -87,6 +92,9 @@ func (b *fakeBranch) write(ctx context.Context, r interface {
 	b.bank.mu.Lock()
 	what := fmt.Sprintf("%d from %q to %q", amount, from, to)
 	call := b.arrive(what, r.GetSession())
+	if info, ok := connect.CallInfoForHandlerContext(ctx); ok {
+		b.bank.clocks = append(b.bank.clocks, info.RequestHeader().Get("Passbook-Lamport")+" "+info.RequestHeader().Get("Passbook-Customer-Request"))
+	}
 	b.bank.acknowledge = r.GetAcknowledge()
 	balance, done := b.bank.answers[r.GetRequestId()]
 	if !done {
@@ -107,6 +115,14 @@ func (b *fakeBranch) write(ctx context.Context, r interface {
 	}
 	b.bank.mu.Unlock()
 	return balance, session(call), b.finish(ctx, call)
+}
+
+// GetTrace asks the test.
+func (b *fakeBranch) GetTrace(ctx context.Context, r *bankv1.GetTraceRequest) (*bankv1.GetTraceResponse, error) {
+	if b.bank.trace == nil {
+		return b.UnimplementedBranchServiceHandler.GetTrace(ctx, r)
+	}
+	return b.bank.trace(b.id, r), nil
 }
 
 // arrive notes a call and returns its number.

@@ -9,14 +9,24 @@ import (
 	"path/filepath"
 )
 
-// WriteOutput writes the output.json of a report to a file, whole or not at
-// all: on an error the file is as it was before. A path that is no regular
-// file, such as /dev/stdout, is written to directly.
+// WriteOutput writes the output.json of a report to a file, or to those that
+// [OutputFiles] names: each whole or not at all, so on an error a file is as it was
+// before. A path that is no regular file, such as /dev/stdout, is written to directly.
 func WriteOutput(path string, report *Report, form OutputForm) error {
-	data, err := Encode(report, form)
+	contents, err := encodeFiles(report, form)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
+	for i, file := range OutputFiles(path, form) {
+		if err := WriteFile(file, contents[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteFile writes a file, whole or not at all, as [WriteOutput] does.
+func WriteFile(path string, data []byte) error {
 	// A rename would replace a symbolic link instead of the file behind it.
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target

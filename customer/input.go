@@ -8,6 +8,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"passbook.example/passbook/customer/internal/jsonfile"
 )
 
 // MaxInputBytes is the size of the largest input that is read: 256 MiB, which a
@@ -15,8 +17,11 @@ import (
 const MaxInputBytes = 256 << 20
 
 // maxInputEvents is how many events a file may have at most. The shortest have 22
-// bytes, and each takes 80 in memory, and as much again when it is executed.
+// bytes, and each takes 88 in memory, and as much again when it is executed.
 const maxInputEvents = 4 << 20
+
+// InputError is one problem of an input file, with its place.
+type InputError = jsonfile.Error
 
 // Input is a whole input.json.
 type Input struct {
@@ -80,6 +85,11 @@ type Event struct {
 	To string
 	// Strong asks a query for the balance over all branches at one moment.
 	Strong bool
+	// HasID says that the event has an id, which ID is. It is a label: ids may be
+	// missing, and may repeat. In the dialect with logical clocks it is the
+	// customer-request-id.
+	HasID bool
+	ID    int64
 	// Line is the event's line in the file, from 1.
 	Line int
 }
@@ -121,12 +131,11 @@ func ReadInput(name string, r io.Reader) (*Input, error) {
 	if len(data) > MaxInputBytes {
 		return nil, fmt.Errorf("read %s: larger than %d MiB", name, MaxInputBytes>>20)
 	}
-	// Editors on Windows put a byte order mark in front, which isn't JSON.
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	data = jsonfile.WithoutMark(data)
 
 	in := newInputReader(name, data)
 	in.file(data)
-	if err := in.problems.err(); err != nil {
+	if err := in.problems.Err(); err != nil {
 		return nil, err
 	}
 	return in.input, nil
@@ -147,7 +156,7 @@ func readAll(r io.Reader) ([]byte, error) {
 
 // inputReader gathers an Input and its problems.
 type inputReader struct {
-	problems *problems
+	problems *jsonfile.Problems
 	lines    lines
 	input    *Input
 	branches map[uint32]bool // the ids so far
@@ -164,7 +173,7 @@ type inputReader struct {
 
 func newInputReader(name string, data []byte) *inputReader {
 	return &inputReader{
-		problems: &problems{name: name, data: data},
+		problems: &jsonfile.Problems{Name: name, Data: data},
 		lines:    lines{data: data},
 		input:    &Input{Name: name, Form: Basic},
 		branches: make(map[uint32]bool),
@@ -197,25 +206,20 @@ type branchBalance struct {
 // file reads the whole file.
 func (r *inputReader) file(data []byte) {
 	if len(bytes.TrimSpace(data)) == 0 {
-		r.problems.add(0, "", "the file is empty; expected a JSON array of customers and branches")
+		r.problems.Add(0, "", "the file is empty; expected a JSON array of customers and branches")
 		return
 	}
-	// Once the syntax of the whole file is known to be right, nothing that takes
-	// it apart can fail.
-	for _, check := range []func([]byte) (int, string){checkEncoding, checkSyntax, checkSurrogates} {
-		if offset, problem := check(data); problem != "" {
-			r.problems.add(offset, "", "%s", problem)
-			return
-		}
-	}
-	top := newValue(data, 0)
-	if top.kind() != '[' {
-		r.problems.add(top.offset, "", "must be an array of customers and branches, got %s", top)
+	top, ok := r.problems.Parse()
+	if !ok {
 		return
 	}
-	for element := range top.items() {
+	if top.Kind() != '[' {
+		r.problems.Add(top.Offset, "", "must be an array of customers and branches, got %s", top)
+		return
+	}
+	for element := range top.Items() {
 		r.elements.total++
-		if lamport := r.element(element); lamport {
+		if isOutput := r.element(element); isOutput {
 			return
 		}
 	}
@@ -223,13 +227,13 @@ func (r *inputReader) file(data []byte) {
 }
 
 // checkBranches checks what can be checked only once all branches are known.
-func (r *inputReader) checkBranches(top value) {
+func (r *inputReader) checkBranches(top jsonfile.Value) {
 	if r.elements.branches == 0 {
-		r.problems.add(top.offset, "", `no branches: the array needs at least one element like {"id": 1, "type": "branch", "balance": 400}`)
+		r.problems.Add(top.Offset, "", `no branches: the array needs at least one element like {"id": 1, "type": "branch", "balance": 400}`)
 	}
 	for _, b := range r.balances {
 		if b.balance != r.balances[0].balance {
-			r.problems.add(b.offset, "", "opening balances differ: %s; every branch holds a replica of the same account", describeBalances(r.balances))
+			r.problems.Add(b.offset, "", "opening balances differ: %s; every branch holds a replica of the same account", describeBalances(r.balances))
 			return
 		}
 	}
@@ -265,3 +269,21 @@ func describeBalances(balances []branchBalance) string {
 
 // maxBranchID is the largest branch id: the API's ids have 32 bits.
 const maxBranchID = math.MaxUint32
+
+// WritesElsewhere reports whether a customer writes at several branches, as those of
+// the project on monotonic writes do.
+func (in *Input) WritesElsewhere() bool {
+	at := make(map[int64]int64) // where each customer wrote first
+	for _, c := range in.Customers {
+		for _, e := range c.Events {
+			if e.Interface == Query {
+				continue
+			}
+			if branch, ok := at[c.ID]; ok && branch != e.Branch {
+				return true
+			}
+			at[c.ID] = e.Branch
+		}
+	}
+	return false
+}

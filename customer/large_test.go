@@ -41,7 +41,7 @@ func TestLinesAreCountedOnce(t *testing.T) {
 	for name, data := range map[string][]byte{"one line": oneLine(events), "indented": indented(events)} {
 		r := newInputReader(name, data)
 		r.file(data)
-		if err := r.problems.err(); err != nil {
+		if err := r.problems.Err(); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if r.lines.looked == 0 || r.lines.looked > len(data) {
@@ -82,7 +82,7 @@ func TestTheEventsOfAFileAreBounded(t *testing.T) {
 		r.maxEvents = test.most
 		r.file(data)
 		got := ""
-		if err := r.problems.err(); err != nil {
+		if err := r.problems.Err(); err != nil {
 			got = err.Error()
 		}
 		if got != test.want {

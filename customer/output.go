@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // OutputForm is a form of output.json.
@@ -18,16 +19,41 @@ const (
 	// query: the balance that its last query showed. It is the form from before
 	// 2023 and no dialect's default, since it drops all the rest.
 	ConsistencyFinal OutputForm = "consistency-final"
+	// MonotonicWrites has one element for each query, under the event's id: the balance
+	// that it showed. It is the form of 2025's project, whose inputs look like those of
+	// Consistency, so it is no dialect's default.
+	MonotonicWrites OutputForm = "monotonic-writes"
+	// Lamport has the logical clocks of all events, as the project with them wants it
+	// since 2024: customers, branches, and all events by request, in one array.
+	Lamport OutputForm = "lamport"
+	// LamportParts is the same in three files, as in 2023.
+	LamportParts OutputForm = "lamport-parts"
+	// Lamport2020 has the logical clocks by the rules of 2020 to 2022, which count
+	// executions and replies of branches, and nothing at customers.
+	Lamport2020 OutputForm = "lamport-2020"
 )
+
+// OutputForms returns all forms.
+func OutputForms() []OutputForm {
+	return []OutputForm{Basic, Consistency, ConsistencyFinal, MonotonicWrites, Lamport, LamportParts, Lamport2020}
+}
 
 // ParseOutputForm returns the form of that name.
 func ParseOutputForm(name string) (OutputForm, error) {
-	switch form := OutputForm(name); form {
-	case Basic, Consistency, ConsistencyFinal:
-		return form, nil
+	var words []string
+	for _, form := range OutputForms() {
+		if form == OutputForm(name) {
+			return form, nil
+		}
+		words = append(words, form.String())
 	}
-	return "", fmt.Errorf("unknown output form %q; there are %s, %s and %s", name, Basic, Consistency, ConsistencyFinal)
+	last := len(words) - 1
+	return "", fmt.Errorf("unknown output form %q; there are %s and %s", name, strings.Join(words[:last], ", "), words[last])
 }
+
+// IsTrace reports whether the form shows logical clocks, which a replay has only with
+// [Options.Trace].
+func (f OutputForm) IsTrace() bool { return f == Lamport || f == LamportParts || f == Lamport2020 }
 
 // String returns the form's name.
 func (f OutputForm) String() string { return string(f) }
@@ -61,9 +87,14 @@ type (
 // that was stopped it has the answers so far: it leaves out events that were not
 // executed, and customer elements without any executed event.
 func Encode(report *Report, form OutputForm) ([]byte, error) {
+	if form.IsTrace() {
+		return encodeTrace(report, form)
+	}
 	report = report.answered()
 	var elements any
 	switch form {
+	case MonotonicWrites:
+		elements = queryElements(report)
 	case Basic:
 		elements = basicElements(report)
 	case Consistency:
@@ -134,6 +165,20 @@ func finalElements(report *Report) []outputFinal {
 				r := newOutputReceived(c.Received[i])
 				elements = append(elements, outputFinal{ID: c.ID, Balance: r.Balance, Result: r.Result, Error: r.Error})
 				break
+			}
+		}
+	}
+	return elements
+}
+
+// queryElements returns an element for each query, under its id.
+func queryElements(report *Report) []outputFinal {
+	elements := make([]outputFinal, 0, report.Events)
+	for _, c := range report.Customers {
+		for _, received := range c.Received {
+			if received.Interface == Query {
+				r := newOutputReceived(received)
+				elements = append(elements, outputFinal{ID: received.ID, Balance: r.Balance, Result: r.Result, Error: r.Error})
 			}
 		}
 	}

@@ -80,16 +80,19 @@ func TestEncodeWhatWasAnswered(t *testing.T) {
 }
 
 func TestParseOutputForm(t *testing.T) {
-	for _, name := range []string{"basic", "consistency", "consistency-final"} {
+	for _, name := range []string{"basic", "consistency", "consistency-final", "monotonic-writes", "lamport", "lamport-parts", "lamport-2020"} {
 		if form, err := customer.ParseOutputForm(name); err != nil || form.String() != name {
 			t.Errorf("ParseOutputForm(%q) = %q, %v", name, form, err)
 		}
 	}
-	_, err := customer.ParseOutputForm("lamport")
-	if got, want := errorText(err), `unknown output form "lamport"; there are basic, consistency and consistency-final`; got != want {
+	_, err := customer.ParseOutputForm("clocks")
+	if got, want := errorText(err), `unknown output form "clocks"; there are basic, consistency, consistency-final, monotonic-writes, lamport, lamport-parts and lamport-2020`; got != want {
 		t.Errorf("error %q, want %q", got, want)
 	}
-	if _, err := customer.Encode(report(), "lamport"); err == nil {
+	if _, err := customer.Encode(report(), customer.Lamport); err == nil || !strings.Contains(err.Error(), "not traced") {
+		t.Errorf("Encode a trace that there is none of: %v", err)
+	}
+	if _, err := customer.Encode(report(), "clocks"); err == nil {
 		t.Error("Encode to an unknown form: no error")
 	}
 }

@@ -1,6 +1,10 @@
 package customer
 
-import "fmt"
+import (
+	"fmt"
+
+	"passbook.example/passbook/customer/internal/jsonfile"
+)
 
 // path is a place in the array of a file. Each event has one, and few of them ever
 // appear in a message.
@@ -44,7 +48,7 @@ func (l *lines) of(offset int) int {
 	if offset < l.at {
 		l.at, l.line = 0, 0
 	}
-	l.line += countLines(l.data[l.at:offset])
+	l.line += jsonfile.CountLines(l.data[l.at:offset])
 	l.looked += offset - l.at
 	l.at = offset
 	return l.line + 1

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"passbook.example/passbook/branch/port"
+	"passbook.example/passbook/customer/lamport"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -45,6 +46,10 @@ type Options struct {
 	// being sent, because somebody has waited for that branch already; nil if it is
 	// to be sent.
 	GivenUp func(branch uint32, event Interface) error
+	// Trace, unless empty, makes each customer keep a logical clock, which ticks at each
+	// deposit and withdrawal that it sends, and travels with it, under the name of the
+	// trace. A [Tracer] has one, and fetches what the branches make of that.
+	Trace string
 	// FailFast stops the replay at the first event that fails. Events don't wait for
 	// a branch that refuses connections then.
 	FailFast bool
@@ -101,6 +106,10 @@ type Report struct {
 	Stopped []Failure
 	// Duration is how long the replay took.
 	Duration time.Duration
+	// Trace is what a Tracer made of a traced replay; nil before. Spelling says how the
+	// output spells propagations; empty for as the hand-out does.
+	Trace    *lamport.Trace
+	Spelling lamport.Spelling
 }
 
 // Results is what one customer element received.
@@ -108,6 +117,8 @@ type Results struct {
 	ID int64
 	// Received has a value for each event, in file order.
 	Received []Received
+	// Sent has what a traced replay sent, in order.
+	Sent []lamport.Event
 }
 
 // Failure is an event that failed by name, or whose outcome is not known.
@@ -142,8 +153,12 @@ func Replay(ctx context.Context, input *Input, options Options) (*Report, error)
 		defer r.options.HTTPClient.CloseIdleConnections()
 	}
 	customers := make([]*Customer, len(input.Customers))
+	numbers := make([][]int64, len(input.Customers))
+	if options.Trace != "" {
+		numbers = input.numbers()
+	}
 	for i, c := range input.Customers {
-		customers[i] = r.customer(i+1, c)
+		customers[i] = r.customer(i+1, c, numbers[i])
 	}
 	if options.Concurrent {
 		concurrently(ctx, customers)
@@ -202,7 +217,7 @@ func concurrently(ctx context.Context, customers []*Customer) {
 func newReport(input *Input, customers []*Customer) *Report {
 	report := &Report{Customers: make([]Results, len(customers)), Events: input.Events()}
 	for i, c := range customers {
-		report.Customers[i] = Results{ID: c.input.ID, Received: c.Received()}
+		report.Customers[i] = Results{ID: c.input.ID, Received: c.Received(), Sent: c.sent}
 		for j, r := range c.received {
 			failure := Failure{
 				File: input.Name, Line: c.input.Events[j].Line,

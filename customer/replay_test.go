@@ -70,18 +70,6 @@ func TestDialects(t *testing.T) {
 	}
 }
 
-func TestLamportDialectIsRefused(t *testing.T) {
-	f, err := os.Open("testdata/i4.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	_, err = customer.ReadInput("i4.json", f)
-	if got, want := errorText(err), "logical clocks"; !strings.Contains(got, want) {
-		t.Errorf("error %q, want one with %q", got, want)
-	}
-}
-
 // replay replays an input to its end.
 func replay(t *testing.T, in *customer.Input, options customer.Options) *customer.Report {
 	t.Helper()

@@ -60,6 +60,7 @@ var (
 	watchers  = rule{roles: of(identity.Customer, identity.Teller, identity.Auditor, identity.Operator), branches: true}
 	status    = rule{roles: of(identity.Teller, identity.Auditor, identity.Operator), branches: true, passedOn: true}
 	overseers = rule{roles: of(identity.Auditor, identity.Operator)}
+	tracers   = rule{roles: of(identity.Teller, identity.Auditor, identity.Operator)}
 	operators = rule{roles: of(identity.Operator)}
 	clients   = rule{roles: of(identity.Customer, identity.Teller, identity.Auditor, identity.Operator)}
 	peers     = rule{branches: true}
@@ -78,6 +79,7 @@ var table = map[string]rule{
 	bankv1connect.BranchServiceWatchProcedure:        watchers,
 	bankv1connect.BranchServiceGetStatusProcedure:    status,
 	bankv1connect.BranchServiceListAlarmsProcedure:   overseers,
+	bankv1connect.BranchServiceGetTraceProcedure:     tracers,
 	bankv1connect.BranchServiceResolveAlarmProcedure: operators,
 
 	bankv1connect.BranchServiceGetIdentityProcedure:   clients,

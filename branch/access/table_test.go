@@ -63,6 +63,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 		bankv1connect.BranchServiceWatchProcedure:        "customer teller auditor operator branch",
 		bankv1connect.BranchServiceGetStatusProcedure:    "teller auditor operator branch",
 		bankv1connect.BranchServiceListAlarmsProcedure:   "auditor operator",
+		bankv1connect.BranchServiceGetTraceProcedure:     "teller auditor operator",
 		bankv1connect.BranchServiceResolveAlarmProcedure: "operator",
 		bankv1connect.FaultServiceCutProcedure:           "operator",
 		bankv1connect.FaultServiceListFaultsProcedure:    "auditor operator",

@@ -55,7 +55,7 @@ func (l *Links) accept(ctx context.Context, stream *acceptedStream) error {
 	defer arrival.Greet()()
 	k := newLink(p)
 	k.accepted = true
-	k.put = stream.Send
+	k.put, k.trace = stream.Send, l.cfg.Trace
 	k.room = peernet.RoomOf(ctx)
 	if !k.upIfKin(hello.frame.Hello) {
 		return api.ErrStopped

@@ -65,6 +65,7 @@ func FuzzIncoming(f *testing.F) {
 		f.Add(message)
 		f.Add(message[:len(message)*2/3])
 		f.Add(append(message, message...)) // two frames are one
+		f.Add(appendStamps(message, []*bankv1.Stamp{{Branch: 1, Sequence: 2, Clock: 3}}))
 		f.Add(protowire.AppendVarint(protowire.AppendTag(message, 9, protowire.VarintType), 1))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -83,6 +84,9 @@ func FuzzIncoming(f *testing.F) {
 		}
 		if diff := cmp.Diff(want.frame, got.frame, sameFrame); got.wrong == nil && diff != "" {
 			t.Errorf("%x: %s", data, diff)
+		}
+		if got.wrong == nil && len(got.stamps) != len(message.GetFrame().GetStamps()) {
+			t.Errorf("%x: %d stamps, want %d", data, len(got.stamps), len(message.GetFrame().GetStamps()))
 		}
 	})
 }

@@ -24,6 +24,8 @@ type incoming struct {
 	// frame is the frame, unless wrong says what is wrong with its content.
 	frame protocol.Frame
 	wrong error
+	// stamps are where the peer's logical clocks stood.
+	stamps []*bankv1.Stamp
 	// size is the size of the message, in bytes.
 	size int
 	// link is the one that it came on. Until the engine takes the frame, it has so many
@@ -63,8 +65,11 @@ func (in *incoming) set(m *bankv1.Frame) {
 		return
 	}
 	f, err := api.FrameFromProto(m)
+	if err == nil {
+		err = checkStamps(m.GetStamps())
+	}
 	if in.wrong = err; err == nil {
-		in.frame = *f
+		in.frame, in.stamps = *f, m.GetStamps()
 	}
 }
 
@@ -229,6 +234,9 @@ func (in *incoming) Enter(r *replica.Replica) {
 		<-k.unread
 	}
 	if k.peer.link == k { // and not one that has been replaced
+		if k.trace != nil && len(in.stamps) > 0 {
+			k.trace.Received(k.peer.id, in.stamps, applied(r, k.peer.id))
+		}
 		r.Receive(protocol.Message{From: k.peer.id, To: k.peer.links.cfg.ID, Frame: &in.frame})
 	}
 }

@@ -19,6 +19,7 @@
 //	wire.go      the stream: its messages and their codec; encode.go: frames that
 //	             are sent; decode.go: those that are received
 //	signed.go    signatures of what comes, and certificates for what is sent
+//	stamps.go    logical clocks, which travel with frames
 //	refusals.go  what becomes of messages that are refused
 //	log.go       which links are down for long; notes.go: what links tell it
 //

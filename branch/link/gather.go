@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"passbook.example/passbook/branch/protocol"
+
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
 // maxGathered bounds the content of frames that are sent as one. One frame may
@@ -19,15 +21,17 @@ func gather(frames []outgoing) (outgoing, int) {
 		return frames[0], 1
 	}
 	all, n, size := &protocol.Frame{}, 0, 0
+	var stamps []*bankv1.Stamp
 	for _, next := range frames {
-		size += contentBytes(next.frame)
+		size += contentBytes(next.frame) + stampBytes(next.stamps)
 		if !canJoin(all, next.frame) || n > 0 && size > maxGathered {
 			break
 		}
 		join(all, next.frame)
+		stamps = append(stamps, next.stamps...)
 		n++
 	}
-	return outgoing{frame: all}, n
+	return outgoing{frame: all, stamps: stamps}, n
 }
 
 // contentBytes is about the size of what a frame has that may be long: its batches, what

@@ -77,6 +77,8 @@ type link struct {
 	// room returns how many bytes put takes without waiting. It is nil if that isn't
 	// known.
 	room func() int
+	// trace is the Trace of Config, for a link that frames are sent on.
+	trace Trace
 
 	mu sync.Mutex
 	// outbox has the frames that wait to be sent.
@@ -197,7 +199,7 @@ func (p *peer) runLink(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k.put = stream.Send
+	k.put, k.trace = stream.Send, p.links.cfg.Trace
 	if !k.up() {
 		return api.ErrStopped
 	}

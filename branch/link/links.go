@@ -11,6 +11,8 @@ import (
 	"passbook.example/passbook/branch/peernet"
 	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
+
+	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
@@ -31,7 +33,7 @@ type Links struct {
 	customers bankv1connect.BranchServiceClient
 }
 
-// Config is what links work with. Only Signatures is optional.
+// Config is what links work with. Only Signatures and Trace are optional.
 type Config struct {
 	// ID is this branch.
 	ID ledger.BranchID
@@ -58,6 +60,8 @@ type Config struct {
 	Signatures Signatures
 	// Story is told of the frames that are sent.
 	Story Story
+	// Trace keeps the branch's logical clocks; nil if it has none.
+	Trace Trace
 	// Logger is where everything else is logged.
 	Logger *slog.Logger
 }
@@ -84,6 +88,16 @@ type Arrival interface {
 type Story interface {
 	// Sent tells of a frame that goes to a peer.
 	Sent(to ledger.BranchID, f *protocol.Frame)
+}
+
+// Trace keeps logical clocks. Its methods are called by the engine's goroutine.
+type Trace interface {
+	// Sending notes that a link takes a frame for a peer, and returns where the clocks
+	// stand; nil if nobody needs to know.
+	Sending(to ledger.BranchID, f *protocol.Frame) []*bankv1.Stamp
+	// Received takes where a peer's clocks stood. Its entries up to applied were
+	// applied before the frame came.
+	Received(from ledger.BranchID, stamps []*bankv1.Stamp, applied uint64)
 }
 
 // New returns the links of a branch. None of them is dialed yet.

@@ -13,6 +13,9 @@ func (k *link) send(f outgoing) (queued bool) {
 	size := contentBytes(f.frame)
 	k.mu.Lock()
 	if len(k.outbox) < maxOutbox && (size == 0 || k.outboxBytes == 0 || k.outboxBytes+size <= maxOutboxBytes) {
+		if k.trace != nil { // what is dropped is not sent
+			f.stamps = k.trace.Sending(k.peer.id, f.frame)
+		}
 		k.outbox = append(k.outbox, f)
 		k.outboxBytes += size
 		queued = true
@@ -25,7 +28,7 @@ func (k *link) send(f outgoing) (queued bool) {
 	}
 	k.mu.Unlock()
 	switch {
-	case begins && alone && k.room != nil && mostBytes(f.frame) <= k.room():
+	case begins && alone && k.room != nil && mostBytes(f.frame)+stampBytes(f.stamps) <= k.room():
 		k.pumpOut() // which need not wait, and no goroutine is woken for it
 	case begins:
 		go k.pump() // ends at the latest with close, which waits for it

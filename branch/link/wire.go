@@ -92,14 +92,19 @@ type outgoing struct {
 	// encoded is shared by all peers that are sent the same frame at once; nil for
 	// a frame for one peer.
 	encoded *encoded
+	// stamps are where the branch's logical clocks stand, which differs from peer to
+	// peer; nil where it keeps none.
+	stamps []*bankv1.Stamp
 }
 
 // append appends the encoded frame.
 func (o *outgoing) append(out []byte) []byte {
 	if o.encoded != nil {
-		return append(out, o.encoded.of(o.frame)...)
+		out = append(out, o.encoded.of(o.frame)...)
+	} else {
+		out = encode(out, o.frame)
 	}
-	return encode(out, o.frame)
+	return appendStamps(out, o.stamps)
 }
 
 // ProtoReflect implements proto.Message for codecs other than wireCodec: somebody may
@@ -108,6 +113,7 @@ func (o *outgoing) ProtoReflect() protoreflect.Message {
 	m := &bankv1.PropagateResponse{}
 	if o.frame != nil {
 		m.Frame = api.FrameToProto(o.frame)
+		m.Frame.Stamps = o.stamps
 	}
 	return m.ProtoReflect()
 }

@@ -16,6 +16,7 @@
 //	              GetBatch; watch.go: Watch, which the feed serves
 //	identity.go   GetIdentity and OpenDashboard
 //	alarms.go     ListAlarms and ResolveAlarm
+//	trace.go      GetTrace, and the clocks of customers' calls
 //	course.go     bank.Bank
 //	peers.go      Claim and Collect; propagate.go: PropagateDeposit and
 //	              PropagateWithdraw
@@ -38,6 +39,7 @@ import (
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/protocol"
 	"passbook.example/passbook/branch/replica"
+	"passbook.example/passbook/branch/trace"
 
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -89,6 +91,8 @@ type Config struct {
 	Feed Feed
 	// Story tells of each event; nil tells nothing.
 	Story *Story
+	// Trace keeps the branch's logical clocks; nil keeps none.
+	Trace *trace.Recorder
 	// Logger is where handlers log.
 	Logger *slog.Logger
 }

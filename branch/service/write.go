@@ -157,9 +157,13 @@ func (c *Customers) tryWrite(ctx context.Context, e *ledger.Entry, req writeRequ
 	if err := ctx.Err(); err != nil {
 		return protocol.Reply{}, err // nothing was recorded, as api.ConnectError says of it
 	}
+	if err := c.tick(ctx, e, req.GetHomeBranch()); err != nil {
+		return protocol.Reply{}, err
+	}
 	reply, err := c.cfg.Engine.Submit(ctx, protocol.Operation{
 		Entry: *e, Home: ledger.BranchID(req.GetHomeBranch()), Acknowledge: level, Session: seen, Deadline: c.cfg.deadline(ctx),
 	})
+	c.cfg.Trace.Answered(e, err == nil || isRefusal(err))
 	return reply, unknownOutcome(err, e.RequestID)
 }
 

@@ -33,7 +33,7 @@ the file, and needs nothing else but the certificate of the branches' CA.`,
 		GroupID: bankGroup,
 		Args:    subcommand,
 	}
-	c.AddCommand(a.proveCommand(), a.checkCommand())
+	c.AddCommand(a.proveCommand(), a.journalCheckCommand())
 	return a.does(c, func(context.Context, []string) error {
 		return exit.Usagef("say what to do: 'passbook journal prove' or 'passbook journal check'")
 	})
@@ -160,7 +160,7 @@ func (t *target) proofOf(ctx context.Context, at ledger.Position) (proof *signat
 	return proof, err
 }
 
-func (a *app) checkCommand() *cobra.Command {
+func (a *app) journalCheckCommand() *cobra.Command {
 	var s signatureChecks
 	var asJSON bool
 	c := &cobra.Command{
@@ -174,7 +174,7 @@ too. docs/security-signatures.md does the same with openssl alone.
 
 The exit code is 0 when the proof proves what it says, 1 when it does not, and 2
 when it can't be checked.`,
-		Example: "  passbook journal check entry.json --ca ca-branch.crt\n  passbook journal prove 2:17 --branch 1 | passbook journal check - --ca ca-branch.crt --json",
+		Example: "  passbook journal check entry.json --ca ca-branch.crt\n  passbook journal check proof.json --ca ca-branch.crt --json",
 		Args:    proofArgument,
 	}
 	s.caFlags(c)

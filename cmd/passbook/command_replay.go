@@ -53,6 +53,7 @@ Ctrl-C stops the replay, which then writes the answers that it has.`,
 	}
 	flags.Place(c, &o.network)
 	o.replay.replayFlags(c)
+	flags.Trace(c, &o.replay.trace, traceUsage+"; the branches must have been started with 'passbook serve --trace'")
 	flags.Elsewhere(c, &o.network, "address")
 	flags.Credentials(c, &o.prove)
 	c.Flags().DurationVar(&o.wait, "wait", 10*time.Second, "how long to wait for branches that aren't ready yet")
@@ -82,7 +83,7 @@ func (a *app) replayFile(ctx context.Context, file string, o *replayCommandOptio
 	if err := errors.Join(o.network.Check(ids...), flags.CheckElsewhere(&o.network, "address", ids), o.replay.check(in)); err != nil {
 		return err
 	}
-	a.console.Warnings(files.DoubtsAbout(in))
+	a.console.Warnings(o.replay.doubts(in))
 	client, err := newClient(&o.prove)
 	if err != nil {
 		return err

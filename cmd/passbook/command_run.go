@@ -41,10 +41,16 @@ func (a *app) runCommand() *cobra.Command {
 port, replays the file's customers against them over the network, writes what
 they received to output.json, and says whether all branches agree.
 
+A file with customer-requests, the course's project with logical clocks, runs with
+tracing: output.json has the Lamport clock of each event, as it ticked at the real
+sends and receipts. --trace asks for that on other files, --output-form for other
+forms of it.
+
 The data is on disk and synced, in a temporary directory that is removed at the
 end. With --data it stays, and the next run goes on from its balances.`,
 		Example: `  passbook run examples/course-50.json
   passbook run input.json --output - --concurrent
+  passbook run lamport.json --output-form lamport-parts
   passbook run input.json --data ./bank --base-port 20000`,
 		GroupID:           bankGroup,
 		Args:              inputFile,
@@ -52,6 +58,7 @@ end. With --data it stays, and the next run goes on from its balances.`,
 	}
 	flags.Place(c, &o.network)
 	o.replay.replayFlags(c)
+	flags.Trace(c, &o.replay.trace, traceUsage)
 	o.serving.servingFlags(c)
 	flags.Insecure(c, &o.serving.security)
 	c.Flags().StringVar(&o.serving.data, "data", "", "the `directory` of the data, one below it for each branch (default a temporary one)")
@@ -70,10 +77,12 @@ func (a *app) runBank(ctx context.Context, file string, o *runOptions) (err erro
 	if err != nil {
 		return err
 	}
+	o.replay.acknowledge = o.serving.acknowledge
 	if err := errors.Join(o.network.Check(in.BranchIDs()...), o.replay.check(in), o.serving.check(&o.network)); err != nil {
 		return err
 	}
-	a.console.Warnings(files.DoubtsAbout(in))
+	a.console.Warnings(o.replay.doubts(in))
+	o.serving.trace = o.replay.formFor(in).IsTrace()
 	if o.serving.data == "" {
 		temporary, remove, err2 := temporaryData()
 		if err2 != nil {

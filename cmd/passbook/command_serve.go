@@ -70,6 +70,7 @@ other branch answers.`,
 	f.BoolVar(&o.bootstrap, "bootstrap", false, "let branches with empty or copied data write before they hear from all others")
 	f.StringVar(&o.bankID, "bank-id", "", "the `id` of the bank: refuse data of another bank, and let empty data belong to this one only")
 	flags.Elsewhere(c, &o.network, "peer")
+	flags.Trace(c, &o.serving.trace, "keep logical clocks of deposits and withdrawals, which 'passbook replay' fetches; a file with customer-requests needs no --trace")
 	f.BoolVar(&o.faults, "faults", false, "let the dashboard and FaultService break branches on purpose: cut off, pause, kill, restart (loopback only)")
 	f.BoolVar(&o.child, "child", false, "this is a process of serve --processes")
 	if err := f.MarkHidden("child"); err != nil {

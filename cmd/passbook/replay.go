@@ -16,6 +16,7 @@ import (
 	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
+	"passbook.example/passbook/customer/lamport"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -29,6 +30,9 @@ type replayOptions struct {
 	failFast     bool
 	// strict refuses an input that there is anything to warn of.
 	strict bool
+	// trace asks for logical clocks, and spelling is how their output is spelled.
+	trace    bool
+	spelling lamport.Spelling
 }
 
 // replayFlags adds the flags that run and replay have in common.
@@ -40,6 +44,24 @@ func (o *replayOptions) replayFlags(c *cobra.Command) {
 	f.DurationVar(&o.eventTimeout, "timeout", 15*time.Second, "how long one event may take, all attempts included")
 	f.BoolVar(&o.strict, "strict", false, "refuse a file that there is a warning of: keys that mean nothing, branches that it doesn't have")
 	flags.OutputForm(c, &o.form)
+	flags.Spelling(c, &o.spelling)
+}
+
+// formFor returns the form of the output of an input.
+func (o *replayOptions) formFor(in *customer.Input) customer.OutputForm {
+	if o.form == "" && o.trace {
+		return customer.Lamport
+	}
+	return cmp.Or(o.form, in.Form)
+}
+
+// doubts returns what there is to warn of in an input.
+func (o *replayOptions) doubts(in *customer.Input) []string {
+	doubts := files.DoubtsAbout(in)
+	if o.formFor(in).IsTrace() {
+		doubts = append(doubts, in.TraceDoubts()...)
+	}
+	return doubts
 }
 
 // check says whether a replay of an input can start.
@@ -48,11 +70,20 @@ func (o *replayOptions) check(in *customer.Input) error {
 		return err
 	}
 	if o.strict {
-		if err := files.CheckStrictly(in); err != nil {
+		if err := files.CheckStrictly(o.doubts(in)); err != nil {
 			return err
 		}
 	}
-	return files.CheckOutput(o.output, in.Name)
+	form := o.formFor(in)
+	if err := o.checkTrace(form); err != nil {
+		return err
+	}
+	for _, file := range customer.OutputFiles(o.output, form) {
+		if err := files.CheckOutput(file, in.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // callees are the branches that a replay calls.
@@ -85,6 +116,11 @@ func (a *app) replay(ctx context.Context, in *customer.Input, to callees, o repl
 		EventTimeout: o.eventTimeout,
 		HTTPClient:   to.client,
 	}
+	form := o.formFor(in)
+	tracer, err := traced(ctx, in, form, &options)
+	if err != nil {
+		return err
+	}
 	console.TellEvents(a.console.Log, &options)
 	report, err := customer.Replay(ctx, in, options)
 	bar.Finish()
@@ -92,16 +128,37 @@ func (a *app) replay(ctx context.Context, in *customer.Input, to callees, o repl
 		a.console.Stopped(report)
 		return fmt.Errorf("%w; %s is not written", err, outputName(o.output))
 	}
-	if writing := a.writeOutput(o.output, report, cmp.Or(o.form, in.Form)); writing != nil {
-		return errors.Join(err, writing)
+	report.Spelling = o.spelling
+	agree := func() *survey.Agreement { return survey.New(to.client, to.url, in.BranchIDs()).Agree(ctx) }
+	return a.finish(ctx, in, report, err, tracer, agree, &o)
+}
+
+// finish writes the output of a replay that has ended, with an error if it was stopped,
+// and tells what became of it.
+func (a *app) finish(ctx context.Context, in *customer.Input, report *customer.Report, stopped error, tracer *customer.Tracer, agree func() *survey.Agreement, o *replayOptions) error {
+	var agreement *survey.Agreement
+	if stopped == nil && tracer != nil {
+		agreement = agree() // first, since then all that was sent has come
+	}
+	form := o.formFor(in)
+	err := fetch(ctx, tracer, report)
+	if err == nil {
+		err = a.writeOutput(o.output, report, form)
 	}
 	if err != nil {
-		a.console.Stopped(report)
-		a.console.Summary(report, nil, len(in.Branches), o.output)
-		return err
+		return errors.Join(stopped, err)
 	}
-	agreement := survey.New(to.client, to.url, in.BranchIDs()).Agree(ctx)
-	a.console.Summary(report, agreement, len(in.Branches), o.output)
+	if stopped != nil {
+		a.console.Stopped(report)
+		a.console.Summary(report, nil, len(in.Branches), writtenFiles(o.output, form))
+		return stopped
+	}
+	if agreement == nil {
+		agreement = agree()
+	}
+	a.console.Summary(report, agreement, len(in.Branches), writtenFiles(o.output, form))
+	a.console.Gaps(report.Trace)
+	a.console.Hint(in, o.form)
 	return verdict(report, agreement)
 }
 

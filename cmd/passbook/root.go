@@ -67,12 +67,14 @@ overdrawn, nothing acknowledged is lost, and all branches agree.
 	root.AddGroup(
 		&cobra.Group{ID: bankGroup, Title: "A whole bank:"},
 		&cobra.Group{ID: branchGroup, Title: "One branch that runs:"},
+		&cobra.Group{ID: courseGroup, Title: "Outputs of the course:"},
 	)
 	root.AddCommand(
 		a.runCommand(), a.serveCommand(), a.replayCommand(),
 		a.depositCommand(), a.withdrawCommand(), a.transferCommand(),
 		a.queryCommand(), a.statementCommand(), a.statusCommand(), a.alarmsCommand(), a.dashboardCommand(),
 		a.verifyCommand(), a.journalCommand(), a.certCommand(), a.simulateCommand(), a.versionCommand(),
+		a.checkCommand(), a.traceCommand(),
 	)
 	return root
 }
@@ -81,6 +83,7 @@ overdrawn, nothing acknowledged is lost, and all branches agree.
 const (
 	bankGroup   = "bank"
 	branchGroup = "branch"
+	courseGroup = "course"
 )
 
 // does makes f what a command does.

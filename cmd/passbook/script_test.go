@@ -51,6 +51,7 @@ func TestScript(t *testing.T) {
 			}
 			e.Defer(release)
 			e.Setenv("EXAMPLES", examples)
+			e.Setenv("TRACES", filepath.Join(examples, "../customer/lamport/testdata"))
 			e.Setenv("ODD", filepath.Join(examples, "../customer/testdata/odd"))
 			e.Setenv("TOKEN", filepath.Join(examples, "../branch/token/testdata/token.sh"))
 			e.Setenv("LATIN1", "caf\xe9")

@@ -56,6 +56,9 @@ func (o *serveOptions) childArguments(file string, id uint32) []string {
 	if o.serving.requireHome {
 		args = append(args, "--require-home-branch")
 	}
+	if o.serving.trace {
+		args = append(args, "--trace")
+	}
 	if o.faults {
 		args = append(args, "--faults")
 	}

@@ -22,6 +22,7 @@ type servingOptions struct {
 	peerTimeout time.Duration
 	maxAccounts int
 	requireHome bool
+	trace       bool
 	browsers    flags.Browsers
 	security    host.Security
 }
@@ -40,7 +41,7 @@ func (o *servingOptions) servingFlags(c *cobra.Command) {
 func (o *servingOptions) hosting(in *customer.Input, ids []uint32, n *host.Network, log *slog.Logger) host.Options {
 	return host.Options{
 		Input: in, IDs: ids, Network: n, Data: o.data, Bank: o.bank, Acknowledge: o.acknowledge, PeerTimeout: o.peerTimeout,
-		MaxAccounts: o.maxAccounts, RequireHome: o.requireHome, Security: o.security,
+		MaxAccounts: o.maxAccounts, RequireHome: o.requireHome, Security: o.security, Trace: o.trace || in.Form == customer.Lamport,
 		AllowedOrigins: o.browsers.Origins(), AllowedHosts: o.browsers.Hosts(), Logger: log,
 	}
 }

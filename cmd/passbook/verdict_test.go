@@ -47,7 +47,7 @@ func TestSummaryTellsWhetherBranchesAgree(t *testing.T) {
 			var text bytes.Buffer
 			found := survey.Compare(tt.answers)
 			report := &customer.Report{Events: 1, Succeeded: 1}
-			(&console.Console{Out: &text, Err: &text}).Summary(report, found, len(tt.answers), "output.json")
+			(&console.Console{Out: &text, Err: &text}).Summary(report, found, len(tt.answers), []string{"output.json"})
 			for _, want := range tt.want {
 				if !strings.Contains(text.String(), want) {
 					t.Errorf("the summary lacks %q:\n%s", want, text.String())

@@ -448,6 +448,135 @@ func (BranchHealth) EnumDescriptor() ([]byte, []int) {
 	return file_bank_v1_branch_proto_rawDescGZIP(), []int{6}
 }
 
+// ClockRules says which events tick.
+type ClockRules int32
+
+const (
+	// The same as CLOCK_RULES_2023.
+	ClockRules_CLOCK_RULES_UNSPECIFIED ClockRules = 0
+	// A branch ticks when a customer's request arrives, at each send to a peer, and when
+	// such a message arrives.
+	ClockRules_CLOCK_RULES_2023 ClockRules = 1
+	// A branch ticks when a request or a propagation arrives, when it executes it, when a
+	// peer answers, and when it answers its customer.
+	ClockRules_CLOCK_RULES_2020 ClockRules = 2
+)
+
+// Enum value maps for ClockRules.
+var (
+	ClockRules_name = map[int32]string{
+		0: "CLOCK_RULES_UNSPECIFIED",
+		1: "CLOCK_RULES_2023",
+		2: "CLOCK_RULES_2020",
+	}
+	ClockRules_value = map[string]int32{
+		"CLOCK_RULES_UNSPECIFIED": 0,
+		"CLOCK_RULES_2023":        1,
+		"CLOCK_RULES_2020":        2,
+	}
+)
+
+func (x ClockRules) Enum() *ClockRules {
+	p := new(ClockRules)
+	*p = x
+	return p
+}
+
+func (x ClockRules) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ClockRules) Descriptor() protoreflect.EnumDescriptor {
+	return file_bank_v1_branch_proto_enumTypes[7].Descriptor()
+}
+
+func (ClockRules) Type() protoreflect.EnumType {
+	return &file_bank_v1_branch_proto_enumTypes[7]
+}
+
+func (x ClockRules) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ClockRules.Descriptor instead.
+func (ClockRules) EnumDescriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{7}
+}
+
+// TraceEventKind is what happened.
+type TraceEventKind int32
+
+const (
+	// Not known.
+	TraceEventKind_TRACE_EVENT_KIND_UNSPECIFIED TraceEventKind = 0
+	// A customer's request arrived.
+	TraceEventKind_TRACE_EVENT_KIND_REQUEST TraceEventKind = 1
+	// The write was sent to a peer. Not an event by the rules of 2020.
+	TraceEventKind_TRACE_EVENT_KIND_SENT TraceEventKind = 2
+	// A write arrived from the peer that had taken it, and was applied.
+	TraceEventKind_TRACE_EVENT_KIND_RECEIVED TraceEventKind = 3
+	// What follows are events by the rules of 2020 only: the branch recorded its
+	// customer's write,
+	TraceEventKind_TRACE_EVENT_KIND_EXECUTED TraceEventKind = 4
+	// or executed one that a peer had sent.
+	TraceEventKind_TRACE_EVENT_KIND_RECEIVED_EXECUTED TraceEventKind = 5
+	// A peer answered that it had applied it.
+	TraceEventKind_TRACE_EVENT_KIND_ANSWERED TraceEventKind = 6
+	// The branch answered its customer.
+	TraceEventKind_TRACE_EVENT_KIND_RESPONSE TraceEventKind = 7
+)
+
+// Enum value maps for TraceEventKind.
+var (
+	TraceEventKind_name = map[int32]string{
+		0: "TRACE_EVENT_KIND_UNSPECIFIED",
+		1: "TRACE_EVENT_KIND_REQUEST",
+		2: "TRACE_EVENT_KIND_SENT",
+		3: "TRACE_EVENT_KIND_RECEIVED",
+		4: "TRACE_EVENT_KIND_EXECUTED",
+		5: "TRACE_EVENT_KIND_RECEIVED_EXECUTED",
+		6: "TRACE_EVENT_KIND_ANSWERED",
+		7: "TRACE_EVENT_KIND_RESPONSE",
+	}
+	TraceEventKind_value = map[string]int32{
+		"TRACE_EVENT_KIND_UNSPECIFIED":       0,
+		"TRACE_EVENT_KIND_REQUEST":           1,
+		"TRACE_EVENT_KIND_SENT":              2,
+		"TRACE_EVENT_KIND_RECEIVED":          3,
+		"TRACE_EVENT_KIND_EXECUTED":          4,
+		"TRACE_EVENT_KIND_RECEIVED_EXECUTED": 5,
+		"TRACE_EVENT_KIND_ANSWERED":          6,
+		"TRACE_EVENT_KIND_RESPONSE":          7,
+	}
+)
+
+func (x TraceEventKind) Enum() *TraceEventKind {
+	p := new(TraceEventKind)
+	*p = x
+	return p
+}
+
+func (x TraceEventKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TraceEventKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_bank_v1_branch_proto_enumTypes[8].Descriptor()
+}
+
+func (TraceEventKind) Type() protoreflect.EnumType {
+	return &file_bank_v1_branch_proto_enumTypes[8]
+}
+
+func (x TraceEventKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TraceEventKind.Descriptor instead.
+func (TraceEventKind) EnumDescriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{8}
+}
+
 // Receipt is where a write was recorded.
 type Receipt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3744,6 +3873,244 @@ func (x *SpreadBucket) GetCount() uint64 {
 	return 0
 }
 
+// GetTraceRequest asks for a page of events.
+type GetTraceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The rules of the clock. A branch keeps one clock for each.
+	Rules ClockRules `protobuf:"varint,1,opt,name=rules,proto3,enum=bank.v1.ClockRules" json:"rules,omitempty"`
+	// How many events there were before the page: `next` of the page before, 0 for the
+	// first one. Beyond the last event the page is empty.
+	After uint64 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
+	// The name of the trace.
+	Trace         string `protobuf:"bytes,3,opt,name=trace,proto3" json:"trace,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTraceRequest) Reset() {
+	*x = GetTraceRequest{}
+	mi := &file_bank_v1_branch_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTraceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTraceRequest) ProtoMessage() {}
+
+func (x *GetTraceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTraceRequest.ProtoReflect.Descriptor instead.
+func (*GetTraceRequest) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *GetTraceRequest) GetRules() ClockRules {
+	if x != nil {
+		return x.Rules
+	}
+	return ClockRules_CLOCK_RULES_UNSPECIFIED
+}
+
+func (x *GetTraceRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *GetTraceRequest) GetTrace() string {
+	if x != nil {
+		return x.Trace
+	}
+	return ""
+}
+
+// GetTraceResponse is a page of events.
+type GetTraceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The branch.
+	Branch uint32 `protobuf:"varint,1,opt,name=branch,proto3" json:"branch,omitempty"`
+	// The events, oldest first.
+	Events []*TraceEvent `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
+	// What to ask for next.
+	Next uint64 `protobuf:"varint,3,opt,name=next,proto3" json:"next,omitempty"`
+	// How many events this branch has recorded.
+	Total uint64 `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"`
+	// How many it had no room for: if there are any, the trace has gaps.
+	Missed        uint64 `protobuf:"varint,5,opt,name=missed,proto3" json:"missed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTraceResponse) Reset() {
+	*x = GetTraceResponse{}
+	mi := &file_bank_v1_branch_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTraceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTraceResponse) ProtoMessage() {}
+
+func (x *GetTraceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTraceResponse.ProtoReflect.Descriptor instead.
+func (*GetTraceResponse) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *GetTraceResponse) GetBranch() uint32 {
+	if x != nil {
+		return x.Branch
+	}
+	return 0
+}
+
+func (x *GetTraceResponse) GetEvents() []*TraceEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *GetTraceResponse) GetNext() uint64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *GetTraceResponse) GetTotal() uint64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *GetTraceResponse) GetMissed() uint64 {
+	if x != nil {
+		return x.Missed
+	}
+	return 0
+}
+
+// TraceEvent is one tick of a branch's logical clock.
+type TraceEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The customer's number of the request.
+	Request int64 `protobuf:"varint,1,opt,name=request,proto3" json:"request,omitempty"`
+	// The clock after the event.
+	Clock uint64 `protobuf:"varint,2,opt,name=clock,proto3" json:"clock,omitempty"`
+	// What happened.
+	Kind TraceEventKind `protobuf:"varint,3,opt,name=kind,proto3,enum=bank.v1.TraceEventKind" json:"kind,omitempty"`
+	// Whether it is about a withdrawal; otherwise it is about a deposit.
+	Withdrawal bool `protobuf:"varint,4,opt,name=withdrawal,proto3" json:"withdrawal,omitempty"`
+	// The customer whose request it is; in the branch that took it only.
+	CustomerId int64 `protobuf:"varint,5,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
+	// The other branch; 0 if a customer is the other side, or nobody is.
+	Peer          uint32 `protobuf:"varint,6,opt,name=peer,proto3" json:"peer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TraceEvent) Reset() {
+	*x = TraceEvent{}
+	mi := &file_bank_v1_branch_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TraceEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TraceEvent) ProtoMessage() {}
+
+func (x *TraceEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TraceEvent.ProtoReflect.Descriptor instead.
+func (*TraceEvent) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *TraceEvent) GetRequest() int64 {
+	if x != nil {
+		return x.Request
+	}
+	return 0
+}
+
+func (x *TraceEvent) GetClock() uint64 {
+	if x != nil {
+		return x.Clock
+	}
+	return 0
+}
+
+func (x *TraceEvent) GetKind() TraceEventKind {
+	if x != nil {
+		return x.Kind
+	}
+	return TraceEventKind_TRACE_EVENT_KIND_UNSPECIFIED
+}
+
+func (x *TraceEvent) GetWithdrawal() bool {
+	if x != nil {
+		return x.Withdrawal
+	}
+	return false
+}
+
+func (x *TraceEvent) GetCustomerId() int64 {
+	if x != nil {
+		return x.CustomerId
+	}
+	return 0
+}
+
+func (x *TraceEvent) GetPeer() uint32 {
+	if x != nil {
+		return x.Peer
+	}
+	return 0
+}
+
 // GetIdentityRequest asks who the caller is.
 type GetIdentityRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3753,7 +4120,7 @@ type GetIdentityRequest struct {
 
 func (x *GetIdentityRequest) Reset() {
 	*x = GetIdentityRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[39]
+	mi := &file_bank_v1_branch_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3765,7 +4132,7 @@ func (x *GetIdentityRequest) String() string {
 func (*GetIdentityRequest) ProtoMessage() {}
 
 func (x *GetIdentityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[39]
+	mi := &file_bank_v1_branch_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3778,7 +4145,7 @@ func (x *GetIdentityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetIdentityRequest.ProtoReflect.Descriptor instead.
 func (*GetIdentityRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{39}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{42}
 }
 
 // GetIdentityResponse is whom the branch takes the caller for.
@@ -3805,7 +4172,7 @@ type GetIdentityResponse struct {
 
 func (x *GetIdentityResponse) Reset() {
 	*x = GetIdentityResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[40]
+	mi := &file_bank_v1_branch_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3817,7 +4184,7 @@ func (x *GetIdentityResponse) String() string {
 func (*GetIdentityResponse) ProtoMessage() {}
 
 func (x *GetIdentityResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[40]
+	mi := &file_bank_v1_branch_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3830,7 +4197,7 @@ func (x *GetIdentityResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetIdentityResponse.ProtoReflect.Descriptor instead.
 func (*GetIdentityResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{40}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *GetIdentityResponse) GetSecured() bool {
@@ -3884,7 +4251,7 @@ type OpenDashboardRequest struct {
 
 func (x *OpenDashboardRequest) Reset() {
 	*x = OpenDashboardRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[41]
+	mi := &file_bank_v1_branch_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3896,7 +4263,7 @@ func (x *OpenDashboardRequest) String() string {
 func (*OpenDashboardRequest) ProtoMessage() {}
 
 func (x *OpenDashboardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[41]
+	mi := &file_bank_v1_branch_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3909,7 +4276,7 @@ func (x *OpenDashboardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDashboardRequest.ProtoReflect.Descriptor instead.
 func (*OpenDashboardRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{41}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{44}
 }
 
 // OpenDashboardResponse has a code with which a browser logs in once.
@@ -3927,7 +4294,7 @@ type OpenDashboardResponse struct {
 
 func (x *OpenDashboardResponse) Reset() {
 	*x = OpenDashboardResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[42]
+	mi := &file_bank_v1_branch_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3939,7 +4306,7 @@ func (x *OpenDashboardResponse) String() string {
 func (*OpenDashboardResponse) ProtoMessage() {}
 
 func (x *OpenDashboardResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[42]
+	mi := &file_bank_v1_branch_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3952,7 +4319,7 @@ func (x *OpenDashboardResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDashboardResponse.ProtoReflect.Descriptor instead.
 func (*OpenDashboardResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{42}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *OpenDashboardResponse) GetCode() string {
@@ -3989,7 +4356,7 @@ type GetBatchRequest struct {
 
 func (x *GetBatchRequest) Reset() {
 	*x = GetBatchRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[43]
+	mi := &file_bank_v1_branch_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4001,7 +4368,7 @@ func (x *GetBatchRequest) String() string {
 func (*GetBatchRequest) ProtoMessage() {}
 
 func (x *GetBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[43]
+	mi := &file_bank_v1_branch_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4014,7 +4381,7 @@ func (x *GetBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBatchRequest.ProtoReflect.Descriptor instead.
 func (*GetBatchRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{43}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *GetBatchRequest) GetBranch() uint32 {
@@ -4049,7 +4416,7 @@ type GetBatchResponse struct {
 
 func (x *GetBatchResponse) Reset() {
 	*x = GetBatchResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[44]
+	mi := &file_bank_v1_branch_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4061,7 +4428,7 @@ func (x *GetBatchResponse) String() string {
 func (*GetBatchResponse) ProtoMessage() {}
 
 func (x *GetBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[44]
+	mi := &file_bank_v1_branch_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4074,7 +4441,7 @@ func (x *GetBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBatchResponse.ProtoReflect.Descriptor instead.
 func (*GetBatchResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{44}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *GetBatchResponse) GetBatch() *SealedBatch {
@@ -4376,7 +4743,28 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x06spread\x18\x06 \x03(\v2\x15.bank.v1.SpreadBucketR\x06spread\"=\n" +
 	"\fSpreadBucket\x12\x17\n" +
 	"\amost_us\x18\x01 \x01(\x03R\x06mostUs\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x04R\x05count\"\x14\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\"h\n" +
+	"\x0fGetTraceRequest\x12)\n" +
+	"\x05rules\x18\x01 \x01(\x0e2\x13.bank.v1.ClockRulesR\x05rules\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\x04R\x05after\x12\x14\n" +
+	"\x05trace\x18\x03 \x01(\tR\x05trace\"\x99\x01\n" +
+	"\x10GetTraceResponse\x12\x16\n" +
+	"\x06branch\x18\x01 \x01(\rR\x06branch\x12+\n" +
+	"\x06events\x18\x02 \x03(\v2\x13.bank.v1.TraceEventR\x06events\x12\x12\n" +
+	"\x04next\x18\x03 \x01(\x04R\x04next\x12\x14\n" +
+	"\x05total\x18\x04 \x01(\x04R\x05total\x12\x16\n" +
+	"\x06missed\x18\x05 \x01(\x04R\x06missed\"\xbe\x01\n" +
+	"\n" +
+	"TraceEvent\x12\x18\n" +
+	"\arequest\x18\x01 \x01(\x03R\arequest\x12\x14\n" +
+	"\x05clock\x18\x02 \x01(\x04R\x05clock\x12+\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x17.bank.v1.TraceEventKindR\x04kind\x12\x1e\n" +
+	"\n" +
+	"withdrawal\x18\x04 \x01(\bR\n" +
+	"withdrawal\x12\x1f\n" +
+	"\vcustomer_id\x18\x05 \x01(\x03R\n" +
+	"customerId\x12\x12\n" +
+	"\x04peer\x18\x06 \x01(\rR\x04peer\"\x14\n" +
 	"\x12GetIdentityRequest\"\xbb\x01\n" +
 	"\x13GetIdentityResponse\x12\x18\n" +
 	"\asecured\x18\x01 \x01(\bR\asecured\x12\x16\n" +
@@ -4439,7 +4827,21 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x15BRANCH_HEALTH_CUT_OFF\x10\x03\x12\x1d\n" +
 	"\x19BRANCH_HEALTH_UNREACHABLE\x10\x04\x12\x1c\n" +
 	"\x18BRANCH_HEALTH_RECOVERING\x10\x05\x12\x18\n" +
-	"\x14BRANCH_HEALTH_HALTED\x10\x062\xa0\a\n" +
+	"\x14BRANCH_HEALTH_HALTED\x10\x06*U\n" +
+	"\n" +
+	"ClockRules\x12\x1b\n" +
+	"\x17CLOCK_RULES_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10CLOCK_RULES_2023\x10\x01\x12\x14\n" +
+	"\x10CLOCK_RULES_2020\x10\x02*\x8f\x02\n" +
+	"\x0eTraceEventKind\x12 \n" +
+	"\x1cTRACE_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18TRACE_EVENT_KIND_REQUEST\x10\x01\x12\x19\n" +
+	"\x15TRACE_EVENT_KIND_SENT\x10\x02\x12\x1d\n" +
+	"\x19TRACE_EVENT_KIND_RECEIVED\x10\x03\x12\x1d\n" +
+	"\x19TRACE_EVENT_KIND_EXECUTED\x10\x04\x12&\n" +
+	"\"TRACE_EVENT_KIND_RECEIVED_EXECUTED\x10\x05\x12\x1d\n" +
+	"\x19TRACE_EVENT_KIND_ANSWERED\x10\x06\x12\x1d\n" +
+	"\x19TRACE_EVENT_KIND_RESPONSE\x10\a2\xe6\a\n" +
 	"\rBranchService\x12<\n" +
 	"\aDeposit\x12\x17.bank.v1.DepositRequest\x1a\x18.bank.v1.DepositResponse\x12?\n" +
 	"\bWithdraw\x12\x18.bank.v1.WithdrawRequest\x1a\x19.bank.v1.WithdrawResponse\x12?\n" +
@@ -4451,7 +4853,8 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\n" +
 	"ListAlarms\x12\x1a.bank.v1.ListAlarmsRequest\x1a\x1b.bank.v1.ListAlarmsResponse\"\x03\x90\x02\x01\x12K\n" +
 	"\fResolveAlarm\x12\x1c.bank.v1.ResolveAlarmRequest\x1a\x1d.bank.v1.ResolveAlarmResponse\x12=\n" +
-	"\x05Watch\x12\x15.bank.v1.WatchRequest\x1a\x16.bank.v1.WatchResponse\"\x03\x90\x02\x010\x01\x12M\n" +
+	"\x05Watch\x12\x15.bank.v1.WatchRequest\x1a\x16.bank.v1.WatchResponse\"\x03\x90\x02\x010\x01\x12D\n" +
+	"\bGetTrace\x12\x18.bank.v1.GetTraceRequest\x1a\x19.bank.v1.GetTraceResponse\"\x03\x90\x02\x01\x12M\n" +
 	"\vGetIdentity\x12\x1b.bank.v1.GetIdentityRequest\x1a\x1c.bank.v1.GetIdentityResponse\"\x03\x90\x02\x01\x12N\n" +
 	"\rOpenDashboard\x12\x1d.bank.v1.OpenDashboardRequest\x1a\x1e.bank.v1.OpenDashboardResponse\x12D\n" +
 	"\bGetBatch\x12\x18.bank.v1.GetBatchRequest\x1a\x19.bank.v1.GetBatchResponse\"\x03\x90\x02\x01B\x85\x01\n" +
@@ -4469,8 +4872,8 @@ func file_bank_v1_branch_proto_rawDescGZIP() []byte {
 	return file_bank_v1_branch_proto_rawDescData
 }
 
-var file_bank_v1_branch_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_bank_v1_branch_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
+var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_bank_v1_branch_proto_goTypes = []any{
 	(Acknowledge)(0),              // 0: bank.v1.Acknowledge
 	(Consistency)(0),              // 1: bank.v1.Consistency
@@ -4479,128 +4882,138 @@ var file_bank_v1_branch_proto_goTypes = []any{
 	(Order)(0),                    // 4: bank.v1.Order
 	(WatchScope)(0),               // 5: bank.v1.WatchScope
 	(BranchHealth)(0),             // 6: bank.v1.BranchHealth
-	(*Receipt)(nil),               // 7: bank.v1.Receipt
-	(*DepositRequest)(nil),        // 8: bank.v1.DepositRequest
-	(*DepositResponse)(nil),       // 9: bank.v1.DepositResponse
-	(*WithdrawRequest)(nil),       // 10: bank.v1.WithdrawRequest
-	(*WithdrawResponse)(nil),      // 11: bank.v1.WithdrawResponse
-	(*TransferRequest)(nil),       // 12: bank.v1.TransferRequest
-	(*TransferResponse)(nil),      // 13: bank.v1.TransferResponse
-	(*SubmitRequest)(nil),         // 14: bank.v1.SubmitRequest
-	(*SubmitResponse)(nil),        // 15: bank.v1.SubmitResponse
-	(*QueryRequest)(nil),          // 16: bank.v1.QueryRequest
-	(*QueryResponse)(nil),         // 17: bank.v1.QueryResponse
-	(*GetStatusRequest)(nil),      // 18: bank.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),     // 19: bank.v1.GetStatusResponse
-	(*CertificateStatus)(nil),     // 20: bank.v1.CertificateStatus
-	(*PeerStatus)(nil),            // 21: bank.v1.PeerStatus
-	(*AccountStatus)(nil),         // 22: bank.v1.AccountStatus
-	(*BranchEscrow)(nil),          // 23: bank.v1.BranchEscrow
-	(*ListAlarmsRequest)(nil),     // 24: bank.v1.ListAlarmsRequest
-	(*ListAlarmsResponse)(nil),    // 25: bank.v1.ListAlarmsResponse
-	(*Alarm)(nil),                 // 26: bank.v1.Alarm
-	(*AlarmEntry)(nil),            // 27: bank.v1.AlarmEntry
-	(*ResolveAlarmRequest)(nil),   // 28: bank.v1.ResolveAlarmRequest
-	(*ResolveAlarmResponse)(nil),  // 29: bank.v1.ResolveAlarmResponse
-	(*ListEntriesRequest)(nil),    // 30: bank.v1.ListEntriesRequest
-	(*ListEntriesResponse)(nil),   // 31: bank.v1.ListEntriesResponse
-	(*ListedEntry)(nil),           // 32: bank.v1.ListedEntry
-	(*TooManyAccounts)(nil),       // 33: bank.v1.TooManyAccounts
-	(*InsufficientFunds)(nil),     // 34: bank.v1.InsufficientFunds
-	(*EscrowUnavailable)(nil),     // 35: bank.v1.EscrowUnavailable
-	(*NotReplicated)(nil),         // 36: bank.v1.NotReplicated
-	(*RequestIdUsed)(nil),         // 37: bank.v1.RequestIdUsed
-	(*WatchRequest)(nil),          // 38: bank.v1.WatchRequest
-	(*WatchResponse)(nil),         // 39: bank.v1.WatchResponse
-	(*Headline)(nil),              // 40: bank.v1.Headline
-	(*BranchReport)(nil),          // 41: bank.v1.BranchReport
-	(*RoundTrip)(nil),             // 42: bank.v1.RoundTrip
-	(*WatchedEntry)(nil),          // 43: bank.v1.WatchedEntry
-	(*Sample)(nil),                // 44: bank.v1.Sample
-	(*SpreadBucket)(nil),          // 45: bank.v1.SpreadBucket
-	(*GetIdentityRequest)(nil),    // 46: bank.v1.GetIdentityRequest
-	(*GetIdentityResponse)(nil),   // 47: bank.v1.GetIdentityResponse
-	(*OpenDashboardRequest)(nil),  // 48: bank.v1.OpenDashboardRequest
-	(*OpenDashboardResponse)(nil), // 49: bank.v1.OpenDashboardResponse
-	(*GetBatchRequest)(nil),       // 50: bank.v1.GetBatchRequest
-	(*GetBatchResponse)(nil),      // 51: bank.v1.GetBatchResponse
-	(*anypb.Any)(nil),             // 52: google.protobuf.Any
-	(*Position)(nil),              // 53: bank.v1.Position
-	(*Entry)(nil),                 // 54: bank.v1.Entry
-	(*SealedBatch)(nil),           // 55: bank.v1.SealedBatch
+	(ClockRules)(0),               // 7: bank.v1.ClockRules
+	(TraceEventKind)(0),           // 8: bank.v1.TraceEventKind
+	(*Receipt)(nil),               // 9: bank.v1.Receipt
+	(*DepositRequest)(nil),        // 10: bank.v1.DepositRequest
+	(*DepositResponse)(nil),       // 11: bank.v1.DepositResponse
+	(*WithdrawRequest)(nil),       // 12: bank.v1.WithdrawRequest
+	(*WithdrawResponse)(nil),      // 13: bank.v1.WithdrawResponse
+	(*TransferRequest)(nil),       // 14: bank.v1.TransferRequest
+	(*TransferResponse)(nil),      // 15: bank.v1.TransferResponse
+	(*SubmitRequest)(nil),         // 16: bank.v1.SubmitRequest
+	(*SubmitResponse)(nil),        // 17: bank.v1.SubmitResponse
+	(*QueryRequest)(nil),          // 18: bank.v1.QueryRequest
+	(*QueryResponse)(nil),         // 19: bank.v1.QueryResponse
+	(*GetStatusRequest)(nil),      // 20: bank.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),     // 21: bank.v1.GetStatusResponse
+	(*CertificateStatus)(nil),     // 22: bank.v1.CertificateStatus
+	(*PeerStatus)(nil),            // 23: bank.v1.PeerStatus
+	(*AccountStatus)(nil),         // 24: bank.v1.AccountStatus
+	(*BranchEscrow)(nil),          // 25: bank.v1.BranchEscrow
+	(*ListAlarmsRequest)(nil),     // 26: bank.v1.ListAlarmsRequest
+	(*ListAlarmsResponse)(nil),    // 27: bank.v1.ListAlarmsResponse
+	(*Alarm)(nil),                 // 28: bank.v1.Alarm
+	(*AlarmEntry)(nil),            // 29: bank.v1.AlarmEntry
+	(*ResolveAlarmRequest)(nil),   // 30: bank.v1.ResolveAlarmRequest
+	(*ResolveAlarmResponse)(nil),  // 31: bank.v1.ResolveAlarmResponse
+	(*ListEntriesRequest)(nil),    // 32: bank.v1.ListEntriesRequest
+	(*ListEntriesResponse)(nil),   // 33: bank.v1.ListEntriesResponse
+	(*ListedEntry)(nil),           // 34: bank.v1.ListedEntry
+	(*TooManyAccounts)(nil),       // 35: bank.v1.TooManyAccounts
+	(*InsufficientFunds)(nil),     // 36: bank.v1.InsufficientFunds
+	(*EscrowUnavailable)(nil),     // 37: bank.v1.EscrowUnavailable
+	(*NotReplicated)(nil),         // 38: bank.v1.NotReplicated
+	(*RequestIdUsed)(nil),         // 39: bank.v1.RequestIdUsed
+	(*WatchRequest)(nil),          // 40: bank.v1.WatchRequest
+	(*WatchResponse)(nil),         // 41: bank.v1.WatchResponse
+	(*Headline)(nil),              // 42: bank.v1.Headline
+	(*BranchReport)(nil),          // 43: bank.v1.BranchReport
+	(*RoundTrip)(nil),             // 44: bank.v1.RoundTrip
+	(*WatchedEntry)(nil),          // 45: bank.v1.WatchedEntry
+	(*Sample)(nil),                // 46: bank.v1.Sample
+	(*SpreadBucket)(nil),          // 47: bank.v1.SpreadBucket
+	(*GetTraceRequest)(nil),       // 48: bank.v1.GetTraceRequest
+	(*GetTraceResponse)(nil),      // 49: bank.v1.GetTraceResponse
+	(*TraceEvent)(nil),            // 50: bank.v1.TraceEvent
+	(*GetIdentityRequest)(nil),    // 51: bank.v1.GetIdentityRequest
+	(*GetIdentityResponse)(nil),   // 52: bank.v1.GetIdentityResponse
+	(*OpenDashboardRequest)(nil),  // 53: bank.v1.OpenDashboardRequest
+	(*OpenDashboardResponse)(nil), // 54: bank.v1.OpenDashboardResponse
+	(*GetBatchRequest)(nil),       // 55: bank.v1.GetBatchRequest
+	(*GetBatchResponse)(nil),      // 56: bank.v1.GetBatchResponse
+	(*anypb.Any)(nil),             // 57: google.protobuf.Any
+	(*Position)(nil),              // 58: bank.v1.Position
+	(*Entry)(nil),                 // 59: bank.v1.Entry
+	(*SealedBatch)(nil),           // 60: bank.v1.SealedBatch
 }
 var file_bank_v1_branch_proto_depIdxs = []int32{
 	0,  // 0: bank.v1.DepositRequest.acknowledge:type_name -> bank.v1.Acknowledge
-	7,  // 1: bank.v1.DepositResponse.receipt:type_name -> bank.v1.Receipt
+	9,  // 1: bank.v1.DepositResponse.receipt:type_name -> bank.v1.Receipt
 	0,  // 2: bank.v1.WithdrawRequest.acknowledge:type_name -> bank.v1.Acknowledge
-	7,  // 3: bank.v1.WithdrawResponse.receipt:type_name -> bank.v1.Receipt
+	9,  // 3: bank.v1.WithdrawResponse.receipt:type_name -> bank.v1.Receipt
 	0,  // 4: bank.v1.TransferRequest.acknowledge:type_name -> bank.v1.Acknowledge
-	7,  // 5: bank.v1.TransferResponse.receipt:type_name -> bank.v1.Receipt
+	9,  // 5: bank.v1.TransferResponse.receipt:type_name -> bank.v1.Receipt
 	0,  // 6: bank.v1.SubmitRequest.acknowledge:type_name -> bank.v1.Acknowledge
-	7,  // 7: bank.v1.SubmitResponse.receipt:type_name -> bank.v1.Receipt
-	52, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
+	9,  // 7: bank.v1.SubmitResponse.receipt:type_name -> bank.v1.Receipt
+	57, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
 	1,  // 9: bank.v1.QueryRequest.consistency:type_name -> bank.v1.Consistency
 	2,  // 10: bank.v1.GetStatusResponse.state:type_name -> bank.v1.BranchState
-	53, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
-	21, // 12: bank.v1.GetStatusResponse.peers:type_name -> bank.v1.PeerStatus
-	22, // 13: bank.v1.GetStatusResponse.accounts:type_name -> bank.v1.AccountStatus
-	20, // 14: bank.v1.GetStatusResponse.certificates:type_name -> bank.v1.CertificateStatus
-	23, // 15: bank.v1.AccountStatus.escrow:type_name -> bank.v1.BranchEscrow
-	26, // 16: bank.v1.ListAlarmsResponse.alarms:type_name -> bank.v1.Alarm
+	58, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
+	23, // 12: bank.v1.GetStatusResponse.peers:type_name -> bank.v1.PeerStatus
+	24, // 13: bank.v1.GetStatusResponse.accounts:type_name -> bank.v1.AccountStatus
+	22, // 14: bank.v1.GetStatusResponse.certificates:type_name -> bank.v1.CertificateStatus
+	25, // 15: bank.v1.AccountStatus.escrow:type_name -> bank.v1.BranchEscrow
+	28, // 16: bank.v1.ListAlarmsResponse.alarms:type_name -> bank.v1.Alarm
 	3,  // 17: bank.v1.Alarm.kind:type_name -> bank.v1.AlarmKind
-	27, // 18: bank.v1.Alarm.entries:type_name -> bank.v1.AlarmEntry
-	7,  // 19: bank.v1.AlarmEntry.receipt:type_name -> bank.v1.Receipt
+	29, // 18: bank.v1.Alarm.entries:type_name -> bank.v1.AlarmEntry
+	9,  // 19: bank.v1.AlarmEntry.receipt:type_name -> bank.v1.Receipt
 	4,  // 20: bank.v1.ListEntriesRequest.order:type_name -> bank.v1.Order
-	32, // 21: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
-	7,  // 22: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
-	54, // 23: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
-	23, // 24: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
-	7,  // 25: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
-	7,  // 26: bank.v1.RequestIdUsed.receipt:type_name -> bank.v1.Receipt
+	34, // 21: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
+	9,  // 22: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
+	59, // 23: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
+	25, // 24: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
+	9,  // 25: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
+	9,  // 26: bank.v1.RequestIdUsed.receipt:type_name -> bank.v1.Receipt
 	5,  // 27: bank.v1.WatchRequest.scope:type_name -> bank.v1.WatchScope
-	40, // 28: bank.v1.WatchResponse.headline:type_name -> bank.v1.Headline
-	41, // 29: bank.v1.WatchResponse.reports:type_name -> bank.v1.BranchReport
-	43, // 30: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
-	44, // 31: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
+	42, // 28: bank.v1.WatchResponse.headline:type_name -> bank.v1.Headline
+	43, // 29: bank.v1.WatchResponse.reports:type_name -> bank.v1.BranchReport
+	45, // 30: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
+	46, // 31: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
 	6,  // 32: bank.v1.BranchReport.health:type_name -> bank.v1.BranchHealth
-	53, // 33: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
+	58, // 33: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
 	2,  // 34: bank.v1.BranchReport.state:type_name -> bank.v1.BranchState
-	42, // 35: bank.v1.BranchReport.round_trips:type_name -> bank.v1.RoundTrip
-	7,  // 36: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
-	54, // 37: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
-	45, // 38: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
-	55, // 39: bank.v1.GetBatchResponse.batch:type_name -> bank.v1.SealedBatch
-	8,  // 40: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
-	10, // 41: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
-	12, // 42: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
-	14, // 43: bank.v1.BranchService.Submit:input_type -> bank.v1.SubmitRequest
-	16, // 44: bank.v1.BranchService.Query:input_type -> bank.v1.QueryRequest
-	18, // 45: bank.v1.BranchService.GetStatus:input_type -> bank.v1.GetStatusRequest
-	30, // 46: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
-	24, // 47: bank.v1.BranchService.ListAlarms:input_type -> bank.v1.ListAlarmsRequest
-	28, // 48: bank.v1.BranchService.ResolveAlarm:input_type -> bank.v1.ResolveAlarmRequest
-	38, // 49: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
-	46, // 50: bank.v1.BranchService.GetIdentity:input_type -> bank.v1.GetIdentityRequest
-	48, // 51: bank.v1.BranchService.OpenDashboard:input_type -> bank.v1.OpenDashboardRequest
-	50, // 52: bank.v1.BranchService.GetBatch:input_type -> bank.v1.GetBatchRequest
-	9,  // 53: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
-	11, // 54: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
-	13, // 55: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
-	15, // 56: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
-	17, // 57: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
-	19, // 58: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
-	31, // 59: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
-	25, // 60: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
-	29, // 61: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
-	39, // 62: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
-	47, // 63: bank.v1.BranchService.GetIdentity:output_type -> bank.v1.GetIdentityResponse
-	49, // 64: bank.v1.BranchService.OpenDashboard:output_type -> bank.v1.OpenDashboardResponse
-	51, // 65: bank.v1.BranchService.GetBatch:output_type -> bank.v1.GetBatchResponse
-	53, // [53:66] is the sub-list for method output_type
-	40, // [40:53] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	44, // 35: bank.v1.BranchReport.round_trips:type_name -> bank.v1.RoundTrip
+	9,  // 36: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
+	59, // 37: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
+	47, // 38: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
+	7,  // 39: bank.v1.GetTraceRequest.rules:type_name -> bank.v1.ClockRules
+	50, // 40: bank.v1.GetTraceResponse.events:type_name -> bank.v1.TraceEvent
+	8,  // 41: bank.v1.TraceEvent.kind:type_name -> bank.v1.TraceEventKind
+	60, // 42: bank.v1.GetBatchResponse.batch:type_name -> bank.v1.SealedBatch
+	10, // 43: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
+	12, // 44: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
+	14, // 45: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
+	16, // 46: bank.v1.BranchService.Submit:input_type -> bank.v1.SubmitRequest
+	18, // 47: bank.v1.BranchService.Query:input_type -> bank.v1.QueryRequest
+	20, // 48: bank.v1.BranchService.GetStatus:input_type -> bank.v1.GetStatusRequest
+	32, // 49: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
+	26, // 50: bank.v1.BranchService.ListAlarms:input_type -> bank.v1.ListAlarmsRequest
+	30, // 51: bank.v1.BranchService.ResolveAlarm:input_type -> bank.v1.ResolveAlarmRequest
+	40, // 52: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
+	48, // 53: bank.v1.BranchService.GetTrace:input_type -> bank.v1.GetTraceRequest
+	51, // 54: bank.v1.BranchService.GetIdentity:input_type -> bank.v1.GetIdentityRequest
+	53, // 55: bank.v1.BranchService.OpenDashboard:input_type -> bank.v1.OpenDashboardRequest
+	55, // 56: bank.v1.BranchService.GetBatch:input_type -> bank.v1.GetBatchRequest
+	11, // 57: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
+	13, // 58: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
+	15, // 59: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
+	17, // 60: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
+	19, // 61: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
+	21, // 62: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
+	33, // 63: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
+	27, // 64: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
+	31, // 65: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
+	41, // 66: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
+	49, // 67: bank.v1.BranchService.GetTrace:output_type -> bank.v1.GetTraceResponse
+	52, // 68: bank.v1.BranchService.GetIdentity:output_type -> bank.v1.GetIdentityResponse
+	54, // 69: bank.v1.BranchService.OpenDashboard:output_type -> bank.v1.OpenDashboardResponse
+	56, // 70: bank.v1.BranchService.GetBatch:output_type -> bank.v1.GetBatchResponse
+	57, // [57:71] is the sub-list for method output_type
+	43, // [43:57] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_branch_proto_init() }
@@ -4614,8 +5027,8 @@ func file_bank_v1_branch_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_branch_proto_rawDesc), len(file_bank_v1_branch_proto_rawDesc)),
-			NumEnums:      7,
-			NumMessages:   45,
+			NumEnums:      9,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -296,7 +296,11 @@ type Frame struct {
 	// Certificates whose keys have signed batches: one comes before the first batch on the
 	// link that names it. Each is a chain, the certificates after one another in DER, the
 	// one that has signed first.
-	Certificates  [][]byte `protobuf:"bytes,9,rep,name=certificates,proto3" json:"certificates,omitempty"`
+	Certificates [][]byte `protobuf:"bytes,9,rep,name=certificates,proto3" json:"certificates,omitempty"`
+	// Where the speaker's logical clocks stood when it sent entries of this frame, or
+	// applied those of the listener that it acks. Only branches that keep such clocks,
+	// for a trace (BranchService.GetTrace), send any.
+	Stamps        []*Stamp `protobuf:"bytes,10,rep,name=stamps,proto3" json:"stamps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -394,6 +398,116 @@ func (x *Frame) GetCertificates() [][]byte {
 	return nil
 }
 
+func (x *Frame) GetStamps() []*Stamp {
+	if x != nil {
+		return x.Stamps
+	}
+	return nil
+}
+
+// Stamp is the part of a message between branches that logical clocks travel in. They
+// are those of the course that Passbook began as, and no rule of the bank reads them.
+type Stamp struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The writer of the entry: the speaker, which sends the entry to the listener; or the
+	// listener, whose entry the speaker answers, since it has applied it.
+	Branch uint32 `protobuf:"varint,1,opt,name=branch,proto3" json:"branch,omitempty"`
+	// The entry's sequence in the writer's journal.
+	Sequence uint64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// The customer's number of the request that led to it, as the trace names it.
+	Request int64 `protobuf:"varint,3,opt,name=request,proto3" json:"request,omitempty"`
+	// The speaker's clock at this send, by the rules since 2023; 0 in answers, which don't
+	// tick there.
+	Clock uint64 `protobuf:"varint,4,opt,name=clock,proto3" json:"clock,omitempty"`
+	// The speaker's clock when it executed the entry, by the rules of 2020 to 2022.
+	Clock_2020 uint64 `protobuf:"varint,5,opt,name=clock_2020,json=clock2020,proto3" json:"clock_2020,omitempty"`
+	// Whether the entry is a withdrawal; otherwise it is a deposit.
+	Withdrawal bool `protobuf:"varint,6,opt,name=withdrawal,proto3" json:"withdrawal,omitempty"`
+	// The name of the trace that the request belongs to.
+	Trace         string `protobuf:"bytes,7,opt,name=trace,proto3" json:"trace,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stamp) Reset() {
+	*x = Stamp{}
+	mi := &file_bank_v1_peer_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stamp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stamp) ProtoMessage() {}
+
+func (x *Stamp) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_peer_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stamp.ProtoReflect.Descriptor instead.
+func (*Stamp) Descriptor() ([]byte, []int) {
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Stamp) GetBranch() uint32 {
+	if x != nil {
+		return x.Branch
+	}
+	return 0
+}
+
+func (x *Stamp) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *Stamp) GetRequest() int64 {
+	if x != nil {
+		return x.Request
+	}
+	return 0
+}
+
+func (x *Stamp) GetClock() uint64 {
+	if x != nil {
+		return x.Clock
+	}
+	return 0
+}
+
+func (x *Stamp) GetClock_2020() uint64 {
+	if x != nil {
+		return x.Clock_2020
+	}
+	return 0
+}
+
+func (x *Stamp) GetWithdrawal() bool {
+	if x != nil {
+		return x.Withdrawal
+	}
+	return false
+}
+
+func (x *Stamp) GetTrace() string {
+	if x != nil {
+		return x.Trace
+	}
+	return ""
+}
+
 // Contest is what branches say about accounts from which several withdraw more than
 // there is. For each such account one branch is the chair, which follows from its name
 // and the bank's branches. The chair sends a chain of looks to all others; each look
@@ -416,7 +530,7 @@ type Contest struct {
 
 func (x *Contest) Reset() {
 	*x = Contest{}
-	mi := &file_bank_v1_peer_proto_msgTypes[4]
+	mi := &file_bank_v1_peer_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -428,7 +542,7 @@ func (x *Contest) String() string {
 func (*Contest) ProtoMessage() {}
 
 func (x *Contest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[4]
+	mi := &file_bank_v1_peer_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -441,7 +555,7 @@ func (x *Contest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Contest.ProtoReflect.Descriptor instead.
 func (*Contest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{4}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Contest) GetSummons() []string {
@@ -508,7 +622,7 @@ type ContestLook struct {
 
 func (x *ContestLook) Reset() {
 	*x = ContestLook{}
-	mi := &file_bank_v1_peer_proto_msgTypes[5]
+	mi := &file_bank_v1_peer_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -520,7 +634,7 @@ func (x *ContestLook) String() string {
 func (*ContestLook) ProtoMessage() {}
 
 func (x *ContestLook) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[5]
+	mi := &file_bank_v1_peer_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -533,7 +647,7 @@ func (x *ContestLook) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContestLook.ProtoReflect.Descriptor instead.
 func (*ContestLook) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{5}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ContestLook) GetAccount() string {
@@ -628,7 +742,7 @@ type ContestAnswer struct {
 
 func (x *ContestAnswer) Reset() {
 	*x = ContestAnswer{}
-	mi := &file_bank_v1_peer_proto_msgTypes[6]
+	mi := &file_bank_v1_peer_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -640,7 +754,7 @@ func (x *ContestAnswer) String() string {
 func (*ContestAnswer) ProtoMessage() {}
 
 func (x *ContestAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[6]
+	mi := &file_bank_v1_peer_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -653,7 +767,7 @@ func (x *ContestAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContestAnswer.ProtoReflect.Descriptor instead.
 func (*ContestAnswer) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{6}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ContestAnswer) GetAccount() string {
@@ -739,7 +853,7 @@ type ContestWait struct {
 
 func (x *ContestWait) Reset() {
 	*x = ContestWait{}
-	mi := &file_bank_v1_peer_proto_msgTypes[7]
+	mi := &file_bank_v1_peer_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -751,7 +865,7 @@ func (x *ContestWait) String() string {
 func (*ContestWait) ProtoMessage() {}
 
 func (x *ContestWait) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[7]
+	mi := &file_bank_v1_peer_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -764,7 +878,7 @@ func (x *ContestWait) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContestWait.ProtoReflect.Descriptor instead.
 func (*ContestWait) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{7}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ContestWait) GetClock() uint64 {
@@ -796,7 +910,7 @@ type ContestEnd struct {
 
 func (x *ContestEnd) Reset() {
 	*x = ContestEnd{}
-	mi := &file_bank_v1_peer_proto_msgTypes[8]
+	mi := &file_bank_v1_peer_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -808,7 +922,7 @@ func (x *ContestEnd) String() string {
 func (*ContestEnd) ProtoMessage() {}
 
 func (x *ContestEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[8]
+	mi := &file_bank_v1_peer_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -821,7 +935,7 @@ func (x *ContestEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContestEnd.ProtoReflect.Descriptor instead.
 func (*ContestEnd) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{8}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ContestEnd) GetAccount() string {
@@ -856,7 +970,7 @@ type PropagateRequest struct {
 
 func (x *PropagateRequest) Reset() {
 	*x = PropagateRequest{}
-	mi := &file_bank_v1_peer_proto_msgTypes[9]
+	mi := &file_bank_v1_peer_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -868,7 +982,7 @@ func (x *PropagateRequest) String() string {
 func (*PropagateRequest) ProtoMessage() {}
 
 func (x *PropagateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[9]
+	mi := &file_bank_v1_peer_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -881,7 +995,7 @@ func (x *PropagateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropagateRequest.ProtoReflect.Descriptor instead.
 func (*PropagateRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{9}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PropagateRequest) GetFrame() *Frame {
@@ -902,7 +1016,7 @@ type PropagateResponse struct {
 
 func (x *PropagateResponse) Reset() {
 	*x = PropagateResponse{}
-	mi := &file_bank_v1_peer_proto_msgTypes[10]
+	mi := &file_bank_v1_peer_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -914,7 +1028,7 @@ func (x *PropagateResponse) String() string {
 func (*PropagateResponse) ProtoMessage() {}
 
 func (x *PropagateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[10]
+	mi := &file_bank_v1_peer_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -927,7 +1041,7 @@ func (x *PropagateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropagateResponse.ProtoReflect.Descriptor instead.
 func (*PropagateResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{10}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PropagateResponse) GetFrame() *Frame {
@@ -980,7 +1094,7 @@ type PropagateDepositRequest struct {
 
 func (x *PropagateDepositRequest) Reset() {
 	*x = PropagateDepositRequest{}
-	mi := &file_bank_v1_peer_proto_msgTypes[11]
+	mi := &file_bank_v1_peer_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -992,7 +1106,7 @@ func (x *PropagateDepositRequest) String() string {
 func (*PropagateDepositRequest) ProtoMessage() {}
 
 func (x *PropagateDepositRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[11]
+	mi := &file_bank_v1_peer_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1005,7 +1119,7 @@ func (x *PropagateDepositRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropagateDepositRequest.ProtoReflect.Descriptor instead.
 func (*PropagateDepositRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{11}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PropagateDepositRequest) GetBranch() uint32 {
@@ -1126,7 +1240,7 @@ type PropagateDepositResponse struct {
 
 func (x *PropagateDepositResponse) Reset() {
 	*x = PropagateDepositResponse{}
-	mi := &file_bank_v1_peer_proto_msgTypes[12]
+	mi := &file_bank_v1_peer_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1138,7 +1252,7 @@ func (x *PropagateDepositResponse) String() string {
 func (*PropagateDepositResponse) ProtoMessage() {}
 
 func (x *PropagateDepositResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[12]
+	mi := &file_bank_v1_peer_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1151,7 +1265,7 @@ func (x *PropagateDepositResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropagateDepositResponse.ProtoReflect.Descriptor instead.
 func (*PropagateDepositResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{12}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PropagateDepositResponse) GetApplied() *Position {
@@ -1211,7 +1325,7 @@ type PropagateWithdrawRequest struct {
 
 func (x *PropagateWithdrawRequest) Reset() {
 	*x = PropagateWithdrawRequest{}
-	mi := &file_bank_v1_peer_proto_msgTypes[13]
+	mi := &file_bank_v1_peer_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1223,7 +1337,7 @@ func (x *PropagateWithdrawRequest) String() string {
 func (*PropagateWithdrawRequest) ProtoMessage() {}
 
 func (x *PropagateWithdrawRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[13]
+	mi := &file_bank_v1_peer_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1236,7 +1350,7 @@ func (x *PropagateWithdrawRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropagateWithdrawRequest.ProtoReflect.Descriptor instead.
 func (*PropagateWithdrawRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{13}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PropagateWithdrawRequest) GetBranch() uint32 {
@@ -1357,7 +1471,7 @@ type PropagateWithdrawResponse struct {
 
 func (x *PropagateWithdrawResponse) Reset() {
 	*x = PropagateWithdrawResponse{}
-	mi := &file_bank_v1_peer_proto_msgTypes[14]
+	mi := &file_bank_v1_peer_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1369,7 +1483,7 @@ func (x *PropagateWithdrawResponse) String() string {
 func (*PropagateWithdrawResponse) ProtoMessage() {}
 
 func (x *PropagateWithdrawResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[14]
+	mi := &file_bank_v1_peer_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1382,7 +1496,7 @@ func (x *PropagateWithdrawResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PropagateWithdrawResponse.ProtoReflect.Descriptor instead.
 func (*PropagateWithdrawResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{14}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PropagateWithdrawResponse) GetApplied() *Position {
@@ -1413,7 +1527,7 @@ type Ticket struct {
 
 func (x *Ticket) Reset() {
 	*x = Ticket{}
-	mi := &file_bank_v1_peer_proto_msgTypes[15]
+	mi := &file_bank_v1_peer_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1425,7 +1539,7 @@ func (x *Ticket) String() string {
 func (*Ticket) ProtoMessage() {}
 
 func (x *Ticket) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[15]
+	mi := &file_bank_v1_peer_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1438,7 +1552,7 @@ func (x *Ticket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ticket.ProtoReflect.Descriptor instead.
 func (*Ticket) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{15}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Ticket) GetClock() uint64 {
@@ -1472,7 +1586,7 @@ type ClaimRequest struct {
 
 func (x *ClaimRequest) Reset() {
 	*x = ClaimRequest{}
-	mi := &file_bank_v1_peer_proto_msgTypes[16]
+	mi := &file_bank_v1_peer_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1484,7 +1598,7 @@ func (x *ClaimRequest) String() string {
 func (*ClaimRequest) ProtoMessage() {}
 
 func (x *ClaimRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[16]
+	mi := &file_bank_v1_peer_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1497,7 +1611,7 @@ func (x *ClaimRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimRequest.ProtoReflect.Descriptor instead.
 func (*ClaimRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{16}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ClaimRequest) GetBranch() uint32 {
@@ -1545,7 +1659,7 @@ type ClaimResponse struct {
 
 func (x *ClaimResponse) Reset() {
 	*x = ClaimResponse{}
-	mi := &file_bank_v1_peer_proto_msgTypes[17]
+	mi := &file_bank_v1_peer_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1557,7 +1671,7 @@ func (x *ClaimResponse) String() string {
 func (*ClaimResponse) ProtoMessage() {}
 
 func (x *ClaimResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[17]
+	mi := &file_bank_v1_peer_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1570,7 +1684,7 @@ func (x *ClaimResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimResponse.ProtoReflect.Descriptor instead.
 func (*ClaimResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{17}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ClaimResponse) GetGranted() int64 {
@@ -1621,7 +1735,7 @@ type CollectRequest struct {
 
 func (x *CollectRequest) Reset() {
 	*x = CollectRequest{}
-	mi := &file_bank_v1_peer_proto_msgTypes[18]
+	mi := &file_bank_v1_peer_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +1747,7 @@ func (x *CollectRequest) String() string {
 func (*CollectRequest) ProtoMessage() {}
 
 func (x *CollectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[18]
+	mi := &file_bank_v1_peer_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +1760,7 @@ func (x *CollectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectRequest.ProtoReflect.Descriptor instead.
 func (*CollectRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{18}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CollectRequest) GetBranch() uint32 {
@@ -1726,7 +1840,7 @@ type CollectResponse struct {
 
 func (x *CollectResponse) Reset() {
 	*x = CollectResponse{}
-	mi := &file_bank_v1_peer_proto_msgTypes[19]
+	mi := &file_bank_v1_peer_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1738,7 +1852,7 @@ func (x *CollectResponse) String() string {
 func (*CollectResponse) ProtoMessage() {}
 
 func (x *CollectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_peer_proto_msgTypes[19]
+	mi := &file_bank_v1_peer_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1751,7 +1865,7 @@ func (x *CollectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectResponse.ProtoReflect.Descriptor instead.
 func (*CollectResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_peer_proto_rawDescGZIP(), []int{19}
+	return file_bank_v1_peer_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CollectResponse) GetLastSequence() uint64 {
@@ -1824,7 +1938,7 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"\x06forked\x18\x03 \x01(\bR\x06forked\"E\n" +
 	"\x04Want\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12%\n" +
-	"\x0eafter_sequence\x18\x02 \x01(\x04R\rafterSequence\"\xae\x02\n" +
+	"\x0eafter_sequence\x18\x02 \x01(\x04R\rafterSequence\"\xd6\x02\n" +
 	"\x05Frame\x12$\n" +
 	"\x05hello\x18\x01 \x01(\v2\x0e.bank.v1.HelloR\x05hello\x12.\n" +
 	"\abatches\x18\x02 \x03(\v2\x14.bank.v1.SealedBatchR\abatches\x12\x1e\n" +
@@ -1834,7 +1948,20 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"\acontest\x18\x06 \x01(\v2\x10.bank.v1.ContestR\acontest\x12\x12\n" +
 	"\x04ping\x18\a \x01(\x04R\x04ping\x12\x12\n" +
 	"\x04pong\x18\b \x01(\x04R\x04pong\x12\"\n" +
-	"\fcertificates\x18\t \x03(\fR\fcertificates\"\xc0\x01\n" +
+	"\fcertificates\x18\t \x03(\fR\fcertificates\x12&\n" +
+	"\x06stamps\x18\n" +
+	" \x03(\v2\x0e.bank.v1.StampR\x06stamps\"\xc0\x01\n" +
+	"\x05Stamp\x12\x16\n" +
+	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1a\n" +
+	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x18\n" +
+	"\arequest\x18\x03 \x01(\x03R\arequest\x12\x14\n" +
+	"\x05clock\x18\x04 \x01(\x04R\x05clock\x12\x1d\n" +
+	"\n" +
+	"clock_2020\x18\x05 \x01(\x04R\tclock2020\x12\x1e\n" +
+	"\n" +
+	"withdrawal\x18\x06 \x01(\bR\n" +
+	"withdrawal\x12\x14\n" +
+	"\x05trace\x18\a \x01(\tR\x05trace\"\xc0\x01\n" +
 	"\aContest\x12\x18\n" +
 	"\asummons\x18\x01 \x03(\tR\asummons\x12*\n" +
 	"\x05looks\x18\x02 \x03(\v2\x14.bank.v1.ContestLookR\x05looks\x120\n" +
@@ -1969,65 +2096,67 @@ func file_bank_v1_peer_proto_rawDescGZIP() []byte {
 	return file_bank_v1_peer_proto_rawDescData
 }
 
-var file_bank_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_bank_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_bank_v1_peer_proto_goTypes = []any{
 	(*Hello)(nil),                     // 0: bank.v1.Hello
 	(*Ack)(nil),                       // 1: bank.v1.Ack
 	(*Want)(nil),                      // 2: bank.v1.Want
 	(*Frame)(nil),                     // 3: bank.v1.Frame
-	(*Contest)(nil),                   // 4: bank.v1.Contest
-	(*ContestLook)(nil),               // 5: bank.v1.ContestLook
-	(*ContestAnswer)(nil),             // 6: bank.v1.ContestAnswer
-	(*ContestWait)(nil),               // 7: bank.v1.ContestWait
-	(*ContestEnd)(nil),                // 8: bank.v1.ContestEnd
-	(*PropagateRequest)(nil),          // 9: bank.v1.PropagateRequest
-	(*PropagateResponse)(nil),         // 10: bank.v1.PropagateResponse
-	(*PropagateDepositRequest)(nil),   // 11: bank.v1.PropagateDepositRequest
-	(*PropagateDepositResponse)(nil),  // 12: bank.v1.PropagateDepositResponse
-	(*PropagateWithdrawRequest)(nil),  // 13: bank.v1.PropagateWithdrawRequest
-	(*PropagateWithdrawResponse)(nil), // 14: bank.v1.PropagateWithdrawResponse
-	(*Ticket)(nil),                    // 15: bank.v1.Ticket
-	(*ClaimRequest)(nil),              // 16: bank.v1.ClaimRequest
-	(*ClaimResponse)(nil),             // 17: bank.v1.ClaimResponse
-	(*CollectRequest)(nil),            // 18: bank.v1.CollectRequest
-	(*CollectResponse)(nil),           // 19: bank.v1.CollectResponse
-	(*Position)(nil),                  // 20: bank.v1.Position
-	(*SealedBatch)(nil),               // 21: bank.v1.SealedBatch
+	(*Stamp)(nil),                     // 4: bank.v1.Stamp
+	(*Contest)(nil),                   // 5: bank.v1.Contest
+	(*ContestLook)(nil),               // 6: bank.v1.ContestLook
+	(*ContestAnswer)(nil),             // 7: bank.v1.ContestAnswer
+	(*ContestWait)(nil),               // 8: bank.v1.ContestWait
+	(*ContestEnd)(nil),                // 9: bank.v1.ContestEnd
+	(*PropagateRequest)(nil),          // 10: bank.v1.PropagateRequest
+	(*PropagateResponse)(nil),         // 11: bank.v1.PropagateResponse
+	(*PropagateDepositRequest)(nil),   // 12: bank.v1.PropagateDepositRequest
+	(*PropagateDepositResponse)(nil),  // 13: bank.v1.PropagateDepositResponse
+	(*PropagateWithdrawRequest)(nil),  // 14: bank.v1.PropagateWithdrawRequest
+	(*PropagateWithdrawResponse)(nil), // 15: bank.v1.PropagateWithdrawResponse
+	(*Ticket)(nil),                    // 16: bank.v1.Ticket
+	(*ClaimRequest)(nil),              // 17: bank.v1.ClaimRequest
+	(*ClaimResponse)(nil),             // 18: bank.v1.ClaimResponse
+	(*CollectRequest)(nil),            // 19: bank.v1.CollectRequest
+	(*CollectResponse)(nil),           // 20: bank.v1.CollectResponse
+	(*Position)(nil),                  // 21: bank.v1.Position
+	(*SealedBatch)(nil),               // 22: bank.v1.SealedBatch
 }
 var file_bank_v1_peer_proto_depIdxs = []int32{
-	20, // 0: bank.v1.Hello.applied:type_name -> bank.v1.Position
+	21, // 0: bank.v1.Hello.applied:type_name -> bank.v1.Position
 	0,  // 1: bank.v1.Frame.hello:type_name -> bank.v1.Hello
-	21, // 2: bank.v1.Frame.batches:type_name -> bank.v1.SealedBatch
+	22, // 2: bank.v1.Frame.batches:type_name -> bank.v1.SealedBatch
 	1,  // 3: bank.v1.Frame.ack:type_name -> bank.v1.Ack
 	2,  // 4: bank.v1.Frame.wants:type_name -> bank.v1.Want
-	4,  // 5: bank.v1.Frame.contest:type_name -> bank.v1.Contest
-	5,  // 6: bank.v1.Contest.looks:type_name -> bank.v1.ContestLook
-	6,  // 7: bank.v1.Contest.answers:type_name -> bank.v1.ContestAnswer
-	8,  // 8: bank.v1.Contest.ends:type_name -> bank.v1.ContestEnd
-	15, // 9: bank.v1.ContestLook.oldest:type_name -> bank.v1.Ticket
-	7,  // 10: bank.v1.ContestAnswer.waiting:type_name -> bank.v1.ContestWait
-	3,  // 11: bank.v1.PropagateRequest.frame:type_name -> bank.v1.Frame
-	3,  // 12: bank.v1.PropagateResponse.frame:type_name -> bank.v1.Frame
-	20, // 13: bank.v1.PropagateDepositRequest.after:type_name -> bank.v1.Position
-	20, // 14: bank.v1.PropagateDepositResponse.applied:type_name -> bank.v1.Position
-	20, // 15: bank.v1.PropagateWithdrawRequest.after:type_name -> bank.v1.Position
-	20, // 16: bank.v1.PropagateWithdrawResponse.applied:type_name -> bank.v1.Position
-	15, // 17: bank.v1.ClaimRequest.ticket:type_name -> bank.v1.Ticket
-	9,  // 18: bank.v1.PeerService.Propagate:input_type -> bank.v1.PropagateRequest
-	11, // 19: bank.v1.PeerService.PropagateDeposit:input_type -> bank.v1.PropagateDepositRequest
-	13, // 20: bank.v1.PeerService.PropagateWithdraw:input_type -> bank.v1.PropagateWithdrawRequest
-	16, // 21: bank.v1.PeerService.Claim:input_type -> bank.v1.ClaimRequest
-	18, // 22: bank.v1.PeerService.Collect:input_type -> bank.v1.CollectRequest
-	10, // 23: bank.v1.PeerService.Propagate:output_type -> bank.v1.PropagateResponse
-	12, // 24: bank.v1.PeerService.PropagateDeposit:output_type -> bank.v1.PropagateDepositResponse
-	14, // 25: bank.v1.PeerService.PropagateWithdraw:output_type -> bank.v1.PropagateWithdrawResponse
-	17, // 26: bank.v1.PeerService.Claim:output_type -> bank.v1.ClaimResponse
-	19, // 27: bank.v1.PeerService.Collect:output_type -> bank.v1.CollectResponse
-	23, // [23:28] is the sub-list for method output_type
-	18, // [18:23] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	5,  // 5: bank.v1.Frame.contest:type_name -> bank.v1.Contest
+	4,  // 6: bank.v1.Frame.stamps:type_name -> bank.v1.Stamp
+	6,  // 7: bank.v1.Contest.looks:type_name -> bank.v1.ContestLook
+	7,  // 8: bank.v1.Contest.answers:type_name -> bank.v1.ContestAnswer
+	9,  // 9: bank.v1.Contest.ends:type_name -> bank.v1.ContestEnd
+	16, // 10: bank.v1.ContestLook.oldest:type_name -> bank.v1.Ticket
+	8,  // 11: bank.v1.ContestAnswer.waiting:type_name -> bank.v1.ContestWait
+	3,  // 12: bank.v1.PropagateRequest.frame:type_name -> bank.v1.Frame
+	3,  // 13: bank.v1.PropagateResponse.frame:type_name -> bank.v1.Frame
+	21, // 14: bank.v1.PropagateDepositRequest.after:type_name -> bank.v1.Position
+	21, // 15: bank.v1.PropagateDepositResponse.applied:type_name -> bank.v1.Position
+	21, // 16: bank.v1.PropagateWithdrawRequest.after:type_name -> bank.v1.Position
+	21, // 17: bank.v1.PropagateWithdrawResponse.applied:type_name -> bank.v1.Position
+	16, // 18: bank.v1.ClaimRequest.ticket:type_name -> bank.v1.Ticket
+	10, // 19: bank.v1.PeerService.Propagate:input_type -> bank.v1.PropagateRequest
+	12, // 20: bank.v1.PeerService.PropagateDeposit:input_type -> bank.v1.PropagateDepositRequest
+	14, // 21: bank.v1.PeerService.PropagateWithdraw:input_type -> bank.v1.PropagateWithdrawRequest
+	17, // 22: bank.v1.PeerService.Claim:input_type -> bank.v1.ClaimRequest
+	19, // 23: bank.v1.PeerService.Collect:input_type -> bank.v1.CollectRequest
+	11, // 24: bank.v1.PeerService.Propagate:output_type -> bank.v1.PropagateResponse
+	13, // 25: bank.v1.PeerService.PropagateDeposit:output_type -> bank.v1.PropagateDepositResponse
+	15, // 26: bank.v1.PeerService.PropagateWithdraw:output_type -> bank.v1.PropagateWithdrawResponse
+	18, // 27: bank.v1.PeerService.Claim:output_type -> bank.v1.ClaimResponse
+	20, // 28: bank.v1.PeerService.Collect:output_type -> bank.v1.CollectResponse
+	24, // [24:29] is the sub-list for method output_type
+	19, // [19:24] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_peer_proto_init() }
@@ -2042,7 +2171,7 @@ func file_bank_v1_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_peer_proto_rawDesc), len(file_bank_v1_peer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -9,6 +9,7 @@ import (
 	"passbook.example/passbook/cmd/passbook/internal/survey"
 	"passbook.example/passbook/cmd/passbook/internal/words"
 	"passbook.example/passbook/customer"
+	"passbook.example/passbook/customer/lamport"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -16,10 +17,10 @@ import (
 const StdoutName = "-"
 
 // Summary tells what became of a replay; of one that was stopped, without an
-// agreement.
-func (c *Console) Summary(report *customer.Report, a *survey.Agreement, total int, output string) {
+// agreement. written are the files that it wrote; none if standard output is the output.
+func (c *Console) Summary(report *customer.Report, a *survey.Agreement, total int, written []string) {
 	out := c.Out
-	if output == StdoutName {
+	if len(written) == 0 {
 		out = c.Err // standard output is the output
 	}
 	failures := make([]string, len(report.Failures))
@@ -34,8 +35,46 @@ func (c *Console) Summary(report *customer.Report, a *survey.Agreement, total in
 		fmt.Fprintln(out, agreementLine(a, total))
 		c.lines("  ", differences(a))
 	}
-	if output != StdoutName {
-		fmt.Fprintf(out, "Wrote %s.\n", output)
+	if report.Trace != nil {
+		fmt.Fprintln(out, traceLine(report.Trace))
+	}
+	if len(written) > 0 {
+		fmt.Fprintf(out, "Wrote %s.\n", strings.Join(written, ", "))
+	}
+}
+
+// traceLine says how many events a trace has.
+func traceLine(t *lamport.Trace) string {
+	customers := 0
+	for _, h := range t.Customers {
+		customers += len(h.Events)
+	}
+	text := fmt.Sprintf("Traced %s", words.Count(t.Events(), "event"))
+	if t.Edition == lamport.Edition2020 {
+		return text + " by the rules of 2020."
+	}
+	return fmt.Sprintf("%s: %d of customers, %d of branches.", text, customers, t.Events()-customers)
+}
+
+// Gaps tells what is wrong with a trace, if there is one: most often a branch was not
+// reached, so what was sent to it has no receipt.
+func (c *Console) Gaps(t *lamport.Trace) {
+	if t == nil {
+		return
+	}
+	violations := lamport.Check(t)
+	lines := make([]string, len(violations))
+	for i, v := range violations {
+		lines[i] = "the trace is not whole: " + v.String()
+	}
+	c.Warnings(lines)
+}
+
+// Hint tells of a form of output that the input may be meant for, unless the user has
+// chosen one.
+func (c *Console) Hint(in *customer.Input, chosen customer.OutputForm) {
+	if chosen == "" && in.Form == customer.Consistency && in.WritesElsewhere() {
+		c.notice("for the course's project on monotonic writes (2025): --output-form monotonic-writes")
 	}
 }
 

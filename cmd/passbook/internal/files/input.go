@@ -47,9 +47,8 @@ func CheckBranch(in *customer.Input, id uint32) error {
 	return nil
 }
 
-// CheckStrictly refuses an input about which there is any doubt.
-func CheckStrictly(in *customer.Input) error {
-	doubts := DoubtsAbout(in)
+// CheckStrictly refuses an input about which there are any doubts.
+func CheckStrictly(doubts []string) error {
 	switch len(doubts) {
 	case 0:
 		return nil

@@ -16,6 +16,7 @@ import (
 	"passbook.example/passbook/cmd/passbook/internal/console"
 	"passbook.example/passbook/cmd/passbook/internal/exit"
 	"passbook.example/passbook/customer"
+	"passbook.example/passbook/customer/lamport"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
@@ -72,12 +73,27 @@ func AcknowledgeWord(level bankv1.Acknowledge) string {
 
 // OutputForm adds --output-form.
 func OutputForm(c *cobra.Command, form *customer.OutputForm) {
-	forms := []customer.OutputForm{customer.Basic, customer.Consistency, customer.ConsistencyFinal}
+	forms := customer.OutputForms()
 	f := &choice[customer.OutputForm]{value: form, mean: forms}
 	for _, form := range forms {
 		f.words = append(f.words, form.String())
 	}
-	f.add(c, "output-form", "the form of the output (default: the one that belongs to the input)")
+	f.add(c, "output-form", "the form of the output (default: the one that belongs to the input; monotonic-writes never is); those with lamport trace the replay")
+}
+
+// Spelling adds --spelling.
+func Spelling(c *cobra.Command, spelling *lamport.Spelling) {
+	spellings := []lamport.Spelling{lamport.Propogate, lamport.Propagate}
+	f := &choice[lamport.Spelling]{value: spelling, mean: spellings}
+	for _, s := range spellings {
+		f.words = append(f.words, string(s))
+	}
+	f.add(c, "spelling", "how a trace spells propagations (default propogate, as the course's hand-out does)")
+}
+
+// Trace adds --trace.
+func Trace(c *cobra.Command, trace *bool, usage string) {
+	c.Flags().BoolVar(trace, "trace", false, usage)
 }
 
 // logLevelFlag adds --log-level.

@@ -54,6 +54,8 @@ type Options struct {
 	// MaxAccounts is 0 for no limit.
 	MaxAccounts int
 	RequireHome bool
+	// Trace makes the branches keep logical clocks.
+	Trace bool
 	// Security says whom the branches believe.
 	Security Security
 	// AllowedOrigins are further origins from which browsers may call the branches,
@@ -228,6 +230,7 @@ func (o Options) configs(listeners []net.Listener) []branch.Config {
 			MaxAccounts: accountsBound(o.MaxAccounts),
 
 			RequireHomeBranch: o.RequireHome,
+			Trace:             o.Trace,
 			// One for all, so that they reach each other through memory.
 			PeerTransport:  transport,
 			MaxConnections: connectionsEach(openFiles(), len(o.IDs)),

@@ -58,6 +58,8 @@ const (
 	BranchServiceResolveAlarmProcedure = "/bank.v1.BranchService/ResolveAlarm"
 	// BranchServiceWatchProcedure is the fully-qualified name of the BranchService's Watch RPC.
 	BranchServiceWatchProcedure = "/bank.v1.BranchService/Watch"
+	// BranchServiceGetTraceProcedure is the fully-qualified name of the BranchService's GetTrace RPC.
+	BranchServiceGetTraceProcedure = "/bank.v1.BranchService/GetTrace"
 	// BranchServiceGetIdentityProcedure is the fully-qualified name of the BranchService's GetIdentity
 	// RPC.
 	BranchServiceGetIdentityProcedure = "/bank.v1.BranchService/GetIdentity"
@@ -135,6 +137,17 @@ type BranchServiceClient interface {
 	// Errors: invalid_argument, resource_exhausted (too many watch already),
 	// unavailable (this branch stops; watch again, here or at another one).
 	Watch(context.Context, *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error)
+	// GetTrace pages through the events of this branch's logical clock (Lamport, 1978), in
+	// the order in which they happened. A branch keeps such a clock only if it was started
+	// with tracing. Then a deposit or withdrawal that comes with the headers (in gRPC: the
+	// metadata) Passbook-Lamport, the customer's clock, and Passbook-Customer-Request, the
+	// customer's number of the request, is an event, and so is each propagation of it. The
+	// header Passbook-Trace names the trace that it belongs to, empty if it is not there.
+	// Each trace has a clock of its own, which begins at 0. A branch keeps the latest 16, in
+	// memory: they end with the process.
+	//
+	// Errors: failed_precondition (this branch keeps no logical clock), invalid_argument.
+	GetTrace(context.Context, *v1.GetTraceRequest) (*v1.GetTraceResponse, error)
 	// GetIdentity tells whom the branch takes the caller for, and what he may do.
 	GetIdentity(context.Context, *v1.GetIdentityRequest) (*v1.GetIdentityResponse, error)
 	// OpenDashboard gives out a code with which a browser logs in at this branch, once
@@ -229,6 +242,13 @@ func NewBranchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getTrace: connect.NewClient[v1.GetTraceRequest, v1.GetTraceResponse](
+			httpClient,
+			baseURL+BranchServiceGetTraceProcedure,
+			connect.WithSchema(branchServiceMethods.ByName("GetTrace")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		getIdentity: connect.NewClient[v1.GetIdentityRequest, v1.GetIdentityResponse](
 			httpClient,
 			baseURL+BranchServiceGetIdentityProcedure,
@@ -264,6 +284,7 @@ type branchServiceClient struct {
 	listAlarms    *connect.Client[v1.ListAlarmsRequest, v1.ListAlarmsResponse]
 	resolveAlarm  *connect.Client[v1.ResolveAlarmRequest, v1.ResolveAlarmResponse]
 	watch         *connect.Client[v1.WatchRequest, v1.WatchResponse]
+	getTrace      *connect.Client[v1.GetTraceRequest, v1.GetTraceResponse]
 	getIdentity   *connect.Client[v1.GetIdentityRequest, v1.GetIdentityResponse]
 	openDashboard *connect.Client[v1.OpenDashboardRequest, v1.OpenDashboardResponse]
 	getBatch      *connect.Client[v1.GetBatchRequest, v1.GetBatchResponse]
@@ -349,6 +370,15 @@ func (c *branchServiceClient) ResolveAlarm(ctx context.Context, req *v1.ResolveA
 // Watch calls bank.v1.BranchService.Watch.
 func (c *branchServiceClient) Watch(ctx context.Context, req *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error) {
 	return c.watch.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// GetTrace calls bank.v1.BranchService.GetTrace.
+func (c *branchServiceClient) GetTrace(ctx context.Context, req *v1.GetTraceRequest) (*v1.GetTraceResponse, error) {
+	response, err := c.getTrace.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // GetIdentity calls bank.v1.BranchService.GetIdentity.
@@ -445,6 +475,17 @@ type BranchServiceHandler interface {
 	// Errors: invalid_argument, resource_exhausted (too many watch already),
 	// unavailable (this branch stops; watch again, here or at another one).
 	Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error
+	// GetTrace pages through the events of this branch's logical clock (Lamport, 1978), in
+	// the order in which they happened. A branch keeps such a clock only if it was started
+	// with tracing. Then a deposit or withdrawal that comes with the headers (in gRPC: the
+	// metadata) Passbook-Lamport, the customer's clock, and Passbook-Customer-Request, the
+	// customer's number of the request, is an event, and so is each propagation of it. The
+	// header Passbook-Trace names the trace that it belongs to, empty if it is not there.
+	// Each trace has a clock of its own, which begins at 0. A branch keeps the latest 16, in
+	// memory: they end with the process.
+	//
+	// Errors: failed_precondition (this branch keeps no logical clock), invalid_argument.
+	GetTrace(context.Context, *v1.GetTraceRequest) (*v1.GetTraceResponse, error)
 	// GetIdentity tells whom the branch takes the caller for, and what he may do.
 	GetIdentity(context.Context, *v1.GetIdentityRequest) (*v1.GetIdentityResponse, error)
 	// OpenDashboard gives out a code with which a browser logs in at this branch, once
@@ -535,6 +576,13 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	branchServiceGetTraceHandler := connect.NewUnaryHandlerSimple(
+		BranchServiceGetTraceProcedure,
+		svc.GetTrace,
+		connect.WithSchema(branchServiceMethods.ByName("GetTrace")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	branchServiceGetIdentityHandler := connect.NewUnaryHandlerSimple(
 		BranchServiceGetIdentityProcedure,
 		svc.GetIdentity,
@@ -577,6 +625,8 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 			branchServiceResolveAlarmHandler.ServeHTTP(w, r)
 		case BranchServiceWatchProcedure:
 			branchServiceWatchHandler.ServeHTTP(w, r)
+		case BranchServiceGetTraceProcedure:
+			branchServiceGetTraceHandler.ServeHTTP(w, r)
 		case BranchServiceGetIdentityProcedure:
 			branchServiceGetIdentityHandler.ServeHTTP(w, r)
 		case BranchServiceOpenDashboardProcedure:
@@ -630,6 +680,10 @@ func (UnimplementedBranchServiceHandler) ResolveAlarm(context.Context, *v1.Resol
 
 func (UnimplementedBranchServiceHandler) Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.Watch is not implemented"))
+}
+
+func (UnimplementedBranchServiceHandler) GetTrace(context.Context, *v1.GetTraceRequest) (*v1.GetTraceResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.GetTrace is not implemented"))
 }
 
 func (UnimplementedBranchServiceHandler) GetIdentity(context.Context, *v1.GetIdentityRequest) (*v1.GetIdentityResponse, error) {

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bank/v1/branch.proto.
  */
 export const file_bank_v1_branch: GenFile = /*@__PURE__*/
-  fileDesc("ChRiYW5rL3YxL2JyYW5jaC5wcm90bxIHYmFuay52MSIrCgdSZWNlaXB0Eg4KBmJyYW5jaBgBIAEoDRIQCghzZXF1ZW5jZRgCIAEoBCKrAQoORGVwb3NpdFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIOCgZhbW91bnQYAiABKAMSEgoKcmVxdWVzdF9pZBgDIAEoCRITCgtob21lX2JyYW5jaBgEIAEoDRIpCgthY2tub3dsZWRnZRgFIAEoDjIULmJhbmsudjEuQWNrbm93bGVkZ2USDwoHc2Vzc2lvbhgGIAEoCRITCgtjdXN0b21lcl9pZBgHIAEoAyKEAQoPRGVwb3NpdFJlc3BvbnNlEg8KB2JhbGFuY2UYASABKAMSIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIPCgdzZXNzaW9uGAMgASgJEhwKFHVucmVhY2hhYmxlX2JyYW5jaGVzGAQgAygNEg4KBnJlcGxheRgFIAEoCCKsAQoPV2l0aGRyYXdSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSDgoGYW1vdW50GAIgASgDEhIKCnJlcXVlc3RfaWQYAyABKAkSEwoLaG9tZV9icmFuY2gYBCABKA0SKQoLYWNrbm93bGVkZ2UYBSABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YBiABKAkSEwoLY3VzdG9tZXJfaWQYByABKAMihQEKEFdpdGhkcmF3UmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIIsUBCg9UcmFuc2ZlclJlcXVlc3QSFAoMZnJvbV9hY2NvdW50GAEgASgJEhIKCnRvX2FjY291bnQYAiABKAkSDgoGYW1vdW50GAMgASgDEhIKCnJlcXVlc3RfaWQYBCABKAkSEwoLaG9tZV9icmFuY2gYBSABKA0SKQoLYWNrbm93bGVkZ2UYBiABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YByABKAkSEwoLY3VzdG9tZXJfaWQYCCABKAMihQEKEFRyYW5zZmVyUmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIItsBCg1TdWJtaXRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEAoIYWNjb3VudHMYAiADKAkSDAoEZnJvbRgDIAMoDRIKCgJ0bxgEIAMoDRIPCgdhbW91bnRzGAUgAygDEhMKC2FsbF9vcl9ub25lGAYgASgIEhMKC2hvbWVfYnJhbmNoGAcgASgNEikKC2Fja25vd2xlZGdlGAggASgOMhQuYmFuay52MS5BY2tub3dsZWRnZRIPCgdzZXNzaW9uGAkgASgJEhMKC2N1c3RvbWVyX2lkGAogASgDIoECCg5TdWJtaXRSZXNwb25zZRISCgpyZXF1ZXN0X2lkGAEgASgJEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQSFAoMaW5zdWZmaWNpZW50GAMgAygNEhMKC3VuYXZhaWxhYmxlGAQgAygNEg8KB3Nlc3Npb24YBSABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBiADKA0SDgoGcmVwbGF5GAcgASgIEhIKCmVycm9yX2NvZGUYCCABKAkSDQoFZXJyb3IYCSABKAkSKwoNZXJyb3JfZGV0YWlscxgKIAMoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkicAoMUXVlcnlSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSKQoLY29uc2lzdGVuY3kYAiABKA4yFC5iYW5rLnYxLkNvbnNpc3RlbmN5Eg8KB3Nlc3Npb24YAyABKAkSEwoLY3VzdG9tZXJfaWQYBCABKAMiRAoNUXVlcnlSZXNwb25zZRIPCgdiYWxhbmNlGAEgASgDEhEKCWF2YWlsYWJsZRgCIAEoAxIPCgdzZXNzaW9uGAMgASgJIhIKEEdldFN0YXR1c1JlcXVlc3QisgMKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEhEKCXVwdGltZV9tcxgDIAEoAxINCgVlcG9jaBgEIAEoBBIjCgVzdGF0ZRgFIAEoDjIULmJhbmsudjEuQnJhbmNoU3RhdGUSFAoMc3RhdGVfcmVhc29uGAYgASgJEiIKB2FwcGxpZWQYByADKAsyES5iYW5rLnYxLlBvc2l0aW9uEiIKBXBlZXJzGAggAygLMhMuYmFuay52MS5QZWVyU3RhdHVzEigKCGFjY291bnRzGAkgAygLMhYuYmFuay52MS5BY2NvdW50U3RhdHVzEhoKEmFjY291bnRzX3RydW5jYXRlZBgKIAEoCBIOCgZhbGFybXMYCyADKAkSEQoJYmFua19uYW1lGAwgASgJEg8KB2JhbmtfaWQYDSABKAkSFQoNYWNjb3VudF9jb3VudBgOIAEoAxIUCgxtYXhfYWNjb3VudHMYDyABKAMSMAoMY2VydGlmaWNhdGVzGBAgAygLMhouYmFuay52MS5DZXJ0aWZpY2F0ZVN0YXR1cyJOChFDZXJ0aWZpY2F0ZVN0YXR1cxIMCgRmaWxlGAEgASgJEg8KB3N1YmplY3QYAiABKAkSGgoSZXhwaXJlc19hdF91bml4X21zGAMgASgDIpYBCgpQZWVyU3RhdHVzEg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEhEKCXJlYWNoYWJsZRgDIAEoCBIWCg5hY2tlZF9zZXF1ZW5jZRgEIAEoBBILCgNsYWcYBSABKAQSGAoQcmVmdXNlZF9tZXNzYWdlcxgGIAEoBBIVCg1yb3VuZF90cmlwX3VzGAcgASgDImsKDUFjY291bnRTdGF0dXMSDwoHYWNjb3VudBgBIAEoCRIPCgdiYWxhbmNlGAIgASgDEhEKCWF2YWlsYWJsZRgDIAEoAxIlCgZlc2Nyb3cYBCADKAsyFS5iYW5rLnYxLkJyYW5jaEVzY3JvdyIuCgxCcmFuY2hFc2Nyb3cSDgoGYnJhbmNoGAEgASgNEg4KBmFtb3VudBgCIAEoAyITChFMaXN0QWxhcm1zUmVxdWVzdCJEChJMaXN0QWxhcm1zUmVzcG9uc2USDgoGYnJhbmNoGAEgASgNEh4KBmFsYXJtcxgCIAMoCzIOLmJhbmsudjEuQWxhcm0inAEKBUFsYXJtEgoKAmlkGAEgASgJEiAKBGtpbmQYAiABKA4yEi5iYW5rLnYxLkFsYXJtS2luZBIMCgR0ZXh0GAMgASgJEg8KB2R1cmFibGUYBCABKAgSEgoKcmVxdWVzdF9pZBgFIAEoCRIkCgdlbnRyaWVzGAYgAygLMhMuYmFuay52MS5BbGFybUVudHJ5EgwKBG1vcmUYByABKAQiygEKCkFsYXJtRW50cnkSIQoHcmVjZWlwdBgBIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIMCgR3aGF0GAIgASgJEg8KB2FjY291bnQYAyABKAkSEgoKdG9fYWNjb3VudBgEIAEoCRIOCgZhbW91bnQYBSABKAMSEgoKb3BlcmF0aW9ucxgGIAEoDRITCgtjdXN0b21lcl9pZBgHIAEoAxIbChNyZWNvcmRlZF9hdF91bml4X21zGAggASgDEhAKCGN1c3RvbWVyGAkgASgJIiEKE1Jlc29sdmVBbGFybVJlcXVlc3QSCgoCaWQYASABKAkiOAoUUmVzb2x2ZUFsYXJtUmVzcG9uc2USDgoGYnJhbmNoGAEgASgNEhAKCHJlc29sdmVkGAIgASgIInsKEkxpc3RFbnRyaWVzUmVxdWVzdBIPCgdhY2NvdW50GAEgASgJEg4KBmJyYW5jaBgCIAEoDRIdCgVvcmRlchgDIAEoDjIOLmJhbmsudjEuT3JkZXISEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAkiVQoTTGlzdEVudHJpZXNSZXNwb25zZRIlCgdlbnRyaWVzGAEgAygLMhQuYmFuay52MS5MaXN0ZWRFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiYAoLTGlzdGVkRW50cnkSIQoHcmVjZWlwdBgBIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIdCgVlbnRyeRgCIAEoCzIOLmJhbmsudjEuRW50cnkSDwoHYmFsYW5jZRgDIAEoAyJSCg9Ub29NYW55QWNjb3VudHMSDwoHYWNjb3VudBgBIAEoCRINCgVvcGVucxgCIAEoAxIQCghhY2NvdW50cxgDIAEoAxINCgVsaW1pdBgEIAEoAyJFChFJbnN1ZmZpY2llbnRGdW5kcxIPCgdhY2NvdW50GAEgASgJEg8KB2JhbGFuY2UYAiABKAMSDgoGYW1vdW50GAMgASgDIqcBChFFc2Nyb3dVbmF2YWlsYWJsZRIPCgdhY2NvdW50GAEgASgJEg4KBmFtb3VudBgCIAEoAxIRCglhdmFpbGFibGUYAyABKAMSIwoEaGVsZBgEIAMoCzIVLmJhbmsudjEuQnJhbmNoRXNjcm93Eg4KBmJyYW5jaBgFIAEoDRISCgpoZWxkX3RvdGFsGAYgASgDEhUKDWhlbGRfYnJhbmNoZXMYByABKA0ifgoNTm90UmVwbGljYXRlZBIhCgdyZWNlaXB0GAEgASgLMhAuYmFuay52MS5SZWNlaXB0EhgKEG1pc3NpbmdfYnJhbmNoZXMYAiADKA0SDwoHYmFsYW5jZRgDIAEoAxIPCgdzZXNzaW9uGAQgASgJEg4KBnJlcGxheRgFIAEoCCJGCg1SZXF1ZXN0SWRVc2VkEhIKCnJlcXVlc3RfaWQYASABKAkSIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdCJDCgxXYXRjaFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIiCgVzY29wZRgCIAEoDjITLmJhbmsudjEuV2F0Y2hTY29wZSKEAgoNV2F0Y2hSZXNwb25zZRIQCghjb21wbGV0ZRgBIAEoCBIOCgZicmFuY2gYAiABKA0SDgoGZmF1bHRzGAMgASgIEiMKCGhlYWRsaW5lGAQgASgLMhEuYmFuay52MS5IZWFkbGluZRImCgdyZXBvcnRzGAUgAygLMhUuYmFuay52MS5CcmFuY2hSZXBvcnQSJgoHZW50cmllcxgGIAMoCzIVLmJhbmsudjEuV2F0Y2hlZEVudHJ5EhcKD3NraXBwZWRfZW50cmllcxgHIAEoBBIgCgdzYW1wbGVzGAggAygLMg8uYmFuay52MS5TYW1wbGUSEQoJYmFua19uYW1lGAkgASgJIicKCEhlYWRsaW5lEgwKBHRleHQYASABKAkSDQoFYWdyZWUYAiABKAgingMKDEJyYW5jaFJlcG9ydBIOCgZicmFuY2gYASABKA0SDwoHYWRkcmVzcxgCIAEoCRIlCgZoZWFsdGgYAyABKA4yFS5iYW5rLnYxLkJyYW5jaEhlYWx0aBIVCg1oZWFsdGhfZm9yX21zGAQgASgDEg4KBnJlYXNvbhgFIAEoCRIOCgZiZWhpbmQYBiABKAQSDwoHYmFsYW5jZRgHIAEoAxIRCglhdmFpbGFibGUYCCABKAMSIgoHYXBwbGllZBgJIAMoCzIRLmJhbmsudjEuUG9zaXRpb24SGQoRdW5yZWFjaGFibGVfcGVlcnMYCiADKA0SIwoFc3RhdGUYCyABKA4yFC5iYW5rLnYxLkJyYW5jaFN0YXRlEg0KBWVwb2NoGAwgASgEEhEKCXVwdGltZV9tcxgNIAEoAxIOCgZhbGFybXMYDiADKAkSFQoNc3ByZWFkX3A1MF91cxgPIAEoAxIVCg1zcHJlYWRfcDk5X3VzGBAgASgDEicKC3JvdW5kX3RyaXBzGBEgAygLMhIuYmFuay52MS5Sb3VuZFRyaXAiLAoJUm91bmRUcmlwEg4KBmJyYW5jaBgBIAEoDRIPCgd0b29rX3VzGAIgASgDIqsBCgxXYXRjaGVkRW50cnkSDgoGYnJhbmNoGAEgASgNEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQSHQoFZW50cnkYAyABKAsyDi5iYW5rLnYxLkVudHJ5Eg8KB2JhbGFuY2UYBCABKAMSEQoJc3ByZWFkX3VzGAUgASgDEhQKDHJlZnVzYWxfY29kZRgGIAEoCRIPCgdyZWZ1c2FsGAcgASgJIpABCgZTYW1wbGUSDwoHdW5peF9tcxgBIAEoAxIPCgdiYWxhbmNlGAIgASgDEg8KB2VudHJpZXMYAyABKAQSFQoNc3ByZWFkX3A1MF91cxgEIAEoAxIVCg1zcHJlYWRfcDk5X3VzGAUgASgDEiUKBnNwcmVhZBgGIAMoCzIVLmJhbmsudjEuU3ByZWFkQnVja2V0Ii4KDFNwcmVhZEJ1Y2tldBIPCgdtb3N0X3VzGAEgASgDEg0KBWNvdW50GAIgASgEIhQKEkdldElkZW50aXR5UmVxdWVzdCKBAQoTR2V0SWRlbnRpdHlSZXNwb25zZRIPCgdzZWN1cmVkGAEgASgIEg4KBmNsaWVudBgCIAEoCRIMCgRyb2xlGAMgASgJEhAKCGFjY291bnRzGAQgAygJEhIKCnByb2NlZHVyZXMYBSADKAkSFQoNdW50aWxfdW5peF9tcxgGIAEoAyIWChRPcGVuRGFzaGJvYXJkUmVxdWVzdCJKChVPcGVuRGFzaGJvYXJkUmVzcG9uc2USDAoEY29kZRgBIAEoCRIVCg11bnRpbF91bml4X21zGAIgASgDEgwKBHBhdGgYAyABKAkiMwoPR2V0QmF0Y2hSZXF1ZXN0Eg4KBmJyYW5jaBgBIAEoDRIQCghzZXF1ZW5jZRgCIAEoBCJxChBHZXRCYXRjaFJlc3BvbnNlEiMKBWJhdGNoGAEgASgLMhQuYmFuay52MS5TZWFsZWRCYXRjaBIUCgxjZXJ0aWZpY2F0ZXMYAiABKAwSEQoJYmFua19uYW1lGAMgASgJEg8KB2JhbmtfaWQYBCABKAkqpAEKC0Fja25vd2xlZGdlEhsKF0FDS05PV0xFREdFX1VOU1BFQ0lGSUVEEAASFQoRQUNLTk9XTEVER0VfTE9DQUwQARIZChVBQ0tOT1dMRURHRV9SRUFDSEFCTEUQAhIYChRBQ0tOT1dMRURHRV9NQUpPUklUWRADEhMKD0FDS05PV0xFREdFX0FMTBAEEhcKE0FDS05PV0xFREdFX05FQVJFU1QQBSpZCgtDb25zaXN0ZW5jeRIbChdDT05TSVNURU5DWV9VTlNQRUNJRklFRBAAEhUKEUNPTlNJU1RFTkNZX0xPQ0FMEAESFgoSQ09OU0lTVEVOQ1lfU1RST05HEAIqewoLQnJhbmNoU3RhdGUSHAoYQlJBTkNIX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXQlJBTkNIX1NUQVRFX1JFQ09WRVJJTkcQARIYChRCUkFOQ0hfU1RBVEVfU0VSVklORxACEhcKE0JSQU5DSF9TVEFURV9IQUxURUQQAyqyAQoJQWxhcm1LaW5kEhoKFkFMQVJNX0tJTkRfVU5TUEVDSUZJRUQQABIZChVBTEFSTV9LSU5EX1JFUVVFU1RfSUQQARITCg9BTEFSTV9LSU5EX0ZPUksQAhIeChpBTEFSTV9LSU5EX0pPVVJOQUxfU1RPUFBFRBADEhkKFUFMQVJNX0tJTkRfT1RIRVJfQkFOSxAEEh4KGkFMQVJNX0tJTkRfUkVGVVNFRF9NRVNTQUdFEAUqTgoFT3JkZXISFQoRT1JERVJfVU5TUEVDSUZJRUQQABIWChJPUkRFUl9PTERFU1RfRklSU1QQARIWChJPUkRFUl9ORVdFU1RfRklSU1QQAipXCgpXYXRjaFNjb3BlEhsKF1dBVENIX1NDT1BFX1VOU1BFQ0lGSUVEEAASFAoQV0FUQ0hfU0NPUEVfQkFOSxABEhYKEldBVENIX1NDT1BFX0JSQU5DSBACKtMBCgxCcmFuY2hIZWFsdGgSHQoZQlJBTkNIX0hFQUxUSF9VTlNQRUNJRklFRBAAEhgKFEJSQU5DSF9IRUFMVEhfQUdSRUVTEAESGAoUQlJBTkNIX0hFQUxUSF9CRUhJTkQQAhIZChVCUkFOQ0hfSEVBTFRIX0NVVF9PRkYQAxIdChlCUkFOQ0hfSEVBTFRIX1VOUkVBQ0hBQkxFEAQSHAoYQlJBTkNIX0hFQUxUSF9SRUNPVkVSSU5HEAUSGAoUQlJBTkNIX0hFQUxUSF9IQUxURUQQBjKgBwoNQnJhbmNoU2VydmljZRI8CgdEZXBvc2l0EhcuYmFuay52MS5EZXBvc2l0UmVxdWVzdBoYLmJhbmsudjEuRGVwb3NpdFJlc3BvbnNlEj8KCFdpdGhkcmF3EhguYmFuay52MS5XaXRoZHJhd1JlcXVlc3QaGS5iYW5rLnYxLldpdGhkcmF3UmVzcG9uc2USPwoIVHJhbnNmZXISGC5iYW5rLnYxLlRyYW5zZmVyUmVxdWVzdBoZLmJhbmsudjEuVHJhbnNmZXJSZXNwb25zZRI9CgZTdWJtaXQSFi5iYW5rLnYxLlN1Ym1pdFJlcXVlc3QaFy5iYW5rLnYxLlN1Ym1pdFJlc3BvbnNlKAEwARI7CgVRdWVyeRIVLmJhbmsudjEuUXVlcnlSZXF1ZXN0GhYuYmFuay52MS5RdWVyeVJlc3BvbnNlIgOQAgESRwoJR2V0U3RhdHVzEhkuYmFuay52MS5HZXRTdGF0dXNSZXF1ZXN0GhouYmFuay52MS5HZXRTdGF0dXNSZXNwb25zZSIDkAIBEk0KC0xpc3RFbnRyaWVzEhsuYmFuay52MS5MaXN0RW50cmllc1JlcXVlc3QaHC5iYW5rLnYxLkxpc3RFbnRyaWVzUmVzcG9uc2UiA5ACARJKCgpMaXN0QWxhcm1zEhouYmFuay52MS5MaXN0QWxhcm1zUmVxdWVzdBobLmJhbmsudjEuTGlzdEFsYXJtc1Jlc3BvbnNlIgOQAgESSwoMUmVzb2x2ZUFsYXJtEhwuYmFuay52MS5SZXNvbHZlQWxhcm1SZXF1ZXN0Gh0uYmFuay52MS5SZXNvbHZlQWxhcm1SZXNwb25zZRI9CgVXYXRjaBIVLmJhbmsudjEuV2F0Y2hSZXF1ZXN0GhYuYmFuay52MS5XYXRjaFJlc3BvbnNlIgOQAgEwARJNCgtHZXRJZGVudGl0eRIbLmJhbmsudjEuR2V0SWRlbnRpdHlSZXF1ZXN0GhwuYmFuay52MS5HZXRJZGVudGl0eVJlc3BvbnNlIgOQAgESTgoNT3BlbkRhc2hib2FyZBIdLmJhbmsudjEuT3BlbkRhc2hib2FyZFJlcXVlc3QaHi5iYW5rLnYxLk9wZW5EYXNoYm9hcmRSZXNwb25zZRJECghHZXRCYXRjaBIYLmJhbmsudjEuR2V0QmF0Y2hSZXF1ZXN0GhkuYmFuay52MS5HZXRCYXRjaFJlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_bank_v1_journal, file_google_protobuf_any]);
+  fileDesc("ChRiYW5rL3YxL2JyYW5jaC5wcm90bxIHYmFuay52MSIrCgdSZWNlaXB0Eg4KBmJyYW5jaBgBIAEoDRIQCghzZXF1ZW5jZRgCIAEoBCKrAQoORGVwb3NpdFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIOCgZhbW91bnQYAiABKAMSEgoKcmVxdWVzdF9pZBgDIAEoCRITCgtob21lX2JyYW5jaBgEIAEoDRIpCgthY2tub3dsZWRnZRgFIAEoDjIULmJhbmsudjEuQWNrbm93bGVkZ2USDwoHc2Vzc2lvbhgGIAEoCRITCgtjdXN0b21lcl9pZBgHIAEoAyKEAQoPRGVwb3NpdFJlc3BvbnNlEg8KB2JhbGFuY2UYASABKAMSIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIPCgdzZXNzaW9uGAMgASgJEhwKFHVucmVhY2hhYmxlX2JyYW5jaGVzGAQgAygNEg4KBnJlcGxheRgFIAEoCCKsAQoPV2l0aGRyYXdSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSDgoGYW1vdW50GAIgASgDEhIKCnJlcXVlc3RfaWQYAyABKAkSEwoLaG9tZV9icmFuY2gYBCABKA0SKQoLYWNrbm93bGVkZ2UYBSABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YBiABKAkSEwoLY3VzdG9tZXJfaWQYByABKAMihQEKEFdpdGhkcmF3UmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIIsUBCg9UcmFuc2ZlclJlcXVlc3QSFAoMZnJvbV9hY2NvdW50GAEgASgJEhIKCnRvX2FjY291bnQYAiABKAkSDgoGYW1vdW50GAMgASgDEhIKCnJlcXVlc3RfaWQYBCABKAkSEwoLaG9tZV9icmFuY2gYBSABKA0SKQoLYWNrbm93bGVkZ2UYBiABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YByABKAkSEwoLY3VzdG9tZXJfaWQYCCABKAMihQEKEFRyYW5zZmVyUmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIItsBCg1TdWJtaXRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEAoIYWNjb3VudHMYAiADKAkSDAoEZnJvbRgDIAMoDRIKCgJ0bxgEIAMoDRIPCgdhbW91bnRzGAUgAygDEhMKC2FsbF9vcl9ub25lGAYgASgIEhMKC2hvbWVfYnJhbmNoGAcgASgNEikKC2Fja25vd2xlZGdlGAggASgOMhQuYmFuay52MS5BY2tub3dsZWRnZRIPCgdzZXNzaW9uGAkgASgJEhMKC2N1c3RvbWVyX2lkGAogASgDIoECCg5TdWJtaXRSZXNwb25zZRISCgpyZXF1ZXN0X2lkGAEgASgJEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQSFAoMaW5zdWZmaWNpZW50GAMgAygNEhMKC3VuYXZhaWxhYmxlGAQgAygNEg8KB3Nlc3Npb24YBSABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBiADKA0SDgoGcmVwbGF5GAcgASgIEhIKCmVycm9yX2NvZGUYCCABKAkSDQoFZXJyb3IYCSABKAkSKwoNZXJyb3JfZGV0YWlscxgKIAMoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkicAoMUXVlcnlSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSKQoLY29uc2lzdGVuY3kYAiABKA4yFC5iYW5rLnYxLkNvbnNpc3RlbmN5Eg8KB3Nlc3Npb24YAyABKAkSEwoLY3VzdG9tZXJfaWQYBCABKAMiRAoNUXVlcnlSZXNwb25zZRIPCgdiYWxhbmNlGAEgASgDEhEKCWF2YWlsYWJsZRgCIAEoAxIPCgdzZXNzaW9uGAMgASgJIhIKEEdldFN0YXR1c1JlcXVlc3QisgMKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEhEKCXVwdGltZV9tcxgDIAEoAxINCgVlcG9jaBgEIAEoBBIjCgVzdGF0ZRgFIAEoDjIULmJhbmsudjEuQnJhbmNoU3RhdGUSFAoMc3RhdGVfcmVhc29uGAYgASgJEiIKB2FwcGxpZWQYByADKAsyES5iYW5rLnYxLlBvc2l0aW9uEiIKBXBlZXJzGAggAygLMhMuYmFuay52MS5QZWVyU3RhdHVzEigKCGFjY291bnRzGAkgAygLMhYuYmFuay52MS5BY2NvdW50U3RhdHVzEhoKEmFjY291bnRzX3RydW5jYXRlZBgKIAEoCBIOCgZhbGFybXMYCyADKAkSEQoJYmFua19uYW1lGAwgASgJEg8KB2JhbmtfaWQYDSABKAkSFQoNYWNjb3VudF9jb3VudBgOIAEoAxIUCgxtYXhfYWNjb3VudHMYDyABKAMSMAoMY2VydGlmaWNhdGVzGBAgAygLMhouYmFuay52MS5DZXJ0aWZpY2F0ZVN0YXR1cyJOChFDZXJ0aWZpY2F0ZVN0YXR1cxIMCgRmaWxlGAEgASgJEg8KB3N1YmplY3QYAiABKAkSGgoSZXhwaXJlc19hdF91bml4X21zGAMgASgDIpYBCgpQZWVyU3RhdHVzEg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEhEKCXJlYWNoYWJsZRgDIAEoCBIWCg5hY2tlZF9zZXF1ZW5jZRgEIAEoBBILCgNsYWcYBSABKAQSGAoQcmVmdXNlZF9tZXNzYWdlcxgGIAEoBBIVCg1yb3VuZF90cmlwX3VzGAcgASgDImsKDUFjY291bnRTdGF0dXMSDwoHYWNjb3VudBgBIAEoCRIPCgdiYWxhbmNlGAIgASgDEhEKCWF2YWlsYWJsZRgDIAEoAxIlCgZlc2Nyb3cYBCADKAsyFS5iYW5rLnYxLkJyYW5jaEVzY3JvdyIuCgxCcmFuY2hFc2Nyb3cSDgoGYnJhbmNoGAEgASgNEg4KBmFtb3VudBgCIAEoAyITChFMaXN0QWxhcm1zUmVxdWVzdCJEChJMaXN0QWxhcm1zUmVzcG9uc2USDgoGYnJhbmNoGAEgASgNEh4KBmFsYXJtcxgCIAMoCzIOLmJhbmsudjEuQWxhcm0inAEKBUFsYXJtEgoKAmlkGAEgASgJEiAKBGtpbmQYAiABKA4yEi5iYW5rLnYxLkFsYXJtS2luZBIMCgR0ZXh0GAMgASgJEg8KB2R1cmFibGUYBCABKAgSEgoKcmVxdWVzdF9pZBgFIAEoCRIkCgdlbnRyaWVzGAYgAygLMhMuYmFuay52MS5BbGFybUVudHJ5EgwKBG1vcmUYByABKAQiygEKCkFsYXJtRW50cnkSIQoHcmVjZWlwdBgBIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIMCgR3aGF0GAIgASgJEg8KB2FjY291bnQYAyABKAkSEgoKdG9fYWNjb3VudBgEIAEoCRIOCgZhbW91bnQYBSABKAMSEgoKb3BlcmF0aW9ucxgGIAEoDRITCgtjdXN0b21lcl9pZBgHIAEoAxIbChNyZWNvcmRlZF9hdF91bml4X21zGAggASgDEhAKCGN1c3RvbWVyGAkgASgJIiEKE1Jlc29sdmVBbGFybVJlcXVlc3QSCgoCaWQYASABKAkiOAoUUmVzb2x2ZUFsYXJtUmVzcG9uc2USDgoGYnJhbmNoGAEgASgNEhAKCHJlc29sdmVkGAIgASgIInsKEkxpc3RFbnRyaWVzUmVxdWVzdBIPCgdhY2NvdW50GAEgASgJEg4KBmJyYW5jaBgCIAEoDRIdCgVvcmRlchgDIAEoDjIOLmJhbmsudjEuT3JkZXISEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAkiVQoTTGlzdEVudHJpZXNSZXNwb25zZRIlCgdlbnRyaWVzGAEgAygLMhQuYmFuay52MS5MaXN0ZWRFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiYAoLTGlzdGVkRW50cnkSIQoHcmVjZWlwdBgBIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIdCgVlbnRyeRgCIAEoCzIOLmJhbmsudjEuRW50cnkSDwoHYmFsYW5jZRgDIAEoAyJSCg9Ub29NYW55QWNjb3VudHMSDwoHYWNjb3VudBgBIAEoCRINCgVvcGVucxgCIAEoAxIQCghhY2NvdW50cxgDIAEoAxINCgVsaW1pdBgEIAEoAyJFChFJbnN1ZmZpY2llbnRGdW5kcxIPCgdhY2NvdW50GAEgASgJEg8KB2JhbGFuY2UYAiABKAMSDgoGYW1vdW50GAMgASgDIqcBChFFc2Nyb3dVbmF2YWlsYWJsZRIPCgdhY2NvdW50GAEgASgJEg4KBmFtb3VudBgCIAEoAxIRCglhdmFpbGFibGUYAyABKAMSIwoEaGVsZBgEIAMoCzIVLmJhbmsudjEuQnJhbmNoRXNjcm93Eg4KBmJyYW5jaBgFIAEoDRISCgpoZWxkX3RvdGFsGAYgASgDEhUKDWhlbGRfYnJhbmNoZXMYByABKA0ifgoNTm90UmVwbGljYXRlZBIhCgdyZWNlaXB0GAEgASgLMhAuYmFuay52MS5SZWNlaXB0EhgKEG1pc3NpbmdfYnJhbmNoZXMYAiADKA0SDwoHYmFsYW5jZRgDIAEoAxIPCgdzZXNzaW9uGAQgASgJEg4KBnJlcGxheRgFIAEoCCJGCg1SZXF1ZXN0SWRVc2VkEhIKCnJlcXVlc3RfaWQYASABKAkSIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdCJDCgxXYXRjaFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIiCgVzY29wZRgCIAEoDjITLmJhbmsudjEuV2F0Y2hTY29wZSKEAgoNV2F0Y2hSZXNwb25zZRIQCghjb21wbGV0ZRgBIAEoCBIOCgZicmFuY2gYAiABKA0SDgoGZmF1bHRzGAMgASgIEiMKCGhlYWRsaW5lGAQgASgLMhEuYmFuay52MS5IZWFkbGluZRImCgdyZXBvcnRzGAUgAygLMhUuYmFuay52MS5CcmFuY2hSZXBvcnQSJgoHZW50cmllcxgGIAMoCzIVLmJhbmsudjEuV2F0Y2hlZEVudHJ5EhcKD3NraXBwZWRfZW50cmllcxgHIAEoBBIgCgdzYW1wbGVzGAggAygLMg8uYmFuay52MS5TYW1wbGUSEQoJYmFua19uYW1lGAkgASgJIicKCEhlYWRsaW5lEgwKBHRleHQYASABKAkSDQoFYWdyZWUYAiABKAgingMKDEJyYW5jaFJlcG9ydBIOCgZicmFuY2gYASABKA0SDwoHYWRkcmVzcxgCIAEoCRIlCgZoZWFsdGgYAyABKA4yFS5iYW5rLnYxLkJyYW5jaEhlYWx0aBIVCg1oZWFsdGhfZm9yX21zGAQgASgDEg4KBnJlYXNvbhgFIAEoCRIOCgZiZWhpbmQYBiABKAQSDwoHYmFsYW5jZRgHIAEoAxIRCglhdmFpbGFibGUYCCABKAMSIgoHYXBwbGllZBgJIAMoCzIRLmJhbmsudjEuUG9zaXRpb24SGQoRdW5yZWFjaGFibGVfcGVlcnMYCiADKA0SIwoFc3RhdGUYCyABKA4yFC5iYW5rLnYxLkJyYW5jaFN0YXRlEg0KBWVwb2NoGAwgASgEEhEKCXVwdGltZV9tcxgNIAEoAxIOCgZhbGFybXMYDiADKAkSFQoNc3ByZWFkX3A1MF91cxgPIAEoAxIVCg1zcHJlYWRfcDk5X3VzGBAgASgDEicKC3JvdW5kX3RyaXBzGBEgAygLMhIuYmFuay52MS5Sb3VuZFRyaXAiLAoJUm91bmRUcmlwEg4KBmJyYW5jaBgBIAEoDRIPCgd0b29rX3VzGAIgASgDIqsBCgxXYXRjaGVkRW50cnkSDgoGYnJhbmNoGAEgASgNEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQSHQoFZW50cnkYAyABKAsyDi5iYW5rLnYxLkVudHJ5Eg8KB2JhbGFuY2UYBCABKAMSEQoJc3ByZWFkX3VzGAUgASgDEhQKDHJlZnVzYWxfY29kZRgGIAEoCRIPCgdyZWZ1c2FsGAcgASgJIpABCgZTYW1wbGUSDwoHdW5peF9tcxgBIAEoAxIPCgdiYWxhbmNlGAIgASgDEg8KB2VudHJpZXMYAyABKAQSFQoNc3ByZWFkX3A1MF91cxgEIAEoAxIVCg1zcHJlYWRfcDk5X3VzGAUgASgDEiUKBnNwcmVhZBgGIAMoCzIVLmJhbmsudjEuU3ByZWFkQnVja2V0Ii4KDFNwcmVhZEJ1Y2tldBIPCgdtb3N0X3VzGAEgASgDEg0KBWNvdW50GAIgASgEIlMKD0dldFRyYWNlUmVxdWVzdBIiCgVydWxlcxgBIAEoDjITLmJhbmsudjEuQ2xvY2tSdWxlcxINCgVhZnRlchgCIAEoBBINCgV0cmFjZRgDIAEoCSJ0ChBHZXRUcmFjZVJlc3BvbnNlEg4KBmJyYW5jaBgBIAEoDRIjCgZldmVudHMYAiADKAsyEy5iYW5rLnYxLlRyYWNlRXZlbnQSDAoEbmV4dBgDIAEoBBINCgV0b3RhbBgEIAEoBBIOCgZtaXNzZWQYBSABKAQiigEKClRyYWNlRXZlbnQSDwoHcmVxdWVzdBgBIAEoAxINCgVjbG9jaxgCIAEoBBIlCgRraW5kGAMgASgOMhcuYmFuay52MS5UcmFjZUV2ZW50S2luZBISCgp3aXRoZHJhd2FsGAQgASgIEhMKC2N1c3RvbWVyX2lkGAUgASgDEgwKBHBlZXIYBiABKA0iFAoSR2V0SWRlbnRpdHlSZXF1ZXN0IoEBChNHZXRJZGVudGl0eVJlc3BvbnNlEg8KB3NlY3VyZWQYASABKAgSDgoGY2xpZW50GAIgASgJEgwKBHJvbGUYAyABKAkSEAoIYWNjb3VudHMYBCADKAkSEgoKcHJvY2VkdXJlcxgFIAMoCRIVCg11bnRpbF91bml4X21zGAYgASgDIhYKFE9wZW5EYXNoYm9hcmRSZXF1ZXN0IkoKFU9wZW5EYXNoYm9hcmRSZXNwb25zZRIMCgRjb2RlGAEgASgJEhUKDXVudGlsX3VuaXhfbXMYAiABKAMSDAoEcGF0aBgDIAEoCSIzCg9HZXRCYXRjaFJlcXVlc3QSDgoGYnJhbmNoGAEgASgNEhAKCHNlcXVlbmNlGAIgASgEInEKEEdldEJhdGNoUmVzcG9uc2USIwoFYmF0Y2gYASABKAsyFC5iYW5rLnYxLlNlYWxlZEJhdGNoEhQKDGNlcnRpZmljYXRlcxgCIAEoDBIRCgliYW5rX25hbWUYAyABKAkSDwoHYmFua19pZBgEIAEoCSqkAQoLQWNrbm93bGVkZ2USGwoXQUNLTk9XTEVER0VfVU5TUEVDSUZJRUQQABIVChFBQ0tOT1dMRURHRV9MT0NBTBABEhkKFUFDS05PV0xFREdFX1JFQUNIQUJMRRACEhgKFEFDS05PV0xFREdFX01BSk9SSVRZEAMSEwoPQUNLTk9XTEVER0VfQUxMEAQSFwoTQUNLTk9XTEVER0VfTkVBUkVTVBAFKlkKC0NvbnNpc3RlbmN5EhsKF0NPTlNJU1RFTkNZX1VOU1BFQ0lGSUVEEAASFQoRQ09OU0lTVEVOQ1lfTE9DQUwQARIWChJDT05TSVNURU5DWV9TVFJPTkcQAip7CgtCcmFuY2hTdGF0ZRIcChhCUkFOQ0hfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdCUkFOQ0hfU1RBVEVfUkVDT1ZFUklORxABEhgKFEJSQU5DSF9TVEFURV9TRVJWSU5HEAISFwoTQlJBTkNIX1NUQVRFX0hBTFRFRBADKrIBCglBbGFybUtpbmQSGgoWQUxBUk1fS0lORF9VTlNQRUNJRklFRBAAEhkKFUFMQVJNX0tJTkRfUkVRVUVTVF9JRBABEhMKD0FMQVJNX0tJTkRfRk9SSxACEh4KGkFMQVJNX0tJTkRfSk9VUk5BTF9TVE9QUEVEEAMSGQoVQUxBUk1fS0lORF9PVEhFUl9CQU5LEAQSHgoaQUxBUk1fS0lORF9SRUZVU0VEX01FU1NBR0UQBSpOCgVPcmRlchIVChFPUkRFUl9VTlNQRUNJRklFRBAAEhYKEk9SREVSX09MREVTVF9GSVJTVBABEhYKEk9SREVSX05FV0VTVF9GSVJTVBACKlcKCldhdGNoU2NvcGUSGwoXV0FUQ0hfU0NPUEVfVU5TUEVDSUZJRUQQABIUChBXQVRDSF9TQ09QRV9CQU5LEAESFgoSV0FUQ0hfU0NPUEVfQlJBTkNIEAIq0wEKDEJyYW5jaEhlYWx0aBIdChlCUkFOQ0hfSEVBTFRIX1VOU1BFQ0lGSUVEEAASGAoUQlJBTkNIX0hFQUxUSF9BR1JFRVMQARIYChRCUkFOQ0hfSEVBTFRIX0JFSElORBACEhkKFUJSQU5DSF9IRUFMVEhfQ1VUX09GRhADEh0KGUJSQU5DSF9IRUFMVEhfVU5SRUFDSEFCTEUQBBIcChhCUkFOQ0hfSEVBTFRIX1JFQ09WRVJJTkcQBRIYChRCUkFOQ0hfSEVBTFRIX0hBTFRFRBAGKlUKCkNsb2NrUnVsZXMSGwoXQ0xPQ0tfUlVMRVNfVU5TUEVDSUZJRUQQABIUChBDTE9DS19SVUxFU18yMDIzEAESFAoQQ0xPQ0tfUlVMRVNfMjAyMBACKo8CCg5UcmFjZUV2ZW50S2luZBIgChxUUkFDRV9FVkVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASHAoYVFJBQ0VfRVZFTlRfS0lORF9SRVFVRVNUEAESGQoVVFJBQ0VfRVZFTlRfS0lORF9TRU5UEAISHQoZVFJBQ0VfRVZFTlRfS0lORF9SRUNFSVZFRBADEh0KGVRSQUNFX0VWRU5UX0tJTkRfRVhFQ1VURUQQBBImCiJUUkFDRV9FVkVOVF9LSU5EX1JFQ0VJVkVEX0VYRUNVVEVEEAUSHQoZVFJBQ0VfRVZFTlRfS0lORF9BTlNXRVJFRBAGEh0KGVRSQUNFX0VWRU5UX0tJTkRfUkVTUE9OU0UQBzLmBwoNQnJhbmNoU2VydmljZRI8CgdEZXBvc2l0EhcuYmFuay52MS5EZXBvc2l0UmVxdWVzdBoYLmJhbmsudjEuRGVwb3NpdFJlc3BvbnNlEj8KCFdpdGhkcmF3EhguYmFuay52MS5XaXRoZHJhd1JlcXVlc3QaGS5iYW5rLnYxLldpdGhkcmF3UmVzcG9uc2USPwoIVHJhbnNmZXISGC5iYW5rLnYxLlRyYW5zZmVyUmVxdWVzdBoZLmJhbmsudjEuVHJhbnNmZXJSZXNwb25zZRI9CgZTdWJtaXQSFi5iYW5rLnYxLlN1Ym1pdFJlcXVlc3QaFy5iYW5rLnYxLlN1Ym1pdFJlc3BvbnNlKAEwARI7CgVRdWVyeRIVLmJhbmsudjEuUXVlcnlSZXF1ZXN0GhYuYmFuay52MS5RdWVyeVJlc3BvbnNlIgOQAgESRwoJR2V0U3RhdHVzEhkuYmFuay52MS5HZXRTdGF0dXNSZXF1ZXN0GhouYmFuay52MS5HZXRTdGF0dXNSZXNwb25zZSIDkAIBEk0KC0xpc3RFbnRyaWVzEhsuYmFuay52MS5MaXN0RW50cmllc1JlcXVlc3QaHC5iYW5rLnYxLkxpc3RFbnRyaWVzUmVzcG9uc2UiA5ACARJKCgpMaXN0QWxhcm1zEhouYmFuay52MS5MaXN0QWxhcm1zUmVxdWVzdBobLmJhbmsudjEuTGlzdEFsYXJtc1Jlc3BvbnNlIgOQAgESSwoMUmVzb2x2ZUFsYXJtEhwuYmFuay52MS5SZXNvbHZlQWxhcm1SZXF1ZXN0Gh0uYmFuay52MS5SZXNvbHZlQWxhcm1SZXNwb25zZRI9CgVXYXRjaBIVLmJhbmsudjEuV2F0Y2hSZXF1ZXN0GhYuYmFuay52MS5XYXRjaFJlc3BvbnNlIgOQAgEwARJECghHZXRUcmFjZRIYLmJhbmsudjEuR2V0VHJhY2VSZXF1ZXN0GhkuYmFuay52MS5HZXRUcmFjZVJlc3BvbnNlIgOQAgESTQoLR2V0SWRlbnRpdHkSGy5iYW5rLnYxLkdldElkZW50aXR5UmVxdWVzdBocLmJhbmsudjEuR2V0SWRlbnRpdHlSZXNwb25zZSIDkAIBEk4KDU9wZW5EYXNoYm9hcmQSHS5iYW5rLnYxLk9wZW5EYXNoYm9hcmRSZXF1ZXN0Gh4uYmFuay52MS5PcGVuRGFzaGJvYXJkUmVzcG9uc2USRAoIR2V0QmF0Y2gSGC5iYW5rLnYxLkdldEJhdGNoUmVxdWVzdBoZLmJhbmsudjEuR2V0QmF0Y2hSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_bank_v1_journal, file_google_protobuf_any]);
 
 /**
  * Receipt is where a write was recorded.
@@ -2026,6 +2026,147 @@ export const SpreadBucketSchema: GenMessage<SpreadBucket> = /*@__PURE__*/
   messageDesc(file_bank_v1_branch, 38);
 
 /**
+ * GetTraceRequest asks for a page of events.
+ *
+ * @generated from message bank.v1.GetTraceRequest
+ */
+export type GetTraceRequest = Message<"bank.v1.GetTraceRequest"> & {
+  /**
+   * The rules of the clock. A branch keeps one clock for each.
+   *
+   * @generated from field: bank.v1.ClockRules rules = 1;
+   */
+  rules: ClockRules;
+
+  /**
+   * How many events there were before the page: `next` of the page before, 0 for the
+   * first one. Beyond the last event the page is empty.
+   *
+   * @generated from field: uint64 after = 2;
+   */
+  after: bigint;
+
+  /**
+   * The name of the trace.
+   *
+   * @generated from field: string trace = 3;
+   */
+  trace: string;
+};
+
+/**
+ * Describes the message bank.v1.GetTraceRequest.
+ * Use `create(GetTraceRequestSchema)` to create a new message.
+ */
+export const GetTraceRequestSchema: GenMessage<GetTraceRequest> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 39);
+
+/**
+ * GetTraceResponse is a page of events.
+ *
+ * @generated from message bank.v1.GetTraceResponse
+ */
+export type GetTraceResponse = Message<"bank.v1.GetTraceResponse"> & {
+  /**
+   * The branch.
+   *
+   * @generated from field: uint32 branch = 1;
+   */
+  branch: number;
+
+  /**
+   * The events, oldest first.
+   *
+   * @generated from field: repeated bank.v1.TraceEvent events = 2;
+   */
+  events: TraceEvent[];
+
+  /**
+   * What to ask for next.
+   *
+   * @generated from field: uint64 next = 3;
+   */
+  next: bigint;
+
+  /**
+   * How many events this branch has recorded.
+   *
+   * @generated from field: uint64 total = 4;
+   */
+  total: bigint;
+
+  /**
+   * How many it had no room for: if there are any, the trace has gaps.
+   *
+   * @generated from field: uint64 missed = 5;
+   */
+  missed: bigint;
+};
+
+/**
+ * Describes the message bank.v1.GetTraceResponse.
+ * Use `create(GetTraceResponseSchema)` to create a new message.
+ */
+export const GetTraceResponseSchema: GenMessage<GetTraceResponse> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 40);
+
+/**
+ * TraceEvent is one tick of a branch's logical clock.
+ *
+ * @generated from message bank.v1.TraceEvent
+ */
+export type TraceEvent = Message<"bank.v1.TraceEvent"> & {
+  /**
+   * The customer's number of the request.
+   *
+   * @generated from field: int64 request = 1;
+   */
+  request: bigint;
+
+  /**
+   * The clock after the event.
+   *
+   * @generated from field: uint64 clock = 2;
+   */
+  clock: bigint;
+
+  /**
+   * What happened.
+   *
+   * @generated from field: bank.v1.TraceEventKind kind = 3;
+   */
+  kind: TraceEventKind;
+
+  /**
+   * Whether it is about a withdrawal; otherwise it is about a deposit.
+   *
+   * @generated from field: bool withdrawal = 4;
+   */
+  withdrawal: boolean;
+
+  /**
+   * The customer whose request it is; in the branch that took it only.
+   *
+   * @generated from field: int64 customer_id = 5;
+   */
+  customerId: bigint;
+
+  /**
+   * The other branch; 0 if a customer is the other side, or nobody is.
+   *
+   * @generated from field: uint32 peer = 6;
+   */
+  peer: number;
+};
+
+/**
+ * Describes the message bank.v1.TraceEvent.
+ * Use `create(TraceEventSchema)` to create a new message.
+ */
+export const TraceEventSchema: GenMessage<TraceEvent> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 41);
+
+/**
  * GetIdentityRequest asks who the caller is.
  *
  * @generated from message bank.v1.GetIdentityRequest
@@ -2038,7 +2179,7 @@ export type GetIdentityRequest = Message<"bank.v1.GetIdentityRequest"> & {
  * Use `create(GetIdentityRequestSchema)` to create a new message.
  */
 export const GetIdentityRequestSchema: GenMessage<GetIdentityRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 39);
+  messageDesc(file_bank_v1_branch, 42);
 
 /**
  * GetIdentityResponse is whom the branch takes the caller for.
@@ -2097,7 +2238,7 @@ export type GetIdentityResponse = Message<"bank.v1.GetIdentityResponse"> & {
  * Use `create(GetIdentityResponseSchema)` to create a new message.
  */
 export const GetIdentityResponseSchema: GenMessage<GetIdentityResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 40);
+  messageDesc(file_bank_v1_branch, 43);
 
 /**
  * OpenDashboardRequest asks for a code.
@@ -2112,7 +2253,7 @@ export type OpenDashboardRequest = Message<"bank.v1.OpenDashboardRequest"> & {
  * Use `create(OpenDashboardRequestSchema)` to create a new message.
  */
 export const OpenDashboardRequestSchema: GenMessage<OpenDashboardRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 41);
+  messageDesc(file_bank_v1_branch, 44);
 
 /**
  * OpenDashboardResponse has a code with which a browser logs in once.
@@ -2147,7 +2288,7 @@ export type OpenDashboardResponse = Message<"bank.v1.OpenDashboardResponse"> & {
  * Use `create(OpenDashboardResponseSchema)` to create a new message.
  */
 export const OpenDashboardResponseSchema: GenMessage<OpenDashboardResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 42);
+  messageDesc(file_bank_v1_branch, 45);
 
 /**
  * GetBatchRequest names an entry.
@@ -2175,7 +2316,7 @@ export type GetBatchRequest = Message<"bank.v1.GetBatchRequest"> & {
  * Use `create(GetBatchRequestSchema)` to create a new message.
  */
 export const GetBatchRequestSchema: GenMessage<GetBatchRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 43);
+  messageDesc(file_bank_v1_branch, 46);
 
 /**
  * GetBatchResponse has the batch with the entry.
@@ -2217,7 +2358,7 @@ export type GetBatchResponse = Message<"bank.v1.GetBatchResponse"> & {
  * Use `create(GetBatchResponseSchema)` to create a new message.
  */
 export const GetBatchResponseSchema: GenMessage<GetBatchResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 44);
+  messageDesc(file_bank_v1_branch, 47);
 
 /**
  * Acknowledge says when a write counts as done.
@@ -2544,6 +2685,112 @@ export const BranchHealthSchema: GenEnum<BranchHealth> = /*@__PURE__*/
   enumDesc(file_bank_v1_branch, 6);
 
 /**
+ * ClockRules says which events tick.
+ *
+ * @generated from enum bank.v1.ClockRules
+ */
+export enum ClockRules {
+  /**
+   * The same as CLOCK_RULES_2023.
+   *
+   * @generated from enum value: CLOCK_RULES_UNSPECIFIED = 0;
+   */
+  CLOCK_RULES_UNSPECIFIED = 0,
+
+  /**
+   * A branch ticks when a customer's request arrives, at each send to a peer, and when
+   * such a message arrives.
+   *
+   * @generated from enum value: CLOCK_RULES_2023 = 1;
+   */
+  CLOCK_RULES_2023 = 1,
+
+  /**
+   * A branch ticks when a request or a propagation arrives, when it executes it, when a
+   * peer answers, and when it answers its customer.
+   *
+   * @generated from enum value: CLOCK_RULES_2020 = 2;
+   */
+  CLOCK_RULES_2020 = 2,
+}
+
+/**
+ * Describes the enum bank.v1.ClockRules.
+ */
+export const ClockRulesSchema: GenEnum<ClockRules> = /*@__PURE__*/
+  enumDesc(file_bank_v1_branch, 7);
+
+/**
+ * TraceEventKind is what happened.
+ *
+ * @generated from enum bank.v1.TraceEventKind
+ */
+export enum TraceEventKind {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: TRACE_EVENT_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A customer's request arrived.
+   *
+   * @generated from enum value: TRACE_EVENT_KIND_REQUEST = 1;
+   */
+  REQUEST = 1,
+
+  /**
+   * The write was sent to a peer. Not an event by the rules of 2020.
+   *
+   * @generated from enum value: TRACE_EVENT_KIND_SENT = 2;
+   */
+  SENT = 2,
+
+  /**
+   * A write arrived from the peer that had taken it, and was applied.
+   *
+   * @generated from enum value: TRACE_EVENT_KIND_RECEIVED = 3;
+   */
+  RECEIVED = 3,
+
+  /**
+   * What follows are events by the rules of 2020 only: the branch recorded its
+   * customer's write,
+   *
+   * @generated from enum value: TRACE_EVENT_KIND_EXECUTED = 4;
+   */
+  EXECUTED = 4,
+
+  /**
+   * or executed one that a peer had sent.
+   *
+   * @generated from enum value: TRACE_EVENT_KIND_RECEIVED_EXECUTED = 5;
+   */
+  RECEIVED_EXECUTED = 5,
+
+  /**
+   * A peer answered that it had applied it.
+   *
+   * @generated from enum value: TRACE_EVENT_KIND_ANSWERED = 6;
+   */
+  ANSWERED = 6,
+
+  /**
+   * The branch answered its customer.
+   *
+   * @generated from enum value: TRACE_EVENT_KIND_RESPONSE = 7;
+   */
+  RESPONSE = 7,
+}
+
+/**
+ * Describes the enum bank.v1.TraceEventKind.
+ */
+export const TraceEventKindSchema: GenEnum<TraceEventKind> = /*@__PURE__*/
+  enumDesc(file_bank_v1_branch, 8);
+
+/**
  * BranchService is the bank as one branch shows it. Every branch takes every
  * call. Amounts are integers in the smallest unit of the account's currency.
  *
@@ -2710,6 +2957,25 @@ export const BranchService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchRequestSchema;
     output: typeof WatchResponseSchema;
+  },
+  /**
+   * GetTrace pages through the events of this branch's logical clock (Lamport, 1978), in
+   * the order in which they happened. A branch keeps such a clock only if it was started
+   * with tracing. Then a deposit or withdrawal that comes with the headers (in gRPC: the
+   * metadata) Passbook-Lamport, the customer's clock, and Passbook-Customer-Request, the
+   * customer's number of the request, is an event, and so is each propagation of it. The
+   * header Passbook-Trace names the trace that it belongs to, empty if it is not there.
+   * Each trace has a clock of its own, which begins at 0. A branch keeps the latest 16, in
+   * memory: they end with the process.
+   *
+   * Errors: failed_precondition (this branch keeps no logical clock), invalid_argument.
+   *
+   * @generated from rpc bank.v1.BranchService.GetTrace
+   */
+  getTrace: {
+    methodKind: "unary";
+    input: typeof GetTraceRequestSchema;
+    output: typeof GetTraceResponseSchema;
   },
   /**
    * GetIdentity tells whom the branch takes the caller for, and what he may do.

@@ -1,0 +1,6 @@
+//go:build !long
+
+package main
+
+// processRuns is how often processes are started for a trace.
+const processRuns = 8

@@ -1,0 +1,5 @@
+//go:build long
+
+package lamport_test
+
+func init() { seeds = 8 }
