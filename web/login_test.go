@@ -24,7 +24,7 @@ func TestTheAddressLogsIn(t *testing.T) {
 	if at := eval[string](t, p, `location.href`); strings.Contains(at, "login") || !strings.HasPrefix(at, b.url(1)+"/") {
 		t.Errorf("the address is %q", at)
 	}
-	if who := p.text(t, "#who"); !strings.Contains(who, "it's: é, teller") || !strings.Contains(who, "all accounts, until ") {
+	if who := p.text(t, "#who"); !strings.Contains(who, "it's: é, teller") || !strings.Contains(who, "all accountsuntil ") {
 		t.Errorf("the page says %q of who is logged in", who)
 	}
 	if seen := eval[string](t, p, `document.cookie`); seen != "" {
@@ -76,8 +76,13 @@ func TestThePageAsksToLogIn(t *testing.T) {
 	p.set(t, "#login-code", " "+code+" ")
 	p.click(t, "#login-form button")
 	p.awaitIn(t, "tess")
-	p.checkFitsAPhone(t)
 	p.wellAndQuiet(t)
+	long := b.logIn(t, 1, longName)
+	long.awaitIn(t, longName)
+	long.checkFitsAPhone(t)
+	for _, width := range []int64{700, 900, 1300} {
+		long.checkFits(t, width)
+	}
 
 	// Whoever opens the address where the page is open already keeps the rest of its address.
 	other := visit(t, profile(t), b.url(1)+"/#account=savings&branch=2")

@@ -65,7 +65,11 @@ var clients = []struct {
 	{"audrey", identity.Auditor, nil},
 	{"olga", identity.Operator, nil},
 	{"it's: é", identity.Teller, nil},
+	{longName, identity.Customer, []string{longName + "*", "shared"}},
 }
+
+// longName is as long as a name may be in that of a file.
+var longName = strings.Repeat("long", 30)
 
 // startSecured serves an input file of three branches, which have certificates.
 func startSecured(t *testing.T, file string, flags ...string) *bank {

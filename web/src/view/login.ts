@@ -63,9 +63,10 @@ export class LoginView {
   private show(identity: Identity): void {
     this.who.hidden = !identity.secured;
     const { client, role, until } = identity;
-    byId("who-name").replaceChildren(make("b", "", named(client)), `, ${role}`);
+    byId("who-name").replaceChildren(make("b", "", named(client)), make("span", "", `, ${role}`));
     const accounts = accountsOf(identity);
-    setText(byId("who-accounts"), `${accounts}${until > 0 ? `, until ${day(until)}` : ""}`);
+    setText(byId("who-accounts"), accounts);
+    setText(byId("who-until"), until > 0 ? `until ${day(until)}` : "");
     setTitle(byId("who-accounts"), `May use ${accounts}.`);
     byId("who-out").hidden = until === 0;
   }
