@@ -17,6 +17,8 @@ TESTFLAGS ?=
 # go test, and at the end the failures once more: with -v they are far up.
 go-test = $(BIN)/gotestsum --format $(if $(filter -v,$(TESTFLAGS)),standard-verbose,standard-quiet) $(HIDE) --
 TEST_TOOLS := $(addprefix $(BIN)/,gotestsum grpcurl buf)
+# What the page is built with; a test builds a customer with it.
+NODE_MODULES := web/node_modules/.package-lock.json
 # The git revision whose proto must stay compatible; by default main.
 AGAINST ?=
 
@@ -40,7 +42,7 @@ test: deps tidy-check proto-check gen-check page-check vet lint unit bench-check
 SEQUENTIAL := $(addprefix ./branch/,api broadcast code feed/internal/verdict journal/internal/walcheck ledger name port redial replica session simulation words) \
   $(addprefix ./cmd/passbook/internal/,flags words) ./customer/lamport
 .PHONY: unit
-unit: deps $(TEST_TOOLS) ## Run the Go tests, those of concurrent code with the race detector
+unit: deps $(TEST_TOOLS) $(NODE_MODULES) ## Run the Go tests, those of concurrent code with the race detector
 	$(go-test) -timeout 10m $(TESTFLAGS) $(SEQUENTIAL)
 	$(go-test) -timeout 10m $(TESTFLAGS) -run '(Account|Deposit)AtABranch' ./branch # which are weighed and counted without it
 	$(go-test) -race -timeout 10m $(TESTFLAGS) $$($(GO) list ./... | grep -vxF -f <($(GO) list $(SEQUENTIAL)))
@@ -49,7 +51,7 @@ unit: deps $(TEST_TOOLS) ## Run the Go tests, those of concurrent code with the 
 # of the rules, more seeds, more places to damage. The journal's tests try every
 # place only without the race detector, under which Pebble checks itself.
 .PHONY: test-long
-test-long: deps $(TEST_TOOLS) ## Run all Go tests at full depth, with the race detector
+test-long: deps $(TEST_TOOLS) $(NODE_MODULES) ## Run all Go tests at full depth, with the race detector
 	$(go-test) -tags long -timeout 10m $(TESTFLAGS) ./branch/journal -args -damage 4
 	$(go-test) -race -tags long -timeout 30m $(TESTFLAGS) ./...
 
@@ -159,7 +161,6 @@ bundle = cd web && node_modules/.bin/tsc --noEmit && node_modules/.bin/esbuild \
 # npm itself runs with the Node that it came with.
 npm-ci = PATH="$(MACHINE_PATH)" npm ci --prefix $(1) --ignore-scripts --no-audit --no-fund
 
-NODE_MODULES := web/node_modules/.package-lock.json
 $(NODE_MODULES): web/package.json web/package-lock.json | node
 	$(call npm-ci,web) && touch $@
 

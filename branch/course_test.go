@@ -27,9 +27,21 @@ func courseStubs(t *testing.T, b *bank) string {
 	return dir
 }
 
+// coursePython runs a Python client of the course at branch 2, and returns what it received.
+func coursePython(t *testing.T, b *bank, file, stubs, events string, env ...string) (got []map[string]any) {
+	t.Helper()
+	out, stderr, err := run(b.ctx, events, append(env, "PYTHONPATH="+stubs), "/usr/bin/python3", filepath.Join("testdata", file), b.at(2).address, "2")
+	if err != nil {
+		t.Fatalf("%v\n%s\nif grpc is missing, run make test, which installs it", err, stderr)
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
 func TestTheCoursesPythonClientWorks(t *testing.T) {
 	b := runBank(t, 3, 400)
-	stubs := courseStubs(t, b)
 	events := `[
 		{"interface": "query"},
 		{"interface": "deposit", "money": 10},
@@ -43,14 +55,7 @@ func TestTheCoursesPythonClientWorks(t *testing.T) {
 		{"interface": "steal", "money": 1},
 		{"interface": "query"}
 	]`
-	out, stderr, err := run(b.ctx, events, []string{"PYTHONPATH=" + stubs}, "/usr/bin/python3", filepath.Join("testdata", "course_client.py"), b.at(2).address, "2")
-	if err != nil {
-		t.Fatalf("%v\n%s\nif grpc is missing, run make test, which installs it", err, stderr)
-	}
-	var got []map[string]any
-	if err := json.Unmarshal([]byte(out), &got); err != nil {
-		t.Fatal(err)
-	}
+	got := coursePython(t, b, "course_client.py", courseStubs(t, b), events)
 	for _, g := range got {
 		if g["code"] != nil && g["details"] == "" {
 			t.Errorf("no text: %v", g)
@@ -69,6 +74,46 @@ func TestTheCoursesPythonClientWorks(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("received (-want +got):\n%s", diff)
 	}
+}
+
+// A client of the course at a bank with certificates differs from the one of an open bank in
+// its channel's credentials alone: those of a customer whose accounts have the shared one. With
+// others each call is refused, and with none no call gets through.
+func TestTheCoursesPythonClientProvesWhoCalls(t *testing.T) {
+	t.Parallel() // it waits most of the time
+	c := runCounter(t)
+	stubs := courseStubs(t, c.bank)
+	events := `[{"interface": "deposit", "money": 10}, {"interface": "query"}, {"interface": "withdraw", "money": 1000}]`
+	answered := func(status string, balance float64) map[string]any {
+		return map[string]any{"status": status, "balance": balance}
+	}
+	refused := func(code, details string) []map[string]any {
+		one := map[string]any{"code": code, "details": details}
+		return []map[string]any{one, one, one}
+	}
+	for _, test := range []struct {
+		name string
+		// proof is in the environment: a client's certificate, or a token.
+		proof string
+		want  []map[string]any
+	}{
+		{"a customer of the account", "PASSBOOK_CLIENT=cleo", []map[string]any{answered("success", 0), answered("success", 110), answered("fail", 0)}},
+		{"a teller", "PASSBOOK_CLIENT=tess", []map[string]any{answered("success", 0), answered("success", 120), answered("fail", 0)}},
+		{"a customer's token", "TOKEN=" + c.tokenOf(`{"aud":"passbook","sub":"carl","accounts":["shared"]}`), []map[string]any{answered("success", 0), answered("success", 130), answered("fail", 0)}},
+		{"a customer of others", "PASSBOOK_CLIENT=ann", refused("PERMISSION_DENIED", `you are customer "ann" of bank "bank", and may not use account "shared"`)},
+		{"another's token", "TOKEN=" + c.tokenOf(`{"aud":"passbook","sub":"carl","accounts":["carl"]}`), refused("PERMISSION_DENIED", `you are customer "carl" of bank "bank", and may not use account "shared"`)},
+	} {
+		got := coursePython(t, c.bank, "secure_client.py", stubs, events, "PASSBOOK_CERTS_DIR="+c.files.Dir, test.proof)
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s received (-want +got):\n%s", test.name, diff)
+		}
+	}
+	for _, got := range coursePython(t, c.bank, "course_client.py", stubs, events) {
+		if got["code"] != "UNAVAILABLE" {
+			t.Errorf("in clear text: %v", got)
+		}
+	}
+	c.wantBalance(1, 130)
 }
 
 func TestMsgDeliveryErrors(t *testing.T) {

@@ -57,7 +57,7 @@ func TestThePageAsksToLogIn(t *testing.T) {
 	used := b.dashboard(t, 1, "tess")
 	first := &page{ctx: profile(t)}
 	first.load(t, used)
-	p := visit(t, profile(t), used)
+	p := visit(profile(t), t, used)
 	p.await(t, `document.querySelector("#login-answer").textContent.includes("The code was used already")`)
 	if command, want := p.text(t, "#login-command"), "passbook dashboard --address "+b.address(1)+" --certs-dir "; !strings.HasPrefix(command, want) {
 		t.Errorf("the command is %q, want %q", command, want)
@@ -85,7 +85,7 @@ func TestThePageAsksToLogIn(t *testing.T) {
 	}
 
 	// Whoever opens the address where the page is open already keeps the rest of its address.
-	other := visit(t, profile(t), b.url(1)+"/#account=savings&branch=2")
+	other := visit(profile(t), t, b.url(1)+"/#account=savings&branch=2")
 	_, hash, _ := strings.Cut(b.dashboard(t, 1, "audrey"), "#")
 	eval[string](t, other, `location.hash = "`+hash+`"`)
 	other.awaitIn(t, "audrey")
@@ -188,7 +188,7 @@ func TestTwoLoginsOnOneHost(t *testing.T) {
 		olga.do(t, chromedp.Reload())
 	}
 	// At the third one, nobody has logged in.
-	third := visit(t, beside(t, tess), b.url(3))
+	third := visit(beside(t, tess), t, b.url(3))
 	if eval[bool](t, third, `document.querySelector("#who").checkVisibility()`) {
 		t.Error("branch 3 knows somebody")
 	}

@@ -122,7 +122,7 @@ func (b *bank) logIn(t *testing.T, branch int, client string) *page {
 }
 
 // visit shows what a page shows to somebody who is not logged in.
-func visit(t *testing.T, ctx context.Context, url string) *page {
+func visit(ctx context.Context, t *testing.T, url string) *page {
 	t.Helper()
 	p := &page{ctx: ctx}
 	p.navigate(t, url)

@@ -91,7 +91,7 @@ func TestAPageOfAnotherPortGetsNothing(t *testing.T) {
 		}
 	}
 	// A page of another branch, too, is of another origin.
-	other := visit(t, beside(t, p), b.url(2))
+	other := visit(beside(t, p), t, b.url(2))
 	if got := eval[string](t, other, fmt.Sprintf(`fetch(%q, {method: "POST", credentials: "include", headers: {"Content-Type": "application/json"}, body: "{}"}).then(() => "an answer", () => "")`, b.url(1)+calls+"Query")); got != "" {
 		t.Errorf("branch 2's page gets %q", got)
 	}
@@ -180,9 +180,9 @@ func TestThePageDoesNotAskAgainAndAgain(t *testing.T) {
 	mux.Handle(bankv1connect.NewBranchServiceHandler(b))
 	server := httptest.NewServer(mux)
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
-	p := visit(t, profile(t), server.URL)
+	p := visit(profile(t), t, server.URL)
 	for range 3 {
-		visit(t, beside(t, p), server.URL)
+		visit(beside(t, p), t, server.URL)
 	}
 	if asked, watching := b.asked.Load(), b.watching.Load(); asked != 1 || watching != 0 {
 		t.Errorf("four tabs have asked %d times who they are, and %d times to watch", asked, watching)

@@ -84,7 +84,7 @@ func (in *intake) receiveBatch(from *Peer, s *ledger.Sealed) {
 		return
 	}
 	if in.Config.Signed && s.Signature == nil && !in.isHere(i, s) {
-		in.alarms.Reject(from, protocol.BadSignature, true, "the batch of branch %d that ends with entry %d is not signed", s.Batch.Branch, s.Batch.LastSequence())
+		in.alarms.Reject(from, protocol.BadSignature, true, "the batch of branch %d that ends with entry %d is not signed; what was written before the bank had certificates is taken with --accept-unsigned", s.Batch.Branch, s.Batch.LastSequence())
 		return
 	}
 	in.progress.oweAck(in.Peers[i])

@@ -55,7 +55,8 @@ func (c *Config) Check() error {
 //     otherwise count as the branch's own page.
 //   - A call that a page of another origin makes is refused. Reads by GET are
 //     carried out, and the browser keeps the answer from the page.
-//   - Pages of Config.AllowedOrigins may call bank.v1.BranchService.
+//   - Pages of Config.AllowedOrigins may call bank.v1.BranchService, and prove who
+//     calls by a token.
 type Guard struct {
 	// id is this branch.
 	id ledger.BranchID
@@ -91,8 +92,8 @@ func NewGuard(cfg Config, refusals *admit.Refusals, next http.Handler) *Guard {
 	g.cors = cors.New(cors.Options{
 		AllowedOrigins: cfg.AllowedOrigins,
 		AllowedMethods: connectcors.AllowedMethods(),
-		AllowedHeaders: connectcors.AllowedHeaders(),
-		ExposedHeaders: connectcors.ExposedHeaders(),
+		AllowedHeaders: append(connectcors.AllowedHeaders(), "Authorization"),
+		ExposedHeaders: append(connectcors.ExposedHeaders(), "Retry-After"),
 		MaxAge:         int(preflightMaxAge.Seconds()),
 	})
 	return g

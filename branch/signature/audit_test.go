@@ -222,3 +222,30 @@ func TestACAFile(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a file says, it is read without a panic, and proves only what was signed.
+func FuzzProof(f *testing.F) {
+	a := signaturetest.New(f, bank.Name)
+	writer := newSigner(f, signature.New(a, signature.Options{}), 2, bank)
+	s := writer.write(1)
+	p, err := signature.NewProof(bank, &s.Outline, writer.Chain(writer.Current()), 1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	data, err := json.Marshal(p)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Add(data[:len(data)/2])
+	f.Add([]byte(`{"format":"passbook entry 1","hash":"00","signature":"MAYCAQACAQA=","certificates":[""],"batch":""}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, err := signature.ReadProof(data)
+		if err != nil {
+			return
+		}
+		if got, err := p.Check(a.CA); err == nil && (got.Hash != s.Hash || got.Bank != bank || got.Branch != 2) {
+			t.Errorf("%s proves %+v", data, got)
+		}
+	})
+}

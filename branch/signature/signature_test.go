@@ -3,6 +3,7 @@ package signature_test
 import (
 	"bytes"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
@@ -305,10 +306,20 @@ func TestCertificatesThatSignNothing(t *testing.T) {
 	two := &identity.Identity{Bank: bank.Name, Branch: 2}
 	good := a.Issue(two)
 	stranger := signaturetest.New(t, bank.Name).Issue(two)
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	tests := map[string]struct {
 		chain []byte
 		why   string
 	}{
+		"with a key on P-384":       {a.IssueFor(p384, two).Certificate[0], "must be an ECDSA key on P-256"},
+		"with an Ed25519 key":       {a.IssueFor(ed, two).Certificate[0], "must be an ECDSA key on P-256"},
 		"of another CA":             {stranger.Certificate[0], "authority"},
 		"of another bank":           {a.Issue(&identity.Identity{Bank: "other", Branch: 2}).Certificate[0], `not for bank "rent"`},
 		"of a customer":             {a.Issue(&identity.Identity{Bank: bank.Name, Client: "ann", Role: identity.Teller}).Certificate[0], "not for a branch"},

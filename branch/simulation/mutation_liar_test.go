@@ -43,6 +43,22 @@ var lieMutations = []mutation{
 		"ledger.StoredBatch{Sealed: s, Posted: posted}", "ledger.StoredBatch{Sealed: s, Posted: posted, Made: true}", "replica.TestABranchMakesItsOwnBatchesAlone",
 	},
 	{
+		"any signature is good", "branch/signature/known.go",
+		"case !isGood(s.key, signed{digest(bank, o.Hash), *o.Signature}):", "case s.key == nil && !isGood(s.key, signed{digest(bank, o.Hash), *o.Signature}):", "TestAStolenBranchPassesOnOnlyWhatIsSigned",
+	},
+	{
+		"a branch signs for others", "branch/signature/known.go",
+		"case s.branch != o.Span.Branch:", "case s.branch == 0:", "TestAStolenBranchForgesNothing",
+	},
+	{
+		"what a revoked certificate signs counts", "branch/signature/known.go",
+		"case revoked && o.Span.Last >= from:", "case revoked && from == 0:", "TestARevokedCertificateSignsNoMore",
+	},
+	{
+		"what can't be signed leaves unsigned", "branch/engine/engine.go",
+		"if err := e.cfg.Signer.Sign(c); err != nil {", "if err := e.cfg.Signer.Sign(c); err != nil && c == nil {", "engine.TestASignatureThatFailsLetsNothingOut",
+	},
+	{
 		"a claim of a branch's own journal never lapses", "branch/broadcast/recover.go",
 		"case c.wait.inVain(v.Now, v.Head(v.Self)):", "case c.wait.inVain(v.Now, v.Head(v.Self)) && v.N == 1:", "29_lies",
 	},

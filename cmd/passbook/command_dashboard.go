@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os/exec"
 	"runtime"
@@ -39,11 +40,15 @@ branch is restarted.`,
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(a.console.Out, address)
-		if !quiet {
+		if to.json {
+			err = json.NewEncoder(a.console.Out).Encode(map[string]string{"address": address})
+		} else {
+			_, err = fmt.Fprintln(a.console.Out, address)
+		}
+		if err == nil && !quiet {
 			openBrowser(ctx, address)
 		}
-		return nil
+		return err
 	})
 }
 

@@ -2,6 +2,7 @@
 package signaturetest
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -72,9 +73,9 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 }
 
 // issue issues a certificate for a key.
-func (a *Authority) issue(template, parent *x509.Certificate, key *ecdsa.PrivateKey) *x509.Certificate {
+func (a *Authority) issue(template, parent *x509.Certificate, key crypto.Signer) *x509.Certificate {
 	a.t.Helper()
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, a.key)
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), a.key)
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -88,6 +89,12 @@ func (a *Authority) issue(template, parent *x509.Certificate, key *ecdsa.Private
 // Issue gives an identity a certificate with a new key. change may alter it before.
 func (a *Authority) Issue(id *identity.Identity, change ...func(*x509.Certificate)) tls.Certificate {
 	a.t.Helper()
+	return a.IssueFor(newKey(a.t), id, change...)
+}
+
+// IssueFor is Issue for a key of any kind.
+func (a *Authority) IssueFor(key crypto.Signer, id *identity.Identity, change ...func(*x509.Certificate)) tls.Certificate {
+	a.t.Helper()
 	a.mu.Lock()
 	a.serial++
 	serial := a.serial
@@ -100,7 +107,6 @@ func (a *Authority) Issue(id *identity.Identity, change ...func(*x509.Certificat
 	for _, f := range change {
 		f(template)
 	}
-	key := newKey(a.t)
 	leaf := a.issue(template, a.root, key)
 	return tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key, Leaf: leaf}
 }
