@@ -15,6 +15,7 @@ import (
 	"passbook.example/passbook/branch"
 	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/branch/peernet"
+	"passbook.example/passbook/branch/port/porttest"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
@@ -103,15 +104,14 @@ func newHousehold(t *testing.T) *household {
 	customers.Protocols.SetUnencryptedHTTP2(true)
 	h := &household{t: t, transport: peernet.New(), addresses: map[uint32]string{}, dirs: map[uint32]string{}, http: &http.Client{Transport: customers}}
 	t.Cleanup(customers.CloseIdleConnections)
+	// Ports that nobody else gets while a branch is down.
+	base, release, err := porttest.Reserve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(release)
 	for _, id := range []uint32{1, 2, 3} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		h.addresses[id], h.dirs[id] = l.Addr().String(), t.TempDir()
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
+		h.addresses[id], h.dirs[id] = fmt.Sprintf("127.0.0.1:%d", base+int(id)), t.TempDir()
 	}
 	return h
 }

@@ -144,12 +144,14 @@ func (b *Branch) newLogins(refusals *admit.Refusals) *login.Logins {
 	if b.cfg.Security == nil {
 		return nil
 	}
-	return login.New(login.Config{
+	l := login.New(login.Config{
 		Bank: b.cfg.Bank, Branch: b.cfg.ID, Now: time.Now, Refuse: refusals.Refuse,
 		Tell: func(req *http.Request, who *identity.Identity, err error) {
 			b.tell(access.Event{Who: who, From: req.RemoteAddr, Procedure: login.Path, Err: err})
 		},
 	})
+	b.onRecheck(l.Recheck)
+	return l
 }
 
 // identities are what the branch knows of those who call.

@@ -12,10 +12,12 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"passbook.example/passbook/branch/certs/certstest"
 	"passbook.example/passbook/branch/port/porttest"
 )
 
@@ -23,6 +25,12 @@ import (
 type bank struct {
 	base    int
 	process *os.Process
+	// args are those of passbook serve, the same whenever it is started again.
+	args []string
+	// certs are the certificates of a bank that asks who calls; nil for one that does not.
+	certs *certstest.Bank
+	// stop ends the process, once.
+	stop func()
 }
 
 // startBank serves an input file until the test ends.
@@ -35,8 +43,15 @@ func startBank(t *testing.T, file string, flags ...string) *bank {
 	}
 	t.Cleanup(release)
 	b := &bank{base: base}
-	args := append([]string{"serve", file, "--base-port", strconv.Itoa(b.base), "--data", t.TempDir()}, flags...)
-	cmd := exec.Command(passbook, args...)
+	b.args = append([]string{"serve", file, "--base-port", strconv.Itoa(b.base), "--data", t.TempDir()}, flags...)
+	b.start(t)
+	return b
+}
+
+// start starts the process, and waits until the bank is ready.
+func (b *bank) start(t *testing.T) {
+	t.Helper()
+	cmd := exec.Command(passbook, b.args...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -51,10 +66,10 @@ func startBank(t *testing.T, file string, flags ...string) *bank {
 		defer close(ended)
 		readLog(io.TeeReader(stderr, &log), ready)
 	}()
-	t.Cleanup(func() {
-		_ = b.process.Signal(syscall.SIGCONT)
-		_ = b.process.Signal(syscall.SIGTERM)
-		late := time.AfterFunc(patience, func() { _ = b.process.Kill() })
+	b.stop = sync.OnceFunc(func() {
+		_ = cmd.Process.Signal(syscall.SIGCONT)
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		late := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 		defer late.Stop()
 		<-ended
 		_ = cmd.Wait()
@@ -62,12 +77,12 @@ func startBank(t *testing.T, file string, flags ...string) *bank {
 			t.Logf("passbook serve:\n%s", log.Bytes())
 		}
 	})
+	t.Cleanup(b.stop)
 	select {
 	case <-ready:
 	case <-ended:
 		t.Fatal("the bank ended before it was ready")
 	}
-	return b
 }
 
 // readiness matches what a bank logs as soon as it takes writes.
@@ -86,7 +101,16 @@ func readLog(r io.Reader, ready chan<- struct{}) {
 }
 
 // url returns the URL of a branch.
-func (b *bank) url(branch int) string { return fmt.Sprintf("http://127.0.0.1:%d", b.base+branch) }
+func (b *bank) url(branch int) string {
+	scheme := "http"
+	if b.certs != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + b.address(branch)
+}
+
+// address returns the address of a branch.
+func (b *bank) address(branch int) string { return fmt.Sprintf("127.0.0.1:%d", b.base+branch) }
 
 // signal sends a signal to the process of the bank.
 func (b *bank) signal(t *testing.T, s os.Signal) {

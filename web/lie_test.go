@@ -48,6 +48,11 @@ func (b *teller) Watch(ctx context.Context, _ *bankv1.WatchRequest, stream *conn
 	}
 }
 
+// GetIdentity implements bankv1connect.BranchServiceHandler.
+func (b *teller) GetIdentity(context.Context, *bankv1.GetIdentityRequest) (*bankv1.GetIdentityResponse, error) {
+	return &bankv1.GetIdentityResponse{}, nil
+}
+
 // GetStatus implements bankv1connect.BranchServiceHandler.
 func (b *teller) GetStatus(context.Context, *bankv1.GetStatusRequest) (*bankv1.GetStatusResponse, error) {
 	return &bankv1.GetStatusResponse{Accounts: []*bankv1.AccountStatus{{Account: hostile, Balance: math.MinInt64}}}, nil

@@ -75,9 +75,14 @@ func startChromium(profile string) (stop func(), err error) {
 	if err != nil {
 		return nil, errors.New("the tests of the page need chromium: run make deps")
 	}
+	trusted, err := makeKeys()
+	if err != nil {
+		return nil, err
+	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("ignore-certificate-errors-spki-list", trusted),
 		chromedp.Flag("host-resolver-rules", "MAP "+hostName+" 127.0.0.1"),
 		chromedp.WSURLReadTimeout(patience), chromedp.WindowSize(1440, 900))
 	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)

@@ -54,6 +54,13 @@ func openBeside(t *testing.T, other *page, url string) *page {
 
 func (p *page) load(t *testing.T, url string) {
 	t.Helper()
+	p.navigate(t, url)
+	p.await(t, `document.documentElement.dataset.connection === "live" && document.querySelectorAll(".tile").length > 0`)
+}
+
+// navigate shows a page.
+func (p *page) navigate(t *testing.T, url string) {
+	t.Helper()
 	if err := chromedp.Listen(p.ctx, p.note); err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +70,6 @@ func (p *page) load(t *testing.T, url string) {
 		t.Fatal(err)
 	}
 	p.do(t, chromedp.Navigate(url))
-	p.await(t, `document.documentElement.dataset.connection === "live" && document.querySelectorAll(".tile").length > 0`)
 }
 
 // listenToCharts keeps the last texts that each chart has drawn, since its

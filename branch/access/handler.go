@@ -129,6 +129,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		defer cancel()
 		ctx = limited
 	}
+	if proven.OnEnd != nil {
+		// And with the login.
+		ending, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		defer proven.OnEnd(func() { cancel(errExpired) })()
+		ctx = ending
+	}
 	if proven.who.Branch == 0 && h.cfg.Limits != nil {
 		leave, wait, ok := h.cfg.Limits.Enter(proven.who.Client)
 		if !ok {

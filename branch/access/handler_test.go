@@ -21,6 +21,7 @@ type proofs struct {
 	token       map[string]*identity.Identity
 	login       *identity.Identity
 	until       time.Time
+	onEnd       func(f func()) (stop func() bool)
 }
 
 func (p *proofs) Identify(*tls.ConnectionState) (*identity.Identity, error) {
@@ -37,8 +38,8 @@ func (p *proofs) Check(token string) (*identity.Identity, time.Time, error) {
 	return nil, time.Time{}, errors.New("nobody has signed it")
 }
 
-func (p *proofs) Of(*http.Request) (*identity.Identity, time.Time, error) {
-	return p.login, p.until, nil
+func (p *proofs) Of(*http.Request) (*identity.Identity, identity.Proof, error) {
+	return p.login, identity.Proof{Until: p.until, OnEnd: p.onEnd}, nil
 }
 
 const (
@@ -246,6 +247,39 @@ func TestLimits(t *testing.T) {
 	}
 	if _, _, refused := ask(t, access.Config{Certificates: &proofs{certificate: branch2}, Limits: l}, claim, nil, 0); refused != nil {
 		t.Errorf("a branch: %v", refused)
+	}
+}
+
+// A call ends with the login that proves its caller, and the login forgets it when it ends
+// before.
+func TestACallEndsWithItsLogin(t *testing.T) {
+	login, logOut := context.WithCancel(t.Context())
+	stopped := 0
+	p := &proofs{login: ann, onEnd: func(f func()) func() bool {
+		stop := context.AfterFunc(login, f)
+		return func() bool { stopped++; return stop() }
+	}}
+	var during func(context.Context)
+	cfg := access.Config{Certificates: p, Logins: p, Neighbour: func(context.Context) uint32 { return 0 }}
+	h := access.NewHandler(cfg, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { during(req.Context()) }))
+	call := func() {
+		req := httptest.NewRequest(http.MethodPost, "/bank.v1.BranchService/Watch", nil).WithContext(t.Context())
+		req.TLS = &tls.ConnectionState{}
+		h.ServeHTTP(httptest.NewRecorder(), req)
+	}
+	during = func(ctx context.Context) {
+		if ctx.Err() != nil {
+			t.Error("it ends before the login")
+		}
+	}
+	call()
+	during = func(ctx context.Context) {
+		logOut()
+		<-ctx.Done()
+	}
+	call()
+	if stopped != 2 {
+		t.Errorf("the login forgets %d calls of 2", stopped)
 	}
 }
 

@@ -28,8 +28,8 @@ type Tokens interface {
 
 // Logins say who has logged in on the page; package login has the real ones.
 type Logins interface {
-	// Of returns who has logged in, and until when; nil for nobody.
-	Of(req *http.Request) (*identity.Identity, time.Time, error)
+	// Of returns who has logged in, and how long that is good; nil for nobody.
+	Of(req *http.Request) (*identity.Identity, identity.Proof, error)
 }
 
 // proof is what a call has proven.
@@ -89,11 +89,11 @@ func (h *Handler) prove(req *http.Request) (proof, error) {
 			return err
 		}}}, nil
 	case connected == nil && h.cfg.Logins != nil:
-		who, until, err := h.cfg.Logins.Of(req)
+		who, good, err := h.cfg.Logins.Of(req)
 		if err != nil {
 			return proof{}, unproven("the login", err)
 		}
-		return proof{who: who, Proof: identity.Proof{Until: until}}, nil
+		return proof{who: who, Proof: good}, nil
 	}
 	return proof{who: connected, Proof: identity.Proof{Still: func() error {
 		_, err := h.cfg.Certificates.Identify(req.TLS)

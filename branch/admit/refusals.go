@@ -48,6 +48,8 @@ var noStore = []string{"no-store"}
 // statusOf returns the HTTP status for callers who speak none of the protocols.
 func statusOf(err error) int {
 	switch connect.CodeOf(err) {
+	case connect.CodeUnauthenticated:
+		return http.StatusUnauthorized
 	case connect.CodePermissionDenied:
 		return http.StatusForbidden
 	case connect.CodeInvalidArgument:

@@ -25,6 +25,9 @@ type Proof struct {
 	// Still returns an error once it is good no more, before that; nil for a proof that
 	// can't be asked again.
 	Still func() error
+	// OnEnd calls f as soon as it is good no more, before Until, unless stop is called
+	// first; nil for a proof that ends with the connection it was given on.
+	OnEnd func(f func()) (stop func() bool)
 }
 
 // WithCaller returns the context of a call that has proven to come from somebody.

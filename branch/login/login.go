@@ -7,6 +7,7 @@
 package login
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
@@ -67,6 +68,9 @@ type login struct {
 	proof identity.Proof
 	// until is when a code is too old, or the login ends.
 	until time.Time
+	// ended is done once the login has ended, and end ends it; nil for a code.
+	ended context.Context
+	end   context.CancelFunc
 }
 
 // New returns the logins of a branch.
@@ -81,27 +85,39 @@ func (l *Logins) Code(who *identity.Identity, proof identity.Proof) (text string
 	text, until = rand.Text(), l.cfg.Now().Add(codeLife)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.forgetOld(l.codes)
+	l.forgetOld()
 	if len(l.codes) >= maxCodes {
 		return "", time.Time{}, errTooManyCodes
 	}
-	l.codes[sha256.Sum256([]byte(text))] = &login{who, proof, until}
+	l.codes[sha256.Sum256([]byte(text))] = &login{who: who, proof: proof, until: until}
 	return text, until, nil
 }
 
 // Of implements access.Logins. It returns nobody for a request without a cookie of this
 // branch, and an error for a cookie that stands for nobody any more.
-func (l *Logins) Of(req *http.Request) (*identity.Identity, time.Time, error) {
+func (l *Logins) Of(req *http.Request) (*identity.Identity, identity.Proof, error) {
 	cookie, err := req.Cookie(l.cookieName())
 	if err != nil {
-		return nil, time.Time{}, nil //nolint:nilerr // there is none
+		return nil, identity.Proof{}, nil //nolint:nilerr // there is none
 	}
 	in := l.of(cookie.Value)
 	if in == nil {
-		return nil, time.Time{}, errLoggedOut
+		return nil, identity.Proof{}, errLoggedOut
 	}
-	return in.who, in.until, nil
+	return in.who, identity.Proof{Until: in.until, Still: func() error { return l.still(in) }, OnEnd: in.onEnd}, nil
 }
+
+// still returns an error once a login has ended. A login whose code was asked for by
+// another one ends with that one, so mu may be held here or not.
+func (l *Logins) still(in *login) error {
+	if in.ended.Err() != nil || !l.good(in) {
+		return errLoggedOut
+	}
+	return nil
+}
+
+// onEnd calls f when the login ends early, unless stop is called first.
+func (in *login) onEnd(f func()) (stop func() bool) { return context.AfterFunc(in.ended, f) }
 
 var errLoggedOut = errors.New("it has ended, or the branch has been restarted since; log in again with 'passbook dashboard'")
 
@@ -112,10 +128,35 @@ func (l *Logins) of(value string) *login {
 	defer l.mu.Unlock()
 	in := l.open[key]
 	if in != nil && !l.good(in) {
-		delete(l.open, key)
+		l.close(key)
 		return nil
 	}
 	return in
+}
+
+// close ends a login, and what goes on in its name. The caller holds mu.
+func (l *Logins) close(key [sha256.Size]byte) {
+	if in := l.open[key]; in != nil {
+		in.end()
+		delete(l.open, key)
+	}
+}
+
+// Recheck ends the logins that are good no more. It is to be called when proofs may have
+// ended.
+func (l *Logins) Recheck() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closeOld()
+}
+
+// closeOld ends the logins that are good no more. The caller holds mu.
+func (l *Logins) closeOld() {
+	for key, in := range l.open {
+		if !l.good(in) {
+			l.close(key)
+		}
+	}
 }
 
 // good reports whether a login, or a code, is still good.
@@ -123,11 +164,11 @@ func (l *Logins) good(in *login) bool {
 	return l.cfg.Now().Before(in.until) && (in.proof.Still == nil || in.proof.Still() == nil)
 }
 
-// forgetOld forgets what is good no more. The caller holds mu.
-func (l *Logins) forgetOld(of map[[sha256.Size]byte]*login) {
-	for key, in := range of {
+// forgetOld forgets the codes that are good no more. The caller holds mu.
+func (l *Logins) forgetOld() {
+	for key, in := range l.codes {
 		if !l.good(in) {
-			delete(of, key)
+			delete(l.codes, key)
 		}
 	}
 }
@@ -191,11 +232,12 @@ func (l *Logins) use(text string) (value string, in *login) {
 	if by == nil || !l.good(by) {
 		return "", nil
 	}
-	in = &login{by.who, by.proof, now.Add(loginLife)}
+	in = &login{who: by.who, proof: by.proof, until: now.Add(loginLife)}
+	in.ended, in.end = context.WithCancel(context.Background())
 	if !by.proof.Until.IsZero() && by.proof.Until.Before(in.until) {
 		in.until = by.proof.Until
 	}
-	l.forgetOld(l.open)
+	l.closeOld()
 	l.makeRoom()
 	value = rand.Text()
 	l.open[sha256.Sum256([]byte(value))] = in
@@ -214,14 +256,15 @@ func (l *Logins) makeRoom() {
 			soonest, found = key, in
 		}
 	}
-	delete(l.open, soonest)
+	l.close(soonest)
 }
 
 // logOut ends a login.
 func (l *Logins) logOut(w http.ResponseWriter, req *http.Request) {
 	if cookie, err := req.Cookie(l.cookieName()); err == nil {
 		l.mu.Lock()
-		delete(l.open, sha256.Sum256([]byte(cookie.Value)))
+		l.close(sha256.Sum256([]byte(cookie.Value)))
+		l.closeOld() // those that it has proven
 		l.mu.Unlock()
 	}
 	http.SetCookie(w, l.cookie("", time.Unix(1, 0)))

@@ -167,6 +167,60 @@ func TestALoginEnds(t *testing.T) {
 	}
 }
 
+// What goes on in the name of a login ends with it: when its holder logs out, when it is
+// good no more, and when it has to give way. So does a login that it has proven.
+func TestWhatALoginHasBegunEnds(t *testing.T) {
+	for name, end := range map[string]func(d *desk, c *http.Cookie, revoke func()){
+		"logged out": func(d *desk, c *http.Cookie, _ func()) {
+			req := httptest.NewRequest(http.MethodDelete, login.Path, nil)
+			req.AddCookie(c)
+			d.ServeHTTP(httptest.NewRecorder(), req)
+		},
+		"revoked": func(d *desk, _ *http.Cookie, revoke func()) {
+			revoke()
+			d.Recheck()
+		},
+		"too old": func(d *desk, _ *http.Cookie, _ func()) {
+			d.now = d.now.Add(8 * time.Hour)
+			d.Recheck()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk("bank", 3)
+			var revoked error
+			c := d.logIn(t, d.code(t, identity.Proof{Still: func() error { return revoked }}))
+			first := d.proof(t, c)
+			second := d.proof(t, d.logIn(t, d.code(t, first)))
+			ended := make(chan string, 3)
+			first.OnEnd(func() { ended <- "first" })
+			second.OnEnd(func() { ended <- "second" })
+			stop := first.OnEnd(func() { ended <- "stopped" })
+			if first.Still() != nil || second.Still() != nil || !stop() {
+				t.Fatal("it has ended before")
+			}
+			end(d, c, func() { revoked = errors.New("revoked") })
+			if got := []string{<-ended, <-ended}; got[0] == got[1] || got[0] == "stopped" || got[1] == "stopped" {
+				t.Errorf("ended: %q", got)
+			}
+			if first.Still() == nil || second.Still() == nil {
+				t.Error("it is still good")
+			}
+		})
+	}
+}
+
+// proof returns what a cookie proves.
+func (d *desk) proof(t *testing.T, c *http.Cookie) identity.Proof {
+	t.Helper()
+	req := httptest.NewRequest(http.MethodGet, "/", nil)
+	req.AddCookie(c)
+	id, proof, err := d.Of(req)
+	if id != ann || err != nil {
+		t.Fatal(id, err)
+	}
+	return proof
+}
+
 // A code is too old after two minutes, and when its holder's certificate is revoked.
 func TestACodeEnds(t *testing.T) {
 	d := newDesk("bank", 3)

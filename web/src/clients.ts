@@ -15,6 +15,12 @@ export function faultClient(): Client<typeof FaultService> {
   return createClient(FaultService, createConnectTransport({ baseUrl: self.location.origin, fetch: reading(() => undefined) }));
 }
 
+// identityClient asks whom the branch that serves this page takes this browser for. That
+// it takes it for nobody is no fault of the page.
+export function identityClient(): Client<typeof BranchService> {
+  return createClient(BranchService, createConnectTransport({ baseUrl: self.location.origin, useBinaryFormat: false, fetch: reading(() => undefined) }));
+}
+
 // Answer receives the text of an answer as it came, to be shown.
 export type Answer = (status: number, text: string) => void;
 
@@ -29,7 +35,7 @@ export function customerClient(branch: number, answer: Answer): Client<typeof Br
 
 // statusHeader asks a branch to send the status of an error in a header. A
 // browser logs a status in the first line as an error of this page.
-const statusHeader = "Passbook-Status";
+export const statusHeader = "Passbook-Status";
 
 // reading fetches, and reads an answer to its end before anybody believes it.
 // An answer that no branch gave, such as a proxy's own page, fails with

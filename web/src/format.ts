@@ -23,6 +23,17 @@ export function count(value: bigint, one: string, many: string): string {
   return `${amount(value)} ${value === 1n ? one : many}`;
 }
 
+// day writes when something ends: "17:30:00" today, and the date as well on another day.
+export function day(at: number): string {
+  const date = new Date(at);
+  const today = date.toDateString() === new Date().toDateString();
+  return today ? clock.format(date) : `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock.format(date)}`;
+}
+
+function two(part: number): string {
+  return String(part).padStart(2, "0");
+}
+
 // duration writes how long a state has lasted, given in milliseconds: "12 s", "3 min".
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));

@@ -1,13 +1,13 @@
 // The worker that all tabs share: it holds their streams.
 
-import { branchClient } from "./clients";
+import type { Identity } from "./login/identity";
 import type { Connection } from "./watch/connection";
 import { Hub } from "./watch/hub";
 import { goneAfterMs, hereEveryMs, type FromTab, type FromWorker } from "./watch/messages";
 import type { StreamListener } from "./watch/stream";
 import type { Update } from "./watch/update";
 
-const hub = new Hub(branchClient());
+const hub = new Hub();
 const tabs = new Set<Tab>();
 
 // Tab is a page that watches.
@@ -21,6 +21,10 @@ class Tab implements StreamListener {
 
   update(update: Update): void {
     this.post({ type: "update", update });
+  }
+
+  identity(identity: Identity): void {
+    this.post({ type: "identity", identity });
   }
 
   connection(connection: Connection): void {

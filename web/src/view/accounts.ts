@@ -3,6 +3,8 @@
 import type { Client } from "@connectrpc/connect";
 import { byId, make } from "../dom";
 import type { BranchService } from "../gen/bank/v1/branch_pb";
+import { ownAccounts } from "../login/identity";
+import type { Rights } from "../login/rights";
 import type { Location } from "./location";
 
 export class AccountChooser {
@@ -13,6 +15,7 @@ export class AccountChooser {
   constructor(
     private readonly client: Client<typeof BranchService>,
     private readonly location: Location,
+    private readonly rights: Rights,
   ) {
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -24,6 +27,19 @@ export class AccountChooser {
     });
     location.onAccount(() => (this.input.value = location.account));
     this.input.value = location.account;
+    rights.onChange(() => this.begin());
+  }
+
+  // begin chooses an account that may be used, unless one is chosen already.
+  private begin(): void {
+    if (this.rights.mayUse("")) {
+      return;
+    }
+    const [first] = ownAccounts(this.rights.identity);
+    document.querySelectorAll<HTMLInputElement>("[list=account-names]").forEach((input) => (input.placeholder = "one of yours"));
+    if (this.location.account === "" && first) {
+      this.location.chooseAccount(first);
+    }
   }
 
   private choose(): void {
@@ -33,12 +49,20 @@ export class AccountChooser {
 
   // load asks for the names. Without an answer the earlier ones stay.
   private async load(): Promise<void> {
+    if (!this.rights.may("getStatus")) {
+      this.offer(ownAccounts(this.rights.identity));
+      return;
+    }
     try {
       const { accounts } = await this.client.getStatus({}, { signal: AbortSignal.timeout(5_000) });
-      this.names.replaceChildren(...accounts.map(({ account }) => option(account)));
+      this.offer(accounts.map(({ account }) => account));
     } catch {
       // The names are only a help, and the page shows the connection's state.
     }
+  }
+
+  private offer(names: string[]): void {
+    this.names.replaceChildren(...names.map(option));
   }
 }
 

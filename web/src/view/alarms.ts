@@ -1,6 +1,7 @@
 // The alarms of all branches, which need an operator.
 
 import { byId, make, setText } from "../dom";
+import type { Rights } from "../login/rights";
 import { short } from "../text";
 import type { Picture } from "../watch/picture";
 import type { Change, View } from "./frame";
@@ -16,6 +17,11 @@ export class AlarmsView implements View {
   private readonly list = byId("alarms-list");
   private readonly more = byId("alarms-more");
   private shown = "";
+
+  // Whoever may not ask for a branch's alarms is not told how to.
+  constructor(rights: Rights) {
+    rights.onChange(() => (byId("alarms-how").hidden = !rights.may("listAlarms")));
+  }
 
   show(picture: Picture, change: Change): void {
     if (!change.complete && change.branches.size === 0) {

@@ -10,6 +10,8 @@ import { whole } from "../call/whole";
 import { byId, setData, setText, setTitle } from "../dom";
 import { amount } from "../format";
 import { Acknowledge } from "../gen/bank/v1/branch_pb";
+import { accountsOf, ownAccounts } from "../login/identity";
+import type { Rights } from "../login/rights";
 import type { Picture } from "../watch/picture";
 import { AnswerView } from "./answer";
 import { copyText } from "./copy";
@@ -34,7 +36,11 @@ export class CallView implements View {
   private lost = false;
   private waiting: AbortController | undefined;
 
-  constructor(private readonly location: Location) {
+  constructor(
+    private readonly location: Location,
+    private readonly rights: Rights,
+  ) {
+    rights.onChange(() => this.offer());
     this.form.addEventListener("submit", (event) => this.submit(event));
     this.form.addEventListener("input", (event) => this.edit(event.target as Element));
     this.requestId.addEventListener("change", () => this.requestId.value.trim() === "" && this.renew());
@@ -59,6 +65,27 @@ export class CallView implements View {
     if (change.complete || change.entries) {
       this.learn();
     }
+  }
+
+  // offer offers what whoever is logged in may do, and says so if that is not all.
+  private offer(): void {
+    const { identity } = this.rights;
+    const all = [...this.form.querySelectorAll<HTMLInputElement>("[name=operation]")];
+    const may = all.filter(({ value }) => this.rights.may(value as Operation));
+    this.form.hidden = may.length === 0;
+    // Of a form that is hidden, nothing has to be right.
+    all.forEach((choice) => (choice.disabled = may.length > 0 && !may.includes(choice)));
+    if (!may.some(({ checked }) => checked)) {
+      may[0]?.click();
+    }
+    if (!this.rights.mayUse(this.to.value)) {
+      this.to.value = ownAccounts(identity).find((account) => account !== this.location.account) ?? "";
+    }
+    const some = may.length > 0 ? `may ${may.map(({ value }) => value).join(" and ")} only` : "uses no account, so there is nothing to do here";
+    setText(byId("call-rights"), `The role ${identity.role} ${some}.`);
+    byId("call-rights").hidden = may.length === all.length;
+    byId("call-curl-note").hidden = !identity.secured;
+    this.preview();
   }
 
   private chooseBranch(): void {
@@ -173,8 +200,14 @@ export class CallView implements View {
   private check(): boolean {
     this.amount.setCustomValidity(wrongAmount(this.amount.value));
     this.customer.setCustomValidity(wrongCustomer(this.customer.value));
-    [this.account, this.to, this.requestId].forEach((field) => field.setCustomValidity(wrongName(field.value)));
+    this.requestId.setCustomValidity(wrongName(this.requestId.value));
+    [this.account, this.to].forEach((field) => field.setCustomValidity(wrongName(field.value) || this.forbidden(field.value)));
     return this.form.matches(":valid");
+  }
+
+  // forbidden says that whoever is logged in may not use an account; empty if he may.
+  private forbidden(account: string): string {
+    return this.rights.mayUse(account.trim()) ? "" : `You may use ${accountsOf(this.rights.identity)}.`;
   }
 
   // showFields shows the fields of the operation, and hides the others.
@@ -200,7 +233,7 @@ export class CallView implements View {
     setTitle(this.again, this.sent ? described(this.sent) : "");
     const address = this.picture?.branches.get(Number(this.branch.value))?.address;
     const valid = this.check();
-    setText(this.command, address && valid ? curl(address, call(this.asked())) : "");
+    setText(this.command, address && valid ? curl(address, call(this.asked()), this.rights.identity) : "");
     byId<HTMLButtonElement>("call-copy").disabled = !valid;
   }
 

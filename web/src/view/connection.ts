@@ -13,6 +13,8 @@ const words: Record<Phase, string> = {
   lost: "Reconnecting",
   crowded: "Crowded out",
   refused: "Refused",
+  choose: "Choose an account",
+  out: "Logged out",
   waiting: "Waiting",
   paused: "Paused while hidden",
 };

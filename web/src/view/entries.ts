@@ -2,6 +2,7 @@
 
 import { byId, make, setData, setText, setTitle } from "../dom";
 import { amount, groupedIn, spread, time } from "../format";
+import type { Rights } from "../login/rights";
 import { named, short } from "../text";
 import type { Picture } from "../watch/picture";
 import type { Entry } from "../watch/update";
@@ -33,7 +34,8 @@ export class EntriesView implements View {
   // The letters of the longest amount.
   private digits = 1;
 
-  constructor() {
+  constructor(rights: Rights) {
+    rights.onChange(() => (byId("entries-how").hidden = rights.identity.secured));
     this.hold.addEventListener("click", () => this.toggleHold());
     new ResizeObserver(() => this.layOut()).observe(this.section);
   }

@@ -5,6 +5,7 @@ import { ConnectError, type Client } from "@connectrpc/connect";
 import { isVerdict } from "../call/answer";
 import { byId, setData, setText } from "../dom";
 import type { BranchFault, FaultService } from "../gen/bank/v1/fault_pb";
+import type { Rights } from "../login/rights";
 import type { Picture } from "../watch/picture";
 import type { View } from "./frame";
 import type { Location } from "./location";
@@ -28,6 +29,7 @@ export class FaultsView implements View {
   constructor(
     private readonly client: Client<typeof FaultService>,
     private readonly location: Location,
+    private readonly rights: Rights,
   ) {
     methods.forEach((method) => button(method).addEventListener("click", () => void this.make(method)));
     location.onBranch(() => {
@@ -38,11 +40,12 @@ export class FaultsView implements View {
 
   show(picture: Picture): void {
     this.serving = picture.serving;
-    if (this.section.hidden !== picture.faults) {
+    const offered = picture.faults && this.rights.mayBreak();
+    if (this.section.hidden !== offered) {
       return;
     }
-    this.section.hidden = !picture.faults;
-    setData(document.documentElement, "faults", picture.faults ? "on" : "off");
+    this.section.hidden = !offered;
+    setData(document.documentElement, "faults", offered ? "on" : "off");
     this.draw();
     void this.ask();
   }

@@ -67,6 +67,10 @@ export class HeadlineView implements View {
         return "Three accounts are watched in other tabs. Close one of them.";
       case "crowded":
         return `${branch}, which serves this page, accepts no more watchers: ${this.connection.reason}.${before}`;
+      case "choose":
+        return `Choose an account: you may use ${this.connection.reason}`;
+      case "out":
+        return "Log in to see this bank";
       case "refused":
         return `This can't be watched: ${this.connection.reason}`;
       default:

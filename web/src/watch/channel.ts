@@ -2,7 +2,6 @@
 // tabs still leave connections for calls. In a browser without shared workers,
 // each tab opens its own stream. A hidden tab gives its stream up.
 
-import { branchClient } from "../clients";
 import { Hub } from "./hub";
 import { hereEveryMs, workerName, type FromTab, type FromWorker } from "./messages";
 import type { StreamListener } from "./stream";
@@ -73,6 +72,8 @@ class WorkerSource implements Source {
     this.heardAt = Date.now();
     if (message.type === "update") {
       this.listener.update(message.update);
+    } else if (message.type === "identity") {
+      this.listener.identity(message.identity);
     } else {
       this.live = message.connection.phase === "live";
       this.listener.connection(message.connection);
@@ -101,7 +102,7 @@ class WorkerSource implements Source {
 }
 
 class DirectSource implements Source {
-  private readonly hub = new Hub(branchClient());
+  private readonly hub = new Hub();
 
   constructor(private readonly listener: StreamListener) {}
 

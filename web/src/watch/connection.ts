@@ -13,6 +13,10 @@ export type Phase =
   | "crowded"
   // The branch refused to be watched, and would again.
   | "refused"
+  // Whoever is logged in may not use the account: the reason says which he may.
+  | "choose"
+  // The branch asks who this is: nobody is logged in.
+  | "out"
   // This browser already watches as many accounts as it may.
   | "waiting"
   // The tab is hidden, so nobody looks.

@@ -1,11 +1,12 @@
 // The streams of all tabs: one for each watched account, however many tabs watch
 // it.
 
-import type { Client } from "@connectrpc/connect";
-import type { BranchService } from "../gen/bank/v1/branch_pb";
+import { branchClient, identityClient } from "../clients";
+import type { Identity } from "../login/identity";
+import { onNews } from "../login/login";
 import type { Connection } from "./connection";
 import { Picture } from "./picture";
-import { Stream, type StreamListener } from "./stream";
+import { Stream, type Clients, type StreamListener } from "./stream";
 import type { Update } from "./update";
 
 // Over HTTP/1.1 a browser opens six connections to a branch. Streams leave half
@@ -14,8 +15,12 @@ const streamsMax = 3;
 
 export class Hub {
   private readonly topics = new Map<string, Topic>();
+  private readonly clients: Clients = { branch: branchClient(), identity: identityClient() };
 
-  constructor(private readonly client: Client<typeof BranchService>) {}
+  // A stream belongs to the login with which it was opened.
+  constructor() {
+    onNews(() => this.reopen());
+  }
 
   // watch sends a watcher the updates of an account, and no more of the previous
   // one.
@@ -41,11 +46,16 @@ export class Hub {
     this.openStreams();
   }
 
+  private reopen(): void {
+    this.topics.forEach((topic) => topic.forget());
+    this.openStreams();
+  }
+
   private openStreams(): void {
     let open = 0;
     for (const topic of this.topics.values()) {
       if (open++ < streamsMax) {
-        topic.open(this.client);
+        topic.open(this.clients);
       }
     }
   }
@@ -54,7 +64,8 @@ export class Hub {
 // Topic is an account with its watchers.
 class Topic implements StreamListener {
   private readonly watchers = new Set<StreamListener>();
-  private readonly picture = new Picture();
+  private picture = new Picture();
+  private identified: Identity | undefined;
   private known = false;
   private state: Connection = { phase: "waiting", since: Date.now(), reason: "" };
   private stream: Stream | undefined;
@@ -63,6 +74,9 @@ class Topic implements StreamListener {
 
   add(watcher: StreamListener): void {
     this.watchers.add(watcher);
+    if (this.identified) {
+      watcher.identity(this.identified);
+    }
     if (this.known) {
       watcher.update(this.picture.complete());
     }
@@ -77,12 +91,26 @@ class Topic implements StreamListener {
     return this.watchers.size === 0;
   }
 
-  open(client: Client<typeof BranchService>): void {
-    this.stream ??= new Stream(client, this.account, this);
+  open(clients: Clients): void {
+    this.stream ??= new Stream(clients, this.account, this);
   }
 
   close(): void {
     this.stream?.stop();
+  }
+
+  // forget closes the stream, and forgets what came on it: it was for somebody else.
+  forget(): void {
+    this.close();
+    this.stream = undefined;
+    this.picture = new Picture();
+    this.identified = undefined;
+    this.known = false;
+  }
+
+  identity(identity: Identity): void {
+    this.identified = identity;
+    this.watchers.forEach((watcher) => watcher.identity(identity));
   }
 
   update(update: Update): void {
@@ -93,6 +121,7 @@ class Topic implements StreamListener {
 
   connection(connection: Connection): void {
     this.state = connection;
+    this.known &&= connection.phase !== "out";
     this.watchers.forEach((watcher) => watcher.connection(connection));
   }
 }

@@ -1,11 +1,12 @@
 // The messages between a tab and the worker.
 
+import type { Identity } from "../login/identity";
 import type { Connection } from "./connection";
 import type { Update } from "./update";
 
 // A worker of another version of the page has another name, so the two never
 // talk to each other. Count it up with every change to the messages.
-export const workerName = "passbook-watch-2";
+export const workerName = "passbook-watch-3";
 
 export type FromTab =
   // Watch an account instead of the previous one.
@@ -14,7 +15,11 @@ export type FromTab =
   | { type: "here" }
   | { type: "leave" };
 
-export type FromWorker = { type: "update"; update: Update } | { type: "connection"; connection: Connection };
+export type FromWorker =
+  | { type: "update"; update: Update }
+  | { type: "connection"; connection: Connection }
+  // Whom the branch takes this browser for. It comes before what he may see.
+  | { type: "identity"; identity: Identity };
 
 // How often a watching tab says that it is here, and after how long without that
 // it is taken for gone.

@@ -2,6 +2,7 @@
 
 import { Code, ConnectError, type Client } from "@connectrpc/connect";
 import { WatchScope, type BranchService } from "../gen/bank/v1/branch_pb";
+import { accountsOf, identity, mayUse, type Identity } from "../login/identity";
 import type { Connection, Phase } from "./connection";
 import { update, type Update } from "./update";
 
@@ -17,9 +18,21 @@ const shortestPauseMs = 250;
 const longestPauseMs = 5_000;
 
 export interface StreamListener {
+  // identity comes first, whenever the stream is opened.
+  identity(identity: Identity): void;
   update(update: Update): void;
   connection(connection: Connection): void;
 }
+
+// Clients watch the bank, and ask whom the branch takes this browser for.
+export interface Clients {
+  branch: Client<typeof BranchService>;
+  identity: Client<typeof BranchService>;
+}
+
+// After these, the branch would say the same again: the stream waits for another account,
+// or another login.
+const final: (Phase | undefined)[] = ["refused", "choose", "out"];
 
 export class Stream {
   private readonly stopped = new AbortController();
@@ -29,7 +42,7 @@ export class Stream {
   private failures = 0;
 
   constructor(
-    private readonly client: Client<typeof BranchService>,
+    private readonly clients: Clients,
     private readonly account: string,
     private readonly listener: StreamListener,
   ) {
@@ -43,9 +56,11 @@ export class Stream {
 
   private async run(): Promise<void> {
     this.tell("connecting", "");
-    while (!this.stopped.signal.aborted && this.phase !== "refused") {
+    while (!this.stopped.signal.aborted && !final.includes(this.phase)) {
       await this.follow();
-      await this.pause();
+      if (!final.includes(this.phase)) {
+        await this.pause();
+      }
     }
   }
 
@@ -56,7 +71,13 @@ export class Stream {
     const watchdog = setInterval(() => this.watchSilence(attempt), checkEveryMs);
     this.openedAt = Date.now();
     try {
-      for await (const message of this.client.watch({ account: this.account, scope: WatchScope.BANK }, { signal })) {
+      const who = identity(await this.clients.identity.getIdentity({}, { signal }));
+      this.listener.identity(who);
+      if (!mayUse(who, this.account)) {
+        this.tell("choose", accountsOf(who));
+        return;
+      }
+      for await (const message of this.clients.branch.watch({ account: this.account, scope: WatchScope.BANK }, { signal })) {
         this.hear();
         this.listener.update(update(message, this.heardAt));
       }
@@ -96,6 +117,8 @@ export class Stream {
       case Code.InvalidArgument:
       case Code.PermissionDenied:
         return "refused";
+      case Code.Unauthenticated:
+        return "out";
       case Code.ResourceExhausted:
         return "crowded";
       default:
