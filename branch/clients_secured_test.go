@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 
 	"passbook.example/passbook/branch"
+	"passbook.example/passbook/branch/certs/certstest"
 	"passbook.example/passbook/branch/identity"
 	"passbook.example/passbook/branch/token"
 	bankv1 "passbook.example/passbook/gen/bank/v1"
@@ -123,6 +125,8 @@ func TestGrpcurlProvesWhoCalls(t *testing.T) {
 		return append([]string{"-cert", c.file("client." + client + ".crt"), "-key", c.file("client." + client + ".key")}, args...)
 	}
 	deposit := []string{"-d", `{"amount":10}`, address, "bank.v1.BranchService/Deposit"}
+	old := &identity.Identity{Bank: branch.DefaultBank, Client: "old", Role: identity.Teller}
+	c.files.Put(t, "client.old", c.files.Clients.Sign(t, old, certstest.Between(time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))))
 	// A token from the environment is in no list of processes.
 	token := []string{"-expand-headers", "-H", "authorization: Bearer ${TOKEN}"}
 	for i, proof := range [][]string{as("tess"), token, as("cleo")} {
@@ -140,12 +144,13 @@ func TestGrpcurlProvesWhoCalls(t *testing.T) {
 		args []string
 		want string
 	}{
-		"nobody":            {deposit, "code = Unauthenticated"},
-		"another's account": {as("ann", deposit...), `you are customer "ann" of bank "bank", and may not use account "shared"`},
-		"another's role":    {as("eve", deposit...), "is for the role customer or teller"},
-		"a peer's call":     {as("tess", "-d", `{"branch":2}`, address, "bank.v1.PeerService/Claim"), "only the bank's branches may call"},
-		"the clients' CA":   {append([]string{"-cacert", c.file("ca-client.crt")}, as("tess", deposit...)...), "certificate signed by unknown authority"},
-		"another name":      {as("tess", append([]string{"-servername", "bank.example"}, deposit...)...), "not bank.example"},
+		"nobody":                 {deposit, "code = Unauthenticated"},
+		"another's account":      {as("ann", deposit...), `you are customer "ann" of bank "bank", and may not use account "shared"`},
+		"another's role":         {as("eve", deposit...), "is for the role customer or teller"},
+		"a peer's call":          {as("tess", "-d", `{"branch":2}`, address, "bank.v1.PeerService/Claim"), "only the bank's branches may call"},
+		"an expired certificate": {as("old", deposit...), "Failed to dial"},
+		"the clients' CA":        {append([]string{"-cacert", c.file("ca-client.crt")}, as("tess", deposit...)...), "certificate signed by unknown authority"},
+		"another name":           {as("tess", append([]string{"-servername", "bank.example"}, deposit...)...), "not bank.example"},
 	} {
 		if _, stderr, err := call(test.args...); err == nil || !strings.Contains(stderr, test.want) {
 			t.Errorf("%s: %v, want %q, got %s", name, err, test.want, stderr)
@@ -166,7 +171,7 @@ func TestBufCurlProvesWhoCalls(t *testing.T) {
 	balance := 100
 	for _, proof := range [][]string{
 		{"--cert", c.file("client.tess.crt"), "--key", c.file("client.tess.key")},
-		{"-H", token, "--reflect-header", token},
+		{"-H", token, "--reflect-header", "*"},
 		{"-H", token, "--schema", schema},
 	} {
 		for _, protocol := range []string{"connect", "grpc", "grpcweb"} {
@@ -191,7 +196,7 @@ func TestGRPCWebClientProvesWhoCalls(t *testing.T) {
 	plain.Certificates = nil
 	for version, protocols := range map[string]func(*http.Protocols, bool){"HTTP/1.1": (*http.Protocols).SetHTTP1, "HTTP/2": (*http.Protocols).SetHTTP2} {
 		client := func(cfg *tls.Config, options ...connect.ClientOption) bankv1connect.BranchServiceClient {
-			transport := &http.Transport{TLSClientConfig: cfg, Protocols: new(http.Protocols)}
+			transport := &http.Transport{TLSClientConfig: cfg.Clone(), Protocols: new(http.Protocols)} // it changes it
 			protocols(transport.Protocols, true)
 			t.Cleanup(transport.CloseIdleConnections)
 			return bankv1connect.NewBranchServiceClient(&http.Client{Transport: transport}, "https://"+c.at(1).address, append(options, connect.WithGRPCWeb())...)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/x509"
+	"errors"
 	"fmt"
 
 	"passbook.example/passbook/cmd/passbook/internal/words"
@@ -40,10 +42,25 @@ func (e *callError) Hints() []string {
 		lines = append(lines, "a branch that has certificates answers nothing in clear text: name them with --certs-dir")
 	}
 	if !e.open && e.err.Sent && !e.err.Answered && !e.err.TimedOut() {
-		lines = append(lines, "a branch that does not believe a certificate ends the connection: 'passbook cert list' shows whether yours is good, and the branch's log says what it has refused")
+		lines = append(lines, certificateHint(e.err))
 	}
 	if !e.err.Sent {
 		lines = append(lines, "nothing was sent; 'passbook serve FILE' starts the branches of a file, and --base-port says on which ports")
 	}
 	return lines
+}
+
+// certificateHint says what to do about a connection over TLS that came to nothing: because
+// of the branch's certificate, as this side sees it, or else perhaps of the client's.
+func certificateHint(err error) string {
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "call the branch by a name that its certificate is for, or give it one for this name: 'passbook cert renew branch ID --host NAME'"
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "the ca-branch.crt in --certs-dir has not signed the certificate there: it is that of another bank, or an old one"
+	}
+	if _, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		return "it is the branch's certificate, or one of its CAs, that is not good: 'passbook cert renew branch ID' makes another one"
+	}
+	return "a branch that does not believe a certificate ends the connection: 'passbook cert list' shows whether yours is good, and the branch's log says what it has refused"
 }
