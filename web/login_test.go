@@ -171,6 +171,30 @@ func TestLoggingOut(t *testing.T) {
 	}
 }
 
+// A browser without shared workers, whose tabs have streams of their own, logs in and out
+// just so.
+func TestLoggingInWithoutASharedWorker(t *testing.T) {
+	b := startSecured(t, "../examples/three.json")
+	const prelude = "delete window.SharedWorker;"
+	p := &page{ctx: profile(t), prelude: prelude}
+	p.navigate(t, b.url(1))
+	p.awaitOut(t)
+	second := &page{ctx: beside(t, p), prelude: prelude}
+	second.navigate(t, b.url(1))
+	second.awaitOut(t)
+	p.set(t, "#login-code", b.dashboard(t, 1, "tess"))
+	p.click(t, "#login-form button")
+	p.awaitIn(t, "tess")
+	second.awaitIn(t, "tess")
+	second.click(t, "#who-out")
+	for _, tab := range []*page{p, second} {
+		tab.awaitAnew(t, `document.documentElement.dataset.login === "out" && document.querySelectorAll(".tile").length === 0`)
+		if eval[bool](t, tab, `"SharedWorker" in window`) {
+			t.Error("there are shared workers, so this test shows nothing")
+		}
+	}
+}
+
 // Two branches of one host know two people in one browser, though it sends both cookies to
 // both.
 func TestTwoLoginsOnOneHost(t *testing.T) {

@@ -19,6 +19,8 @@ import (
 // page is a tab that shows the dashboard.
 type page struct {
 	ctx context.Context
+	// prelude runs in the page before its own scripts.
+	prelude string
 
 	mu sync.Mutex
 	// complaints are the errors and warnings of the console.
@@ -66,7 +68,7 @@ func (p *page) navigate(t *testing.T, url string) {
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	if _, err := chromedp.Call(ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: listenToCharts}); err != nil {
+	if _, err := chromedp.Call(ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: p.prelude + listenToCharts}); err != nil {
 		t.Fatal(err)
 	}
 	p.do(t, chromedp.Navigate(url))

@@ -116,6 +116,46 @@ func quietly(init map[string]any) map[string]any {
 	return init
 }
 
+// The branch itself refuses what a browser would not even send: whoever calls with a login's
+// cookie from another origin is let do nothing, in the old way of saying so and the new.
+func TestALoginIsNotForOtherOrigins(t *testing.T) {
+	b := startSecured(t, "../examples/three.json")
+	p := b.logIn(t, 1, "tess")
+	p.awaitIn(t, "tess")
+	cookie := p.cookies(t)[0]
+	call := func(method, path string, header ...string) int {
+		req, err := http.NewRequestWithContext(t.Context(), method, b.url(1)+path, strings.NewReader(`{"amount":7}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		req.AddCookie(&http.Cookie{Name: cookie.Name, Value: cookie.Value})
+		for i := 0; i < len(header); i += 2 {
+			req.Header.Set(header[i], header[i+1])
+		}
+		res, err := b.as(t, "").Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		return res.StatusCode
+	}
+	const deposit, login = "/bank.v1.BranchService/Deposit", "/login"
+	if got := call(http.MethodPost, deposit, "Origin", b.url(1), "Sec-Fetch-Site", "same-origin"); got != http.StatusOK {
+		t.Fatalf("the own page gets %d", got)
+	}
+	for _, header := range [][]string{{"Sec-Fetch-Site", "same-site"}, {"Sec-Fetch-Site", "cross-site"}, {"Origin", b.url(2)}, {"Origin", "null"}} {
+		for _, try := range [][2]string{{http.MethodPost, deposit}, {http.MethodPost, "/branch/2" + deposit}, {http.MethodPost, login}, {http.MethodDelete, login}} {
+			if got := call(try[0], try[1], header...); got != http.StatusForbidden {
+				t.Errorf("%v, %v: %d", header, try, got)
+			}
+		}
+	}
+	p.awaitBalance(t, "407")
+	p.do(t, chromedp.Reload())
+	p.awaitIn(t, "tess")
+}
+
 // The browser of these tests trusts the branches' certificates, and no others.
 func TestTheBrowserChecksCertificates(t *testing.T) {
 	s := stranger(t, certstest.NewCA(t, "strangers").Sign(t, anyBranch), func(http.ResponseWriter, *http.Request) {})
