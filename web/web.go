@@ -36,7 +36,13 @@ var types = map[string]string{
 }
 
 // policy lets the page load and call nothing but what its own origin serves,
-// run nothing that stands in the HTML, and be shown in no other page.
+// run nothing that stands in the HTML, and be shown in no other page. Over TLS, 'self'
+// is the branch's port over TLS alone.
+//
+// There is no Strict-Transport-Security: it would hold for every port of the host. Others
+// may serve in clear text there, and a branch that moves back from certificates as well.
+// Nothing is lost without it, since a branch with certificates answers nothing in clear
+// text, and browsers send the cookie of a login over TLS only.
 var policy = strings.Join([]string{
 	"default-src 'none'",
 	"script-src 'self'",

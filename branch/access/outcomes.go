@@ -10,8 +10,8 @@ import (
 
 // Outcomes is an interceptor that tells of what became of calls which somebody who looks
 // after the bank wants to know of: those that were refused for want of a right, and all by
-// which an operator changes something. It is to be the first of the interceptors, so it
-// sees errors as the caller is told them.
+// which an operator changes something, or for which another branch vouches. It is to be the
+// first of the interceptors, so it sees errors as the caller is told them.
 type Outcomes struct {
 	// Tell is told of each.
 	Tell func(Event)
@@ -46,7 +46,8 @@ func (o Outcomes) tell(ctx context.Context, procedure, from string, err error) {
 		return
 	}
 	refused := err != nil && (connect.CodeOf(err) == connect.CodePermissionDenied || connect.CodeOf(err) == connect.CodeUnauthenticated)
-	if refused || who.Role == identity.Operator && isWrite(procedure) {
-		o.Tell(Event{Who: who, From: from, Procedure: procedure, Err: err})
+	by := identity.ProofOf(ctx).By
+	if refused || (who.Role == identity.Operator || by != nil) && isWrite(procedure) {
+		o.Tell(Event{Who: who, By: by, From: from, Procedure: procedure, Err: err})
 	}
 }

@@ -131,7 +131,7 @@ func onBehalf(req *http.Request, branch *identity.Identity) (proof, error) {
 	case who.Branch != 0 || who.Bank != branch.Bank:
 		return proof{}, denied("%s can't call for %s", branch, who)
 	}
-	return proof{who: who, by: branch}, nil
+	return proof{who: who, by: branch, Proof: identity.Proof{By: branch}}, nil
 }
 
 // bearer returns the token of a request, if it has one.

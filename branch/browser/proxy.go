@@ -5,14 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"slices"
+	"strings"
 
 	"connectrpc.com/connect"
 
 	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/api"
+	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/identity"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/peernet"
@@ -81,7 +85,7 @@ func NewProxy(cfg ProxyConfig) *Proxy {
 		p.transport = peernet.NewSecured(newProxyTransport(cfg.MaxHeaderBytes), *cfg.Security)
 	}
 	p.reverse = httputil.ReverseProxy{
-		Rewrite: rewrite, Transport: p.transport, ModifyResponse: forgetHeaders, ErrorHandler: p.failed,
+		Rewrite: rewrite, Transport: p.transport, ModifyResponse: sift, ErrorHandler: p.failed,
 		// The caller is told what goes wrong, except for replies that break off.
 		ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
 	}
@@ -119,6 +123,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		p.cfg.Refusals.Refuse(w, req, api.Fieldf("branch", "this bank has no branch %d", id))
 		return
 	}
+	if by := identity.ProofOf(req.Context()).By; by != nil {
+		// Another branch could otherwise have this one vouch for its word.
+		p.cfg.Refusals.Refuse(w, req, code.Errorf(code.PermissionDenied, "%s calls branch %d itself, and not through this one", by, id))
+		return
+	}
 	if !p.cfg.Gate.Enter() {
 		p.cfg.Refusals.Refuse(w, req, api.ErrStopping)
 		return
@@ -154,11 +163,35 @@ func rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.Path, r.Out.URL.RawPath = api.ProcedureOf(r.In.URL.Path), ""
 }
 
-// forgetHeaders drops what this branch says itself.
-func forgetHeaders(res *http.Response) error {
-	res.Header.Del("Cache-Control")
-	res.Header.Del("X-Content-Type-Options")
-	res.Header.Del("Cross-Origin-Resource-Policy")
+// answeredHeaders are those of an answer that are passed back, besides those that begin
+// with answeredPrefixes. A branch that somebody has taken over answers under this one's name
+// here: it sets no cookie, lets no other origin in, and says nothing that this branch says
+// itself.
+var (
+	answeredHeaders = map[string]bool{
+		"Content-Encoding": true, "Content-Length": true, "Content-Type": true, "Date": true, "Retry-After": true, "Vary": true,
+	}
+	answeredPrefixes = []string{"Connect-", "Grpc-", "Trailer-"}
+	// answeredTypes begin the content types of answers to calls, none of which a browser
+	// runs or shows as a page.
+	answeredTypes = []string{"application/json", "application/proto", "application/connect+", "application/grpc", "text/plain"}
+)
+
+// noScript keeps a browser from running anything in an answer.
+const noScript = "sandbox; default-src 'none'"
+
+// sift lets through what an answer to a call may say.
+func sift(res *http.Response) error {
+	kind := res.Header.Get("Content-Type")
+	if !slices.ContainsFunc(answeredTypes, func(prefix string) bool { return strings.HasPrefix(kind, prefix) }) && (kind != "" || res.ContentLength != 0) {
+		return fmt.Errorf("it answers with %.100q, which is no answer to a call", kind)
+	}
+	for _, header := range []http.Header{res.Header, res.Trailer} {
+		maps.DeleteFunc(header, func(name string, _ []string) bool {
+			return !answeredHeaders[name] && !slices.ContainsFunc(answeredPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+		})
+	}
+	res.Header.Set("Content-Security-Policy", noScript)
 	return nil
 }
 

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/identity"
 )
@@ -76,4 +78,50 @@ func TestACallThatIsPassedOnEndsInTime(t *testing.T) {
 		there.Close()
 		p.CloseIdleConnections()
 	})
+}
+
+// What another branch answers under this one's name runs nothing in a browser, sets no
+// cookie, and lets no other origin in. What is no answer to a call is not passed on.
+func TestAnswersThatArePassedOnAreSifted(t *testing.T) {
+	res := &http.Response{ContentLength: -1, Header: http.Header{
+		"Content-Type": {"application/json"}, "Connect-Content-Encoding": {"gzip"}, "Trailer-X": {"1"}, "Retry-After": {"3"}, "Grpc-Status": {"0"},
+		"Set-Cookie": {"__Host-passbook-bank-2=x"}, "Access-Control-Allow-Origin": {"*"}, "Clear-Site-Data": {"*"}, "Location": {"/"},
+		"Content-Security-Policy": {"default-src *"}, "Refresh": {"0"}, "Link": {"x"}, "X-Content-Type-Options": {"none"},
+	}, Trailer: http.Header{"Grpc-Message": nil, "Set-Cookie": nil}}
+	if err := sift(res); err != nil {
+		t.Fatal(err)
+	}
+	want := http.Header{
+		"Content-Type": {"application/json"}, "Connect-Content-Encoding": {"gzip"}, "Trailer-X": {"1"}, "Retry-After": {"3"}, "Grpc-Status": {"0"},
+		"Content-Security-Policy": {"sandbox; default-src 'none'"},
+	}
+	if diff := cmp.Diff(want, res.Header); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(http.Header{"Grpc-Message": nil}, res.Trailer); diff != "" {
+		t.Error(diff)
+	}
+	for kind, good := range map[string]bool{
+		"application/grpc-web+proto": true, "application/connect+json": true, "application/proto": true, "text/plain; charset=utf-8": true,
+		"text/html": false, "text/html; charset=utf-8": false, "image/svg+xml": false, "application/xhtml+xml": false, "application/javascript": false, "": false,
+	} {
+		if err := sift(&http.Response{ContentLength: -1, Header: http.Header{"Content-Type": {kind}}}); (err == nil) != good {
+			t.Errorf("%q: %v", kind, err)
+		}
+	}
+}
+
+// A branch that calls in a client's name is not passed on: another one would vouch for its
+// word.
+func TestABranchIsNotPassedOn(t *testing.T) {
+	logger := slog.New(slog.DiscardHandler)
+	p := NewProxy(ProxyConfig{ID: 2, Addresses: map[uint32]string{2: "branch-2:1", 3: "branch-3:1"}, Gate: &admit.Gate{}, Refusals: admit.NewRefusals(logger), Logger: logger})
+	ann, by := &identity.Identity{Bank: "bank", Client: "ann", Role: identity.Teller}, &identity.Identity{Bank: "bank", Branch: 1}
+	req := httptest.NewRequest(http.MethodPost, "/branch/3/bank.v1.BranchService/Deposit", strings.NewReader(`{"amount":1}`))
+	req.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, req.WithContext(identity.WithCaller(t.Context(), ann, identity.Proof{By: by})))
+	if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "calls branch 3 itself") {
+		t.Errorf("%d, %s", w.Code, w.Body)
+	}
 }

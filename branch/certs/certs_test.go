@@ -3,6 +3,9 @@ package certs_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -132,6 +135,9 @@ func TestWhomAServerBelieves(t *testing.T) {
 		"a branch CA's client": {client: with(b.Branches.Sign(t, ann)), refused: "no CA in ca-client.crt"},
 		"expired":              {client: with(b.Clients.Sign(t, ann, certstest.Between(now.Add(-time.Hour), now.Add(-time.Minute)))), refused: "has expired"},
 		"not yet valid":        {client: with(b.Clients.Sign(t, ann, certstest.Between(now.Add(time.Minute), now.Add(time.Hour)))), refused: "not valid before"},
+		"a long chain":         {client: with(chained(b.Clients.Sign(t, ann), 4, b.Clients.Certificate.Raw)), refused: "comes with 5 certificates"},
+		"a chain as it may be": {client: with(chained(b.Clients.Sign(t, ann), 3, b.Clients.Certificate.Raw)), want: ann},
+		"a huge key":           {client: with(b.Clients.SignKey(t, ann, hugeKey(t))), refused: "a key of 521 bits takes too long"},
 		"two URIs":             {client: with(b.Clients.Sign(t, ann, certstest.URIs(ann.URI().String(), "passbook://bank/branch/2"))), refused: "carries 2 URIs"},
 		"two branches":         {client: with(b.Branches.Sign(t, branch2, certstest.URIs("passbook://bank/branch/2", "passbook://bank/branch/3"))), refused: "carries 2 URIs"},
 		"no URI":               {client: with(b.Clients.Sign(t, ann, certstest.URIs())), refused: "carries 0 URIs"},
@@ -149,6 +155,23 @@ func TestWhomAServerBelieves(t *testing.T) {
 			}
 		})
 	}
+}
+
+// chained returns a certificate with others after it, which its holder shows as well.
+func chained(c tls.Certificate, n int, other []byte) tls.Certificate {
+	for range n {
+		c.Certificate = append(c.Certificate, other)
+	}
+	return c
+}
+
+func hugeKey(t *testing.T) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 // A branch that dials another one makes sure that it is that one, whatever it is called.

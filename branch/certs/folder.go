@@ -177,13 +177,6 @@ func (f *Folder) read() *content {
 	return f.last
 }
 
-// isCurrent reports whether t is what the folder believes by now.
-func (f *Folder) isCurrent(t *trust) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return &f.last.trust == t
-}
-
 // refresh reads the files again if they have changed. Of those that are wrong, what was
 // read before stays: somebody may be writing them.
 func (f *Folder) refresh() {
@@ -208,7 +201,6 @@ func (f *Folder) reload(stamps map[string]stamp) (changed bool) {
 	next, err := f.load(f.last)
 	if changed = !next.equal(f.last); changed {
 		f.last = next
-		f.known.forget()
 	}
 	if changed || err == nil && f.logged {
 		f.log.Info("certificates have changed and are in use", "directory", f.dir)

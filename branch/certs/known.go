@@ -25,25 +25,27 @@ type known struct {
 // holder is whom a certificate speaks for.
 type holder struct {
 	id *identity.Identity
+	// by is by what that was found out: once the files have changed, it counts no more.
+	by *trust
 	// until is when that must be verified again.
 	until time.Time
 }
 
 // identify returns whom a client's chain of certificates speaks for now.
 func (k *known) identify(f *Folder, chain []*x509.Certificate) (*identity.Identity, error) {
-	t := f.now() // which forgets all when the files have changed
+	t := f.now()
 	name, now := FingerprintOf(chain[0]), f.clock()
 	k.mu.Lock()
 	h, ok := k.all[name]
 	k.mu.Unlock()
-	if ok && now.Before(h.until) {
+	if ok && h.by == t && now.Before(h.until) {
 		return h.id, nil
 	}
 	id, err := t.identify(chain, now, x509.ExtKeyUsageClientAuth)
 	if err != nil {
 		return nil, err
 	}
-	h = holder{id, now.Add(knownFor)}
+	h = holder{id, t, now.Add(knownFor)}
 	if end := chain[0].NotAfter; end.Before(h.until) {
 		h.until = end
 	}
@@ -52,15 +54,6 @@ func (k *known) identify(f *Folder, chain []*x509.Certificate) (*identity.Identi
 	if len(k.all) >= maxKnown || k.all == nil {
 		k.all = map[Fingerprint]holder{}
 	}
-	if f.isCurrent(t) {
-		k.all[name] = h
-	}
+	k.all[name] = h
 	return id, nil
-}
-
-// forget forgets all: there are other certificates.
-func (k *known) forget() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.all = nil
 }

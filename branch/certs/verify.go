@@ -1,6 +1,8 @@
 package certs
 
 import (
+	"crypto/ecdsa"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -49,6 +51,9 @@ func (t *trust) verify(id *identity.Identity, chain []*x509.Certificate, at time
 	if roots == nil {
 		return fmt.Errorf("nobody's is believed: there is no %s", of)
 	}
+	if err := checkChain(chain); err != nil {
+		return err
+	}
 	between := x509.NewCertPool()
 	for _, c := range chain[1:] {
 		between.AddCert(c)
@@ -65,6 +70,34 @@ func (t *trust) verify(id *identity.Identity, chain []*x509.Certificate, at time
 		return fmt.Errorf("no CA in %s has signed it", of)
 	}
 	return err
+}
+
+// Bounds of a chain that somebody shows. It is verified before he has proven that he has
+// the key of the first, so anybody can make a branch do that.
+const (
+	maxChain     = 4
+	maxCurveBits = 384
+	maxRSABits   = 4096
+)
+
+// checkChain refuses chains that would take long to verify.
+func checkChain(chain []*x509.Certificate) error {
+	if len(chain) > maxChain {
+		return fmt.Errorf("it comes with %d certificates, and at most %d are looked at: its own, and those of the CAs between", len(chain), maxChain)
+	}
+	for _, c := range chain {
+		bits, most := 0, 0
+		switch key := c.PublicKey.(type) {
+		case *ecdsa.PublicKey:
+			bits, most = key.Curve.Params().BitSize, maxCurveBits
+		case *rsa.PublicKey:
+			bits, most = key.N.BitLen(), maxRSABits
+		}
+		if bits > most {
+			return fmt.Errorf("a key of %d bits takes too long to check: use one of at most %d", bits, most)
+		}
+	}
+	return nil
 }
 
 // parse reads certificates in DER form.

@@ -18,8 +18,10 @@ type caller struct {
 	proof Proof
 }
 
-// Proof is how long what proves an identity is good.
+// Proof is what proves an identity, and how long that is good.
 type Proof struct {
+	// By is the branch that vouches for the identity; nil for one that proves itself.
+	By *Identity
 	// Until is when it ends; zero if that is not known.
 	Until time.Time
 	// Still returns an error once it is good no more, before that; nil for a proof that

@@ -34,6 +34,10 @@ const (
 	// ends the one that ends soonest.
 	maxCodes  = 256
 	maxLogins = 1024
+	// codesEach and loginsEach bound those of one client: another one takes the place of one
+	// of its own, so nobody keeps others from logging in.
+	codesEach  = 4
+	loginsEach = 16
 	// maxBody bounds what a page sends.
 	maxBody = 1 << 10
 )
@@ -86,6 +90,9 @@ func (l *Logins) Code(who *identity.Identity, proof identity.Proof) (text string
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.forgetOld()
+	if soonest, n := soonestOf(l.codes, who.Client); n >= codesEach {
+		delete(l.codes, soonest)
+	}
 	if len(l.codes) >= maxCodes {
 		return "", time.Time{}, errTooManyCodes
 	}
@@ -238,6 +245,9 @@ func (l *Logins) use(text string) (value string, in *login) {
 		in.until = by.proof.Until
 	}
 	l.closeOld()
+	if soonest, n := soonestOf(l.open, by.who.Client); n >= loginsEach {
+		l.close(soonest)
+	}
 	l.makeRoom()
 	value = rand.Text()
 	l.open[sha256.Sum256([]byte(value))] = in
@@ -246,17 +256,25 @@ func (l *Logins) use(text string) (value string, in *login) {
 
 // makeRoom ends the login that ends soonest, if there are too many. The caller holds mu.
 func (l *Logins) makeRoom() {
-	if len(l.open) < maxLogins {
-		return
+	if len(l.open) >= maxLogins {
+		soonest, _ := soonestOf(l.open, "")
+		l.close(soonest)
 	}
-	var soonest [sha256.Size]byte
+}
+
+// soonestOf returns the code or login of a client that ends soonest, and how many the client
+// has; an empty name stands for all.
+func soonestOf(all map[[sha256.Size]byte]*login, client string) (soonest [sha256.Size]byte, n int) {
 	var found *login
-	for key, in := range l.open {
-		if found == nil || in.until.Before(found.until) {
+	for key, in := range all {
+		if client != "" && in.who.Client != client {
+			continue
+		}
+		if n++; found == nil || in.until.Before(found.until) {
 			soonest, found = key, in
 		}
 	}
-	l.close(soonest)
+	return soonest, n
 }
 
 // logOut ends a login.

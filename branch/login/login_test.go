@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -252,27 +253,61 @@ func TestWhatIsNoLogin(t *testing.T) {
 	d.logIn(t, code)
 }
 
-// Codes and logins are bounded: codes are refused, and of the logins the one that ends
-// soonest gives way.
+// Codes and logins are bounded. Those of one client give way to others of its own, so
+// nobody is kept from logging in; all together, the one that ends soonest gives way.
 func TestLoginsAreBounded(t *testing.T) {
 	d := newDesk("bank", 3)
-	first := d.logIn(t, d.code(t, identity.Proof{Until: d.now.Add(time.Hour)}))
-	second := d.logIn(t, d.code(t, identity.Proof{}))
-	for range 1023 {
-		d.logIn(t, d.code(t, identity.Proof{}))
+	client := func(n int) *identity.Identity {
+		return &identity.Identity{Bank: "bank", Client: fmt.Sprint("client ", n), Role: identity.Teller}
+	}
+	code := func(who *identity.Identity, proof identity.Proof) string {
+		text, _, err := d.Code(who, proof)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	first := d.logIn(t, code(ann, identity.Proof{Until: d.now.Add(time.Hour)}))
+	second := d.logIn(t, code(ann, identity.Proof{}))
+	for range 15 {
+		d.logIn(t, code(ann, identity.Proof{}))
 	}
 	if id, _ := d.who(first); id != nil {
-		t.Error("the first is still in")
+		t.Error("of one client's seventeen logins the first is still in")
 	}
 	if id, _ := d.who(second); id == nil {
 		t.Error("the second is not in")
 	}
-	for range 256 {
-		d.code(t, identity.Proof{})
+	soonest := d.logIn(t, code(client(0), identity.Proof{Until: d.now.Add(time.Hour)}))
+	for n := range 1024 - 17 {
+		d.logIn(t, code(client(1+n), identity.Proof{}))
 	}
-	if _, _, err := d.Code(ann, identity.Proof{}); err == nil {
+	if id, _ := d.who(soonest); id == nil {
+		t.Error("there is room, and one is not in")
+	}
+	d.logIn(t, code(client(5000), identity.Proof{}))
+	if id, _ := d.who(soonest); id != nil {
+		t.Error("the login that ends soonest is still in")
+	}
+	if id, _ := d.who(second); id == nil {
+		t.Error("another one is not in")
+	}
+
+	oldest := code(ann, identity.Proof{})
+	d.now = d.now.Add(time.Second)
+	for range 4 {
+		code(ann, identity.Proof{})
+	}
+	if res := d.send(`{"code":"`+oldest+`"}`, "application/json"); res.StatusCode == http.StatusNoContent {
+		t.Error("a client has five codes")
+	}
+	for n := range 256 - 4 {
+		code(client(n), identity.Proof{})
+	}
+	if _, _, err := d.Code(client(5000), identity.Proof{}); err == nil {
 		t.Error("one more code")
 	}
+	code(ann, identity.Proof{}) // in the place of one of its own
 	d.now = d.now.Add(2 * time.Minute)
-	d.code(t, identity.Proof{})
+	code(client(5000), identity.Proof{})
 }

@@ -118,7 +118,10 @@ func (p *Peers) signatureOf(batch *ledger.Batch, req oneEntry) (*ledger.Signatur
 	}
 	sealed := ledger.NewSealed(batch)
 	sealed.Signature = signature
-	_, err = p.cfg.Signatures.Check(&sealed.Outline, ledger.BankID{})
+	ok, err := p.cfg.Signatures.Check(&sealed.Outline, ledger.BankID{})
+	if err == nil && !ok {
+		err = &protocol.UnavailableError{Reason: "this branch does not know its bank yet, and can't check who has signed"}
+	}
 	return signature, err
 }
 

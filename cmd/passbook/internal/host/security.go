@@ -7,8 +7,11 @@ import (
 	"net/http"
 	"sync"
 
+	"connectrpc.com/connect"
+
 	"passbook.example/passbook/branch"
 	"passbook.example/passbook/branch/access"
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/audit"
 	"passbook.example/passbook/branch/certs"
 	"passbook.example/passbook/branch/limit"
@@ -143,12 +146,13 @@ func (g *guard) open(o *Options) (err error) {
 
 // tell writes of a call to the audit log.
 func (g *guard) tell(b uint32, e access.Event) {
-	kind := audit.Refused
-	switch {
+	kind := audit.Write
+	switch code := api.CodeOf(e.Err); {
 	case e.Procedure == login.Path:
 		kind = audit.Login
 	case e.Err == nil:
-		kind = audit.Write
+	case code == connect.CodePermissionDenied, code == connect.CodeUnauthenticated, code == connect.CodeResourceExhausted && e.Who != nil && e.By == nil:
+		kind = audit.Refused
 	}
 	g.log.Write(audit.Event{Kind: kind, Branch: b, Who: e.Who, By: e.By, From: e.From, What: e.Procedure, Err: e.Err})
 }
