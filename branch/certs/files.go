@@ -162,6 +162,19 @@ func checkPrivate(dir, name string) error {
 	return nil
 }
 
+// checkWriters returns an error if others than its owner can put files into a folder: a CA
+// of their own, for instance.
+func checkWriters(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil //nolint:nilerr // whoever reads a file there says so
+	}
+	if mode := info.Mode().Perm(); mode&0o022 != 0 {
+		return fmt.Errorf("%s may be written by others than its owner (mode %04o), who could put a CA of their own there; chmod 700 %s", dir, mode, dir)
+	}
+	return nil
+}
+
 // IsP256 reports whether a key is one of ECDSA on P-256, as that of a branch must be.
 func IsP256(key crypto.PublicKey) bool {
 	k, ok := key.(*ecdsa.PublicKey)

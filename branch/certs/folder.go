@@ -103,6 +103,9 @@ func Open(dir, bank string, o Options) (*Folder, error) {
 	if f.event = o.Tell; f.event == nil {
 		f.event = func(string, error) {}
 	}
+	if err := checkWriters(dir); err != nil {
+		return nil, err
+	}
 	f.stamps, f.lookedAt = f.look(), f.clock()
 	var err error
 	if f.last, err = f.load(nil); err != nil {

@@ -58,12 +58,13 @@ func TestWhatIsNoFolder(t *testing.T) {
 		spoil func(t *testing.T, b *certstest.Bank)
 		want  string
 	}{
-		"no CA":             {func(t *testing.T, b *certstest.Bank) { remove(t, b, "ca-branch.crt") }, "ca-branch.crt: no such file"},
-		"no certificate":    {func(t *testing.T, b *certstest.Bank) { remove(t, b, "branch.1.crt") }, "'passbook cert create-branch 1' makes one"},
-		"no key":            {func(t *testing.T, b *certstest.Bank) { remove(t, b, "branch.1.key") }, "branch.1.key: no such file"},
-		"a key for all":     {func(t *testing.T, b *certstest.Bank) { chmod(t, b, "branch.1.key", 0o644) }, "chmod 600"},
-		"a key for a group": {func(t *testing.T, b *certstest.Bank) { chmod(t, b, "branch.1.key", 0o640) }, "mode 0640"},
-		"another key":       {func(t *testing.T, b *certstest.Bank) { copyFile(t, b, "branch.2.key", "branch.1.key") }, "is not the key of"},
+		"no CA":                {func(t *testing.T, b *certstest.Bank) { remove(t, b, "ca-branch.crt") }, "ca-branch.crt: no such file"},
+		"no certificate":       {func(t *testing.T, b *certstest.Bank) { remove(t, b, "branch.1.crt") }, "'passbook cert create-branch 1' makes one"},
+		"no key":               {func(t *testing.T, b *certstest.Bank) { remove(t, b, "branch.1.key") }, "branch.1.key: no such file"},
+		"a key for all":        {func(t *testing.T, b *certstest.Bank) { chmod(t, b, "branch.1.key", 0o644) }, "chmod 600"},
+		"a key for a group":    {func(t *testing.T, b *certstest.Bank) { chmod(t, b, "branch.1.key", 0o640) }, "mode 0640"},
+		"a folder for a group": {func(t *testing.T, b *certstest.Bank) { chmod(t, b, ".", 0o770) }, "may be written by others than its owner (mode 0770)"},
+		"another key":          {func(t *testing.T, b *certstest.Bank) { copyFile(t, b, "branch.2.key", "branch.1.key") }, "is not the key of"},
 		"branch 2's": {func(t *testing.T, b *certstest.Bank) {
 			copyFile(t, b, "branch.2.key", "branch.1.key")
 			copyFile(t, b, "branch.2.crt", "branch.1.crt")

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"passbook.example/passbook/branch/certs"
 	"passbook.example/passbook/branch/identity"
@@ -229,7 +230,7 @@ func (f *Folder) Renew(names, reached []string, days int) (made []Entry, err err
 			if len(reached) > 0 {
 				h = others
 			}
-			if err := f.checkSameBank(id); err != nil {
+			if err := errors.Join(f.checkSameBank(id), f.checkIssued(name, id, chain)); err != nil {
 				return err
 			}
 			e, err := f.make(id, h, days)
@@ -241,6 +242,34 @@ func (f *Folder) Renew(names, reached []string, days int) (made []Entry, err err
 		return nil
 	})
 	return made, err
+}
+
+// checkIssued refuses to sign what a file says that no CA of the bank has signed: it may
+// come from a machine whose holder has written himself another role. It may have expired.
+func (f *Folder) checkIssued(name string, id *identity.Identity, chain []*x509.Certificate) error {
+	k := kindOf(id)
+	cas, err := f.readCAs(k)
+	if err != nil {
+		return err
+	}
+	roots, between := x509.NewCertPool(), x509.NewCertPool()
+	for _, c := range cas {
+		roots.AddCert(c)
+	}
+	for _, c := range chain[1:] {
+		between.AddCert(c)
+	}
+	now := f.now()
+	if end := chain[0].NotAfter; now.After(end) {
+		now = end
+	}
+	for _, at := range []time.Time{now, chain[0].NotBefore} { // a CA may be newer, or have ended
+		_, err = chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+		if err == nil {
+			return nil
+		}
+	}
+	return exit.Usagef("%s.crt in %s can't be renewed: no CA in %s.crt has signed it (%w); revoke what was stolen, and create another one", name, f.Dir, k.file, err)
 }
 
 // checkSameBank refuses to give somebody of another bank an identity of this one.
