@@ -21,10 +21,6 @@ func runSeeds(t *testing.T, o simulation.Options, seeds uint64) *simulation.Repo
 	t.Helper()
 	total := simulation.NewReport()
 	for o.Seed = *first; o.Seed < *first+seeds; o.Seed++ {
-		if o.Seed == openSeed && !o.Calm && !o.Liar {
-			t.Logf("seed %d is left out: an open defect, see docs/simulation.md", o.Seed)
-			continue
-		}
 		report, err := simulation.Run(o)
 		if err != nil {
 			t.Fatal(err)
@@ -34,10 +30,6 @@ func runSeeds(t *testing.T, o simulation.Options, seeds uint64) *simulation.Repo
 	t.Log(total)
 	return total
 }
-
-// openSeed shows a refusal and a snapshot that have no one order, and it is not known yet
-// whether the bank or the check is wrong. It is to be found, and this to go.
-const openSeed = 308
 
 // Whatever fails, a bank keeps its three promises, and heals by itself.
 func TestBankUnderFaults(t *testing.T) {

@@ -167,8 +167,11 @@ func (o *oracle) fits(r refusedCall, sums [][]ledger.Amount) bool {
 	}
 	moments := [][]int{from}
 	for i := range from {
-		for _, step := range o.told.recorded[i][from[i]:to[i]] {
-			moments = append(moments, o.at(step))
+		// A branch records several entries in one step, and may refuse between two of them.
+		for k := from[i]; k < to[i]; k++ {
+			at := o.at(o.told.recorded[i][k])
+			at[i] = k + 1
+			moments = append(moments, at)
 		}
 	}
 	cuts := slices.Concat([]cut{{none, -1, -1}}, o.told.cuts, []cut{{all, o.w.step + 1, o.w.step + 1}})
