@@ -225,6 +225,27 @@ func TestOpenRefusesBadOriginsAndHosts(t *testing.T) {
 	}
 }
 
+// A port for peers alone is one on which nobody could prove to be a peer without certificates.
+func TestOpenRefusesAPortForPeersWithoutSecurity(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := branch.Config{ID: 1, Addresses: map[uint32]string{1: "127.0.0.1:0"}, Dir: t.TempDir(), PeerListener: l}
+	for name, try := range map[string]func() error{
+		"Check": func() error { return branch.Check(cfg) },
+		"Open":  func() error { _, err := branch.Open(cfg); return err },
+	} {
+		if err := try(); err == nil || !strings.Contains(err.Error(), "it needs Security") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if c, err := l.Accept(); err == nil {
+		_ = c.Close()
+		t.Error("Open has left the listener open")
+	}
+}
+
 // Paths that are no call go to the page.
 func TestThePageIsBesideTheCalls(t *testing.T) {
 	shown := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

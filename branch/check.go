@@ -29,6 +29,9 @@ func (c *Config) check() (journal.Identity, error) {
 	if _, ok := c.Addresses[c.ID]; !ok {
 		return journal.Identity{}, fmt.Errorf("branch %d is not among the branches of the bank", c.ID)
 	}
+	if c.PeerListener != nil && c.Security == nil {
+		return journal.Identity{}, fmt.Errorf("branch %d has a port for its peers alone, and no certificates to know them by: it needs Security", c.ID)
+	}
 	browsers := c.browsers()
 	if err := browsers.Check(); err != nil {
 		return journal.Identity{}, fmt.Errorf("branch %d: %w", c.ID, err)

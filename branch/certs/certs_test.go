@@ -414,6 +414,56 @@ func TestClients(t *testing.T) {
 	}
 }
 
+// A client believes no branch of another bank, and none that is on its folder's list.
+func TestWhichBranchesAClientBelieves(t *testing.T) {
+	b := certstest.New(t, "bank")
+	b.Branch(t, 1)
+	f, _, _ := open(t, b)
+	config := func() (bare, ann *tls.Config) {
+		t.Helper()
+		bare, err := certs.ClientConfig(b.Dir, "", true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Client(t, "ann", identity.Teller)
+		defer remove(t, b, "client.ann.crt")
+		if ann, err = certs.ClientConfig(b.Dir, "ann", false); err != nil {
+			t.Fatal(err)
+		}
+		return bare, ann
+	}
+	server := func(bank string) tls.Certificate {
+		return b.Branches.Sign(t, &identity.Identity{Bank: bank, Branch: 1})
+	}
+	good, other, stolen := server("bank"), server("other"), server("bank")
+	bare, ann := config()
+	for _, s := range []tls.Certificate{good, stolen} {
+		if _, err := shake(t, f, with(s), ann); err != nil {
+			t.Errorf("a branch: %v", err)
+		}
+	}
+	if _, err := shake(t, f, with(other), ann); err == nil || !strings.Contains(err.Error(), `branch 1 of bank "other", and the client's is of bank "bank"`) {
+		t.Errorf("a branch of another bank: %v", err)
+	}
+	if _, err := shake(t, f, with(other), bare); err != nil {
+		t.Errorf("whoever has no certificate is of no bank: %v", err)
+	}
+	revoke(t, b, stolen.Leaf, 0)
+	bare, ann = config()
+	for _, client := range []*tls.Config{bare, ann} {
+		if _, err := shake(t, f, with(good), client); err != nil {
+			t.Errorf("another branch's is revoked: %v", err)
+		}
+		if _, err := shake(t, f, with(stolen), client); err == nil || !strings.Contains(err.Error(), `of branch 1 of bank "bank", was revoked at `) {
+			t.Errorf("a revoked one: %v", err)
+		}
+	}
+	b.Write(t, certs.RevokedFile, []byte("[{"))
+	if _, err := certs.ClientConfig(b.Dir, "", true); err == nil || !strings.Contains(err.Error(), "--certs-dir: revoked.json") {
+		t.Errorf("half a list: %v", err)
+	}
+}
+
 // What is wrong keeps nothing else from being taken up: a revocation counts although another
 // file can't be used, and even if it is the branch's own certificate that is revoked.
 // What is revoked stays revoked when the list is lost.

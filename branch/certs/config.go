@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"passbook.example/passbook/branch/identity"
 )
@@ -115,8 +116,9 @@ func (f *Folder) RevokedAfter(c Fingerprint) (sequence uint64, ok bool) {
 
 // ClientConfig returns how a client connects to the branches of a bank: with its
 // certificate from the folder, unless it has something else to prove who it is. An empty
-// name stands for the only one that there is. The server must be a branch, and its
-// certificate must be for the name by which it is reached.
+// name stands for the only one that there is. The server must be a branch, of the client's
+// bank if that has a certificate, and its certificate must be for the name by which it is
+// reached, and not be on the list of what is revoked, as the folder has it now.
 func ClientConfig(dir, client string, optional bool) (*tls.Config, error) {
 	cas, err := ReadCertificates(dir, BranchCAFile)
 	if err != nil {
@@ -126,13 +128,15 @@ func ClientConfig(dir, client string, optional bool) (*tls.Config, error) {
 	for _, c := range cas {
 		cfg.RootCAs.AddCert(c)
 	}
-	cfg.VerifyConnection = func(state tls.ConnectionState) error {
-		id, err := identity.OfCertificate(state.PeerCertificates[0])
-		if err == nil && id.Branch == 0 {
-			err = fmt.Errorf("the server's certificate is that of %s, and no branch's", id)
-		}
-		return err
+	listed, err := ReadRevocations(dir)
+	if err != nil {
+		return nil, fmt.Errorf("--certs-dir: %w", err)
 	}
+	server := &servers{revoked: make(map[Fingerprint]Revocation, len(listed))}
+	for _, r := range listed {
+		server.revoked[r.Certificate] = r
+	}
+	cfg.VerifyConnection = server.check
 	name := ClientFile(client)
 	if client == "" {
 		if name, err = onlyClient(dir); err != nil {
@@ -149,8 +153,38 @@ func ClientConfig(dir, client string, optional bool) (*tls.Config, error) {
 		}
 		return nil, fmt.Errorf("--certs-dir: %w", err)
 	}
-	cfg.Certificates = []tls.Certificate{pair}
+	own, err := identity.OfCertificate(pair.Leaf)
+	if err != nil {
+		return nil, fmt.Errorf("--certs-dir: %s.crt: %w", name, err)
+	}
+	server.bank, cfg.Certificates = own.Bank, []tls.Certificate{pair}
 	return cfg, nil
+}
+
+// servers says which servers a client believes, of those whose CA and name are right.
+type servers struct {
+	// bank is the client's; empty for any.
+	bank    string
+	revoked map[Fingerprint]Revocation
+}
+
+// check is tls.Config.VerifyConnection.
+func (s *servers) check(state tls.ConnectionState) error {
+	c := state.PeerCertificates[0]
+	id, err := identity.OfCertificate(c)
+	if err != nil {
+		return err
+	}
+	r, revoked := s.revoked[FingerprintOf(c)]
+	switch {
+	case id.Branch == 0:
+		return fmt.Errorf("the server's certificate is that of %s, and no branch's", id)
+	case s.bank != "" && id.Bank != s.bank:
+		return fmt.Errorf("the server's certificate is that of %s, and the client's is of bank %q", id, s.bank)
+	case revoked:
+		return fmt.Errorf("the server's certificate, of %s, was revoked at %s", id, r.At.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 // onlyClient returns the name of the files of the only client in a folder.

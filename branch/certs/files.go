@@ -162,9 +162,9 @@ func checkPrivate(dir, name string) error {
 	return nil
 }
 
-// checkWriters returns an error if others than its owner can put files into a folder: a CA
-// of their own, for instance.
-func checkWriters(dir string) error {
+// CheckWriters returns an error if others than its owner can put files into a folder: a CA
+// of their own, for instance. A folder that isn't there is none of its errors.
+func CheckWriters(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil //nolint:nilerr // whoever reads a file there says so

@@ -69,6 +69,9 @@ type Folder struct {
 	// warned are the certificates of which was said that they end, by how many days
 	// before.
 	warned map[warning]bool
+	// lacking is how many certificates the list of what is revoked had before and has no
+	// more, as was logged.
+	lacking int
 }
 
 // content is what a folder has. It does not change.
@@ -78,6 +81,8 @@ type content struct {
 	pairs map[uint32]tls.Certificate
 	// all are the certificates whose end is watched, by the names of their files.
 	all map[string][]*x509.Certificate
+	// lacking is how many certificates of revoked its file has no more.
+	lacking int
 }
 
 // stamp tells whether a file has changed.
@@ -103,7 +108,7 @@ func Open(dir, bank string, o Options) (*Folder, error) {
 	if f.event = o.Tell; f.event == nil {
 		f.event = func(string, error) {}
 	}
-	if err := checkWriters(dir); err != nil {
+	if err := CheckWriters(dir); err != nil {
 		return nil, err
 	}
 	f.stamps, f.lookedAt = f.look(), f.clock()
@@ -209,6 +214,13 @@ func (f *Folder) reload(stamps map[string]stamp) (changed bool) {
 		f.log.Info("certificates have changed and are in use", "directory", f.dir)
 		f.event("certificates in "+f.dir+" have changed and are in use", nil)
 	}
+	if n := next.lacking; n != f.lacking {
+		if f.lacking = n; n > 0 {
+			why := fmt.Errorf("%s lacks %d certificates that it had before: they stay revoked until this branch starts again", RevokedFile, n)
+			f.log.Warn("the list of what is revoked has become shorter", "directory", f.dir, "problem", why)
+			f.event("certificates in "+f.dir+" have changed", why)
+		}
+	}
 	if changed {
 		for _, id := range f.ids {
 			if _, ok := f.last.revokedOwn(id); ok { // which must not keep others' revocations from counting
@@ -290,19 +302,28 @@ func (f *Folder) load(before *content) (*content, error) {
 	return c, wrong
 }
 
-// readRevoked reads what is revoked.
+// readRevoked reads what is revoked. What was revoked before stays so, whatever the file
+// has: whoever puts an older list into the folder must not bring a thief back.
 func (c *content) readRevoked(dir string, before *content) error {
 	all, err := ReadRevocations(dir)
 	if err == nil && len(all) == 0 && before != nil && len(before.revoked) > 0 {
 		err = fmt.Errorf("%s is gone or empty, and it had %d certificates: write [] into it, and start the branches again, if none of them is to be revoked", RevokedFile, len(before.revoked))
 	}
 	if err != nil && before != nil {
-		c.revoked = before.revoked
+		c.revoked, c.lacking = before.revoked, before.lacking
 		return err
 	}
 	c.revoked = make(map[Fingerprint]Revocation, len(all))
 	for _, r := range all {
 		c.revoked[r.Certificate] = r
+	}
+	if before != nil {
+		for name, r := range before.revoked {
+			if _, ok := c.revoked[name]; !ok {
+				c.revoked[name] = r
+				c.lacking++
+			}
+		}
 	}
 	return err
 }

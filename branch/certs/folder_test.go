@@ -237,3 +237,37 @@ func TestALostListRevokesStill(t *testing.T) {
 		}
 	}
 }
+
+// An older list brings nobody back, even if somebody else is revoked with it.
+func TestAnOlderListRevokesStill(t *testing.T) {
+	b := certstest.New(t, "bank")
+	b.Branch(t, 1)
+	ann, bob := b.Client(t, "ann", identity.Teller), b.Client(t, "bob", identity.Teller)
+	revoke(t, b, ann.Leaf, 0)
+	f, c, logged := open(t, b)
+	remove(t, b, certs.RevokedFile)
+	revoke(t, b, bob.Leaf, 0)
+	for range 3 {
+		c.pass(time.Second)
+		for _, client := range []tls.Certificate{ann, bob} {
+			if id, err := shake(t, f, f.Server(1), with(client)); err == nil {
+				t.Errorf("%v is believed", id)
+			}
+		}
+	}
+	if n := strings.Count(logged.String(), "revoked.json lacks 1 certificates that it had before"); n != 1 {
+		t.Errorf("told %d times: %s", n, logged)
+	}
+	revoke(t, b, ann.Leaf, 0)
+	remove(t, b, "ca-client.crt") // so that the files are read again and again
+	logged.Reset()
+	for range 3 {
+		c.pass(time.Second)
+		if _, err := shake(t, f, f.Server(1), with(ann)); err == nil {
+			t.Error("ann is believed")
+		}
+	}
+	if strings.Contains(logged.String(), "lacks") {
+		t.Errorf("the list is whole again: %s", logged)
+	}
+}

@@ -356,10 +356,15 @@ var mutations = []mutation{
 // module is the root of the module.
 const module = "../.."
 
+// allMutations are those of all files.
+func allMutations() []mutation {
+	return slices.Concat(mutations, requestMutations, lieMutations, contestMutations, snapshotMutations)
+}
+
 // make test-long tries each mutation; here, a change of the rules is told at
 // once that the list has to follow.
 func TestMutationsFitTheSource(t *testing.T) {
-	for _, m := range slices.Concat(mutations, requestMutations, lieMutations, contestMutations) {
+	for _, m := range allMutations() {
 		t.Run(m.name, func(t *testing.T) { m.source(t) })
 	}
 }

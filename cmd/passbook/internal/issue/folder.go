@@ -68,8 +68,8 @@ func (f *Folder) change(do func() error) error {
 		dirs = append(dirs, f.Dir)
 	}
 	for _, dir := range dirs {
-		if err := checkWriters(dir); err != nil {
-			return err
+		if err := certs.CheckWriters(dir); err != nil {
+			return exit.Usage(err)
 		}
 		unlock, err := lock(dir)
 		if err != nil {
@@ -94,19 +94,6 @@ func sameFile(a, b string) (bool, error) {
 	}
 	y, err := os.Stat(b)
 	return err == nil && os.SameFile(x, y), err
-}
-
-// checkWriters refuses a folder in which others than its owner can put certificates of
-// their own.
-func checkWriters(dir string) error {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return exit.Usagef("--certs-dir: %w", err)
-	}
-	if mode := info.Mode().Perm(); mode&0o022 != 0 {
-		return exit.Usagef("%s may be written by others than its owner (mode %04o), who could put a CA of their own there; chmod 700 %s", dir, mode, dir)
-	}
-	return nil
 }
 
 // shared are the files that each folder has as the CAs' folder has them.
