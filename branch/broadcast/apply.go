@@ -91,7 +91,7 @@ func (in *intake) receiveBatch(from *Peer, s *ledger.Sealed) {
 		in.alarms.Reject(from, protocol.BadForm, true, "entry %d of branch %d: %s", s.Batch.LastSequence(), s.Batch.Branch, problem)
 		return
 	}
-	if in.forks.dropped[s.Hash] {
+	if len(in.forks.dropped) > 0 && in.forks.dropped[s.Hash] {
 		in.setAside(from, i, s.Hash)
 		return
 	}

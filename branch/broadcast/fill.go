@@ -21,8 +21,11 @@ const (
 // journal means that.
 func (in *intake) askToFill() {
 	p := &in.pending
+	if len(p.batches) == 0 || in.Now < p.askAgainAt {
+		return
+	}
 	var missing *ledger.MissingError
-	if len(p.batches) == 0 || !errors.As(p.why, &missing) || in.Now < p.askAgainAt {
+	if !errors.As(p.why, &missing) {
 		return
 	}
 	i, ok := in.Ledger.Index(missing.At.Branch)

@@ -83,8 +83,11 @@ func (p *pending) String() string {
 // lacks returns the escrow that the first of them wants; nil if it waits for something
 // else.
 func (p *pending) lacks() *ledger.EscrowError {
+	if len(p.batches) == 0 { // as nearly always: nothing may be allocated for this
+		return nil
+	}
 	var lacks *ledger.EscrowError
-	if len(p.batches) == 0 || !errors.As(p.why, &lacks) {
+	if !errors.As(p.why, &lacks) {
 		return nil
 	}
 	return lacks

@@ -4,7 +4,7 @@ package simulation_test
 var forkMutations = []mutation{
 	{
 		"a batch that does not count is applied", "branch/broadcast/apply.go",
-		"if in.forks.dropped[s.Hash] {", "if in.forks.dropped[s.Hash] && in.N == 0 {", "49_set_aside",
+		"if len(in.forks.dropped) > 0 && in.forks.dropped[s.Hash] {", "if in.forks.dropped[s.Hash] && in.N == 0 {", "49_set_aside",
 	},
 	{
 		"an ack of the side that does not count is one", "branch/broadcast/propagate.go",
