@@ -74,7 +74,7 @@ can be changed by deciding again.`,
 			return exit.Usagef("the id of an alarm %w", err)
 		}
 		return t.call(ctx, "", func(ctx context.Context, client bankv1connect.BranchServiceClient) error {
-			fork, err := forkOf(ctx, client, args[0])
+			fork, err := forkOf(ctx, client, args[0], d.keep != "")
 			switch {
 			case err != nil:
 				return err

@@ -42,13 +42,17 @@ func (d *decision) side(f *bankv1.Fork) (string, error) {
 	return found[0], nil
 }
 
-// forkOf returns the fork that an alarm is about; nil if it is about something else.
-func forkOf(ctx context.Context, client bankv1connect.BranchServiceClient, alarm string) (*bankv1.Fork, error) {
+// forkOf returns the fork that an alarm is about; nil if it is about something else. Unless
+// it must be a fork, a branch that does not tell has its say about the alarm itself.
+func forkOf(ctx context.Context, client bankv1connect.BranchServiceClient, alarm string, must bool) (*bankv1.Fork, error) {
 	reply, err := client.GetFork(ctx, &bankv1.GetForkRequest{Id: alarm})
-	if connect.CodeOf(err) == connect.CodeOutOfRange {
+	switch c := connect.CodeOf(err); {
+	case err == nil:
+		return reply.GetFork(), nil
+	case c == connect.CodeOutOfRange, !must && (c == connect.CodePermissionDenied || c == connect.CodeUnimplemented):
 		return nil, nil
 	}
-	return reply.GetFork(), err
+	return nil, err
 }
 
 // errUndecided ends the command that shows a fork.
