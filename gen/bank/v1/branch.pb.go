@@ -4476,7 +4476,7 @@ var File_bank_v1_branch_proto protoreflect.FileDescriptor
 
 const file_bank_v1_branch_proto_rawDesc = "" +
 	"\n" +
-	"\x14bank/v1/branch.proto\x12\abank.v1\x1a\x15bank/v1/journal.proto\x1a\x19google/protobuf/any.proto\"=\n" +
+	"\x14bank/v1/branch.proto\x12\abank.v1\x1a\x14bank/v1/follow.proto\x1a\x15bank/v1/journal.proto\x1a\x19google/protobuf/any.proto\"=\n" +
 	"\aReceipt\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\"\xf5\x01\n" +
@@ -4841,7 +4841,7 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x19TRACE_EVENT_KIND_EXECUTED\x10\x04\x12&\n" +
 	"\"TRACE_EVENT_KIND_RECEIVED_EXECUTED\x10\x05\x12\x1d\n" +
 	"\x19TRACE_EVENT_KIND_ANSWERED\x10\x06\x12\x1d\n" +
-	"\x19TRACE_EVENT_KIND_RESPONSE\x10\a2\xe6\a\n" +
+	"\x19TRACE_EVENT_KIND_RESPONSE\x10\a2\xbd\b\n" +
 	"\rBranchService\x12<\n" +
 	"\aDeposit\x12\x17.bank.v1.DepositRequest\x1a\x18.bank.v1.DepositResponse\x12?\n" +
 	"\bWithdraw\x12\x18.bank.v1.WithdrawRequest\x1a\x19.bank.v1.WithdrawResponse\x12?\n" +
@@ -4853,7 +4853,8 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\n" +
 	"ListAlarms\x12\x1a.bank.v1.ListAlarmsRequest\x1a\x1b.bank.v1.ListAlarmsResponse\"\x03\x90\x02\x01\x12K\n" +
 	"\fResolveAlarm\x12\x1c.bank.v1.ResolveAlarmRequest\x1a\x1d.bank.v1.ResolveAlarmResponse\x12=\n" +
-	"\x05Watch\x12\x15.bank.v1.WatchRequest\x1a\x16.bank.v1.WatchResponse\"\x03\x90\x02\x010\x01\x12D\n" +
+	"\x05Watch\x12\x15.bank.v1.WatchRequest\x1a\x16.bank.v1.WatchResponse\"\x03\x90\x02\x010\x01\x12U\n" +
+	"\rFollowRequest\x12\x1d.bank.v1.FollowRequestRequest\x1a\x1e.bank.v1.FollowRequestResponse\"\x03\x90\x02\x010\x01\x12D\n" +
 	"\bGetTrace\x12\x18.bank.v1.GetTraceRequest\x1a\x19.bank.v1.GetTraceResponse\"\x03\x90\x02\x01\x12M\n" +
 	"\vGetIdentity\x12\x1b.bank.v1.GetIdentityRequest\x1a\x1c.bank.v1.GetIdentityResponse\"\x03\x90\x02\x01\x12N\n" +
 	"\rOpenDashboard\x12\x1d.bank.v1.OpenDashboardRequest\x1a\x1e.bank.v1.OpenDashboardResponse\x12D\n" +
@@ -4936,6 +4937,8 @@ var file_bank_v1_branch_proto_goTypes = []any{
 	(*Position)(nil),              // 58: bank.v1.Position
 	(*Entry)(nil),                 // 59: bank.v1.Entry
 	(*SealedBatch)(nil),           // 60: bank.v1.SealedBatch
+	(*FollowRequestRequest)(nil),  // 61: bank.v1.FollowRequestRequest
+	(*FollowRequestResponse)(nil), // 62: bank.v1.FollowRequestResponse
 }
 var file_bank_v1_branch_proto_depIdxs = []int32{
 	0,  // 0: bank.v1.DepositRequest.acknowledge:type_name -> bank.v1.Acknowledge
@@ -4991,26 +4994,28 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	26, // 50: bank.v1.BranchService.ListAlarms:input_type -> bank.v1.ListAlarmsRequest
 	30, // 51: bank.v1.BranchService.ResolveAlarm:input_type -> bank.v1.ResolveAlarmRequest
 	40, // 52: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
-	48, // 53: bank.v1.BranchService.GetTrace:input_type -> bank.v1.GetTraceRequest
-	51, // 54: bank.v1.BranchService.GetIdentity:input_type -> bank.v1.GetIdentityRequest
-	53, // 55: bank.v1.BranchService.OpenDashboard:input_type -> bank.v1.OpenDashboardRequest
-	55, // 56: bank.v1.BranchService.GetBatch:input_type -> bank.v1.GetBatchRequest
-	11, // 57: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
-	13, // 58: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
-	15, // 59: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
-	17, // 60: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
-	19, // 61: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
-	21, // 62: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
-	33, // 63: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
-	27, // 64: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
-	31, // 65: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
-	41, // 66: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
-	49, // 67: bank.v1.BranchService.GetTrace:output_type -> bank.v1.GetTraceResponse
-	52, // 68: bank.v1.BranchService.GetIdentity:output_type -> bank.v1.GetIdentityResponse
-	54, // 69: bank.v1.BranchService.OpenDashboard:output_type -> bank.v1.OpenDashboardResponse
-	56, // 70: bank.v1.BranchService.GetBatch:output_type -> bank.v1.GetBatchResponse
-	57, // [57:71] is the sub-list for method output_type
-	43, // [43:57] is the sub-list for method input_type
+	61, // 53: bank.v1.BranchService.FollowRequest:input_type -> bank.v1.FollowRequestRequest
+	48, // 54: bank.v1.BranchService.GetTrace:input_type -> bank.v1.GetTraceRequest
+	51, // 55: bank.v1.BranchService.GetIdentity:input_type -> bank.v1.GetIdentityRequest
+	53, // 56: bank.v1.BranchService.OpenDashboard:input_type -> bank.v1.OpenDashboardRequest
+	55, // 57: bank.v1.BranchService.GetBatch:input_type -> bank.v1.GetBatchRequest
+	11, // 58: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
+	13, // 59: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
+	15, // 60: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
+	17, // 61: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
+	19, // 62: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
+	21, // 63: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
+	33, // 64: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
+	27, // 65: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
+	31, // 66: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
+	41, // 67: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
+	62, // 68: bank.v1.BranchService.FollowRequest:output_type -> bank.v1.FollowRequestResponse
+	49, // 69: bank.v1.BranchService.GetTrace:output_type -> bank.v1.GetTraceResponse
+	52, // 70: bank.v1.BranchService.GetIdentity:output_type -> bank.v1.GetIdentityResponse
+	54, // 71: bank.v1.BranchService.OpenDashboard:output_type -> bank.v1.OpenDashboardResponse
+	56, // 72: bank.v1.BranchService.GetBatch:output_type -> bank.v1.GetBatchResponse
+	58, // [58:73] is the sub-list for method output_type
+	43, // [43:58] is the sub-list for method input_type
 	43, // [43:43] is the sub-list for extension type_name
 	43, // [43:43] is the sub-list for extension extendee
 	0,  // [0:43] is the sub-list for field type_name
@@ -5021,6 +5026,7 @@ func file_bank_v1_branch_proto_init() {
 	if File_bank_v1_branch_proto != nil {
 		return
 	}
+	file_bank_v1_follow_proto_init()
 	file_bank_v1_journal_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
