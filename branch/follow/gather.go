@@ -31,8 +31,9 @@ type gathered struct {
 	// follows says that it tells now, reason why not, decided that either is known.
 	follows, decided bool
 	reason           string
-	// runs has the names of its lives, oldest first, seen what the last one has had.
-	runs []uint32
+	// run names its last life, runs counts its lives, seen is what the last one has had.
+	run  uint32
+	runs int
 	seen seen
 	// steps are those of all runs, and told is how many the follower has been told.
 	steps []step
@@ -44,7 +45,7 @@ type gathered struct {
 	heard, known int
 }
 
-// step is a step in one of the runs, counted from 1.
+// step is a step in one of the runs.
 type step struct {
 	run uint32
 	*bankv1.RequestStep
@@ -165,7 +166,7 @@ func (b *gathered) news() (all []*bankv1.FollowedBranch) {
 		last.Steps = append(last.Steps, s.RequestStep)
 	}
 	if len(all) == 0 && b.isNew {
-		all = append(all, b.message(uint32(len(b.runs))))
+		all = append(all, b.message(b.run))
 	}
 	b.told, b.isNew = len(b.steps), false
 	return all

@@ -30,13 +30,13 @@ func (g *gathering) hear(id uint32, m *bankv1.FollowRequestResponse) {
 // isRun notes that a branch follows, in one of its lives. It reports false when it has
 // begun anew too often.
 func (b *gathered) isRun(name uint32) bool {
-	if n := len(b.runs); n == 0 || b.runs[n-1] != name {
-		if n == maxRuns {
+	if b.runs == 0 || b.run != name {
+		if b.runs == maxRuns {
 			b.isNew = b.isNew || b.follows
 			b.follows, b.decided, b.reason = false, true, "it has begun anew too often"
 			return false
 		}
-		b.runs, b.seen, b.heard, b.known = append(b.runs, name), seen{}, 0, 0
+		b.run, b.runs, b.seen, b.heard, b.known = name, b.runs+1, seen{}, 0, 0
 	}
 	b.isNew = b.isNew || !b.follows
 	b.follows, b.decided, b.reason = true, true, ""
@@ -51,7 +51,7 @@ func (g *gathering) hearSteps(b *gathered, steps []*bankv1.RequestStep) {
 		if b.heard <= b.known || !g.isStep(b, s) || !b.seen.admits(s.GetKind(), s.GetPeer()) {
 			continue
 		}
-		b.steps = append(b.steps, step{uint32(len(b.runs)), &bankv1.RequestStep{
+		b.steps = append(b.steps, step{b.run, &bankv1.RequestStep{
 			Kind: s.GetKind(), Peer: s.GetPeer(), AtUs: max(0, s.GetAtUs()), Before: s.GetBefore(), Code: knownCode(s.GetCode()), Clock: s.GetClock(),
 		}})
 	}
