@@ -255,3 +255,68 @@ func TestARestartedBranchFollowsAnew(t *testing.T) {
 		t.Errorf("the steps of branch 3 are of %d runs, want 2", n)
 	}
 }
+
+// A customer follows its own requests, at all branches, and is told the same of others'
+// whether they exist or not. An auditor follows anybody's.
+func TestCustomersFollowTheirOwnRequests(t *testing.T) {
+	t.Parallel() // it waits most of the time
+	b := runCustomersBank(t)
+	_, ann := b.as("ann", 1)
+	_, bob := b.as("bob", 2)
+	_, eve := b.as("eve", 1)
+	hers := b.follow(ann, &bankv1.FollowRequestRequest{RequestId: "r"})
+	his := b.follow(bob, &bankv1.FollowRequestRequest{RequestId: "r", Customer: "bob"})
+	read := b.follow(eve, &bankv1.FollowRequestRequest{RequestId: "r", Customer: "ann"})
+	if _, err := ann.Deposit(b.ctx, &bankv1.DepositRequest{Account: "ann-1", Amount: 5, RequestId: "r", Acknowledge: bankv1.Acknowledge_ACKNOWLEDGE_ALL}); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []*followed{hers, read} {
+		f.await(1, "request_received", "journaled", "sync_acknowledged 2", "answered")
+		f.await(2, "received 1", "applied", "synced")
+	}
+	if _, err := bob.Deposit(b.ctx, &bankv1.DepositRequest{Account: "bob-1", Amount: 5, RequestId: "r"}); err != nil {
+		t.Fatal(err)
+	}
+	his.await(2, "request_received", "journaled", "answered")
+	if len(his.steps[1]) > 0 && slices.Contains(his.steps[1], "journaled") {
+		t.Errorf("bob sees ann's request: %v", his.steps)
+	}
+	texts := map[string]bool{}
+	for _, req := range []*bankv1.FollowRequestRequest{
+		{RequestId: "r", Customer: "bob"}, {RequestId: "none", Customer: "bob"}, {RequestId: "r", Customer: "nobody"}, {RequestId: "r", Customer: "eve", OnlyThisBranch: true},
+	} {
+		stream, err := ann.FollowRequest(b.ctx, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stream.Receive() {
+			t.Errorf("ann may follow %v", req)
+		}
+		wantCode(t, stream.Err(), connect.CodePermissionDenied)
+		texts[stream.Err().Error()] = true
+		_ = stream.Close()
+	}
+	if len(texts) != 1 {
+		t.Errorf("the refusals differ: %v", texts)
+	}
+}
+
+// Followers are told when the branch stops, and what is malformed is refused.
+func TestFollowersOfABranchThatStops(t *testing.T) {
+	b := runBank(t, 2, 0)
+	f := b.follow(b.customers(2), &bankv1.FollowRequestRequest{RequestId: "r"})
+	stream, err := b.customers(2).FollowRequest(b.ctx, &bankv1.FollowRequestRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stream.Receive() {
+		t.Error("a request without an id is followed")
+	}
+	wantCode(t, stream.Err(), connect.CodeInvalidArgument)
+	_ = stream.Close()
+	b.stop(2)
+	for range f.messages {
+		continue
+	}
+	wantCode(t, f.err, connect.CodeUnavailable)
+}

@@ -320,3 +320,25 @@ func TestTheLifeOfARequestInASecuredBank(t *testing.T) {
 		t.Error("a query has a life")
 	}
 }
+
+// A branch that does not answer holds a request up for a moment. Who stops it then has sent
+// nothing.
+func TestARequestThatIsStoppedBeforeItIsSent(t *testing.T) {
+	b := startBank(t, "../examples/three.json")
+	p := open(t, b.url(1))
+	m := newMiddle(t, b.url(1))
+	p.navigate(t, m.URL)
+	p.await(t, `document.documentElement.dataset.connection === "live" && document.querySelectorAll(".tile").length > 0`)
+	// Both clicks come before the page can have heard of any branch.
+	eval[bool](t, p, `(document.querySelector("#call-send").click(), document.querySelector("#call-stop").click(), true)`)
+	p.await(t, `document.querySelector(".answer-meaning")?.textContent === "Nothing was sent: you stopped before."`)
+	if sent := m.sent(); len(sent) > 0 {
+		t.Errorf("it has sent %v", sent)
+	}
+	if eval[bool](t, p, `document.querySelector("#life-list li") !== null`) {
+		t.Errorf("the life says %q", p.words(t))
+	}
+	p.click(t, "#call-again")
+	p.awaitWords(t, "The answer has come")
+	p.awaitBalance(t, "425")
+}

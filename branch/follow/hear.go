@@ -52,7 +52,7 @@ func (g *gathering) hearSteps(b *gathered, steps []*bankv1.RequestStep) {
 			continue
 		}
 		b.steps = append(b.steps, step{b.run, &bankv1.RequestStep{
-			Kind: s.GetKind(), Peer: s.GetPeer(), AtUs: max(0, s.GetAtUs()), Before: s.GetBefore(), Code: knownCode(s.GetCode()), Clock: s.GetClock(),
+			Kind: s.GetKind(), Peer: s.GetPeer(), AtUs: max(0, s.GetAtUs()), Before: s.GetBefore(), Code: knownCode(s.GetCode()),
 		}})
 	}
 	b.known = max(b.known, b.heard)

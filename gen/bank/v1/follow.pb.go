@@ -338,10 +338,7 @@ type RequestStep struct {
 	Before bool `protobuf:"varint,4,opt,name=before,proto3" json:"before,omitempty"`
 	// Why the request was refused, or has no certain answer, as the code of the error:
 	// "failed_precondition". Only with REQUEST_STEP_KIND_ANSWERED; empty for success.
-	Code string `protobuf:"bytes,5,opt,name=code,proto3" json:"code,omitempty"`
-	// The branch's Lamport clock after the step, if it was started with tracing, and the
-	// request came with a clock; 0 otherwise. Only sends and receipts tick.
-	Clock         uint64 `protobuf:"varint,6,opt,name=clock,proto3" json:"clock,omitempty"`
+	Code          string `protobuf:"bytes,5,opt,name=code,proto3" json:"code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -411,13 +408,6 @@ func (x *RequestStep) GetCode() string {
 	return ""
 }
 
-func (x *RequestStep) GetClock() uint64 {
-	if x != nil {
-		return x.Clock
-	}
-	return 0
-}
-
 var File_bank_v1_follow_proto protoreflect.FileDescriptor
 
 const file_bank_v1_follow_proto_rawDesc = "" +
@@ -435,14 +425,13 @@ const file_bank_v1_follow_proto_rawDesc = "" +
 	"\afollows\x18\x02 \x01(\bR\afollows\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x10\n" +
 	"\x03run\x18\x04 \x01(\rR\x03run\x12*\n" +
-	"\x05steps\x18\x05 \x03(\v2\x14.bank.v1.RequestStepR\x05steps\"\xa6\x01\n" +
+	"\x05steps\x18\x05 \x03(\v2\x14.bank.v1.RequestStepR\x05steps\"\x90\x01\n" +
 	"\vRequestStep\x12,\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x18.bank.v1.RequestStepKindR\x04kind\x12\x12\n" +
 	"\x04peer\x18\x02 \x01(\rR\x04peer\x12\x13\n" +
 	"\x05at_us\x18\x03 \x01(\x03R\x04atUs\x12\x16\n" +
 	"\x06before\x18\x04 \x01(\bR\x06before\x12\x12\n" +
-	"\x04code\x18\x05 \x01(\tR\x04code\x12\x14\n" +
-	"\x05clock\x18\x06 \x01(\x04R\x05clock*\x8c\x04\n" +
+	"\x04code\x18\x05 \x01(\tR\x04code*\x8c\x04\n" +
 	"\x0fRequestStepKind\x12!\n" +
 	"\x1dREQUEST_STEP_KIND_UNSPECIFIED\x10\x00\x12&\n" +
 	"\"REQUEST_STEP_KIND_REQUEST_RECEIVED\x10\x01\x12\x1f\n" +

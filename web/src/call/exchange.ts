@@ -41,6 +41,11 @@ export async function exchange(asked: Asked, stop: AbortSignal): Promise<Exchang
   return { ...outcome, words, note: status > 0 ? `HTTP ${status}, ${took}` : took, tookMs };
 }
 
+// notSent is the outcome of a call that was stopped before it was made.
+export function notSent(): Exchanged {
+  return { result: "refused", meaning: "Nothing was sent: you stopped before.", words: "", note: "not sent", tookMs: 0 };
+}
+
 function stopped(): ConnectError {
   return new ConnectError("you stopped waiting for the answer", Code.Canceled);
 }

@@ -25,8 +25,6 @@ export interface Node {
   // A sentence for each event.
   words: string[];
   steps: { branch: BranchLife; step: Step }[];
-  // The clock of a branch that keeps one; 0 otherwise.
-  clock: bigint;
 }
 
 // Arrow is a message. One that has not arrived, as far as anybody knows, is not done.
@@ -98,7 +96,7 @@ export class Builder {
 
   // add adds a node at the end of a line.
   add(column: number, look: Look, text: string, words: string[]): Node {
-    const node: Node = { column, row: 0, look, label: text, time: "", gap: 0, words, steps: [], clock: 0n };
+    const node: Node = { column, row: 0, look, label: text, time: "", gap: 0, words, steps: [] };
     this.lines[column]!.push(node);
     return node;
   }
@@ -139,7 +137,6 @@ export class Builder {
       return;
     }
     node.words = node.steps.map(({ branch, step }) => sentence(branch, step, since(step, branch)));
-    node.clock = node.steps.length === 1 ? first.step.clock : 0n;
     const own = !this.isShared(first.branch.id);
     const kinds = new Set(node.steps.map(({ step }) => step.kind));
     if (own && (first.step.peer === 0 || !this.isShared(first.step.peer))) {

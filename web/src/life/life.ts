@@ -11,6 +11,8 @@ const branchesMax = 1_000;
 const runsMax = 64;
 const stepsMax = 20_000;
 const repeatsMax = 16;
+// A branch tells of no more, however often a request is sent again.
+const attemptsMax = 8;
 const textMax = 160;
 // No clock of a branch runs for longer, in microseconds: an hour.
 const longestUs = 3_600_000_000n;
@@ -28,8 +30,6 @@ export interface Step {
   before: boolean;
   // Why the request was refused; empty for success, and for other steps.
   code: string;
-  // The branch's Lamport clock, if it keeps one; 0 otherwise.
-  clock: bigint;
 }
 
 // BranchLife is what one branch has told.
@@ -69,6 +69,13 @@ export class Life {
   // begin notes that another stream begins.
   begin(): void {
     this.told = new Map();
+  }
+
+  // send notes that this page sends the request to a branch.
+  send(branch: number): void {
+    if (this.attempts.length < attemptsMax) {
+      this.attempts.push({ branch });
+    }
   }
 
   // hear takes what a stream tells.
@@ -126,7 +133,7 @@ export class Life {
     this.seen.set(key, before + 1);
     this.steps++;
     const atUs = Number(told.atUs < 0n ? 0n : told.atUs > longestUs ? longestUs : told.atUs);
-    branch.steps.push({ kind, peer, atUs, run, before: told.before, code: short(told.code, textMax), clock: told.clock });
+    branch.steps.push({ kind, peer, atUs, run, before: told.before, code: short(told.code, textMax) });
   }
 
   // home returns the branch that has recorded the request in its own journal, if any.

@@ -4,7 +4,7 @@
 import { wrongAmount, wrongCustomer, wrongName } from "../call/check";
 import { again } from "../call/answer";
 import { curl } from "../call/curl";
-import { exchange, type Exchanged } from "../call/exchange";
+import { exchange, notSent, type Exchanged } from "../call/exchange";
 import { call, isEntryOf, isSame, type Asked, type Operation } from "../call/operation";
 import { whole } from "../call/whole";
 import { byId, setData, setText, setTitle } from "../dom";
@@ -160,7 +160,11 @@ export class CallView implements View {
     if (asked.operation === "query") {
       return exchange(asked, stop);
     }
-    await this.life.begin(asked);
+    await this.life.begin(asked, stop);
+    if (stop.aborted) {
+      return notSent();
+    }
+    this.life.sent(asked);
     const exchanged = await exchange(asked, stop);
     this.life.answered(exchanged);
     return exchanged;

@@ -32,8 +32,9 @@ export class LifeView {
     this.jump.addEventListener("click", () => this.section.scrollIntoView({ block: "nearest" }));
   }
 
-  // begin follows a request that is about to be sent, and waits until its branches do.
-  async begin(asked: Asked): Promise<void> {
+  // begin follows a request that is about to be sent, and waits until its branches do, or
+  // somebody stops it.
+  async begin(asked: Asked, stop: AbortSignal): Promise<void> {
     if (!this.rights.may("followRequest")) {
       return;
     }
@@ -48,8 +49,13 @@ export class LifeView {
       this.following = this.follow(asked.requestId, this.life);
     }
     this.section.hidden = this.jump.hidden = false;
-    await this.following.ready;
-    this.life.attempts.push({ branch: asked.branch });
+    const stopped = new Promise((resolve) => stop.addEventListener("abort", resolve, { once: true }));
+    await Promise.race([this.following.ready, stopped]);
+  }
+
+  // sent notes that the request is sent.
+  sent({ branch }: Asked): void {
+    this.life.send(branch);
     this.redraw();
   }
 
