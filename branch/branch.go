@@ -142,11 +142,12 @@ func open(cfg Config) (*Branch, error) {
 	if state.Copied != "" {
 		b.logger.Warn("the data directory is a copy, or was restored from one, and may be old: the branch hears from every other one before it writes", "directory", cfg.Dir, "why", state.Copied)
 	}
+	b.tellMended(state.Mended)
 	if err := b.openSignatures(state.Bank); err != nil {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
 	}
 	r, err := replica.New(protocol.Config{
-		ID: b.id, Opening: ledger.Amount(cfg.Opening), Ledger: state.Ledger, Epoch: state.Epoch, Settled: state.Settled, Doubles: state.Doubles,
+		ID: b.id, Opening: ledger.Amount(cfg.Opening), Ledger: state.Ledger, Epoch: state.Epoch, Settled: state.Settled, Doubles: state.Doubles, Forks: b.unsign(state.Forks), Pending: state.Pending,
 		Bank: state.Bank, Proposal: newBankID(), Copied: state.Copied != "",
 		Bootstrap: cfg.Bootstrap, Storage: b.storage(), Signed: b.signatures != nil && b.signatures.Required(), PeerTimeout: protocol.Millis(cfg.PeerTimeout.Milliseconds()), StartWait: protocol.Millis(cfg.StartWait.Milliseconds()),
 		MaxAccounts: max(0, cfg.MaxAccounts),

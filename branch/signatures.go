@@ -50,6 +50,27 @@ func (b *Branch) storage() protocol.Storage {
 	return b.journal
 }
 
+// unsign returns forks as the replica has them: without signatures if the branch can't show
+// certificates.
+func (b *Branch) unsign(forks []ledger.Fork) []ledger.Fork {
+	if b.signatures != nil {
+		return forks
+	}
+	for k := range forks {
+		for _, side := range forks[k].Sides {
+			side.Signature = nil
+		}
+	}
+	return forks
+}
+
+// tellMended logs what was left out at the opening because it does not count.
+func (b *Branch) tellMended(m *journal.Mended) {
+	if m != nil {
+		b.logger.Warn("by the decision about a fork, this branch has left out what does not count; passbook alarms resolve shows it, and what counts is fetched", "batches", m.Dropped, "entries", m.DroppedEntries, "own batches that wait", m.Pending, "batches to be fetched again", m.Again)
+	}
+}
+
 // unsigned is the journal of a branch that can't show certificates to others. So it gives
 // out batches without the signatures that they may have from an earlier time.
 type unsigned struct{ *journal.Journal }

@@ -175,7 +175,11 @@ func TestWhoeverStopsWaitingIsToldThatNobodyKnows(t *testing.T) {
 	p.choose(t, 2)
 	p.set(t, "#call-account", "savings")
 	came, stopped := make(chan struct{}), make(chan struct{})
-	m.loseNext(func(_ http.ResponseWriter, passOn func() *httptest.ResponseRecorder) { close(came); <-stopped; passOn() })
+	m.loseNext(func(_ http.ResponseWriter, passOn func() *httptest.ResponseRecorder) {
+		close(came)
+		<-stopped
+		passOn()
+	})
 	p.click(t, "#call-send")
 	<-came
 	p.click(t, "#call-stop")

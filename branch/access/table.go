@@ -63,6 +63,7 @@ var (
 	overseers = rule{roles: of(identity.Auditor, identity.Operator)}
 	tracers   = rule{roles: of(identity.Teller, identity.Auditor, identity.Operator)}
 	operators = rule{roles: of(identity.Operator)}
+	forks     = rule{roles: of(identity.Auditor, identity.Operator), passedOn: true}
 	clients   = rule{roles: of(identity.Customer, identity.Teller, identity.Auditor, identity.Operator)}
 	peers     = rule{branches: true}
 	anybody   = rule{anybody: true}
@@ -81,6 +82,7 @@ var table = map[string]rule{
 	bankv1connect.BranchServiceFollowRequestProcedure: followers,
 	bankv1connect.BranchServiceGetStatusProcedure:     status,
 	bankv1connect.BranchServiceListAlarmsProcedure:    overseers,
+	bankv1connect.BranchServiceGetForkProcedure:       forks,
 	bankv1connect.BranchServiceGetTraceProcedure:      tracers,
 	bankv1connect.BranchServiceResolveAlarmProcedure:  operators,
 

@@ -175,7 +175,9 @@ func TestTheFirstMessageComesSoon(t *testing.T) {
 				t.Errorf("%s: the first message says %v", name, b)
 			}
 			f.Stop()
-			<-w.err
+			if err := <-w.err; !errors.Is(err, api.ErrStopping) {
+				t.Errorf("%s: it ends with %v", name, err)
+			}
 		}
 	})
 }

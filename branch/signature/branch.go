@@ -143,6 +143,16 @@ func (b *Branch) Sign(c *ledger.Commit) error {
 			}
 		}
 	}
+	for i := range c.Forks {
+		for _, side := range c.Forks[i].Sides {
+			if side.Signature == nil {
+				continue
+			}
+			if err := b.addCertificate(c, side.Signature.Certificate); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 

@@ -56,6 +56,8 @@ const (
 	// BranchServiceResolveAlarmProcedure is the fully-qualified name of the BranchService's
 	// ResolveAlarm RPC.
 	BranchServiceResolveAlarmProcedure = "/bank.v1.BranchService/ResolveAlarm"
+	// BranchServiceGetForkProcedure is the fully-qualified name of the BranchService's GetFork RPC.
+	BranchServiceGetForkProcedure = "/bank.v1.BranchService/GetFork"
 	// BranchServiceWatchProcedure is the fully-qualified name of the BranchService's Watch RPC.
 	BranchServiceWatchProcedure = "/bank.v1.BranchService/Watch"
 	// BranchServiceFollowRequestProcedure is the fully-qualified name of the BranchService's
@@ -128,10 +130,20 @@ type BranchServiceClient interface {
 	// ResolveAlarm removes an alarm that an operator has dealt with, at this branch
 	// alone. The answer comes once that is on disk. Doing it again does nothing.
 	//
-	// Errors: invalid_argument (no alarm has such an id), failed_precondition (the
-	// alarm describes the branch as it is now, and ends when that is mended),
-	// unavailable.
+	// An alarm about a fork is resolved by a decision: which of the two batches counts.
+	// It is recorded on this branch's disk for ever. A branch that has applied the other
+	// batch, and the one whose journal it is, act on it when they next start.
+	//
+	// Errors: invalid_argument (no alarm has such an id, or the batch to keep is none of
+	// the fork), failed_precondition (the alarm describes the branch as it is now, and ends
+	// when that is mended, or it is about a fork and no batch is named), unavailable.
 	ResolveAlarm(context.Context, *v1.ResolveAlarmRequest) (*v1.ResolveAlarmResponse, error)
+	// GetFork tells what this branch knows of a fork: which of the two batches it has
+	// applied, what follows it, and what depends on it here. Each branch answers for itself.
+	//
+	// Errors: invalid_argument (there is no such branch), out_of_range (this branch knows no
+	// fork of that id), unavailable.
+	GetFork(context.Context, *v1.GetForkRequest) (*v1.GetForkResponse, error)
 	// Watch shows the bank as it changes: first the whole picture, then the
 	// changes, at most 10 messages a second. It passes on what each branch reports
 	// of itself. A customer who reads slowly misses pictures in between; the branch
@@ -247,6 +259,13 @@ func NewBranchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(branchServiceMethods.ByName("ResolveAlarm")),
 			connect.WithClientOptions(opts...),
 		),
+		getFork: connect.NewClient[v1.GetForkRequest, v1.GetForkResponse](
+			httpClient,
+			baseURL+BranchServiceGetForkProcedure,
+			connect.WithSchema(branchServiceMethods.ByName("GetFork")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		watch: connect.NewClient[v1.WatchRequest, v1.WatchResponse](
 			httpClient,
 			baseURL+BranchServiceWatchProcedure,
@@ -302,6 +321,7 @@ type branchServiceClient struct {
 	listEntries   *connect.Client[v1.ListEntriesRequest, v1.ListEntriesResponse]
 	listAlarms    *connect.Client[v1.ListAlarmsRequest, v1.ListAlarmsResponse]
 	resolveAlarm  *connect.Client[v1.ResolveAlarmRequest, v1.ResolveAlarmResponse]
+	getFork       *connect.Client[v1.GetForkRequest, v1.GetForkResponse]
 	watch         *connect.Client[v1.WatchRequest, v1.WatchResponse]
 	followRequest *connect.Client[v1.FollowRequestRequest, v1.FollowRequestResponse]
 	getTrace      *connect.Client[v1.GetTraceRequest, v1.GetTraceResponse]
@@ -381,6 +401,15 @@ func (c *branchServiceClient) ListAlarms(ctx context.Context, req *v1.ListAlarms
 // ResolveAlarm calls bank.v1.BranchService.ResolveAlarm.
 func (c *branchServiceClient) ResolveAlarm(ctx context.Context, req *v1.ResolveAlarmRequest) (*v1.ResolveAlarmResponse, error) {
 	response, err := c.resolveAlarm.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetFork calls bank.v1.BranchService.GetFork.
+func (c *branchServiceClient) GetFork(ctx context.Context, req *v1.GetForkRequest) (*v1.GetForkResponse, error) {
+	response, err := c.getFork.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -488,10 +517,20 @@ type BranchServiceHandler interface {
 	// ResolveAlarm removes an alarm that an operator has dealt with, at this branch
 	// alone. The answer comes once that is on disk. Doing it again does nothing.
 	//
-	// Errors: invalid_argument (no alarm has such an id), failed_precondition (the
-	// alarm describes the branch as it is now, and ends when that is mended),
-	// unavailable.
+	// An alarm about a fork is resolved by a decision: which of the two batches counts.
+	// It is recorded on this branch's disk for ever. A branch that has applied the other
+	// batch, and the one whose journal it is, act on it when they next start.
+	//
+	// Errors: invalid_argument (no alarm has such an id, or the batch to keep is none of
+	// the fork), failed_precondition (the alarm describes the branch as it is now, and ends
+	// when that is mended, or it is about a fork and no batch is named), unavailable.
 	ResolveAlarm(context.Context, *v1.ResolveAlarmRequest) (*v1.ResolveAlarmResponse, error)
+	// GetFork tells what this branch knows of a fork: which of the two batches it has
+	// applied, what follows it, and what depends on it here. Each branch answers for itself.
+	//
+	// Errors: invalid_argument (there is no such branch), out_of_range (this branch knows no
+	// fork of that id), unavailable.
+	GetFork(context.Context, *v1.GetForkRequest) (*v1.GetForkResponse, error)
 	// Watch shows the bank as it changes: first the whole picture, then the
 	// changes, at most 10 messages a second. It passes on what each branch reports
 	// of itself. A customer who reads slowly misses pictures in between; the branch
@@ -603,6 +642,13 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(branchServiceMethods.ByName("ResolveAlarm")),
 		connect.WithHandlerOptions(opts...),
 	)
+	branchServiceGetForkHandler := connect.NewUnaryHandlerSimple(
+		BranchServiceGetForkProcedure,
+		svc.GetFork,
+		connect.WithSchema(branchServiceMethods.ByName("GetFork")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	branchServiceWatchHandler := connect.NewServerStreamHandlerSimple(
 		BranchServiceWatchProcedure,
 		svc.Watch,
@@ -664,6 +710,8 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 			branchServiceListAlarmsHandler.ServeHTTP(w, r)
 		case BranchServiceResolveAlarmProcedure:
 			branchServiceResolveAlarmHandler.ServeHTTP(w, r)
+		case BranchServiceGetForkProcedure:
+			branchServiceGetForkHandler.ServeHTTP(w, r)
 		case BranchServiceWatchProcedure:
 			branchServiceWatchHandler.ServeHTTP(w, r)
 		case BranchServiceFollowRequestProcedure:
@@ -719,6 +767,10 @@ func (UnimplementedBranchServiceHandler) ListAlarms(context.Context, *v1.ListAla
 
 func (UnimplementedBranchServiceHandler) ResolveAlarm(context.Context, *v1.ResolveAlarmRequest) (*v1.ResolveAlarmResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.ResolveAlarm is not implemented"))
+}
+
+func (UnimplementedBranchServiceHandler) GetFork(context.Context, *v1.GetForkRequest) (*v1.GetForkResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.GetFork is not implemented"))
 }
 
 func (UnimplementedBranchServiceHandler) Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error {
