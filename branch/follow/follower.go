@@ -80,6 +80,9 @@ type Follower struct {
 	// never changed, but replaced.
 	lives atomic.Pointer[map[request]*life]
 
+	// seeing guards what lives have seen.
+	seeing sync.Mutex
+
 	// mu guards what follows, and the followers of each life.
 	mu sync.Mutex
 	// followers counts those who follow at all branches, ofOne those of them with a name.
@@ -193,7 +196,7 @@ func (f *Follower) join(of request) (l *life, leave func(), err error) {
 		if len(lives) >= maxFollowed {
 			return nil, nil, errTooManyFollowed
 		}
-		l = newLife(f.ctx, of)
+		l = newLife(f.ctx, of, &f.seeing)
 		f.replace(of, l)
 		if !f.source.Spawn(func() { f.begin(l) }) {
 			f.replace(of, nil)

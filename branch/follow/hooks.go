@@ -9,7 +9,7 @@ import (
 )
 
 // following returns the lives of the requests that are followed; nil when there are none.
-// It is asked for every request, entry and message, so it takes no lock.
+// It is asked at every request, commit and message, so it takes no lock.
 func (f *Follower) following() map[request]*life {
 	if f == nil {
 		return nil
@@ -78,33 +78,30 @@ func (f *Follower) Committed(c *ledger.Commit) {
 	if lives == nil {
 		return
 	}
+	f.seeing.Lock()
+	defer f.seeing.Unlock()
 	for i := range c.Batches {
 		if b := c.Batches[i].Batch; b != nil {
-			f.eachEntry(lives, b, func(l *life, at ledger.Position) { l.recorded(f.self, at, (*life).add) })
+			eachEntry(lives, b, func(l *life, at ledger.Position) { l.recorded(&f.cfg, at, (*life).add) })
 		}
 	}
 	if !c.Sync {
 		return
 	}
 	for _, l := range lives {
-		l.mu.Lock()
 		if l.at.Branch != 0 && l.at.Branch != f.self && !l.isSynced {
 			l.isSynced = true
 			l.add(synced, 0)
 		}
-		l.mu.Unlock()
 	}
 }
 
-// eachEntry calls note for each entry of a batch whose request is followed, with its life
-// locked.
-func (f *Follower) eachEntry(lives map[request]*life, b *ledger.Batch, note func(l *life, at ledger.Position)) {
+// eachEntry calls note for each entry of a batch whose request is followed.
+func eachEntry(lives map[request]*life, b *ledger.Batch, note func(l *life, at ledger.Position)) {
 	for k := range b.Entries {
 		e := &b.Entries[k]
 		if l := lives[request{e.Customer, e.RequestID}]; l != nil {
-			l.mu.Lock()
 			note(l, ledger.Position{Branch: b.Branch, Sequence: e.Sequence})
-			l.mu.Unlock()
 		}
 	}
 }
@@ -115,10 +112,10 @@ func (f *Follower) Sending(m protocol.Message) {
 	if lives == nil {
 		return
 	}
+	f.seeing.Lock()
+	defer f.seeing.Unlock()
 	for _, l := range lives {
-		l.mu.Lock()
 		l.sending(&m)
-		l.mu.Unlock()
 	}
 }
 
@@ -151,21 +148,21 @@ func (f *Follower) Received(m protocol.Message) {
 	if lives == nil {
 		return
 	}
+	f.seeing.Lock()
+	defer f.seeing.Unlock()
 	if m.Frame != nil {
 		for _, s := range m.Frame.Batches {
-			f.eachEntry(lives, s.Batch, func(l *life, _ ledger.Position) { l.add(entryReceived, m.From) })
+			eachEntry(lives, s.Batch, func(l *life, _ ledger.Position) { l.add(entryReceived, m.From) })
 		}
 		return
 	}
 	for _, l := range lives {
-		l.mu.Lock()
 		switch {
 		case m.ClaimAnswer != nil && !m.ClaimAnswer.Failed:
 			l.hear(l.claims, m.ClaimAnswer.ID, claimAnswered, m.From)
 		case m.CollectAnswer != nil && !m.CollectAnswer.Failed:
 			l.hear(l.looks, m.CollectAnswer.ID, lookAnswered, m.From)
 		}
-		l.mu.Unlock()
 	}
 }
 
@@ -180,28 +177,15 @@ func (l *life) hear(asked map[uint64]ledger.BranchID, id uint64, kind bankv1.Req
 // Observe is told of each step of the engine, once its messages and replies are on their
 // way: by then the replica counts the acks that have come.
 func (f *Follower) Observe(r *replica.Replica, _ *ledger.Commit) {
-	for _, l := range f.following() {
-		l.mu.Lock()
-		if l.at.Branch == f.self {
-			f.confirmed(l, r, (*life).add)
-		}
-		l.mu.Unlock()
+	lives := f.following()
+	if lives == nil {
+		return
 	}
-}
-
-// confirmed adds the acks for an own entry.
-func (f *Follower) confirmed(l *life, r *replica.Replica, add func(*life, bankv1.RequestStepKind, ledger.BranchID)) {
-	for _, id := range f.cfg.Branches {
-		peer := ledger.BranchID(id)
-		if peer == f.self {
-			continue
-		}
-		has, onDisk := r.Confirmed(peer)
-		if has >= l.at.Sequence {
-			add(l, acknowledged, peer)
-		}
-		if onDisk >= l.at.Sequence {
-			add(l, syncAcknowledged, peer)
+	f.seeing.Lock()
+	defer f.seeing.Unlock()
+	for _, l := range lives {
+		if len(l.unconfirmed) > 0 {
+			l.confirm(r.Confirmed, (*life).add)
 		}
 	}
 }
@@ -215,9 +199,9 @@ func (f *Follower) lookUp(l *life, r *replica.Replica) {
 	if !ok || l.at != (ledger.Position{}) {
 		return
 	}
-	l.recorded(f.self, rec.At, (*life).addBefore)
+	l.recorded(&f.cfg, rec.At, (*life).addBefore)
 	if rec.At.Branch == f.self {
-		f.confirmed(l, r, (*life).addBefore)
+		l.confirm(r.Confirmed, (*life).addBefore)
 	} else if r.SyncedHere(rec.At.Branch) >= rec.At.Sequence {
 		l.isSynced = true
 		l.addBefore(synced, 0)

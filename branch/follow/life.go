@@ -33,8 +33,9 @@ type life struct {
 	// followers counts those who follow here. It belongs to Follower.mu.
 	followers int
 
-	// mu guards what follows.
-	mu sync.Mutex
+	// mu guards what follows, in all lives of the Follower: it is taken once for a message,
+	// however many requests are followed.
+	mu *sync.Mutex
 	// steps are in the order in which they were seen.
 	steps []*bankv1.RequestStep
 	// seen counts the steps of each kind.
@@ -48,12 +49,21 @@ type life struct {
 	at ledger.Position
 	// isSynced says that a peer's entry is on this branch's disk.
 	isSynced bool
+	// unconfirmed are the peers whose acks are still to come, for an own entry.
+	unconfirmed []unconfirmed
 	// claims and looks have the peers that were asked, by the ids of the questions.
 	claims, looks map[uint64]ledger.BranchID
 }
 
-func newLife(ctx context.Context, of request) *life {
-	l := &life{request: of, run: rand.Uint32(), began: time.Now(), seen: seen{}, changed: make(chan struct{}), claims: map[uint64]ledger.BranchID{}, looks: map[uint64]ledger.BranchID{}}
+// unconfirmed is a peer that has not confirmed to have synced an entry; applied says that it
+// has confirmed to have applied it.
+type unconfirmed struct {
+	peer    ledger.BranchID
+	applied bool
+}
+
+func newLife(ctx context.Context, of request, mu *sync.Mutex) *life {
+	l := &life{request: of, mu: mu, run: rand.Uint32(), began: time.Now(), seen: seen{}, changed: make(chan struct{}), claims: map[uint64]ledger.BranchID{}, looks: map[uint64]ledger.BranchID{}}
 	l.ctx, l.end = context.WithCancel(ctx)
 	return l
 }
@@ -131,18 +141,45 @@ func (l *life) put(s *bankv1.RequestStep) {
 	l.changed = make(chan struct{})
 }
 
-// recorded notes where the entry is. At its own branch, self, it is on disk then. The
-// caller holds mu.
-func (l *life) recorded(self ledger.BranchID, at ledger.Position, add func(*life, bankv1.RequestStepKind, ledger.BranchID)) {
+// adder is add or addBefore.
+type adder func(*life, bankv1.RequestStepKind, ledger.BranchID)
+
+// recorded notes where the entry is. At its own branch, it is on disk then. The caller
+// holds mu.
+func (l *life) recorded(cfg *Config, at ledger.Position, add adder) {
+	isOwn := uint32(at.Branch) == cfg.Branch
 	if l.at == (ledger.Position{}) {
 		l.at = at
+		for _, id := range cfg.Branches {
+			if isOwn && id != cfg.Branch {
+				l.unconfirmed = append(l.unconfirmed, unconfirmed{peer: ledger.BranchID(id)})
+			}
+		}
 	}
 	l.account = ""
-	if at.Branch == self {
+	if isOwn {
 		add(l, journaled, 0)
 	} else {
 		add(l, applied, 0)
 	}
+}
+
+// confirm adds the acks that have come for an own entry. The caller holds mu.
+func (l *life) confirm(confirmed func(ledger.BranchID) (applied, synced uint64), add adder) {
+	left := l.unconfirmed[:0]
+	for _, u := range l.unconfirmed {
+		has, onDisk := confirmed(u.peer)
+		if !u.applied && has >= l.at.Sequence {
+			u.applied = true
+			add(l, acknowledged, u.peer)
+		}
+		if onDisk < l.at.Sequence {
+			left = append(left, u)
+			continue
+		}
+		add(l, syncAcknowledged, u.peer)
+	}
+	l.unconfirmed = left
 }
 
 // after returns the steps after the first few, and a channel that is closed when there

@@ -5,8 +5,7 @@
 import { columns, place, type Columns } from "./columns";
 import { RequestStepKind as Kind, type BranchLife, type Life, type Step } from "./life";
 import { joinMessages } from "./messages";
-import { groupLabel, label, results, sentence, since } from "./words";
-import { spread } from "../format";
+import { groupLabel, label, sentence, since } from "./words";
 
 // Look is how a dot is drawn: a process sends, receives, does something, or fails; or it is
 // not known to have got that far.
@@ -223,21 +222,4 @@ function until({ steps }: Node): string {
   const timed = steps.filter(({ step }) => !step.before);
   const last = timed.sort((a, b) => a.step.atUs - b.step.atUs).at(-1);
   return last ? `until ${since(last.step, last.branch)}` : "earlier";
-}
-
-// pageWords says what this page did in an attempt.
-export function pageWords(branch: number, result: keyof typeof results | undefined, tookMs: number | undefined): string {
-  const took = tookMs === undefined ? "" : ` (${spread(tookMs * 1000)} after it was sent)`;
-  switch (result) {
-    case undefined:
-      return `This page sent the request to branch ${branch}.`;
-    case "answered":
-      return `The answer has come to this page${took}.`;
-    case "late":
-      return `The answer has come to this page${took}: it is recorded, but not yet at all branches that were asked for.`;
-    case "refused":
-      return `The refusal has come to this page${took}.`;
-    case "unknown":
-      return `No answer has come to this page${took}.`;
-  }
 }

@@ -1,9 +1,9 @@
 // The messages of a diagram: which step at one branch led to which at another.
 
-import { pageWords, type Arrow, type Builder, type Look, type Node } from "./diagram";
+import type { Arrow, Builder, Look, Node } from "./diagram";
 import { RequestStepKind as Kind, type BranchLife } from "./life";
 import { place } from "./columns";
-import { results } from "./words";
+import { pageWords, results } from "./words";
 import { spread } from "../format";
 
 // joinMessages adds the arrows, the page's own events, and what is still to come.

@@ -112,3 +112,20 @@ export function since(step: Step, branch: BranchLife): string {
 
 // results names what an attempt came to.
 export const results: Record<NonNullable<Attempt["result"]>, string> = { answered: "answer", late: "answer: late", refused: "refused", unknown: "no answer" };
+
+// pageWords says what this page did in an attempt.
+export function pageWords(branch: number, result: keyof typeof results | undefined, tookMs: number | undefined): string {
+  const took = tookMs === undefined ? "" : ` (${spread(tookMs * 1000)} after it was sent)`;
+  switch (result) {
+    case undefined:
+      return `This page sent the request to branch ${branch}.`;
+    case "answered":
+      return `The answer has come to this page${took}.`;
+    case "late":
+      return `The answer has come to this page${took}: it is recorded, but not yet at all branches that were asked for.`;
+    case "refused":
+      return `The refusal has come to this page${took}.`;
+    case "unknown":
+      return `No answer has come to this page${took}.`;
+  }
+}

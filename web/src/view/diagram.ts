@@ -3,7 +3,7 @@
 
 import { visible } from "../text";
 import type { Arrow, Diagram, Node, Question } from "../life/diagram";
-import { dotRadius, headHeight, Layout, rowHeight } from "./layout";
+import { dotRadius, headHeight, Layout, rowHeight, textGap } from "./layout";
 
 const namespace = "http://www.w3.org/2000/svg";
 
@@ -75,7 +75,7 @@ class Sheet {
     }
     const left = this.at.isLeft(node);
     const side = left ? "life-left" : "life-right";
-    const beside = x + (left ? -1 : 1) * this.at.textGap();
+    const beside = x + (left ? -1 : 1) * textGap;
     group.append(text(`life-label ${side}`, beside, time === "" ? y + 4 : y - 1, label));
     if (time !== "") {
       group.append(text(`life-time ${side}`, beside, y + 11, time));

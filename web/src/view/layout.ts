@@ -7,7 +7,7 @@ export const rowHeight = 40;
 export const headHeight = 28;
 export const dotRadius = 6.5;
 const top = headHeight + 30;
-const textGap = dotRadius + 6;
+export const textGap = dotRadius + 6;
 const between = 6;
 // A drawing that needs a little more than there is gets smaller by as much.
 const leastScale = 0.88;
@@ -92,10 +92,6 @@ export class Layout {
   // isLeft tells whether a node's texts go on its left.
   isLeft(node: Node): boolean {
     return this.left.has(node);
-  }
-
-  textGap(): number {
-    return textGap;
   }
 }
 
