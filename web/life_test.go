@@ -3,7 +3,6 @@ package web_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -151,8 +150,8 @@ func TestThePageDrawsTheLifeOfADeposit(t *testing.T) {
 			t.Errorf("%d arrows %s, want %d", got, selector, want)
 		}
 	}
-	if acks := p.arrows(t, ".life-ack"); acks != 2 && acks != 4 {
-		t.Errorf("%d arrows of acks", acks) // an ack may be of both, or one of each
+	if acks := p.arrows(t, ".life-ack"); acks < 2 || acks > 4 {
+		t.Errorf("%d arrows of acks", acks) // that of a peer may be for both, or one for each
 	}
 	p.checkLife(t)
 	p.wellAndQuiet(t)
@@ -269,11 +268,8 @@ func TestTheLifeOfARequestAtFiftyBranchesIsFolded(t *testing.T) {
 	if got := eval[string](t, p, heads); got != "This page,Branch 7,49 others" {
 		t.Errorf("the lines are %q", got)
 	}
-	labels := eval[[]string](t, p, `[...document.querySelectorAll(".life-label")].map((label) => label.textContent)`)
-	for _, want := range []string{"48 of 49 applied", "1 not yet"} {
-		if !slices.Contains(labels, want) {
-			t.Errorf("the labels are %q, want %q among them", labels, want)
-		}
+	for _, want := range []string{"48 of 49 applied", "48 of 49 have it", "1 not yet"} {
+		p.await(t, fmt.Sprintf(`[...document.querySelectorAll(".life-label")].some((label) => label.textContent === %q)`, want))
 	}
 	p.checkLife(t)
 	p.choose(t, 9)
