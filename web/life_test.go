@@ -226,6 +226,7 @@ func TestALifeWaitsForABranchThatIsKilled(t *testing.T) {
 	p.choose(t, 1)
 	p.send(t, "answered")
 	p.awaitWords(t, "Branch 2 is not known to have the entry: it can't be reached")
+	p.await(t, `document.querySelector(".life-silent title").textContent === "it can't be reached"`)
 	p.choose(t, 2)
 	p.click(t, "#faults-restart")
 	p.awaitWords(t, "Branch 2 applied", "Branch 1 heard that branch 2 has applied")

@@ -146,7 +146,7 @@ export class Builder {
       return;
     }
     const all = this.columns.shared.length;
-    const some = node.steps.length === all ? `all ${all}` : `${node.steps.length} of ${all}`;
+    const some = node.steps.length === all ? `all ${all}` : `${node.steps.length}${this.narrow ? "/" : " of "}${all}`;
     node.label = groupLabel(first.step, some);
     node.time = own ? until(node) : "";
   }

@@ -1,7 +1,7 @@
 // Draws the diagram of a life. Texts and numbers get into the picture as text nodes and
 // attributes only, and all looks are those of the style sheet.
 
-import { visible } from "../text";
+import { visible, visibleLines } from "../text";
 import type { Arrow, Diagram, Node, Question } from "../life/diagram";
 import { dotRadius, headHeight, Layout, rowHeight, textGap } from "./layout";
 
@@ -10,9 +10,9 @@ const namespace = "http://www.w3.org/2000/svg";
 // Of the events that share a dot, so many are told where the pointer rests on it.
 const wordsMost = 12;
 
-// draw draws a diagram as wide as there is room, with the names of its lines. Of some of them
-// nothing is heard.
-export function draw(diagram: Diagram, names: string[], silent: Set<number>, room: number): SVGSVGElement {
+// draw draws a diagram as wide as there is room, with the names of its lines. Some of them are
+// silent, for a reason.
+export function draw(diagram: Diagram, names: string[], silent: Map<number, string>, room: number): SVGSVGElement {
   return new Sheet(diagram, silent, new Layout(diagram, names, room)).draw();
 }
 
@@ -21,7 +21,7 @@ class Sheet {
 
   constructor(
     private readonly diagram: Diagram,
-    private readonly silent: Set<number>,
+    private readonly silent: Map<number, string>,
     private readonly at: Layout,
   ) {
     const { width, height, scale } = at;
@@ -44,6 +44,7 @@ class Sheet {
     const group = element("g", `life-line ${kind}`, {});
     const width = this.at.head(name);
     group.append(
+      titled(this.silent.get(column) ?? ""),
       element("path", "life-thread", { d: `M${x} ${headHeight}V${this.at.height - 10}` }),
       element("rect", "life-head", { x: x - width / 2, y: 1, width, height: headHeight - 2, rx: 7 }),
       text("life-head-label", x, headHeight / 2 + 4.5, name),
@@ -55,9 +56,7 @@ class Sheet {
   private dot(node: Node): void {
     const [x, y] = [this.at.x(node.column), this.at.y(node.row)];
     const group = element("g", `life-event life-${node.look}`, {});
-    const title = element("title", "", {});
-    title.textContent = visible(node.words.slice(0, wordsMost).join("\n"));
-    group.append(title, element("circle", "life-dot", { cx: x, cy: y, r: dotRadius }));
+    group.append(titled(node.words.slice(0, wordsMost).join("\n")), element("circle", "life-dot", { cx: x, cy: y, r: dotRadius }));
     this.texts(group, node, x, y);
     this.svg.append(group);
   }
@@ -131,6 +130,13 @@ function markers(): SVGElement {
     defs.append(marker);
   }
   return defs;
+}
+
+// titled returns what appears when the pointer rests on a part of the drawing.
+function titled(content: string): SVGElement {
+  const made = element("title", "", {});
+  made.textContent = visibleLines(content);
+  return made;
 }
 
 function text(name: string, x: number, y: number, content: string): SVGElement {

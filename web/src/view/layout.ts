@@ -10,7 +10,7 @@ const top = headHeight + 30;
 export const textGap = dotRadius + 6;
 const between = 6;
 // A drawing that needs a little more than there is gets smaller by as much.
-const leastScale = 0.88;
+const leastScale = 0.85;
 // Below this width there is room for the shortest texts only.
 const narrowBelow = 520;
 const lineMost = 210;

@@ -127,9 +127,10 @@ function names({ columns: { own, shared } }: Diagram, narrow: boolean): string[]
   return [narrow ? "Page" : "This page", ...own.map((id) => `Branch ${id}`), ...(shared.length > 0 ? [`${shared.length} others`] : [])];
 }
 
-// silent returns the lines of branches that don't tell what they do.
-function silent({ columns: { own } }: Diagram, life: Life): Set<number> {
-  return new Set(own.flatMap((id, i) => (life.branches.get(id)?.reason ? [i + 1] : [])));
+// silent returns the lines of branches that don't tell what they do, with the reasons.
+function silent({ columns: { own } }: Diagram, life: Life): Map<number, string> {
+  const reasons = own.map((id, i): [number, string] => [i + 1, life.branches.get(id)?.reason ?? ""]);
+  return new Map(reasons.filter(([, reason]) => reason !== ""));
 }
 
 // sentences say all that the drawing shows, causes before effects.
