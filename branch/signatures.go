@@ -15,7 +15,22 @@ func (b *Branch) openSignatures(bank ledger.Bank) (err error) {
 	if s := b.cfg.Signatures; s != nil {
 		b.signatures, err = s.Branch(b.id, bank, b.journal)
 	}
-	return err
+	if b.signatures == nil || err != nil {
+		return err
+	}
+	tail, err := b.journal.UnsignedTail(b.id)
+	if err != nil {
+		return err
+	}
+	for _, o := range tail {
+		if err := b.signatures.SignAgain(o); err != nil {
+			return err
+		}
+		if err := b.journal.Sign(o); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // signer returns what signs commits; nil for nothing.

@@ -195,7 +195,13 @@ func (s *survey) commit(name string, offset int, record []byte) error {
 		case len(key) > 0 && key[0] == batchTable && kind == pebble.InternalKeyKindDelete:
 			mended = true // the only one that deletes batches: it numbers what comes after them anew
 		case len(key) > 0 && key[0] == batchTable:
-			batches++
+			stored, err := decodeBatch(key, value)
+			if err != nil {
+				return s.damaged(name, offset, "%v", err)
+			}
+			if stored.order > s.order { // else only its signature is new
+				batches++
+			}
 		}
 	}
 }

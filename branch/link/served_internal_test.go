@@ -102,6 +102,9 @@ type noJournal struct{}
 
 func (noJournal) Commit(*ledger.Commit) error { return nil }
 
+// Sign implements engine.Journal.
+func (noJournal) Sign(*ledger.Outline) error { return nil }
+
 type noObserver struct{}
 
 func (noObserver) Observe(*replica.Replica, *ledger.Commit) {}
