@@ -18,6 +18,7 @@ import (
 	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/branch/feed"
+	"passbook.example/passbook/branch/follow"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/link"
@@ -43,6 +44,8 @@ type Branch struct {
 	journal *journal.Journal
 	engine  *engine.Engine
 	feed    *feed.Feed
+	// follower shows the lives of requests to those who follow them.
+	follower *follow.Follower
 	// signatures are those of the branch; nil where nobody signs.
 	signatures *signature.Branch
 	// listener is the port.
@@ -153,7 +156,8 @@ func open(cfg Config) (*Branch, error) {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
 	}
 	observer := feed.NewObserver(b.id)
-	b.engine = engine.New(engine.Config{Replica: r, Journal: j, Signer: b.signer(), Started: b.started, Freeze: b.breaker, Outlet: outlet{b}, Observer: observer})
+	b.follower = b.newFollower()
+	b.engine = engine.New(engine.Config{Replica: r, Journal: j, Signer: b.signer(), Started: b.started, Freeze: b.breaker, Outlet: outlet{b}, Observer: observers{observer, b.follower}})
 	b.feed = feed.New(b.feedConfig(), observer, feedSource{b})
 	b.linksCtx, b.cutLinks = context.WithCancel(context.Background())
 	b.links = link.New(b.linkConfig())
@@ -232,6 +236,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 		}
 	}
 	b.feed.Stop()
+	b.follower.Stop()
 	b.cutLinks()
 	stopEngine()
 	b.breaker.Lift()
@@ -273,6 +278,7 @@ func (b *Branch) Apply(action fault.Action) error { return b.breaker.Apply(actio
 // hand.
 func (b *Branch) finishCalls() {
 	b.feed.Stop()
+	b.follower.Stop()
 	b.setHealth(grpchealth.StatusNotServing)
 	if !b.gate.Close(finishTimeout) {
 		b.logger.Warn("calls in hand did not finish in time")

@@ -10,11 +10,13 @@ import (
 // branch.
 type outlet struct{ branch *Branch }
 
-// Committed tells the story of what was committed, ticks the logical clocks, and tells of
-// request ids that count twice and of journals that have forked.
+// Committed tells the story of what was committed, ticks the logical clocks, tells those
+// who follow a request, and tells of request ids that count twice and of journals that
+// have forked.
 func (o outlet) Committed(c *ledger.Commit) {
 	o.branch.story.Applied(c)
 	o.branch.trace.Committed(c)
+	o.branch.follower.Committed(c)
 	for i := range c.Doubles {
 		service.LogDouble(o.branch.logger, &c.Doubles[i])
 	}

@@ -208,6 +208,24 @@ func (j *Journals) Outruns() bool { return j.progress.outruns() }
 // journal.
 func (j *Journals) Everywhere() uint64 { return j.progress.atEveryBranch() }
 
+// Confirmed returns the last entry of this branch's journal that a peer has confirmed to
+// have applied, and the last that it has confirmed to have synced.
+func (j *Journals) Confirmed(peer ledger.BranchID) (applied, synced uint64) {
+	i, ok := j.Ledger.Index(peer)
+	if !ok || i == j.Self {
+		return 0, 0
+	}
+	return j.Peers[i].acked, j.Peers[i].synced
+}
+
+// SyncedHere returns the last entry of a branch's journal that is synced on this disk.
+func (j *Journals) SyncedHere(of ledger.BranchID) uint64 {
+	if i, ok := j.Ledger.Index(of); ok {
+		return j.synced[i]
+	}
+	return 0
+}
+
 // Status returns how this branch sees itself and its peers.
 func (j *Journals) Status() protocol.Status {
 	s := protocol.Status{State: j.State, Reason: j.Recovery.StateReason(), Epoch: j.epoch, Bank: j.Bank(), Alarms: j.alarmTexts()}

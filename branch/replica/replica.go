@@ -300,3 +300,17 @@ type SeatFreeze struct {
 // Everywhere returns the last entry of this branch's journal that every branch
 // has confirmed to have applied, since this branch started.
 func (r *Replica) Everywhere() uint64 { return r.journals.Everywhere() }
+
+// Confirmed returns the last entry of this branch's journal that a peer has confirmed to
+// have applied, and the last that it has confirmed to have synced.
+func (r *Replica) Confirmed(peer ledger.BranchID) (applied, synced uint64) {
+	return r.journals.Confirmed(peer)
+}
+
+// SyncedHere returns the last entry of a branch's journal that is synced on this disk.
+func (r *Replica) SyncedHere(of ledger.BranchID) uint64 { return r.journals.SyncedHere(of) }
+
+// Recorded finds what was recorded of a request, as far as this branch has applied it.
+func (r *Replica) Recorded(key ledger.RequestKey) (ledger.Recorded, bool) {
+	return r.journals.Own.Recorded(key)
+}

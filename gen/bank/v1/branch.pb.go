@@ -4982,7 +4982,7 @@ var File_bank_v1_branch_proto protoreflect.FileDescriptor
 
 const file_bank_v1_branch_proto_rawDesc = "" +
 	"\n" +
-	"\x14bank/v1/branch.proto\x12\abank.v1\x1a\x15bank/v1/journal.proto\x1a\x19google/protobuf/any.proto\"=\n" +
+	"\x14bank/v1/branch.proto\x12\abank.v1\x1a\x14bank/v1/follow.proto\x1a\x15bank/v1/journal.proto\x1a\x19google/protobuf/any.proto\"=\n" +
 	"\aReceipt\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\"\xf5\x01\n" +
@@ -5394,7 +5394,7 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x19TRACE_EVENT_KIND_EXECUTED\x10\x04\x12&\n" +
 	"\"TRACE_EVENT_KIND_RECEIVED_EXECUTED\x10\x05\x12\x1d\n" +
 	"\x19TRACE_EVENT_KIND_ANSWERED\x10\x06\x12\x1d\n" +
-	"\x19TRACE_EVENT_KIND_RESPONSE\x10\a2\xa9\b\n" +
+	"\x19TRACE_EVENT_KIND_RESPONSE\x10\a2\x80\t\n" +
 	"\rBranchService\x12<\n" +
 	"\aDeposit\x12\x17.bank.v1.DepositRequest\x1a\x18.bank.v1.DepositResponse\x12?\n" +
 	"\bWithdraw\x12\x18.bank.v1.WithdrawRequest\x1a\x19.bank.v1.WithdrawResponse\x12?\n" +
@@ -5407,7 +5407,8 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"ListAlarms\x12\x1a.bank.v1.ListAlarmsRequest\x1a\x1b.bank.v1.ListAlarmsResponse\"\x03\x90\x02\x01\x12K\n" +
 	"\fResolveAlarm\x12\x1c.bank.v1.ResolveAlarmRequest\x1a\x1d.bank.v1.ResolveAlarmResponse\x12A\n" +
 	"\aGetFork\x12\x17.bank.v1.GetForkRequest\x1a\x18.bank.v1.GetForkResponse\"\x03\x90\x02\x01\x12=\n" +
-	"\x05Watch\x12\x15.bank.v1.WatchRequest\x1a\x16.bank.v1.WatchResponse\"\x03\x90\x02\x010\x01\x12D\n" +
+	"\x05Watch\x12\x15.bank.v1.WatchRequest\x1a\x16.bank.v1.WatchResponse\"\x03\x90\x02\x010\x01\x12U\n" +
+	"\rFollowRequest\x12\x1d.bank.v1.FollowRequestRequest\x1a\x1e.bank.v1.FollowRequestResponse\"\x03\x90\x02\x010\x01\x12D\n" +
 	"\bGetTrace\x12\x18.bank.v1.GetTraceRequest\x1a\x19.bank.v1.GetTraceResponse\"\x03\x90\x02\x01\x12M\n" +
 	"\vGetIdentity\x12\x1b.bank.v1.GetIdentityRequest\x1a\x1c.bank.v1.GetIdentityResponse\"\x03\x90\x02\x01\x12N\n" +
 	"\rOpenDashboard\x12\x1d.bank.v1.OpenDashboardRequest\x1a\x1e.bank.v1.OpenDashboardResponse\x12D\n" +
@@ -5495,6 +5496,8 @@ var file_bank_v1_branch_proto_goTypes = []any{
 	(*Position)(nil),              // 63: bank.v1.Position
 	(*Entry)(nil),                 // 64: bank.v1.Entry
 	(*SealedBatch)(nil),           // 65: bank.v1.SealedBatch
+	(*FollowRequestRequest)(nil),  // 66: bank.v1.FollowRequestRequest
+	(*FollowRequestResponse)(nil), // 67: bank.v1.FollowRequestResponse
 }
 var file_bank_v1_branch_proto_depIdxs = []int32{
 	0,  // 0: bank.v1.DepositRequest.acknowledge:type_name -> bank.v1.Acknowledge
@@ -5557,27 +5560,29 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	35, // 57: bank.v1.BranchService.ResolveAlarm:input_type -> bank.v1.ResolveAlarmRequest
 	31, // 58: bank.v1.BranchService.GetFork:input_type -> bank.v1.GetForkRequest
 	45, // 59: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
-	53, // 60: bank.v1.BranchService.GetTrace:input_type -> bank.v1.GetTraceRequest
-	56, // 61: bank.v1.BranchService.GetIdentity:input_type -> bank.v1.GetIdentityRequest
-	58, // 62: bank.v1.BranchService.OpenDashboard:input_type -> bank.v1.OpenDashboardRequest
-	60, // 63: bank.v1.BranchService.GetBatch:input_type -> bank.v1.GetBatchRequest
-	11, // 64: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
-	13, // 65: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
-	15, // 66: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
-	17, // 67: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
-	19, // 68: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
-	21, // 69: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
-	38, // 70: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
-	27, // 71: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
-	36, // 72: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
-	32, // 73: bank.v1.BranchService.GetFork:output_type -> bank.v1.GetForkResponse
-	46, // 74: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
-	54, // 75: bank.v1.BranchService.GetTrace:output_type -> bank.v1.GetTraceResponse
-	57, // 76: bank.v1.BranchService.GetIdentity:output_type -> bank.v1.GetIdentityResponse
-	59, // 77: bank.v1.BranchService.OpenDashboard:output_type -> bank.v1.OpenDashboardResponse
-	61, // 78: bank.v1.BranchService.GetBatch:output_type -> bank.v1.GetBatchResponse
-	64, // [64:79] is the sub-list for method output_type
-	49, // [49:64] is the sub-list for method input_type
+	66, // 60: bank.v1.BranchService.FollowRequest:input_type -> bank.v1.FollowRequestRequest
+	53, // 61: bank.v1.BranchService.GetTrace:input_type -> bank.v1.GetTraceRequest
+	56, // 62: bank.v1.BranchService.GetIdentity:input_type -> bank.v1.GetIdentityRequest
+	58, // 63: bank.v1.BranchService.OpenDashboard:input_type -> bank.v1.OpenDashboardRequest
+	60, // 64: bank.v1.BranchService.GetBatch:input_type -> bank.v1.GetBatchRequest
+	11, // 65: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
+	13, // 66: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
+	15, // 67: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
+	17, // 68: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
+	19, // 69: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
+	21, // 70: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
+	38, // 71: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
+	27, // 72: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
+	36, // 73: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
+	32, // 74: bank.v1.BranchService.GetFork:output_type -> bank.v1.GetForkResponse
+	46, // 75: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
+	67, // 76: bank.v1.BranchService.FollowRequest:output_type -> bank.v1.FollowRequestResponse
+	54, // 77: bank.v1.BranchService.GetTrace:output_type -> bank.v1.GetTraceResponse
+	57, // 78: bank.v1.BranchService.GetIdentity:output_type -> bank.v1.GetIdentityResponse
+	59, // 79: bank.v1.BranchService.OpenDashboard:output_type -> bank.v1.OpenDashboardResponse
+	61, // 80: bank.v1.BranchService.GetBatch:output_type -> bank.v1.GetBatchResponse
+	65, // [65:81] is the sub-list for method output_type
+	49, // [49:65] is the sub-list for method input_type
 	49, // [49:49] is the sub-list for extension type_name
 	49, // [49:49] is the sub-list for extension extendee
 	0,  // [0:49] is the sub-list for field type_name
@@ -5588,6 +5593,7 @@ func file_bank_v1_branch_proto_init() {
 	if File_bank_v1_branch_proto != nil {
 		return
 	}
+	file_bank_v1_follow_proto_init()
 	file_bank_v1_journal_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

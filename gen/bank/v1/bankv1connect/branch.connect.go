@@ -60,6 +60,9 @@ const (
 	BranchServiceGetForkProcedure = "/bank.v1.BranchService/GetFork"
 	// BranchServiceWatchProcedure is the fully-qualified name of the BranchService's Watch RPC.
 	BranchServiceWatchProcedure = "/bank.v1.BranchService/Watch"
+	// BranchServiceFollowRequestProcedure is the fully-qualified name of the BranchService's
+	// FollowRequest RPC.
+	BranchServiceFollowRequestProcedure = "/bank.v1.BranchService/FollowRequest"
 	// BranchServiceGetTraceProcedure is the fully-qualified name of the BranchService's GetTrace RPC.
 	BranchServiceGetTraceProcedure = "/bank.v1.BranchService/GetTrace"
 	// BranchServiceGetIdentityProcedure is the fully-qualified name of the BranchService's GetIdentity
@@ -149,6 +152,15 @@ type BranchServiceClient interface {
 	// Errors: invalid_argument, resource_exhausted (too many watch already),
 	// unavailable (this branch stops; watch again, here or at another one).
 	Watch(context.Context, *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error)
+	// FollowRequest shows the life of one deposit, withdrawal or transfer while it happens:
+	// what each branch does for it, as that branch itself sees it. Begin to follow before
+	// you send the request. It takes up to ten minutes, and ends without an error. What
+	// follows a request knows neither its account nor its amount.
+	//
+	// Errors: invalid_argument, permission_denied (a customer follows its own requests
+	// only), resource_exhausted (too many follow already), unavailable (this branch stops;
+	// follow again, here or at another one).
+	FollowRequest(context.Context, *v1.FollowRequestRequest) (*connect.ServerStreamForClient[v1.FollowRequestResponse], error)
 	// GetTrace pages through the events of this branch's logical clock (Lamport, 1978), in
 	// the order in which they happened. A branch keeps such a clock only if it was started
 	// with tracing. Then a deposit or withdrawal that comes with the headers (in gRPC: the
@@ -261,6 +273,13 @@ func NewBranchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		followRequest: connect.NewClient[v1.FollowRequestRequest, v1.FollowRequestResponse](
+			httpClient,
+			baseURL+BranchServiceFollowRequestProcedure,
+			connect.WithSchema(branchServiceMethods.ByName("FollowRequest")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		getTrace: connect.NewClient[v1.GetTraceRequest, v1.GetTraceResponse](
 			httpClient,
 			baseURL+BranchServiceGetTraceProcedure,
@@ -304,6 +323,7 @@ type branchServiceClient struct {
 	resolveAlarm  *connect.Client[v1.ResolveAlarmRequest, v1.ResolveAlarmResponse]
 	getFork       *connect.Client[v1.GetForkRequest, v1.GetForkResponse]
 	watch         *connect.Client[v1.WatchRequest, v1.WatchResponse]
+	followRequest *connect.Client[v1.FollowRequestRequest, v1.FollowRequestResponse]
 	getTrace      *connect.Client[v1.GetTraceRequest, v1.GetTraceResponse]
 	getIdentity   *connect.Client[v1.GetIdentityRequest, v1.GetIdentityResponse]
 	openDashboard *connect.Client[v1.OpenDashboardRequest, v1.OpenDashboardResponse]
@@ -399,6 +419,11 @@ func (c *branchServiceClient) GetFork(ctx context.Context, req *v1.GetForkReques
 // Watch calls bank.v1.BranchService.Watch.
 func (c *branchServiceClient) Watch(ctx context.Context, req *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error) {
 	return c.watch.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// FollowRequest calls bank.v1.BranchService.FollowRequest.
+func (c *branchServiceClient) FollowRequest(ctx context.Context, req *v1.FollowRequestRequest) (*connect.ServerStreamForClient[v1.FollowRequestResponse], error) {
+	return c.followRequest.CallServerStream(ctx, connect.NewRequest(req))
 }
 
 // GetTrace calls bank.v1.BranchService.GetTrace.
@@ -514,6 +539,15 @@ type BranchServiceHandler interface {
 	// Errors: invalid_argument, resource_exhausted (too many watch already),
 	// unavailable (this branch stops; watch again, here or at another one).
 	Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error
+	// FollowRequest shows the life of one deposit, withdrawal or transfer while it happens:
+	// what each branch does for it, as that branch itself sees it. Begin to follow before
+	// you send the request. It takes up to ten minutes, and ends without an error. What
+	// follows a request knows neither its account nor its amount.
+	//
+	// Errors: invalid_argument, permission_denied (a customer follows its own requests
+	// only), resource_exhausted (too many follow already), unavailable (this branch stops;
+	// follow again, here or at another one).
+	FollowRequest(context.Context, *v1.FollowRequestRequest, *connect.ServerStream[v1.FollowRequestResponse]) error
 	// GetTrace pages through the events of this branch's logical clock (Lamport, 1978), in
 	// the order in which they happened. A branch keeps such a clock only if it was started
 	// with tracing. Then a deposit or withdrawal that comes with the headers (in gRPC: the
@@ -622,6 +656,13 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	branchServiceFollowRequestHandler := connect.NewServerStreamHandlerSimple(
+		BranchServiceFollowRequestProcedure,
+		svc.FollowRequest,
+		connect.WithSchema(branchServiceMethods.ByName("FollowRequest")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	branchServiceGetTraceHandler := connect.NewUnaryHandlerSimple(
 		BranchServiceGetTraceProcedure,
 		svc.GetTrace,
@@ -673,6 +714,8 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 			branchServiceGetForkHandler.ServeHTTP(w, r)
 		case BranchServiceWatchProcedure:
 			branchServiceWatchHandler.ServeHTTP(w, r)
+		case BranchServiceFollowRequestProcedure:
+			branchServiceFollowRequestHandler.ServeHTTP(w, r)
 		case BranchServiceGetTraceProcedure:
 			branchServiceGetTraceHandler.ServeHTTP(w, r)
 		case BranchServiceGetIdentityProcedure:
@@ -732,6 +775,10 @@ func (UnimplementedBranchServiceHandler) GetFork(context.Context, *v1.GetForkReq
 
 func (UnimplementedBranchServiceHandler) Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.Watch is not implemented"))
+}
+
+func (UnimplementedBranchServiceHandler) FollowRequest(context.Context, *v1.FollowRequestRequest, *connect.ServerStream[v1.FollowRequestResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.FollowRequest is not implemented"))
 }
 
 func (UnimplementedBranchServiceHandler) GetTrace(context.Context, *v1.GetTraceRequest) (*v1.GetTraceResponse, error) {
