@@ -86,7 +86,7 @@ func (b *Branch) unsign(forks []ledger.Fork) []ledger.Fork {
 // tellMended logs what was left out at the opening because it does not count.
 func (b *Branch) tellMended(m *journal.Mended) {
 	if m != nil {
-		b.logger.Warn("by the decision about a fork, this branch has left out what does not count; passbook alarms resolve shows it, and what counts is fetched", "batches", m.Dropped, "entries", m.DroppedEntries, "own batches that wait", m.Pending, "batches to be fetched again", m.Again)
+		b.logger.Warn("by the decision about a fork, this branch has left out what does not count; passbook alarms resolve shows it, and what counts is fetched", "batches", m.Dropped, "entries", m.DroppedEntries, "batches that wait", m.Pending, "own", m.Own)
 	}
 }
 

@@ -100,7 +100,7 @@ func SignatureFromProto(signature, certificate []byte) (*ledger.Signature, error
 func HelloToProto(h *protocol.Hello) *bankv1.Hello {
 	out := &bankv1.Hello{
 		Version: h.Version, Branch: uint32(h.Branch), ToBranch: uint32(h.To), Epoch: h.Epoch, Applied: MarkedToProto(h.Applied),
-		BankHash: h.Bank[:], BankName: h.Identity.Name, Founded: h.Identity.Founded,
+		BankHash: h.Bank[:], BankName: h.Identity.Name, Founded: h.Identity.Founded, HoldsSequence: h.Holds,
 	}
 	if h.Identity.ID != (ledger.BankID{}) {
 		out.BankId = h.Identity.ID[:]
@@ -112,7 +112,7 @@ func HelloToProto(h *protocol.Hello) *bankv1.Hello {
 func HelloFromProto(h *bankv1.Hello) (*protocol.Hello, error) {
 	out := &protocol.Hello{
 		Version: h.GetVersion(), Branch: ledger.BranchID(h.GetBranch()), To: ledger.BranchID(h.GetToBranch()), Epoch: h.GetEpoch(),
-		Identity: ledger.Bank{Name: h.GetBankName(), Founded: h.GetFounded()},
+		Identity: ledger.Bank{Name: h.GetBankName(), Founded: h.GetFounded()}, Holds: h.GetHoldsSequence(),
 	}
 	var err error
 	if out.Applied, err = markedFromProto(h.GetApplied()); err != nil {

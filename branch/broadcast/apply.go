@@ -30,8 +30,6 @@ type intake struct {
 	misfitTold []bool   // by index
 	// applied counts the batches applied since the start.
 	applied uint64
-	// filled counts the entries that were added to fill this branch's journal up.
-	filled int
 	// pending are own batches that can't be posted yet.
 	pending pending
 	// doubting are the peers that have to show something.
@@ -133,7 +131,7 @@ func (in *intake) receiveOwn(from *Peer, s *ledger.Sealed) {
 	next := s.Batch.FirstSequence == head.Sequence+1
 	ready := next && in.missing(s).Branch == 0
 	switch recovering := in.State == protocol.Recovering; {
-	case in.pending.has(s.Hash): // it is applied as soon as it can be
+	case in.takePending(from, s): // it is applied as soon as it can be
 	case recovering && !ready:
 		in.recovery.learn(from, last)
 		in.keepEarly(from, in.Self, s)

@@ -53,7 +53,7 @@ func (in *intake) step() {
 		if from := in.fetchFrom(i, need); from != nil {
 			f.from, f.at, f.asked = from, in.Now, true
 			if from.doubts[i] == nil { // a doubt asks for other batches of it
-				in.want(from, i, in.Head(i))
+				in.want(from, i, in.upTo(i))
 			}
 			in.awaitShown(from, i)
 		}
@@ -156,7 +156,7 @@ func (in *intake) fetchFrom(i int, need *Peer) *Peer {
 	}
 	for k := range in.Peers { // in turn: a peer that shows nothing does not keep others from being asked
 		k = (f.next + 1 + k) % in.N
-		if p := in.Peers[k]; p.Usable() && p.advertised[i] > in.Head(i) {
+		if p := in.Peers[k]; p.Usable() && in.reach(p, i) > in.upTo(i) {
 			f.next = k
 			return p
 		}
@@ -174,6 +174,24 @@ func (in *intake) fetchFrom(i int, need *Peer) *Peer {
 		return nil
 	}
 	return in.nextUsable(f)
+}
+
+// upTo returns how far the i-th journal is here; of the own one with what is pending.
+func (in *intake) upTo(i int) uint64 {
+	if i != in.Self {
+		return in.Head(i)
+	}
+	end, _ := in.end()
+	return end
+}
+
+// reach returns how far a peer has the i-th journal; of this branch's own with what it
+// can't post.
+func (in *intake) reach(p *Peer, i int) uint64 {
+	if i != in.Self {
+		return p.advertised[i]
+	}
+	return max(p.advertised[i], p.holds)
 }
 
 // earlyNeed is the need of a batch that waits for more of a journal.

@@ -10,8 +10,8 @@ import (
 // Bounds of what a branch adds to its journal because peers say that their entries come
 // after more than there is.
 const (
-	// maxFillAtOnce bounds what one message may ask for, maxFill all that is added in one
-	// run.
+	// maxFillAtOnce bounds what one message may ask for, maxFill how far beyond the place of
+	// a fork a journal is filled up at all: no peer proves what it says.
 	maxFillAtOnce = ledger.MaxBatchEntries / 2
 	maxFill       = 1 << 20
 )
@@ -29,7 +29,7 @@ func (in *intake) askToFill() {
 		return
 	}
 	i, ok := in.Ledger.Index(missing.At.Branch)
-	if !ok || i == in.Self || !in.forks.of(missing.At.Branch) || in.stopped[i] {
+	if !ok || i == in.Self || in.stopped[i] {
 		return
 	}
 	p.askAgainAt = in.Now + fetchRetry
@@ -42,16 +42,16 @@ func (in *intake) askToFill() {
 // there is, and the journal has forked.
 func (in *intake) fillUp(wants []ledger.Position) {
 	for _, w := range wants {
-		if w.Branch != in.Config.ID || w.Sequence < in.Head(in.Self) || in.State != protocol.Serving || !in.forks.of(w.Branch) {
+		if w.Branch != in.Config.ID || w.Sequence < in.Head(in.Self) || in.State != protocol.Serving {
 			continue
 		}
-		for n := 0; n < maxFillAtOnce && in.filled < maxFill && in.Head(in.Self) <= w.Sequence; n++ {
+		most := min(w.Sequence+1, in.forks.last(w.Branch)+maxFill, in.Head(in.Self)+maxFillAtOnce)
+		for in.forks.of(w.Branch) && in.Head(in.Self) < most {
 			e, ok := in.Ledger.Fill(in.Self)
 			if !ok {
 				return
 			}
 			in.own.Post(e)
-			in.filled++
 		}
 	}
 }

@@ -188,7 +188,7 @@ func (in *intake) decide(f *ledger.Fork, keep ledger.Hash, why ledger.Decision) 
 		fs.changed = append(fs.changed, f.Key())
 	}
 	fs.dropped = ledger.DroppedBy(fs.kept)
-	in.pending.counted = slices.DeleteFunc(in.pending.counted, func(s *ledger.Sealed) bool { return fs.dropped[s.Hash] })
+	in.pending.drop(fs.dropped)
 	in.commit.Sync = true
 	i, _ := in.Ledger.Index(f.Key().Branch)
 	switch d := f.Dropped(); {
@@ -271,4 +271,14 @@ func (f *forks) openForks() []*ledger.Fork {
 // of reports whether the journal of a branch has ever forked.
 func (f *forks) of(b ledger.BranchID) bool {
 	return slices.ContainsFunc(f.kept, func(fork ledger.Fork) bool { return fork.Key().Branch == b })
+}
+
+// last returns the place where the journal of a branch has forked last; 0 for none.
+func (f *forks) last(b ledger.BranchID) (first uint64) {
+	for k := range f.kept {
+		if f.kept[k].Key().Branch == b {
+			first = max(first, f.kept[k].First())
+		}
+	}
+	return first
 }

@@ -81,6 +81,9 @@ type link struct {
 	syncUpTo uint64
 	// advertised is how far it has applied each journal, according to its hello.
 	advertised []uint64
+	// holds is how far it has this branch's journal with batches that it can't post,
+	// according to its hello; 0 if that is no further.
+	holds uint64
 	// has is how far it has applied this branch's journal, according to its hello.
 	has ledger.MarkedPosition
 	// agreed says that this is the same here: its acks name positions of one journal.

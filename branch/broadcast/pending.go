@@ -1,27 +1,30 @@
 package broadcast
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/protocol"
 )
 
-// pending are batches of this branch's own journal that can't be posted, in their order.
-// When a fork of another journal was mended here, they followed its end, and depend on what
-// does not count any more: they spend escrow that was granted in it, or come after entries
-// of which there are not as many. Customers were told that they are recorded, so the branch
-// writes nothing else in their place. It waits until they can be posted, and claims the
-// escrow that they lack.
+// pending are batches that count and can't be posted yet. When a fork of a journal was
+// mended here, they followed the ends of journals, and depend on what does not count any
+// more: they spend escrow that was granted in it, or come after entries of which there are
+// not as many. Customers were told that they are recorded, so the writer of such a batch
+// writes nothing else in its place: it waits until it can post them, and claims the escrow
+// that they lack. Each branch that had them keeps them, and tells their writer, which may
+// lose its disk meanwhile.
 type pending struct {
-	// batches are they.
+	// batches are those of this branch's own journal, in their order.
 	batches []*ledger.Sealed
-	// counted are batches of other journals that count, by a decision about a fork, and are
-	// not applied yet. Perhaps no branch has applied them, and this one alone has them, with
-	// the fork.
-	counted []*ledger.Sealed
+	// others are those of other journals, in the order of branches and entries. heldAt is how
+	// much was applied when they were last tried.
+	others []*ledger.Sealed
+	heldAt uint64
 	// why is what keeps the first from being posted, tried how much was applied when that
 	// was found out.
 	why   error
@@ -31,51 +34,64 @@ type pending struct {
 }
 
 // newPending returns the batches that were pending when the branch last stopped, and those
-// that count by a decision.
+// that count by a decision: perhaps no branch has applied these, and this one alone has
+// them, with the fork.
 func newPending(c *Core) (pending, error) {
-	p := pending{batches: counting(c.Config.Pending, c.Config.Forks)}
-	for k := range c.Config.Forks {
-		f := &c.Config.Forks[k]
-		if !f.Decided() {
-			continue
-		}
-		kept := f.Counts()
-		i, ok := c.Ledger.Index(kept.Span.Branch)
-		if !ok || c.Head(i) >= kept.Span.Last || p.has(kept.Hash) {
-			continue
-		}
-		s, err := ledger.OpenSealed(kept.Bytes, kept.Hash)
-		if err != nil {
-			return p, fmt.Errorf("the fork of branch %d at entry %d: %w", kept.Span.Branch, kept.Span.First, err)
-		}
-		if s.Signature = kept.Signature; i == c.Self {
-			p.batches = append([]*ledger.Sealed{s}, p.batches...)
-		} else {
-			p.counted = append(p.counted, s)
-		}
+	p := pending{}
+	dropped := ledger.DroppedBy(c.Config.Forks)
+	for _, s := range c.Config.Pending {
+		p.hold(c, s, dropped)
 	}
+	for k := range c.Config.Forks {
+		s, err := c.Config.Forks[k].Opened()
+		if err != nil {
+			return p, err
+		}
+		if i, ok := c.Ledger.Index(c.Config.Forks[k].Key().Branch); s == nil || !ok || c.Head(i) >= s.Span.Last || p.has(s.Hash) {
+			continue
+		}
+		p.hold(c, s, dropped)
+	}
+	p.sort()
 	return p, nil
 }
 
-// counting returns the pending batches before the first that does not count by a decision.
-func counting(batches []*ledger.Sealed, forks []ledger.Fork) []*ledger.Sealed {
-	dropped := ledger.DroppedBy(forks)
-	for k, s := range batches {
-		if dropped[s.Hash] {
-			return batches[:k]
-		}
+// hold keeps a batch, unless it does not count.
+func (p *pending) hold(c *Core, s *ledger.Sealed, dropped map[ledger.Hash]bool) {
+	switch {
+	case dropped[s.Hash]:
+	case s.Span.Branch == c.Config.ID:
+		p.batches = append(p.batches, s)
+	default:
+		p.others = append(p.others, s)
 	}
-	return batches
+}
+
+// sort brings the batches into the order of branches and entries.
+func (p *pending) sort() {
+	for _, all := range [][]*ledger.Sealed{p.batches, p.others} {
+		slices.SortStableFunc(all, func(a, b *ledger.Sealed) int {
+			return cmp.Or(cmp.Compare(a.Span.Branch, b.Span.Branch), cmp.Compare(a.Span.First, b.Span.First))
+		})
+	}
+}
+
+// drop forgets the batches that don't count any more, and those that follow them.
+func (p *pending) drop(dropped map[ledger.Hash]bool) {
+	gone := maps.Clone(dropped)
+	p.others = slices.DeleteFunc(p.others, func(s *ledger.Sealed) bool {
+		if !gone[s.Hash] && !gone[s.Batch.PrevHash] {
+			return false
+		}
+		gone[s.Hash] = true
+		return true
+	})
 }
 
 // has reports whether a batch is one of them.
 func (p *pending) has(hash ledger.Hash) bool {
-	for _, s := range p.batches {
-		if s.Hash == hash {
-			return true
-		}
-	}
-	return false
+	is := func(s *ledger.Sealed) bool { return s.Hash == hash }
+	return slices.ContainsFunc(p.batches, is) || slices.ContainsFunc(p.others, is)
 }
 
 // rival returns the pending batch in the place of another one that differs from it: this
@@ -118,7 +134,7 @@ func (j *Journals) Lacks() *ledger.EscrowError { return j.intake.pending.lacks()
 
 // postPending posts what can be posted by now of the pending batches.
 func (in *intake) postPending() {
-	in.postCounted()
+	in.postOthers()
 	p := &in.pending
 	for len(p.batches) > 0 && in.State != protocol.Halted && (p.why == nil || p.tried != in.progressed()) {
 		s := p.batches[0]
@@ -139,17 +155,93 @@ func (in *intake) postPending() {
 	}
 }
 
-// postCounted posts what can be posted by now of the batches that count by a decision.
-func (in *intake) postCounted() {
-	in.pending.counted = slices.DeleteFunc(in.pending.counted, func(s *ledger.Sealed) bool {
-		i, _ := in.Ledger.Index(s.Span.Branch)
-		if in.Head(i) >= s.Span.Last {
+// postOthers posts what can be posted by now of the batches of other journals.
+func (in *intake) postOthers() {
+	p := &in.pending
+	if len(in.own.entries) > 0 {
+		return // they are not sealed, and their batch must not come after what comes after them
+	}
+	for len(p.others) > 0 && p.heldAt != in.progressed()+1 {
+		p.heldAt = in.progressed() + 1
+		p.others = slices.DeleteFunc(p.others, func(s *ledger.Sealed) bool {
+			i, _ := in.Ledger.Index(s.Span.Branch)
+			if in.Head(i) >= s.Span.First { // it has come, or another one
+				return true
+			}
+			if in.stopped[i] {
+				return false
+			}
+			posted, err := in.Ledger.PostNext(s)
+			if err == nil {
+				in.record(i, s, posted)
+			}
+			return err == nil
+		})
+	}
+}
+
+// end returns how far this branch has its own journal, with the batches that are pending.
+func (in *intake) end() (sequence uint64, hash ledger.Hash) {
+	if n := len(in.pending.batches); n > 0 {
+		last := in.pending.batches[n-1]
+		return last.Span.Last, last.Hash
+	}
+	head := in.Ledger.Head(in.Self)
+	return head.Sequence, head.Hash
+}
+
+// takePending keeps a batch of this branch's own journal that a peer holds for it, since
+// neither can post it, and reports whether it is one.
+func (in *intake) takePending(from *Peer, s *ledger.Sealed) bool {
+	if in.pending.has(s.Hash) {
+		return true
+	}
+	end, hash := in.end()
+	if s.Span.Last > from.holds || s.Span.First != end+1 || s.Batch.PrevHash != hash {
+		return false
+	}
+	if len(in.pending.batches) == 0 && in.Ledger.Follows(s) == nil {
+		if posted, err := in.Ledger.PostNext(s); err == nil {
+			in.record(in.Self, s, posted)
+			in.own.keep(&s.Outline)
+			in.backOwn(end)
+			in.recovery.applied(from)
 			return true
 		}
-		posted, err := in.Ledger.PostNext(s)
-		if err == nil {
-			in.record(i, s, posted)
+	}
+	in.pending.batches, in.pending.why = append(in.pending.batches, s), nil
+	in.recovery.waitForPending()
+	in.Recheck = true
+	in.fetches[in.Self].again = in.fetches[in.Self].from != nil
+	in.mayFetch(in.Self)
+	return true
+}
+
+// holds returns how far this branch has the i-th journal with the batches that are pending;
+// 0 if that is no further than it has applied it.
+func (in *intake) holds(i int) uint64 {
+	end, held := in.Head(i), uint64(0)
+	for _, s := range in.pending.others {
+		if s.Span.Branch == in.Peers[i].Branch && s.Span.First == end+1 {
+			end, held = s.Span.Last, s.Span.Last
 		}
-		return err == nil
-	})
+	}
+	return held
+}
+
+// heldAfter returns pending batches of the i-th journal that come after a sequence, as many
+// as fit into a number of bytes.
+func (in *intake) heldAfter(i int, after uint64, bytes int) []*ledger.Outline {
+	var out []*ledger.Outline
+	for _, s := range in.pending.others {
+		if s.Span.Branch != in.Peers[i].Branch || s.Span.First <= after {
+			continue
+		}
+		if len(out) > 0 && len(s.Bytes) > bytes {
+			break
+		}
+		out = append(out, &s.Outline)
+		bytes -= len(s.Bytes)
+	}
+	return out
 }

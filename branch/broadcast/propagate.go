@@ -112,6 +112,9 @@ func (pr *progress) serveWants(p *Peer) {
 			pr.fail(fmt.Errorf("read journal of branch %d after entry %d: %w", w.Branch, w.Sequence, err))
 			return
 		}
+		if w.Branch == p.Branch && len(batches) == 0 {
+			batches = pr.intake.heldAfter(p.Index, w.Sequence, left)
+		}
 		if len(batches) > 0 {
 			f := pr.frameTo(p)
 			f.Outlines = append(f.Outlines, batches...)
@@ -149,6 +152,7 @@ func (pr *progress) sendAck(p *Peer) {
 // what it is told of.
 func (pr *progress) sayHello(p *Peer) {
 	hello := pr.founding.introduction(p.Branch)
+	hello.Holds = pr.intake.holds(p.Index)
 	p.helloAt, p.told = pr.Now, hello.Identity
 	for k, q := range pr.Peers {
 		if h := pr.Ledger.Head(k); h.Sequence > 0 {
@@ -186,7 +190,8 @@ func (pr *progress) receiveHello(p *Peer, h *protocol.Hello) {
 	pr.agree(p)
 	p.forkedDue = pr.intake.forks.open[p.Index] != nil
 	own := p.advertised[pr.Self]
-	pr.recovery.hear(p, own)
+	p.holds = h.Holds
+	pr.recovery.hear(p, max(own, p.holds))
 	defer pr.compare(p, h.Applied)
 	if p.heard {
 		if pr.Now-p.helloAt >= pr.Timeout(p) {

@@ -59,7 +59,7 @@ type claim struct {
 func (v *Recovery) hear(p *Peer, own uint64) {
 	c := &v.claims[p.Index]
 	switch {
-	case own <= v.Head(v.Self):
+	case own <= v.end():
 		v.heard[p.Index], c.most = v.heard[p.Index] || p.agreed, 0
 	case v.State == protocol.Recovering && !c.broken:
 		v.await(c, !p.heard)
@@ -67,10 +67,24 @@ func (v *Recovery) hear(p *Peer, own uint64) {
 	}
 }
 
+// end returns how far this branch has its own journal, with the batches that are pending.
+func (v *Recovery) end() uint64 {
+	sequence, _ := v.intake.end()
+	return sequence
+}
+
+// waitForPending makes a branch that serves wait for batches of its own journal that it had
+// lost, and can't post yet.
+func (v *Recovery) waitForPending() {
+	if v.State == protocol.Serving {
+		v.State = protocol.Recovering
+	}
+}
+
 // learn records that a peer has shown a batch of this branch's journal.
 func (v *Recovery) learn(p *Peer, own uint64) {
 	c := &v.claims[p.Index]
-	if own > max(c.most, v.Head(v.Self)) && !c.broken {
+	if own > max(c.most, v.end()) && !c.broken {
 		v.await(c, false)
 		c.most = own
 	}
@@ -80,13 +94,13 @@ func (v *Recovery) learn(p *Peer, own uint64) {
 // that says the same on a new link has as long again, at most maxClaims times.
 func (v *Recovery) await(c *claim, newLink bool) {
 	switch {
-	case c.most <= v.Head(v.Self):
+	case c.most <= v.end():
 	case newLink && c.again < maxClaims:
 		c.again++
 	default:
 		return
 	}
-	c.wait = wait{at: v.Now, head: v.Head(v.Self)}
+	c.wait = wait{at: v.Now, head: v.end()}
 }
 
 // most returns the most that any peer has of this branch's journal, as far as that is
@@ -100,7 +114,7 @@ func (v *Recovery) most() (most uint64) {
 
 // all reports whether every peer must have been heard.
 func (v *Recovery) all() bool {
-	return v.needAll || v.lost || v.most() > v.Head(v.Self)
+	return v.needAll || v.lost || v.most() > v.end()
 }
 
 // applied records that a batch of this branch's journal, which a peer has shown, is
@@ -128,6 +142,9 @@ func (v *Recovery) agree() {
 		case !p.agreed && p.advertised != nil:
 			v.progress.agree(p)
 		}
+		if p.Usable() && !p.agreed && p.has.Sequence > 0 && p.has.Sequence <= v.Head(v.Self) {
+			v.intake.doubt(p, v.Self, p.has.Sequence, protocol.BadPosition, "it has another entry %d of this branch than is here", p.has.Sequence)
+		}
 	}
 }
 
@@ -138,10 +155,10 @@ func (v *Recovery) review() {
 		c := &v.claims[i]
 		switch {
 		case c.most == 0:
-		case c.most <= v.Head(v.Self):
+		case c.most <= v.end():
 			v.heard[i], c.most = v.heard[i] || v.Peers[i].agreed, 0
 		case len(v.intake.pending.batches) > 0: // what the peer shows can't be applied yet
-		case c.wait.inVain(v.Now, v.Head(v.Self)):
+		case c.wait.inVain(v.Now, v.end()):
 			v.alarms.Reject(v.Peers[i], protocol.BadPosition, true, "it has entry %d of this branch's journal, which ends at %d here: it shows no batch that proves it", c.most, v.Head(v.Self))
 			c.most, c.broken = 0, true
 		}
@@ -154,7 +171,7 @@ func (v *Recovery) step() {
 		return
 	}
 	v.review()
-	if v.Head(v.Self) < v.most() || len(v.unheard()) > 0 {
+	if v.end() < v.most() || len(v.unheard()) > 0 {
 		return
 	}
 	if !v.founding.bank.Founded || len(v.founding.outnumbered()) > 0 || len(v.intake.pending.batches) > 0 {

@@ -96,6 +96,8 @@ func (pr *progress) checkHello(p *Peer, h *protocol.Hello) (protocol.Lie, string
 		return protocol.BadForm, fmt.Sprintf("of branch %d to branch %d, on the link between branch %d and branch %d", h.Branch, h.To, p.Branch, pr.Config.ID)
 	case h.Epoch > ledger.MaxEpoch || h.Epoch > known && h.Epoch-known > ledger.MaxEpochLead:
 		return protocol.BadEpoch, fmt.Sprintf("its boot %d is more than %d after the last one known, which is %d", h.Epoch, uint64(ledger.MaxEpochLead), known)
+	case h.Holds > ledger.MaxSequence:
+		return protocol.BadPosition, fmt.Sprintf("it holds entry %d of this branch's journal", h.Holds)
 	case len(h.Applied) > pr.N:
 		return protocol.BadForm, fmt.Sprintf("it names %d positions, this bank has %d journals", len(h.Applied), pr.N)
 	}

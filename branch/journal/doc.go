@@ -31,7 +31,7 @@
 //	r request                        branch and sequence of the entry, balance after it
 //	d request                        an alarm: the entries that share the request id
 //	f branch(4) first(8) hashes(64)  a fork: both of its batches, and which one counts
-//	p last sequence(8)               an own batch that can't be posted yet
+//	p branch(4) last sequence(8)     a batch that counts and can't be posted yet
 //	o branch(4) last(8) hash(32)     a batch that was left out because it does not count
 //	s length(1) account order(8)     branch and last sequence of a batch, indexes of its
 //	                                 entries that changed the account's balance

@@ -112,22 +112,24 @@ func (j *Journal) each(table byte, visit func(key, value []byte) error) (err err
 	return iter.Error()
 }
 
-// appendPendingKey names a batch of the branch's own journal that can't be posted, by its
-// last entry.
-func appendPendingKey(out []byte, last uint64) []byte {
-	return binary.BigEndian.AppendUint64(append(out, pendingTable), last)
+// appendPendingKey names a batch that counts and can't be posted yet.
+func appendPendingKey(out []byte, b ledger.BranchID, last uint64) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(append(out, pendingTable), uint32(b)), last)
 }
 
-// waiting reads the batches that follow the end of the branch's own journal and can't be
-// posted since a fork of another one was mended.
-func (j *Journal) waiting(head uint64) ([]*ledger.Sealed, error) {
+// waiting reads the batches that follow the ends of journals and can't be posted yet, in
+// the order of branches and entries.
+func (j *Journal) waiting(l *ledger.Ledger) ([]*ledger.Sealed, error) {
 	var all []*ledger.Sealed
 	err := j.each(pendingTable, func(key, value []byte) error {
 		s, err := decodePending(key, value)
-		if err == nil && s.Span.Last > head { // those up to it were posted since
+		if err != nil {
+			return err
+		}
+		if i, ok := l.Index(s.Span.Branch); ok && s.Span.Last > l.Head(i).Sequence { // those up to it were posted since
 			all = append(all, s)
 		}
-		return err
+		return nil
 	})
 	return all, err
 }
@@ -138,7 +140,7 @@ func decodePending(key, value []byte) (*ledger.Sealed, error) {
 	if err == nil {
 		err = d.end(key)
 	}
-	if err == nil && (len(key) != 9 || batchEnd(key) != o.Span.Last) {
+	if err == nil && string(appendPendingKey(nil, o.Span.Branch, o.Span.Last)) != string(key) {
 		err = fmt.Errorf("it is the %s", batchName(o.Span.Branch, o.Span.Last))
 	}
 	if err != nil {
@@ -183,8 +185,11 @@ func (j *Journal) Dropped(b ledger.BranchID, first uint64, visit func(*ledger.Se
 	defer j.leave()
 	errEnough := errors.New("enough")
 	err := j.each(droppedTable, func(key, value []byte) error {
+		if len(key) < 13 || ledger.BranchID(binary.BigEndian.Uint32(key[1:])) != b || binary.BigEndian.Uint64(key[5:]) < first {
+			return nil
+		}
 		o, err := decodeDropped(key, value)
-		if err != nil || o.Span.Branch != b || o.Span.First < first {
+		if err != nil || o.Span.First < first {
 			return err
 		}
 		s, err := ledger.OpenSealed(o.Bytes, o.Hash)
@@ -215,10 +220,8 @@ func (v *verification) beside() error {
 		return nil
 	}))
 	return errors.Join(err, v.j.each(pendingTable, func(key, value []byte) error {
-		if s, err := decodePending(key, value); err != nil {
+		if _, err := decodePending(key, value); err != nil {
 			v.found(keyName(key), "%v", err)
-		} else if s.Span.Branch != v.Identity.Branch {
-			v.found(keyName(key), "it is of branch %d, and only the branch's own wait", s.Span.Branch)
 		}
 		return nil
 	}))

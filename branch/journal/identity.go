@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,9 +16,13 @@ import (
 	"passbook.example/passbook/branch/ledger"
 )
 
-// formatVersion is the version of the key layout and of what it means. A directory
-// with another one is refused.
-const formatVersion = 3
+// formatVersion is the version of the key layout and of what it means, oldestFormat the
+// oldest one that is read: it has no forks, and every signature came with its batch. A
+// directory gets formatVersion when it is opened. One with another version is refused.
+const (
+	formatVersion = 4
+	oldestFormat  = 3
+)
 
 // Identity says which branch of which bank a data directory belongs to.
 type Identity struct {
@@ -165,7 +170,7 @@ func (id Identity) check(dir string, value []byte) error {
 
 func decodeIdentity(dir string, value []byte) (Identity, error) {
 	d := newDecoder(value)
-	if format := d.uint(); !d.bad && format != formatVersion {
+	if format := d.uint(); !d.bad && (format < oldestFormat || format > formatVersion) {
 		return Identity{}, &FormatError{Dir: dir, Found: format, Want: formatVersion}
 	}
 	found := Identity{Branch: d.branch(), Opening: ledger.Amount(d.uint())}
@@ -192,8 +197,10 @@ func (j *Journal) settle(id Identity, value []byte) ([]byte, error) {
 		}
 		if found.Bank.Founded || id.Bank.ID == (ledger.BankID{}) {
 			id.Bank = found.Bank
-			j.id = id
-			return nil, nil
+			if j.id = id; bytes.Equal(value, id.append(nil)) {
+				return nil, nil
+			}
+			return id.append(nil), nil // it is of an older format
 		}
 	}
 	id.Bank.Founded = id.Bank.ID != ledger.BankID{}

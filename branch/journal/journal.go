@@ -54,8 +54,8 @@ type State struct {
 	// Forks are those of journals, with the decisions about them, in the order of branches
 	// and entries. None of the batches that don't count is in a journal.
 	Forks []ledger.Fork
-	// Pending are batches that follow the end of this branch's own journal, and can't be
-	// posted since a fork of another journal was mended.
+	// Pending are batches that follow the ends of journals, and can't be posted yet since a
+	// fork was mended, in the order of branches and entries.
 	Pending []*ledger.Sealed
 	// Mended says what was left out of the directory at this opening; nil for nothing.
 	Mended *Mended

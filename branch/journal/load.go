@@ -116,7 +116,7 @@ func (j *Journal) load(id Identity, l *ledger.Ledger) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	pending, err := j.waiting(heads[own].Sequence)
+	pending, err := j.waiting(l)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,8 @@ type mending struct {
 	// posted again, in their new order.
 	removed []removedBatch
 	added   []ledger.StoredBatch
+	// waiting are the batches that count and can't be posted yet; nil until that is known.
+	waiting map[ledger.Hash]bool
 }
 
 type removedBatch struct {
@@ -56,10 +58,9 @@ func (j *Journal) mended(id Identity, s *State) (*State, error) {
 type Mended struct {
 	// Dropped are the batches that don't count, and the entries that these had.
 	Dropped, DroppedEntries int
-	// Pending are the batches of the branch's own journal that wait.
-	Pending int
-	// Again are those of other journals that can't be posted yet: they will be fetched.
-	Again int
+	// Pending are the batches that count and can't be posted yet, Own those of them that are
+	// of the branch's own journal.
+	Pending, Own int
 }
 
 // mend mends the directory if a batch in it does not count. Unless it returns nil, what was
@@ -88,22 +89,56 @@ func (j *Journal) mend(id Identity, forks []ledger.Fork, pending []*ledger.Seale
 			return nil
 		})
 	}
+	if err == nil {
+		err = m.hold()
+	}
 	if err != nil {
 		return nil, err
 	}
-	return m.told(id.Branch), m.write(id.Branch)
+	return m.told(id.Branch), m.write()
+}
+
+// hold adds what is kept beside the journals and may count now: the batches that count by a
+// decision, and those that were left out before another one.
+func (m *mending) hold() error {
+	for k := range m.forks {
+		s, err := m.forks[k].Opened()
+		if err != nil {
+			return err
+		}
+		if s != nil {
+			m.post.Hold(s)
+		}
+	}
+	return m.j.each(droppedTable, func(key, value []byte) error {
+		o, err := decodeDropped(key, value)
+		if err != nil {
+			return err
+		}
+		s, err := ledger.OpenSealed(o.Bytes, o.Hash)
+		if err == nil {
+			s.Signature = o.Signature
+			m.post.Hold(s)
+		}
+		return err
+	})
 }
 
 // told says what is left out.
 func (m *mending) told(own ledger.BranchID) *Mended {
-	t := &Mended{Pending: len(m.post.Pending(own))}
+	t := &Mended{}
+	for _, s := range m.post.Waiting() {
+		t.Pending++
+		if s.Span.Branch == own {
+			t.Own++
+		}
+	}
 	for _, s := range m.post.Left() {
 		if m.countsNot(s) {
 			t.Dropped++
 			t.DroppedEntries += len(s.Batch.Entries)
 		}
 	}
-	t.Again = len(m.post.Left()) - t.Dropped - t.Pending
 	return t
 }
 
@@ -163,7 +198,7 @@ func (m *mending) add(s *ledger.Sealed, posted []ledger.Posted) {
 }
 
 // write writes what has changed, in one atomic write.
-func (m *mending) write(own ledger.BranchID) error {
+func (m *mending) write() error {
 	j := m.j
 	w := &j.writer
 	w.begin(j)
@@ -191,8 +226,9 @@ func (m *mending) write(own ledger.BranchID) error {
 		return err
 	}
 	w.keep(w.key, w.value, w.out.DeleteRange([]byte{pendingTable}, []byte{pendingTable + 1}, nil))
-	for _, s := range m.post.Pending(own) {
-		w.set(appendPendingKey(w.key[:0], s.Span.Last), appendOutline(append(w.value[:0], valueVersion), &s.Outline))
+	for _, s := range m.post.Waiting() {
+		w.keep(w.key, w.value, w.out.Delete(appendDroppedKey(nil, &s.Outline), nil))
+		w.set(appendPendingKey(w.key[:0], s.Span.Branch, s.Span.Last), appendOutline(append(w.value[:0], valueVersion), &s.Outline))
 	}
 	for _, s := range m.post.Left() {
 		if m.countsNot(s) {
@@ -207,10 +243,16 @@ func (m *mending) write(own ledger.BranchID) error {
 	return j.finish(pebble.Sync)
 }
 
-// countsNot reports whether a batch that is left is one of the journals that have forked,
-// from that place on. The other journals' are fetched back as soon as they can be posted.
+// countsNot reports whether a batch that is left is of a journal that has forked, from that
+// place on, and does not wait to be posted.
 func (m *mending) countsNot(s *ledger.Sealed) bool {
-	return slices.ContainsFunc(m.forks, func(f ledger.Fork) bool {
+	if m.waiting == nil {
+		m.waiting = map[ledger.Hash]bool{}
+		for _, w := range m.post.Waiting() {
+			m.waiting[w.Hash] = true
+		}
+	}
+	return !m.waiting[s.Hash] && slices.ContainsFunc(m.forks, func(f ledger.Fork) bool {
 		d := f.Dropped()
 		return d != nil && d.Span.Branch == s.Span.Branch && d.Span.First <= s.Span.First && s.Hash != f.Kept
 	})

@@ -3,6 +3,7 @@ package journal_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -77,8 +78,12 @@ func (f *forked) check(t *testing.T, b *branch) {
 	if diff := cmp.Diff([]ledger.Fork{f.fork}, b.Forks); diff != "" {
 		t.Errorf("the fork (-want +got):\n%s", diff)
 	}
-	if len(b.Pending) != 1 || b.Pending[0].Hash != f.own[1].Hash {
-		t.Errorf("pending is %v, want entries 2 and 3 of branch 1", b.Pending)
+	var pending []ledger.Span
+	for _, s := range b.Pending {
+		pending = append(pending, s.Span)
+	}
+	if diff := cmp.Diff([]ledger.Span{{Branch: 1, First: 2, Last: 3}, {Branch: 2, First: 2, Last: 2}, {Branch: 3, First: 1, Last: 1}}, pending); diff != "" {
+		t.Errorf("what waits (-want +got):\n%s", diff)
 	}
 	heads := []uint64{1, 1, 0}
 	for i, want := range heads {
@@ -115,7 +120,7 @@ func TestADirectoryIsMended(t *testing.T) {
 	f := newForked(t, journal.Options{FS: fs})
 	f.close()
 	b := open(t, fs)
-	want := &journal.Mended{Dropped: 2, DroppedEntries: 4, Pending: 1, Again: 1}
+	want := &journal.Mended{Dropped: 2, DroppedEntries: 4, Pending: 3, Own: 1}
 	if diff := cmp.Diff(want, b.Mended); diff != "" {
 		t.Errorf("what was left out (-want +got):\n%s", diff)
 	}
@@ -127,17 +132,54 @@ func TestADirectoryIsMended(t *testing.T) {
 		t.Errorf("it is mended again: %v", b.Mended)
 	}
 	f.check(t, b)
-	b.commit(b.gather(b.after(2, nil, deposit("x", 1), deposit("x", 1), deposit("x", 1), grant("shared", 1, 60))))
-	posted, err := b.Ledger.PostNext(b.Pending[0])
-	if err != nil {
-		t.Fatal(err)
+	// What waits is posted once it can be.
+	for _, s := range []*ledger.Sealed{b.Pending[1], b.sealed(2, nil), b.Pending[0], b.Pending[2]} {
+		if len(s.Batch.Entries) == 0 {
+			b.write(2, deposit("x", 1), deposit("x", 1), grant("shared", 1, 60))
+			continue
+		}
+		posted, err := b.Ledger.PostNext(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.commit(b.gather(ledger.StoredBatch{Sealed: s, Posted: posted}))
 	}
-	b.commit(b.gather(ledger.StoredBatch{Sealed: b.Pending[0], Posted: posted}))
 	b.close()
 	verifyClean(t, fs)
 	if b = open(t, fs); len(b.Pending) != 0 {
 		t.Errorf("%v still wait", b.Pending)
 	}
+}
+
+// Once it is decided again, what was left out waits to be posted, with all that follows it.
+func TestWhatWasLeftOutCountsAgain(t *testing.T) {
+	fs := vfs.NewMem()
+	f := newForked(t, journal.Options{FS: fs})
+	f.close()
+	b := open(t, fs)
+	posted, err := b.Ledger.PostNext(b.Pending[1]) // the other batch
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := b.gather(ledger.StoredBatch{Sealed: b.Pending[1], Posted: posted})
+	f.fork.Kept = f.fork.Sides[0].Hash
+	c.Forks = []ledger.Fork{f.fork}
+	b.commit(c)
+	b.close()
+	b = open(t, fs)
+	var waits []ledger.Span
+	for _, s := range b.Pending {
+		waits = append(waits, s.Span)
+	}
+	if diff := cmp.Diff([]ledger.Span{{Branch: 1, First: 2, Last: 3}, {Branch: 2, First: 2, Last: 4}, {Branch: 2, First: 5, Last: 5}, {Branch: 3, First: 1, Last: 1}}, waits); diff != "" {
+		t.Errorf("what waits (-want +got):\n%s", diff)
+	}
+	var dropped []uint64
+	if err := b.Dropped(2, 2, func(s *ledger.Sealed) bool { dropped = append(dropped, s.Span.Last); return true }); err != nil || !slices.Equal(dropped, []uint64{2}) {
+		t.Errorf("left out are batches up to %v, %v, want the other one", dropped, err)
+	}
+	b.close()
+	verifyClean(t, fs)
 }
 
 // verifyClean verifies a directory in which nothing is wrong.

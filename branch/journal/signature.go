@@ -42,13 +42,13 @@ func (j *Journal) Sign(o *ledger.Outline) error {
 	return nil
 }
 
-// maxUnsignedTail bounds what UnsignedTail looks at: a branch that crashes has let out one
-// batch whose signature was not written yet.
-const maxUnsignedTail = 8
+// maxUnsignedTail bounds what UnsignedTail looks at: a branch that crashes has let out at
+// most one batch whose signature was not written yet, and each commit writes the one before.
+const maxUnsignedTail = 2
 
-// UnsignedTail returns the batches without a signature at the end of a branch's journal, the
-// last first, if they follow one with a signature; otherwise none. Then the branch has
-// stopped before their signatures were written.
+// UnsignedTail returns the last batch of a branch's journal, if it has no signature and
+// follows one that has; otherwise none. Then the branch has stopped before the signature was
+// written.
 func (j *Journal) UnsignedTail(b ledger.BranchID) (tail []*ledger.Outline, err error) {
 	if err := j.enter(); err != nil {
 		return nil, err

@@ -136,7 +136,7 @@ func TestVerifyFinds(t *testing.T) {
 		{"wrong clock", change("mstate", flip(1)), `meta "state": the clock of the entries is`},
 		{"wrong order in the state", change("mstate", func(v []byte) []byte { v[len(v)-1] = 3; return v }), `meta "state": 4 batches are applied, and 3 is stored`},
 		{"identity gone", gone("midentity"), `meta "identity": it is missing`},
-		{"other format", change("midentity", flip(1)), "in format 2"},
+		{"other format", change("midentity", flip(1)), "in format 5"},
 		{"key of no table", func(t *testing.T, fs vfs.FS) { put(t, fs, "x", []byte{1}) }, `key "x": there is no such key`},
 		{"journal of a stranger", func(t *testing.T, fs vfs.FS) { put(t, fs, key('h', 9), []byte{1}) }, `head of branch 9: there is no such key`},
 		{"less than the mark", func(t *testing.T, fs vfs.FS) {

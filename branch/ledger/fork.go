@@ -72,6 +72,20 @@ func (f *Fork) Counts() *Outline {
 	return nil
 }
 
+// Opened returns the batch that counts, decoded; nil while that is not decided.
+func (f *Fork) Opened() (*Sealed, error) {
+	o := f.Counts()
+	if o == nil {
+		return nil, nil
+	}
+	s, err := OpenSealed(o.Bytes, o.Hash)
+	if err != nil {
+		return nil, fmt.Errorf("the fork of branch %d at entry %d: %w", o.Span.Branch, o.Span.First, err)
+	}
+	s.Signature = o.Signature
+	return s, nil
+}
+
 // Dropped returns the batch that does not count; nil while that is not decided.
 func (f *Fork) Dropped() *Outline {
 	switch f.Counts() {

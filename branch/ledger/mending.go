@@ -60,22 +60,31 @@ func (m *Mending) Retry(post func(s *Sealed, posted []Posted) error) error {
 	return nil
 }
 
-// Pending returns the batches of a branch's own journal that are left but for those that
-// follow one that does not count: they count as soon as they can be posted.
-func (m *Mending) Pending(own BranchID) []*Sealed {
-	i, ok := m.Ledger.Index(own)
-	if !ok {
-		return nil
+// Hold adds batches that are on the disk beside the journals. They are not posted: whoever
+// posts them later finds out what else is to be done.
+func (m *Mending) Hold(batches ...*Sealed) { m.left = append(m.left, batches...) }
+
+// Waiting returns the batches that are left and count, those of one journal after the other,
+// in their order: each follows the end of its journal, or one before it. They count as soon
+// as they can be posted.
+func (m *Mending) Waiting() []*Sealed {
+	after := map[BranchID]map[Hash]*Sealed{}
+	for _, s := range m.left {
+		if m.dropped[s.Hash] {
+			continue
+		}
+		if after[s.Span.Branch] == nil {
+			after[s.Span.Branch] = map[Hash]*Sealed{}
+		}
+		after[s.Span.Branch][s.Batch.PrevHash] = s
 	}
-	before := m.Ledger.Head(i).Hash
-	var pending []*Sealed
-	for _, s := range m.left { // those of one journal are in its order
-		if s.Batch.Branch == own && s.Batch.PrevHash == before && !m.dropped[s.Hash] {
-			pending = append(pending, s)
-			before = s.Hash
+	var waiting []*Sealed
+	for i, b := range m.Ledger.Branches() {
+		for s := after[b][m.Ledger.Head(i).Hash]; s != nil; s = after[b][s.Hash] {
+			waiting = append(waiting, s)
 		}
 	}
-	return pending
+	return waiting
 }
 
 // Left returns the batches that could not be posted, in their order.

@@ -46,6 +46,9 @@ type Hello struct {
 	Branch, To ledger.BranchID
 	Epoch      uint64
 	Applied    []ledger.MarkedPosition
+	// Holds is how far the speaker has the listener's journal, with the batches that it can't
+	// post since a fork was mended; 0 if that is no further than it has applied it.
+	Holds uint64
 	// Bank is the [BankHash] of the speaker, Identity the bank that the speaker has
 	// recorded as its own.
 	Bank     ledger.Hash

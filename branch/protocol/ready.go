@@ -61,8 +61,8 @@ type Config struct {
 	// Forks are those of journals that the disk has, with the decisions about them. None
 	// of the batches that don't count is applied.
 	Forks []ledger.Fork
-	// Pending are batches of this branch's own journal that follow its end, and can't be
-	// posted since a fork of another journal was mended.
+	// Pending are batches that follow the ends of journals, and can't be posted yet since a
+	// fork was mended, in the order of branches and entries.
 	Pending []*ledger.Sealed
 	// StartWait is how long a branch that has just started waits for peers that it
 	// could serve without; never less than PeerTimeout.

@@ -35,7 +35,7 @@ type Disk struct {
 	Copied bool
 	// torn is a part of a batch, left behind by a crash.
 	torn *ledger.Outline
-	// pending are own batches that can't be posted since a fork was mended.
+	// pending are batches that count and can't be posted yet since a fork was mended.
 	pending []*ledger.Sealed
 	// mirror, unless nil, is the production journal, which must agree.
 	mirror *mirror

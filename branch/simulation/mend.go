@@ -20,13 +20,24 @@ func (m *image) keepFork(f ledger.Fork) {
 	slices.SortFunc(m.forks, func(a, b ledger.Fork) int { return a.Key().Compare(b.Key()) })
 }
 
-// Pending returns the batches that follow the end of the branch's own journal and can't be
-// posted yet.
+// Pending returns the batches that follow the ends of journals and can't be posted yet.
 func (d *Disk) Pending() []*ledger.Sealed {
 	return slices.DeleteFunc(slices.Clone(d.pending), func(s *ledger.Sealed) bool {
-		hash, ok := d.hashAt(s.Span.Branch, s.Span.Last)
-		return ok && hash == s.Hash
+		i, _ := slices.BinarySearch(d.branches, s.Span.Branch)
+		return s.Span.Last <= d.image.heads[i].Sequence
 	})
+}
+
+// Holds returns how far the disk has the i-th journal, with the batches that can't be
+// posted yet.
+func (d *Disk) Holds(i int) uint64 {
+	end := d.image.heads[i].Sequence
+	for _, s := range d.Pending() {
+		if s.Span.Branch == d.branches[i] && s.Span.First == end+1 {
+			end = s.Span.Last
+		}
+	}
+	return end
 }
 
 // mend leaves out the batches that don't count any more, and what depends on them.
@@ -60,7 +71,16 @@ func (d *Disk) mend() error {
 	if err := m.Retry(post); err != nil {
 		return err
 	}
-	d.pending = m.Pending(d.Own)
+	for k := range d.image.forks {
+		s, err := d.image.forks[k].Opened()
+		if err != nil {
+			return err
+		}
+		if s != nil {
+			m.Hold(s)
+		}
+	}
+	d.pending = m.Waiting()
 	d.image.accounts, d.image.clock = map[string]ledger.AccountState{}, m.Ledger.Clock()
 	for _, a := range m.Ledger.TakeTouched() {
 		d.image.accounts[a.Name] = keepState(a)

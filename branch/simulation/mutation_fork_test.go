@@ -16,7 +16,7 @@ var forkMutations = []mutation{
 	},
 	{
 		"own batches that can't be posted are forgotten", "branch/broadcast/pending.go",
-		"p := pending{batches: counting(c.Config.Pending, c.Config.Forks)}", "p := pending{}", "fork",
+		"\tcase s.Span.Branch == c.Config.ID:\n\t\tp.batches = append(p.batches, s)\n", "\tcase s.Span.Branch == c.Config.ID:\n", "fork",
 	},
 	{
 		"another batch takes the place of an own one that waits", "branch/broadcast/apply.go",
@@ -32,7 +32,7 @@ var forkMutations = []mutation{
 	},
 	{
 		"own batches that waited are not sent", "branch/broadcast/pending.go",
-		"in.own.keep(&s.Outline)\n", "", "48_decided",
+		"in.own.keep(&s.Outline)\n\t\tin.backOwn(s.Span.First - 1)\n", "in.backOwn(s.Span.First - 1)\n", "48_decided",
 	},
 	{
 		"nobody claims what own batches lack", "branch/replica/cover.go",
@@ -40,7 +40,7 @@ var forkMutations = []mutation{
 	},
 	{
 		"a batch that counts and that nobody has applied is forgotten", "branch/broadcast/pending.go",
-		"if !f.Decided() {", "if f.First() > 0 {", "48_decided",
+		"\tp.hold(c, s, dropped)\n\t}\n\tp.sort()", "\t}\n\tp.sort()", "48_decided",
 	},
 	{
 		"a peer on the other side is not shown the batch that counts", "branch/broadcast/fork.go",
@@ -64,6 +64,14 @@ var forkMutations = []mutation{
 	},
 	{
 		"a journal is not filled up", "branch/broadcast/fill.go",
-		"n < maxFillAtOnce && in.filled < maxFill", "n < 0", "48_decided",
+		"for in.forks.of(w.Branch) && in.Head(in.Self) < most {", "for in.N == 0 {", "48_decided",
+	},
+	{
+		"a branch does not tell what it holds for another", "branch/broadcast/propagate.go",
+		"hello.Holds = pr.intake.holds(p.Index)\n", "", "52_pending_lost",
+	},
+	{
+		"what depends on a fork is forgotten by all but its writer", "branch/broadcast/pending.go",
+		"\tdefault:\n\t\tp.others = append(p.others, s)\n", "", "52_pending_lost",
 	},
 }

@@ -60,7 +60,7 @@ var lieMutations = []mutation{
 	},
 	{
 		"a claim of a branch's own journal never lapses", "branch/broadcast/recover.go",
-		"case c.wait.inVain(v.Now, v.Head(v.Self)):", "case c.wait.inVain(v.Now, v.Head(v.Self)) && v.N == 1:", "29_lies",
+		"case c.wait.inVain(v.Now, v.end()):", "case c.wait.inVain(v.Now, v.end()) && v.N == 1:", "29_lies",
 	},
 	{
 		"a batch that breaks a rule stops its journal for good", "branch/broadcast/apply.go",

@@ -184,11 +184,11 @@ var mutations = []mutation{
 	},
 	{
 		"no amnesia check: peers are not asked", "branch/broadcast/recover.go",
-		"v.Head(v.Self) < v.most() || len(v.unheard()) > 0", "v.Head(v.Self) < v.most()", "faults",
+		"v.end() < v.most() || len(v.unheard()) > 0", "v.end() < v.most()", "faults",
 	},
 	{
 		"the own journal is not fetched back", "branch/broadcast/recover.go",
-		"case own <= v.Head(v.Self):", "case own <= v.Head(v.Self) || own > 0:", "faults",
+		"case own <= v.end():", "case own <= v.end() || own > 0:", "faults",
 	},
 	{
 		"nothing is sent again", "branch/broadcast/peer.go",

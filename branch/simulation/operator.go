@@ -20,13 +20,17 @@ import (
 //   - nothing is lost that a branch has acknowledged whose journal has not forked, nor
 //     what the process has whose side counts. If its disk is gone, that is what a majority
 //     had synced.
+//
+// Some branch may lose its disk while entries wait to be applied again. Then what no other
+// branch had is gone, and nothing else.
 type operator struct {
 	w      *world
 	forked *process // the branch whose journal has forked
 	// counts are the batches of the process whose side counts.
 	counts map[ledger.Hash]bool
-	// short counts how often a branch was seen that lacks escrow.
-	short int
+	// short counts how often a branch was seen that lacks escrow, wiped how often one has
+	// lost its disk.
+	short, wiped int
 	// over says that the operator has gone home.
 	over bool
 }
@@ -89,6 +93,7 @@ func (o *operator) act() {
 			o.lookAt(q)
 		}
 	}
+	o.wipe()
 	w.after(w.between(10_000, 500_000), o.act)
 }
 
@@ -117,7 +122,7 @@ func (o *operator) lookAt(q *process) {
 			})
 		}
 	}
-	lacks, waits := q.replica.Lacks(), len(q.disk.Pending()) > 0 && q.replica.State() == protocol.Recovering
+	lacks, waits := q.replica.Lacks(), q.disk.Holds(q.index) > q.disk.Synced(q.index) && q.replica.State() == protocol.Recovering
 	switch {
 	case lacks == nil && !waits:
 		return
@@ -134,6 +139,38 @@ func (o *operator) lookAt(q *process) {
 		e := ledger.Entry{Kind: ledger.Deposit, Account: lacks.Account, Amount: lacks.Amount - lacks.Escrow}
 		w.call(&request{entry: e, level: protocol.Local, done: func(protocol.Reply) {}}, o.forked, 0, 0)
 	}
+}
+
+// wipe takes a branch's disk away, once, while entries wait that can't be applied yet.
+func (o *operator) wipe() {
+	w := o.w
+	if o.wiped > 0 || !w.chance(0.7) {
+		return
+	}
+	waits := false
+	for _, q := range w.processes {
+		if !q.up() || slices.ContainsFunc(q.replica.Alarms(), func(a protocol.Alarm) bool { return a.Kind == protocol.AlarmFork }) {
+			return
+		}
+		waits = waits || len(q.disk.Pending()) > 0
+	}
+	if !waits {
+		return
+	}
+	o.wiped++
+	q := w.anyProcess()
+	w.report.Faults["disk wiped while entries wait"]++
+	left := uint64(0)
+	for _, other := range w.processes {
+		if other != q {
+			left = max(left, other.disk.Holds(q.index))
+		}
+	}
+	// What no other branch had, nobody can keep.
+	w.oracle.acknowledged = slices.DeleteFunc(w.oracle.acknowledged, func(a acknowledged) bool { return a.by.id == q.id && a.at.Sequence > left })
+	q.crash()
+	q.disk.Wipe()
+	w.after(w.between(1_000, 300_000), q.start)
 }
 
 // done reports whether all branches serve, and no fork is open.

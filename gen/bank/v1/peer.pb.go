@@ -50,7 +50,10 @@ type Hello struct {
 	BankId []byte `protobuf:"bytes,8,opt,name=bank_id,json=bankId,proto3" json:"bank_id,omitempty"`
 	// Whether the bank is founded with that id. Until then the id is only proposed,
 	// and the speaker has no entries.
-	Founded       bool `protobuf:"varint,9,opt,name=founded,proto3" json:"founded,omitempty"`
+	Founded bool `protobuf:"varint,9,opt,name=founded,proto3" json:"founded,omitempty"`
+	// How far the speaker holds the listener's journal, with batches that it can't apply
+	// since a fork was mended; 0 if that is no further than it has applied it.
+	HoldsSequence uint64 `protobuf:"varint,10,opt,name=holds_sequence,json=holdsSequence,proto3" json:"holds_sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -146,6 +149,13 @@ func (x *Hello) GetFounded() bool {
 		return x.Founded
 	}
 	return false
+}
+
+func (x *Hello) GetHoldsSequence() uint64 {
+	if x != nil {
+		return x.HoldsSequence
+	}
+	return 0
 }
 
 // Ack tells how far the speaker has applied the listener's journal.
@@ -1921,7 +1931,7 @@ var File_bank_v1_peer_proto protoreflect.FileDescriptor
 
 const file_bank_v1_peer_proto_rawDesc = "" +
 	"\n" +
-	"\x12bank/v1/peer.proto\x12\abank.v1\x1a\x15bank/v1/journal.proto\"\x86\x02\n" +
+	"\x12bank/v1/peer.proto\x12\abank.v1\x1a\x15bank/v1/journal.proto\"\xad\x02\n" +
 	"\x05Hello\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1b\n" +
 	"\tto_branch\x18\x02 \x01(\rR\btoBranch\x12\x14\n" +
@@ -1931,7 +1941,9 @@ const file_bank_v1_peer_proto_rawDesc = "" +
 	"\aversion\x18\x06 \x01(\rR\aversion\x12\x1b\n" +
 	"\tbank_name\x18\a \x01(\tR\bbankName\x12\x17\n" +
 	"\abank_id\x18\b \x01(\fR\x06bankId\x12\x18\n" +
-	"\afounded\x18\t \x01(\bR\afounded\"q\n" +
+	"\afounded\x18\t \x01(\bR\afounded\x12%\n" +
+	"\x0eholds_sequence\x18\n" +
+	" \x01(\x04R\rholdsSequence\"q\n" +
 	"\x03Ack\x12)\n" +
 	"\x10applied_sequence\x18\x01 \x01(\x04R\x0fappliedSequence\x12'\n" +
 	"\x0fsynced_sequence\x18\x02 \x01(\x04R\x0esyncedSequence\x12\x16\n" +
