@@ -56,6 +56,8 @@ type Branch struct {
 	unsecure    []func()           // stop what Config.Security calls
 	logins      *login.Logins      // who has logged in on the page; nil where nobody has to
 	openings    *admit.Openings    // accepted links that have not said hello yet
+	// refusedAccesses counts those who lacked a proof or a right.
+	refusedAccesses admit.Tally
 	// desk serves customers.
 	desk   *service.Customers
 	server *http.Server              // serves desk and all else that comes on the port

@@ -12,6 +12,7 @@ import (
 
 	"passbook.example/passbook/branch/access"
 	"passbook.example/passbook/branch/admit"
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/certs"
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/identity"
@@ -54,8 +55,11 @@ type Certificates interface {
 	Expiries() []certs.Expiry
 }
 
-// tell tells of a call, if anybody listens.
+// tell counts a call that was refused, and tells of each call, if anybody listens.
 func (b *Branch) tell(e access.Event) {
+	if e.Err != nil {
+		b.refusedAccesses.Add(api.CodeOf(e.Err))
+	}
 	if tell := b.cfg.Security.Tell; tell != nil {
 		tell(b.cfg.ID, e)
 	}

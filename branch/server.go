@@ -19,6 +19,7 @@ import (
 	"passbook.example/passbook/branch/feed"
 	"passbook.example/passbook/branch/link"
 	"passbook.example/passbook/branch/login"
+	"passbook.example/passbook/branch/metrics"
 	"passbook.example/passbook/branch/service"
 	"passbook.example/passbook/gen/bank/bankconnect"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -74,6 +75,7 @@ func (b *Branch) newServer() {
 	if b.cfg.Faults != nil {
 		mux.Handle(bankv1connect.NewFaultServiceHandler(fault.NewService(b.linksCtx, b.cfg.Faults, b.cfg.Addresses), forCustomers...))
 	}
+	mux.Handle(api.MetricsPath, metrics.NewHandler(metrics.Config{Take: b.snapshot(refusals), Refuse: refusals.Refuse}))
 	mux.Handle(grpchealth.NewHandler(b.health))
 	mux.Handle(grpcreflect.NewHandlerV1(reflector))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))

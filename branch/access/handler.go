@@ -158,11 +158,11 @@ var (
 	errLimited = code.New(code.ResourceExhausted, "you have made more calls than this branch takes from one client at a time; wait as long as Retry-After says")
 )
 
-// isCall reports whether a path leads to a service, however it is written. A page has no
-// dot in the name of a folder.
+// isCall reports whether a path leads to a service, however it is written, or to the
+// metrics. A page has no dot in the name of a folder.
 func isCall(path string) bool {
 	service, _, below := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	return api.IsCall(path) || below && strings.Contains(service, ".")
+	return api.IsCall(path) || below && strings.Contains(service, ".") || path == api.MetricsPath
 }
 
 // seconds returns a time in whole seconds, rounded up, as Retry-After has it.
