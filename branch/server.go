@@ -97,10 +97,10 @@ func (b *Branch) newServer() {
 		handler = b.breaker.Handler(handler)
 	}
 	b.connections = admit.NewConnections(b.listener, b.cfg.MaxConnections, b.pause())
-	b.accepting = b.secureListener(b.connections)
+	b.accepting = b.secureListener(b.connections, b.cfg.Security != nil && b.cfg.Security.Plain)
 	if b.cfg.PeerListener != nil {
 		b.ofPeers = admit.NewConnections(b.cfg.PeerListener, b.cfg.MaxConnections, b.pause())
-		b.fromPeers = b.secureListener(b.ofPeers)
+		b.fromPeers = b.secureListener(b.ofPeers, false)
 	}
 	b.server = b.httpServer(b.tasks.Handler(browser.NewGuard(b.cfg.browsers(), refusals, b.asked(refusals, handler))))
 }

@@ -10,12 +10,18 @@ import (
 )
 
 // openSignatures makes the branch sign what it writes, where branches do. The journal is
-// open.
+// open. A branch that has signed something which is recorded here has a certificate.
 func (b *Branch) openSignatures(bank ledger.Bank) (err error) {
 	if s := b.cfg.Signatures; s != nil {
 		b.signatures, err = s.Branch(b.id, bank, b.journal)
 	}
-	return err
+	if err != nil || b.signatures == nil || b.cfg.Security == nil || !b.cfg.Security.Plain {
+		return err
+	}
+	return b.journal.EachCertificate(func(chain []byte) error {
+		b.proven.Note(uint32(b.signatures.Signer(chain)))
+		return nil
+	})
 }
 
 // signer returns what signs commits; nil for nothing.

@@ -46,6 +46,7 @@ const (
 	deposit = "/bank.v1.BranchService/Deposit"
 	claim   = "/bank.v1.PeerService/Claim"
 	status  = "/bank.v1.BranchService/GetStatus"
+	resolve = "/bank.v1.BranchService/ResolveAlarm"
 )
 
 var (
@@ -162,6 +163,7 @@ func TestAnOpenBank(t *testing.T) {
 	}{
 		"nobody":                          {path: deposit},
 		"a branch that has none yet":      {path: claim},
+		"an operator without a proof":     {path: resolve, refused: true},
 		"one that speaks for somebody":    {header: behalf, path: deposit},
 		"a customer":                      {certificate: bob, path: deposit, want: bob},
 		"a customer among peers":          {certificate: bob, path: claim, refused: true},
