@@ -19,6 +19,7 @@ import (
 	"passbook.example/passbook/branch/engine"
 	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/branch/feed"
+	"passbook.example/passbook/branch/follow"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/link"
@@ -44,6 +45,8 @@ type Branch struct {
 	journal *journal.Journal
 	engine  *engine.Engine
 	feed    *feed.Feed
+	// follower shows the lives of requests to those who follow them.
+	follower *follow.Follower
 	// signatures are those of the branch; nil where nobody signs.
 	signatures *signature.Branch
 	// listener is the port.
@@ -144,11 +147,12 @@ func open(cfg Config) (*Branch, error) {
 	if state.Copied != "" {
 		b.logger.Warn("the data directory is a copy, or was restored from one, and may be old: the branch hears from every other one before it writes", "directory", cfg.Dir, "why", state.Copied)
 	}
+	b.tellMended(state.Mended)
 	if err := b.openSignatures(state.Bank); err != nil {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
 	}
 	r, err := replica.New(protocol.Config{
-		ID: b.id, Opening: ledger.Amount(cfg.Opening), Ledger: state.Ledger, Epoch: state.Epoch, Settled: state.Settled, Doubles: state.Doubles,
+		ID: b.id, Opening: ledger.Amount(cfg.Opening), Ledger: state.Ledger, Epoch: state.Epoch, Settled: state.Settled, Doubles: state.Doubles, Forks: b.unsign(state.Forks), Pending: state.Pending,
 		Bank: state.Bank, Proposal: newBankID(), Copied: state.Copied != "",
 		Bootstrap: cfg.Bootstrap, Storage: b.storage(), Signed: b.signatures != nil && b.signatures.Required(), PeerTimeout: protocol.Millis(cfg.PeerTimeout.Milliseconds()), StartWait: protocol.Millis(cfg.StartWait.Milliseconds()),
 		MaxAccounts: max(0, cfg.MaxAccounts),
@@ -157,7 +161,8 @@ func open(cfg Config) (*Branch, error) {
 		return b, fmt.Errorf("branch %d: %w", cfg.ID, err)
 	}
 	observer := feed.NewObserver(b.id)
-	b.engine = engine.New(engine.Config{Replica: r, Journal: j, Signer: b.signer(), Started: b.started, Freeze: b.breaker, Outlet: outlet{b}, Observer: observer})
+	b.follower = b.newFollower()
+	b.engine = engine.New(engine.Config{Replica: r, Journal: j, Signer: b.signer(), Started: b.started, Freeze: b.breaker, Outlet: outlet{b}, Observer: observers{observer, b.follower}})
 	b.feed = feed.New(b.feedConfig(), observer, feedSource{b})
 	b.linksCtx, b.cutLinks = context.WithCancel(context.Background())
 	b.links = link.New(b.linkConfig())
@@ -236,6 +241,7 @@ func (b *Branch) Serve(ctx context.Context) error {
 		}
 	}
 	b.feed.Stop()
+	b.follower.Stop()
 	b.cutLinks()
 	stopEngine()
 	b.breaker.Lift()
@@ -277,6 +283,7 @@ func (b *Branch) Apply(action fault.Action) error { return b.breaker.Apply(actio
 // hand.
 func (b *Branch) finishCalls() {
 	b.feed.Stop()
+	b.follower.Stop()
 	b.setHealth(grpchealth.StatusNotServing)
 	if !b.gate.Close(finishTimeout) {
 		b.logger.Warn("calls in hand did not finish in time")

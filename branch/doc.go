@@ -10,6 +10,7 @@
 //	branch        Open and Serve: what starts, and in which order it stops
 //	service       the calls of customers, and the unary calls of peers
 //	feed          Watch: what a branch reports, and what it makes of all reports
+//	follow        FollowRequest: the life of one request, for those who follow it
 //	trace         logical clocks of customers' writes, where they are wanted
 //	browser       keeps other sites' pages away; passes calls on for the own page
 //	link          the streams between branches, and the calls to peers

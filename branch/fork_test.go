@@ -11,34 +11,41 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// wantForked checks that branch 1 writes no more, that branch 2 has raised an
-// alarm, and that all else goes on: branch 2 takes a deposit of 1. It returns
-// the session after that.
-func (b *bank) wantForked() string {
+// wantFork waits until branch 1 writes no more, and branch 2 has raised an alarm. Branch 2
+// then takes a deposit of 1. It returns the session after that.
+func (b *bank) wantFork() string {
 	b.t.Helper()
 	b.awaitStatus(1, "a halt", func(s *bankv1.GetStatusResponse) bool {
 		return s.GetState() == bankv1.BranchState_BRANCH_STATE_HALTED && s.GetStateReason() != "" && len(s.GetAlarms()) > 0
 	})
 	b.awaitStatus(2, "an alarm", func(s *bankv1.GetStatusResponse) bool { return len(s.GetAlarms()) > 0 })
+	return b.mustDeposit(2, &bankv1.DepositRequest{Amount: 1}).GetSession()
+}
+
+// wantForked checks that branch 1 writes no more, that branch 2 has raised an
+// alarm, and that all else goes on: branch 2 takes a deposit of 1. It returns
+// the session after that.
+func (b *bank) wantForked() string {
+	b.t.Helper()
+	session := b.wantFork()
 	_, err := b.customers(1).Deposit(b.ctx, &bankv1.DepositRequest{Amount: 1})
 	wantCode(b.t, err, connect.CodeUnavailable)
 	if _, err := b.customers(1).Query(b.ctx, &bankv1.QueryRequest{}); err != nil {
 		b.t.Errorf("query at the branch that halted: %v", err)
 	}
-	for _, at := range []uint32{1, 2} { // it says how the branch is, and is not put away
+	for _, at := range []uint32{1, 2} { // it stays until somebody decides
 		res, err := b.customers(at).ListAlarms(b.ctx, &bankv1.ListAlarmsRequest{})
-		if err != nil || len(res.GetAlarms()) == 0 || res.GetAlarms()[0].GetKind() != bankv1.AlarmKind_ALARM_KIND_FORK || res.GetAlarms()[0].GetDurable() {
+		if err != nil || len(res.GetAlarms()) == 0 || res.GetAlarms()[0].GetKind() != bankv1.AlarmKind_ALARM_KIND_FORK || !res.GetAlarms()[0].GetDurable() {
 			b.t.Fatalf("alarms of branch %d: %v, %v", at, res, err)
 		}
 		_, err = b.customers(at).ResolveAlarm(b.ctx, &bankv1.ResolveAlarmRequest{Id: res.GetAlarms()[0].GetId()})
 		wantCode(b.t, err, connect.CodeFailedPrecondition)
 	}
 	b.health(1, "").wantField(b.t, "status", "SERVING_STATUS_NOT_SERVING")
-	res := b.mustDeposit(2, &bankv1.DepositRequest{Amount: 1})
 	if s := b.status(2); s.GetState() != bankv1.BranchState_BRANCH_STATE_SERVING {
 		b.t.Errorf("branch 2 is in state %v because of %q", s.GetState(), s.GetStateReason())
 	}
-	return res.GetSession()
+	return session
 }
 
 // Two processes with one branch id, each with a disk of its own. An operator says

@@ -21,7 +21,7 @@ func (b *Branch) linkConfig() link.Config {
 	}
 	config := link.Config{
 		ID: b.id, Addresses: b.cfg.Addresses, Engine: b.engine, Client: peernet.NewClient(client), CloseIdle: b.transport.CloseIdleConnections,
-		Arrive: b.arrive, Spawn: b.spawn, Ended: b.linksCtx, Log: b.cfg.LinkLog, Signatures: b.checker(), Story: b.story, Logger: b.logger,
+		Arrive: b.arrive, Spawn: b.spawn, Ended: b.linksCtx, Log: b.cfg.LinkLog, Signatures: b.checker(), Story: b.story, Life: b.follower, Logger: b.logger,
 	}
 	if b.trace != nil {
 		config.Trace = b.trace

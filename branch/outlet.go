@@ -10,13 +10,18 @@ import (
 // branch.
 type outlet struct{ branch *Branch }
 
-// Committed tells the story of what was committed, ticks the logical clocks, and tells of request ids that count
-// twice.
+// Committed tells the story of what was committed, ticks the logical clocks, tells those
+// who follow a request, and tells of request ids that count twice and of journals that
+// have forked.
 func (o outlet) Committed(c *ledger.Commit) {
 	o.branch.story.Applied(c)
 	o.branch.trace.Committed(c)
+	o.branch.follower.Committed(c)
 	for i := range c.Doubles {
 		service.LogDouble(o.branch.logger, &c.Doubles[i])
+	}
+	for i := range c.Forks {
+		service.LogFork(o.branch.logger, &c.Forks[i], o.branch.id)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"passbook.example/passbook/branch/browser"
 	"passbook.example/passbook/branch/fault"
 	"passbook.example/passbook/branch/feed"
+	"passbook.example/passbook/branch/follow"
 	"passbook.example/passbook/branch/link"
 	"passbook.example/passbook/branch/login"
 	"passbook.example/passbook/branch/metrics"
@@ -34,8 +35,8 @@ const (
 	compressMinBytes = 4 << 10
 	// maxHeaderBytes bounds the headers of a request, and the URL of a GET.
 	maxHeaderBytes = 32 << 10
-	// maxWatchRequests is more than may watch: those over that are told so.
-	maxWatchRequests = 2*feed.MaxBankWatchers + 2*feed.MaxBranchWatchers
+	// maxWatchRequests is more than may watch and follow: those over that are told so.
+	maxWatchRequests = 2*feed.MaxBankWatchers + 2*feed.MaxBranchWatchers + 2*follow.MaxFollowers + 2*follow.MaxBranchFollowers
 	// maxStreams bounds the calls open at once on one connection.
 	maxStreams = 1024
 	// readHeaderTimeout and idleTimeout end connections that do nothing.

@@ -25,6 +25,7 @@ func (b *Branch) serviceConfig() service.Config {
 		Connection:        func(ctx context.Context) service.Connection { return admit.ConnectionOf(ctx) },
 		Spawn:             b.spawn,
 		Feed:              b.feed,
+		Follower:          b.follower,
 		Story:             b.story,
 		Trace:             b.trace,
 		Logger:            b.logger,

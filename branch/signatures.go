@@ -10,13 +10,34 @@ import (
 )
 
 // openSignatures makes the branch sign what it writes, where branches do. The journal is
-// open. A branch that has signed something which is recorded here has a certificate.
+// open.
 func (b *Branch) openSignatures(bank ledger.Bank) (err error) {
 	if s := b.cfg.Signatures; s != nil {
 		b.signatures, err = s.Branch(b.id, bank, b.journal)
 	}
-	if err != nil || b.signatures == nil || b.cfg.Security == nil || !b.cfg.Security.Plain {
+	if b.signatures == nil || err != nil {
 		return err
+	}
+	tail, err := b.journal.UnsignedTail(b.id)
+	if err != nil {
+		return err
+	}
+	for _, o := range tail {
+		if err := b.signatures.SignAgain(o); err != nil {
+			return err
+		}
+		if err := b.journal.Sign(o); err != nil {
+			return err
+		}
+	}
+	return b.noteSigners()
+}
+
+// noteSigners notes who has a certificate, while others may have none: whoever has signed
+// something that is recorded here.
+func (b *Branch) noteSigners() error {
+	if b.cfg.Security == nil || !b.cfg.Security.Plain {
+		return nil
 	}
 	return b.journal.EachCertificate(func(chain []byte) error {
 		b.proven.Note(uint32(b.signatures.Signer(chain)))
@@ -54,6 +75,27 @@ func (b *Branch) storage() protocol.Storage {
 		return unsigned{b.journal}
 	}
 	return b.journal
+}
+
+// unsign returns forks as the replica has them: without signatures if the branch can't show
+// certificates.
+func (b *Branch) unsign(forks []ledger.Fork) []ledger.Fork {
+	if b.signatures != nil {
+		return forks
+	}
+	for k := range forks {
+		for _, side := range forks[k].Sides {
+			side.Signature = nil
+		}
+	}
+	return forks
+}
+
+// tellMended logs what was left out at the opening because it does not count.
+func (b *Branch) tellMended(m *journal.Mended) {
+	if m != nil {
+		b.logger.Warn("by the decision about a fork, this branch has left out what does not count; passbook alarms resolve shows it, and what counts is fetched", "batches", m.Dropped, "entries", m.DroppedEntries, "own batches that wait", m.Pending, "batches to be fetched again", m.Again)
+	}
 }
 
 // unsigned is the journal of a branch that can't show certificates to others. So it gives

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"connectrpc.com/connect"
+	"github.com/chromedp/chromedp"
 
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -141,5 +142,79 @@ func (p *page) checkNothingHides(t *testing.T) {
 	}
 	if images := eval[int](t, p, `document.querySelectorAll("img").length`); images != 1 {
 		t.Errorf("the page has %d images, want its own alone", images)
+	}
+}
+
+// liar tells of the life of a request whatever comes to its mind.
+type liar struct {
+	*teller
+	lives chan *bankv1.FollowRequestResponse
+}
+
+// FollowRequest implements bankv1connect.BranchServiceHandler.
+func (l *liar) FollowRequest(ctx context.Context, _ *bankv1.FollowRequestRequest, stream *connect.ServerStream[bankv1.FollowRequestResponse]) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case life := <-l.lives:
+			if err := stream.Send(life); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// Deposit implements bankv1connect.BranchServiceHandler.
+func (l *liar) Deposit(context.Context, *bankv1.DepositRequest) (*bankv1.DepositResponse, error) {
+	return &bankv1.DepositResponse{Receipt: &bankv1.Receipt{Branch: 1, Sequence: 1}}, nil
+}
+
+// lives are what liars tell: every step with every branch, at every time, in every order.
+func (n lie) lives(branches ...uint32) (all []*bankv1.FollowRequestResponse) {
+	for run := range uint32(3) {
+		m := &bankv1.FollowRequestResponse{}
+		for _, id := range branches {
+			b := &bankv1.FollowedBranch{Branch: id, Follows: run == 1, Reason: strings.Repeat(hostile, 50), Run: run * math.MaxUint32}
+			for kind := bankv1.RequestStepKind(20); kind >= -2; kind-- {
+				for _, peer := range append(branches, 0, 77) {
+					b.Steps = append(b.Steps, &bankv1.RequestStep{Kind: kind, Peer: peer, AtUs: n.int64, Code: hostile, Before: run == 2})
+				}
+			}
+			m.Branches = append(m.Branches, b)
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+// What branches tell of a request can be anything, too: the page draws something, hides
+// nothing in it, and goes on.
+func TestTheDrawingOutlivesLies(t *testing.T) {
+	for name, n := range map[string]lie{"nothing": {0, 0}, "least": {math.MinInt64, 1}, "most": {math.MaxInt64, math.MaxUint64}} {
+		t.Run(name, func(t *testing.T) {
+			l := &liar{teller: &teller{told: make(chan *bankv1.WatchResponse, 16)}, lives: make(chan *bankv1.FollowRequestResponse, 16)}
+			l.told <- &bankv1.WatchResponse{Complete: true, Branch: 1, Reports: []*bankv1.BranchReport{far(1), far(2), far(3)}}
+			for _, life := range n.lives(1, 2, 3, 7, math.MaxUint32) {
+				l.lives <- life
+			}
+			_, handler := bankv1connect.NewBranchServiceHandler(l)
+			mux := http.NewServeMux()
+			mux.Handle("/", web.Handler())
+			mux.Handle("/bank.v1.BranchService/", handler)
+			mux.Handle("/branch/1/", http.StripPrefix("/branch/1", handler))
+			server := httptest.NewServer(mux)
+			t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+			p := open(t, server.URL)
+			p.send(t, "answered")
+			p.await(t, `document.querySelectorAll(".life-dot").length > 10 && document.querySelector("#life-list").textContent.includes("\\u202e")`)
+			p.do(t, chromedp.EmulateViewport(390, 900))
+			p.await(t, `Number(document.querySelector("#life").dataset.room) < 390 && [...document.querySelectorAll(".life-head-label")].some((head) => head.textContent.endsWith("others"))`)
+			if lines := eval[int](t, p, `document.querySelectorAll("#life-list li").length`); lines > 400 {
+				t.Errorf("%d sentences", lines)
+			}
+			p.checkNothingHides(t)
+			p.wellAndQuiet(t)
+		})
 	}
 }

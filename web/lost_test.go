@@ -174,9 +174,14 @@ func TestWhoeverStopsWaitingIsToldThatNobodyKnows(t *testing.T) {
 	p := open(t, m.URL)
 	p.choose(t, 2)
 	p.set(t, "#call-account", "savings")
-	stopped := make(chan struct{})
-	m.loseNext(func(_ http.ResponseWriter, passOn func() *httptest.ResponseRecorder) { <-stopped; passOn() })
+	came, stopped := make(chan struct{}), make(chan struct{})
+	m.loseNext(func(_ http.ResponseWriter, passOn func() *httptest.ResponseRecorder) {
+		close(came)
+		<-stopped
+		passOn()
+	})
 	p.click(t, "#call-send")
+	<-came
 	p.click(t, "#call-stop")
 	checkSaid(t, p.awaitResult(t, "unknown"), "You stopped waiting", "may have been recorded, or may yet be")
 	close(stopped)

@@ -57,12 +57,14 @@ func (s roles) String() string {
 var (
 	writers   = rule{roles: of(identity.Customer, identity.Teller), passedOn: true}
 	readers   = rule{roles: of(identity.Customer, identity.Teller, identity.Auditor), passedOn: true}
+	followers = rule{roles: of(identity.Customer, identity.Teller, identity.Auditor), branches: true}
 	auditors  = rule{roles: of(identity.Teller, identity.Auditor)}
 	watchers  = rule{roles: of(identity.Customer, identity.Teller, identity.Auditor, identity.Operator), branches: true}
 	status    = rule{roles: of(identity.Teller, identity.Auditor, identity.Operator), branches: true, passedOn: true}
 	overseers = rule{roles: of(identity.Auditor, identity.Operator)}
 	tracers   = rule{roles: of(identity.Teller, identity.Auditor, identity.Operator)}
 	operators = rule{roles: of(identity.Operator)}
+	forks     = rule{roles: of(identity.Auditor, identity.Operator), passedOn: true}
 	clients   = rule{roles: of(identity.Customer, identity.Teller, identity.Auditor, identity.Operator)}
 	peers     = rule{branches: true}
 	anybody   = rule{anybody: true}
@@ -70,18 +72,20 @@ var (
 
 // table has every procedure that a branch serves. What is not in it is refused.
 var table = map[string]rule{
-	bankv1connect.BranchServiceDepositProcedure:      writers,
-	bankv1connect.BranchServiceWithdrawProcedure:     writers,
-	bankv1connect.BranchServiceTransferProcedure:     writers,
-	bankv1connect.BranchServiceSubmitProcedure:       writers,
-	bankv1connect.BranchServiceQueryProcedure:        readers,
-	bankv1connect.BranchServiceListEntriesProcedure:  readers,
-	bankv1connect.BranchServiceGetBatchProcedure:     auditors,
-	bankv1connect.BranchServiceWatchProcedure:        watchers,
-	bankv1connect.BranchServiceGetStatusProcedure:    status,
-	bankv1connect.BranchServiceListAlarmsProcedure:   overseers,
-	bankv1connect.BranchServiceGetTraceProcedure:     tracers,
-	bankv1connect.BranchServiceResolveAlarmProcedure: operators,
+	bankv1connect.BranchServiceDepositProcedure:       writers,
+	bankv1connect.BranchServiceWithdrawProcedure:      writers,
+	bankv1connect.BranchServiceTransferProcedure:      writers,
+	bankv1connect.BranchServiceSubmitProcedure:        writers,
+	bankv1connect.BranchServiceQueryProcedure:         readers,
+	bankv1connect.BranchServiceListEntriesProcedure:   readers,
+	bankv1connect.BranchServiceGetBatchProcedure:      auditors,
+	bankv1connect.BranchServiceWatchProcedure:         watchers,
+	bankv1connect.BranchServiceFollowRequestProcedure: followers,
+	bankv1connect.BranchServiceGetStatusProcedure:     status,
+	bankv1connect.BranchServiceListAlarmsProcedure:    overseers,
+	bankv1connect.BranchServiceGetForkProcedure:       forks,
+	bankv1connect.BranchServiceGetTraceProcedure:      tracers,
+	bankv1connect.BranchServiceResolveAlarmProcedure:  operators,
 
 	bankv1connect.BranchServiceGetIdentityProcedure:   clients,
 	bankv1connect.BranchServiceOpenDashboardProcedure: clients,

@@ -29,6 +29,7 @@ var passedOn = map[string]bool{
 	bankv1connect.BranchServiceQueryProcedure:       true,
 	bankv1connect.BranchServiceGetStatusProcedure:   true,
 	bankv1connect.BranchServiceListEntriesProcedure: true,
+	bankv1connect.BranchServiceGetForkProcedure:     true, // an operator asks all branches through one
 }
 
 // Addressee takes the path of a call apart that names its branch.

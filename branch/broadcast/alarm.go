@@ -41,6 +41,9 @@ func (j *Journals) AllAlarms() []protocol.Alarm {
 		d.Entries = slices.Clone(d.Entries)
 		all = append(all, protocol.AlarmOf(d))
 	}
+	for _, f := range j.intake.forks.openForks() {
+		all = append(all, protocol.AlarmOfFork(*f, j.Config.ID))
+	}
 	all = append(all, j.Alarms.raised...)
 	for _, text := range j.founding.strangers {
 		if text != "" {
@@ -63,11 +66,14 @@ func (j *Journals) alarmTexts() []string {
 	return texts
 }
 
-// ResolveAlarm forgets an alarm about a request id.
+// ResolveAlarm forgets an alarm about a request id. A fork is resolved by ResolveFork.
 func (j *Journals) ResolveAlarm(id string) (bool, error) {
 	if j.Alarms.doubles.resolve(id) {
 		j.commit.Sync = true
 		return true, nil
+	}
+	if f, _ := j.Fork(id); f != nil {
+		return false, protocol.ErrForkHolds
 	}
 	if slices.ContainsFunc(j.AllAlarms(), func(a protocol.Alarm) bool { return a.ID == id }) {
 		return false, protocol.ErrAlarmHolds

@@ -19,14 +19,21 @@ type intake struct {
 	progress *progress // the peers, and frames for them
 	own      *OwnBatch // entries of this branch
 	listener Listener  // what decides on accounts
-	// stopped are the journals that are no longer applied, and proofs say why for
-	// those that have forked. These and all that follow are by index.
+	// forks are those that were proven, stopped the journals that are no longer applied
+	// because of one. This and all that follow are by index.
+	forks   forks
 	stopped []bool
-	proofs  []*proof // nil for those that have not forked
-	// misfits are the last batches that broke a rule here; misfitTold says that an
-	// alarm tells of one.
+	// misfits are the last batches that broke a rule here, misfitAt says how much was
+	// applied then; misfitTold says that an alarm tells of one.
 	misfits    []ledger.Hash
-	misfitTold []bool // by index
+	misfitAt   []uint64 // by index
+	misfitTold []bool   // by index
+	// applied counts the batches applied since the start.
+	applied uint64
+	// filled counts the entries that were added to fill this branch's journal up.
+	filled int
+	// pending are own batches that can't be posted yet.
+	pending pending
 	// doubting are the peers that have to show something.
 	doubting indexes
 	// early are the batches that came early, gapped the journals that have some.
@@ -40,12 +47,16 @@ type intake struct {
 	fetching indexes // of fetches
 }
 
-func newIntake(c *Core, l Listener) intake {
+func newIntake(c *Core, l Listener, waiting pending) intake {
 	in := intake{
-		Core: c, listener: l, stopped: make([]bool, c.N), proofs: make([]*proof, c.N), misfits: make([]ledger.Hash, c.N), misfitTold: make([]bool, c.N),
+		Core: c, listener: l, forks: newForks(c), stopped: make([]bool, c.N), misfits: make([]ledger.Hash, c.N), misfitAt: make([]uint64, c.N), misfitTold: make([]bool, c.N),
+		pending:  waiting,
 		doubting: newIndexes(c.N), early: make([]earlyBatches, c.N), gapped: newIndexes(c.N), fetches: make([]fetch, c.N), fetching: newIndexes(c.N),
 	}
 	in.fetching.addAll(c.N)
+	for i, f := range in.forks.open {
+		in.stopped[i] = f != nil && i != c.Self
+	}
 	return in
 }
 
@@ -80,7 +91,11 @@ func (in *intake) receiveBatch(from *Peer, s *ledger.Sealed) {
 		in.alarms.Reject(from, protocol.BadForm, true, "entry %d of branch %d: %s", s.Batch.LastSequence(), s.Batch.Branch, problem)
 		return
 	}
-	if in.stopped[i] {
+	if len(in.forks.dropped) > 0 && in.forks.dropped[s.Hash] {
+		in.setAside(from, i, s.Hash)
+		return
+	}
+	if in.stopped[i] || from.aside[i] {
 		return
 	}
 	if in.Config.Signed && s.Signature == nil && !in.isHere(i, s) {
@@ -154,8 +169,8 @@ func (in *intake) missing(s *ledger.Sealed) ledger.Position {
 // apply posts a batch that fits, or stops its journal.
 func (in *intake) apply(from *Peer, i int, s *ledger.Sealed) {
 	head := in.Ledger.Head(i)
-	if s.Hash == in.misfits[i] {
-		return
+	if s.Hash == in.misfits[i] && in.misfitAt[i] == in.progressed() {
+		return // nothing has come since that could make it fit
 	}
 	if s.Batch.PrevHash != head.Hash {
 		in.doubt(from, i, max(1, head.Sequence), protocol.BadBatch, "entry %d of branch %d does not follow the one before it", s.Batch.FirstSequence, s.Batch.Branch)
@@ -175,23 +190,35 @@ func (in *intake) apply(from *Peer, i int, s *ledger.Sealed) {
 		return
 	}
 	in.misfits[i] = ledger.Hash{}
-	in.commit.Batches = append(in.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: posted})
-	in.commit.Sync = in.commit.Sync || i == in.Self || s.Batch.FirstSequence <= in.Peers[i].syncUpTo
-	in.Recheck = true
-	in.progress.oweAck(in.Peers[i])
 	in.fetches[i].appliedAt = in.Now
 	if in.fetches[i].from != nil {
 		in.fetches[i].again = true
 		in.fetching.add(i)
 	}
-	in.remember(i, s, posted)
+	in.record(i, s, posted)
 	if i == in.Self {
-		in.CountAsOwn(in.Ledger.Clock())
-		in.own.nameAllAgain()
-		in.progress.wakeAll()
-		in.dropDoubts(head.Sequence)
+		in.backOwn(head.Sequence)
 		in.recovery.applied(from)
 	}
+}
+
+// record commits a batch that was just posted.
+func (in *intake) record(i int, s *ledger.Sealed, posted []ledger.Posted) {
+	in.applied++
+	in.commit.Batches = append(in.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: posted})
+	in.commit.Sync = in.commit.Sync || i == in.Self || s.Batch.FirstSequence <= in.Peers[i].syncUpTo
+	in.Recheck = true
+	in.progress.oweAck(in.Peers[i])
+	in.remember(i, s, posted)
+}
+
+// backOwn follows a batch of this branch's own journal that was not written in this run,
+// and was just posted after a sequence.
+func (in *intake) backOwn(after uint64) {
+	in.CountAsOwn(in.Ledger.Clock())
+	in.own.nameAllAgain()
+	in.progress.wakeAll()
+	in.dropDoubts(after)
 }
 
 // remember tells the other parts about the entries of a batch of the i-th journal
@@ -363,20 +390,4 @@ func (in *intake) hashAt(i int, sequence uint64) (ledger.Hash, bool) {
 		in.fail(fmt.Errorf("read the hash of entry %d of branch %d: %w", sequence, b, err))
 	}
 	return hash, ok && err == nil
-}
-
-// misfit refuses a batch that follows the one before it but breaks a rule in this
-// view. That is no proof of a fork: the writer may have seen another side of a third
-// journal, or the batch is not the writer's. So no branch is told that its journal
-// has forked, or one fork would halt the whole bank. If another batch comes in the
-// same place, it is applied if it fits.
-func (in *intake) misfit(from *Peer, i int, s *ledger.Sealed, err error) {
-	if in.misfits[i] = s.Hash; i == in.Self {
-		in.alarms.Reject(from, protocol.BadBatch, true, "a batch of this branch's own journal breaks a rule: %v", err)
-		return
-	}
-	in.alarms.Reject(from, protocol.BadBatch, false, "a batch of branch %d breaks a rule here: %v", in.Peers[i].Branch, err)
-	if !in.misfitTold[i] {
-		in.misfitTold[i] = in.alarms.raiseRefusal(protocol.AlarmStopped, "the journal of branch %d is applied no further with what was sent: it breaks a rule here, so it has forked or one that it depends on has, or its sender lies: %v", in.Peers[i].Branch, err)
-	}
 }

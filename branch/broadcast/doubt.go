@@ -33,7 +33,7 @@ type doubt struct {
 // doubt makes a peer show its batches of the i-th journal, in which something differs
 // at the sequence hi or before.
 func (in *intake) doubt(p *Peer, i int, hi uint64, lie protocol.Lie, format string, args ...any) {
-	if p.closing || p.doubts[i] != nil {
+	if p.closing || p.doubts[i] != nil || p.aside[i] {
 		return
 	}
 	if !p.Usable() { // a call by hand, or a frame that overtook its link's hello
@@ -185,97 +185,4 @@ func (in *intake) isHere(i int, s *ledger.Sealed) bool {
 // at the end or before it.
 func (in *intake) follows(i int, s *ledger.Sealed) bool {
 	return in.has(i, s.Batch.FirstSequence-1, s.Batch.PrevHash)
-}
-
-// A journal has forked when there are two different batches in one place of it:
-// both follow the same batch. Nothing less is a proof, and no branch halts for less.
-
-// proof is a batch that differs from the one in its place here.
-type proof struct {
-	// theirs is the batch, by the peer that has shown it.
-	theirs *ledger.Sealed
-	by     ledger.BranchID
-}
-
-// prove handles a batch of a peer that follows the same batch as the one in its place
-// here, but differs from it. The journal has forked, for instance by a restored
-// backup, or by two processes with one branch id. Nothing more of it is applied until
-// an operator has mended that.
-func (in *intake) prove(p *Peer, i int, s *ledger.Sealed) {
-	if in.failure != nil {
-		return // the disk failed, which says nothing about the journal
-	}
-	if err := in.Ledger.CheckLead(i, s.Batch); err != nil {
-		in.alarms.Reject(p, protocol.LeadLie(err), true, "%v", err) // a batch that no branch can have written proves nothing
-		return
-	}
-	text := in.proofText(i, &proof{s, p.Branch})
-	for _, q := range in.Peers {
-		delete(q.doubts, i)
-	}
-	if i == in.Self {
-		in.recovery.halt(text)
-		return
-	}
-	if in.proofs[i] != nil {
-		return
-	}
-	in.stopped[i], in.proofs[i] = true, &proof{s, p.Branch}
-	in.dropEarly(i)
-	in.Peers[i].forkedDue = true
-	in.progress.wake(i)
-	in.alarms.raise(protocol.AlarmFork, fmt.Sprintf("the journal of branch %d has forked: %s", in.Peers[i].Branch, text))
-}
-
-// proofText shows both batches.
-func (in *intake) proofText(i int, f *proof) string {
-	here, where := "not read", f.theirs.Batch.FirstSequence
-	if s := in.batchAt(i, where); s != nil {
-		here = fmt.Sprintf("%x, up to entry %d", s.Hash[:8], s.Span.Last)
-	}
-	return fmt.Sprintf("from its entry %d on it is another one at branch %d (batch %x, up to entry %d, of boot %d) than here (batch %s)",
-		where, f.by, f.theirs.Hash[:8], f.theirs.Batch.LastSequence(), f.theirs.Batch.Epoch, here)
-}
-
-// batchAt returns the batch of the i-th journal that begins at a sequence, or nil.
-func (in *intake) batchAt(i int, first uint64) *ledger.Outline {
-	b := in.Peers[i].Branch
-	commits := in.commit.Batches
-	if in.out.Commit != nil {
-		commits = in.out.Commit.Batches
-	}
-	for _, s := range commits {
-		if s.Span.Branch == b && s.Span.First == first {
-			return &s.Outline
-		}
-	}
-	stored, err := in.Config.Storage.Batches(b, first-1, 1)
-	if err != nil {
-		in.fail(fmt.Errorf("read journal of branch %d after entry %d: %w", b, first-1, err))
-	}
-	if len(stored) == 0 || stored[0].Span.First != first {
-		return nil
-	}
-	return stored[0]
-}
-
-// accuse tells the writer of a journal that the journal has forked, with both
-// batches: at least one of them differs from the writer's own.
-func (in *intake) accuse(p *Peer, f *protocol.Frame) {
-	found := in.proofs[p.Index]
-	if found == nil {
-		return
-	}
-	if here := in.batchAt(p.Index, found.theirs.Batch.FirstSequence); here != nil {
-		f.Outlines = append(f.Outlines, here)
-	}
-	f.Outlines = append(f.Outlines, &found.theirs.Outline)
-}
-
-// receiveAccusation handles a peer's accusation that this branch's journal has
-// forked. It counts for nothing without a proof, which comes before it.
-func (in *intake) receiveAccusation(p *Peer) {
-	if in.State == protocol.Serving && p.doubts[in.Self] == nil {
-		in.alarms.Reject(p, protocol.BadAccusation, true, "it says that this branch's journal has forked, and shows no batch that differs")
-	}
 }

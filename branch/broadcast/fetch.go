@@ -32,6 +32,7 @@ func (in *intake) step() {
 	if !in.founding.bank.Founded {
 		return
 	}
+	in.askToFill()
 	needs := in.earlyNeeds()
 	for i := in.fetching.next(0); i >= 0; i = in.fetching.next(i + 1) {
 		f := &in.fetches[i]
@@ -62,8 +63,11 @@ func (in *intake) step() {
 // nextTick returns when a doubt or a fetch goes on.
 func (in *intake) nextTick() protocol.Millis {
 	next := protocol.Never
+	if len(in.pending.batches) > 0 && in.pending.askAgainAt > in.Now {
+		next = in.pending.askAgainAt
+	}
 	if !in.gapped.empty() {
-		next = in.Now + gapDelay // or earlier than need be
+		next = min(next, in.Now+gapDelay) // or earlier than need be
 	}
 	for i := in.fetching.next(0); i >= 0; i = in.fetching.next(i + 1) {
 		if f := &in.fetches[i]; f.asked {

@@ -47,17 +47,21 @@ func New(cfg protocol.Config, l Listener) (*Journals, error) {
 		return nil, err
 	}
 	j := &Journals{Core: newCore(cfg, self)}
-	j.assemble(l)
+	waiting, err := newPending(&j.Core)
+	if err != nil {
+		return nil, err
+	}
+	j.assemble(l, waiting)
 	return j, nil
 }
 
 // assemble makes the parts, and tells each which others it uses.
-func (j *Journals) assemble(l Listener) {
+func (j *Journals) assemble(l Listener, waiting pending) {
 	c := &j.Core
 	j.Alarms = newAlarms(c, &j.Own)
 	j.founding = newFounding(c, &j.Alarms, &j.progress)
 	j.Recovery = newRecovery(c, &j.Alarms, &j.founding, &j.intake, &j.progress)
-	j.intake = newIntake(c, l)
+	j.intake = newIntake(c, l, waiting)
 	j.intake.alarms, j.intake.founding, j.intake.recovery = &j.Alarms, &j.founding, &j.Recovery
 	j.intake.progress, j.intake.own = &j.progress, &j.Own
 	j.progress = newProgress(c)
@@ -65,6 +69,10 @@ func (j *Journals) assemble(l Listener) {
 	j.progress.intake, j.progress.own, j.progress.acks = &j.intake, &j.Own, &j.Acks
 	j.Acks = Acks{Core: c, progress: &j.progress}
 	j.Own = newOwnBatch(c, &j.Alarms, &j.progress, l)
+	j.Own.forks = &j.intake.forks
+	if f := j.intake.forks.open[c.Self]; f != nil {
+		j.Recovery.halt(protocol.ForkText(f))
+	}
 }
 
 // found begins the ledger at the bank's genesis, if there is one.
@@ -83,6 +91,7 @@ func (j *Journals) Begin() {
 	j.session = nil
 	j.progress.expire()
 	j.intake.expire()
+	j.intake.postPending()
 	j.founding.step()
 	j.Recovery.step()
 }
@@ -198,6 +207,24 @@ func (j *Journals) Outruns() bool { return j.progress.outruns() }
 // Everywhere returns how far every branch has confirmed to have applied this branch's
 // journal.
 func (j *Journals) Everywhere() uint64 { return j.progress.atEveryBranch() }
+
+// Confirmed returns the last entry of this branch's journal that a peer has confirmed to
+// have applied, and the last that it has confirmed to have synced.
+func (j *Journals) Confirmed(peer ledger.BranchID) (applied, synced uint64) {
+	i, ok := j.Ledger.Index(peer)
+	if !ok || i == j.Self {
+		return 0, 0
+	}
+	return j.Peers[i].acked, j.Peers[i].synced
+}
+
+// SyncedHere returns the last entry of a branch's journal that is synced on this disk.
+func (j *Journals) SyncedHere(of ledger.BranchID) uint64 {
+	if i, ok := j.Ledger.Index(of); ok {
+		return j.synced[i]
+	}
+	return 0
+}
 
 // Status returns how this branch sees itself and its peers.
 func (j *Journals) Status() protocol.Status {

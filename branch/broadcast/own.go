@@ -12,6 +12,7 @@ type OwnBatch struct {
 	alarms   *Alarms   // what the operator is told
 	progress *progress // the peers, and frames for them
 	listener Listener  // what decides on accounts
+	forks    *forks    // those to be written
 	// entries are those of this Ready, posted is what posting each led to. Once they are
 	// sealed, posted lasts until the next Ready that makes any.
 	entries []ledger.Entry
@@ -86,12 +87,17 @@ func (o *OwnBatch) seal() {
 		o.Ledger.Seal(o.Self, s.Hash, o.epoch)
 		o.commit.Batches = append(o.commit.Batches, ledger.StoredBatch{Sealed: s, Posted: o.posted[from:to:to], Made: true})
 		o.commit.Sync = true
-		o.recent = append(o.recent, &s.Outline)
-		o.recentBytes += len(s.Bytes)
+		o.keep(&s.Outline)
 		o.progress.wakeAll()
 		from, o.lastCount = to, len(o.entries)
 	}
 	o.entries = nil
+}
+
+// keep keeps an own batch that peers may need, which follows those that are kept.
+func (o *OwnBatch) keep(s *ledger.Outline) {
+	o.recent = append(o.recent, s)
+	o.recentBytes += len(s.Bytes)
 }
 
 // batchFrom returns where the batch ends that begins with one of the entries.
@@ -128,7 +134,7 @@ func (o *OwnBatch) nextAfter() []ledger.Position {
 // finishCommit hands out what was gathered, if anything.
 func (o *OwnBatch) finishCommit() {
 	c := o.handOutCommit()
-	c.Accounts, c.Doubles = o.Ledger.TakeTouched(), o.alarms.doubles.changes()
+	c.Accounts, c.Doubles, c.Forks = o.Ledger.TakeTouched(), o.alarms.doubles.changes(), o.forks.changes()
 	if len(c.Batches) == 0 && !c.Sync {
 		return
 	}

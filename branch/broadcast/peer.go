@@ -83,11 +83,15 @@ type link struct {
 	advertised []uint64
 	// has is how far it has applied this branch's journal, according to its hello.
 	has ledger.MarkedPosition
+	// agreed says that this is the same here: its acks name positions of one journal.
+	agreed bool
 	// ackDue says that it should be told how far its journal is applied here,
 	// forkedDue that its journal has forked.
 	ackDue, forkedDue bool
 	// doubts are the searches in its copies of journals, by index.
 	doubts map[int]*doubt
+	// aside are the journals, by index, of which it has a batch that does not count.
+	aside map[int]bool
 	// asked are the waits for journals that it is asked for because it has named more
 	// of them than is here, by index.
 	asked map[int]*wait

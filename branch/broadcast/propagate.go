@@ -169,6 +169,7 @@ func (pr *progress) receiveHello(p *Peer, h *protocol.Hello) {
 		return
 	}
 	pr.founding.hearBank(p, h.Identity)
+	p.aside, p.has, p.agreed = nil, ledger.MarkedPosition{}, false
 	if p.advertised == nil {
 		p.advertised = make([]uint64, pr.N)
 	}
@@ -182,7 +183,8 @@ func (pr *progress) receiveHello(p *Peer, h *protocol.Hello) {
 			p.has = m
 		}
 	}
-	p.forkedDue = pr.intake.proofs[p.Index] != nil
+	pr.agree(p)
+	p.forkedDue = pr.intake.forks.open[p.Index] != nil
 	own := p.advertised[pr.Self]
 	pr.recovery.hear(p, own)
 	defer pr.compare(p, h.Applied)
@@ -204,7 +206,7 @@ func (pr *progress) receiveHello(p *Peer, h *protocol.Hello) {
 // its hello, once that is here, and the same.
 func (pr *progress) confirmHello(p *Peer) {
 	own := p.has.Sequence
-	if !p.heard || own > pr.Head(pr.Self) || own > 0 && !pr.intake.has(pr.Self, own, p.has.Hash) {
+	if !p.heard || !pr.agree(p) {
 		return
 	}
 	p.synced = max(p.synced, own)
@@ -212,11 +214,19 @@ func (pr *progress) confirmHello(p *Peer) {
 	p.next = min(max(p.next, p.acked+1), pr.Head(pr.Self)+1)
 }
 
+// agree reports whether what a peer has named of this branch's journal in its hello is
+// here, and the same. Its acks count only then.
+func (pr *progress) agree(p *Peer) bool {
+	own := p.has.Sequence
+	p.agreed = own == 0 || own <= pr.Head(pr.Self) && pr.intake.has(pr.Self, own, p.has.Hash)
+	return p.agreed
+}
+
 // compare compares the hashes of a hello with what is here.
 func (pr *progress) compare(p *Peer, applied []ledger.MarkedPosition) {
 	for _, m := range applied {
 		i, _ := pr.Ledger.Index(m.Branch)
-		if m.Sequence == 0 || m.Sequence > pr.Head(i) || pr.intake.stopped[i] || i == pr.Self && pr.State == protocol.Halted {
+		if m.Sequence == 0 || m.Sequence > pr.Head(i) || pr.intake.stopped[i] || p.aside[i] || i == pr.Self && pr.State == protocol.Halted {
 			continue
 		}
 		if !pr.intake.has(i, m.Sequence, m.Hash) {
@@ -269,6 +279,7 @@ func (pr *progress) receiveFrame(p *Peer, f *protocol.Frame) {
 	}
 	if len(f.Wants) > 0 {
 		p.wants = f.Wants
+		pr.intake.fillUp(f.Wants)
 		pr.syncApplied() // what is relayed must not be lost here
 	}
 }
@@ -286,6 +297,9 @@ func (pr *progress) receiveAck(p *Peer, a *protocol.Ack) {
 			pr.intake.doubtEnd(p, a.Applied)
 		}
 		return
+	}
+	if !p.agreed {
+		return // it may speak of other entries
 	}
 	p.synced = max(p.synced, min(a.Synced, a.Applied))
 	if a.Applied <= p.acked {

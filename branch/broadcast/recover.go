@@ -60,7 +60,7 @@ func (v *Recovery) hear(p *Peer, own uint64) {
 	c := &v.claims[p.Index]
 	switch {
 	case own <= v.Head(v.Self):
-		v.heard[p.Index], c.most = true, 0
+		v.heard[p.Index], c.most = v.heard[p.Index] || p.agreed, 0
 	case v.State == protocol.Recovering && !c.broken:
 		v.await(c, !p.heard)
 		c.most = own
@@ -115,9 +115,18 @@ func (v *Recovery) applied(from *Peer) {
 	if from.advertised != nil {
 		v.learn(from, from.advertised[v.Self])
 	}
+	v.agree()
+}
+
+// agree counts what peers have named of this branch's journal in their hellos, once more of
+// it is here.
+func (v *Recovery) agree() {
 	for _, p := range v.Peers {
-		if p.has.Sequence > p.acked { // so p is not this branch
+		switch {
+		case p.has.Sequence > p.acked: // so p is not this branch
 			v.progress.confirmHello(p)
+		case !p.agreed && p.advertised != nil:
+			v.progress.agree(p)
 		}
 	}
 }
@@ -130,7 +139,7 @@ func (v *Recovery) review() {
 		switch {
 		case c.most == 0:
 		case c.most <= v.Head(v.Self):
-			v.heard[i], c.most = true, 0
+			v.heard[i], c.most = v.heard[i] || v.Peers[i].agreed, 0
 		case c.wait.inVain(v.Now, v.Head(v.Self)):
 			v.alarms.Reject(v.Peers[i], protocol.BadPosition, true, "it has entry %d of this branch's journal, which ends at %d here: it shows no batch that proves it", c.most, v.Head(v.Self))
 			c.most, c.broken = 0, true
@@ -147,7 +156,7 @@ func (v *Recovery) step() {
 	if v.Head(v.Self) < v.most() || len(v.unheard()) > 0 {
 		return
 	}
-	if !v.founding.bank.Founded || len(v.founding.outnumbered()) > 0 {
+	if !v.founding.bank.Founded || len(v.founding.outnumbered()) > 0 || len(v.intake.pending.batches) > 0 {
 		return
 	}
 	v.State, v.lost = protocol.Serving, false
@@ -195,13 +204,15 @@ func (v *Recovery) unheard() []ledger.BranchID {
 
 // halt stops this branch from writing: its own journal has forked.
 func (v *Recovery) halt(text string) {
-	if v.State == protocol.Halted {
-		return
-	}
 	v.State, v.reason = protocol.Halted, text
 	v.Recheck = true           // calls that wait are refused now
 	v.intake.dropEarly(v.Self) // nothing more of it is applied
-	v.alarms.raise(protocol.AlarmFork, "this branch's journal has forked, it takes no more writes: "+text)
+}
+
+// unhear takes back what a peer has said: the batches that it has of this branch's journal
+// don't count.
+func (v *Recovery) unhear(p *Peer) {
+	v.heard[p.Index], v.claims[p.Index].most = false, 0
 }
 
 // StateReason says in words why the branch takes no writes.
@@ -219,6 +230,10 @@ func (v *Recovery) StateReason() string {
 		return fmt.Sprintf("this branch's disk is empty, and its bank is not founded yet: this branch waits for branch %d to found it", v.Peers[0].Branch)
 	case len(v.unheard()) > 0 && v.Config.Copied && v.needAll:
 		return "this branch's data directory is a copy, or was restored from one, and may be old: it has to hear from every branch before it writes; it waits for " + words.Branches(v.unheard(), 8)
+	case len(v.intake.pending.batches) > 0:
+		return v.intake.pending.String()
+	case len(v.unheard()) > 0 && v.needAll && !v.Config.Settled && v.intake.forks.of(v.Config.ID):
+		return "the journal of this branch had forked, and it has to hear from every branch before it writes; it waits for " + words.Branches(v.unheard(), 8)
 	case len(v.unheard()) > 0 && v.needAll && v.most() <= v.Head(v.Self):
 		return "this branch's disk is empty, and it has to hear from every branch before it writes; it waits for " + words.Branches(v.unheard(), 8)
 	case len(v.unheard()) > 0:

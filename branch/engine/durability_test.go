@@ -147,19 +147,23 @@ func TestACommitThatFailsLetsNothingOut(t *testing.T) {
 	}
 }
 
-// pen signs commits, or fails to.
+// pen signs commits, or fails to: before they are written, or beside if that is set.
 type pen struct {
-	sign func(c *ledger.Commit) error
+	sign   func(c *ledger.Commit) error
+	beside func() (*ledger.Signature, error)
 }
 
 // Sign implements Signer.
 func (p pen) Sign(c *ledger.Commit) error { return p.sign(c) }
 
+// SignBeside implements Signer.
+func (p pen) SignBeside(*ledger.Commit) func() (*ledger.Signature, error) { return p.beside }
+
 // What a branch sends is signed, and is on disk as it is sent.
 func TestWhatIsLetOutIsSigned(t *testing.T) {
 	s := newOneStep(t)
 	signed := 0
-	s.engine.cfg.Signer = pen{func(c *ledger.Commit) error {
+	s.engine.cfg.Signer = pen{sign: func(c *ledger.Commit) error {
 		if out := s.out(); out != [4]int{} {
 			t.Errorf("before it signs the step has let out %v", out)
 		}
@@ -187,12 +191,57 @@ func TestWhatIsLetOutIsSigned(t *testing.T) {
 func TestASignatureThatFailsLetsNothingOut(t *testing.T) {
 	s := newOneStep(t)
 	lost := errors.New("the key is gone")
-	s.engine.cfg.Signer = pen{func(*ledger.Commit) error { return lost }}
+	s.engine.cfg.Signer = pen{sign: func(*ledger.Commit) error { return lost }}
 	if err := s.engine.Step(); !errors.Is(err, lost) {
 		t.Errorf("got %v, want that %v", err, lost)
 	}
 	if stored, err := s.engine.cfg.Journal.(*journal.Journal).Batches(1, 0, 1<<20); err != nil || len(stored) > 0 {
 		t.Errorf("%d batches are on disk, %v", len(stored), err)
+	}
+	if out := s.out(); out != [4]int{} {
+		t.Errorf("the step has let out %v", out)
+	}
+}
+
+// A batch that is signed while the journal writes it leaves with its signature, and the
+// journal gets that, too. Nothing leaves before both are done.
+func TestWhatIsSignedBesideTheJournal(t *testing.T) {
+	s := newOneStep(t)
+	want := ledger.Signature{Certificate: ledger.Fingerprint{7}, Value: [64]byte{9}}
+	written, begun := make(chan struct{}), make(chan struct{})
+	s.onSync = func() error {
+		<-begun // or the journal does not go on beside it
+		close(written)
+		s.onSync = nil
+		return nil
+	}
+	s.engine.cfg.Signer = pen{beside: func() (*ledger.Signature, error) {
+		close(begun)
+		<-written
+		if out := s.out(); out != [4]int{} {
+			t.Errorf("before it is signed the step has let out %v", out)
+		}
+		return &want, nil
+	}}
+	if err := s.engine.Step(); err != nil {
+		t.Fatal(err)
+	}
+	sent := (<-s.frames).Frame.Outlines
+	stored, err := s.engine.cfg.Journal.(*journal.Journal).Batches(1, 0, 1<<20)
+	if err != nil || len(sent) != 1 || len(stored) != 1 {
+		t.Fatalf("%d batches are sent, %d stored, %v, want one", len(sent), len(stored), err)
+	}
+	if *sent[0].Signature != want || *stored[0].Signature != want {
+		t.Errorf("sent with %v, stored with %v", sent[0].Signature, stored[0].Signature)
+	}
+}
+
+func TestASignatureBesideTheJournalThatFailsLetsNothingOut(t *testing.T) {
+	s := newOneStep(t)
+	lost := errors.New("the key is gone")
+	s.engine.cfg.Signer = pen{beside: func() (*ledger.Signature, error) { return nil, lost }}
+	if err := s.engine.Step(); !errors.Is(err, lost) {
+		t.Errorf("got %v, want that %v", err, lost)
 	}
 	if out := s.out(); out != [4]int{} {
 		t.Errorf("the step has let out %v", out)

@@ -19,6 +19,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -33,6 +34,9 @@ type Journal interface {
 	// Commit writes a commit, and syncs it when it holds entries of this branch's
 	// own. An error stops the engine.
 	Commit(c *ledger.Commit) error
+	// Sign adds the signature of a batch that is committed already. It need not be durable
+	// before the next commit that is synced. An error stops the engine.
+	Sign(o *ledger.Outline) error
 }
 
 // Signer signs what the branch writes.
@@ -40,6 +44,9 @@ type Signer interface {
 	// Sign signs the batches in a commit that the branch has made. An error stops the
 	// engine: nothing unsigned leaves it.
 	Sign(c *ledger.Commit) error
+	// SignBeside returns a function that signs the one batch of a commit while the journal
+	// writes it; nil if the commit has to be signed first.
+	SignBeside(c *ledger.Commit) func() (*ledger.Signature, error)
 }
 
 // Freeze stops the engine while the branch is paused on purpose.
@@ -108,6 +115,8 @@ type Engine struct {
 	// state is what the outlet was told last, isServing whether serving is closed.
 	state     protocol.State
 	isServing bool
+	// unkept is a batch that was let out with a signature that the journal does not have.
+	unkept *ledger.Outline
 }
 
 // New returns an engine that waits for Run. What is posted before is done then.
@@ -192,6 +201,9 @@ func (e *Engine) Step() error {
 	}
 	r.Advance()
 	e.letOut(&ready)
+	if err := e.keepSignature(); err != nil {
+		return err
+	}
 	e.noteState()
 	e.cfg.Observer.Observe(r, ready.Commit)
 	return nil
@@ -200,19 +212,63 @@ func (e *Engine) Step() error {
 // commit makes a step durable, signed where the branch signs. The messages of the step
 // point to what is signed here.
 func (e *Engine) commit(c *ledger.Commit) error {
-	if e.cfg.Signer != nil {
-		if err := e.cfg.Signer.Sign(c); err != nil {
-			return err
-		}
-	}
-	if err := e.cfg.Journal.Commit(c); err != nil {
-		return fmt.Errorf("write journal: %w", err)
+	if err := e.write(c); err != nil {
+		return err
 	}
 	if c.Sync {
 		// Its own batch goes to the peers now.
 		e.pacer.sent(time.Now(), writesOf(c, e.cfg.Replica.ID()), e.cfg.Replica.Propagating())
 	}
 	e.cfg.Outlet.Committed(c)
+	return nil
+}
+
+// write signs a commit and writes it. A small batch is signed while the disk syncs it: a
+// single caller would wait for one after the other. Then its signature goes to disk with
+// what comes next. It leaves the branch signed all the same, and a branch that crashes in
+// between signs it again.
+func (e *Engine) write(c *ledger.Commit) error {
+	var sign func() (*ledger.Signature, error)
+	if e.cfg.Signer != nil {
+		if sign = e.cfg.Signer.SignBeside(c); sign == nil {
+			if err := e.cfg.Signer.Sign(c); err != nil {
+				return err
+			}
+		}
+	}
+	var signature *ledger.Signature
+	signed := make(chan error, 1)
+	if sign != nil {
+		go func() {
+			var err error
+			signature, err = sign()
+			signed <- err
+		}()
+	}
+	err := e.cfg.Journal.Commit(c)
+	if err != nil {
+		err = fmt.Errorf("write journal: %w", err)
+	}
+	if sign == nil {
+		return err
+	}
+	if err = errors.Join(err, <-signed); err == nil {
+		e.unkept = &c.Batches[0].Outline
+		e.unkept.Signature = signature
+	}
+	return err
+}
+
+// keepSignature hands the journal the signature of what was just let out, if it has
+// none yet.
+func (e *Engine) keepSignature() error {
+	if e.unkept == nil {
+		return nil
+	}
+	err := e.cfg.Journal.Sign(e.unkept)
+	if e.unkept = nil; err != nil {
+		return fmt.Errorf("write journal: %w", err)
+	}
 	return nil
 }
 

@@ -108,10 +108,14 @@ func (c *client) Do(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// isWatch reports whether a branch watches another one. A cut does not end that:
-// a cut is there to be seen, and customers may watch, too.
+// isWatch reports whether a branch watches another one, or follows a request there. A cut
+// does not end that: a cut is there to be seen, and customers may watch and follow, too.
 func isWatch(req *http.Request) bool {
-	return req.URL.Path == bankv1connect.BranchServiceWatchProcedure
+	switch req.URL.Path {
+	case bankv1connect.BranchServiceWatchProcedure, bankv1connect.BranchServiceFollowRequestProcedure:
+		return true
+	}
+	return false
 }
 
 // cuttableBody is what comes from a peer: nothing once the branch is cut off,

@@ -82,8 +82,11 @@ func (j *Journal) write(c *ledger.Commit) error {
 	for i := range c.Doubles {
 		w.addDouble(&c.Doubles[i])
 	}
+	for i := range c.Forks {
+		w.addFork(&c.Forks[i])
+	}
 	w.state.clock = max(w.state.clock, c.Clock)
-	w.state.settled = w.state.settled || c.Settled
+	w.state.settled = (w.state.settled || c.Settled) && !c.Unsettled
 	if c.Bank != nil {
 		w.addBank(j, *c.Bank)
 	}

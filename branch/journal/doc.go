@@ -30,6 +30,9 @@
 //	c fingerprint(32)                a certificate that batches name, with its chain
 //	r request                        branch and sequence of the entry, balance after it
 //	d request                        an alarm: the entries that share the request id
+//	f branch(4) first(8) hashes(64)  a fork: both of its batches, and which one counts
+//	p last sequence(8)               an own batch that can't be posted yet
+//	o branch(4) last(8) hash(32)     a batch that was left out because it does not count
 //	s length(1) account order(8)     branch and last sequence of a batch, indexes of its
 //	                                 entries that changed the account's balance
 //
@@ -58,7 +61,8 @@
 // bound.
 //
 // Every value begins with a version byte; the rest is varints and bytes. Only
-// alarms that are resolved are ever deleted. Opening reads only meta, heads, alarms,
+// alarms that are resolved are ever deleted, and what does not count any more since an
+// operator has decided about a fork (mend.go). Opening reads only meta, heads, alarms,
 // accounts, the last batch of each journal, the saved filter, of 64 MiB at most, and
 // the indexes and filters of the tables: it costs as much as the state is large, and
 // little more for long journals. Only a filter that was not saved is then made from

@@ -99,8 +99,8 @@ func ReadLog(data []byte, number uint32, manifest bool) (records, end int, damag
 	return records, at.Offset, at.Damage
 }
 
-// Pending reports whether gathered commits are still to be written.
-func (j *Journal) Pending() bool { return j.pending.Load() }
+// IsGathering reports whether gathered commits are still to be written.
+func (j *Journal) IsGathering() bool { return j.pending.Load() }
 
 // GatheredBytes returns the size of what is gathered and not written.
 func (j *Journal) GatheredBytes() int { return j.writer.out.Len() }

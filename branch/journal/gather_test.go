@@ -19,14 +19,14 @@ func TestGatheredCommitsAreBounded(t *testing.T) {
 	gathered, largest := 0, 0
 	for range 10_000 {
 		b.writeUnsynced(1, deposit("shared", 1), deposit("savings", 1))
-		if !b.Pending() {
+		if !b.IsGathering() {
 			break
 		}
 		gathered++
 		largest = max(largest, b.GatheredBytes())
 	}
-	if b.Pending() || gathered == 0 || largest >= most {
-		t.Errorf("%d commits were gathered in %d bytes, and then written: %t; at most %d bytes are", gathered, largest, !b.Pending(), most)
+	if b.IsGathering() || gathered == 0 || largest >= most {
+		t.Errorf("%d commits were gathered in %d bytes, and then written: %t; at most %d bytes are", gathered, largest, !b.IsGathering(), most)
 	}
 }
 
@@ -39,13 +39,13 @@ func TestGatheredCommitsAreWrittenSoon(t *testing.T) {
 				b.writeUnsynced(1, deposit("shared", 1))
 				time.Sleep(least - 1)
 				synctest.Wait()
-				if !b.Pending() {
+				if !b.IsGathering() {
 					t.Error("it is written before its time")
 				}
 				time.Sleep(most - least)
 				synctest.Wait()
-				if b.Pending() != patient {
-					t.Errorf("patient %t: pending %t", patient, b.Pending())
+				if b.IsGathering() != patient {
+					t.Errorf("patient %t: pending %t", patient, b.IsGathering())
 				}
 			}
 			b.close()

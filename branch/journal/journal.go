@@ -51,6 +51,14 @@ type State struct {
 	// Doubles are the request ids that several entries have, in their order, but for
 	// those that an operator has resolved.
 	Doubles []ledger.Double
+	// Forks are those of journals, with the decisions about them, in the order of branches
+	// and entries. None of the batches that don't count is in a journal.
+	Forks []ledger.Fork
+	// Pending are batches that follow the end of this branch's own journal, and can't be
+	// posted since a fork of another journal was mended.
+	Pending []*ledger.Sealed
+	// Mended says what was left out of the directory at this opening; nil for nothing.
+	Mended *Mended
 	// Bank is the bank that the directory belongs to, as far as that is known.
 	Bank ledger.Bank
 	// Copied, unless empty, is why the directory counts as a copy of another one, or
@@ -152,6 +160,9 @@ func (j *Journal) boot(id Identity, fresh *ledger.Ledger) (*State, error) {
 	s, err := j.load(id, fresh)
 	if err == nil {
 		err = j.checkMark()
+	}
+	if err == nil {
+		s, err = j.mended(id, s)
 	}
 	if err == nil {
 		err = j.checkHome(s.Epoch == 1)

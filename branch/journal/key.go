@@ -18,6 +18,12 @@ const (
 	doubleTable    = 'd'
 	// certificateTable has certificates by their fingerprints.
 	certificateTable = 'c'
+	// forkTable has the forks of journals, pendingTable own batches that can't be posted
+	// yet.
+	forkTable    = 'f'
+	pendingTable = 'p'
+	// droppedTable has the batches that were left out because they don't count.
+	droppedTable = 'o'
 )
 
 var (
@@ -97,6 +103,12 @@ func keyName(key []byte) string {
 		return fmt.Sprintf("certificate %x", rest)
 	case key[0] == doubleTable:
 		return fmt.Sprintf("alarm about %s", ledger.RequestKey(rest))
+	case key[0] == forkTable && len(rest) == 76:
+		return fmt.Sprintf("fork of branch %d at entry %d", binary.BigEndian.Uint32(rest), binary.BigEndian.Uint64(rest[4:]))
+	case key[0] == pendingTable && len(rest) == 8:
+		return fmt.Sprintf("pending batch that ends at sequence %d", batchEnd(key))
+	case key[0] == droppedTable && len(rest) == 44:
+		return fmt.Sprintf("dropped %s", batchName(ledger.BranchID(binary.BigEndian.Uint32(rest)), binary.BigEndian.Uint64(rest[4:])))
 	case key[0] == statementTable && len(rest) >= 9:
 		return fmt.Sprintf("statement of account %q at order %d", rest[1:len(rest)-8], statementOrder(key))
 	}

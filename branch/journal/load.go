@@ -112,7 +112,15 @@ func (j *Journal) load(id Identity, l *ledger.Ledger) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &State{Doubles: doubles, Ledger: l, Epoch: max(epoch, heads[own].Epoch) + 1, Settled: j.state.settled, Bank: j.id.Bank}, nil
+	forks, err := j.forks()
+	if err != nil {
+		return nil, err
+	}
+	pending, err := j.waiting(heads[own].Sequence)
+	if err != nil {
+		return nil, err
+	}
+	return &State{Doubles: doubles, Forks: forks, Pending: pending, Ledger: l, Epoch: max(epoch, heads[own].Epoch) + 1, Settled: j.state.settled, Bank: j.id.Bank}, nil
 }
 
 // get decodes the value of a key into to, which it leaves alone when there is none.

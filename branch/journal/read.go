@@ -162,6 +162,9 @@ func (j *Journal) scan(branch ledger.BranchID, after uint64, visit func(key []by
 	return iter.Error()
 }
 
+// End returns the last entry of a journal that is committed; 0 for none.
+func (j *Journal) End(branch ledger.BranchID) uint64 { return j.visible.end(branch) }
+
 // batches iterates over the batches of a journal that end from first to last.
 func (j *Journal) batches(branch ledger.BranchID, first, last uint64) (*pebble.Iterator, error) {
 	return j.db.NewIter(&pebble.IterOptions{

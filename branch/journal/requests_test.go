@@ -61,7 +61,7 @@ func TestReadsWaitForWhatIsBeingWritten(t *testing.T) {
 		}
 		b.writeUnsynced(1, entries...)
 		last := b.Ledger.Head(0).Sequence
-		for b.Pending() {
+		for b.IsGathering() {
 		}
 		if _, ok, err := b.HashAt(1, last); !ok || err != nil {
 			t.Fatalf("round %d: the batch that ends at %d: got %t, %v", round, last, ok, err)

@@ -106,3 +106,52 @@ func TestSignedBatchesAreChecked(t *testing.T) {
 		t.Errorf("found %q", found)
 	}
 }
+
+// A signature that comes after its batch is kept like one that came with it. If the branch
+// crashes before it is written, the batch is found at the next opening.
+func TestASignatureThatComesLater(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	b := open(t, fs)
+	unsigned := b.post(1, deposit("shared", 1)) // from before there were signatures
+	b.commit(b.gather(unsigned))
+	if tail, err := b.UnsignedTail(1); err != nil || len(tail) != 0 {
+		t.Errorf("in a journal that nobody signs, %v, %v", tail, err)
+	}
+	b.commit(b.gather(signed(b.post(1, deposit("shared", 2)), 7)))
+	later := b.post(1, withID("r", deposit("shared", 3)))
+	b.commit(b.gather(later))
+	crashed := fs.CrashClone(vfs.CrashCloneCfg{})
+
+	made := signed(later, 9)
+	if err := b.Sign(&made.Outline); err != nil {
+		t.Fatal(err)
+	}
+	check := func(when string, b *branch) {
+		t.Helper()
+		all, err := b.Batches(1, 2, 1<<20)
+		if err != nil || len(all) != 1 || *all[0].Signature != *made.Signature {
+			t.Errorf("%s: %v, %v", when, all, err)
+		}
+		if tail, err := b.UnsignedTail(1); err != nil || len(tail) != 0 {
+			t.Errorf("%s: %v are without a signature, %v", when, tail, err)
+		}
+	}
+	check("at once", b)
+	b.write(2, deposit("shared", 4))
+	check("after another commit", open(t, fs.CrashClone(vfs.CrashCloneCfg{})))
+	b.close()
+	verifyClean(t, fs)
+
+	b = open(t, crashed)
+	tail, err := b.UnsignedTail(1)
+	if err != nil || len(tail) != 1 || tail[0].Hash != later.Hash {
+		t.Fatalf("after a crash, %v are without a signature, %v, want the last batch", tail, err)
+	}
+	tail[0].Signature = made.Signature
+	if err := b.Sign(tail[0]); err != nil {
+		t.Fatal(err)
+	}
+	check("after a crash", b)
+	b.close()
+	verifyClean(t, crashed)
+}

@@ -170,9 +170,9 @@ func (s *survey) commit(name string, offset int, record []byte) error {
 	if len(record) < batchrepr.HeaderLen {
 		return s.damaged(name, offset, "the record is no commit")
 	}
-	batches, after, known := uint64(0), state{}, false
+	batches, after, known, mended := uint64(0), state{}, false, false
 	for r := batchrepr.Read(record); ; {
-		_, key, value, ok, err := r.Next()
+		kind, key, value, ok, err := r.Next()
 		switch {
 		case err != nil:
 			return s.damaged(name, offset, "the record is no commit: %v", err)
@@ -181,7 +181,9 @@ func (s *survey) commit(name string, offset int, record []byte) error {
 		case !ok && after.order-batches > s.order:
 			return s.damaged(name, offset, "the commit begins after the batch of order %d, and those from order %d on are missing", after.order-batches, s.order+1)
 		case !ok:
-			s.order = max(s.order, after.order)
+			if s.order = max(s.order, after.order); mended {
+				s.order = after.order
+			}
 			return nil
 		case string(key) == string(stateKey):
 			if after, err = decodeState(key, value); err != nil {
@@ -190,8 +192,16 @@ func (s *survey) commit(name string, offset int, record []byte) error {
 			known = true
 		case string(key) == string(identityKey):
 			s.identity = slices.Clone(value)
+		case len(key) > 0 && key[0] == batchTable && kind == pebble.InternalKeyKindDelete:
+			mended = true // the only one that deletes batches: it numbers what comes after them anew
 		case len(key) > 0 && key[0] == batchTable:
-			batches++
+			stored, err := decodeBatch(key, value)
+			if err != nil {
+				return s.damaged(name, offset, "%v", err)
+			}
+			if stored.order > s.order { // else only its signature is new
+				batches++
+			}
 		}
 	}
 }

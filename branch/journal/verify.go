@@ -135,7 +135,7 @@ func (v *verification) failed(err error) {
 
 // run runs the steps, each of which needs those before it.
 func (v *verification) run() {
-	for _, step := range []func() error{v.tables, v.identity, v.journals, v.heads, v.accounts, v.state, v.doubles, v.certificates, v.indexesComplete} {
+	for _, step := range []func() error{v.tables, v.identity, v.journals, v.heads, v.accounts, v.state, v.doubles, v.beside, v.certificates, v.indexesComplete} {
 		if err := step(); err != nil {
 			v.failed(err)
 			return

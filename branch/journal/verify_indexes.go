@@ -125,7 +125,7 @@ func (v *verification) after(key []byte) []byte {
 	switch {
 	case bytes.Equal(key, identityKey), bytes.Equal(key, epochKey), bytes.Equal(key, stateKey), bytes.Equal(key, homeKey):
 		return append(slices.Clone(key), 0)
-	case key[0] == accountTable, key[0] == requestTable, key[0] == statementTable, key[0] == doubleTable, key[0] == certificateTable:
+	case key[0] == accountTable, key[0] == requestTable, key[0] == statementTable, key[0] == doubleTable, key[0] == certificateTable, key[0] == forkTable, key[0] == pendingTable, key[0] == droppedTable:
 		return []byte{key[0] + 1}
 	}
 	for _, b := range v.j.branches {

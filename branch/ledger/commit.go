@@ -12,6 +12,9 @@ type Commit struct {
 	// Doubles are the request ids that were found to have several entries, or were
 	// resolved, since the last commit: each as it is now.
 	Doubles []Double
+	// Forks are the forks of journals that were found, or decided on, since the last
+	// commit: each as it is now.
+	Forks []Fork
 	// Certificates are those that batches name, as far as the disk may not have them.
 	Certificates []Certificate
 	// Clock is the ledger's Lamport time.
@@ -22,6 +25,8 @@ type Commit struct {
 	// Settled says that the branch has found out how much of its journal its peers
 	// have. From now on its disk does not count as empty.
 	Settled bool
+	// Unsettled takes that back: the branch has to ask its peers again when it next starts.
+	Unsettled bool
 	// Sync says that the commit, and all before it, must be synced.
 	Sync bool
 }

@@ -57,3 +57,19 @@ func (d *Double) Has(at Position) bool {
 	}
 	return false
 }
+
+// Keep forgets the entries that are not there any more. If fewer than two are left, it is
+// resolved.
+func (d *Double) Keep(there func(Position) bool) {
+	if d.RequestID == "" {
+		return
+	}
+	var kept []DoubleEntry
+	for i := range d.Entries {
+		if there(d.Entries[i].At) {
+			kept = append(kept, d.Entries[i])
+		}
+	}
+	d.Entries = kept
+	d.Resolved = uint64(len(kept))+d.More < 2
+}

@@ -237,6 +237,8 @@ func (in *incoming) Enter(r *replica.Replica) {
 		if k.trace != nil && len(in.stamps) > 0 {
 			k.trace.Received(k.peer.id, in.stamps, applied(r, k.peer.id))
 		}
-		r.Receive(protocol.Message{From: k.peer.id, To: k.peer.links.cfg.ID, Frame: &in.frame})
+		m := protocol.Message{From: k.peer.id, To: k.peer.links.cfg.ID, Frame: &in.frame}
+		k.peer.links.cfg.Life.Received(m)
+		r.Receive(m)
 	}
 }

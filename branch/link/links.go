@@ -60,6 +60,8 @@ type Config struct {
 	Signatures Signatures
 	// Story is told of the frames that are sent.
 	Story Story
+	// Life is told of all messages, for those who follow a request.
+	Life Life
 	// Trace keeps the branch's logical clocks; nil if it has none.
 	Trace Trace
 	// Logger is where everything else is logged.
@@ -88,6 +90,15 @@ type Arrival interface {
 type Story interface {
 	// Sent tells of a frame that goes to a peer.
 	Sent(to ledger.BranchID, f *protocol.Frame)
+}
+
+// Life shows what happens to requests that somebody follows. Its methods are called by
+// the engine's goroutine.
+type Life interface {
+	// Sending tells of a message that goes to a peer: a frame once the link has taken it.
+	Sending(m protocol.Message)
+	// Received tells of a message of a peer, before the replica gets it.
+	Received(m protocol.Message)
 }
 
 // Trace keeps logical clocks. Its methods are called by the engine's goroutine.
@@ -153,10 +164,13 @@ func (l *Links) Send(m protocol.Message) {
 			l.cfg.Story.Sent(m.To, m.Frame)
 			p.link.deliver(m.Frame, &l.copies)
 			p.link.ping(m.Frame)
+			l.cfg.Life.Sending(m)
 		}
 	case m.Claim != nil:
+		l.cfg.Life.Sending(m)
 		p.calls.start(l.cfg.Spawn, func() { p.claim(l.cfg.Ended, m.Claim) })
 	case m.Collect != nil:
+		l.cfg.Life.Sending(m)
 		p.calls.start(l.cfg.Spawn, func() { p.collect(l.cfg.Ended, m.Collect) })
 	}
 }

@@ -65,7 +65,10 @@ func (p *peer) collect(ctx context.Context, c *protocol.Collect) {
 // receive gives the engine a message from the peer.
 func (p *peer) receive(m protocol.Message) {
 	m.From, m.To = p.id, p.links.cfg.ID
-	p.links.cfg.Engine.Post(func(r *replica.Replica) { r.Receive(m) })
+	p.links.cfg.Engine.Post(func(r *replica.Replica) {
+		p.links.cfg.Life.Received(m)
+		r.Receive(m)
+	})
 }
 
 // call returns a context for calls to the peer.

@@ -61,7 +61,7 @@ func serveLinks(t *testing.T, nowhere connect.HTTPClient) *servedLinks {
 			tasks.Go(task)
 			return true
 		},
-		Ended: ended, Log: NewLog(logger), Story: noStory{}, Logger: logger,
+		Ended: ended, Log: NewLog(logger), Story: noStory{}, Life: noLife{}, Logger: logger,
 	})
 	path, handler := s.Handler(connect.WithInterceptors(api.ErrorInterceptor{Logger: logger}))
 	mux := http.NewServeMux()
@@ -102,6 +102,9 @@ type noJournal struct{}
 
 func (noJournal) Commit(*ledger.Commit) error { return nil }
 
+// Sign implements engine.Journal.
+func (noJournal) Sign(*ledger.Outline) error { return nil }
+
 type noObserver struct{}
 
 func (noObserver) Observe(*replica.Replica, *ledger.Commit) {}
@@ -109,6 +112,12 @@ func (noObserver) Observe(*replica.Replica, *ledger.Commit) {}
 type noStory struct{}
 
 func (noStory) Sent(ledger.BranchID, *protocol.Frame) {}
+
+// noLife shows nothing.
+type noLife struct{}
+
+func (noLife) Sending(protocol.Message)  {}
+func (noLife) Received(protocol.Message) {}
 
 // anyArrival is a call that nothing bounds.
 type anyArrival struct{}

@@ -35,8 +35,11 @@ type Alarm struct {
 	Kind AlarmKind
 	Text string
 	// Double is set for AlarmRequestID: such an alarm is on disk until it is
-	// resolved. The other alarms are about this run of the branch.
+	// resolved. The alarms of other kinds, but for AlarmFork, are about this run of the
+	// branch.
 	Double *ledger.Double
+	// Fork is set for AlarmFork, which is on disk, too.
+	Fork *ledger.Fork
 }
 
 // alarmIDBytes is how much of a hash is an id: 8 letters and digits.
@@ -69,8 +72,14 @@ func AlarmOf(d ledger.Double) Alarm {
 	return Alarm{ID: DoubleAlarmID(d.Key()), Kind: AlarmRequestID, Text: doubleText(&d), Double: &d}
 }
 
-// ErrAlarmHolds refuses to resolve an alarm that is not about a request id.
-var ErrAlarmHolds = code.New(code.FailedPrecondition, "only alarms about request ids can be resolved: this one ends with a restart of the branch, once its cause is mended")
+// ErrAlarmHolds refuses to resolve an alarm that is about the run of the branch.
+var ErrAlarmHolds = code.New(code.FailedPrecondition, "only alarms about request ids and forks can be resolved: this one ends with a restart of the branch, once its cause is mended")
+
+// ErrForkHolds refuses to resolve a fork without a decision.
+var ErrForkHolds = code.New(code.FailedPrecondition, "this alarm is about a fork: say which of the two batches counts")
+
+// ErrNoSide refuses to resolve a fork in favour of a batch that is not in it.
+var ErrNoSide = code.Field("keep", "it is the hash of neither of the two batches; ListAlarms names them")
 
 // doubleText says what is wrong with a request id.
 func doubleText(d *ledger.Double) string {
@@ -102,4 +111,31 @@ func entryText(e *ledger.DoubleEntry) string {
 		return fmt.Sprintf("a list of %d operations", e.Operations)
 	}
 	return "a grant" // which has no request id
+}
+
+// ForkAlarmID returns the id of the alarm about a fork. It is the same at every branch.
+func ForkAlarmID(k ledger.ForkKey) string {
+	about := fmt.Appendf(nil, "%d %d ", k.Branch, k.First)
+	about = append(append(about, k.Hashes[0][:]...), k.Hashes[1][:]...)
+	return alarmID(AlarmFork, string(about))
+}
+
+// AlarmOfFork returns the alarm about a fork, at a branch.
+func AlarmOfFork(f ledger.Fork, at ledger.BranchID) Alarm {
+	text := fmt.Sprintf("the journal of branch %d has forked: %s", f.Key().Branch, ForkText(&f))
+	if f.Key().Branch == at {
+		text = "this branch's journal has forked, it takes no more writes: " + ForkText(&f)
+	}
+	return Alarm{ID: ForkAlarmID(f.Key()), Kind: AlarmFork, Text: text, Fork: &f}
+}
+
+// ForkText shows both batches of a fork, and the decision.
+func ForkText(f *ledger.Fork) string {
+	here, other := f.Sides[0], f.Sides[1]
+	text := fmt.Sprintf("from its entry %d on it is another one at branch %d (batch %x, up to entry %d) than here (batch %x, up to entry %d)",
+		here.Span.First, f.ShownBy, other.Hash[:8], other.Span.Last, here.Hash[:8], here.Span.Last)
+	if f.Decided() {
+		text += fmt.Sprintf("; it is decided that batch %x counts: start this branch again", f.Kept[:8])
+	}
+	return text
 }

@@ -58,6 +58,12 @@ type Config struct {
 	Bootstrap bool
 	// Doubles are the request ids that several entries have, as the disk has them.
 	Doubles []ledger.Double
+	// Forks are those of journals that the disk has, with the decisions about them. None
+	// of the batches that don't count is applied.
+	Forks []ledger.Fork
+	// Pending are batches of this branch's own journal that follow its end, and can't be
+	// posted since a fork of another journal was mended.
+	Pending []*ledger.Sealed
 	// StartWait is how long a branch that has just started waits for peers that it
 	// could serve without; never less than PeerTimeout.
 	StartWait Millis

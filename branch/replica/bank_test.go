@@ -100,7 +100,9 @@ func openBank(t *testing.T, d *datadriven.TestData) *bank {
 		ids = append(ids, id)
 	}
 	for _, id := range ids {
-		b.nodes = append(b.nodes, &node{id: id, opening: b.opening, disk: simulation.NewDisk(ids, b.opening)})
+		disk := simulation.NewDisk(ids, b.opening)
+		disk.Own = id
+		b.nodes = append(b.nodes, &node{id: id, opening: b.opening, disk: disk})
 	}
 	return b
 }

@@ -31,10 +31,12 @@ type escrow struct {
 	demands demands
 	// freezes count how long accounts were frozen lately.
 	freezes freezes
+	// cover is what this branch's own journal lacks.
+	cover cover
 }
 
 func newEscrow(c *broadcast.Core) escrow {
-	return escrow{Core: c, queues: map[string]*queue{}, demands: demands{of: map[string]*demand{}, sweptAt: c.Now}, freezes: freezes{at: c.Now}}
+	return escrow{Core: c, queues: map[string]*queue{}, demands: demands{of: map[string]*demand{}, sweptAt: c.Now}, freezes: freezes{at: c.Now}, cover: cover{at: protocol.Never}}
 }
 
 // queue is what waits for escrow of one account at this branch: its own
@@ -107,7 +109,7 @@ func (es *escrow) expire() {
 
 // nextTick returns when a queue goes on, or a write may have waited too long.
 func (es *escrow) nextTick() protocol.Millis {
-	next := protocol.Never
+	next := es.cover.at
 	for _, q := range es.queues {
 		if q.frozenUntil > 0 {
 			next = min(next, q.frozenUntil)

@@ -152,6 +152,7 @@ func (r *Replica) Ready() protocol.Ready {
 	r.collects.step()
 	r.contests.open()
 	r.escrow.settleQueues()
+	r.escrow.coverJournal(r.journals)
 	r.contests.stepChains()
 	r.contests.answerLooks()
 	r.escrow.shareOut()
@@ -216,6 +217,22 @@ func (r *Replica) Alarms() []protocol.Alarm { return r.journals.AllAlarms() }
 // was such a one. It returns [protocol.ErrAlarmHolds] for one that is not resolved by
 // saying so.
 func (r *Replica) ResolveAlarm(id string) (bool, error) { return r.journals.ResolveAlarm(id) }
+
+// ResolveFork records, with the next commit, which batch of a fork counts, and why. It
+// reports whether there is a fork whose alarm has that id, and returns [protocol.ErrNoSide]
+// if the batch is none of the two. If this branch has applied the other one, or the journal
+// is its own, the decision takes effect when it next starts; otherwise at once.
+func (r *Replica) ResolveFork(id string, keep ledger.Hash, why ledger.Decision) (bool, error) {
+	return r.journals.ResolveFork(id, keep, why)
+}
+
+// Fork returns a fork by the id of its alarm, also one that is resolved, and whether it
+// stops the journal here; nil if there is no such one.
+func (r *Replica) Fork(id string) (f *ledger.Fork, open bool) { return r.journals.Fork(id) }
+
+// Lacks returns the escrow without which this branch can't apply the rest of its own
+// journal, since a fork of another one was mended; nil for none.
+func (r *Replica) Lacks() *ledger.EscrowError { return r.journals.Lacks() }
 
 // Bank returns the bank that this branch belongs to.
 func (r *Replica) Bank() ledger.Bank { return r.journals.Bank() }
@@ -283,3 +300,17 @@ type SeatFreeze struct {
 // Everywhere returns the last entry of this branch's journal that every branch
 // has confirmed to have applied, since this branch started.
 func (r *Replica) Everywhere() uint64 { return r.journals.Everywhere() }
+
+// Confirmed returns the last entry of this branch's journal that a peer has confirmed to
+// have applied, and the last that it has confirmed to have synced.
+func (r *Replica) Confirmed(peer ledger.BranchID) (applied, synced uint64) {
+	return r.journals.Confirmed(peer)
+}
+
+// SyncedHere returns the last entry of a branch's journal that is synced on this disk.
+func (r *Replica) SyncedHere(of ledger.BranchID) uint64 { return r.journals.SyncedHere(of) }
+
+// Recorded finds what was recorded of a request, as far as this branch has applied it.
+func (r *Replica) Recorded(key ledger.RequestKey) (ledger.Recorded, bool) {
+	return r.journals.Own.Recorded(key)
+}

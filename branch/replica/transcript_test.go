@@ -94,6 +94,8 @@ func (b *bank) command(d *datadriven.TestData) {
 		n.disk.Commit(&ledger.Commit{Bank: &founded, Settled: true, Sync: true})
 	case "resolve":
 		b.resolve(d)
+	case "decide":
+		b.decide(d)
 	case "balances":
 		b.balances(d)
 	case "status":
@@ -269,6 +271,27 @@ func (b *bank) resolve(d *datadriven.TestData) {
 	resolved, err := n.replica.ResolveAlarm(id)
 	b.turn(n)
 	b.say("%d: resolves: %v, %v", n.id, resolved, err)
+}
+
+// decide is `decide 2 as=3`: at branch 2, of the fork that is open there, the batch counts
+// that branch 3 has.
+func (b *bank) decide(d *datadriven.TestData) {
+	n := b.branch(d)
+	as := b.node(ledger.BranchID(option(b.t, d, "as", 0)))
+	alarms := n.replica.Alarms()
+	k := slices.IndexFunc(alarms, func(a protocol.Alarm) bool { return a.Fork != nil })
+	if k < 0 {
+		b.t.Fatalf("%s: no fork is open at branch %d", d.Pos, n.id)
+	}
+	at := alarms[k].Fork.Key()
+	keep, _, err := as.disk.HashAt(at.Branch, at.First)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	_, err = n.replica.ResolveFork(alarms[k].ID, keep, ledger.Decision{By: "an operator"})
+	b.turn(n)
+	_, open := n.replica.Fork(alarms[k].ID)
+	b.say("%d: decides, %v; it has to start again: %t", n.id, err, open)
 }
 
 func text(d *datadriven.TestData, key string) string {

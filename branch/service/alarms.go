@@ -30,6 +30,9 @@ func (c *Customers) ResolveAlarm(ctx context.Context, req *bankv1.ResolveAlarmRe
 	if !protocol.IsAlarmID(req.GetId()) {
 		return nil, api.Fieldf("id", "%.50q is no id of an alarm; ListAlarms lists them", req.GetId())
 	}
+	if req.GetKeep() != "" {
+		return c.decideFork(ctx, req)
+	}
 	out := &bankv1.ResolveAlarmResponse{Branch: uint32(c.cfg.ID)}
 	var refused error
 	// Visit returns once the commit is synced.
@@ -58,6 +61,9 @@ var alarmKinds = map[protocol.AlarmKind]bankv1.AlarmKind{
 // alarmToProto converts an alarm.
 func alarmToProto(a *protocol.Alarm) *bankv1.Alarm {
 	out := &bankv1.Alarm{Id: a.ID, Kind: alarmKinds[a.Kind], Text: a.Text}
+	if a.Fork != nil {
+		out.Durable, out.Fork = true, forkToProto(a.Fork, true)
+	}
 	if d := a.Double; d != nil {
 		out.Durable, out.RequestId, out.More = true, d.RequestID, d.More
 		for i := range d.Entries {

@@ -14,6 +14,7 @@
 //	submit.go     Submit: a stream of lists; list.go: one list of operations
 //	query.go      Query; status.go: GetStatus; entries.go: ListEntries; batch.go:
 //	              GetBatch; watch.go: Watch, which the feed serves
+//	follow.go     FollowRequest, which package follow serves
 //	identity.go   GetIdentity and OpenDashboard
 //	alarms.go     ListAlarms and ResolveAlarm
 //	trace.go      GetTrace, and the clocks of customers' calls
@@ -35,6 +36,7 @@ import (
 
 	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/bound"
+	"passbook.example/passbook/branch/follow"
 	"passbook.example/passbook/branch/journal"
 	"passbook.example/passbook/branch/ledger"
 	"passbook.example/passbook/branch/protocol"
@@ -89,6 +91,8 @@ type Config struct {
 	Denied func(ctx context.Context, procedure string, err error)
 	// Feed serves Watch.
 	Feed Feed
+	// Follower serves FollowRequest, and is told of each write; nil follows nothing.
+	Follower *follow.Follower
 	// Story tells of each event; nil tells nothing.
 	Story *Story
 	// Trace keeps the branch's logical clocks; nil keeps none.

@@ -108,15 +108,19 @@ func carryOut[Req writeRequest, Res any](ctx context.Context, c *Customers, req 
 		Kind: f.kind, Account: account, ToAccount: to, Amount: ledger.Amount(req.GetAmount()),
 		RequestID: req.GetRequestId(), Customer: identity.CustomerOf(ctx), CustomerID: req.GetCustomerId(), RecordedAt: time.Now().UnixMilli(),
 	}
+	c.cfg.Follower.Asked(&entry)
 	reply, err := c.write(ctx, &entry, req)
 	if err == nil && reply.Forward != 0 {
+		c.cfg.Follower.Forwarded(&entry, reply.Forward)
 		f.setHome(req, uint32(reply.Forward))
 		res, ferr := forward(ctx, &c.cfg, reply.Forward, req, f.forward)
 		if ferr == nil {
+			c.cfg.Follower.Answered(&entry, nil)
 			return res, nil
 		}
 		reply, err = otherwise(reply, ferr)
 	}
+	c.cfg.Follower.Answered(&entry, err)
 	if err != nil {
 		return none, err
 	}

@@ -143,7 +143,7 @@ func (b *Branch) Sign(c *ledger.Commit) error {
 		s := &c.Batches[i]
 		if s.Made {
 			if err := b.sign(&s.Outline); err != nil {
-				return fmt.Errorf("sign the batch that ends with entry %d: %w", s.Span.Last, err)
+				return err
 			}
 		}
 		if s.Signature != nil {
@@ -152,29 +152,73 @@ func (b *Branch) Sign(c *ledger.Commit) error {
 			}
 		}
 	}
+	for i := range c.Forks {
+		for _, side := range c.Forks[i].Sides {
+			if side.Signature == nil {
+				continue
+			}
+			if err := b.addCertificate(c, side.Signature.Certificate); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
+
+// maxBesideEntries bounds the batches that are signed while the journal writes them. They
+// are written again with their signatures, which costs more than it gains where many
+// callers share a batch.
+const maxBesideEntries = 2
+
+// SignBeside returns a function that signs the one batch of a commit, a small one; nil if
+// the commit has others, or its certificate may not be on disk.
+func (b *Branch) SignBeside(c *ledger.Commit) func() (*ledger.Signature, error) {
+	if c.Bank != nil || len(c.Forks) > 0 || len(c.Batches) != 1 || !c.Batches[0].Made || len(c.Batches[0].Batch.Entries) > maxBesideEntries {
+		return nil
+	}
+	with, err := b.current()
+	if err != nil {
+		return nil
+	}
+	b.mu.Lock()
+	stored := b.stored[with.fingerprint]
+	b.mu.Unlock()
+	if !stored {
+		return nil
+	}
+	o := &c.Batches[0].Outline
+	return func() (*ledger.Signature, error) { return b.signWith(with, o) }
+}
+
+// SignAgain signs a batch of this branch that is on disk without a signature: the branch
+// stopped between.
+func (b *Branch) SignAgain(o *ledger.Outline) error { return b.sign(o) }
 
 // sign signs a batch of this branch.
 func (b *Branch) sign(o *ledger.Outline) error {
 	with, err := b.current()
-	if err != nil {
-		return err
+	if err == nil {
+		o.Signature, err = b.signWith(with, o)
 	}
+	return err
+}
+
+// signWith returns the signature of a batch with one of this branch's certificates.
+func (b *Branch) signWith(with *own, o *ledger.Outline) (*ledger.Signature, error) {
 	if from, revoked := b.process.authority.RevokedFrom(with.leaf); revoked && o.Span.Last >= from {
-		return fmt.Errorf("certificate %.8s… of this branch is revoked from entry %d on: nobody would take the batch; give the branch another certificate", with.fingerprint, from)
+		return nil, fmt.Errorf("sign the batch that ends with entry %d: certificate %.8s… of this branch is revoked from entry %d on: nobody would take the batch; give the branch another certificate", o.Span.Last, with.fingerprint, from)
 	}
 	bank := b.bank.Load()
 	if bank == nil {
-		return errors.New("the bank is not founded")
+		return nil, errors.New("the bank is not founded")
 	}
 	value, err := sign(with.private, *bank, o.Hash)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("sign the batch that ends with entry %d: %w", o.Span.Last, err)
 	}
-	o.Signature = &ledger.Signature{Certificate: with.fingerprint, Value: value}
-	b.process.verified.made(signed{digest(*bank, o.Hash), *o.Signature})
-	return nil
+	made := &ledger.Signature{Certificate: with.fingerprint, Value: value}
+	b.process.verified.made(signed{digest(*bank, o.Hash), *made})
+	return made, nil
 }
 
 // addCertificate adds a certificate to a commit that needs it.

@@ -17,8 +17,11 @@ import (
 type Disk struct {
 	branches []ledger.BranchID // those of the bank, ascending
 	opening  ledger.Amount     // the shared account's balance before any entry
+	// Own is the branch whose disk it is.
+	Own ledger.BranchID
 	// journals are the batches committed, by the order of branches.
 	journals [][]*ledger.Sealed
+	applied  []*ledger.Sealed                      // all of them, in the order in which they were committed
 	requests map[ledger.RequestKey]ledger.Recorded // the first entry of each request
 	epoch    uint64                                // counts the boots since the disk was empty
 	// image is the state up to the last sync.
@@ -32,6 +35,8 @@ type Disk struct {
 	Copied bool
 	// torn is a part of a batch, left behind by a crash.
 	torn *ledger.Outline
+	// pending are own batches that can't be posted since a fork was mended.
+	pending []*ledger.Sealed
 	// mirror, unless nil, is the production journal, which must agree.
 	mirror *mirror
 }
@@ -44,6 +49,9 @@ type image struct {
 	settled  bool                                // as in a commit: the disk does not count as empty
 	doubles  map[ledger.RequestKey]ledger.Double // not resolved yet
 	bank     ledger.Bank                         // the latest that a commit has set
+	// forks are those of journals, with the decisions about them, in the order of their
+	// keys.
+	forks []ledger.Fork
 }
 
 // Name is the name of the simulated banks.
@@ -59,11 +67,18 @@ func NewDisk(branches []ledger.BranchID, opening ledger.Amount) *Disk {
 	return d
 }
 
+// newDisk returns an empty disk for one of the branches.
+func newDisk(own ledger.BranchID, branches []ledger.BranchID, opening ledger.Amount) *Disk {
+	d := NewDisk(branches, opening)
+	d.Own = own
+	return d
+}
+
 // Wipe loses everything.
 func (d *Disk) Wipe() {
-	d.journals = make([][]*ledger.Sealed, len(d.branches))
+	d.journals, d.applied = make([][]*ledger.Sealed, len(d.branches)), nil
 	d.requests = map[ledger.RequestKey]ledger.Recorded{}
-	d.epoch, d.tail, d.torn, d.checked, d.Copied = 0, nil, nil, false, false
+	d.epoch, d.tail, d.torn, d.checked, d.Copied, d.pending = 0, nil, nil, false, false, nil
 	d.image = image{accounts: map[string]ledger.AccountState{}, heads: make([]ledger.Head, len(d.branches)), bank: ledger.Bank{Name: Name}, doubles: map[ledger.RequestKey]ledger.Double{}}
 	if d.mirror != nil {
 		d.mirror.wipe()
@@ -80,7 +95,9 @@ func (d *Disk) Copy() *Disk {
 	}
 	c.requests, c.tail = maps.Clone(d.requests), slices.Clone(d.tail)
 	c.image.accounts, c.image.heads = maps.Clone(d.image.accounts), slices.Clone(d.image.heads)
-	c.image.doubles = maps.Clone(d.image.doubles)
+	c.applied = slices.Clip(d.applied)
+	c.image.doubles, c.image.forks = maps.Clone(d.image.doubles), slices.Clone(d.image.forks)
+	c.pending = slices.Clone(d.pending)
 	if d.mirror != nil {
 		c.mirror = d.mirror.copy()
 	}
@@ -100,20 +117,25 @@ func (d *Disk) Commit(c *ledger.Commit) {
 		d.mirror.commit(c)
 	}
 	for _, b := range c.Batches {
-		i, _ := slices.BinarySearch(d.branches, b.Batch.Branch)
-		d.journals[i] = append(d.journals[i], b.Sealed)
-		for k := range b.Batch.Entries {
-			e := &b.Batch.Entries[k]
-			key := e.RequestKey()
-			if _, ok := d.requests[key]; key != "" && !ok {
-				at := ledger.Position{Branch: b.Batch.Branch, Sequence: e.Sequence}
-				d.requests[key] = ledger.Recorded{At: at, Entry: *e, Balance: b.Posted[k].Balance}
-			}
-		}
+		d.add(b.Sealed, b.Posted)
 	}
 	d.tail = append(d.tail, keep(c))
 	if c.Sync {
 		d.sync()
+	}
+}
+
+// add adds a batch to its journal.
+func (d *Disk) add(s *ledger.Sealed, posted []ledger.Posted) {
+	i, _ := slices.BinarySearch(d.branches, s.Batch.Branch)
+	d.journals[i], d.applied = append(d.journals[i], s), append(d.applied, s)
+	for k := range s.Batch.Entries {
+		e := &s.Batch.Entries[k]
+		key := e.RequestKey()
+		if _, ok := d.requests[key]; key != "" && !ok {
+			at := ledger.Position{Branch: s.Batch.Branch, Sequence: e.Sequence}
+			d.requests[key] = ledger.Recorded{At: at, Entry: *e, Balance: posted[k].Balance}
+		}
 	}
 }
 
@@ -122,10 +144,15 @@ func keep(c *ledger.Commit) *ledger.Commit {
 	kept := *c
 	kept.Batches, kept.Heads, kept.Accounts = slices.Clone(c.Batches), slices.Clone(c.Heads), slices.Clone(c.Accounts)
 	for i := range kept.Accounts {
-		a := &kept.Accounts[i]
-		a.Escrow, a.Paid, a.Last = slices.Clone(a.Escrow), slices.Clone(a.Paid), slices.Clone(a.Last)
+		kept.Accounts[i] = keepState(kept.Accounts[i])
 	}
 	return &kept
+}
+
+// keepState returns the state of an account that lasts.
+func keepState(a ledger.AccountState) ledger.AccountState {
+	a.Escrow, a.Paid, a.Last = slices.Clone(a.Escrow), slices.Clone(a.Paid), slices.Clone(a.Last)
+	return a
 }
 
 func (d *Disk) sync() {
@@ -144,12 +171,18 @@ func (d *Disk) sync() {
 				d.image.doubles[double.Key()] = double
 			}
 		}
+		for _, f := range c.Forks {
+			d.image.keepFork(f)
+		}
 		d.image.clock = max(d.image.clock, c.Clock)
 		if c.Bank != nil {
 			d.image.bank = *c.Bank
 		}
 		if c.Settled {
 			d.image.settled, d.Copied = true, false
+		}
+		if c.Unsettled {
+			d.image.settled = false
 		}
 	}
 	d.tail = d.tail[:0]
@@ -169,6 +202,7 @@ func (d *Disk) Crash(keep int) {
 	d.tail = d.tail[:keep]
 	d.sync()
 	for _, c := range lost {
+		d.applied = d.applied[: len(d.applied)-len(c.Batches) : len(d.applied)-len(c.Batches)]
 		for _, b := range c.Batches {
 			i, _ := slices.BinarySearch(d.branches, b.Batch.Branch)
 			n := d.find(i, b.Batch.FirstSequence)
@@ -227,6 +261,9 @@ func (d *Disk) Boot() (protocol.Config, error) {
 		}
 		d.torn = nil
 	}
+	if err := d.mend(); err != nil {
+		return protocol.Config{}, err
+	}
 	if len(d.image.accounts) == 0 {
 		return d.mirrored(l)
 	}
@@ -252,7 +289,7 @@ func (d *Disk) Boot() (protocol.Config, error) {
 // mirrored returns what the branch boots from: the journal's state where there
 // is one.
 func (d *Disk) mirrored(l *ledger.Ledger) (protocol.Config, error) {
-	c := protocol.Config{Opening: d.opening, Ledger: l, Epoch: d.epoch, Settled: d.image.settled, Bank: d.image.bank, Copied: d.Copied, Doubles: d.Doubles(), Storage: d}
+	c := protocol.Config{Opening: d.opening, Ledger: l, Epoch: d.epoch, Settled: d.image.settled, Bank: d.image.bank, Copied: d.Copied, Doubles: d.Doubles(), Forks: slices.Clone(d.image.forks), Pending: d.Pending(), Storage: d}
 	if d.mirror == nil {
 		return c, nil
 	}
@@ -302,79 +339,4 @@ func (d *Disk) entry(i int, sequence uint64) *ledger.Entry {
 	}
 	b := d.journals[i][k].Batch
 	return &b.Entries[sequence-b.FirstSequence]
-}
-
-// Request implements protocol.Storage.
-func (d *Disk) Request(key ledger.RequestKey) (ledger.Recorded, bool, error) {
-	rec, ok := d.requests[key]
-	if d.mirror != nil {
-		d.mirror.checkRequest(key, rec, ok)
-	}
-	return rec, ok, nil
-}
-
-// Positions implements protocol.Storage.
-func (d *Disk) Positions(keys []ledger.RequestKey) ([]ledger.Position, error) {
-	at := make([]ledger.Position, len(keys))
-	for i, key := range keys {
-		at[i] = d.requests[key].At
-	}
-	if d.mirror != nil {
-		d.mirror.checkPositions(keys, at)
-	}
-	return at, nil
-}
-
-// HashAt implements protocol.Storage.
-func (d *Disk) HashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, bool, error) {
-	hash, ok := d.hashAt(branch, sequence)
-	if d.mirror != nil {
-		d.mirror.checkHash(branch, sequence, hash, ok)
-	}
-	return hash, ok, nil
-}
-
-func (d *Disk) hashAt(branch ledger.BranchID, sequence uint64) (ledger.Hash, bool) {
-	i, ok := slices.BinarySearch(d.branches, branch)
-	if !ok {
-		return ledger.Hash{}, false
-	}
-	k := d.find(i, sequence)
-	if k == len(d.journals[i]) || d.journals[i][k].Batch.LastSequence() != sequence {
-		return ledger.Hash{}, false
-	}
-	return d.journals[i][k].Hash, true
-}
-
-// Batches implements protocol.Storage: it returns outlines, as the journal does.
-func (d *Disk) Batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Outline, error) {
-	batches, err := d.batches(branch, after, maxBytes)
-	outlines := make([]*ledger.Outline, len(batches))
-	for k, s := range batches {
-		outlines[k] = &s.Outline
-	}
-	return outlines, err
-}
-
-func (d *Disk) batches(branch ledger.BranchID, after uint64, maxBytes int) ([]*ledger.Sealed, error) {
-	i, ok := slices.BinarySearch(d.branches, branch)
-	if !ok {
-		return nil, nil
-	}
-	from := d.find(i, after+1)
-	to := from
-	for total := 0; to < len(d.journals[i]) && (to == from || total < maxBytes); to++ {
-		total += len(d.journals[i][to].Bytes)
-	}
-	if d.checked {
-		for _, s := range d.journals[i][from:to] {
-			if _, err := ledger.OpenSealed(s.Bytes, s.Hash); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if d.mirror != nil {
-		d.mirror.checkBatches(branch, after, maxBytes, d.journals[i][from:to])
-	}
-	return d.journals[i][from:to:to], nil
 }

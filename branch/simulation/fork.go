@@ -19,6 +19,8 @@ import (
 //   - a process of the forked branch that has met a peer which holds another
 //     batch than its own has halted, and writes nothing from then on;
 //   - no other branch halts: it has done nothing wrong.
+//
+// Then an operator decides which side of the fork counts (see operator.go).
 func runFork(o Options) (report *Report, err error) {
 	w := newWorld(o, func(*world) {})
 	defer w.closeJournals()
@@ -39,6 +41,7 @@ func runFork(o Options) (report *Report, err error) {
 		w.pass(forkMillis)
 	}
 	w.checkForked(p, twin)
+	w.mendFork(p, twin)
 	w.report.Steps, w.report.Millis = w.step, w.now/1000
 	if w.failure != nil {
 		return w.report, w.failure
@@ -125,6 +128,7 @@ func (w *world) verifyForked(c *call, reply *protocol.Reply) {
 	if c.at.disk.Synced(c.at.index) < at.Sequence {
 		w.fail("LOCAL is synced at its writer", "%+v", at)
 	}
+	w.oracle.acknowledged = append(w.oracle.acknowledged, acknowledged{c.at, at, c.req.entry, c.req.level})
 }
 
 // checkForked checks a bank in which every peer has met both processes. A peer

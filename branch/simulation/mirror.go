@@ -72,6 +72,9 @@ func (m *mirror) boot(want *protocol.Config) (*journal.State, error) {
 	if !reflect.DeepEqual(state.Doubles, want.Doubles) {
 		panic(fmt.Sprintf("branch %d boots with the alarms %+v, want %+v", m.id.Branch, state.Doubles, want.Doubles))
 	}
+	if !reflect.DeepEqual(state.Forks, want.Forks) || !slices.EqualFunc(state.Pending, want.Pending, func(a, b *ledger.Sealed) bool { return a.Hash == b.Hash }) {
+		panic(fmt.Sprintf("branch %d boots with the forks %+v and the pending batches %v, want %+v and %v", m.id.Branch, state.Forks, state.Pending, want.Forks, want.Pending))
+	}
 	return state, nil
 }
 

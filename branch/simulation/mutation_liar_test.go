@@ -15,7 +15,7 @@ var lieMutations = []mutation{
 		"c.Ticket.Clock-view > ledger.MaxClockLead:", "c.Ticket.Clock-view > ledger.MaxClock:", "TestClocksThatRunAheadStopNobody",
 	},
 	{
-		"a branch halts because somebody says so", "branch/broadcast/doubt.go",
+		"a branch halts because somebody says so", "branch/broadcast/fork.go",
 		`in.alarms.Reject(p, protocol.BadAccusation, true, "it says`, `in.recovery.halt("it says`, "liar",
 	},
 	{
@@ -28,7 +28,7 @@ var lieMutations = []mutation{
 	},
 	{
 		"a hello counts as applied whatever its hash", "branch/broadcast/propagate.go",
-		"own > 0 && !pr.intake.has(pr.Self, own, p.has.Hash)", "own > 0 && pr.N == 1", "10_fork",
+		"own <= pr.Head(pr.Self) && pr.intake.has(pr.Self, own, p.has.Hash)", "own <= pr.Head(pr.Self)", "10_fork",
 	},
 	{
 		"a batch without a signature is taken", "branch/broadcast/apply.go",
@@ -64,7 +64,7 @@ var lieMutations = []mutation{
 	},
 	{
 		"a batch that breaks a rule stops its journal for good", "branch/broadcast/apply.go",
-		"if s.Hash == in.misfits[i] {", "if in.misfits[i] != (ledger.Hash{}) {", "liar",
+		"if s.Hash == in.misfits[i] && in.misfitAt[i] == in.progressed() {", "if in.misfits[i] != (ledger.Hash{}) {", "liar",
 	},
 	{
 		"a branch waits for entries that nobody shows", "branch/broadcast/fetch.go",

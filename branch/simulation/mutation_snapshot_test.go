@@ -40,7 +40,7 @@ var snapshotMutations = []mutation{
 	},
 	{
 		"a branch is marked below its own entries that have come back", "branch/broadcast/apply.go",
-		"\t\tin.CountAsOwn(in.Ledger.Clock())\n", "", "replica.TestABranchThatHasLostItsDiskIsNotMarkedBelowItsEntries",
+		"\tin.CountAsOwn(in.Ledger.Clock())\n", "", "replica.TestABranchThatHasLostItsDiskIsNotMarkedBelowItsEntries",
 	},
 	{
 		"a mark that comes again is answered anew", "branch/replica/mark.go",

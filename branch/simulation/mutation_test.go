@@ -32,7 +32,7 @@ var hunts = map[string]string{
 var mutations = []mutation{
 	{
 		"own entries are not synced", "branch/broadcast/own.go",
-		"o.commit.Sync = true\n\t\to.recent", "o.recent", "faults",
+		"o.commit.Sync = true\n\t\to.keep", "o.keep", "faults",
 	},
 	{
 		"a failed commit is ignored and its sequence goes out", "branch/simulation/process.go",
@@ -337,7 +337,7 @@ var mutations = []mutation{
 	},
 	{
 		"a branch writes before its bank is founded", "branch/broadcast/recover.go",
-		"if !v.founding.bank.Founded || len(v.founding.outnumbered()) > 0 {", "if len(v.founding.outnumbered()) > 0 {", "faults",
+		"if !v.founding.bank.Founded || len(v.founding.outnumbered()) > 0 ||", "if len(v.founding.outnumbered()) > 0 ||", "faults",
 	},
 	{
 		"a branch of another bank is a peer", "branch/broadcast/founding.go",
@@ -345,7 +345,7 @@ var mutations = []mutation{
 	},
 	{
 		"a branch on the directory of another bank serves", "branch/broadcast/recover.go",
-		"if !v.founding.bank.Founded || len(v.founding.outnumbered()) > 0 {", "if !v.founding.bank.Founded {", "28_another_bank",
+		"if !v.founding.bank.Founded || len(v.founding.outnumbered()) > 0 ||", "if !v.founding.bank.Founded ||", "28_another_bank",
 	},
 	{
 		"a copied disk counts as the branch's own", "branch/broadcast/recover.go",
@@ -358,7 +358,7 @@ const module = "../.."
 
 // allMutations are those of all files.
 func allMutations() []mutation {
-	return slices.Concat(mutations, requestMutations, lieMutations, contestMutations, snapshotMutations)
+	return slices.Concat(mutations, requestMutations, forkMutations, lieMutations, contestMutations, snapshotMutations)
 }
 
 // make test-long tries each mutation; here, a change of the rules is told at

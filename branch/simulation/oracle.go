@@ -41,6 +41,8 @@ type oracle struct {
 	// forked says that two processes are one branch. Then nobody can tell what
 	// is recorded, and less has to hold (see fork.go).
 	forked bool
+	// acknowledged are the writes of which customers were told then.
+	acknowledged []acknowledged
 }
 
 // identified is what the oracle knows a request by, whatever the branches do. Without an

@@ -41,7 +41,10 @@ var (
 		"message refused for its batch", "message refused for its accusation", "message refused for its answer",
 	}
 	rareForgeries = []string{"wrong signature refused", "forged batch without a signature", "message refused for its signature"}
-	rareForks     = []string{"branch halted", "fork found", "fork alarm at a peer", "frame with a fork alarm"}
+	rareForks     = []string{
+		"branch halted", "fork found", "fork alarm at a peer", "frame with a fork alarm", "fork decided", "start for a decision",
+		"own entries lack escrow", "own entries come after what does not count", "deposit for what was paid twice",
+	}
 )
 
 // enoughSeeds is how many seeds reach all of these.

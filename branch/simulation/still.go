@@ -45,6 +45,9 @@ func (p *process) checkStill() {
 // checkSeats checks the accounts that are frozen for a chair: but for a write that changes
 // several accounts, nothing changes them, and not even that if they are so firmly.
 func (p *process) checkSeats() {
+	if p.w.oracle.forked {
+		return // two processes may be the chair of one account
+	}
 	for _, account := range p.w.accounts {
 		f := p.replica.SeatFreeze(account)
 		if f == nil {

@@ -149,7 +149,7 @@ func newWorld(o Options, change func(*world)) *world {
 	w.oracle = newOracle(w)
 	for i, id := range w.branches {
 		w.processes = append(w.processes, &process{
-			w: w, index: i, id: id, disk: NewDisk(w.branches, w.opening), rate: 0.9 + 0.2*w.rng.Float64(), links: make([]int, n),
+			w: w, index: i, id: id, disk: newDisk(id, w.branches, w.opening), rate: 0.9 + 0.2*w.rng.Float64(), links: make([]int, n),
 		})
 	}
 	if o.Journal {

@@ -18,14 +18,14 @@ func (a *app) alarmsCommand() *cobra.Command {
 		Use:   "alarms",
 		Short: "List the alarms of a branch, and resolve those you have dealt with",
 		Long: `Alarms lists the alarms of a branch, which need an operator. Most alarms
-describe the branch since it was started: a journal that has forked, a branch
-of another bank. They end with a restart once their cause is mended.
+describe the branch since it was started, such as a branch of another bank. They
+end with a restart once their cause is mended.
 
-One kind is kept on disk and stays until 'passbook alarms resolve': that several
-entries have one request id, so a customer was served twice. Such an alarm
-names the entries. Each branch keeps its own alarms, and resolving one concerns
-only the branch that is called; an alarm about a request id has the same ID
-everywhere.`,
+Two kinds are kept on disk and stay until 'passbook alarms resolve': that several
+entries have one request id, so a customer was served twice; and that a journal
+has forked, so there are two batches in one place of it. Each branch keeps its
+own alarms, and resolving one concerns only the branch that is called; an alarm
+of these kinds has the same ID everywhere.`,
 		Example: "  passbook alarms --branch 7\n  passbook alarms --address 10.0.0.2:50052 --json",
 		GroupID: branchGroup,
 		Args:    cobra.NoArgs,
@@ -48,27 +48,54 @@ everywhere.`,
 
 func (a *app) resolveCommand() *cobra.Command {
 	var t target
+	var d decision
 	c := &cobra.Command{
 		Use:   "resolve ID",
-		Short: "Resolve an alarm about a request id, at one branch",
+		Short: "Resolve an alarm about a request id or a fork, at one branch",
 		Long: `Resolve removes an alarm that you have dealt with, at one branch: it is no
 longer on its disk when the command ends. Doing it again does nothing. An alarm
-that describes the branch itself can't be resolved this way.`,
-		Example: "  passbook alarms resolve k3f9q2xw --branch 7",
+that describes the branch itself can't be resolved this way.
+
+A fork is resolved by a decision: which of the two batches counts. Without --keep
+the command asks all branches through the one that is called, and shows both
+sides: their entries, which branch has applied which, what depends on each, and
+what to do next. With --keep it records the decision at the one branch. Decide the
+same at every branch that has the alarm. Then start those again that say so: they
+leave out the other side, and fetch what counts. The decision stays on disk; it
+can be changed by deciding again.`,
+		Example: "  passbook alarms resolve k3f9q2xw --branch 7\n  passbook alarms resolve k3f9q2xw --branch 7 --keep 1f51f40efc13 --note disk-7",
 		Args:    alarmArgument,
 	}
 	t.targetFlags(c)
+	c.Flags().StringVar(&d.keep, "keep", "", "for a fork, the `hash` of the batch that counts, or how it begins")
+	c.Flags().StringVar(&d.note, "note", "", "for a fork, a `text` that is recorded with the decision")
 	return a.does(c, func(ctx context.Context, args []string) error {
 		if err := name.Check(args[0]); err != nil {
 			return exit.Usagef("the id of an alarm %w", err)
 		}
 		return t.call(ctx, "", func(ctx context.Context, client bankv1connect.BranchServiceClient) error {
-			reply, err := client.ResolveAlarm(ctx, &bankv1.ResolveAlarmRequest{Id: args[0]})
+			fork, err := forkOf(ctx, client, args[0], d.keep != "")
+			switch {
+			case err != nil:
+				return err
+			case fork == nil && d.keep != "":
+				return exit.Usagef("the branch has no fork with the alarm %s, and --keep decides about forks", args[0])
+			case fork != nil && d.keep == "":
+				return a.showFork(ctx, &t, client, args[0], fork)
+			case fork != nil:
+				if d.keep, err = d.side(fork); err != nil {
+					return err
+				}
+			}
+			reply, err := client.ResolveAlarm(ctx, &bankv1.ResolveAlarmRequest{Id: args[0], Keep: d.keep, Note: d.note})
 			switch {
 			case err != nil:
 				return err
 			case t.json:
 				return a.console.JSON(reply)
+			}
+			if fork != nil {
+				return a.console.Decided(args[0], d.keep, reply)
 			}
 			return a.console.Resolved(args[0], reply)
 		})

@@ -90,8 +90,8 @@ func freePorts(t *testing.T) int {
 
 func local(port string) string { return net.JoinHostPort("127.0.0.1", port) }
 
-// certify DIR BRANCH... gives branches new certificates, and a client named auditor one, in
-// a directory that is made with a CA of its own. Again, the CA stays.
+// certify DIR BRANCH... gives branches new certificates, and clients named auditor, teller and
+// operator theirs, in a directory that is made with a CA of its own. Again, the CA stays.
 func certify(t *testing.T) func(*testscript.TestScript, bool, []string) {
 	made := map[string]*certstest.Bank{}
 	var mu sync.Mutex
@@ -107,6 +107,7 @@ func certify(t *testing.T) func(*testscript.TestScript, bool, []string) {
 			b.Write(t, certs.ClientCAFile, b.Clients.PEM())
 			b.Client(t, "auditor", identity.Auditor)
 			b.Client(t, "teller", identity.Teller)
+			b.Client(t, "operator", identity.Operator)
 			made[dir] = b
 		}
 		for _, text := range args[1:] {

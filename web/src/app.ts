@@ -14,6 +14,7 @@ import { EntriesView } from "./view/entries";
 import { FaultsView } from "./view/faults";
 import { Frame } from "./view/frame";
 import { HeadlineView } from "./view/headline";
+import { LifeView } from "./view/life";
 import { Location } from "./view/location";
 import { LoginView } from "./view/login";
 import { Channel } from "./watch/channel";
@@ -33,7 +34,7 @@ const frame = new Frame(picture, [
   new BranchesView(location),
   new DetailsView(location),
   new FaultsView(faultClient(), location, rights),
-  new CallView(location, rights),
+  new CallView(location, rights, new LifeView(rights)),
   new ChartsView(),
   new EntriesView(rights),
 ]);

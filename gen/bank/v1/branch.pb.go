@@ -2227,7 +2227,7 @@ func (x *ListAlarmsResponse) GetAlarms() []*Alarm {
 type Alarm struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its name in ResolveAlarm: short, and the same as long as the alarm lasts. An
-	// alarm about a request id has the same id at every branch.
+	// alarm about a request id or a fork has the same id at every branch.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// What it is about.
 	Kind AlarmKind `protobuf:"varint,2,opt,name=kind,proto3,enum=bank.v1.AlarmKind" json:"kind,omitempty"`
@@ -2244,7 +2244,9 @@ type Alarm struct {
 	Entries []*AlarmEntry `protobuf:"bytes,6,rep,name=entries,proto3" json:"entries,omitempty"`
 	// How many more entries have the request id, or how many more request ids
 	// there are.
-	More          uint64 `protobuf:"varint,7,opt,name=more,proto3" json:"more,omitempty"`
+	More uint64 `protobuf:"varint,7,opt,name=more,proto3" json:"more,omitempty"`
+	// The fork that an alarm of that kind is about.
+	Fork          *Fork `protobuf:"bytes,8,opt,name=fork,proto3" json:"fork,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2328,12 +2330,471 @@ func (x *Alarm) GetMore() uint64 {
 	return 0
 }
 
+func (x *Alarm) GetFork() *Fork {
+	if x != nil {
+		return x.Fork
+	}
+	return nil
+}
+
+// Fork is a place in a branch's journal where there are two different batches, which
+// follow the same one: two processes had one branch's id, or a backup was restored without
+// the bank's knowledge.
+type Fork struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The branch whose journal it is.
+	Branch uint32 `protobuf:"varint,1,opt,name=branch,proto3" json:"branch,omitempty"`
+	// The first entry of both batches.
+	FirstSequence uint64 `protobuf:"varint,2,opt,name=first_sequence,json=firstSequence,proto3" json:"first_sequence,omitempty"`
+	// The two batches. The first is the one that this branch had applied.
+	Sides []*ForkSide `protobuf:"bytes,3,rep,name=sides,proto3" json:"sides,omitempty"`
+	// The branch that has shown the second.
+	ShownBy uint32 `protobuf:"varint,4,opt,name=shown_by,json=shownBy,proto3" json:"shown_by,omitempty"`
+	// The hash of the batch that counts, in hexadecimal; empty while that is not decided.
+	Kept string `protobuf:"bytes,5,opt,name=kept,proto3" json:"kept,omitempty"`
+	// Who has decided, and when.
+	DecidedBy       string `protobuf:"bytes,6,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
+	DecidedAtUnixMs int64  `protobuf:"varint,7,opt,name=decided_at_unix_ms,json=decidedAtUnixMs,proto3" json:"decided_at_unix_ms,omitempty"`
+	// What whoever decided has noted.
+	Note string `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
+	// Whether the branch must be started again for the decision to take effect here.
+	Restart       bool `protobuf:"varint,9,opt,name=restart,proto3" json:"restart,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fork) Reset() {
+	*x = Fork{}
+	mi := &file_bank_v1_branch_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fork) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fork) ProtoMessage() {}
+
+func (x *Fork) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fork.ProtoReflect.Descriptor instead.
+func (*Fork) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Fork) GetBranch() uint32 {
+	if x != nil {
+		return x.Branch
+	}
+	return 0
+}
+
+func (x *Fork) GetFirstSequence() uint64 {
+	if x != nil {
+		return x.FirstSequence
+	}
+	return 0
+}
+
+func (x *Fork) GetSides() []*ForkSide {
+	if x != nil {
+		return x.Sides
+	}
+	return nil
+}
+
+func (x *Fork) GetShownBy() uint32 {
+	if x != nil {
+		return x.ShownBy
+	}
+	return 0
+}
+
+func (x *Fork) GetKept() string {
+	if x != nil {
+		return x.Kept
+	}
+	return ""
+}
+
+func (x *Fork) GetDecidedBy() string {
+	if x != nil {
+		return x.DecidedBy
+	}
+	return ""
+}
+
+func (x *Fork) GetDecidedAtUnixMs() int64 {
+	if x != nil {
+		return x.DecidedAtUnixMs
+	}
+	return 0
+}
+
+func (x *Fork) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *Fork) GetRestart() bool {
+	if x != nil {
+		return x.Restart
+	}
+	return false
+}
+
+// ForkSide is one of the two batches of a fork.
+type ForkSide struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its hash, in hexadecimal.
+	Hash string `protobuf:"bytes,1,opt,name=hash,proto3" json:"hash,omitempty"`
+	// Its last entry.
+	LastSequence uint64 `protobuf:"varint,2,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
+	// The boot of its writer.
+	Epoch uint64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// The fingerprint of the certificate that has signed it, in hexadecimal; empty for none.
+	Certificate   string `protobuf:"bytes,4,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForkSide) Reset() {
+	*x = ForkSide{}
+	mi := &file_bank_v1_branch_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForkSide) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForkSide) ProtoMessage() {}
+
+func (x *ForkSide) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForkSide.ProtoReflect.Descriptor instead.
+func (*ForkSide) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ForkSide) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
+}
+
+func (x *ForkSide) GetLastSequence() uint64 {
+	if x != nil {
+		return x.LastSequence
+	}
+	return 0
+}
+
+func (x *ForkSide) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *ForkSide) GetCertificate() string {
+	if x != nil {
+		return x.Certificate
+	}
+	return ""
+}
+
+// GetForkRequest names a fork, by the id of its alarm, by its place, or both: a branch that
+// does not know the fork tells what it has in that place.
+type GetForkRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the alarm; empty if only the place is named.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The branch whose journal has forked, and the first entry of both batches; 0 if only
+	// the alarm is named.
+	Branch        uint32 `protobuf:"varint,2,opt,name=branch,proto3" json:"branch,omitempty"`
+	FirstSequence uint64 `protobuf:"varint,3,opt,name=first_sequence,json=firstSequence,proto3" json:"first_sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetForkRequest) Reset() {
+	*x = GetForkRequest{}
+	mi := &file_bank_v1_branch_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetForkRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetForkRequest) ProtoMessage() {}
+
+func (x *GetForkRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetForkRequest.ProtoReflect.Descriptor instead.
+func (*GetForkRequest) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *GetForkRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *GetForkRequest) GetBranch() uint32 {
+	if x != nil {
+		return x.Branch
+	}
+	return 0
+}
+
+func (x *GetForkRequest) GetFirstSequence() uint64 {
+	if x != nil {
+		return x.FirstSequence
+	}
+	return 0
+}
+
+// GetForkResponse is what a branch knows of a fork.
+type GetForkResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The branch that answers.
+	Branch uint32 `protobuf:"varint,1,opt,name=branch,proto3" json:"branch,omitempty"`
+	// The fork; not set if this branch does not know of it.
+	Fork *Fork `protobuf:"bytes,2,opt,name=fork,proto3" json:"fork,omitempty"`
+	// The hash of the batch that is applied here in that place, in hexadecimal; empty for
+	// none.
+	AppliedHash string `protobuf:"bytes,3,opt,name=applied_hash,json=appliedHash,proto3" json:"applied_hash,omitempty"`
+	// Where that journal ends here.
+	AppliedUpTo uint64 `protobuf:"varint,4,opt,name=applied_up_to,json=appliedUpTo,proto3" json:"applied_up_to,omitempty"`
+	// The entries of that journal that are applied here from the place on, at most 1,000.
+	Applied []*AlarmEntry `protobuf:"bytes,5,rep,name=applied,proto3" json:"applied,omitempty"`
+	// How many more there are.
+	AppliedMore uint64 `protobuf:"varint,6,opt,name=applied_more,json=appliedMore,proto3" json:"applied_more,omitempty"`
+	// The entries that this branch knows of the other side: those of its first batch, and
+	// those that it has left out since a decision; at most 1,000.
+	Others []*AlarmEntry `protobuf:"bytes,7,rep,name=others,proto3" json:"others,omitempty"`
+	// How many more there are.
+	OthersMore uint64 `protobuf:"varint,8,opt,name=others_more,json=othersMore,proto3" json:"others_more,omitempty"`
+	// The journals with entries, applied here, that depend on the forked one from the place
+	// on, or on such entries.
+	Dependents []*ForkDependent `protobuf:"bytes,9,rep,name=dependents,proto3" json:"dependents,omitempty"`
+	// Whether there was too much to look at, so dependents may lack some.
+	DependentsTruncated bool `protobuf:"varint,10,opt,name=dependents_truncated,json=dependentsTruncated,proto3" json:"dependents_truncated,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *GetForkResponse) Reset() {
+	*x = GetForkResponse{}
+	mi := &file_bank_v1_branch_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetForkResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetForkResponse) ProtoMessage() {}
+
+func (x *GetForkResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetForkResponse.ProtoReflect.Descriptor instead.
+func (*GetForkResponse) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *GetForkResponse) GetBranch() uint32 {
+	if x != nil {
+		return x.Branch
+	}
+	return 0
+}
+
+func (x *GetForkResponse) GetFork() *Fork {
+	if x != nil {
+		return x.Fork
+	}
+	return nil
+}
+
+func (x *GetForkResponse) GetAppliedHash() string {
+	if x != nil {
+		return x.AppliedHash
+	}
+	return ""
+}
+
+func (x *GetForkResponse) GetAppliedUpTo() uint64 {
+	if x != nil {
+		return x.AppliedUpTo
+	}
+	return 0
+}
+
+func (x *GetForkResponse) GetApplied() []*AlarmEntry {
+	if x != nil {
+		return x.Applied
+	}
+	return nil
+}
+
+func (x *GetForkResponse) GetAppliedMore() uint64 {
+	if x != nil {
+		return x.AppliedMore
+	}
+	return 0
+}
+
+func (x *GetForkResponse) GetOthers() []*AlarmEntry {
+	if x != nil {
+		return x.Others
+	}
+	return nil
+}
+
+func (x *GetForkResponse) GetOthersMore() uint64 {
+	if x != nil {
+		return x.OthersMore
+	}
+	return 0
+}
+
+func (x *GetForkResponse) GetDependents() []*ForkDependent {
+	if x != nil {
+		return x.Dependents
+	}
+	return nil
+}
+
+func (x *GetForkResponse) GetDependentsTruncated() bool {
+	if x != nil {
+		return x.DependentsTruncated
+	}
+	return false
+}
+
+// ForkDependent says what of a journal depends on a fork.
+type ForkDependent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The branch whose journal it is.
+	Branch uint32 `protobuf:"varint,1,opt,name=branch,proto3" json:"branch,omitempty"`
+	// The first entry that depends on the fork. What follows it in that journal does so,
+	// too.
+	FirstSequence uint64 `protobuf:"varint,2,opt,name=first_sequence,json=firstSequence,proto3" json:"first_sequence,omitempty"`
+	// The last entry of that journal that is applied here.
+	LastSequence  uint64 `protobuf:"varint,3,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForkDependent) Reset() {
+	*x = ForkDependent{}
+	mi := &file_bank_v1_branch_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForkDependent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForkDependent) ProtoMessage() {}
+
+func (x *ForkDependent) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_branch_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForkDependent.ProtoReflect.Descriptor instead.
+func (*ForkDependent) Descriptor() ([]byte, []int) {
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ForkDependent) GetBranch() uint32 {
+	if x != nil {
+		return x.Branch
+	}
+	return 0
+}
+
+func (x *ForkDependent) GetFirstSequence() uint64 {
+	if x != nil {
+		return x.FirstSequence
+	}
+	return 0
+}
+
+func (x *ForkDependent) GetLastSequence() uint64 {
+	if x != nil {
+		return x.LastSequence
+	}
+	return 0
+}
+
 // AlarmEntry is an entry that an alarm is about.
 type AlarmEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where it is recorded.
 	Receipt *Receipt `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
-	// What it is: "deposit", "withdrawal", "transfer" or "bulk".
+	// What it is: "deposit", "withdrawal", "transfer", "bulk", or, in a fork, "grant".
 	What string `protobuf:"bytes,2,opt,name=what,proto3" json:"what,omitempty"`
 	// The account that a deposit pays into, or that a withdrawal or a transfer pays
 	// from; empty for a bulk.
@@ -2350,14 +2811,18 @@ type AlarmEntry struct {
 	RecordedAtUnixMs int64 `protobuf:"varint,8,opt,name=recorded_at_unix_ms,json=recordedAtUnixMs,proto3" json:"recorded_at_unix_ms,omitempty"`
 	// The name of the customer who asked, as it was proven to the writer; empty
 	// where nobody has to prove anything. The request id is that customer's alone.
-	Customer      string `protobuf:"bytes,9,opt,name=customer,proto3" json:"customer,omitempty"`
+	Customer string `protobuf:"bytes,9,opt,name=customer,proto3" json:"customer,omitempty"`
+	// The branch that a grant gives escrow to; 0 for other entries.
+	ToBranch uint32 `protobuf:"varint,10,opt,name=to_branch,json=toBranch,proto3" json:"to_branch,omitempty"`
+	// The request id; only for the entries of a fork.
+	RequestId     string `protobuf:"bytes,11,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AlarmEntry) Reset() {
 	*x = AlarmEntry{}
-	mi := &file_bank_v1_branch_proto_msgTypes[20]
+	mi := &file_bank_v1_branch_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2369,7 +2834,7 @@ func (x *AlarmEntry) String() string {
 func (*AlarmEntry) ProtoMessage() {}
 
 func (x *AlarmEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[20]
+	mi := &file_bank_v1_branch_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2382,7 +2847,7 @@ func (x *AlarmEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlarmEntry.ProtoReflect.Descriptor instead.
 func (*AlarmEntry) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{20}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AlarmEntry) GetReceipt() *Receipt {
@@ -2448,18 +2913,36 @@ func (x *AlarmEntry) GetCustomer() string {
 	return ""
 }
 
+func (x *AlarmEntry) GetToBranch() uint32 {
+	if x != nil {
+		return x.ToBranch
+	}
+	return 0
+}
+
+func (x *AlarmEntry) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 // ResolveAlarmRequest names an alarm that an operator has dealt with.
 type ResolveAlarmRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The alarm's id.
-	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// For a fork, the hash of the batch that counts, in hexadecimal.
+	Keep string `protobuf:"bytes,2,opt,name=keep,proto3" json:"keep,omitempty"`
+	// What is recorded with the decision, such as why; at most 256 bytes.
+	Note          string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ResolveAlarmRequest) Reset() {
 	*x = ResolveAlarmRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[21]
+	mi := &file_bank_v1_branch_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2471,7 +2954,7 @@ func (x *ResolveAlarmRequest) String() string {
 func (*ResolveAlarmRequest) ProtoMessage() {}
 
 func (x *ResolveAlarmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[21]
+	mi := &file_bank_v1_branch_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2484,12 +2967,26 @@ func (x *ResolveAlarmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveAlarmRequest.ProtoReflect.Descriptor instead.
 func (*ResolveAlarmRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{21}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ResolveAlarmRequest) GetId() string {
 	if x != nil {
 		return x.Id
+	}
+	return ""
+}
+
+func (x *ResolveAlarmRequest) GetKeep() string {
+	if x != nil {
+		return x.Keep
+	}
+	return ""
+}
+
+func (x *ResolveAlarmRequest) GetNote() string {
+	if x != nil {
+		return x.Note
 	}
 	return ""
 }
@@ -2500,14 +2997,16 @@ type ResolveAlarmResponse struct {
 	// The branch.
 	Branch uint32 `protobuf:"varint,1,opt,name=branch,proto3" json:"branch,omitempty"`
 	// Whether it had it until now.
-	Resolved      bool `protobuf:"varint,2,opt,name=resolved,proto3" json:"resolved,omitempty"`
+	Resolved bool `protobuf:"varint,2,opt,name=resolved,proto3" json:"resolved,omitempty"`
+	// Whether the decision about a fork takes effect when this branch is next started.
+	Restart       bool `protobuf:"varint,3,opt,name=restart,proto3" json:"restart,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ResolveAlarmResponse) Reset() {
 	*x = ResolveAlarmResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[22]
+	mi := &file_bank_v1_branch_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2519,7 +3018,7 @@ func (x *ResolveAlarmResponse) String() string {
 func (*ResolveAlarmResponse) ProtoMessage() {}
 
 func (x *ResolveAlarmResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[22]
+	mi := &file_bank_v1_branch_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2532,7 +3031,7 @@ func (x *ResolveAlarmResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveAlarmResponse.ProtoReflect.Descriptor instead.
 func (*ResolveAlarmResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{22}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ResolveAlarmResponse) GetBranch() uint32 {
@@ -2545,6 +3044,13 @@ func (x *ResolveAlarmResponse) GetBranch() uint32 {
 func (x *ResolveAlarmResponse) GetResolved() bool {
 	if x != nil {
 		return x.Resolved
+	}
+	return false
+}
+
+func (x *ResolveAlarmResponse) GetRestart() bool {
+	if x != nil {
+		return x.Restart
 	}
 	return false
 }
@@ -2570,7 +3076,7 @@ type ListEntriesRequest struct {
 
 func (x *ListEntriesRequest) Reset() {
 	*x = ListEntriesRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[23]
+	mi := &file_bank_v1_branch_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2582,7 +3088,7 @@ func (x *ListEntriesRequest) String() string {
 func (*ListEntriesRequest) ProtoMessage() {}
 
 func (x *ListEntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[23]
+	mi := &file_bank_v1_branch_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2595,7 +3101,7 @@ func (x *ListEntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntriesRequest.ProtoReflect.Descriptor instead.
 func (*ListEntriesRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{23}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListEntriesRequest) GetAccount() string {
@@ -2646,7 +3152,7 @@ type ListEntriesResponse struct {
 
 func (x *ListEntriesResponse) Reset() {
 	*x = ListEntriesResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[24]
+	mi := &file_bank_v1_branch_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2658,7 +3164,7 @@ func (x *ListEntriesResponse) String() string {
 func (*ListEntriesResponse) ProtoMessage() {}
 
 func (x *ListEntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[24]
+	mi := &file_bank_v1_branch_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2671,7 +3177,7 @@ func (x *ListEntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntriesResponse.ProtoReflect.Descriptor instead.
 func (*ListEntriesResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{24}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListEntriesResponse) GetEntries() []*ListedEntry {
@@ -2704,7 +3210,7 @@ type ListedEntry struct {
 
 func (x *ListedEntry) Reset() {
 	*x = ListedEntry{}
-	mi := &file_bank_v1_branch_proto_msgTypes[25]
+	mi := &file_bank_v1_branch_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2716,7 +3222,7 @@ func (x *ListedEntry) String() string {
 func (*ListedEntry) ProtoMessage() {}
 
 func (x *ListedEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[25]
+	mi := &file_bank_v1_branch_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2729,7 +3235,7 @@ func (x *ListedEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListedEntry.ProtoReflect.Descriptor instead.
 func (*ListedEntry) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{25}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListedEntry) GetReceipt() *Receipt {
@@ -2772,7 +3278,7 @@ type TooManyAccounts struct {
 
 func (x *TooManyAccounts) Reset() {
 	*x = TooManyAccounts{}
-	mi := &file_bank_v1_branch_proto_msgTypes[26]
+	mi := &file_bank_v1_branch_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2784,7 +3290,7 @@ func (x *TooManyAccounts) String() string {
 func (*TooManyAccounts) ProtoMessage() {}
 
 func (x *TooManyAccounts) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[26]
+	mi := &file_bank_v1_branch_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2797,7 +3303,7 @@ func (x *TooManyAccounts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TooManyAccounts.ProtoReflect.Descriptor instead.
 func (*TooManyAccounts) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{26}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *TooManyAccounts) GetAccount() string {
@@ -2844,7 +3350,7 @@ type InsufficientFunds struct {
 
 func (x *InsufficientFunds) Reset() {
 	*x = InsufficientFunds{}
-	mi := &file_bank_v1_branch_proto_msgTypes[27]
+	mi := &file_bank_v1_branch_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2856,7 +3362,7 @@ func (x *InsufficientFunds) String() string {
 func (*InsufficientFunds) ProtoMessage() {}
 
 func (x *InsufficientFunds) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[27]
+	mi := &file_bank_v1_branch_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2869,7 +3375,7 @@ func (x *InsufficientFunds) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InsufficientFunds.ProtoReflect.Descriptor instead.
 func (*InsufficientFunds) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{27}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *InsufficientFunds) GetAccount() string {
@@ -2918,7 +3424,7 @@ type EscrowUnavailable struct {
 
 func (x *EscrowUnavailable) Reset() {
 	*x = EscrowUnavailable{}
-	mi := &file_bank_v1_branch_proto_msgTypes[28]
+	mi := &file_bank_v1_branch_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2930,7 +3436,7 @@ func (x *EscrowUnavailable) String() string {
 func (*EscrowUnavailable) ProtoMessage() {}
 
 func (x *EscrowUnavailable) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[28]
+	mi := &file_bank_v1_branch_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2943,7 +3449,7 @@ func (x *EscrowUnavailable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EscrowUnavailable.ProtoReflect.Descriptor instead.
 func (*EscrowUnavailable) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{28}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *EscrowUnavailable) GetAccount() string {
@@ -3018,7 +3524,7 @@ type NotReplicated struct {
 
 func (x *NotReplicated) Reset() {
 	*x = NotReplicated{}
-	mi := &file_bank_v1_branch_proto_msgTypes[29]
+	mi := &file_bank_v1_branch_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3030,7 +3536,7 @@ func (x *NotReplicated) String() string {
 func (*NotReplicated) ProtoMessage() {}
 
 func (x *NotReplicated) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[29]
+	mi := &file_bank_v1_branch_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3043,7 +3549,7 @@ func (x *NotReplicated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotReplicated.ProtoReflect.Descriptor instead.
 func (*NotReplicated) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{29}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *NotReplicated) GetReceipt() *Receipt {
@@ -3095,7 +3601,7 @@ type RequestIdUsed struct {
 
 func (x *RequestIdUsed) Reset() {
 	*x = RequestIdUsed{}
-	mi := &file_bank_v1_branch_proto_msgTypes[30]
+	mi := &file_bank_v1_branch_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3107,7 +3613,7 @@ func (x *RequestIdUsed) String() string {
 func (*RequestIdUsed) ProtoMessage() {}
 
 func (x *RequestIdUsed) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[30]
+	mi := &file_bank_v1_branch_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3120,7 +3626,7 @@ func (x *RequestIdUsed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestIdUsed.ProtoReflect.Descriptor instead.
 func (*RequestIdUsed) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{30}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RequestIdUsed) GetRequestId() string {
@@ -3150,7 +3656,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[31]
+	mi := &file_bank_v1_branch_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3162,7 +3668,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[31]
+	mi := &file_bank_v1_branch_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3175,7 +3681,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{31}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WatchRequest) GetAccount() string {
@@ -3225,7 +3731,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[32]
+	mi := &file_bank_v1_branch_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3237,7 +3743,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[32]
+	mi := &file_bank_v1_branch_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3250,7 +3756,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{32}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *WatchResponse) GetComplete() bool {
@@ -3329,7 +3835,7 @@ type Headline struct {
 
 func (x *Headline) Reset() {
 	*x = Headline{}
-	mi := &file_bank_v1_branch_proto_msgTypes[33]
+	mi := &file_bank_v1_branch_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3341,7 +3847,7 @@ func (x *Headline) String() string {
 func (*Headline) ProtoMessage() {}
 
 func (x *Headline) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[33]
+	mi := &file_bank_v1_branch_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3354,7 +3860,7 @@ func (x *Headline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Headline.ProtoReflect.Descriptor instead.
 func (*Headline) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{33}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Headline) GetText() string {
@@ -3420,7 +3926,7 @@ type BranchReport struct {
 
 func (x *BranchReport) Reset() {
 	*x = BranchReport{}
-	mi := &file_bank_v1_branch_proto_msgTypes[34]
+	mi := &file_bank_v1_branch_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3432,7 +3938,7 @@ func (x *BranchReport) String() string {
 func (*BranchReport) ProtoMessage() {}
 
 func (x *BranchReport) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[34]
+	mi := &file_bank_v1_branch_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3445,7 +3951,7 @@ func (x *BranchReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BranchReport.ProtoReflect.Descriptor instead.
 func (*BranchReport) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{34}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *BranchReport) GetBranch() uint32 {
@@ -3581,7 +4087,7 @@ type RoundTrip struct {
 
 func (x *RoundTrip) Reset() {
 	*x = RoundTrip{}
-	mi := &file_bank_v1_branch_proto_msgTypes[35]
+	mi := &file_bank_v1_branch_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3593,7 +4099,7 @@ func (x *RoundTrip) String() string {
 func (*RoundTrip) ProtoMessage() {}
 
 func (x *RoundTrip) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[35]
+	mi := &file_bank_v1_branch_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3606,7 +4112,7 @@ func (x *RoundTrip) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoundTrip.ProtoReflect.Descriptor instead.
 func (*RoundTrip) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{35}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RoundTrip) GetBranch() uint32 {
@@ -3649,7 +4155,7 @@ type WatchedEntry struct {
 
 func (x *WatchedEntry) Reset() {
 	*x = WatchedEntry{}
-	mi := &file_bank_v1_branch_proto_msgTypes[36]
+	mi := &file_bank_v1_branch_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3661,7 +4167,7 @@ func (x *WatchedEntry) String() string {
 func (*WatchedEntry) ProtoMessage() {}
 
 func (x *WatchedEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[36]
+	mi := &file_bank_v1_branch_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3674,7 +4180,7 @@ func (x *WatchedEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchedEntry.ProtoReflect.Descriptor instead.
 func (*WatchedEntry) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{36}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *WatchedEntry) GetBranch() uint32 {
@@ -3748,7 +4254,7 @@ type Sample struct {
 
 func (x *Sample) Reset() {
 	*x = Sample{}
-	mi := &file_bank_v1_branch_proto_msgTypes[37]
+	mi := &file_bank_v1_branch_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3760,7 +4266,7 @@ func (x *Sample) String() string {
 func (*Sample) ProtoMessage() {}
 
 func (x *Sample) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[37]
+	mi := &file_bank_v1_branch_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3773,7 +4279,7 @@ func (x *Sample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sample.ProtoReflect.Descriptor instead.
 func (*Sample) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{37}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Sample) GetUnixMs() int64 {
@@ -3831,7 +4337,7 @@ type SpreadBucket struct {
 
 func (x *SpreadBucket) Reset() {
 	*x = SpreadBucket{}
-	mi := &file_bank_v1_branch_proto_msgTypes[38]
+	mi := &file_bank_v1_branch_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3843,7 +4349,7 @@ func (x *SpreadBucket) String() string {
 func (*SpreadBucket) ProtoMessage() {}
 
 func (x *SpreadBucket) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[38]
+	mi := &file_bank_v1_branch_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3856,7 +4362,7 @@ func (x *SpreadBucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpreadBucket.ProtoReflect.Descriptor instead.
 func (*SpreadBucket) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{38}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *SpreadBucket) GetMostUs() int64 {
@@ -3889,7 +4395,7 @@ type GetTraceRequest struct {
 
 func (x *GetTraceRequest) Reset() {
 	*x = GetTraceRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[39]
+	mi := &file_bank_v1_branch_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3901,7 +4407,7 @@ func (x *GetTraceRequest) String() string {
 func (*GetTraceRequest) ProtoMessage() {}
 
 func (x *GetTraceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[39]
+	mi := &file_bank_v1_branch_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3914,7 +4420,7 @@ func (x *GetTraceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTraceRequest.ProtoReflect.Descriptor instead.
 func (*GetTraceRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{39}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *GetTraceRequest) GetRules() ClockRules {
@@ -3957,7 +4463,7 @@ type GetTraceResponse struct {
 
 func (x *GetTraceResponse) Reset() {
 	*x = GetTraceResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[40]
+	mi := &file_bank_v1_branch_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3969,7 +4475,7 @@ func (x *GetTraceResponse) String() string {
 func (*GetTraceResponse) ProtoMessage() {}
 
 func (x *GetTraceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[40]
+	mi := &file_bank_v1_branch_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3982,7 +4488,7 @@ func (x *GetTraceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTraceResponse.ProtoReflect.Descriptor instead.
 func (*GetTraceResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{40}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *GetTraceResponse) GetBranch() uint32 {
@@ -4041,7 +4547,7 @@ type TraceEvent struct {
 
 func (x *TraceEvent) Reset() {
 	*x = TraceEvent{}
-	mi := &file_bank_v1_branch_proto_msgTypes[41]
+	mi := &file_bank_v1_branch_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4053,7 +4559,7 @@ func (x *TraceEvent) String() string {
 func (*TraceEvent) ProtoMessage() {}
 
 func (x *TraceEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[41]
+	mi := &file_bank_v1_branch_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4066,7 +4572,7 @@ func (x *TraceEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TraceEvent.ProtoReflect.Descriptor instead.
 func (*TraceEvent) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{41}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *TraceEvent) GetRequest() int64 {
@@ -4120,7 +4626,7 @@ type GetIdentityRequest struct {
 
 func (x *GetIdentityRequest) Reset() {
 	*x = GetIdentityRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[42]
+	mi := &file_bank_v1_branch_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4132,7 +4638,7 @@ func (x *GetIdentityRequest) String() string {
 func (*GetIdentityRequest) ProtoMessage() {}
 
 func (x *GetIdentityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[42]
+	mi := &file_bank_v1_branch_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4145,7 +4651,7 @@ func (x *GetIdentityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetIdentityRequest.ProtoReflect.Descriptor instead.
 func (*GetIdentityRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{42}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{47}
 }
 
 // GetIdentityResponse is whom the branch takes the caller for.
@@ -4172,7 +4678,7 @@ type GetIdentityResponse struct {
 
 func (x *GetIdentityResponse) Reset() {
 	*x = GetIdentityResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[43]
+	mi := &file_bank_v1_branch_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4184,7 +4690,7 @@ func (x *GetIdentityResponse) String() string {
 func (*GetIdentityResponse) ProtoMessage() {}
 
 func (x *GetIdentityResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[43]
+	mi := &file_bank_v1_branch_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4197,7 +4703,7 @@ func (x *GetIdentityResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetIdentityResponse.ProtoReflect.Descriptor instead.
 func (*GetIdentityResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{43}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *GetIdentityResponse) GetSecured() bool {
@@ -4251,7 +4757,7 @@ type OpenDashboardRequest struct {
 
 func (x *OpenDashboardRequest) Reset() {
 	*x = OpenDashboardRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[44]
+	mi := &file_bank_v1_branch_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4263,7 +4769,7 @@ func (x *OpenDashboardRequest) String() string {
 func (*OpenDashboardRequest) ProtoMessage() {}
 
 func (x *OpenDashboardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[44]
+	mi := &file_bank_v1_branch_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4276,7 +4782,7 @@ func (x *OpenDashboardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDashboardRequest.ProtoReflect.Descriptor instead.
 func (*OpenDashboardRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{44}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{49}
 }
 
 // OpenDashboardResponse has a code with which a browser logs in once.
@@ -4294,7 +4800,7 @@ type OpenDashboardResponse struct {
 
 func (x *OpenDashboardResponse) Reset() {
 	*x = OpenDashboardResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[45]
+	mi := &file_bank_v1_branch_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4306,7 +4812,7 @@ func (x *OpenDashboardResponse) String() string {
 func (*OpenDashboardResponse) ProtoMessage() {}
 
 func (x *OpenDashboardResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[45]
+	mi := &file_bank_v1_branch_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4319,7 +4825,7 @@ func (x *OpenDashboardResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDashboardResponse.ProtoReflect.Descriptor instead.
 func (*OpenDashboardResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{45}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *OpenDashboardResponse) GetCode() string {
@@ -4356,7 +4862,7 @@ type GetBatchRequest struct {
 
 func (x *GetBatchRequest) Reset() {
 	*x = GetBatchRequest{}
-	mi := &file_bank_v1_branch_proto_msgTypes[46]
+	mi := &file_bank_v1_branch_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4368,7 +4874,7 @@ func (x *GetBatchRequest) String() string {
 func (*GetBatchRequest) ProtoMessage() {}
 
 func (x *GetBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[46]
+	mi := &file_bank_v1_branch_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4381,7 +4887,7 @@ func (x *GetBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBatchRequest.ProtoReflect.Descriptor instead.
 func (*GetBatchRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{46}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *GetBatchRequest) GetBranch() uint32 {
@@ -4416,7 +4922,7 @@ type GetBatchResponse struct {
 
 func (x *GetBatchResponse) Reset() {
 	*x = GetBatchResponse{}
-	mi := &file_bank_v1_branch_proto_msgTypes[47]
+	mi := &file_bank_v1_branch_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4428,7 +4934,7 @@ func (x *GetBatchResponse) String() string {
 func (*GetBatchResponse) ProtoMessage() {}
 
 func (x *GetBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_branch_proto_msgTypes[47]
+	mi := &file_bank_v1_branch_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4441,7 +4947,7 @@ func (x *GetBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBatchResponse.ProtoReflect.Descriptor instead.
 func (*GetBatchResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_branch_proto_rawDescGZIP(), []int{47}
+	return file_bank_v1_branch_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *GetBatchResponse) GetBatch() *SealedBatch {
@@ -4476,7 +4982,7 @@ var File_bank_v1_branch_proto protoreflect.FileDescriptor
 
 const file_bank_v1_branch_proto_rawDesc = "" +
 	"\n" +
-	"\x14bank/v1/branch.proto\x12\abank.v1\x1a\x15bank/v1/journal.proto\x1a\x19google/protobuf/any.proto\"=\n" +
+	"\x14bank/v1/branch.proto\x12\abank.v1\x1a\x14bank/v1/follow.proto\x1a\x15bank/v1/journal.proto\x1a\x19google/protobuf/any.proto\"=\n" +
 	"\aReceipt\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\"\xf5\x01\n" +
@@ -4615,7 +5121,7 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x11ListAlarmsRequest\"T\n" +
 	"\x12ListAlarmsResponse\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12&\n" +
-	"\x06alarms\x18\x02 \x03(\v2\x0e.bank.v1.AlarmR\x06alarms\"\xcf\x01\n" +
+	"\x06alarms\x18\x02 \x03(\v2\x0e.bank.v1.AlarmR\x06alarms\"\xf2\x01\n" +
 	"\x05Alarm\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12&\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x12.bank.v1.AlarmKindR\x04kind\x12\x12\n" +
@@ -4624,7 +5130,47 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tR\trequestId\x12-\n" +
 	"\aentries\x18\x06 \x03(\v2\x13.bank.v1.AlarmEntryR\aentries\x12\x12\n" +
-	"\x04more\x18\a \x01(\x04R\x04more\"\xa9\x02\n" +
+	"\x04more\x18\a \x01(\x04R\x04more\x12!\n" +
+	"\x04fork\x18\b \x01(\v2\r.bank.v1.ForkR\x04fork\"\x97\x02\n" +
+	"\x04Fork\x12\x16\n" +
+	"\x06branch\x18\x01 \x01(\rR\x06branch\x12%\n" +
+	"\x0efirst_sequence\x18\x02 \x01(\x04R\rfirstSequence\x12'\n" +
+	"\x05sides\x18\x03 \x03(\v2\x11.bank.v1.ForkSideR\x05sides\x12\x19\n" +
+	"\bshown_by\x18\x04 \x01(\rR\ashownBy\x12\x12\n" +
+	"\x04kept\x18\x05 \x01(\tR\x04kept\x12\x1d\n" +
+	"\n" +
+	"decided_by\x18\x06 \x01(\tR\tdecidedBy\x12+\n" +
+	"\x12decided_at_unix_ms\x18\a \x01(\x03R\x0fdecidedAtUnixMs\x12\x12\n" +
+	"\x04note\x18\b \x01(\tR\x04note\x12\x18\n" +
+	"\arestart\x18\t \x01(\bR\arestart\"{\n" +
+	"\bForkSide\x12\x12\n" +
+	"\x04hash\x18\x01 \x01(\tR\x04hash\x12#\n" +
+	"\rlast_sequence\x18\x02 \x01(\x04R\flastSequence\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12 \n" +
+	"\vcertificate\x18\x04 \x01(\tR\vcertificate\"_\n" +
+	"\x0eGetForkRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06branch\x18\x02 \x01(\rR\x06branch\x12%\n" +
+	"\x0efirst_sequence\x18\x03 \x01(\x04R\rfirstSequence\"\x9e\x03\n" +
+	"\x0fGetForkResponse\x12\x16\n" +
+	"\x06branch\x18\x01 \x01(\rR\x06branch\x12!\n" +
+	"\x04fork\x18\x02 \x01(\v2\r.bank.v1.ForkR\x04fork\x12!\n" +
+	"\fapplied_hash\x18\x03 \x01(\tR\vappliedHash\x12\"\n" +
+	"\rapplied_up_to\x18\x04 \x01(\x04R\vappliedUpTo\x12-\n" +
+	"\aapplied\x18\x05 \x03(\v2\x13.bank.v1.AlarmEntryR\aapplied\x12!\n" +
+	"\fapplied_more\x18\x06 \x01(\x04R\vappliedMore\x12+\n" +
+	"\x06others\x18\a \x03(\v2\x13.bank.v1.AlarmEntryR\x06others\x12\x1f\n" +
+	"\vothers_more\x18\b \x01(\x04R\n" +
+	"othersMore\x126\n" +
+	"\n" +
+	"dependents\x18\t \x03(\v2\x16.bank.v1.ForkDependentR\n" +
+	"dependents\x121\n" +
+	"\x14dependents_truncated\x18\n" +
+	" \x01(\bR\x13dependentsTruncated\"s\n" +
+	"\rForkDependent\x12\x16\n" +
+	"\x06branch\x18\x01 \x01(\rR\x06branch\x12%\n" +
+	"\x0efirst_sequence\x18\x02 \x01(\x04R\rfirstSequence\x12#\n" +
+	"\rlast_sequence\x18\x03 \x01(\x04R\flastSequence\"\xe5\x02\n" +
 	"\n" +
 	"AlarmEntry\x12*\n" +
 	"\areceipt\x18\x01 \x01(\v2\x10.bank.v1.ReceiptR\areceipt\x12\x12\n" +
@@ -4639,12 +5185,19 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\vcustomer_id\x18\a \x01(\x03R\n" +
 	"customerId\x12-\n" +
 	"\x13recorded_at_unix_ms\x18\b \x01(\x03R\x10recordedAtUnixMs\x12\x1a\n" +
-	"\bcustomer\x18\t \x01(\tR\bcustomer\"%\n" +
+	"\bcustomer\x18\t \x01(\tR\bcustomer\x12\x1b\n" +
+	"\tto_branch\x18\n" +
+	" \x01(\rR\btoBranch\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\v \x01(\tR\trequestId\"M\n" +
 	"\x13ResolveAlarmRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"J\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04keep\x18\x02 \x01(\tR\x04keep\x12\x12\n" +
+	"\x04note\x18\x03 \x01(\tR\x04note\"d\n" +
 	"\x14ResolveAlarmResponse\x12\x16\n" +
 	"\x06branch\x18\x01 \x01(\rR\x06branch\x12\x1a\n" +
-	"\bresolved\x18\x02 \x01(\bR\bresolved\"\xa8\x01\n" +
+	"\bresolved\x18\x02 \x01(\bR\bresolved\x12\x18\n" +
+	"\arestart\x18\x03 \x01(\bR\arestart\"\xa8\x01\n" +
 	"\x12ListEntriesRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x16\n" +
 	"\x06branch\x18\x02 \x01(\rR\x06branch\x12$\n" +
@@ -4841,7 +5394,7 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\x19TRACE_EVENT_KIND_EXECUTED\x10\x04\x12&\n" +
 	"\"TRACE_EVENT_KIND_RECEIVED_EXECUTED\x10\x05\x12\x1d\n" +
 	"\x19TRACE_EVENT_KIND_ANSWERED\x10\x06\x12\x1d\n" +
-	"\x19TRACE_EVENT_KIND_RESPONSE\x10\a2\xe6\a\n" +
+	"\x19TRACE_EVENT_KIND_RESPONSE\x10\a2\x80\t\n" +
 	"\rBranchService\x12<\n" +
 	"\aDeposit\x12\x17.bank.v1.DepositRequest\x1a\x18.bank.v1.DepositResponse\x12?\n" +
 	"\bWithdraw\x12\x18.bank.v1.WithdrawRequest\x1a\x19.bank.v1.WithdrawResponse\x12?\n" +
@@ -4852,8 +5405,10 @@ const file_bank_v1_branch_proto_rawDesc = "" +
 	"\vListEntries\x12\x1b.bank.v1.ListEntriesRequest\x1a\x1c.bank.v1.ListEntriesResponse\"\x03\x90\x02\x01\x12J\n" +
 	"\n" +
 	"ListAlarms\x12\x1a.bank.v1.ListAlarmsRequest\x1a\x1b.bank.v1.ListAlarmsResponse\"\x03\x90\x02\x01\x12K\n" +
-	"\fResolveAlarm\x12\x1c.bank.v1.ResolveAlarmRequest\x1a\x1d.bank.v1.ResolveAlarmResponse\x12=\n" +
-	"\x05Watch\x12\x15.bank.v1.WatchRequest\x1a\x16.bank.v1.WatchResponse\"\x03\x90\x02\x010\x01\x12D\n" +
+	"\fResolveAlarm\x12\x1c.bank.v1.ResolveAlarmRequest\x1a\x1d.bank.v1.ResolveAlarmResponse\x12A\n" +
+	"\aGetFork\x12\x17.bank.v1.GetForkRequest\x1a\x18.bank.v1.GetForkResponse\"\x03\x90\x02\x01\x12=\n" +
+	"\x05Watch\x12\x15.bank.v1.WatchRequest\x1a\x16.bank.v1.WatchResponse\"\x03\x90\x02\x010\x01\x12U\n" +
+	"\rFollowRequest\x12\x1d.bank.v1.FollowRequestRequest\x1a\x1e.bank.v1.FollowRequestResponse\"\x03\x90\x02\x010\x01\x12D\n" +
 	"\bGetTrace\x12\x18.bank.v1.GetTraceRequest\x1a\x19.bank.v1.GetTraceResponse\"\x03\x90\x02\x01\x12M\n" +
 	"\vGetIdentity\x12\x1b.bank.v1.GetIdentityRequest\x1a\x1c.bank.v1.GetIdentityResponse\"\x03\x90\x02\x01\x12N\n" +
 	"\rOpenDashboard\x12\x1d.bank.v1.OpenDashboardRequest\x1a\x1e.bank.v1.OpenDashboardResponse\x12D\n" +
@@ -4873,7 +5428,7 @@ func file_bank_v1_branch_proto_rawDescGZIP() []byte {
 }
 
 var file_bank_v1_branch_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_bank_v1_branch_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
 var file_bank_v1_branch_proto_goTypes = []any{
 	(Acknowledge)(0),              // 0: bank.v1.Acknowledge
 	(Consistency)(0),              // 1: bank.v1.Consistency
@@ -4904,38 +5459,45 @@ var file_bank_v1_branch_proto_goTypes = []any{
 	(*ListAlarmsRequest)(nil),     // 26: bank.v1.ListAlarmsRequest
 	(*ListAlarmsResponse)(nil),    // 27: bank.v1.ListAlarmsResponse
 	(*Alarm)(nil),                 // 28: bank.v1.Alarm
-	(*AlarmEntry)(nil),            // 29: bank.v1.AlarmEntry
-	(*ResolveAlarmRequest)(nil),   // 30: bank.v1.ResolveAlarmRequest
-	(*ResolveAlarmResponse)(nil),  // 31: bank.v1.ResolveAlarmResponse
-	(*ListEntriesRequest)(nil),    // 32: bank.v1.ListEntriesRequest
-	(*ListEntriesResponse)(nil),   // 33: bank.v1.ListEntriesResponse
-	(*ListedEntry)(nil),           // 34: bank.v1.ListedEntry
-	(*TooManyAccounts)(nil),       // 35: bank.v1.TooManyAccounts
-	(*InsufficientFunds)(nil),     // 36: bank.v1.InsufficientFunds
-	(*EscrowUnavailable)(nil),     // 37: bank.v1.EscrowUnavailable
-	(*NotReplicated)(nil),         // 38: bank.v1.NotReplicated
-	(*RequestIdUsed)(nil),         // 39: bank.v1.RequestIdUsed
-	(*WatchRequest)(nil),          // 40: bank.v1.WatchRequest
-	(*WatchResponse)(nil),         // 41: bank.v1.WatchResponse
-	(*Headline)(nil),              // 42: bank.v1.Headline
-	(*BranchReport)(nil),          // 43: bank.v1.BranchReport
-	(*RoundTrip)(nil),             // 44: bank.v1.RoundTrip
-	(*WatchedEntry)(nil),          // 45: bank.v1.WatchedEntry
-	(*Sample)(nil),                // 46: bank.v1.Sample
-	(*SpreadBucket)(nil),          // 47: bank.v1.SpreadBucket
-	(*GetTraceRequest)(nil),       // 48: bank.v1.GetTraceRequest
-	(*GetTraceResponse)(nil),      // 49: bank.v1.GetTraceResponse
-	(*TraceEvent)(nil),            // 50: bank.v1.TraceEvent
-	(*GetIdentityRequest)(nil),    // 51: bank.v1.GetIdentityRequest
-	(*GetIdentityResponse)(nil),   // 52: bank.v1.GetIdentityResponse
-	(*OpenDashboardRequest)(nil),  // 53: bank.v1.OpenDashboardRequest
-	(*OpenDashboardResponse)(nil), // 54: bank.v1.OpenDashboardResponse
-	(*GetBatchRequest)(nil),       // 55: bank.v1.GetBatchRequest
-	(*GetBatchResponse)(nil),      // 56: bank.v1.GetBatchResponse
-	(*anypb.Any)(nil),             // 57: google.protobuf.Any
-	(*Position)(nil),              // 58: bank.v1.Position
-	(*Entry)(nil),                 // 59: bank.v1.Entry
-	(*SealedBatch)(nil),           // 60: bank.v1.SealedBatch
+	(*Fork)(nil),                  // 29: bank.v1.Fork
+	(*ForkSide)(nil),              // 30: bank.v1.ForkSide
+	(*GetForkRequest)(nil),        // 31: bank.v1.GetForkRequest
+	(*GetForkResponse)(nil),       // 32: bank.v1.GetForkResponse
+	(*ForkDependent)(nil),         // 33: bank.v1.ForkDependent
+	(*AlarmEntry)(nil),            // 34: bank.v1.AlarmEntry
+	(*ResolveAlarmRequest)(nil),   // 35: bank.v1.ResolveAlarmRequest
+	(*ResolveAlarmResponse)(nil),  // 36: bank.v1.ResolveAlarmResponse
+	(*ListEntriesRequest)(nil),    // 37: bank.v1.ListEntriesRequest
+	(*ListEntriesResponse)(nil),   // 38: bank.v1.ListEntriesResponse
+	(*ListedEntry)(nil),           // 39: bank.v1.ListedEntry
+	(*TooManyAccounts)(nil),       // 40: bank.v1.TooManyAccounts
+	(*InsufficientFunds)(nil),     // 41: bank.v1.InsufficientFunds
+	(*EscrowUnavailable)(nil),     // 42: bank.v1.EscrowUnavailable
+	(*NotReplicated)(nil),         // 43: bank.v1.NotReplicated
+	(*RequestIdUsed)(nil),         // 44: bank.v1.RequestIdUsed
+	(*WatchRequest)(nil),          // 45: bank.v1.WatchRequest
+	(*WatchResponse)(nil),         // 46: bank.v1.WatchResponse
+	(*Headline)(nil),              // 47: bank.v1.Headline
+	(*BranchReport)(nil),          // 48: bank.v1.BranchReport
+	(*RoundTrip)(nil),             // 49: bank.v1.RoundTrip
+	(*WatchedEntry)(nil),          // 50: bank.v1.WatchedEntry
+	(*Sample)(nil),                // 51: bank.v1.Sample
+	(*SpreadBucket)(nil),          // 52: bank.v1.SpreadBucket
+	(*GetTraceRequest)(nil),       // 53: bank.v1.GetTraceRequest
+	(*GetTraceResponse)(nil),      // 54: bank.v1.GetTraceResponse
+	(*TraceEvent)(nil),            // 55: bank.v1.TraceEvent
+	(*GetIdentityRequest)(nil),    // 56: bank.v1.GetIdentityRequest
+	(*GetIdentityResponse)(nil),   // 57: bank.v1.GetIdentityResponse
+	(*OpenDashboardRequest)(nil),  // 58: bank.v1.OpenDashboardRequest
+	(*OpenDashboardResponse)(nil), // 59: bank.v1.OpenDashboardResponse
+	(*GetBatchRequest)(nil),       // 60: bank.v1.GetBatchRequest
+	(*GetBatchResponse)(nil),      // 61: bank.v1.GetBatchResponse
+	(*anypb.Any)(nil),             // 62: google.protobuf.Any
+	(*Position)(nil),              // 63: bank.v1.Position
+	(*Entry)(nil),                 // 64: bank.v1.Entry
+	(*SealedBatch)(nil),           // 65: bank.v1.SealedBatch
+	(*FollowRequestRequest)(nil),  // 66: bank.v1.FollowRequestRequest
+	(*FollowRequestResponse)(nil), // 67: bank.v1.FollowRequestResponse
 }
 var file_bank_v1_branch_proto_depIdxs = []int32{
 	0,  // 0: bank.v1.DepositRequest.acknowledge:type_name -> bank.v1.Acknowledge
@@ -4946,74 +5508,84 @@ var file_bank_v1_branch_proto_depIdxs = []int32{
 	9,  // 5: bank.v1.TransferResponse.receipt:type_name -> bank.v1.Receipt
 	0,  // 6: bank.v1.SubmitRequest.acknowledge:type_name -> bank.v1.Acknowledge
 	9,  // 7: bank.v1.SubmitResponse.receipt:type_name -> bank.v1.Receipt
-	57, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
+	62, // 8: bank.v1.SubmitResponse.error_details:type_name -> google.protobuf.Any
 	1,  // 9: bank.v1.QueryRequest.consistency:type_name -> bank.v1.Consistency
 	2,  // 10: bank.v1.GetStatusResponse.state:type_name -> bank.v1.BranchState
-	58, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
+	63, // 11: bank.v1.GetStatusResponse.applied:type_name -> bank.v1.Position
 	23, // 12: bank.v1.GetStatusResponse.peers:type_name -> bank.v1.PeerStatus
 	24, // 13: bank.v1.GetStatusResponse.accounts:type_name -> bank.v1.AccountStatus
 	22, // 14: bank.v1.GetStatusResponse.certificates:type_name -> bank.v1.CertificateStatus
 	25, // 15: bank.v1.AccountStatus.escrow:type_name -> bank.v1.BranchEscrow
 	28, // 16: bank.v1.ListAlarmsResponse.alarms:type_name -> bank.v1.Alarm
 	3,  // 17: bank.v1.Alarm.kind:type_name -> bank.v1.AlarmKind
-	29, // 18: bank.v1.Alarm.entries:type_name -> bank.v1.AlarmEntry
-	9,  // 19: bank.v1.AlarmEntry.receipt:type_name -> bank.v1.Receipt
-	4,  // 20: bank.v1.ListEntriesRequest.order:type_name -> bank.v1.Order
-	34, // 21: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
-	9,  // 22: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
-	59, // 23: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
-	25, // 24: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
-	9,  // 25: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
-	9,  // 26: bank.v1.RequestIdUsed.receipt:type_name -> bank.v1.Receipt
-	5,  // 27: bank.v1.WatchRequest.scope:type_name -> bank.v1.WatchScope
-	42, // 28: bank.v1.WatchResponse.headline:type_name -> bank.v1.Headline
-	43, // 29: bank.v1.WatchResponse.reports:type_name -> bank.v1.BranchReport
-	45, // 30: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
-	46, // 31: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
-	6,  // 32: bank.v1.BranchReport.health:type_name -> bank.v1.BranchHealth
-	58, // 33: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
-	2,  // 34: bank.v1.BranchReport.state:type_name -> bank.v1.BranchState
-	44, // 35: bank.v1.BranchReport.round_trips:type_name -> bank.v1.RoundTrip
-	9,  // 36: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
-	59, // 37: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
-	47, // 38: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
-	7,  // 39: bank.v1.GetTraceRequest.rules:type_name -> bank.v1.ClockRules
-	50, // 40: bank.v1.GetTraceResponse.events:type_name -> bank.v1.TraceEvent
-	8,  // 41: bank.v1.TraceEvent.kind:type_name -> bank.v1.TraceEventKind
-	60, // 42: bank.v1.GetBatchResponse.batch:type_name -> bank.v1.SealedBatch
-	10, // 43: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
-	12, // 44: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
-	14, // 45: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
-	16, // 46: bank.v1.BranchService.Submit:input_type -> bank.v1.SubmitRequest
-	18, // 47: bank.v1.BranchService.Query:input_type -> bank.v1.QueryRequest
-	20, // 48: bank.v1.BranchService.GetStatus:input_type -> bank.v1.GetStatusRequest
-	32, // 49: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
-	26, // 50: bank.v1.BranchService.ListAlarms:input_type -> bank.v1.ListAlarmsRequest
-	30, // 51: bank.v1.BranchService.ResolveAlarm:input_type -> bank.v1.ResolveAlarmRequest
-	40, // 52: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
-	48, // 53: bank.v1.BranchService.GetTrace:input_type -> bank.v1.GetTraceRequest
-	51, // 54: bank.v1.BranchService.GetIdentity:input_type -> bank.v1.GetIdentityRequest
-	53, // 55: bank.v1.BranchService.OpenDashboard:input_type -> bank.v1.OpenDashboardRequest
-	55, // 56: bank.v1.BranchService.GetBatch:input_type -> bank.v1.GetBatchRequest
-	11, // 57: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
-	13, // 58: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
-	15, // 59: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
-	17, // 60: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
-	19, // 61: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
-	21, // 62: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
-	33, // 63: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
-	27, // 64: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
-	31, // 65: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
-	41, // 66: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
-	49, // 67: bank.v1.BranchService.GetTrace:output_type -> bank.v1.GetTraceResponse
-	52, // 68: bank.v1.BranchService.GetIdentity:output_type -> bank.v1.GetIdentityResponse
-	54, // 69: bank.v1.BranchService.OpenDashboard:output_type -> bank.v1.OpenDashboardResponse
-	56, // 70: bank.v1.BranchService.GetBatch:output_type -> bank.v1.GetBatchResponse
-	57, // [57:71] is the sub-list for method output_type
-	43, // [43:57] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	34, // 18: bank.v1.Alarm.entries:type_name -> bank.v1.AlarmEntry
+	29, // 19: bank.v1.Alarm.fork:type_name -> bank.v1.Fork
+	30, // 20: bank.v1.Fork.sides:type_name -> bank.v1.ForkSide
+	29, // 21: bank.v1.GetForkResponse.fork:type_name -> bank.v1.Fork
+	34, // 22: bank.v1.GetForkResponse.applied:type_name -> bank.v1.AlarmEntry
+	34, // 23: bank.v1.GetForkResponse.others:type_name -> bank.v1.AlarmEntry
+	33, // 24: bank.v1.GetForkResponse.dependents:type_name -> bank.v1.ForkDependent
+	9,  // 25: bank.v1.AlarmEntry.receipt:type_name -> bank.v1.Receipt
+	4,  // 26: bank.v1.ListEntriesRequest.order:type_name -> bank.v1.Order
+	39, // 27: bank.v1.ListEntriesResponse.entries:type_name -> bank.v1.ListedEntry
+	9,  // 28: bank.v1.ListedEntry.receipt:type_name -> bank.v1.Receipt
+	64, // 29: bank.v1.ListedEntry.entry:type_name -> bank.v1.Entry
+	25, // 30: bank.v1.EscrowUnavailable.held:type_name -> bank.v1.BranchEscrow
+	9,  // 31: bank.v1.NotReplicated.receipt:type_name -> bank.v1.Receipt
+	9,  // 32: bank.v1.RequestIdUsed.receipt:type_name -> bank.v1.Receipt
+	5,  // 33: bank.v1.WatchRequest.scope:type_name -> bank.v1.WatchScope
+	47, // 34: bank.v1.WatchResponse.headline:type_name -> bank.v1.Headline
+	48, // 35: bank.v1.WatchResponse.reports:type_name -> bank.v1.BranchReport
+	50, // 36: bank.v1.WatchResponse.entries:type_name -> bank.v1.WatchedEntry
+	51, // 37: bank.v1.WatchResponse.samples:type_name -> bank.v1.Sample
+	6,  // 38: bank.v1.BranchReport.health:type_name -> bank.v1.BranchHealth
+	63, // 39: bank.v1.BranchReport.applied:type_name -> bank.v1.Position
+	2,  // 40: bank.v1.BranchReport.state:type_name -> bank.v1.BranchState
+	49, // 41: bank.v1.BranchReport.round_trips:type_name -> bank.v1.RoundTrip
+	9,  // 42: bank.v1.WatchedEntry.receipt:type_name -> bank.v1.Receipt
+	64, // 43: bank.v1.WatchedEntry.entry:type_name -> bank.v1.Entry
+	52, // 44: bank.v1.Sample.spread:type_name -> bank.v1.SpreadBucket
+	7,  // 45: bank.v1.GetTraceRequest.rules:type_name -> bank.v1.ClockRules
+	55, // 46: bank.v1.GetTraceResponse.events:type_name -> bank.v1.TraceEvent
+	8,  // 47: bank.v1.TraceEvent.kind:type_name -> bank.v1.TraceEventKind
+	65, // 48: bank.v1.GetBatchResponse.batch:type_name -> bank.v1.SealedBatch
+	10, // 49: bank.v1.BranchService.Deposit:input_type -> bank.v1.DepositRequest
+	12, // 50: bank.v1.BranchService.Withdraw:input_type -> bank.v1.WithdrawRequest
+	14, // 51: bank.v1.BranchService.Transfer:input_type -> bank.v1.TransferRequest
+	16, // 52: bank.v1.BranchService.Submit:input_type -> bank.v1.SubmitRequest
+	18, // 53: bank.v1.BranchService.Query:input_type -> bank.v1.QueryRequest
+	20, // 54: bank.v1.BranchService.GetStatus:input_type -> bank.v1.GetStatusRequest
+	37, // 55: bank.v1.BranchService.ListEntries:input_type -> bank.v1.ListEntriesRequest
+	26, // 56: bank.v1.BranchService.ListAlarms:input_type -> bank.v1.ListAlarmsRequest
+	35, // 57: bank.v1.BranchService.ResolveAlarm:input_type -> bank.v1.ResolveAlarmRequest
+	31, // 58: bank.v1.BranchService.GetFork:input_type -> bank.v1.GetForkRequest
+	45, // 59: bank.v1.BranchService.Watch:input_type -> bank.v1.WatchRequest
+	66, // 60: bank.v1.BranchService.FollowRequest:input_type -> bank.v1.FollowRequestRequest
+	53, // 61: bank.v1.BranchService.GetTrace:input_type -> bank.v1.GetTraceRequest
+	56, // 62: bank.v1.BranchService.GetIdentity:input_type -> bank.v1.GetIdentityRequest
+	58, // 63: bank.v1.BranchService.OpenDashboard:input_type -> bank.v1.OpenDashboardRequest
+	60, // 64: bank.v1.BranchService.GetBatch:input_type -> bank.v1.GetBatchRequest
+	11, // 65: bank.v1.BranchService.Deposit:output_type -> bank.v1.DepositResponse
+	13, // 66: bank.v1.BranchService.Withdraw:output_type -> bank.v1.WithdrawResponse
+	15, // 67: bank.v1.BranchService.Transfer:output_type -> bank.v1.TransferResponse
+	17, // 68: bank.v1.BranchService.Submit:output_type -> bank.v1.SubmitResponse
+	19, // 69: bank.v1.BranchService.Query:output_type -> bank.v1.QueryResponse
+	21, // 70: bank.v1.BranchService.GetStatus:output_type -> bank.v1.GetStatusResponse
+	38, // 71: bank.v1.BranchService.ListEntries:output_type -> bank.v1.ListEntriesResponse
+	27, // 72: bank.v1.BranchService.ListAlarms:output_type -> bank.v1.ListAlarmsResponse
+	36, // 73: bank.v1.BranchService.ResolveAlarm:output_type -> bank.v1.ResolveAlarmResponse
+	32, // 74: bank.v1.BranchService.GetFork:output_type -> bank.v1.GetForkResponse
+	46, // 75: bank.v1.BranchService.Watch:output_type -> bank.v1.WatchResponse
+	67, // 76: bank.v1.BranchService.FollowRequest:output_type -> bank.v1.FollowRequestResponse
+	54, // 77: bank.v1.BranchService.GetTrace:output_type -> bank.v1.GetTraceResponse
+	57, // 78: bank.v1.BranchService.GetIdentity:output_type -> bank.v1.GetIdentityResponse
+	59, // 79: bank.v1.BranchService.OpenDashboard:output_type -> bank.v1.OpenDashboardResponse
+	61, // 80: bank.v1.BranchService.GetBatch:output_type -> bank.v1.GetBatchResponse
+	65, // [65:81] is the sub-list for method output_type
+	49, // [49:65] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_branch_proto_init() }
@@ -5021,6 +5593,7 @@ func file_bank_v1_branch_proto_init() {
 	if File_bank_v1_branch_proto != nil {
 		return
 	}
+	file_bank_v1_follow_proto_init()
 	file_bank_v1_journal_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -5028,7 +5601,7 @@ func file_bank_v1_branch_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_branch_proto_rawDesc), len(file_bank_v1_branch_proto_rawDesc)),
 			NumEnums:      9,
-			NumMessages:   48,
+			NumMessages:   53,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -16,6 +16,8 @@ export interface Exchanged extends Outcome {
   words: string;
   // The answer's status, if any, and how long it took.
   note: string;
+  // How long it took, in milliseconds, by this browser's clock.
+  tookMs: number;
 }
 
 // exchange makes a call; stop ends the wait for its answer.
@@ -34,8 +36,14 @@ export async function exchange(asked: Asked, stop: AbortSignal): Promise<Exchang
     outcome = failed(request, reason);
     words ||= reason.rawMessage;
   }
-  const took = `${(performance.now() - begun).toFixed(1)} ms`;
-  return { ...outcome, words, note: status > 0 ? `HTTP ${status}, ${took}` : took };
+  const tookMs = performance.now() - begun;
+  const took = `${tookMs.toFixed(1)} ms`;
+  return { ...outcome, words, note: status > 0 ? `HTTP ${status}, ${took}` : took, tookMs };
+}
+
+// notSent is the outcome of a call that was stopped before it was made.
+export function notSent(): Exchanged {
+  return { result: "refused", meaning: "Nothing was sent: you stopped before.", words: "", note: "not sent", tookMs: 0 };
 }
 
 function stopped(): ConnectError {

@@ -4,7 +4,7 @@
 import { wrongAmount, wrongCustomer, wrongName } from "../call/check";
 import { again } from "../call/answer";
 import { curl } from "../call/curl";
-import { exchange } from "../call/exchange";
+import { exchange, notSent, type Exchanged } from "../call/exchange";
 import { call, isEntryOf, isSame, type Asked, type Operation } from "../call/operation";
 import { whole } from "../call/whole";
 import { byId, setData, setText, setTitle } from "../dom";
@@ -16,6 +16,7 @@ import type { Picture } from "../watch/picture";
 import { AnswerView } from "./answer";
 import { copyText } from "./copy";
 import type { Change, View } from "./frame";
+import type { LifeView } from "./life";
 import type { Location } from "./location";
 
 export class CallView implements View {
@@ -39,6 +40,7 @@ export class CallView implements View {
   constructor(
     private readonly location: Location,
     private readonly rights: Rights,
+    private readonly life: LifeView,
   ) {
     rights.onChange(() => this.offer());
     this.form.addEventListener("submit", (event) => this.submit(event));
@@ -140,7 +142,7 @@ export class CallView implements View {
     this.waiting = new AbortController();
     this.form.dataset["waiting"] = "";
     this.preview();
-    let exchanged = await exchange(asked, this.waiting.signal);
+    let exchanged = await this.exchange(asked, this.waiting.signal);
     this.waiting = undefined;
     delete this.form.dataset["waiting"];
     if (asked === this.sent) {
@@ -150,6 +152,22 @@ export class CallView implements View {
     this.answer.show(asked, exchanged);
     this.learn();
     this.preview();
+  }
+
+  // exchange makes a call. The branches follow a write before it is sent, so that its life is
+  // seen from the beginning.
+  private async exchange(asked: Asked, stop: AbortSignal): Promise<Exchanged> {
+    if (asked.operation === "query") {
+      return exchange(asked, stop);
+    }
+    await this.life.begin(asked, stop);
+    if (stop.aborted) {
+      return notSent();
+    }
+    this.life.sent(asked);
+    const exchanged = await exchange(asked, stop);
+    this.life.answered(exchanged);
+    return exchanged;
   }
 
   // learn looks for the entry of a write whose answer was lost.

@@ -56,8 +56,13 @@ const (
 	// BranchServiceResolveAlarmProcedure is the fully-qualified name of the BranchService's
 	// ResolveAlarm RPC.
 	BranchServiceResolveAlarmProcedure = "/bank.v1.BranchService/ResolveAlarm"
+	// BranchServiceGetForkProcedure is the fully-qualified name of the BranchService's GetFork RPC.
+	BranchServiceGetForkProcedure = "/bank.v1.BranchService/GetFork"
 	// BranchServiceWatchProcedure is the fully-qualified name of the BranchService's Watch RPC.
 	BranchServiceWatchProcedure = "/bank.v1.BranchService/Watch"
+	// BranchServiceFollowRequestProcedure is the fully-qualified name of the BranchService's
+	// FollowRequest RPC.
+	BranchServiceFollowRequestProcedure = "/bank.v1.BranchService/FollowRequest"
 	// BranchServiceGetTraceProcedure is the fully-qualified name of the BranchService's GetTrace RPC.
 	BranchServiceGetTraceProcedure = "/bank.v1.BranchService/GetTrace"
 	// BranchServiceGetIdentityProcedure is the fully-qualified name of the BranchService's GetIdentity
@@ -125,10 +130,20 @@ type BranchServiceClient interface {
 	// ResolveAlarm removes an alarm that an operator has dealt with, at this branch
 	// alone. The answer comes once that is on disk. Doing it again does nothing.
 	//
-	// Errors: invalid_argument (no alarm has such an id), failed_precondition (the
-	// alarm describes the branch as it is now, and ends when that is mended),
-	// unavailable.
+	// An alarm about a fork is resolved by a decision: which of the two batches counts.
+	// It is recorded on this branch's disk for ever. A branch that has applied the other
+	// batch, and the one whose journal it is, act on it when they next start.
+	//
+	// Errors: invalid_argument (no alarm has such an id, or the batch to keep is none of
+	// the fork), failed_precondition (the alarm describes the branch as it is now, and ends
+	// when that is mended, or it is about a fork and no batch is named), unavailable.
 	ResolveAlarm(context.Context, *v1.ResolveAlarmRequest) (*v1.ResolveAlarmResponse, error)
+	// GetFork tells what this branch knows of a fork: which of the two batches it has
+	// applied, what follows it, and what depends on it here. Each branch answers for itself.
+	//
+	// Errors: invalid_argument (there is no such branch), out_of_range (this branch knows no
+	// fork of that id), unavailable.
+	GetFork(context.Context, *v1.GetForkRequest) (*v1.GetForkResponse, error)
 	// Watch shows the bank as it changes: first the whole picture, then the
 	// changes, at most 10 messages a second. It passes on what each branch reports
 	// of itself. A customer who reads slowly misses pictures in between; the branch
@@ -137,6 +152,15 @@ type BranchServiceClient interface {
 	// Errors: invalid_argument, resource_exhausted (too many watch already),
 	// unavailable (this branch stops; watch again, here or at another one).
 	Watch(context.Context, *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error)
+	// FollowRequest shows the life of one deposit, withdrawal or transfer while it happens:
+	// what each branch does for it, as that branch itself sees it. Begin to follow before
+	// you send the request. It takes up to ten minutes, and ends without an error. What
+	// follows a request knows neither its account nor its amount.
+	//
+	// Errors: invalid_argument, permission_denied (a customer follows its own requests
+	// only), resource_exhausted (too many follow already), unavailable (this branch stops;
+	// follow again, here or at another one).
+	FollowRequest(context.Context, *v1.FollowRequestRequest) (*connect.ServerStreamForClient[v1.FollowRequestResponse], error)
 	// GetTrace pages through the events of this branch's logical clock (Lamport, 1978), in
 	// the order in which they happened. A branch keeps such a clock only if it was started
 	// with tracing. Then a deposit or withdrawal that comes with the headers (in gRPC: the
@@ -235,10 +259,24 @@ func NewBranchServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(branchServiceMethods.ByName("ResolveAlarm")),
 			connect.WithClientOptions(opts...),
 		),
+		getFork: connect.NewClient[v1.GetForkRequest, v1.GetForkResponse](
+			httpClient,
+			baseURL+BranchServiceGetForkProcedure,
+			connect.WithSchema(branchServiceMethods.ByName("GetFork")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		watch: connect.NewClient[v1.WatchRequest, v1.WatchResponse](
 			httpClient,
 			baseURL+BranchServiceWatchProcedure,
 			connect.WithSchema(branchServiceMethods.ByName("Watch")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		followRequest: connect.NewClient[v1.FollowRequestRequest, v1.FollowRequestResponse](
+			httpClient,
+			baseURL+BranchServiceFollowRequestProcedure,
+			connect.WithSchema(branchServiceMethods.ByName("FollowRequest")),
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
@@ -283,7 +321,9 @@ type branchServiceClient struct {
 	listEntries   *connect.Client[v1.ListEntriesRequest, v1.ListEntriesResponse]
 	listAlarms    *connect.Client[v1.ListAlarmsRequest, v1.ListAlarmsResponse]
 	resolveAlarm  *connect.Client[v1.ResolveAlarmRequest, v1.ResolveAlarmResponse]
+	getFork       *connect.Client[v1.GetForkRequest, v1.GetForkResponse]
 	watch         *connect.Client[v1.WatchRequest, v1.WatchResponse]
+	followRequest *connect.Client[v1.FollowRequestRequest, v1.FollowRequestResponse]
 	getTrace      *connect.Client[v1.GetTraceRequest, v1.GetTraceResponse]
 	getIdentity   *connect.Client[v1.GetIdentityRequest, v1.GetIdentityResponse]
 	openDashboard *connect.Client[v1.OpenDashboardRequest, v1.OpenDashboardResponse]
@@ -367,9 +407,23 @@ func (c *branchServiceClient) ResolveAlarm(ctx context.Context, req *v1.ResolveA
 	return nil, err
 }
 
+// GetFork calls bank.v1.BranchService.GetFork.
+func (c *branchServiceClient) GetFork(ctx context.Context, req *v1.GetForkRequest) (*v1.GetForkResponse, error) {
+	response, err := c.getFork.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // Watch calls bank.v1.BranchService.Watch.
 func (c *branchServiceClient) Watch(ctx context.Context, req *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error) {
 	return c.watch.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// FollowRequest calls bank.v1.BranchService.FollowRequest.
+func (c *branchServiceClient) FollowRequest(ctx context.Context, req *v1.FollowRequestRequest) (*connect.ServerStreamForClient[v1.FollowRequestResponse], error) {
+	return c.followRequest.CallServerStream(ctx, connect.NewRequest(req))
 }
 
 // GetTrace calls bank.v1.BranchService.GetTrace.
@@ -463,10 +517,20 @@ type BranchServiceHandler interface {
 	// ResolveAlarm removes an alarm that an operator has dealt with, at this branch
 	// alone. The answer comes once that is on disk. Doing it again does nothing.
 	//
-	// Errors: invalid_argument (no alarm has such an id), failed_precondition (the
-	// alarm describes the branch as it is now, and ends when that is mended),
-	// unavailable.
+	// An alarm about a fork is resolved by a decision: which of the two batches counts.
+	// It is recorded on this branch's disk for ever. A branch that has applied the other
+	// batch, and the one whose journal it is, act on it when they next start.
+	//
+	// Errors: invalid_argument (no alarm has such an id, or the batch to keep is none of
+	// the fork), failed_precondition (the alarm describes the branch as it is now, and ends
+	// when that is mended, or it is about a fork and no batch is named), unavailable.
 	ResolveAlarm(context.Context, *v1.ResolveAlarmRequest) (*v1.ResolveAlarmResponse, error)
+	// GetFork tells what this branch knows of a fork: which of the two batches it has
+	// applied, what follows it, and what depends on it here. Each branch answers for itself.
+	//
+	// Errors: invalid_argument (there is no such branch), out_of_range (this branch knows no
+	// fork of that id), unavailable.
+	GetFork(context.Context, *v1.GetForkRequest) (*v1.GetForkResponse, error)
 	// Watch shows the bank as it changes: first the whole picture, then the
 	// changes, at most 10 messages a second. It passes on what each branch reports
 	// of itself. A customer who reads slowly misses pictures in between; the branch
@@ -475,6 +539,15 @@ type BranchServiceHandler interface {
 	// Errors: invalid_argument, resource_exhausted (too many watch already),
 	// unavailable (this branch stops; watch again, here or at another one).
 	Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error
+	// FollowRequest shows the life of one deposit, withdrawal or transfer while it happens:
+	// what each branch does for it, as that branch itself sees it. Begin to follow before
+	// you send the request. It takes up to ten minutes, and ends without an error. What
+	// follows a request knows neither its account nor its amount.
+	//
+	// Errors: invalid_argument, permission_denied (a customer follows its own requests
+	// only), resource_exhausted (too many follow already), unavailable (this branch stops;
+	// follow again, here or at another one).
+	FollowRequest(context.Context, *v1.FollowRequestRequest, *connect.ServerStream[v1.FollowRequestResponse]) error
 	// GetTrace pages through the events of this branch's logical clock (Lamport, 1978), in
 	// the order in which they happened. A branch keeps such a clock only if it was started
 	// with tracing. Then a deposit or withdrawal that comes with the headers (in gRPC: the
@@ -569,10 +642,24 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(branchServiceMethods.ByName("ResolveAlarm")),
 		connect.WithHandlerOptions(opts...),
 	)
+	branchServiceGetForkHandler := connect.NewUnaryHandlerSimple(
+		BranchServiceGetForkProcedure,
+		svc.GetFork,
+		connect.WithSchema(branchServiceMethods.ByName("GetFork")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	branchServiceWatchHandler := connect.NewServerStreamHandlerSimple(
 		BranchServiceWatchProcedure,
 		svc.Watch,
 		connect.WithSchema(branchServiceMethods.ByName("Watch")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	branchServiceFollowRequestHandler := connect.NewServerStreamHandlerSimple(
+		BranchServiceFollowRequestProcedure,
+		svc.FollowRequest,
+		connect.WithSchema(branchServiceMethods.ByName("FollowRequest")),
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
@@ -623,8 +710,12 @@ func NewBranchServiceHandler(svc BranchServiceHandler, opts ...connect.HandlerOp
 			branchServiceListAlarmsHandler.ServeHTTP(w, r)
 		case BranchServiceResolveAlarmProcedure:
 			branchServiceResolveAlarmHandler.ServeHTTP(w, r)
+		case BranchServiceGetForkProcedure:
+			branchServiceGetForkHandler.ServeHTTP(w, r)
 		case BranchServiceWatchProcedure:
 			branchServiceWatchHandler.ServeHTTP(w, r)
+		case BranchServiceFollowRequestProcedure:
+			branchServiceFollowRequestHandler.ServeHTTP(w, r)
 		case BranchServiceGetTraceProcedure:
 			branchServiceGetTraceHandler.ServeHTTP(w, r)
 		case BranchServiceGetIdentityProcedure:
@@ -678,8 +769,16 @@ func (UnimplementedBranchServiceHandler) ResolveAlarm(context.Context, *v1.Resol
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.ResolveAlarm is not implemented"))
 }
 
+func (UnimplementedBranchServiceHandler) GetFork(context.Context, *v1.GetForkRequest) (*v1.GetForkResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.GetFork is not implemented"))
+}
+
 func (UnimplementedBranchServiceHandler) Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.Watch is not implemented"))
+}
+
+func (UnimplementedBranchServiceHandler) FollowRequest(context.Context, *v1.FollowRequestRequest, *connect.ServerStream[v1.FollowRequestResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("bank.v1.BranchService.FollowRequest is not implemented"))
 }
 
 func (UnimplementedBranchServiceHandler) GetTrace(context.Context, *v1.GetTraceRequest) (*v1.GetTraceResponse, error) {

@@ -6,6 +6,8 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { FollowRequestRequestSchema, FollowRequestResponseSchema } from "./follow_pb";
+import { file_bank_v1_follow } from "./follow_pb";
 import type { Entry, Position, SealedBatch } from "./journal_pb";
 import { file_bank_v1_journal } from "./journal_pb";
 import type { Any } from "@bufbuild/protobuf/wkt";
@@ -16,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bank/v1/branch.proto.
  */
 export const file_bank_v1_branch: GenFile = /*@__PURE__*/
-  fileDesc("ChRiYW5rL3YxL2JyYW5jaC5wcm90bxIHYmFuay52MSIrCgdSZWNlaXB0Eg4KBmJyYW5jaBgBIAEoDRIQCghzZXF1ZW5jZRgCIAEoBCKrAQoORGVwb3NpdFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIOCgZhbW91bnQYAiABKAMSEgoKcmVxdWVzdF9pZBgDIAEoCRITCgtob21lX2JyYW5jaBgEIAEoDRIpCgthY2tub3dsZWRnZRgFIAEoDjIULmJhbmsudjEuQWNrbm93bGVkZ2USDwoHc2Vzc2lvbhgGIAEoCRITCgtjdXN0b21lcl9pZBgHIAEoAyKEAQoPRGVwb3NpdFJlc3BvbnNlEg8KB2JhbGFuY2UYASABKAMSIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIPCgdzZXNzaW9uGAMgASgJEhwKFHVucmVhY2hhYmxlX2JyYW5jaGVzGAQgAygNEg4KBnJlcGxheRgFIAEoCCKsAQoPV2l0aGRyYXdSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSDgoGYW1vdW50GAIgASgDEhIKCnJlcXVlc3RfaWQYAyABKAkSEwoLaG9tZV9icmFuY2gYBCABKA0SKQoLYWNrbm93bGVkZ2UYBSABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YBiABKAkSEwoLY3VzdG9tZXJfaWQYByABKAMihQEKEFdpdGhkcmF3UmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIIsUBCg9UcmFuc2ZlclJlcXVlc3QSFAoMZnJvbV9hY2NvdW50GAEgASgJEhIKCnRvX2FjY291bnQYAiABKAkSDgoGYW1vdW50GAMgASgDEhIKCnJlcXVlc3RfaWQYBCABKAkSEwoLaG9tZV9icmFuY2gYBSABKA0SKQoLYWNrbm93bGVkZ2UYBiABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YByABKAkSEwoLY3VzdG9tZXJfaWQYCCABKAMihQEKEFRyYW5zZmVyUmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIItsBCg1TdWJtaXRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEAoIYWNjb3VudHMYAiADKAkSDAoEZnJvbRgDIAMoDRIKCgJ0bxgEIAMoDRIPCgdhbW91bnRzGAUgAygDEhMKC2FsbF9vcl9ub25lGAYgASgIEhMKC2hvbWVfYnJhbmNoGAcgASgNEikKC2Fja25vd2xlZGdlGAggASgOMhQuYmFuay52MS5BY2tub3dsZWRnZRIPCgdzZXNzaW9uGAkgASgJEhMKC2N1c3RvbWVyX2lkGAogASgDIoECCg5TdWJtaXRSZXNwb25zZRISCgpyZXF1ZXN0X2lkGAEgASgJEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQSFAoMaW5zdWZmaWNpZW50GAMgAygNEhMKC3VuYXZhaWxhYmxlGAQgAygNEg8KB3Nlc3Npb24YBSABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBiADKA0SDgoGcmVwbGF5GAcgASgIEhIKCmVycm9yX2NvZGUYCCABKAkSDQoFZXJyb3IYCSABKAkSKwoNZXJyb3JfZGV0YWlscxgKIAMoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkicAoMUXVlcnlSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSKQoLY29uc2lzdGVuY3kYAiABKA4yFC5iYW5rLnYxLkNvbnNpc3RlbmN5Eg8KB3Nlc3Npb24YAyABKAkSEwoLY3VzdG9tZXJfaWQYBCABKAMiRAoNUXVlcnlSZXNwb25zZRIPCgdiYWxhbmNlGAEgASgDEhEKCWF2YWlsYWJsZRgCIAEoAxIPCgdzZXNzaW9uGAMgASgJIhIKEEdldFN0YXR1c1JlcXVlc3QisgMKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEhEKCXVwdGltZV9tcxgDIAEoAxINCgVlcG9jaBgEIAEoBBIjCgVzdGF0ZRgFIAEoDjIULmJhbmsudjEuQnJhbmNoU3RhdGUSFAoMc3RhdGVfcmVhc29uGAYgASgJEiIKB2FwcGxpZWQYByADKAsyES5iYW5rLnYxLlBvc2l0aW9uEiIKBXBlZXJzGAggAygLMhMuYmFuay52MS5QZWVyU3RhdHVzEigKCGFjY291bnRzGAkgAygLMhYuYmFuay52MS5BY2NvdW50U3RhdHVzEhoKEmFjY291bnRzX3RydW5jYXRlZBgKIAEoCBIOCgZhbGFybXMYCyADKAkSEQoJYmFua19uYW1lGAwgASgJEg8KB2JhbmtfaWQYDSABKAkSFQoNYWNjb3VudF9jb3VudBgOIAEoAxIUCgxtYXhfYWNjb3VudHMYDyABKAMSMAoMY2VydGlmaWNhdGVzGBAgAygLMhouYmFuay52MS5DZXJ0aWZpY2F0ZVN0YXR1cyJOChFDZXJ0aWZpY2F0ZVN0YXR1cxIMCgRmaWxlGAEgASgJEg8KB3N1YmplY3QYAiABKAkSGgoSZXhwaXJlc19hdF91bml4X21zGAMgASgDIpYBCgpQZWVyU3RhdHVzEg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEhEKCXJlYWNoYWJsZRgDIAEoCBIWCg5hY2tlZF9zZXF1ZW5jZRgEIAEoBBILCgNsYWcYBSABKAQSGAoQcmVmdXNlZF9tZXNzYWdlcxgGIAEoBBIVCg1yb3VuZF90cmlwX3VzGAcgASgDImsKDUFjY291bnRTdGF0dXMSDwoHYWNjb3VudBgBIAEoCRIPCgdiYWxhbmNlGAIgASgDEhEKCWF2YWlsYWJsZRgDIAEoAxIlCgZlc2Nyb3cYBCADKAsyFS5iYW5rLnYxLkJyYW5jaEVzY3JvdyIuCgxCcmFuY2hFc2Nyb3cSDgoGYnJhbmNoGAEgASgNEg4KBmFtb3VudBgCIAEoAyITChFMaXN0QWxhcm1zUmVxdWVzdCJEChJMaXN0QWxhcm1zUmVzcG9uc2USDgoGYnJhbmNoGAEgASgNEh4KBmFsYXJtcxgCIAMoCzIOLmJhbmsudjEuQWxhcm0inAEKBUFsYXJtEgoKAmlkGAEgASgJEiAKBGtpbmQYAiABKA4yEi5iYW5rLnYxLkFsYXJtS2luZBIMCgR0ZXh0GAMgASgJEg8KB2R1cmFibGUYBCABKAgSEgoKcmVxdWVzdF9pZBgFIAEoCRIkCgdlbnRyaWVzGAYgAygLMhMuYmFuay52MS5BbGFybUVudHJ5EgwKBG1vcmUYByABKAQiygEKCkFsYXJtRW50cnkSIQoHcmVjZWlwdBgBIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIMCgR3aGF0GAIgASgJEg8KB2FjY291bnQYAyABKAkSEgoKdG9fYWNjb3VudBgEIAEoCRIOCgZhbW91bnQYBSABKAMSEgoKb3BlcmF0aW9ucxgGIAEoDRITCgtjdXN0b21lcl9pZBgHIAEoAxIbChNyZWNvcmRlZF9hdF91bml4X21zGAggASgDEhAKCGN1c3RvbWVyGAkgASgJIiEKE1Jlc29sdmVBbGFybVJlcXVlc3QSCgoCaWQYASABKAkiOAoUUmVzb2x2ZUFsYXJtUmVzcG9uc2USDgoGYnJhbmNoGAEgASgNEhAKCHJlc29sdmVkGAIgASgIInsKEkxpc3RFbnRyaWVzUmVxdWVzdBIPCgdhY2NvdW50GAEgASgJEg4KBmJyYW5jaBgCIAEoDRIdCgVvcmRlchgDIAEoDjIOLmJhbmsudjEuT3JkZXISEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAkiVQoTTGlzdEVudHJpZXNSZXNwb25zZRIlCgdlbnRyaWVzGAEgAygLMhQuYmFuay52MS5MaXN0ZWRFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiYAoLTGlzdGVkRW50cnkSIQoHcmVjZWlwdBgBIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIdCgVlbnRyeRgCIAEoCzIOLmJhbmsudjEuRW50cnkSDwoHYmFsYW5jZRgDIAEoAyJSCg9Ub29NYW55QWNjb3VudHMSDwoHYWNjb3VudBgBIAEoCRINCgVvcGVucxgCIAEoAxIQCghhY2NvdW50cxgDIAEoAxINCgVsaW1pdBgEIAEoAyJFChFJbnN1ZmZpY2llbnRGdW5kcxIPCgdhY2NvdW50GAEgASgJEg8KB2JhbGFuY2UYAiABKAMSDgoGYW1vdW50GAMgASgDIqcBChFFc2Nyb3dVbmF2YWlsYWJsZRIPCgdhY2NvdW50GAEgASgJEg4KBmFtb3VudBgCIAEoAxIRCglhdmFpbGFibGUYAyABKAMSIwoEaGVsZBgEIAMoCzIVLmJhbmsudjEuQnJhbmNoRXNjcm93Eg4KBmJyYW5jaBgFIAEoDRISCgpoZWxkX3RvdGFsGAYgASgDEhUKDWhlbGRfYnJhbmNoZXMYByABKA0ifgoNTm90UmVwbGljYXRlZBIhCgdyZWNlaXB0GAEgASgLMhAuYmFuay52MS5SZWNlaXB0EhgKEG1pc3NpbmdfYnJhbmNoZXMYAiADKA0SDwoHYmFsYW5jZRgDIAEoAxIPCgdzZXNzaW9uGAQgASgJEg4KBnJlcGxheRgFIAEoCCJGCg1SZXF1ZXN0SWRVc2VkEhIKCnJlcXVlc3RfaWQYASABKAkSIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdCJDCgxXYXRjaFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIiCgVzY29wZRgCIAEoDjITLmJhbmsudjEuV2F0Y2hTY29wZSKEAgoNV2F0Y2hSZXNwb25zZRIQCghjb21wbGV0ZRgBIAEoCBIOCgZicmFuY2gYAiABKA0SDgoGZmF1bHRzGAMgASgIEiMKCGhlYWRsaW5lGAQgASgLMhEuYmFuay52MS5IZWFkbGluZRImCgdyZXBvcnRzGAUgAygLMhUuYmFuay52MS5CcmFuY2hSZXBvcnQSJgoHZW50cmllcxgGIAMoCzIVLmJhbmsudjEuV2F0Y2hlZEVudHJ5EhcKD3NraXBwZWRfZW50cmllcxgHIAEoBBIgCgdzYW1wbGVzGAggAygLMg8uYmFuay52MS5TYW1wbGUSEQoJYmFua19uYW1lGAkgASgJIicKCEhlYWRsaW5lEgwKBHRleHQYASABKAkSDQoFYWdyZWUYAiABKAgingMKDEJyYW5jaFJlcG9ydBIOCgZicmFuY2gYASABKA0SDwoHYWRkcmVzcxgCIAEoCRIlCgZoZWFsdGgYAyABKA4yFS5iYW5rLnYxLkJyYW5jaEhlYWx0aBIVCg1oZWFsdGhfZm9yX21zGAQgASgDEg4KBnJlYXNvbhgFIAEoCRIOCgZiZWhpbmQYBiABKAQSDwoHYmFsYW5jZRgHIAEoAxIRCglhdmFpbGFibGUYCCABKAMSIgoHYXBwbGllZBgJIAMoCzIRLmJhbmsudjEuUG9zaXRpb24SGQoRdW5yZWFjaGFibGVfcGVlcnMYCiADKA0SIwoFc3RhdGUYCyABKA4yFC5iYW5rLnYxLkJyYW5jaFN0YXRlEg0KBWVwb2NoGAwgASgEEhEKCXVwdGltZV9tcxgNIAEoAxIOCgZhbGFybXMYDiADKAkSFQoNc3ByZWFkX3A1MF91cxgPIAEoAxIVCg1zcHJlYWRfcDk5X3VzGBAgASgDEicKC3JvdW5kX3RyaXBzGBEgAygLMhIuYmFuay52MS5Sb3VuZFRyaXAiLAoJUm91bmRUcmlwEg4KBmJyYW5jaBgBIAEoDRIPCgd0b29rX3VzGAIgASgDIqsBCgxXYXRjaGVkRW50cnkSDgoGYnJhbmNoGAEgASgNEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQSHQoFZW50cnkYAyABKAsyDi5iYW5rLnYxLkVudHJ5Eg8KB2JhbGFuY2UYBCABKAMSEQoJc3ByZWFkX3VzGAUgASgDEhQKDHJlZnVzYWxfY29kZRgGIAEoCRIPCgdyZWZ1c2FsGAcgASgJIpABCgZTYW1wbGUSDwoHdW5peF9tcxgBIAEoAxIPCgdiYWxhbmNlGAIgASgDEg8KB2VudHJpZXMYAyABKAQSFQoNc3ByZWFkX3A1MF91cxgEIAEoAxIVCg1zcHJlYWRfcDk5X3VzGAUgASgDEiUKBnNwcmVhZBgGIAMoCzIVLmJhbmsudjEuU3ByZWFkQnVja2V0Ii4KDFNwcmVhZEJ1Y2tldBIPCgdtb3N0X3VzGAEgASgDEg0KBWNvdW50GAIgASgEIlMKD0dldFRyYWNlUmVxdWVzdBIiCgVydWxlcxgBIAEoDjITLmJhbmsudjEuQ2xvY2tSdWxlcxINCgVhZnRlchgCIAEoBBINCgV0cmFjZRgDIAEoCSJ0ChBHZXRUcmFjZVJlc3BvbnNlEg4KBmJyYW5jaBgBIAEoDRIjCgZldmVudHMYAiADKAsyEy5iYW5rLnYxLlRyYWNlRXZlbnQSDAoEbmV4dBgDIAEoBBINCgV0b3RhbBgEIAEoBBIOCgZtaXNzZWQYBSABKAQiigEKClRyYWNlRXZlbnQSDwoHcmVxdWVzdBgBIAEoAxINCgVjbG9jaxgCIAEoBBIlCgRraW5kGAMgASgOMhcuYmFuay52MS5UcmFjZUV2ZW50S2luZBISCgp3aXRoZHJhd2FsGAQgASgIEhMKC2N1c3RvbWVyX2lkGAUgASgDEgwKBHBlZXIYBiABKA0iFAoSR2V0SWRlbnRpdHlSZXF1ZXN0IoEBChNHZXRJZGVudGl0eVJlc3BvbnNlEg8KB3NlY3VyZWQYASABKAgSDgoGY2xpZW50GAIgASgJEgwKBHJvbGUYAyABKAkSEAoIYWNjb3VudHMYBCADKAkSEgoKcHJvY2VkdXJlcxgFIAMoCRIVCg11bnRpbF91bml4X21zGAYgASgDIhYKFE9wZW5EYXNoYm9hcmRSZXF1ZXN0IkoKFU9wZW5EYXNoYm9hcmRSZXNwb25zZRIMCgRjb2RlGAEgASgJEhUKDXVudGlsX3VuaXhfbXMYAiABKAMSDAoEcGF0aBgDIAEoCSIzCg9HZXRCYXRjaFJlcXVlc3QSDgoGYnJhbmNoGAEgASgNEhAKCHNlcXVlbmNlGAIgASgEInEKEEdldEJhdGNoUmVzcG9uc2USIwoFYmF0Y2gYASABKAsyFC5iYW5rLnYxLlNlYWxlZEJhdGNoEhQKDGNlcnRpZmljYXRlcxgCIAEoDBIRCgliYW5rX25hbWUYAyABKAkSDwoHYmFua19pZBgEIAEoCSqkAQoLQWNrbm93bGVkZ2USGwoXQUNLTk9XTEVER0VfVU5TUEVDSUZJRUQQABIVChFBQ0tOT1dMRURHRV9MT0NBTBABEhkKFUFDS05PV0xFREdFX1JFQUNIQUJMRRACEhgKFEFDS05PV0xFREdFX01BSk9SSVRZEAMSEwoPQUNLTk9XTEVER0VfQUxMEAQSFwoTQUNLTk9XTEVER0VfTkVBUkVTVBAFKlkKC0NvbnNpc3RlbmN5EhsKF0NPTlNJU1RFTkNZX1VOU1BFQ0lGSUVEEAASFQoRQ09OU0lTVEVOQ1lfTE9DQUwQARIWChJDT05TSVNURU5DWV9TVFJPTkcQAip7CgtCcmFuY2hTdGF0ZRIcChhCUkFOQ0hfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdCUkFOQ0hfU1RBVEVfUkVDT1ZFUklORxABEhgKFEJSQU5DSF9TVEFURV9TRVJWSU5HEAISFwoTQlJBTkNIX1NUQVRFX0hBTFRFRBADKrIBCglBbGFybUtpbmQSGgoWQUxBUk1fS0lORF9VTlNQRUNJRklFRBAAEhkKFUFMQVJNX0tJTkRfUkVRVUVTVF9JRBABEhMKD0FMQVJNX0tJTkRfRk9SSxACEh4KGkFMQVJNX0tJTkRfSk9VUk5BTF9TVE9QUEVEEAMSGQoVQUxBUk1fS0lORF9PVEhFUl9CQU5LEAQSHgoaQUxBUk1fS0lORF9SRUZVU0VEX01FU1NBR0UQBSpOCgVPcmRlchIVChFPUkRFUl9VTlNQRUNJRklFRBAAEhYKEk9SREVSX09MREVTVF9GSVJTVBABEhYKEk9SREVSX05FV0VTVF9GSVJTVBACKlcKCldhdGNoU2NvcGUSGwoXV0FUQ0hfU0NPUEVfVU5TUEVDSUZJRUQQABIUChBXQVRDSF9TQ09QRV9CQU5LEAESFgoSV0FUQ0hfU0NPUEVfQlJBTkNIEAIq0wEKDEJyYW5jaEhlYWx0aBIdChlCUkFOQ0hfSEVBTFRIX1VOU1BFQ0lGSUVEEAASGAoUQlJBTkNIX0hFQUxUSF9BR1JFRVMQARIYChRCUkFOQ0hfSEVBTFRIX0JFSElORBACEhkKFUJSQU5DSF9IRUFMVEhfQ1VUX09GRhADEh0KGUJSQU5DSF9IRUFMVEhfVU5SRUFDSEFCTEUQBBIcChhCUkFOQ0hfSEVBTFRIX1JFQ09WRVJJTkcQBRIYChRCUkFOQ0hfSEVBTFRIX0hBTFRFRBAGKlUKCkNsb2NrUnVsZXMSGwoXQ0xPQ0tfUlVMRVNfVU5TUEVDSUZJRUQQABIUChBDTE9DS19SVUxFU18yMDIzEAESFAoQQ0xPQ0tfUlVMRVNfMjAyMBACKo8CCg5UcmFjZUV2ZW50S2luZBIgChxUUkFDRV9FVkVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASHAoYVFJBQ0VfRVZFTlRfS0lORF9SRVFVRVNUEAESGQoVVFJBQ0VfRVZFTlRfS0lORF9TRU5UEAISHQoZVFJBQ0VfRVZFTlRfS0lORF9SRUNFSVZFRBADEh0KGVRSQUNFX0VWRU5UX0tJTkRfRVhFQ1VURUQQBBImCiJUUkFDRV9FVkVOVF9LSU5EX1JFQ0VJVkVEX0VYRUNVVEVEEAUSHQoZVFJBQ0VfRVZFTlRfS0lORF9BTlNXRVJFRBAGEh0KGVRSQUNFX0VWRU5UX0tJTkRfUkVTUE9OU0UQBzLmBwoNQnJhbmNoU2VydmljZRI8CgdEZXBvc2l0EhcuYmFuay52MS5EZXBvc2l0UmVxdWVzdBoYLmJhbmsudjEuRGVwb3NpdFJlc3BvbnNlEj8KCFdpdGhkcmF3EhguYmFuay52MS5XaXRoZHJhd1JlcXVlc3QaGS5iYW5rLnYxLldpdGhkcmF3UmVzcG9uc2USPwoIVHJhbnNmZXISGC5iYW5rLnYxLlRyYW5zZmVyUmVxdWVzdBoZLmJhbmsudjEuVHJhbnNmZXJSZXNwb25zZRI9CgZTdWJtaXQSFi5iYW5rLnYxLlN1Ym1pdFJlcXVlc3QaFy5iYW5rLnYxLlN1Ym1pdFJlc3BvbnNlKAEwARI7CgVRdWVyeRIVLmJhbmsudjEuUXVlcnlSZXF1ZXN0GhYuYmFuay52MS5RdWVyeVJlc3BvbnNlIgOQAgESRwoJR2V0U3RhdHVzEhkuYmFuay52MS5HZXRTdGF0dXNSZXF1ZXN0GhouYmFuay52MS5HZXRTdGF0dXNSZXNwb25zZSIDkAIBEk0KC0xpc3RFbnRyaWVzEhsuYmFuay52MS5MaXN0RW50cmllc1JlcXVlc3QaHC5iYW5rLnYxLkxpc3RFbnRyaWVzUmVzcG9uc2UiA5ACARJKCgpMaXN0QWxhcm1zEhouYmFuay52MS5MaXN0QWxhcm1zUmVxdWVzdBobLmJhbmsudjEuTGlzdEFsYXJtc1Jlc3BvbnNlIgOQAgESSwoMUmVzb2x2ZUFsYXJtEhwuYmFuay52MS5SZXNvbHZlQWxhcm1SZXF1ZXN0Gh0uYmFuay52MS5SZXNvbHZlQWxhcm1SZXNwb25zZRI9CgVXYXRjaBIVLmJhbmsudjEuV2F0Y2hSZXF1ZXN0GhYuYmFuay52MS5XYXRjaFJlc3BvbnNlIgOQAgEwARJECghHZXRUcmFjZRIYLmJhbmsudjEuR2V0VHJhY2VSZXF1ZXN0GhkuYmFuay52MS5HZXRUcmFjZVJlc3BvbnNlIgOQAgESTQoLR2V0SWRlbnRpdHkSGy5iYW5rLnYxLkdldElkZW50aXR5UmVxdWVzdBocLmJhbmsudjEuR2V0SWRlbnRpdHlSZXNwb25zZSIDkAIBEk4KDU9wZW5EYXNoYm9hcmQSHS5iYW5rLnYxLk9wZW5EYXNoYm9hcmRSZXF1ZXN0Gh4uYmFuay52MS5PcGVuRGFzaGJvYXJkUmVzcG9uc2USRAoIR2V0QmF0Y2gSGC5iYW5rLnYxLkdldEJhdGNoUmVxdWVzdBoZLmJhbmsudjEuR2V0QmF0Y2hSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_bank_v1_journal, file_google_protobuf_any]);
+  fileDesc("ChRiYW5rL3YxL2JyYW5jaC5wcm90bxIHYmFuay52MSIrCgdSZWNlaXB0Eg4KBmJyYW5jaBgBIAEoDRIQCghzZXF1ZW5jZRgCIAEoBCKrAQoORGVwb3NpdFJlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIOCgZhbW91bnQYAiABKAMSEgoKcmVxdWVzdF9pZBgDIAEoCRITCgtob21lX2JyYW5jaBgEIAEoDRIpCgthY2tub3dsZWRnZRgFIAEoDjIULmJhbmsudjEuQWNrbm93bGVkZ2USDwoHc2Vzc2lvbhgGIAEoCRITCgtjdXN0b21lcl9pZBgHIAEoAyKEAQoPRGVwb3NpdFJlc3BvbnNlEg8KB2JhbGFuY2UYASABKAMSIQoHcmVjZWlwdBgCIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIPCgdzZXNzaW9uGAMgASgJEhwKFHVucmVhY2hhYmxlX2JyYW5jaGVzGAQgAygNEg4KBnJlcGxheRgFIAEoCCKsAQoPV2l0aGRyYXdSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSDgoGYW1vdW50GAIgASgDEhIKCnJlcXVlc3RfaWQYAyABKAkSEwoLaG9tZV9icmFuY2gYBCABKA0SKQoLYWNrbm93bGVkZ2UYBSABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YBiABKAkSEwoLY3VzdG9tZXJfaWQYByABKAMihQEKEFdpdGhkcmF3UmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIIsUBCg9UcmFuc2ZlclJlcXVlc3QSFAoMZnJvbV9hY2NvdW50GAEgASgJEhIKCnRvX2FjY291bnQYAiABKAkSDgoGYW1vdW50GAMgASgDEhIKCnJlcXVlc3RfaWQYBCABKAkSEwoLaG9tZV9icmFuY2gYBSABKA0SKQoLYWNrbm93bGVkZ2UYBiABKA4yFC5iYW5rLnYxLkFja25vd2xlZGdlEg8KB3Nlc3Npb24YByABKAkSEwoLY3VzdG9tZXJfaWQYCCABKAMihQEKEFRyYW5zZmVyUmVzcG9uc2USDwoHYmFsYW5jZRgBIAEoAxIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eg8KB3Nlc3Npb24YAyABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBCADKA0SDgoGcmVwbGF5GAUgASgIItsBCg1TdWJtaXRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEAoIYWNjb3VudHMYAiADKAkSDAoEZnJvbRgDIAMoDRIKCgJ0bxgEIAMoDRIPCgdhbW91bnRzGAUgAygDEhMKC2FsbF9vcl9ub25lGAYgASgIEhMKC2hvbWVfYnJhbmNoGAcgASgNEikKC2Fja25vd2xlZGdlGAggASgOMhQuYmFuay52MS5BY2tub3dsZWRnZRIPCgdzZXNzaW9uGAkgASgJEhMKC2N1c3RvbWVyX2lkGAogASgDIoECCg5TdWJtaXRSZXNwb25zZRISCgpyZXF1ZXN0X2lkGAEgASgJEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQSFAoMaW5zdWZmaWNpZW50GAMgAygNEhMKC3VuYXZhaWxhYmxlGAQgAygNEg8KB3Nlc3Npb24YBSABKAkSHAoUdW5yZWFjaGFibGVfYnJhbmNoZXMYBiADKA0SDgoGcmVwbGF5GAcgASgIEhIKCmVycm9yX2NvZGUYCCABKAkSDQoFZXJyb3IYCSABKAkSKwoNZXJyb3JfZGV0YWlscxgKIAMoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkicAoMUXVlcnlSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSKQoLY29uc2lzdGVuY3kYAiABKA4yFC5iYW5rLnYxLkNvbnNpc3RlbmN5Eg8KB3Nlc3Npb24YAyABKAkSEwoLY3VzdG9tZXJfaWQYBCABKAMiRAoNUXVlcnlSZXNwb25zZRIPCgdiYWxhbmNlGAEgASgDEhEKCWF2YWlsYWJsZRgCIAEoAxIPCgdzZXNzaW9uGAMgASgJIhIKEEdldFN0YXR1c1JlcXVlc3QisgMKEUdldFN0YXR1c1Jlc3BvbnNlEg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEhEKCXVwdGltZV9tcxgDIAEoAxINCgVlcG9jaBgEIAEoBBIjCgVzdGF0ZRgFIAEoDjIULmJhbmsudjEuQnJhbmNoU3RhdGUSFAoMc3RhdGVfcmVhc29uGAYgASgJEiIKB2FwcGxpZWQYByADKAsyES5iYW5rLnYxLlBvc2l0aW9uEiIKBXBlZXJzGAggAygLMhMuYmFuay52MS5QZWVyU3RhdHVzEigKCGFjY291bnRzGAkgAygLMhYuYmFuay52MS5BY2NvdW50U3RhdHVzEhoKEmFjY291bnRzX3RydW5jYXRlZBgKIAEoCBIOCgZhbGFybXMYCyADKAkSEQoJYmFua19uYW1lGAwgASgJEg8KB2JhbmtfaWQYDSABKAkSFQoNYWNjb3VudF9jb3VudBgOIAEoAxIUCgxtYXhfYWNjb3VudHMYDyABKAMSMAoMY2VydGlmaWNhdGVzGBAgAygLMhouYmFuay52MS5DZXJ0aWZpY2F0ZVN0YXR1cyJOChFDZXJ0aWZpY2F0ZVN0YXR1cxIMCgRmaWxlGAEgASgJEg8KB3N1YmplY3QYAiABKAkSGgoSZXhwaXJlc19hdF91bml4X21zGAMgASgDIpYBCgpQZWVyU3RhdHVzEg4KBmJyYW5jaBgBIAEoDRIPCgdhZGRyZXNzGAIgASgJEhEKCXJlYWNoYWJsZRgDIAEoCBIWCg5hY2tlZF9zZXF1ZW5jZRgEIAEoBBILCgNsYWcYBSABKAQSGAoQcmVmdXNlZF9tZXNzYWdlcxgGIAEoBBIVCg1yb3VuZF90cmlwX3VzGAcgASgDImsKDUFjY291bnRTdGF0dXMSDwoHYWNjb3VudBgBIAEoCRIPCgdiYWxhbmNlGAIgASgDEhEKCWF2YWlsYWJsZRgDIAEoAxIlCgZlc2Nyb3cYBCADKAsyFS5iYW5rLnYxLkJyYW5jaEVzY3JvdyIuCgxCcmFuY2hFc2Nyb3cSDgoGYnJhbmNoGAEgASgNEg4KBmFtb3VudBgCIAEoAyITChFMaXN0QWxhcm1zUmVxdWVzdCJEChJMaXN0QWxhcm1zUmVzcG9uc2USDgoGYnJhbmNoGAEgASgNEh4KBmFsYXJtcxgCIAMoCzIOLmJhbmsudjEuQWxhcm0iuQEKBUFsYXJtEgoKAmlkGAEgASgJEiAKBGtpbmQYAiABKA4yEi5iYW5rLnYxLkFsYXJtS2luZBIMCgR0ZXh0GAMgASgJEg8KB2R1cmFibGUYBCABKAgSEgoKcmVxdWVzdF9pZBgFIAEoCRIkCgdlbnRyaWVzGAYgAygLMhMuYmFuay52MS5BbGFybUVudHJ5EgwKBG1vcmUYByABKAQSGwoEZm9yaxgIIAEoCzINLmJhbmsudjEuRm9yayK/AQoERm9yaxIOCgZicmFuY2gYASABKA0SFgoOZmlyc3Rfc2VxdWVuY2UYAiABKAQSIAoFc2lkZXMYAyADKAsyES5iYW5rLnYxLkZvcmtTaWRlEhAKCHNob3duX2J5GAQgASgNEgwKBGtlcHQYBSABKAkSEgoKZGVjaWRlZF9ieRgGIAEoCRIaChJkZWNpZGVkX2F0X3VuaXhfbXMYByABKAMSDAoEbm90ZRgIIAEoCRIPCgdyZXN0YXJ0GAkgASgIIlMKCEZvcmtTaWRlEgwKBGhhc2gYASABKAkSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoBBINCgVlcG9jaBgDIAEoBBITCgtjZXJ0aWZpY2F0ZRgEIAEoCSJECg5HZXRGb3JrUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZicmFuY2gYAiABKA0SFgoOZmlyc3Rfc2VxdWVuY2UYAyABKAQiqwIKD0dldEZvcmtSZXNwb25zZRIOCgZicmFuY2gYASABKA0SGwoEZm9yaxgCIAEoCzINLmJhbmsudjEuRm9yaxIUCgxhcHBsaWVkX2hhc2gYAyABKAkSFQoNYXBwbGllZF91cF90bxgEIAEoBBIkCgdhcHBsaWVkGAUgAygLMhMuYmFuay52MS5BbGFybUVudHJ5EhQKDGFwcGxpZWRfbW9yZRgGIAEoBBIjCgZvdGhlcnMYByADKAsyEy5iYW5rLnYxLkFsYXJtRW50cnkSEwoLb3RoZXJzX21vcmUYCCABKAQSKgoKZGVwZW5kZW50cxgJIAMoCzIWLmJhbmsudjEuRm9ya0RlcGVuZGVudBIcChRkZXBlbmRlbnRzX3RydW5jYXRlZBgKIAEoCCJOCg1Gb3JrRGVwZW5kZW50Eg4KBmJyYW5jaBgBIAEoDRIWCg5maXJzdF9zZXF1ZW5jZRgCIAEoBBIVCg1sYXN0X3NlcXVlbmNlGAMgASgEIvEBCgpBbGFybUVudHJ5EiEKB3JlY2VpcHQYASABKAsyEC5iYW5rLnYxLlJlY2VpcHQSDAoEd2hhdBgCIAEoCRIPCgdhY2NvdW50GAMgASgJEhIKCnRvX2FjY291bnQYBCABKAkSDgoGYW1vdW50GAUgASgDEhIKCm9wZXJhdGlvbnMYBiABKA0SEwoLY3VzdG9tZXJfaWQYByABKAMSGwoTcmVjb3JkZWRfYXRfdW5peF9tcxgIIAEoAxIQCghjdXN0b21lchgJIAEoCRIRCgl0b19icmFuY2gYCiABKA0SEgoKcmVxdWVzdF9pZBgLIAEoCSI9ChNSZXNvbHZlQWxhcm1SZXF1ZXN0EgoKAmlkGAEgASgJEgwKBGtlZXAYAiABKAkSDAoEbm90ZRgDIAEoCSJJChRSZXNvbHZlQWxhcm1SZXNwb25zZRIOCgZicmFuY2gYASABKA0SEAoIcmVzb2x2ZWQYAiABKAgSDwoHcmVzdGFydBgDIAEoCCJ7ChJMaXN0RW50cmllc1JlcXVlc3QSDwoHYWNjb3VudBgBIAEoCRIOCgZicmFuY2gYAiABKA0SHQoFb3JkZXIYAyABKA4yDi5iYW5rLnYxLk9yZGVyEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJIlUKE0xpc3RFbnRyaWVzUmVzcG9uc2USJQoHZW50cmllcxgBIAMoCzIULmJhbmsudjEuTGlzdGVkRW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImAKC0xpc3RlZEVudHJ5EiEKB3JlY2VpcHQYASABKAsyEC5iYW5rLnYxLlJlY2VpcHQSHQoFZW50cnkYAiABKAsyDi5iYW5rLnYxLkVudHJ5Eg8KB2JhbGFuY2UYAyABKAMiUgoPVG9vTWFueUFjY291bnRzEg8KB2FjY291bnQYASABKAkSDQoFb3BlbnMYAiABKAMSEAoIYWNjb3VudHMYAyABKAMSDQoFbGltaXQYBCABKAMiRQoRSW5zdWZmaWNpZW50RnVuZHMSDwoHYWNjb3VudBgBIAEoCRIPCgdiYWxhbmNlGAIgASgDEg4KBmFtb3VudBgDIAEoAyKnAQoRRXNjcm93VW5hdmFpbGFibGUSDwoHYWNjb3VudBgBIAEoCRIOCgZhbW91bnQYAiABKAMSEQoJYXZhaWxhYmxlGAMgASgDEiMKBGhlbGQYBCADKAsyFS5iYW5rLnYxLkJyYW5jaEVzY3JvdxIOCgZicmFuY2gYBSABKA0SEgoKaGVsZF90b3RhbBgGIAEoAxIVCg1oZWxkX2JyYW5jaGVzGAcgASgNIn4KDU5vdFJlcGxpY2F0ZWQSIQoHcmVjZWlwdBgBIAEoCzIQLmJhbmsudjEuUmVjZWlwdBIYChBtaXNzaW5nX2JyYW5jaGVzGAIgAygNEg8KB2JhbGFuY2UYAyABKAMSDwoHc2Vzc2lvbhgEIAEoCRIOCgZyZXBsYXkYBSABKAgiRgoNUmVxdWVzdElkVXNlZBISCgpyZXF1ZXN0X2lkGAEgASgJEiEKB3JlY2VpcHQYAiABKAsyEC5iYW5rLnYxLlJlY2VpcHQiQwoMV2F0Y2hSZXF1ZXN0Eg8KB2FjY291bnQYASABKAkSIgoFc2NvcGUYAiABKA4yEy5iYW5rLnYxLldhdGNoU2NvcGUihAIKDVdhdGNoUmVzcG9uc2USEAoIY29tcGxldGUYASABKAgSDgoGYnJhbmNoGAIgASgNEg4KBmZhdWx0cxgDIAEoCBIjCghoZWFkbGluZRgEIAEoCzIRLmJhbmsudjEuSGVhZGxpbmUSJgoHcmVwb3J0cxgFIAMoCzIVLmJhbmsudjEuQnJhbmNoUmVwb3J0EiYKB2VudHJpZXMYBiADKAsyFS5iYW5rLnYxLldhdGNoZWRFbnRyeRIXCg9za2lwcGVkX2VudHJpZXMYByABKAQSIAoHc2FtcGxlcxgIIAMoCzIPLmJhbmsudjEuU2FtcGxlEhEKCWJhbmtfbmFtZRgJIAEoCSInCghIZWFkbGluZRIMCgR0ZXh0GAEgASgJEg0KBWFncmVlGAIgASgIIp4DCgxCcmFuY2hSZXBvcnQSDgoGYnJhbmNoGAEgASgNEg8KB2FkZHJlc3MYAiABKAkSJQoGaGVhbHRoGAMgASgOMhUuYmFuay52MS5CcmFuY2hIZWFsdGgSFQoNaGVhbHRoX2Zvcl9tcxgEIAEoAxIOCgZyZWFzb24YBSABKAkSDgoGYmVoaW5kGAYgASgEEg8KB2JhbGFuY2UYByABKAMSEQoJYXZhaWxhYmxlGAggASgDEiIKB2FwcGxpZWQYCSADKAsyES5iYW5rLnYxLlBvc2l0aW9uEhkKEXVucmVhY2hhYmxlX3BlZXJzGAogAygNEiMKBXN0YXRlGAsgASgOMhQuYmFuay52MS5CcmFuY2hTdGF0ZRINCgVlcG9jaBgMIAEoBBIRCgl1cHRpbWVfbXMYDSABKAMSDgoGYWxhcm1zGA4gAygJEhUKDXNwcmVhZF9wNTBfdXMYDyABKAMSFQoNc3ByZWFkX3A5OV91cxgQIAEoAxInCgtyb3VuZF90cmlwcxgRIAMoCzISLmJhbmsudjEuUm91bmRUcmlwIiwKCVJvdW5kVHJpcBIOCgZicmFuY2gYASABKA0SDwoHdG9va191cxgCIAEoAyKrAQoMV2F0Y2hlZEVudHJ5Eg4KBmJyYW5jaBgBIAEoDRIhCgdyZWNlaXB0GAIgASgLMhAuYmFuay52MS5SZWNlaXB0Eh0KBWVudHJ5GAMgASgLMg4uYmFuay52MS5FbnRyeRIPCgdiYWxhbmNlGAQgASgDEhEKCXNwcmVhZF91cxgFIAEoAxIUCgxyZWZ1c2FsX2NvZGUYBiABKAkSDwoHcmVmdXNhbBgHIAEoCSKQAQoGU2FtcGxlEg8KB3VuaXhfbXMYASABKAMSDwoHYmFsYW5jZRgCIAEoAxIPCgdlbnRyaWVzGAMgASgEEhUKDXNwcmVhZF9wNTBfdXMYBCABKAMSFQoNc3ByZWFkX3A5OV91cxgFIAEoAxIlCgZzcHJlYWQYBiADKAsyFS5iYW5rLnYxLlNwcmVhZEJ1Y2tldCIuCgxTcHJlYWRCdWNrZXQSDwoHbW9zdF91cxgBIAEoAxINCgVjb3VudBgCIAEoBCJTCg9HZXRUcmFjZVJlcXVlc3QSIgoFcnVsZXMYASABKA4yEy5iYW5rLnYxLkNsb2NrUnVsZXMSDQoFYWZ0ZXIYAiABKAQSDQoFdHJhY2UYAyABKAkidAoQR2V0VHJhY2VSZXNwb25zZRIOCgZicmFuY2gYASABKA0SIwoGZXZlbnRzGAIgAygLMhMuYmFuay52MS5UcmFjZUV2ZW50EgwKBG5leHQYAyABKAQSDQoFdG90YWwYBCABKAQSDgoGbWlzc2VkGAUgASgEIooBCgpUcmFjZUV2ZW50Eg8KB3JlcXVlc3QYASABKAMSDQoFY2xvY2sYAiABKAQSJQoEa2luZBgDIAEoDjIXLmJhbmsudjEuVHJhY2VFdmVudEtpbmQSEgoKd2l0aGRyYXdhbBgEIAEoCBITCgtjdXN0b21lcl9pZBgFIAEoAxIMCgRwZWVyGAYgASgNIhQKEkdldElkZW50aXR5UmVxdWVzdCKBAQoTR2V0SWRlbnRpdHlSZXNwb25zZRIPCgdzZWN1cmVkGAEgASgIEg4KBmNsaWVudBgCIAEoCRIMCgRyb2xlGAMgASgJEhAKCGFjY291bnRzGAQgAygJEhIKCnByb2NlZHVyZXMYBSADKAkSFQoNdW50aWxfdW5peF9tcxgGIAEoAyIWChRPcGVuRGFzaGJvYXJkUmVxdWVzdCJKChVPcGVuRGFzaGJvYXJkUmVzcG9uc2USDAoEY29kZRgBIAEoCRIVCg11bnRpbF91bml4X21zGAIgASgDEgwKBHBhdGgYAyABKAkiMwoPR2V0QmF0Y2hSZXF1ZXN0Eg4KBmJyYW5jaBgBIAEoDRIQCghzZXF1ZW5jZRgCIAEoBCJxChBHZXRCYXRjaFJlc3BvbnNlEiMKBWJhdGNoGAEgASgLMhQuYmFuay52MS5TZWFsZWRCYXRjaBIUCgxjZXJ0aWZpY2F0ZXMYAiABKAwSEQoJYmFua19uYW1lGAMgASgJEg8KB2JhbmtfaWQYBCABKAkqpAEKC0Fja25vd2xlZGdlEhsKF0FDS05PV0xFREdFX1VOU1BFQ0lGSUVEEAASFQoRQUNLTk9XTEVER0VfTE9DQUwQARIZChVBQ0tOT1dMRURHRV9SRUFDSEFCTEUQAhIYChRBQ0tOT1dMRURHRV9NQUpPUklUWRADEhMKD0FDS05PV0xFREdFX0FMTBAEEhcKE0FDS05PV0xFREdFX05FQVJFU1QQBSpZCgtDb25zaXN0ZW5jeRIbChdDT05TSVNURU5DWV9VTlNQRUNJRklFRBAAEhUKEUNPTlNJU1RFTkNZX0xPQ0FMEAESFgoSQ09OU0lTVEVOQ1lfU1RST05HEAIqewoLQnJhbmNoU3RhdGUSHAoYQlJBTkNIX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXQlJBTkNIX1NUQVRFX1JFQ09WRVJJTkcQARIYChRCUkFOQ0hfU1RBVEVfU0VSVklORxACEhcKE0JSQU5DSF9TVEFURV9IQUxURUQQAyqyAQoJQWxhcm1LaW5kEhoKFkFMQVJNX0tJTkRfVU5TUEVDSUZJRUQQABIZChVBTEFSTV9LSU5EX1JFUVVFU1RfSUQQARITCg9BTEFSTV9LSU5EX0ZPUksQAhIeChpBTEFSTV9LSU5EX0pPVVJOQUxfU1RPUFBFRBADEhkKFUFMQVJNX0tJTkRfT1RIRVJfQkFOSxAEEh4KGkFMQVJNX0tJTkRfUkVGVVNFRF9NRVNTQUdFEAUqTgoFT3JkZXISFQoRT1JERVJfVU5TUEVDSUZJRUQQABIWChJPUkRFUl9PTERFU1RfRklSU1QQARIWChJPUkRFUl9ORVdFU1RfRklSU1QQAipXCgpXYXRjaFNjb3BlEhsKF1dBVENIX1NDT1BFX1VOU1BFQ0lGSUVEEAASFAoQV0FUQ0hfU0NPUEVfQkFOSxABEhYKEldBVENIX1NDT1BFX0JSQU5DSBACKtMBCgxCcmFuY2hIZWFsdGgSHQoZQlJBTkNIX0hFQUxUSF9VTlNQRUNJRklFRBAAEhgKFEJSQU5DSF9IRUFMVEhfQUdSRUVTEAESGAoUQlJBTkNIX0hFQUxUSF9CRUhJTkQQAhIZChVCUkFOQ0hfSEVBTFRIX0NVVF9PRkYQAxIdChlCUkFOQ0hfSEVBTFRIX1VOUkVBQ0hBQkxFEAQSHAoYQlJBTkNIX0hFQUxUSF9SRUNPVkVSSU5HEAUSGAoUQlJBTkNIX0hFQUxUSF9IQUxURUQQBipVCgpDbG9ja1J1bGVzEhsKF0NMT0NLX1JVTEVTX1VOU1BFQ0lGSUVEEAASFAoQQ0xPQ0tfUlVMRVNfMjAyMxABEhQKEENMT0NLX1JVTEVTXzIwMjAQAiqPAgoOVHJhY2VFdmVudEtpbmQSIAocVFJBQ0VfRVZFTlRfS0lORF9VTlNQRUNJRklFRBAAEhwKGFRSQUNFX0VWRU5UX0tJTkRfUkVRVUVTVBABEhkKFVRSQUNFX0VWRU5UX0tJTkRfU0VOVBACEh0KGVRSQUNFX0VWRU5UX0tJTkRfUkVDRUlWRUQQAxIdChlUUkFDRV9FVkVOVF9LSU5EX0VYRUNVVEVEEAQSJgoiVFJBQ0VfRVZFTlRfS0lORF9SRUNFSVZFRF9FWEVDVVRFRBAFEh0KGVRSQUNFX0VWRU5UX0tJTkRfQU5TV0VSRUQQBhIdChlUUkFDRV9FVkVOVF9LSU5EX1JFU1BPTlNFEAcygAkKDUJyYW5jaFNlcnZpY2USPAoHRGVwb3NpdBIXLmJhbmsudjEuRGVwb3NpdFJlcXVlc3QaGC5iYW5rLnYxLkRlcG9zaXRSZXNwb25zZRI/CghXaXRoZHJhdxIYLmJhbmsudjEuV2l0aGRyYXdSZXF1ZXN0GhkuYmFuay52MS5XaXRoZHJhd1Jlc3BvbnNlEj8KCFRyYW5zZmVyEhguYmFuay52MS5UcmFuc2ZlclJlcXVlc3QaGS5iYW5rLnYxLlRyYW5zZmVyUmVzcG9uc2USPQoGU3VibWl0EhYuYmFuay52MS5TdWJtaXRSZXF1ZXN0GhcuYmFuay52MS5TdWJtaXRSZXNwb25zZSgBMAESOwoFUXVlcnkSFS5iYW5rLnYxLlF1ZXJ5UmVxdWVzdBoWLmJhbmsudjEuUXVlcnlSZXNwb25zZSIDkAIBEkcKCUdldFN0YXR1cxIZLmJhbmsudjEuR2V0U3RhdHVzUmVxdWVzdBoaLmJhbmsudjEuR2V0U3RhdHVzUmVzcG9uc2UiA5ACARJNCgtMaXN0RW50cmllcxIbLmJhbmsudjEuTGlzdEVudHJpZXNSZXF1ZXN0GhwuYmFuay52MS5MaXN0RW50cmllc1Jlc3BvbnNlIgOQAgESSgoKTGlzdEFsYXJtcxIaLmJhbmsudjEuTGlzdEFsYXJtc1JlcXVlc3QaGy5iYW5rLnYxLkxpc3RBbGFybXNSZXNwb25zZSIDkAIBEksKDFJlc29sdmVBbGFybRIcLmJhbmsudjEuUmVzb2x2ZUFsYXJtUmVxdWVzdBodLmJhbmsudjEuUmVzb2x2ZUFsYXJtUmVzcG9uc2USQQoHR2V0Rm9yaxIXLmJhbmsudjEuR2V0Rm9ya1JlcXVlc3QaGC5iYW5rLnYxLkdldEZvcmtSZXNwb25zZSIDkAIBEj0KBVdhdGNoEhUuYmFuay52MS5XYXRjaFJlcXVlc3QaFi5iYW5rLnYxLldhdGNoUmVzcG9uc2UiA5ACATABElUKDUZvbGxvd1JlcXVlc3QSHS5iYW5rLnYxLkZvbGxvd1JlcXVlc3RSZXF1ZXN0Gh4uYmFuay52MS5Gb2xsb3dSZXF1ZXN0UmVzcG9uc2UiA5ACATABEkQKCEdldFRyYWNlEhguYmFuay52MS5HZXRUcmFjZVJlcXVlc3QaGS5iYW5rLnYxLkdldFRyYWNlUmVzcG9uc2UiA5ACARJNCgtHZXRJZGVudGl0eRIbLmJhbmsudjEuR2V0SWRlbnRpdHlSZXF1ZXN0GhwuYmFuay52MS5HZXRJZGVudGl0eVJlc3BvbnNlIgOQAgESTgoNT3BlbkRhc2hib2FyZBIdLmJhbmsudjEuT3BlbkRhc2hib2FyZFJlcXVlc3QaHi5iYW5rLnYxLk9wZW5EYXNoYm9hcmRSZXNwb25zZRJECghHZXRCYXRjaBIYLmJhbmsudjEuR2V0QmF0Y2hSZXF1ZXN0GhkuYmFuay52MS5HZXRCYXRjaFJlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_bank_v1_follow, file_bank_v1_journal, file_google_protobuf_any]);
 
 /**
  * Receipt is where a write was recorded.
@@ -1037,7 +1039,7 @@ export const ListAlarmsResponseSchema: GenMessage<ListAlarmsResponse> = /*@__PUR
 export type Alarm = Message<"bank.v1.Alarm"> & {
   /**
    * Its name in ResolveAlarm: short, and the same as long as the alarm lasts. An
-   * alarm about a request id has the same id at every branch.
+   * alarm about a request id or a fork has the same id at every branch.
    *
    * @generated from field: string id = 1;
    */
@@ -1088,6 +1090,13 @@ export type Alarm = Message<"bank.v1.Alarm"> & {
    * @generated from field: uint64 more = 7;
    */
   more: bigint;
+
+  /**
+   * The fork that an alarm of that kind is about.
+   *
+   * @generated from field: bank.v1.Fork fork = 8;
+   */
+  fork?: Fork | undefined;
 };
 
 /**
@@ -1096,6 +1105,283 @@ export type Alarm = Message<"bank.v1.Alarm"> & {
  */
 export const AlarmSchema: GenMessage<Alarm> = /*@__PURE__*/
   messageDesc(file_bank_v1_branch, 19);
+
+/**
+ * Fork is a place in a branch's journal where there are two different batches, which
+ * follow the same one: two processes had one branch's id, or a backup was restored without
+ * the bank's knowledge.
+ *
+ * @generated from message bank.v1.Fork
+ */
+export type Fork = Message<"bank.v1.Fork"> & {
+  /**
+   * The branch whose journal it is.
+   *
+   * @generated from field: uint32 branch = 1;
+   */
+  branch: number;
+
+  /**
+   * The first entry of both batches.
+   *
+   * @generated from field: uint64 first_sequence = 2;
+   */
+  firstSequence: bigint;
+
+  /**
+   * The two batches. The first is the one that this branch had applied.
+   *
+   * @generated from field: repeated bank.v1.ForkSide sides = 3;
+   */
+  sides: ForkSide[];
+
+  /**
+   * The branch that has shown the second.
+   *
+   * @generated from field: uint32 shown_by = 4;
+   */
+  shownBy: number;
+
+  /**
+   * The hash of the batch that counts, in hexadecimal; empty while that is not decided.
+   *
+   * @generated from field: string kept = 5;
+   */
+  kept: string;
+
+  /**
+   * Who has decided, and when.
+   *
+   * @generated from field: string decided_by = 6;
+   */
+  decidedBy: string;
+
+  /**
+   * @generated from field: int64 decided_at_unix_ms = 7;
+   */
+  decidedAtUnixMs: bigint;
+
+  /**
+   * What whoever decided has noted.
+   *
+   * @generated from field: string note = 8;
+   */
+  note: string;
+
+  /**
+   * Whether the branch must be started again for the decision to take effect here.
+   *
+   * @generated from field: bool restart = 9;
+   */
+  restart: boolean;
+};
+
+/**
+ * Describes the message bank.v1.Fork.
+ * Use `create(ForkSchema)` to create a new message.
+ */
+export const ForkSchema: GenMessage<Fork> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 20);
+
+/**
+ * ForkSide is one of the two batches of a fork.
+ *
+ * @generated from message bank.v1.ForkSide
+ */
+export type ForkSide = Message<"bank.v1.ForkSide"> & {
+  /**
+   * Its hash, in hexadecimal.
+   *
+   * @generated from field: string hash = 1;
+   */
+  hash: string;
+
+  /**
+   * Its last entry.
+   *
+   * @generated from field: uint64 last_sequence = 2;
+   */
+  lastSequence: bigint;
+
+  /**
+   * The boot of its writer.
+   *
+   * @generated from field: uint64 epoch = 3;
+   */
+  epoch: bigint;
+
+  /**
+   * The fingerprint of the certificate that has signed it, in hexadecimal; empty for none.
+   *
+   * @generated from field: string certificate = 4;
+   */
+  certificate: string;
+};
+
+/**
+ * Describes the message bank.v1.ForkSide.
+ * Use `create(ForkSideSchema)` to create a new message.
+ */
+export const ForkSideSchema: GenMessage<ForkSide> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 21);
+
+/**
+ * GetForkRequest names a fork, by the id of its alarm, by its place, or both: a branch that
+ * does not know the fork tells what it has in that place.
+ *
+ * @generated from message bank.v1.GetForkRequest
+ */
+export type GetForkRequest = Message<"bank.v1.GetForkRequest"> & {
+  /**
+   * The id of the alarm; empty if only the place is named.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The branch whose journal has forked, and the first entry of both batches; 0 if only
+   * the alarm is named.
+   *
+   * @generated from field: uint32 branch = 2;
+   */
+  branch: number;
+
+  /**
+   * @generated from field: uint64 first_sequence = 3;
+   */
+  firstSequence: bigint;
+};
+
+/**
+ * Describes the message bank.v1.GetForkRequest.
+ * Use `create(GetForkRequestSchema)` to create a new message.
+ */
+export const GetForkRequestSchema: GenMessage<GetForkRequest> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 22);
+
+/**
+ * GetForkResponse is what a branch knows of a fork.
+ *
+ * @generated from message bank.v1.GetForkResponse
+ */
+export type GetForkResponse = Message<"bank.v1.GetForkResponse"> & {
+  /**
+   * The branch that answers.
+   *
+   * @generated from field: uint32 branch = 1;
+   */
+  branch: number;
+
+  /**
+   * The fork; not set if this branch does not know of it.
+   *
+   * @generated from field: bank.v1.Fork fork = 2;
+   */
+  fork?: Fork | undefined;
+
+  /**
+   * The hash of the batch that is applied here in that place, in hexadecimal; empty for
+   * none.
+   *
+   * @generated from field: string applied_hash = 3;
+   */
+  appliedHash: string;
+
+  /**
+   * Where that journal ends here.
+   *
+   * @generated from field: uint64 applied_up_to = 4;
+   */
+  appliedUpTo: bigint;
+
+  /**
+   * The entries of that journal that are applied here from the place on, at most 1,000.
+   *
+   * @generated from field: repeated bank.v1.AlarmEntry applied = 5;
+   */
+  applied: AlarmEntry[];
+
+  /**
+   * How many more there are.
+   *
+   * @generated from field: uint64 applied_more = 6;
+   */
+  appliedMore: bigint;
+
+  /**
+   * The entries that this branch knows of the other side: those of its first batch, and
+   * those that it has left out since a decision; at most 1,000.
+   *
+   * @generated from field: repeated bank.v1.AlarmEntry others = 7;
+   */
+  others: AlarmEntry[];
+
+  /**
+   * How many more there are.
+   *
+   * @generated from field: uint64 others_more = 8;
+   */
+  othersMore: bigint;
+
+  /**
+   * The journals with entries, applied here, that depend on the forked one from the place
+   * on, or on such entries.
+   *
+   * @generated from field: repeated bank.v1.ForkDependent dependents = 9;
+   */
+  dependents: ForkDependent[];
+
+  /**
+   * Whether there was too much to look at, so dependents may lack some.
+   *
+   * @generated from field: bool dependents_truncated = 10;
+   */
+  dependentsTruncated: boolean;
+};
+
+/**
+ * Describes the message bank.v1.GetForkResponse.
+ * Use `create(GetForkResponseSchema)` to create a new message.
+ */
+export const GetForkResponseSchema: GenMessage<GetForkResponse> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 23);
+
+/**
+ * ForkDependent says what of a journal depends on a fork.
+ *
+ * @generated from message bank.v1.ForkDependent
+ */
+export type ForkDependent = Message<"bank.v1.ForkDependent"> & {
+  /**
+   * The branch whose journal it is.
+   *
+   * @generated from field: uint32 branch = 1;
+   */
+  branch: number;
+
+  /**
+   * The first entry that depends on the fork. What follows it in that journal does so,
+   * too.
+   *
+   * @generated from field: uint64 first_sequence = 2;
+   */
+  firstSequence: bigint;
+
+  /**
+   * The last entry of that journal that is applied here.
+   *
+   * @generated from field: uint64 last_sequence = 3;
+   */
+  lastSequence: bigint;
+};
+
+/**
+ * Describes the message bank.v1.ForkDependent.
+ * Use `create(ForkDependentSchema)` to create a new message.
+ */
+export const ForkDependentSchema: GenMessage<ForkDependent> = /*@__PURE__*/
+  messageDesc(file_bank_v1_branch, 24);
 
 /**
  * AlarmEntry is an entry that an alarm is about.
@@ -1111,7 +1397,7 @@ export type AlarmEntry = Message<"bank.v1.AlarmEntry"> & {
   receipt?: Receipt | undefined;
 
   /**
-   * What it is: "deposit", "withdrawal", "transfer" or "bulk".
+   * What it is: "deposit", "withdrawal", "transfer", "bulk", or, in a fork, "grant".
    *
    * @generated from field: string what = 2;
    */
@@ -1167,6 +1453,20 @@ export type AlarmEntry = Message<"bank.v1.AlarmEntry"> & {
    * @generated from field: string customer = 9;
    */
   customer: string;
+
+  /**
+   * The branch that a grant gives escrow to; 0 for other entries.
+   *
+   * @generated from field: uint32 to_branch = 10;
+   */
+  toBranch: number;
+
+  /**
+   * The request id; only for the entries of a fork.
+   *
+   * @generated from field: string request_id = 11;
+   */
+  requestId: string;
 };
 
 /**
@@ -1174,7 +1474,7 @@ export type AlarmEntry = Message<"bank.v1.AlarmEntry"> & {
  * Use `create(AlarmEntrySchema)` to create a new message.
  */
 export const AlarmEntrySchema: GenMessage<AlarmEntry> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 20);
+  messageDesc(file_bank_v1_branch, 25);
 
 /**
  * ResolveAlarmRequest names an alarm that an operator has dealt with.
@@ -1188,6 +1488,20 @@ export type ResolveAlarmRequest = Message<"bank.v1.ResolveAlarmRequest"> & {
    * @generated from field: string id = 1;
    */
   id: string;
+
+  /**
+   * For a fork, the hash of the batch that counts, in hexadecimal.
+   *
+   * @generated from field: string keep = 2;
+   */
+  keep: string;
+
+  /**
+   * What is recorded with the decision, such as why; at most 256 bytes.
+   *
+   * @generated from field: string note = 3;
+   */
+  note: string;
 };
 
 /**
@@ -1195,7 +1509,7 @@ export type ResolveAlarmRequest = Message<"bank.v1.ResolveAlarmRequest"> & {
  * Use `create(ResolveAlarmRequestSchema)` to create a new message.
  */
 export const ResolveAlarmRequestSchema: GenMessage<ResolveAlarmRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 21);
+  messageDesc(file_bank_v1_branch, 26);
 
 /**
  * ResolveAlarmResponse confirms that the branch has no such alarm any more.
@@ -1216,6 +1530,13 @@ export type ResolveAlarmResponse = Message<"bank.v1.ResolveAlarmResponse"> & {
    * @generated from field: bool resolved = 2;
    */
   resolved: boolean;
+
+  /**
+   * Whether the decision about a fork takes effect when this branch is next started.
+   *
+   * @generated from field: bool restart = 3;
+   */
+  restart: boolean;
 };
 
 /**
@@ -1223,7 +1544,7 @@ export type ResolveAlarmResponse = Message<"bank.v1.ResolveAlarmResponse"> & {
  * Use `create(ResolveAlarmResponseSchema)` to create a new message.
  */
 export const ResolveAlarmResponseSchema: GenMessage<ResolveAlarmResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 22);
+  messageDesc(file_bank_v1_branch, 27);
 
 /**
  * ListEntriesRequest asks for a page of entries: the statement of an account,
@@ -1274,7 +1595,7 @@ export type ListEntriesRequest = Message<"bank.v1.ListEntriesRequest"> & {
  * Use `create(ListEntriesRequestSchema)` to create a new message.
  */
 export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 23);
+  messageDesc(file_bank_v1_branch, 28);
 
 /**
  * ListEntriesResponse is a page of entries.
@@ -1302,7 +1623,7 @@ export type ListEntriesResponse = Message<"bank.v1.ListEntriesResponse"> & {
  * Use `create(ListEntriesResponseSchema)` to create a new message.
  */
 export const ListEntriesResponseSchema: GenMessage<ListEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 24);
+  messageDesc(file_bank_v1_branch, 29);
 
 /**
  * ListedEntry is an entry with its place and the balance after it.
@@ -1338,7 +1659,7 @@ export type ListedEntry = Message<"bank.v1.ListedEntry"> & {
  * Use `create(ListedEntrySchema)` to create a new message.
  */
 export const ListedEntrySchema: GenMessage<ListedEntry> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 25);
+  messageDesc(file_bank_v1_branch, 30);
 
 /**
  * TooManyAccounts is a detail of resource_exhausted: the write would open more
@@ -1382,7 +1703,7 @@ export type TooManyAccounts = Message<"bank.v1.TooManyAccounts"> & {
  * Use `create(TooManyAccountsSchema)` to create a new message.
  */
 export const TooManyAccountsSchema: GenMessage<TooManyAccounts> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 26);
+  messageDesc(file_bank_v1_branch, 31);
 
 /**
  * InsufficientFunds is the detail of failed_precondition: at one moment during
@@ -1418,7 +1739,7 @@ export type InsufficientFunds = Message<"bank.v1.InsufficientFunds"> & {
  * Use `create(InsufficientFundsSchema)` to create a new message.
  */
 export const InsufficientFundsSchema: GenMessage<InsufficientFunds> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 27);
+  messageDesc(file_bank_v1_branch, 32);
 
 /**
  * EscrowUnavailable is the detail of unavailable: the verdict needs branches
@@ -1483,7 +1804,7 @@ export type EscrowUnavailable = Message<"bank.v1.EscrowUnavailable"> & {
  * Use `create(EscrowUnavailableSchema)` to create a new message.
  */
 export const EscrowUnavailableSchema: GenMessage<EscrowUnavailable> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 28);
+  messageDesc(file_bank_v1_branch, 33);
 
 /**
  * NotReplicated is the detail of deadline_exceeded: the write is recorded and
@@ -1536,7 +1857,7 @@ export type NotReplicated = Message<"bank.v1.NotReplicated"> & {
  * Use `create(NotReplicatedSchema)` to create a new message.
  */
 export const NotReplicatedSchema: GenMessage<NotReplicated> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 29);
+  messageDesc(file_bank_v1_branch, 34);
 
 /**
  * RequestIdUsed is the detail of already_exists: the request id stands for
@@ -1565,7 +1886,7 @@ export type RequestIdUsed = Message<"bank.v1.RequestIdUsed"> & {
  * Use `create(RequestIdUsedSchema)` to create a new message.
  */
 export const RequestIdUsedSchema: GenMessage<RequestIdUsed> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 30);
+  messageDesc(file_bank_v1_branch, 35);
 
 /**
  * WatchRequest asks to watch the bank with one of its accounts.
@@ -1593,7 +1914,7 @@ export type WatchRequest = Message<"bank.v1.WatchRequest"> & {
  * Use `create(WatchRequestSchema)` to create a new message.
  */
 export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 31);
+  messageDesc(file_bank_v1_branch, 36);
 
 /**
  * WatchResponse is the picture, or its changes. At least one comes in each
@@ -1676,7 +1997,7 @@ export type WatchResponse = Message<"bank.v1.WatchResponse"> & {
  * Use `create(WatchResponseSchema)` to create a new message.
  */
 export const WatchResponseSchema: GenMessage<WatchResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 32);
+  messageDesc(file_bank_v1_branch, 37);
 
 /**
  * Headline is the state of the bank, in words.
@@ -1704,7 +2025,7 @@ export type Headline = Message<"bank.v1.Headline"> & {
  * Use `create(HeadlineSchema)` to create a new message.
  */
 export const HeadlineSchema: GenMessage<Headline> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 33);
+  messageDesc(file_bank_v1_branch, 38);
 
 /**
  * BranchReport is what a branch reports of itself.
@@ -1843,7 +2164,7 @@ export type BranchReport = Message<"bank.v1.BranchReport"> & {
  * Use `create(BranchReportSchema)` to create a new message.
  */
 export const BranchReportSchema: GenMessage<BranchReport> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 34);
+  messageDesc(file_bank_v1_branch, 39);
 
 /**
  * RoundTrip is how far a peer is.
@@ -1872,7 +2193,7 @@ export type RoundTrip = Message<"bank.v1.RoundTrip"> & {
  * Use `create(RoundTripSchema)` to create a new message.
  */
 export const RoundTripSchema: GenMessage<RoundTrip> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 35);
+  messageDesc(file_bank_v1_branch, 40);
 
 /**
  * WatchedEntry is a write, recorded or refused.
@@ -1938,7 +2259,7 @@ export type WatchedEntry = Message<"bank.v1.WatchedEntry"> & {
  * Use `create(WatchedEntrySchema)` to create a new message.
  */
 export const WatchedEntrySchema: GenMessage<WatchedEntry> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 36);
+  messageDesc(file_bank_v1_branch, 41);
 
 /**
  * Sample is one second of the bank.
@@ -1995,7 +2316,7 @@ export type Sample = Message<"bank.v1.Sample"> & {
  * Use `create(SampleSchema)` to create a new message.
  */
 export const SampleSchema: GenMessage<Sample> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 37);
+  messageDesc(file_bank_v1_branch, 42);
 
 /**
  * SpreadBucket counts entries that took about the same time.
@@ -2023,7 +2344,7 @@ export type SpreadBucket = Message<"bank.v1.SpreadBucket"> & {
  * Use `create(SpreadBucketSchema)` to create a new message.
  */
 export const SpreadBucketSchema: GenMessage<SpreadBucket> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 38);
+  messageDesc(file_bank_v1_branch, 43);
 
 /**
  * GetTraceRequest asks for a page of events.
@@ -2059,7 +2380,7 @@ export type GetTraceRequest = Message<"bank.v1.GetTraceRequest"> & {
  * Use `create(GetTraceRequestSchema)` to create a new message.
  */
 export const GetTraceRequestSchema: GenMessage<GetTraceRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 39);
+  messageDesc(file_bank_v1_branch, 44);
 
 /**
  * GetTraceResponse is a page of events.
@@ -2108,7 +2429,7 @@ export type GetTraceResponse = Message<"bank.v1.GetTraceResponse"> & {
  * Use `create(GetTraceResponseSchema)` to create a new message.
  */
 export const GetTraceResponseSchema: GenMessage<GetTraceResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 40);
+  messageDesc(file_bank_v1_branch, 45);
 
 /**
  * TraceEvent is one tick of a branch's logical clock.
@@ -2164,7 +2485,7 @@ export type TraceEvent = Message<"bank.v1.TraceEvent"> & {
  * Use `create(TraceEventSchema)` to create a new message.
  */
 export const TraceEventSchema: GenMessage<TraceEvent> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 41);
+  messageDesc(file_bank_v1_branch, 46);
 
 /**
  * GetIdentityRequest asks who the caller is.
@@ -2179,7 +2500,7 @@ export type GetIdentityRequest = Message<"bank.v1.GetIdentityRequest"> & {
  * Use `create(GetIdentityRequestSchema)` to create a new message.
  */
 export const GetIdentityRequestSchema: GenMessage<GetIdentityRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 42);
+  messageDesc(file_bank_v1_branch, 47);
 
 /**
  * GetIdentityResponse is whom the branch takes the caller for.
@@ -2238,7 +2559,7 @@ export type GetIdentityResponse = Message<"bank.v1.GetIdentityResponse"> & {
  * Use `create(GetIdentityResponseSchema)` to create a new message.
  */
 export const GetIdentityResponseSchema: GenMessage<GetIdentityResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 43);
+  messageDesc(file_bank_v1_branch, 48);
 
 /**
  * OpenDashboardRequest asks for a code.
@@ -2253,7 +2574,7 @@ export type OpenDashboardRequest = Message<"bank.v1.OpenDashboardRequest"> & {
  * Use `create(OpenDashboardRequestSchema)` to create a new message.
  */
 export const OpenDashboardRequestSchema: GenMessage<OpenDashboardRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 44);
+  messageDesc(file_bank_v1_branch, 49);
 
 /**
  * OpenDashboardResponse has a code with which a browser logs in once.
@@ -2288,7 +2609,7 @@ export type OpenDashboardResponse = Message<"bank.v1.OpenDashboardResponse"> & {
  * Use `create(OpenDashboardResponseSchema)` to create a new message.
  */
 export const OpenDashboardResponseSchema: GenMessage<OpenDashboardResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 45);
+  messageDesc(file_bank_v1_branch, 50);
 
 /**
  * GetBatchRequest names an entry.
@@ -2316,7 +2637,7 @@ export type GetBatchRequest = Message<"bank.v1.GetBatchRequest"> & {
  * Use `create(GetBatchRequestSchema)` to create a new message.
  */
 export const GetBatchRequestSchema: GenMessage<GetBatchRequest> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 46);
+  messageDesc(file_bank_v1_branch, 51);
 
 /**
  * GetBatchResponse has the batch with the entry.
@@ -2358,7 +2679,7 @@ export type GetBatchResponse = Message<"bank.v1.GetBatchResponse"> & {
  * Use `create(GetBatchResponseSchema)` to create a new message.
  */
 export const GetBatchResponseSchema: GenMessage<GetBatchResponse> = /*@__PURE__*/
-  messageDesc(file_bank_v1_branch, 47);
+  messageDesc(file_bank_v1_branch, 52);
 
 /**
  * Acknowledge says when a write counts as done.
@@ -2931,9 +3252,13 @@ export const BranchService: GenService<{
    * ResolveAlarm removes an alarm that an operator has dealt with, at this branch
    * alone. The answer comes once that is on disk. Doing it again does nothing.
    *
-   * Errors: invalid_argument (no alarm has such an id), failed_precondition (the
-   * alarm describes the branch as it is now, and ends when that is mended),
-   * unavailable.
+   * An alarm about a fork is resolved by a decision: which of the two batches counts.
+   * It is recorded on this branch's disk for ever. A branch that has applied the other
+   * batch, and the one whose journal it is, act on it when they next start.
+   *
+   * Errors: invalid_argument (no alarm has such an id, or the batch to keep is none of
+   * the fork), failed_precondition (the alarm describes the branch as it is now, and ends
+   * when that is mended, or it is about a fork and no batch is named), unavailable.
    *
    * @generated from rpc bank.v1.BranchService.ResolveAlarm
    */
@@ -2941,6 +3266,20 @@ export const BranchService: GenService<{
     methodKind: "unary";
     input: typeof ResolveAlarmRequestSchema;
     output: typeof ResolveAlarmResponseSchema;
+  },
+  /**
+   * GetFork tells what this branch knows of a fork: which of the two batches it has
+   * applied, what follows it, and what depends on it here. Each branch answers for itself.
+   *
+   * Errors: invalid_argument (there is no such branch), out_of_range (this branch knows no
+   * fork of that id), unavailable.
+   *
+   * @generated from rpc bank.v1.BranchService.GetFork
+   */
+  getFork: {
+    methodKind: "unary";
+    input: typeof GetForkRequestSchema;
+    output: typeof GetForkResponseSchema;
   },
   /**
    * Watch shows the bank as it changes: first the whole picture, then the
@@ -2957,6 +3296,23 @@ export const BranchService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchRequestSchema;
     output: typeof WatchResponseSchema;
+  },
+  /**
+   * FollowRequest shows the life of one deposit, withdrawal or transfer while it happens:
+   * what each branch does for it, as that branch itself sees it. Begin to follow before
+   * you send the request. It takes up to ten minutes, and ends without an error. What
+   * follows a request knows neither its account nor its amount.
+   *
+   * Errors: invalid_argument, permission_denied (a customer follows its own requests
+   * only), resource_exhausted (too many follow already), unavailable (this branch stops;
+   * follow again, here or at another one).
+   *
+   * @generated from rpc bank.v1.BranchService.FollowRequest
+   */
+  followRequest: {
+    methodKind: "server_streaming";
+    input: typeof FollowRequestRequestSchema;
+    output: typeof FollowRequestResponseSchema;
   },
   /**
    * GetTrace pages through the events of this branch's logical clock (Lamport, 1978), in

@@ -1,0 +1,87 @@
+package simulation
+
+import (
+	"maps"
+	"slices"
+
+	"passbook.example/passbook/branch/ledger"
+)
+
+// keepFork keeps a fork, or a decision about one that is known.
+func (m *image) keepFork(f ledger.Fork) {
+	for k := range m.forks {
+		if m.forks[k].Key() == f.Key() {
+			m.forks = slices.Clone(m.forks) // a copy of the disk may have it, too
+			m.forks[k] = f
+			return
+		}
+	}
+	m.forks = append(slices.Clip(m.forks), f)
+	slices.SortFunc(m.forks, func(a, b ledger.Fork) int { return a.Key().Compare(b.Key()) })
+}
+
+// Pending returns the batches that follow the end of the branch's own journal and can't be
+// posted yet.
+func (d *Disk) Pending() []*ledger.Sealed {
+	return slices.DeleteFunc(slices.Clone(d.pending), func(s *ledger.Sealed) bool {
+		hash, ok := d.hashAt(s.Span.Branch, s.Span.Last)
+		return ok && hash == s.Hash
+	})
+}
+
+// mend leaves out the batches that don't count any more, and what depends on them.
+func (d *Disk) mend() error {
+	dropped := ledger.DroppedBy(d.image.forks)
+	if !slices.ContainsFunc(d.journals, func(j []*ledger.Sealed) bool {
+		return slices.ContainsFunc(j, func(s *ledger.Sealed) bool { return dropped[s.Hash] })
+	}) {
+		return nil
+	}
+	fresh, err := ledger.New(d.branches, d.opening)
+	if err == nil && d.image.bank.Founded {
+		err = fresh.Found(d.image.bank.Genesis(d.branches, d.opening))
+	}
+	if err != nil {
+		return err
+	}
+	m := ledger.NewMending(fresh, d.image.forks)
+	pending := d.Pending()
+	batches := d.applied
+	d.journals, d.applied, d.requests = make([][]*ledger.Sealed, len(d.branches)), nil, map[ledger.RequestKey]ledger.Recorded{}
+	post := func(s *ledger.Sealed, posted []ledger.Posted) error {
+		d.add(s, posted)
+		return nil
+	}
+	for _, s := range slices.Concat(batches, pending) {
+		if posted, ok := m.Post(s); ok {
+			_ = post(s, posted)
+		}
+	}
+	if err := m.Retry(post); err != nil {
+		return err
+	}
+	d.pending = m.Pending(d.Own)
+	d.image.accounts, d.image.clock = map[string]ledger.AccountState{}, m.Ledger.Clock()
+	for _, a := range m.Ledger.TakeTouched() {
+		d.image.accounts[a.Name] = keepState(a)
+	}
+	for i := range d.branches {
+		d.image.heads[i] = m.Ledger.Head(i)
+	}
+	d.forgetDoubles()
+	return nil
+}
+
+// forgetDoubles forgets the entries that alarms name and that are gone.
+func (d *Disk) forgetDoubles() {
+	for _, key := range slices.Sorted(maps.Keys(d.image.doubles)) {
+		double := d.image.doubles[key]
+		double.Keep(func(at ledger.Position) bool {
+			i, _ := slices.BinarySearch(d.branches, at.Branch)
+			return at.Sequence <= d.image.heads[i].Sequence
+		})
+		if d.image.doubles[key] = double; double.Resolved {
+			delete(d.image.doubles, key)
+		}
+	}
+}
