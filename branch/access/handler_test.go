@@ -177,6 +177,23 @@ func TestAnOpenBank(t *testing.T) {
 	}
 }
 
+// A login counts over TLS alone, also where clear text is let in: there it was seen by others.
+func TestALoginInClearTextIsNone(t *testing.T) {
+	p := &proofs{login: ann}
+	for name, state := range map[string]*tls.ConnectionState{"TLS": {}, "clear text": nil} {
+		var who *identity.Identity
+		h := access.NewHandler(access.Config{
+			Bank: "bank", Neighbour: func(context.Context) uint32 { return 0 }, Certificates: p, Logins: p, Open: true,
+		}, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { who = identity.CallerOf(req.Context()) }))
+		req := httptest.NewRequest(http.MethodPost, deposit, strings.NewReader("{"))
+		req.TLS = state
+		h.ServeHTTP(httptest.NewRecorder(), req)
+		if (who != nil) != (state != nil) {
+			t.Errorf("over %s it is %v", name, who)
+		}
+	}
+}
+
 // A branch whose peers have a port of their own serves them there only, and nobody else.
 func TestPorts(t *testing.T) {
 	behalf := http.Header{identity.OnBehalfOf: {ann.URI().String()}}
