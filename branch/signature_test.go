@@ -500,6 +500,27 @@ func TestABranchSignsWhatItHadNotSigned(t *testing.T) {
 	b.wantSigned(0)
 }
 
+// A branch gets another certificate while it is stopped, and signs with it what it had not
+// signed: the certificate is on its disk, too, although the branch has written nothing since.
+func TestABranchSignsWithANewCertificateWhatItHadNotSigned(t *testing.T) {
+	t.Parallel() // it waits most of the time
+	b, a := signedBank(t)
+	for _, id := range b.ids {
+		b.deposit(id, 10)
+	}
+	b.stop(1)
+	b.writeUnsigned(1, 7)
+	a.Renew(1)
+	b.start(1)
+	b.awaitReady(1)
+	b.awaitLinks()
+	for _, id := range b.ids {
+		b.wantStrongBalance(id, 300+30+7)
+	}
+	b.stopAll()
+	b.wantSigned(0)
+}
+
 // writeUnsigned adds a deposit to the journal of a branch that does not run, without a
 // signature.
 func (b *bank) writeUnsigned(id uint32, amount ledger.Amount) {

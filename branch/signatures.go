@@ -23,7 +23,11 @@ func (b *Branch) openSignatures(bank ledger.Bank) (err error) {
 		return err
 	}
 	for _, o := range tail {
-		if err := b.signatures.SignAgain(o); err != nil {
+		c := ledger.Commit{Sync: true}
+		if err := b.signatures.SignAgain(&c, o); err != nil {
+			return err
+		}
+		if err := b.journal.Commit(&c); err != nil {
 			return err
 		}
 		if err := b.journal.Sign(o); err != nil {

@@ -133,6 +133,7 @@ func (in *intake) receiveOwn(from *Peer, s *ledger.Sealed) {
 	next := s.Batch.FirstSequence == head.Sequence+1
 	ready := next && in.missing(s).Branch == 0
 	switch recovering := in.State == protocol.Recovering; {
+	case in.pending.has(s.Hash): // it is applied as soon as it can be
 	case recovering && !ready:
 		in.recovery.learn(from, last)
 		in.keepEarly(from, in.Self, s)
@@ -174,6 +175,10 @@ func (in *intake) apply(from *Peer, i int, s *ledger.Sealed) {
 	}
 	if s.Batch.PrevHash != head.Hash {
 		in.doubt(from, i, max(1, head.Sequence), protocol.BadBatch, "entry %d of branch %d does not follow the one before it", s.Batch.FirstSequence, s.Batch.Branch)
+		return
+	}
+	if i == in.Self && in.pending.rival(s) != nil {
+		in.prove(from, i, s)
 		return
 	}
 	if s.Batch.Epoch < head.Epoch {

@@ -120,8 +120,10 @@ func (in *intake) needInVain(p *Peer, i int) {
 }
 
 // unappliable reports whether more of the i-th journal may have come that could not
-// be applied.
-func (in *intake) unappliable(i int) bool { return in.stopped[i] || in.misfits[i] != (ledger.Hash{}) }
+// be applied, or may not count any more: perhaps that is not decided yet at the peer.
+func (in *intake) unappliable(i int) bool {
+	return in.stopped[i] || in.misfits[i] != (ledger.Hash{}) || in.forks.of(in.Peers[i].Branch)
+}
 
 // awaitShown waits for a peer to show something of a journal of which it has named
 // more than is here.

@@ -46,7 +46,11 @@ func (in *intake) fillUp(wants []ledger.Position) {
 			continue
 		}
 		for n := 0; n < maxFillAtOnce && in.filled < maxFill && in.Head(in.Self) <= w.Sequence; n++ {
-			in.own.Post(ledger.Fill())
+			e, ok := in.Ledger.Fill(in.Self)
+			if !ok {
+				return
+			}
+			in.own.Post(e)
 			in.filled++
 		}
 	}

@@ -88,6 +88,9 @@ func (in *intake) prove(p *Peer, i int, s *ledger.Sealed) {
 		return
 	}
 	here := in.batchAt(i, s.Batch.FirstSequence)
+	if rival := in.pending.rival(s); i == in.Self && rival != nil {
+		here = rival
+	}
 	if here == nil {
 		in.fail(fmt.Errorf("the journal of branch %d has an entry %d here, and no batch that begins with it", in.Peers[i].Branch, s.Batch.FirstSequence))
 		return
@@ -167,6 +170,7 @@ func (in *intake) setAside(p *Peer, i int, dropped ledger.Hash) {
 	}
 	in.dropEarlyOf(p)
 	if i == in.Self {
+		p.agreed = false // its acks may speak of the batch that does not count
 		in.recovery.unhear(p)
 	}
 }
@@ -184,6 +188,7 @@ func (in *intake) decide(f *ledger.Fork, keep ledger.Hash, why ledger.Decision) 
 		fs.changed = append(fs.changed, f.Key())
 	}
 	fs.dropped = ledger.DroppedBy(fs.kept)
+	in.pending.counted = slices.DeleteFunc(in.pending.counted, func(s *ledger.Sealed) bool { return fs.dropped[s.Hash] })
 	in.commit.Sync = true
 	i, _ := in.Ledger.Index(f.Key().Branch)
 	switch d := f.Dropped(); {

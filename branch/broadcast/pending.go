@@ -33,7 +33,7 @@ type pending struct {
 // newPending returns the batches that were pending when the branch last stopped, and those
 // that count by a decision.
 func newPending(c *Core) (pending, error) {
-	p := pending{batches: c.Config.Pending}
+	p := pending{batches: counting(c.Config.Pending, c.Config.Forks)}
 	for k := range c.Config.Forks {
 		f := &c.Config.Forks[k]
 		if !f.Decided() {
@@ -57,6 +57,17 @@ func newPending(c *Core) (pending, error) {
 	return p, nil
 }
 
+// counting returns the pending batches before the first that does not count by a decision.
+func counting(batches []*ledger.Sealed, forks []ledger.Fork) []*ledger.Sealed {
+	dropped := ledger.DroppedBy(forks)
+	for k, s := range batches {
+		if dropped[s.Hash] {
+			return batches[:k]
+		}
+	}
+	return batches
+}
+
 // has reports whether a batch is one of them.
 func (p *pending) has(hash ledger.Hash) bool {
 	for _, s := range p.batches {
@@ -65,6 +76,15 @@ func (p *pending) has(hash ledger.Hash) bool {
 		}
 	}
 	return false
+}
+
+// rival returns the pending batch in the place of another one that differs from it: this
+// branch has written both. It returns nil if there is none.
+func (p *pending) rival(s *ledger.Sealed) *ledger.Outline {
+	if len(p.batches) == 0 || p.batches[0].Span.First != s.Span.First || p.batches[0].Hash == s.Hash {
+		return nil
+	}
+	return &p.batches[0].Outline
 }
 
 // String says what they wait for.
@@ -100,7 +120,7 @@ func (j *Journals) Lacks() *ledger.EscrowError { return j.intake.pending.lacks()
 func (in *intake) postPending() {
 	in.postCounted()
 	p := &in.pending
-	for len(p.batches) > 0 && (p.why == nil || p.tried != in.progressed()) {
+	for len(p.batches) > 0 && in.State != protocol.Halted && (p.why == nil || p.tried != in.progressed()) {
 		s := p.batches[0]
 		if in.isHere(in.Self, s) { // a peer had it, too
 			p.batches, p.why = p.batches[1:], nil

@@ -215,10 +215,11 @@ func (pr *progress) confirmHello(p *Peer) {
 }
 
 // agree reports whether what a peer has named of this branch's journal in its hello is
-// here, and the same. Its acks count only then.
+// here, and the same, and it has shown nothing since that does not count. Its acks count
+// only then.
 func (pr *progress) agree(p *Peer) bool {
 	own := p.has.Sequence
-	p.agreed = own == 0 || own <= pr.Head(pr.Self) && pr.intake.has(pr.Self, own, p.has.Hash)
+	p.agreed = !p.aside[pr.Self] && (own == 0 || own <= pr.Head(pr.Self) && pr.intake.has(pr.Self, own, p.has.Hash))
 	return p.agreed
 }
 

@@ -140,6 +140,7 @@ func (v *Recovery) review() {
 		case c.most == 0:
 		case c.most <= v.Head(v.Self):
 			v.heard[i], c.most = v.heard[i] || v.Peers[i].agreed, 0
+		case len(v.intake.pending.batches) > 0: // what the peer shows can't be applied yet
 		case c.wait.inVain(v.Now, v.Head(v.Self)):
 			v.alarms.Reject(v.Peers[i], protocol.BadPosition, true, "it has entry %d of this branch's journal, which ends at %d here: it shows no batch that proves it", c.most, v.Head(v.Self))
 			c.most, c.broken = 0, true
@@ -178,7 +179,7 @@ func (v *Recovery) nextTick() protocol.Millis {
 		if at := v.founding.strangeUntil(p); at > v.Now {
 			next = min(next, at)
 		}
-		if c := &v.claims[i]; c.most > v.Head(v.Self) {
+		if c := &v.claims[i]; c.most > v.Head(v.Self) && len(v.intake.pending.batches) == 0 {
 			next = min(next, c.wait.at+fetchRetry)
 		}
 	}

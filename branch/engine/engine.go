@@ -236,27 +236,35 @@ func (e *Engine) write(c *ledger.Commit) error {
 			}
 		}
 	}
+	if sign != nil {
+		return e.writeBeside(c, sign)
+	}
+	return e.writeNow(c)
+}
+
+// writeBeside writes a commit, and signs its one batch meanwhile.
+func (e *Engine) writeBeside(c *ledger.Commit, sign func() (*ledger.Signature, error)) error {
 	var signature *ledger.Signature
 	signed := make(chan error, 1)
-	if sign != nil {
-		go func() {
-			var err error
-			signature, err = sign()
-			signed <- err
-		}()
-	}
-	err := e.cfg.Journal.Commit(c)
-	if err != nil {
-		err = fmt.Errorf("write journal: %w", err)
-	}
-	if sign == nil {
-		return err
-	}
-	if err = errors.Join(err, <-signed); err == nil {
+	go func() {
+		var err error
+		signature, err = sign()
+		signed <- err
+	}()
+	err := errors.Join(e.writeNow(c), <-signed)
+	if err == nil {
 		e.unkept = &c.Batches[0].Outline
 		e.unkept.Signature = signature
 	}
 	return err
+}
+
+// writeNow writes a commit as it is.
+func (e *Engine) writeNow(c *ledger.Commit) error {
+	if err := e.cfg.Journal.Commit(c); err != nil {
+		return fmt.Errorf("write journal: %w", err)
+	}
+	return nil
 }
 
 // keepSignature hands the journal the signature of what was just let out, if it has

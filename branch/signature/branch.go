@@ -191,8 +191,14 @@ func (b *Branch) SignBeside(c *ledger.Commit) func() (*ledger.Signature, error) 
 }
 
 // SignAgain signs a batch of this branch that is on disk without a signature: the branch
-// stopped between.
-func (b *Branch) SignAgain(o *ledger.Outline) error { return b.sign(o) }
+// stopped between. It adds the certificate to a commit if it may not be on disk: the branch
+// may have got another one since.
+func (b *Branch) SignAgain(c *ledger.Commit, o *ledger.Outline) error {
+	if err := b.sign(o); err != nil {
+		return err
+	}
+	return b.addCertificate(c, o.Signature.Certificate)
+}
 
 // sign signs a batch of this branch.
 func (b *Branch) sign(o *ledger.Outline) error {

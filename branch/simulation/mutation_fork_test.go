@@ -8,7 +8,7 @@ var forkMutations = []mutation{
 	},
 	{
 		"an ack of the side that does not count is one", "branch/broadcast/propagate.go",
-		"p.agreed = own == 0 ||", "p.agreed = own >= 0 ||", "49_set_aside",
+		"(own == 0 || own <= pr", "(own >= 0 || own <= pr", "49_set_aside",
 	},
 	{
 		"a branch whose journal has forked asks nobody before it goes on", "branch/broadcast/fork.go",
@@ -16,7 +16,15 @@ var forkMutations = []mutation{
 	},
 	{
 		"own batches that can't be posted are forgotten", "branch/broadcast/pending.go",
-		"p := pending{batches: c.Config.Pending}", "p := pending{}", "fork",
+		"p := pending{batches: counting(c.Config.Pending, c.Config.Forks)}", "p := pending{}", "fork",
+	},
+	{
+		"another batch takes the place of an own one that waits", "branch/broadcast/apply.go",
+		"in.pending.rival(s) != nil", "in.pending.rival(s) != nil && in.N == 0", "51_pending_rival",
+	},
+	{
+		"a peer that shows own batches that wait is accused", "branch/broadcast/recover.go",
+		"case len(v.intake.pending.batches) > 0: // what the peer shows can't be applied yet\n", "", "50_pending",
 	},
 	{
 		"a branch writes in the place of own batches that wait", "branch/broadcast/recover.go",

@@ -23,6 +23,9 @@ type ForkSight struct {
 // hashDigits is how much of a hash is shown.
 const hashDigits = 16
 
+// short returns how a hash begins, as a branch has told it.
+func short(hash string) string { return name.Printable(fmt.Sprintf("%.*s", hashDigits, hash)) }
+
 // Fork shows both sides of a fork, which branches have applied which, what depends on each,
 // and what to do next.
 func (c *Console) Fork(alarm string, f *bankv1.Fork, sights []ForkSight) error {
@@ -50,9 +53,9 @@ func (c *Console) Fork(alarm string, f *bankv1.Fork, sights []ForkSight) error {
 func writeSide(out *strings.Builder, side *bankv1.ForkSide, sights []ForkSight) {
 	signed := "not signed"
 	if side.GetCertificate() != "" {
-		signed = fmt.Sprintf("signed by certificate %.*s", hashDigits, side.GetCertificate())
+		signed = "signed by certificate " + short(side.GetCertificate())
 	}
-	fmt.Fprintf(out, "\nBatch %.*s, up to entry %d, of boot %d, %s\n", hashDigits, side.GetHash(), side.GetLastSequence(), side.GetEpoch(), signed)
+	fmt.Fprintf(out, "\nBatch %s, up to entry %d, of boot %d, %s\n", short(side.GetHash()), side.GetLastSequence(), side.GetEpoch(), signed)
 	entries, more := entriesOf(side, sights)
 	for _, e := range entries {
 		fmt.Fprintf(out, "  %6d  %s\n", e.GetReceipt().GetSequence(), name.Printable(forkEntry(e)))
@@ -116,7 +119,7 @@ func applied(s ForkSight) string {
 	case s.Reply.GetAppliedHash() == "":
 		return "neither"
 	}
-	return fmt.Sprintf("%.*s", hashDigits, s.Reply.GetAppliedHash())
+	return short(s.Reply.GetAppliedHash())
 }
 
 func upTo(s ForkSight) string {
@@ -146,7 +149,7 @@ func dependents(s ForkSight) string {
 // writeNext says what to do.
 func writeNext(out *strings.Builder, alarm string, f *bankv1.Fork, sights []ForkSight) {
 	if f.GetKept() != "" {
-		fmt.Fprintf(out, "It is decided at this branch that batch %.*s counts, by %s", hashDigits, f.GetKept(), name.Printable(f.GetDecidedBy()))
+		fmt.Fprintf(out, "It is decided at this branch that batch %s counts, by %s", short(f.GetKept()), name.Printable(f.GetDecidedBy()))
 		if f.GetNote() != "" {
 			fmt.Fprintf(out, " (%s)", name.Printable(f.GetNote()))
 		}
@@ -176,14 +179,14 @@ each branch:
 		if len(have) > 0 {
 			on = words.Branches(have)
 		}
-		fmt.Fprintf(out, "  passbook alarms resolve %s --keep %.*s --branch N   (on %s)\n", alarm, hashDigits, side.GetHash(), on)
+		fmt.Fprintf(out, "  passbook alarms resolve %s --keep %s --branch N   (on %s)\n", alarm, short(side.GetHash()), on)
 	}
 	out.WriteString("and start those branches again that say so.\n")
 }
 
 // Decided reports a decision about a fork.
 func (c *Console) Decided(id, keep string, r *bankv1.ResolveAlarmResponse) error {
-	line := fmt.Sprintf("Decided at branch %d that batch %.*s counts (alarm %s)", r.GetBranch(), hashDigits, keep, id)
+	line := fmt.Sprintf("Decided at branch %d that batch %s counts (alarm %s)", r.GetBranch(), short(keep), id)
 	if r.GetRestart() {
 		line += "; start the branch again: it leaves out the other side then, and fetches what counts"
 	}
