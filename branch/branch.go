@@ -13,6 +13,7 @@ import (
 
 	"connectrpc.com/grpchealth"
 
+	"passbook.example/passbook/branch/access"
 	"passbook.example/passbook/branch/admit"
 	"passbook.example/passbook/branch/browser"
 	"passbook.example/passbook/branch/engine"
@@ -59,6 +60,10 @@ type Branch struct {
 	unsecure    []func()           // stop what Config.Security calls
 	logins      *login.Logins      // who has logged in on the page; nil where nobody has to
 	openings    *admit.Openings    // accepted links that have not said hello yet
+	// proven are the branches that are known to have certificates.
+	proven access.Proven
+	// refusedAccesses counts those who lacked a proof or a right.
+	refusedAccesses admit.Tally
 	// desk serves customers.
 	desk   *service.Customers
 	server *http.Server              // serves desk and all else that comes on the port

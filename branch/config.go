@@ -88,6 +88,8 @@ type Config struct {
 	// AllowedHosts are names by which browsers may call the branch, besides
 	// localhost, IP addresses, and the hosts of Addresses.
 	AllowedHosts []string
+	// Version is what metrics call the build; empty for a build without a version.
+	Version string
 	// LinkLog, when not nil, logs links that are down for long. Branches of one
 	// process may share one, and then a branch that is gone is one line for all of
 	// them; nil stands for one of the branch's own.

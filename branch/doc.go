@@ -14,6 +14,7 @@
 //	trace         logical clocks of customers' writes, where they are wanted
 //	browser       keeps other sites' pages away; passes calls on for the own page
 //	link          the streams between branches, and the calls to peers
+//	metrics       shows Prometheus how a branch does
 //	access        who may call what, where there are certificates
 //	token         whom a bearer token speaks for
 //	audit         the log of refusals, and of what operators change

@@ -12,6 +12,7 @@ import (
 
 	"passbook.example/passbook/branch/access"
 	"passbook.example/passbook/branch/admit"
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/certs"
 	"passbook.example/passbook/branch/code"
 	"passbook.example/passbook/branch/identity"
@@ -54,8 +55,11 @@ type Certificates interface {
 	Expiries() []certs.Expiry
 }
 
-// tell tells of a call, if anybody listens.
+// tell counts a call that was refused, and tells of each call, if anybody listens.
 func (b *Branch) tell(e access.Event) {
+	if e.Err != nil {
+		b.refusedAccesses.Add(api.CodeOf(e.Err))
+	}
 	if tell := b.cfg.Security.Tell; tell != nil {
 		tell(b.cfg.ID, e)
 	}
@@ -84,13 +88,8 @@ func (s *Security) ToBranches(at map[string]uint32, from func(to uint32) uint32)
 	return peernet.Security{
 		Optional: s.Plain,
 		Proves:   func(header http.Header) bool { return header.Get(identity.OnBehalfOf) != "" },
-		Config: func(address string) *tls.Config {
-			to, ok := at[address]
-			if !ok {
-				return nil
-			}
-			return s.Certificates.Peer(from(to), to)
-		},
+		Branch:   func(address string) uint32 { return at[address] },
+		Config:   func(to uint32) *tls.Config { return s.Certificates.Peer(from(to), to) },
 	}
 }
 
@@ -98,13 +97,15 @@ func (s *Security) ToBranches(at map[string]uint32, from func(to uint32) uint32)
 // certificates.
 func (b *Branch) secureTransport() {
 	if b.cfg.Security != nil {
-		b.onRecheck(b.transport.Secure(b.cfg.ID, b.cfg.toPeers()))
+		how := b.cfg.toPeers()
+		how.Proven = b.proven.Note
+		b.onRecheck(b.transport.Secure(b.cfg.ID, how))
 	}
 }
 
 // secureListener returns the listener that the server accepts from, over TLS where there
-// are certificates.
-func (b *Branch) secureListener(below *admit.Connections) net.Listener {
+// are certificates, and in clear text too if that is let in.
+func (b *Branch) secureListener(below *admit.Connections, plain bool) net.Listener {
 	s := b.cfg.Security
 	if s == nil {
 		return below
@@ -113,7 +114,7 @@ func (b *Branch) secureListener(below *admit.Connections) net.Listener {
 		_, err := s.Certificates.Identify(&state)
 		return err
 	}
-	l := secure.NewListener(below, s.Certificates.Server(b.cfg.ID), recheck, s.Plain)
+	l := secure.NewListener(below, s.Certificates.Server(b.cfg.ID), recheck, plain)
 	b.onRecheck(l.Live.Recheck)
 	if b.cfg.Signatures != nil {
 		b.onRecheck(b.cfg.Signatures.Recheck)
@@ -135,7 +136,7 @@ func (b *Branch) asked(refusals *admit.Refusals, next http.Handler) http.Handler
 	}
 	return access.NewHandler(access.Config{
 		Bank: b.cfg.Bank, Neighbour: peernet.CallerOf, Certificates: s.Certificates, Tokens: s.Tokens, Logins: b.logins, Limits: s.Limits,
-		Port: b.portOf, Open: s.Plain, Refuse: refusals.Refuse, Refused: b.tell,
+		Port: b.portOf, Open: s.Plain, Proven: &b.proven, Refuse: refusals.Refuse, Refused: b.tell,
 	}, next)
 }
 

@@ -20,6 +20,7 @@ import (
 	"passbook.example/passbook/branch/follow"
 	"passbook.example/passbook/branch/link"
 	"passbook.example/passbook/branch/login"
+	"passbook.example/passbook/branch/metrics"
 	"passbook.example/passbook/branch/service"
 	"passbook.example/passbook/gen/bank/bankconnect"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -75,6 +76,7 @@ func (b *Branch) newServer() {
 	if b.cfg.Faults != nil {
 		mux.Handle(bankv1connect.NewFaultServiceHandler(fault.NewService(b.linksCtx, b.cfg.Faults, b.cfg.Addresses), forCustomers...))
 	}
+	mux.Handle(api.MetricsPath, metrics.NewHandler(metrics.Config{Take: b.snapshot(refusals), Refuse: refusals.Refuse}))
 	mux.Handle(grpchealth.NewHandler(b.health))
 	mux.Handle(grpcreflect.NewHandlerV1(reflector))
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
@@ -96,10 +98,10 @@ func (b *Branch) newServer() {
 		handler = b.breaker.Handler(handler)
 	}
 	b.connections = admit.NewConnections(b.listener, b.cfg.MaxConnections, b.pause())
-	b.accepting = b.secureListener(b.connections)
+	b.accepting = b.secureListener(b.connections, b.cfg.Security != nil && b.cfg.Security.Plain)
 	if b.cfg.PeerListener != nil {
 		b.ofPeers = admit.NewConnections(b.cfg.PeerListener, b.cfg.MaxConnections, b.pause())
-		b.fromPeers = b.secureListener(b.ofPeers)
+		b.fromPeers = b.secureListener(b.ofPeers, false)
 	}
 	b.server = b.httpServer(b.tasks.Handler(browser.NewGuard(b.cfg.browsers(), refusals, b.asked(refusals, handler))))
 }

@@ -34,7 +34,19 @@ func (b *Branch) openSignatures(bank ledger.Bank) (err error) {
 			return err
 		}
 	}
-	return nil
+	return b.noteSigners()
+}
+
+// noteSigners notes who has a certificate, while others may have none: whoever has signed
+// something that is recorded here.
+func (b *Branch) noteSigners() error {
+	if b.cfg.Security == nil || !b.cfg.Security.Plain {
+		return nil
+	}
+	return b.journal.EachCertificate(func(chain []byte) error {
+		b.proven.Note(uint32(b.signatures.Signer(chain)))
+		return nil
+	})
 }
 
 // signer returns what signs commits; nil for nothing.

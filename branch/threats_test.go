@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// Each threat in docs/security.md names tests, and each test that is named exists.
+// Each threat in docs/security.md names tests, and each test that is named there and in its
+// sister files exists.
 func TestThreatsHaveTests(t *testing.T) {
 	doc, err := os.ReadFile("../docs/security.md")
 	if err != nil {
@@ -28,6 +29,21 @@ func TestThreatsHaveTests(t *testing.T) {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+	}
+	sisters, err := filepath.Glob("../docs/security-*.md")
+	if err != nil || len(sisters) < 4 {
+		t.Fatal(sisters, err)
+	}
+	for _, file := range sisters {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range regexp.MustCompile("`(Test[A-Za-z0-9]+)`").FindAllStringSubmatch(string(text), -1) {
+			if !bytes.Contains(tests.Bytes(), []byte("\nfunc "+name[1]+"(")) {
+				t.Errorf("%s: no test is called %s", file, name[1])
+			}
 		}
 	}
 	_, table, ok := strings.Cut(string(doc), "| threat | what stops it | test | what remains |\n|---|---|---|---|\n")

@@ -15,7 +15,7 @@ import (
 	bankv1 "passbook.example/passbook/gen/bank/v1"
 )
 
-// The printed address logs in, and its code is gone before the page is shown. What the
+// The printed address logs in whoever says yes, and its code is gone before the page is shown. What the
 // page does then is done in the client's name, and so is what its curl command does.
 func TestTheAddressLogsIn(t *testing.T) {
 	b := startSecured(t, "../examples/three.json")
@@ -55,8 +55,7 @@ func TestTheAddressLogsIn(t *testing.T) {
 func TestThePageAsksToLogIn(t *testing.T) {
 	b := startSecured(t, "../examples/three.json")
 	used := b.dashboard(t, 1, "tess")
-	first := &page{ctx: profile(t)}
-	first.load(t, used)
+	(&page{ctx: profile(t)}).logIn(t, used, "tess")
 	p := visit(profile(t), t, used)
 	p.await(t, `document.querySelector("#login-answer").textContent.includes("The code was used already")`)
 	if command, want := p.text(t, "#login-command"), "passbook dashboard --address "+b.address(1)+" --certs-dir "; !strings.HasPrefix(command, want) {
@@ -75,6 +74,7 @@ func TestThePageAsksToLogIn(t *testing.T) {
 	_, code, _ := strings.Cut(b.dashboard(t, 1, "tess"), "#login=")
 	p.set(t, "#login-code", " "+code+" ")
 	p.click(t, "#login-form button")
+	p.confirm(t, "tess")
 	p.awaitIn(t, "tess")
 	p.wellAndQuiet(t)
 	long := b.logIn(t, 1, longName)
@@ -88,6 +88,7 @@ func TestThePageAsksToLogIn(t *testing.T) {
 	other := visit(profile(t), t, b.url(1)+"/#account=savings&branch=2")
 	_, hash, _ := strings.Cut(b.dashboard(t, 1, "audrey"), "#")
 	eval[string](t, other, `location.hash = "`+hash+`"`)
+	other.confirm(t, "audrey")
 	other.awaitIn(t, "audrey")
 	if hash := eval[string](t, other, `location.hash`); hash != "#account=savings&branch=2" {
 		t.Errorf("the address ends with %q", hash)
@@ -115,6 +116,7 @@ func TestALoginEndsWhileThePageIsOpen(t *testing.T) {
 	_, code, _ := strings.Cut(b.dashboard(t, 1, "tess"), "#login=")
 	second.set(t, "#login-code", code)
 	second.click(t, "#login-form button")
+	second.confirm(t, "tess")
 	second.awaitIn(t, "tess")
 	p.awaitIn(t, "tess")
 	p.click(t, "#call-send")
@@ -125,6 +127,7 @@ func TestALoginEndsWhileThePageIsOpen(t *testing.T) {
 	// Somebody else who logs in finds nothing of it.
 	_, code, _ = strings.Cut(b.dashboard(t, 1, "audrey"), "#")
 	eval[string](t, second, `location.hash = "`+code+`"`)
+	second.confirm(t, "audrey")
 	second.awaitAnew(t, `document.querySelector("#who-name b")?.textContent === "audrey" && document.querySelector("#call-answer").textContent === ""`)
 	p.awaitAnew(t, `document.querySelector("#who-name b")?.textContent === "audrey" && document.querySelector("#call-answer").textContent === ""`)
 }
@@ -184,6 +187,7 @@ func TestLoggingInWithoutASharedWorker(t *testing.T) {
 	second.awaitOut(t)
 	p.set(t, "#login-code", b.dashboard(t, 1, "tess"))
 	p.click(t, "#login-form button")
+	p.confirm(t, "tess")
 	p.awaitIn(t, "tess")
 	second.awaitIn(t, "tess")
 	second.click(t, "#who-out")
@@ -201,7 +205,7 @@ func TestTwoLoginsOnOneHost(t *testing.T) {
 	b := startSecured(t, "../examples/three.json")
 	tess := b.logIn(t, 1, "tess")
 	olga := &page{ctx: beside(t, tess)}
-	olga.load(t, b.dashboard(t, 2, "olga"))
+	olga.logIn(t, b.dashboard(t, 2, "olga"), "olga")
 	for range 2 {
 		tess.awaitIn(t, "tess")
 		olga.awaitIn(t, "olga")

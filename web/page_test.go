@@ -57,6 +57,12 @@ func openBeside(t *testing.T, other *page, url string) *page {
 func (p *page) load(t *testing.T, url string) {
 	t.Helper()
 	p.navigate(t, url)
+	p.awaitLive(t)
+}
+
+// awaitLive waits until a page has heard of all branches.
+func (p *page) awaitLive(t *testing.T) {
+	t.Helper()
 	p.await(t, `document.documentElement.dataset.connection === "live" && document.querySelectorAll(".tile").length > 0`)
 }
 

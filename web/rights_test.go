@@ -66,6 +66,7 @@ func TestACustomerIsAskedForAnAccount(t *testing.T) {
 	b := startSecured(t, "../examples/three.json")
 	p := &page{ctx: profile(t)}
 	p.navigate(t, b.dashboard(t, 2, "cleo"))
+	p.confirm(t, "cleo")
 	p.await(t, `document.querySelector("#headline").textContent === "Choose an account: you may use those that begin with shop-"`)
 	p.set(t, "#account", "shop-7")
 	p.awaitIn(t, "cleo")

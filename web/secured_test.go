@@ -117,8 +117,23 @@ func (b *bank) as(t *testing.T, name string) *http.Client {
 func (b *bank) logIn(t *testing.T, branch int, client string) *page {
 	t.Helper()
 	p := &page{ctx: profile(t)}
-	p.load(t, b.dashboard(t, branch, client))
+	p.logIn(t, b.dashboard(t, branch, client), client)
 	return p
+}
+
+// logIn shows a page at an address with a client's code, and uses that.
+func (p *page) logIn(t *testing.T, address, client string) {
+	t.Helper()
+	p.navigate(t, address)
+	p.confirm(t, client)
+	p.awaitLive(t)
+}
+
+// confirm waits until a page asks whether to log in as a client, and says yes.
+func (p *page) confirm(t *testing.T, client string) {
+	t.Helper()
+	p.await(t, `document.querySelector("#login-ask").open && document.querySelector("#login-ask-title b").textContent === "`+client+`"`)
+	p.click(t, "#login-yes")
 }
 
 // visit shows what a page shows to somebody who is not logged in.

@@ -103,6 +103,7 @@ func TestAPageOfAnotherPortGetsNothing(t *testing.T) {
 	// Nor has anybody used the code.
 	p.set(t, "#call-amount", "1")
 	eval[string](t, p, `location.hash = "login=`+code+`"`)
+	p.confirm(t, "olga")
 	p.awaitAnew(t, `document.querySelector("#who-name b")?.textContent === "olga"`)
 }
 
@@ -216,7 +217,14 @@ func TestThePageDoesNotAskAgainAndAgain(t *testing.T) {
 	b.told <- &bankv1.WatchResponse{Complete: true, Branch: 1, Reports: []*bankv1.BranchReport{{Branch: 1}}}
 	mux := http.NewServeMux()
 	mux.Handle("/", web.Handler())
-	mux.HandleFunc("POST /login", func(w http.ResponseWriter, _ *http.Request) { b.in.Store(true); w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, req *http.Request) {
+		if body, _ := io.ReadAll(req.Body); !strings.Contains(string(body), `"confirm":"YES"`) {
+			_, _ = io.WriteString(w, `{"bank":"bank","branch":1,"client":"ann","role":"teller","confirm":"YES"}`)
+			return
+		}
+		b.in.Store(true)
+		w.WriteHeader(http.StatusNoContent)
+	})
 	mux.Handle(bankv1connect.NewBranchServiceHandler(b))
 	server := httptest.NewServer(mux)
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
@@ -229,6 +237,7 @@ func TestThePageDoesNotAskAgainAndAgain(t *testing.T) {
 	}
 	p.set(t, "#login-code", "CODE")
 	p.click(t, "#login-form button")
+	p.confirm(t, "ann")
 	p.awaitIn(t, "ann")
 	if asked, watching := b.asked.Load(), b.watching.Load(); asked != 2 || watching != 1 {
 		t.Errorf("after a login they have asked %d times, and %d times to watch", asked, watching)

@@ -27,8 +27,10 @@ type Config struct {
 	Logins Logins
 	// Port returns for whom the port is that a call came on; nil where all are for everybody.
 	Port func(context.Context) Port
-	// Open lets callers in who prove nothing, as a bank without certificates does.
-	Open bool
+	// Open lets callers in who prove nothing, as a bank without certificates does. Proven has
+	// the branches for which nobody may speak like that; nil for none.
+	Open   bool
+	Proven *Proven
 	// Limits bound what each client may do at once; nil for no bounds.
 	Limits Limits
 	// Refuse tells a caller why he is refused.
@@ -54,6 +56,19 @@ func (p Port) check(procedure string, by proof) error {
 		return denied("%s is not served on this port: the bank's branches have one of their own", procedure)
 	case p == ForBranches && by.who.Branch == 0 && by.by == nil:
 		return denied("this port is for the bank's branches, and you are %s", by.who)
+	}
+	return nil
+}
+
+// checkUnproven returns why a call is not served on the port to somebody who proves nothing,
+// where such callers are let in. The branches that have no certificates yet know nothing of a
+// port for branches; and operators have theirs, or the branches would have none.
+func (p Port) checkUnproven(procedure string) error {
+	switch {
+	case p == ForBranches:
+		return code.New(code.Unauthenticated, "this port is for the bank's branches, who prove who they are by their certificates; --plaintext is for the other port")
+	case table[procedure].roles == of(identity.Operator):
+		return code.Errorf(code.Unauthenticated, "%s is for the role operator, who proves who he is also while others need not (--plaintext)", procedure)
 	}
 	return nil
 }
@@ -109,14 +124,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	proven, err := h.prove(req)
 	if err == nil && proven.who == nil && h.cfg.Open {
-		h.next.ServeHTTP(w, req)
-		return
-	}
-	if err == nil {
-		err = check(procedure, proven.who, proven.by)
-	}
-	if err == nil {
-		err = port.check(procedure, proven)
+		if err = port.checkUnproven(procedure); err == nil {
+			h.next.ServeHTTP(w, h.unproven(req, procedure))
+			return
+		}
+	} else if err == nil {
+		h.note(proven)
+		if err = check(procedure, proven.who, proven.by); err == nil {
+			err = port.check(procedure, proven)
+		}
 	}
 	if err != nil {
 		h.refuse(w, req, procedure, proven, err)
@@ -148,6 +164,26 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	h.next.ServeHTTP(w, req.WithContext(ctx))
 }
 
+// unproven returns the request of somebody who has proven nothing, and may not speak for a
+// branch that has.
+func (h *Handler) unproven(req *http.Request, procedure string) *http.Request {
+	if h.cfg.Proven == nil || !table[procedure].branches {
+		return req
+	}
+	return req.WithContext(identity.WithUnproven(req.Context(), h.cfg.Proven.Check))
+}
+
+// note notes a branch that has proven who it is, where others need not.
+func (h *Handler) note(proven proof) {
+	switch {
+	case !h.cfg.Open || h.cfg.Proven == nil:
+	case proven.by != nil:
+		h.cfg.Proven.Note(proven.by.Branch)
+	case proven.who != nil:
+		h.cfg.Proven.Note(proven.who.Branch)
+	}
+}
+
 func (h *Handler) refuse(w http.ResponseWriter, req *http.Request, procedure string, proven proof, why error) {
 	h.cfg.Refused(Event{Who: proven.who, By: proven.by, From: req.RemoteAddr, Procedure: procedure, Err: why})
 	h.cfg.Refuse(w, req, why)
@@ -158,11 +194,11 @@ var (
 	errLimited = code.New(code.ResourceExhausted, "you have made more calls than this branch takes from one client at a time; wait as long as Retry-After says")
 )
 
-// isCall reports whether a path leads to a service, however it is written. A page has no
-// dot in the name of a folder.
+// isCall reports whether a path leads to a service, however it is written, or to the
+// metrics. A page has no dot in the name of a folder.
 func isCall(path string) bool {
 	service, _, below := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	return api.IsCall(path) || below && strings.Contains(service, ".")
+	return api.IsCall(path) || below && strings.Contains(service, ".") || path == api.MetricsPath
 }
 
 // seconds returns a time in whole seconds, rounded up, as Retry-After has it.

@@ -46,6 +46,7 @@ const (
 	deposit = "/bank.v1.BranchService/Deposit"
 	claim   = "/bank.v1.PeerService/Claim"
 	status  = "/bank.v1.BranchService/GetStatus"
+	resolve = "/bank.v1.BranchService/ResolveAlarm"
 )
 
 var (
@@ -162,6 +163,7 @@ func TestAnOpenBank(t *testing.T) {
 	}{
 		"nobody":                          {path: deposit},
 		"a branch that has none yet":      {path: claim},
+		"an operator without a proof":     {path: resolve, refused: true},
 		"one that speaks for somebody":    {header: behalf, path: deposit},
 		"a customer":                      {certificate: bob, path: deposit, want: bob},
 		"a customer among peers":          {certificate: bob, path: claim, refused: true},
@@ -171,6 +173,23 @@ func TestAnOpenBank(t *testing.T) {
 		who, _, refused := ask(t, open(&proofs{certificate: test.certificate}), test.path, test.header, 0)
 		if (refused != nil) != test.refused || (who == nil) != (test.want == nil) || who != nil && !who.Equal(test.want) {
 			t.Errorf("%s: %v, refused: %v", name, who, refused)
+		}
+	}
+}
+
+// A login counts over TLS alone, also where clear text is let in: there it was seen by others.
+func TestALoginInClearTextIsNone(t *testing.T) {
+	p := &proofs{login: ann}
+	for name, state := range map[string]*tls.ConnectionState{"TLS": {}, "clear text": nil} {
+		var who *identity.Identity
+		h := access.NewHandler(access.Config{
+			Bank: "bank", Neighbour: func(context.Context) uint32 { return 0 }, Certificates: p, Logins: p, Open: true,
+		}, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { who = identity.CallerOf(req.Context()) }))
+		req := httptest.NewRequest(http.MethodPost, deposit, strings.NewReader("{"))
+		req.TLS = state
+		h.ServeHTTP(httptest.NewRecorder(), req)
+		if (who != nil) != (state != nil) {
+			t.Errorf("over %s it is %v", name, who)
 		}
 	}
 }

@@ -88,7 +88,7 @@ func (h *Handler) prove(req *http.Request) (proof, error) {
 			_, _, err := h.cfg.Tokens.Check(token)
 			return err
 		}}}, nil
-	case connected == nil && h.cfg.Logins != nil:
+	case connected == nil && h.cfg.Logins != nil && req.TLS != nil: // a browser sends a login over TLS alone
 		who, good, err := h.cfg.Logins.Of(req)
 		if err != nil {
 			return proof{}, unproven("the login", err)

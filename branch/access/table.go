@@ -8,6 +8,7 @@ import (
 	"connectrpc.com/grpchealth"
 	"connectrpc.com/grpcreflect"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/branch/identity"
 	"passbook.example/passbook/gen/bank/bankconnect"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
@@ -104,6 +105,9 @@ var table = map[string]rule{
 	bankv1connect.PeerServicePropagateWithdrawProcedure: peers,
 	bankv1connect.PeerServiceClaimProcedure:             peers,
 	bankv1connect.PeerServiceCollectProcedure:           peers,
+
+	// Scrapes, which are no call.
+	api.MetricsPath: overseers,
 
 	// A balancer asks for a branch's health, and has no name at the bank.
 	"/" + grpchealth.HealthV1ServiceName + "/Check": anybody,

@@ -21,6 +21,7 @@ func TestTheTableHasEveryProcedure(t *testing.T) {
 	served := map[string]bool{
 		"/" + grpchealth.HealthV1ServiceName + "/Check": true, "/" + grpchealth.HealthV1ServiceName + "/Watch": true,
 		"/" + grpcreflect.ReflectV1ServiceName + "/ServerReflectionInfo": true, "/" + grpcreflect.ReflectV1AlphaServiceName + "/ServerReflectionInfo": true,
+		"/metrics": true,
 	}
 	for _, file := range []protoreflect.FileDescriptor{
 		bankv1.File_bank_v1_branch_proto, bankv1.File_bank_v1_peer_proto, bankv1.File_bank_v1_fault_proto, bank.File_bank_banks_proto,
@@ -70,6 +71,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 		bankv1connect.FaultServiceListFaultsProcedure:     "auditor operator",
 		bankv1connect.PeerServicePropagateProcedure:       "branch",
 		bankv1connect.PeerServiceClaimProcedure:           "branch",
+		"/metrics":                                        "auditor operator",
 		"/grpc.health.v1.Health/Check":                    "customer teller auditor operator branch nobody",
 		"/bank.v1.BranchService/Unheard":                  "",
 	} {

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"passbook.example/passbook/branch/api"
 	"passbook.example/passbook/gen/bank/v1/bankv1connect"
 )
 
@@ -69,6 +70,8 @@ type procedures struct {
 	known map[string]procedure
 	// services has by the names of services how their other procedures count.
 	services map[string]procedure
+	// metrics is for scrapes, which are no call, and cost what a status does.
+	metrics procedure
 	// page is for all other paths.
 	page procedure
 }
@@ -76,7 +79,7 @@ type procedures struct {
 // newProcedures finds out about the services' procedures.
 func newProcedures(offered Services) *procedures {
 	s := newShares(offered.MaxWatchRequests)
-	p := &procedures{known: map[string]procedure{}, services: map[string]procedure{}, page: procedure{kind: page, share: s.page}}
+	p := &procedures{known: map[string]procedure{}, services: map[string]procedure{}, metrics: procedure{share: s.customers, large: true}, page: procedure{kind: page, share: s.page}}
 	for _, name := range offered.Customers {
 		p.add(name, procedure{share: s.customers}, procedure{kind: watch, share: s.watches}, procedure{kind: lists})
 	}
@@ -138,6 +141,9 @@ func (p *procedures) of(path string) procedure {
 	service, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if other, ok := p.services[service]; ok {
 		return other
+	}
+	if path == api.MetricsPath {
+		return p.metrics
 	}
 	return p.page
 }

@@ -43,3 +43,15 @@ func TestTheSchemaSaysHowCallsComeAndGo(t *testing.T) {
 		}
 	}
 }
+
+// A scrape takes a place among the large replies, and a customer's: as a status does.
+func TestAScrapeIsBoundedAsAStatusIs(t *testing.T) {
+	p := newProcedures(Services{Customers: []string{bankv1connect.BranchServiceName}})
+	scrape, status := p.of("/metrics"), p.of(bankv1connect.BranchServiceGetStatusProcedure)
+	if !scrape.large || !status.large || scrape.share == nil || scrape.share != status.share || scrape.kind != status.kind {
+		t.Errorf("a scrape is %+v, a status %+v", scrape, status)
+	}
+	if other := p.of("/metrics/"); other.large || other.kind != page {
+		t.Errorf("another path is %+v", other)
+	}
+}

@@ -16,6 +16,8 @@ type Refusals struct {
 	logger *slog.Logger
 	// errors writes an error in the protocol of a request.
 	errors *connect.ErrorWriter
+	// told counts them.
+	told Tally
 }
 
 // NewRefusals returns one that logs errors whose cause callers are not told.
@@ -36,8 +38,13 @@ func (r *Refusals) Refuse(w http.ResponseWriter, req *http.Request, why error) {
 
 // errorOf returns an error as the caller is told it.
 func (r *Refusals) errorOf(req *http.Request, why error) error {
-	return api.ConnectError(req.Context(), r.logger, req.URL.Path, why)
+	err := api.ConnectError(req.Context(), r.logger, req.URL.Path, why)
+	r.told.Add(connect.CodeOf(err))
+	return err
 }
+
+// Told returns how many callers were refused, by the code that they were told.
+func (r *Refusals) Told() *Tally { return &r.told }
 
 // forbidStoring keeps caches between from answering the next call with this
 // answer, also if it was asked for by GET.

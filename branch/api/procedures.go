@@ -16,6 +16,8 @@ const (
 	proxyPrefix = "/branch/"
 	// ProxyPattern is what http.ServeMux makes of them.
 	ProxyPattern = proxyPrefix + "{branch}/" + bankv1connect.BranchServiceName + "/{method}"
+	// MetricsPath is where Prometheus asks. It is no call, and asks for a proof like one.
+	MetricsPath = "/metrics"
 )
 
 // passedOn are the procedures that can be called so: those of customers that

@@ -19,8 +19,13 @@ type warning struct {
 
 // Expiry is when a certificate ends.
 type Expiry struct {
-	// File is the name of its file, Subject whom it is of.
-	File, Subject string
+	// File is the name of its file, Number its place there, from 1, and Kind what it is for.
+	File   string
+	Number int
+	Kind   string
+	// Subject is whom it is of, and URI whom it speaks for; empty for a CA, which speaks for
+	// nobody.
+	Subject, URI string
 	// At is when it ends.
 	At time.Time
 }
@@ -31,11 +36,38 @@ func (f *Folder) Expiries() []Expiry {
 	c := f.read()
 	var all []Expiry
 	for _, name := range slices.Sorted(maps.Keys(c.all)) {
-		for _, cert := range c.all[name] {
-			all = append(all, Expiry{name, cert.Subject.String(), cert.NotAfter})
+		for i, cert := range c.all[name] {
+			e := Expiry{File: name, Number: i + 1, Kind: kindOf(name, i), Subject: cert.Subject.String(), At: cert.NotAfter}
+			if e.Kind == kindBranch && len(cert.URIs) > 0 {
+				e.URI = cert.URIs[0].String()
+			}
+			all = append(all, e)
 		}
 	}
 	return all
+}
+
+// What certificates are for.
+const (
+	kindBranch   = "branch"
+	kindBetween  = "between"
+	kindBranchCA = "branch-ca"
+	kindClientCA = "client-ca"
+)
+
+// kindOf returns what a certificate is for, by its file and the number of those before it
+// there. After the certificate of a branch come those of the CAs between it and the CA of
+// the branches.
+func kindOf(file string, before int) string {
+	switch {
+	case file == BranchCAFile:
+		return kindBranchCA
+	case file == ClientCAFile:
+		return kindClientCA
+	case before > 0:
+		return kindBetween
+	}
+	return kindBranch
 }
 
 // warn logs which certificates end soon, each once for each of the times before. The

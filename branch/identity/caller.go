@@ -94,11 +94,25 @@ func OnBehalf(header http.Header) (*Identity, error) {
 	return nil, fmt.Errorf("the header %s is there %d times", OnBehalfOf, len(values))
 }
 
+// unprovenKey is where a context says for which branches a caller may speak who has proven
+// nothing.
+type unprovenKey struct{}
+
+// WithUnproven returns the context of a call of somebody who has proven nothing, and is let in
+// all the same. check returns an error for a branch that he can't be.
+func WithUnproven(ctx context.Context, check func(branch uint32) error) context.Context {
+	return context.WithValue(ctx, unprovenKey{}, check)
+}
+
 // CheckBranch returns an error unless whoever calls has proven to be a branch, where
-// anybody has to prove anything.
+// anybody has to prove anything; or may be it for all that is known, where somebody may call
+// without a proof.
 func CheckBranch(ctx context.Context, branch uint32) error {
 	if id := CallerOf(ctx); id != nil && id.Branch != branch {
 		return code.Errorf(code.PermissionDenied, "the call speaks for branch %d, and %s makes it", branch, id)
+	}
+	if check, ok := ctx.Value(unprovenKey{}).(func(uint32) error); ok {
+		return check(branch)
 	}
 	return nil
 }

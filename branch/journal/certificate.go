@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"passbook.example/passbook/branch/ledger"
 )
 
@@ -40,6 +42,37 @@ func (j *Journal) Certificate(f ledger.Fingerprint) ([]byte, error) {
 		return slices.Clone(found), err
 	})
 	return chain, err
+}
+
+// EachCertificate calls visit with the chain of each certificate that batches in the journal
+// name. The chain is good until visit returns. An error of visit ends it.
+func (j *Journal) EachCertificate(visit func(chain []byte) error) (err error) {
+	if err := j.enter(); err != nil {
+		return err
+	}
+	defer j.leave()
+	if err := j.writePending(); err != nil {
+		return err
+	}
+	iter, err := j.db.NewIter(&pebble.IterOptions{LowerBound: []byte{certificateTable}, UpperBound: []byte{certificateTable + 1}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, iter.Close()) }()
+	for iter.First(); iter.Valid(); iter.Next() {
+		value, err := valueOf(iter)
+		if err != nil {
+			return err
+		}
+		chain, err := decodeCertificate(iter.Key(), value)
+		if err == nil {
+			err = visit(chain)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return iter.Error()
 }
 
 // certificates reports those that are malformed. Whether they vouch for anything is for

@@ -1,6 +1,7 @@
 // Package login lets browsers log in at a branch. Somebody who can prove who he is asks for
-// a code, opens the page with it, and has a cookie from then on that stands for him. The
-// branch keeps what the cookie stands for in memory, so a restart logs everybody out.
+// a code, opens the page with it, is shown whom it logs in (ask.go), and has a cookie from
+// then on that stands for him. The branch keeps what the cookie stands for in memory, so a
+// restart logs everybody out.
 //
 // The rules of cookies are in RFC 6265bis. Cookies don't tell the ports of a host apart, so
 // the name of this one has the bank and the branch in it.
@@ -59,6 +60,8 @@ type Config struct {
 // Logins are the codes and the logins of one branch.
 type Logins struct {
 	cfg Config
+	// key makes what confirms that somebody was told whom a code logs in.
+	key [sha256.Size]byte
 	mu  sync.Mutex
 	// codes and open are by the hashes of what stands for them, so nobody who sees the
 	// memory can use them.
@@ -79,7 +82,9 @@ type login struct {
 
 // New returns the logins of a branch.
 func New(cfg Config) *Logins {
-	return &Logins{cfg: cfg, codes: map[[sha256.Size]byte]*login{}, open: map[[sha256.Size]byte]*login{}}
+	l := &Logins{cfg: cfg, codes: map[[sha256.Size]byte]*login{}, open: map[[sha256.Size]byte]*login{}}
+	_, _ = rand.Read(l.key[:]) // it never fails
+	return l
 }
 
 var errTooManyCodes = code.New(code.ResourceExhausted, "as many codes wait to be used as this branch keeps; open the page with one of them, or wait two minutes")
@@ -201,21 +206,33 @@ func (l *Logins) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 var (
-	errNoCode  = code.New(code.InvalidArgument, `to log in, send {"code": "CODE"} as application/json; 'passbook dashboard' gives out the code`)
+	errNoCode  = code.New(code.InvalidArgument, `to log in, send {"code": "CODE"} as application/json, and once more with the "confirm" of the answer; 'passbook dashboard' gives out the code`)
 	errBadCode = code.New(code.Unauthenticated, "the code was used already, is older than two minutes, or was never given out by this branch; 'passbook dashboard' gives out another one")
 )
 
-// logIn exchanges a code for a cookie.
+// logIn says whom a code logs in, and exchanges it for a cookie once that is confirmed.
 func (l *Logins) logIn(w http.ResponseWriter, req *http.Request) {
-	var said struct{ Code string }
+	var said struct{ Code, Confirm string }
 	kind, _, _ := mime.ParseMediaType(req.Header.Get("Content-Type"))
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody))
 	if err != nil || kind != "application/json" || json.Unmarshal(body, &said) != nil || said.Code == "" {
 		l.refuse(w, req, errNoCode)
 		return
 	}
-	value, in := l.use(said.Code)
-	if in == nil {
+	by, now := l.waiting(said.Code), l.currentOf(req)
+	switch {
+	case by == nil:
+		l.refuse(w, req, errBadCode)
+		return
+	case said.Confirm == "":
+		l.tell(w, said.Code, by, now)
+		return
+	case !l.isConfirmed(said.Confirm, said.Code, now):
+		l.refuse(w, req, errUnseen)
+		return
+	}
+	value, in := l.use(said.Code, now)
+	if in == nil { // another one was faster
 		l.refuse(w, req, errBadCode)
 		return
 	}
@@ -229,8 +246,9 @@ func (l *Logins) refuse(w http.ResponseWriter, req *http.Request, why error) {
 	l.cfg.Refuse(w, req, why)
 }
 
-// use makes a login of a code, which can't be used again.
-func (l *Logins) use(text string) (value string, in *login) {
+// use makes a login of a code, which can't be used again. In the browser it takes the place
+// of the one before, which ends if it is somebody else's: the browser forgets it.
+func (l *Logins) use(text string, before current) (value string, in *login) {
 	key, now := sha256.Sum256([]byte(text)), l.cfg.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -243,6 +261,9 @@ func (l *Logins) use(text string) (value string, in *login) {
 	in.ended, in.end = context.WithCancel(context.Background())
 	if !by.proof.Until.IsZero() && by.proof.Until.Before(in.until) {
 		in.until = by.proof.Until
+	}
+	if before.login != nil && before.who.Client != by.who.Client {
+		l.close(before.key)
 	}
 	l.closeOld()
 	if soonest, n := soonestOf(l.open, by.who.Client); n >= loginsEach {

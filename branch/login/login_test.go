@@ -50,19 +50,22 @@ func (d *desk) code(t *testing.T, proof identity.Proof) string {
 	return text
 }
 
-// send sends a code as a page does, and returns the answer.
-func (d *desk) send(body, kind string) *http.Response {
+// send sends what a page does, from a browser with these cookies, and returns the answer.
+func (d *desk) send(body, kind string, cookies ...*http.Cookie) *http.Response {
 	req := httptest.NewRequest(http.MethodPost, login.Path, strings.NewReader(body))
 	req.Header.Set("Content-Type", kind)
+	for _, c := range cookies {
+		req.AddCookie(c)
+	}
 	w := httptest.NewRecorder()
 	d.ServeHTTP(w, req)
 	return w.Result()
 }
 
-// logIn logs in with a code, and returns the cookie.
-func (d *desk) logIn(t *testing.T, code string) *http.Cookie {
+// logIn logs in with a code, as a page does, and returns the cookie.
+func (d *desk) logIn(t *testing.T, code string, cookies ...*http.Cookie) *http.Cookie {
 	t.Helper()
-	res := d.send(`{"code":"`+code+`"}`, "application/json")
+	res := d.confirm(code, d.ask(t, code, cookies...).Confirm, cookies...)
 	if res.StatusCode != http.StatusNoContent || len(res.Cookies()) != 1 {
 		t.Fatalf("%d, %v", res.StatusCode, res.Cookies())
 	}
@@ -84,6 +87,7 @@ func (d *desk) who(cookies ...*http.Cookie) (*identity.Identity, error) {
 func TestLogIn(t *testing.T) {
 	d := newDesk("bank", 3)
 	code := d.code(t, identity.Proof{})
+	confirm := d.ask(t, code).Confirm
 	c := d.logIn(t, code)
 	if c.Name != "__Host-passbook-bank-3" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.Domain != "" || !c.Expires.Equal(d.now.Add(8*time.Hour)) {
 		t.Errorf("the cookie is %v", c)
@@ -94,13 +98,15 @@ func TestLogIn(t *testing.T) {
 	if id, err := d.who(c); err != nil || id != ann {
 		t.Errorf("got %v, %v", id, err)
 	}
-	if res := d.send(`{"code":"`+code+`"}`, "application/json"); res.StatusCode != http.StatusUnauthorized {
-		t.Errorf("a code is used again: %d", res.StatusCode)
+	for _, again := range []string{"", confirm} {
+		if res := d.confirm(code, again); res.StatusCode != http.StatusUnauthorized {
+			t.Errorf("a code is used again: %d", res.StatusCode)
+		}
 	}
 	if id, err := d.who(); id != nil || err != nil {
 		t.Errorf("without a cookie: %v, %v", id, err)
 	}
-	if len(d.told) != 2 || d.told[0] != "ann" || !strings.Contains(d.told[1], "used already") {
+	if len(d.told) != 3 || d.told[0] != "ann" || !strings.Contains(d.told[1], "used already") {
 		t.Errorf("told %q", d.told)
 	}
 }
@@ -225,11 +231,16 @@ func (d *desk) proof(t *testing.T, c *http.Cookie) identity.Proof {
 // A code is too old after two minutes, and when its holder's certificate is revoked.
 func TestACodeEnds(t *testing.T) {
 	d := newDesk("bank", 3)
-	old, revoked := d.code(t, identity.Proof{}), d.code(t, identity.Proof{Still: func() error { return errors.New("revoked") }})
+	var revocation error
+	old, revoked := d.code(t, identity.Proof{}), d.code(t, identity.Proof{Still: func() error { return revocation }})
+	confirmed := map[string]string{old: d.ask(t, old).Confirm, revoked: d.ask(t, revoked).Confirm}
+	revocation = errors.New("revoked")
 	d.now = d.now.Add(2 * time.Minute)
 	for _, code := range []string{old, revoked, "NEVER", ""} {
-		if res := d.send(`{"code":"`+code+`"}`, "application/json"); res.StatusCode == http.StatusNoContent || len(res.Cookies()) != 0 {
-			t.Errorf("%q: %d, %v", code, res.StatusCode, res.Cookies())
+		for _, confirm := range []string{"", confirmed[code], "X"} {
+			if res := d.confirm(code, confirm); res.StatusCode < http.StatusBadRequest || len(res.Cookies()) != 0 {
+				t.Errorf("%q: %d, %v", code, res.StatusCode, res.Cookies())
+			}
 		}
 	}
 }
@@ -241,7 +252,7 @@ func TestWhatIsNoLogin(t *testing.T) {
 	for name, test := range map[string]struct{ body, kind string }{
 		"a form": {`{"code":"` + code + `"}`, "text/plain"}, "no JSON": {code, "application/json"}, "a long body": {`{"code":"` + strings.Repeat("x", 2000) + `"}`, "application/json"},
 	} {
-		if res := d.send(test.body, test.kind); res.StatusCode == http.StatusNoContent {
+		if res := d.send(test.body, test.kind); res.StatusCode < http.StatusBadRequest {
 			t.Errorf("%s logs in", name)
 		}
 	}
@@ -298,7 +309,7 @@ func TestLoginsAreBounded(t *testing.T) {
 	for range 4 {
 		code(ann, identity.Proof{})
 	}
-	if res := d.send(`{"code":"`+oldest+`"}`, "application/json"); res.StatusCode == http.StatusNoContent {
+	if res := d.send(`{"code":"`+oldest+`"}`, "application/json"); res.StatusCode != http.StatusUnauthorized {
 		t.Error("a client has five codes")
 	}
 	for n := range 256 - 4 {

@@ -34,10 +34,10 @@ func TestClearTextForThoseWhoHaveNoCertificateYet(t *testing.T) {
 	const proof = "Passbook-Proof"
 	s := NewSecured(NewTCP(), Security{
 		Optional: true, Proves: func(h http.Header) bool { return h.Get(proof) != "" },
-		Config: func(string) *tls.Config { return &tls.Config{InsecureSkipVerify: true} }, //nolint:gosec // nobody answers a handshake
+		Branch: func(string) uint32 { return 2 },
+		Config: func(uint32) *tls.Config { return &tls.Config{InsecureSkipVerify: true} }, //nolint:gosec // nobody answers a handshake
 	})
 	defer s.CloseIdleConnections()
-	defer s.plain.CloseIdleConnections()
 	call := func(header string) (string, error) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+l.Addr().String(), nil)
 		if err != nil {

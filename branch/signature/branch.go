@@ -63,6 +63,15 @@ func (p *Signatures) Branch(id ledger.BranchID, bank ledger.Bank, s Store) (*Bra
 	return b, err
 }
 
+// Signer returns the branch for which a chain of certificates signs; 0 if the authority does
+// not vouch for it, as for one whose CA was dropped.
+func (b *Branch) Signer(chain []byte) ledger.BranchID {
+	if _, s, err := b.process.known.learn(bytes.Clone(chain)); err == nil {
+		return s.branch
+	}
+	return 0
+}
+
 func (b *Branch) noteBank(bank *ledger.Bank) {
 	if bank.Founded {
 		id := bank.ID

@@ -25,9 +25,9 @@ func (a *app) dashboardCommand() *cobra.Command {
 
 Where the bank has certificates, the address has a code with which one browser
 logs in, once and within two minutes, as whoever the certificate or the token
-speaks for. The page then shows who that is, and offers what he may do. It is
-logged in for eight hours at most, and until the certificate is revoked or the
-branch is restarted.`,
+speaks for. The page asks whether to log in under that name, shows it from then
+on, and offers what it may do. It is logged in for eight hours at most, and until
+the certificate is revoked or the branch is restarted.`,
 		Example: `  passbook dashboard --branch 1
   passbook dashboard --branch 1 --certs-dir passbook-certs --client ann`,
 		GroupID: branchGroup,

@@ -29,8 +29,13 @@ var version string
 // versionLine says which build the binary is: what it was built as, or else the
 // version of the module, as for `go install`, and the revision where known.
 func versionLine() string {
+	return fmt.Sprintf("passbook %s, %s %s/%s", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// buildVersion says which build the binary is, in short.
+func buildVersion() string {
 	info, _ := debug.ReadBuildInfo() // nil if there is none
-	return fmt.Sprintf("passbook %s, %s %s/%s", versionOf(version, info), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return versionOf(version, info)
 }
 
 // versionOf names a build.

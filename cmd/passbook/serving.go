@@ -42,7 +42,7 @@ func (o *servingOptions) hosting(in *customer.Input, ids []uint32, n *host.Netwo
 	return host.Options{
 		Input: in, IDs: ids, Network: n, Data: o.data, Bank: o.bank, Acknowledge: o.acknowledge, PeerTimeout: o.peerTimeout,
 		MaxAccounts: o.maxAccounts, RequireHome: o.requireHome, Security: o.security, Trace: o.trace || in.Form == customer.Lamport,
-		AllowedOrigins: o.browsers.Origins(), AllowedHosts: o.browsers.Hosts(), Logger: log,
+		AllowedOrigins: o.browsers.Origins(), AllowedHosts: o.browsers.Hosts(), Version: buildVersion(), Logger: log,
 	}
 }
 

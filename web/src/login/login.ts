@@ -24,32 +24,86 @@ export function onNews(listener: (news: News) => void): void {
   new BroadcastChannel(newsName).addEventListener("message", ({ data }: MessageEvent<News>) => listener(data));
 }
 
-// logIn uses a code. It returns why the branch refuses it; empty if it does not.
-export async function logIn(code: string): Promise<string> {
-  const refused = await ask({ method: "POST", body: JSON.stringify({ code }) });
+// Asked is what the branch says of a code before it is used: whom it logs in, and who has
+// logged in in this browser. confirm is to be sent with the code once somebody has read that.
+export interface Asked {
+  bank: string;
+  branch: number;
+  client: string;
+  role: string;
+  accounts: string[];
+  now?: { client: string; role: string };
+  confirm: string;
+}
+
+// askWhom asks whom a code logs in, which leaves it as good as it was. It returns why the
+// branch refuses it instead; empty for a branch that asks nobody to log in.
+export async function askWhom(code: string): Promise<Asked | string> {
+  const { refused, text } = await ask({ method: "POST", body: JSON.stringify({ code }) });
+  try {
+    return refused || text === "" ? refused : { accounts: [], ...(JSON.parse(text) as Partial<Asked>) } as Asked;
+  } catch {
+    return "what came is not the answer of a branch";
+  }
+}
+
+// logIn uses a code, in the name that askWhom has told. It returns why the branch refuses it;
+// empty if it does not.
+export async function logIn(code: string, { client, confirm }: Asked): Promise<string> {
+  const { refused } = await ask({ method: "POST", body: JSON.stringify({ code, confirm }) });
   if (refused === "") {
+    remember(client);
     news.postMessage("in" satisfies News);
   }
   return refused;
 }
 
+// Who has said yes here. A browser takes a cookie of this page from every port of the host, so
+// whoever serves another one can log it in as himself. What a page remembers is of its own port
+// alone.
+const rememberedName = "passbook-login";
+
+function remember(client: string): void {
+  try {
+    localStorage.setItem(rememberedName, client);
+  } catch {
+    // Some browsers keep nothing. Then nobody is warned.
+  }
+}
+
+// isSurprising tells whether this browser is logged in as somebody for whom nobody has said
+// yes on this page.
+export function isSurprising(client: string): boolean {
+  try {
+    return localStorage.getItem(rememberedName) !== client;
+  } catch {
+    return false;
+  }
+}
+
 // logOut ends the login in all tabs. It returns why it could not; empty if it could.
 export async function logOut(): Promise<string> {
-  const refused = await ask({ method: "DELETE" });
+  const { refused } = await ask({ method: "DELETE" });
   if (refused === "") {
     news.postMessage("out" satisfies News);
   }
   return refused;
 }
 
-async function ask(init: RequestInit): Promise<string> {
+// ask returns why a branch refuses; or the text of its answer, which is empty where nobody
+// logs in.
+async function ask(init: RequestInit): Promise<{ refused: string; text: string }> {
   try {
     const headers = { "Content-Type": "application/json", [statusHeader]: "header" };
     const response = await fetch(path, { ...init, headers, signal: AbortSignal.timeout(answerWithinMs) });
     const status = Number(response.headers.get(statusHeader) ?? response.status);
-    return status < 400 || status === notFound ? "" : why(status, await response.text());
+    const text = await response.text();
+    if (status >= 400) {
+      return { refused: status === notFound ? "" : why(status, text), text: "" };
+    }
+    return { refused: "", text };
   } catch (error) {
-    return `no answer came (${error instanceof Error ? error.message : String(error)})`;
+    return { refused: `no answer came (${error instanceof Error ? error.message : String(error)})`, text: "" };
   }
 }
 

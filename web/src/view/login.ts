@@ -5,10 +5,11 @@ import { byId, make, setData, setText, setTitle } from "../dom";
 import { day } from "../format";
 import { accountsOf, type Identity } from "../login/identity";
 import { codeIn, takeCode } from "../login/code";
-import { logIn, logOut, onNews } from "../login/login";
+import { askWhom, isSurprising, logIn, logOut, onNews } from "../login/login";
 import type { Rights } from "../login/rights";
 import { named } from "../text";
 import type { Connection } from "../watch/connection";
+import { AskView } from "./ask";
 import { copyText } from "./copy";
 
 // What a branch says to a browser that has never logged in begins so. It is about
@@ -20,6 +21,7 @@ export class LoginView {
   private readonly section = byId("login");
   private readonly code = byId<HTMLInputElement>("login-code");
   private readonly command = byId("login-command");
+  private readonly question = new AskView();
   private busy = false;
 
   constructor(private readonly rights: Rights) {
@@ -36,7 +38,8 @@ export class LoginView {
     setText(this.command, `passbook dashboard --address ${address()} --certs-dir passbook-certs`);
   }
 
-  // useAddress logs in with the code that came with the page's address, if there is one.
+  // useAddress logs in with the code that came with the page's address, if there is one, and
+  // if whoever opened it wants to.
   async useAddress(): Promise<void> {
     const code = takeCode();
     if (code !== "") {
@@ -69,6 +72,9 @@ export class LoginView {
     setText(byId("who-until"), until > 0 ? `until ${day(until)}` : "");
     setTitle(byId("who-accounts"), `May use ${accounts}.`);
     byId("who-out").hidden = until === 0;
+    if (until > 0 && isSurprising(client)) {
+      this.say("who-answer", `This browser is logged in as ${named(client)}, and nobody has said yes to that on this page. Somebody who serves another port of this host may want you to act in that name: log out.`);
+    }
   }
 
   private async logIn(code: string): Promise<void> {
@@ -76,13 +82,20 @@ export class LoginView {
       return;
     }
     this.busy = true;
-    const refused = await logIn(code);
+    const asked = await askWhom(code);
     this.busy = false;
-    const words = refused && `You are not logged in: ${sentence(refused)}`;
-    this.say("login-answer", words);
+    if (typeof asked === "string") {
+      this.sayRefused(asked);
+    } else if (await this.question.ask(asked)) {
+      this.sayRefused(await logIn(code, asked));
+    }
+  }
+
+  private sayRefused(why: string): void {
+    this.say("login-answer", why && `You are not logged in: ${sentence(why)}`);
     // Somebody who is logged in already stays so.
-    this.say("who-answer", words && `The code was not used, and nothing has changed: ${sentence(refused)}`);
-    if (refused === "") {
+    this.say("who-answer", why && `The code was not used, and nothing has changed: ${sentence(why)}`);
+    if (why === "") {
       this.code.value = "";
     }
   }

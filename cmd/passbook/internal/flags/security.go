@@ -36,7 +36,7 @@ func Security(c *cobra.Command, s *host.Security) {
 	f.StringVar(&s.AuditLog, "audit-log", "", "write a line of JSON for each refusal, each log-in and each change by an operator to this `file`, or to stderr (-)")
 	f.Float64Var(&s.Rate, "client-rate", 0, "with --certs-dir: how many calls a `second` each client may make at each branch; 0 for any number")
 	f.IntVar(&s.Calls, "client-calls", 0, "with --certs-dir: how many calls each client may have in hand at each branch, as a `number`; 0 for any")
-	f.BoolVar(&s.Plaintext, "plaintext", false, "with --certs-dir: let callers in who prove nothing, in clear text too, until every branch of the bank has certificates")
+	f.BoolVar(&s.Plaintext, "plaintext", false, "with --certs-dir: let callers in who prove nothing, in clear text too, until every branch of the bank has certificates; a branch that has them proves who it is all the same")
 	f.BoolVar(&s.Unsigned, "accept-unsigned", false, "with --certs-dir: take journals of other branches that are not signed, as a branch must that fetches what was written before the bank had certificates")
 }
 

@@ -61,6 +61,8 @@ type Options struct {
 	// AllowedOrigins are further origins from which browsers may call the branches,
 	// AllowedHosts further names by which they may.
 	AllowedOrigins, AllowedHosts []string
+	// Version is that of the build.
+	Version string
 	// Logger is for all branches.
 	Logger *slog.Logger
 	// Faults, unless nil, returns the faults that the branch id offers to its
@@ -237,6 +239,7 @@ func (o Options) configs(listeners []net.Listener) []branch.Config {
 			Page:           page,
 			AllowedOrigins: o.AllowedOrigins,
 			AllowedHosts:   append([]string{o.Network.Listen}, o.AllowedHosts...),
+			Version:        o.Version,
 			LinkLog:        links,
 			Logger:         o.Logger,
 		}
