@@ -191,30 +191,32 @@ func (in *intake) end() (sequence uint64, hash ledger.Hash) {
 }
 
 // takePending keeps a batch of this branch's own journal that a peer holds for it, since
-// neither can post it, and reports whether it is one.
+// neither can post it, and reports whether it is one. A branch that serves takes none: it
+// does not stop for what may be a lie.
 func (in *intake) takePending(from *Peer, s *ledger.Sealed) bool {
 	if in.pending.has(s.Hash) {
 		return true
 	}
 	end, hash := in.end()
-	if s.Span.Last > from.holds || s.Span.First != end+1 || s.Batch.PrevHash != hash {
+	if in.State != protocol.Recovering || s.Span.Last > from.holds || s.Span.First != end+1 || s.Batch.PrevHash != hash || !in.mayWait(s) {
 		return false
 	}
-	if len(in.pending.batches) == 0 && in.Ledger.Follows(s) == nil {
-		if posted, err := in.Ledger.PostNext(s); err == nil {
-			in.record(in.Self, s, posted)
-			in.own.keep(&s.Outline)
-			in.backOwn(end)
-			in.recovery.applied(from)
-			return true
-		}
-	}
 	in.pending.batches, in.pending.why = append(in.pending.batches, s), nil
-	in.recovery.waitForPending()
-	in.Recheck = true
+	in.recovery.lost, in.Recheck = true, true
 	in.fetches[in.Self].again = in.fetches[in.Self].from != nil
 	in.mayFetch(in.Self)
 	return true
+}
+
+// mayWait reports whether what a batch of this branch's own journal says is possible, whatever
+// it lacks.
+func (in *intake) mayWait(s *ledger.Sealed) bool {
+	for k := range s.Batch.Entries {
+		if s.Batch.Entries[k].Check() != nil {
+			return false
+		}
+	}
+	return s.Batch.Epoch >= in.Ledger.Head(in.Self).Epoch && in.Ledger.CheckLead(in.Self, s.Batch) == nil
 }
 
 // holds returns how far this branch has the i-th journal with the batches that are pending;

@@ -73,14 +73,6 @@ func (v *Recovery) end() uint64 {
 	return sequence
 }
 
-// waitForPending makes a branch that serves wait for batches of its own journal that it had
-// lost, and can't post yet.
-func (v *Recovery) waitForPending() {
-	if v.State == protocol.Serving {
-		v.State = protocol.Recovering
-	}
-}
-
 // learn records that a peer has shown a batch of this branch's journal.
 func (v *Recovery) learn(p *Peer, own uint64) {
 	c := &v.claims[p.Index]
