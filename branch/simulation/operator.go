@@ -131,6 +131,13 @@ func (o *operator) lookAt(q *process) {
 	default:
 		w.report.Paths["own entries come after what does not count"]++
 	}
+	if lacks == nil && o.wiped > 0 && o.forked.up() && o.forked.replica.State() == protocol.Serving {
+		// A writer that has lost its disk knows of no fork, and fills nothing up by itself.
+		e := ledger.Entry{Kind: ledger.Deposit, Account: ledger.SharedAccount, Amount: 1}
+		for range 8 {
+			w.call(&request{entry: e, level: protocol.Local, done: func(protocol.Reply) {}}, o.forked, 0, 0)
+		}
+	}
 	if o.short++; o.short > 200 {
 		w.calm = true // customers spend what is paid in, so they have to stay away
 	}
