@@ -30,7 +30,7 @@ type intake struct {
 	misfitTold []bool   // by index
 	// applied counts the batches applied since the start.
 	applied uint64
-	// pending are own batches that can't be posted yet.
+	// pending are batches that count and can't be posted yet.
 	pending pending
 	// doubting are the peers that have to show something.
 	doubting indexes

@@ -79,17 +79,13 @@ func (j *Journal) mend(id Identity, forks []ledger.Fork, pending []*ledger.Seale
 	m := &mending{j: j, forks: forks, post: ledger.NewMending(fresh, forks)}
 	err = j.inOrder(m.read, func(_ *cursor, err error) error { return err })
 	if err == nil {
-		for _, s := range pending {
-			if posted, ok := m.post.Post(s); ok {
-				m.add(s, posted)
-			}
-		}
 		err = m.post.Retry(func(s *ledger.Sealed, posted []ledger.Posted) error {
 			m.add(s, posted)
 			return nil
 		})
 	}
 	if err == nil {
+		m.post.Hold(pending...) // whoever posts them looks for request ids that count twice
 		err = m.hold()
 	}
 	if err != nil {

@@ -63,7 +63,7 @@ func (d *Disk) mend() error {
 		d.add(s, posted)
 		return nil
 	}
-	for _, s := range slices.Concat(batches, pending) {
+	for _, s := range batches {
 		if posted, ok := m.Post(s); ok {
 			_ = post(s, posted)
 		}
@@ -71,6 +71,7 @@ func (d *Disk) mend() error {
 	if err := m.Retry(post); err != nil {
 		return err
 	}
+	m.Hold(pending...)
 	for k := range d.image.forks {
 		s, err := d.image.forks[k].Opened()
 		if err != nil {
