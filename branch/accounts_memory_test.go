@@ -24,7 +24,7 @@ import (
 // any time, and is more than all these accounts.
 func TestMemoryOfAnAccountAtABranch(t *testing.T) {
 	if os.Getenv(aloneEnv) == "" {
-		inItsOwnProcess(t)
+		t.Log(inItsOwnProcess(t, "1"))
 		return
 	}
 	const lists, singles, most = 980_000, 10_000, 150
@@ -43,19 +43,20 @@ func TestMemoryOfAnAccountAtABranch(t *testing.T) {
 	}
 }
 
-// aloneEnv tells a process to run the test that it was started for.
+// aloneEnv tells a process to run the test that it was started for, and how.
 const aloneEnv = "PASSBOOK_TEST_ALONE"
 
-// inItsOwnProcess runs the test in a process in which no other test has run.
-func inItsOwnProcess(t *testing.T) {
+// inItsOwnProcess runs the test in a process in which no other test has run, and returns what
+// that prints.
+func inItsOwnProcess(t *testing.T, how string) (printed string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run=^"+t.Name()+"$")
-	cmd.Env = append(os.Environ(), aloneEnv+"=1")
+	cmd.Env = append(os.Environ(), aloneEnv+"="+how)
 	out, err := cmd.CombinedOutput()
-	t.Logf("%s", out)
 	if err != nil {
-		t.Errorf("alone: %v", err)
+		t.Fatalf("alone: %v\n%s", err, out)
 	}
+	return string(out)
 }
 
 // live is the part of the heap that is in use after a collection.
