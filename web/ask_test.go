@@ -55,8 +55,14 @@ func TestALinkOfSomebodyElseLogsNobodyIn(t *testing.T) {
 		t.Errorf("the cookies are %v", cookies)
 	}
 
+	// The page has put a branch into the address before it hears of the code there.
+	eval[string](t, opened, `location.hash = "`+hash+`", history.replaceState(null, "", location.pathname + "#branch=1"), ""`)
+	opened.await(t, asks)
+	if at := eval[string](t, opened, `location.hash`); at != "#branch=1" {
+		t.Errorf("the address ends with %q", at)
+	}
+
 	// Whoever says yes is told so in every tab, and has left the login before behind.
-	eval[string](t, opened, `location.hash = "`+hash+`"`)
 	opened.confirm(t, "olga")
 	for _, tab := range []*page{opened, p} {
 		tab.awaitAnew(t, `document.querySelector("#who-name")?.checkVisibility() && document.querySelector("#who-name").textContent === "olga, operator"`)

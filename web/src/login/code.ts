@@ -5,14 +5,17 @@
 const prefix = "#login=";
 
 let taken = "";
-take("");
+take(location.hash, "");
 // Somebody may open the printed address where the page is open already. Then the browser
-// only changes what stands behind the #, and the page keeps what stood there.
-window.addEventListener("hashchange", (event) => take(new URL(event.oldURL).hash));
+// only changes what stands behind the #, and the page keeps what stood there. By the time
+// that the event comes, another part of the page may have put something in its place.
+window.addEventListener("hashchange", ({ newURL, oldURL }) => take(new URL(newURL).hash, new URL(oldURL).hash));
 
-function take(before: string): void {
+function take(hash: string, before: string): void {
+  if (hash.startsWith(prefix)) {
+    taken = codeIn(hash);
+  }
   if (location.hash.startsWith(prefix)) {
-    taken = codeIn(location.hash);
     history.replaceState(null, "", location.pathname + location.search + before);
   }
 }
