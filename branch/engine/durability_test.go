@@ -208,16 +208,13 @@ func TestASignatureThatFailsLetsNothingOut(t *testing.T) {
 func TestWhatIsSignedBesideTheJournal(t *testing.T) {
 	s := newOneStep(t)
 	want := ledger.Signature{Certificate: ledger.Fingerprint{7}, Value: [64]byte{9}}
-	written, begun := make(chan struct{}), make(chan struct{})
+	var order []string
 	s.onSync = func() error {
-		<-begun // or the journal does not go on beside it
-		close(written)
-		s.onSync = nil
+		order = append(order, "synced")
 		return nil
 	}
 	s.engine.cfg.Signer = pen{beside: func() (*ledger.Signature, error) {
-		close(begun)
-		<-written
+		order = append(order, "signed")
 		if out := s.out(); out != [4]int{} {
 			t.Errorf("before it is signed the step has let out %v", out)
 		}
@@ -225,6 +222,10 @@ func TestWhatIsSignedBesideTheJournal(t *testing.T) {
 	}}
 	if err := s.engine.Step(); err != nil {
 		t.Fatal(err)
+	}
+	// The journal syncs what it has begun to write, and the signature with what comes next.
+	if want := []string{"signed", "synced"}; !slices.Equal(order, want) {
+		t.Errorf("it was %q, want %q", order, want)
 	}
 	sent := (<-s.frames).Frame.Outlines
 	stored, err := s.engine.cfg.Journal.(*journal.Journal).Batches(1, 0, 1<<20)

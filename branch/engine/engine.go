@@ -34,6 +34,9 @@ type Journal interface {
 	// Commit writes a commit, and syncs it when it holds entries of this branch's
 	// own. An error stops the engine.
 	Commit(c *ledger.Commit) error
+	// CommitMeanwhile is like Commit, and calls work while the disk writes: both have
+	// returned when it does.
+	CommitMeanwhile(c *ledger.Commit, work func()) error
 	// Sign adds the signature of a batch that is committed already. It need not be durable
 	// before the next commit that is synced. An error stops the engine.
 	Sign(o *ledger.Outline) error
@@ -239,31 +242,19 @@ func (e *Engine) write(c *ledger.Commit) error {
 	if sign != nil {
 		return e.writeBeside(c, sign)
 	}
-	return e.writeNow(c)
+	return written(e.cfg.Journal.Commit(c))
 }
 
 // writeBeside writes a commit, and signs its one batch meanwhile.
 func (e *Engine) writeBeside(c *ledger.Commit, sign func() (*ledger.Signature, error)) error {
 	var signature *ledger.Signature
-	signed := make(chan error, 1)
-	go func() {
-		var err error
-		signature, err = sign()
-		signed <- err
-	}()
-	err := errors.Join(e.writeNow(c), <-signed)
-	if err == nil {
-		e.unkept = &c.Batches[0].Outline
-		e.unkept.Signature = signature
+	var unsigned error
+	err := written(e.cfg.Journal.CommitMeanwhile(c, func() { signature, unsigned = sign() }))
+	if err = errors.Join(err, unsigned); err != nil {
+		return err
 	}
-	return err
-}
-
-// writeNow writes a commit as it is.
-func (e *Engine) writeNow(c *ledger.Commit) error {
-	if err := e.cfg.Journal.Commit(c); err != nil {
-		return fmt.Errorf("write journal: %w", err)
-	}
+	e.unkept = &c.Batches[0].Outline
+	e.unkept.Signature = signature
 	return nil
 }
 
@@ -273,8 +264,14 @@ func (e *Engine) keepSignature() error {
 	if e.unkept == nil {
 		return nil
 	}
-	err := e.cfg.Journal.Sign(e.unkept)
-	if e.unkept = nil; err != nil {
+	o := e.unkept
+	e.unkept = nil
+	return written(e.cfg.Journal.Sign(o))
+}
+
+// written says that an error came from the journal.
+func written(err error) error {
+	if err != nil {
 		return fmt.Errorf("write journal: %w", err)
 	}
 	return nil

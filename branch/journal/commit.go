@@ -59,6 +59,12 @@ func (j *Journal) Commit(c *ledger.Commit) error {
 	return nil
 }
 
+// CommitMeanwhile is like Commit, and calls work while the disk writes, maybe on another
+// goroutine. Whatever the error, work has returned when CommitMeanwhile does.
+func (j *Journal) CommitMeanwhile(c *ledger.Commit, work func()) error {
+	return j.disk.Meanwhile(func() error { return j.Commit(c) }, work)
+}
+
 func (j *Journal) write(c *ledger.Commit) error {
 	w := &j.writer
 	if w.out == nil {

@@ -102,6 +102,12 @@ type noJournal struct{}
 
 func (noJournal) Commit(*ledger.Commit) error { return nil }
 
+// CommitMeanwhile implements engine.Journal.
+func (j noJournal) CommitMeanwhile(c *ledger.Commit, work func()) error {
+	work()
+	return j.Commit(c)
+}
+
 // Sign implements engine.Journal.
 func (noJournal) Sign(*ledger.Outline) error { return nil }
 

@@ -32,6 +32,8 @@ type Disk struct {
 	// rights.
 	OnMachine bool
 	first     atomic.Pointer[error] // the error that stopped the disk; nil until then
+	// meanwhile is what to do while the log is next synced, or nil.
+	meanwhile atomic.Pointer[task]
 }
 
 // Failure returns the error that stopped the disk, or nil.
