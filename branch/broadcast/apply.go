@@ -220,6 +220,7 @@ func (in *intake) record(i int, s *ledger.Sealed, posted []ledger.Posted) {
 func (in *intake) backOwn(after uint64) {
 	in.CountAsOwn(in.Ledger.Clock())
 	in.own.nameAllAgain()
+	in.progress.fetched = true
 	in.progress.wakeAll()
 	in.dropDoubts(after)
 }

@@ -26,6 +26,9 @@ type progress struct {
 	everyone, reached, near least
 	// everywhere is how far that journal is known to be applied at every branch.
 	everywhere uint64
+	// fetched says that own batches were fetched back and peers may lack them, readable that
+	// they were before the last step: once that is committed they can be read and sent.
+	fetched, readable bool
 	// room is memory for the next frames.
 	room []outgoing
 }
@@ -132,9 +135,12 @@ func (pr *progress) probe() {
 	}
 }
 
-// nextTick returns when the first peer is late.
+// nextTick returns when the first peer is late, or can be sent what was fetched back.
 func (pr *progress) nextTick() protocol.Millis {
 	next := protocol.Never
+	if pr.fetched || pr.readable {
+		next = pr.Now + 1
+	}
 	for i := pr.awaited.next(0); i >= 0; i = pr.awaited.next(i + 1) {
 		next = min(next, pr.Peers[i].deadline(pr.Timeout(pr.Peers[i])))
 	}

@@ -35,6 +35,7 @@ func (pr *progress) frameTo(p *Peer) *outgoing {
 // asked for, and the acks that it is owed. A peer that is not due was sent all of
 // that, or has to say something first.
 func (pr *progress) step() {
+	pr.readable, pr.fetched = pr.fetched, false
 	for i := pr.due.next(0); i >= 0; i = pr.due.next(i + 1) {
 		p := pr.Peers[i]
 		if i != pr.Self {
@@ -216,6 +217,9 @@ func (pr *progress) confirmHello(p *Peer) {
 	}
 	p.synced = max(p.synced, own)
 	pr.confirm(p, max(p.acked, own))
+	if own > 0 {
+		p.ack(pr.Now, p.acked) // some of it may have been on its way
+	}
 	p.next = min(max(p.next, p.acked+1), pr.Head(pr.Self)+1)
 }
 

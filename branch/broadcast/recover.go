@@ -143,15 +143,17 @@ func (v *Recovery) agree() {
 // review counts the claims that are met, and gives up those for which nothing was
 // shown in time.
 func (v *Recovery) review() {
-	for i := range v.claims {
+	for i, p := range v.Peers {
 		c := &v.claims[i]
 		switch {
 		case c.most == 0:
 		case c.most <= v.end():
-			v.heard[i], c.most = v.heard[i] || v.Peers[i].agreed, 0
+			if p.heard && v.progress.agree(p) { // else it has to show more, or says hello again
+				v.heard[i], c.most = true, 0
+			}
 		case len(v.intake.pending.batches) > 0: // what the peer shows can't be applied yet
 		case c.wait.inVain(v.Now, v.end()):
-			v.alarms.Reject(v.Peers[i], protocol.BadPosition, true, "it has entry %d of this branch's journal, which ends at %d here: it shows no batch that proves it", c.most, v.Head(v.Self))
+			v.alarms.Reject(p, protocol.BadPosition, true, "it has entry %d of this branch's journal, which ends at %d here: it shows no batch that proves it", c.most, v.Head(v.Self))
 			c.most, c.broken = 0, true
 		}
 	}
