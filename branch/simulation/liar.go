@@ -196,7 +196,12 @@ func (w *liar) lyingHello(view *ledger.Ledger, true *protocol.Hello, to ledger.B
 	}
 	switch w.rng.IntN(6) {
 	case 0:
-		h.Epoch = w.above(1 << 33)
+		n := w.above(1 << 33)
+		if w.opts.Signed && n%2 == 1 { // more of the receiver's journal than anybody has, and it can't be posted
+			h.Holds = n
+			break
+		}
+		h.Epoch = n
 	case 1:
 		h.Branch = w.anyID()
 	case 2, 3: // more of its journal than it has, or of another's
