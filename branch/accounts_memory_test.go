@@ -5,7 +5,6 @@ package branch_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
@@ -41,22 +40,6 @@ func TestMemoryOfAnAccountAtABranch(t *testing.T) {
 	if got := b.status(1).GetAccountCount(); got != 1+lists+singles {
 		t.Errorf("%d accounts, want %d", got, 1+lists+singles)
 	}
-}
-
-// aloneEnv tells a process to run the test that it was started for, and how.
-const aloneEnv = "PASSBOOK_TEST_ALONE"
-
-// inItsOwnProcess runs the test in a process in which no other test has run, and returns what
-// that prints.
-func inItsOwnProcess(t *testing.T, how string) (printed string) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run=^"+t.Name()+"$")
-	cmd.Env = append(os.Environ(), aloneEnv+"="+how)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("alone: %v\n%s", err, out)
-	}
-	return string(out)
 }
 
 // live is the part of the heap that is in use after a collection.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -46,6 +47,22 @@ func TestMemoryOfABranchAndOfAPair(t *testing.T) {
 	if pair > mostPair || one > mostBranch {
 		t.Errorf("%d KiB a branch and %d KiB a pair, want %d and %d at most", one>>10, pair>>10, mostBranch>>10, mostPair>>10)
 	}
+}
+
+// aloneEnv tells a process to run the test that it was started for, and how.
+const aloneEnv = "PASSBOOK_TEST_ALONE"
+
+// inItsOwnProcess runs the test in a process in which no other test has run, and returns what
+// that prints.
+func inItsOwnProcess(t *testing.T, how string) (printed string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), aloneEnv+"="+how)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("alone: %v\n%s", err, out)
+	}
+	return string(out)
 }
 
 func pairs(n int) int { return n * (n - 1) / 2 }
