@@ -32,20 +32,27 @@ func signedBank(t testing.TB) (*bank, *signaturetest.Authority) {
 	return runBankWith(t, 3, 300, signing(a, signature.Options{})), a
 }
 
+// openJournal opens the directory of a branch that does not run.
+func (b *bank) openJournal(id uint32) (*journal.Journal, *journal.State) {
+	b.t.Helper()
+	own := journal.Identity{Branch: ledger.BranchID(id), Opening: ledger.Amount(b.opening), Bank: ledger.Bank{Name: branch.DefaultBank}}
+	for other := range b.configOf(id).Addresses {
+		own.Branches = append(own.Branches, ledger.BranchID(other))
+	}
+	j, state, err := journal.Open(b.dirOf(id), own, journal.Options{})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return j, state
+}
+
 // signedIn returns the batches of a journal in the directory of a branch that does not
 // run: each as the certificate that it names, or none.
 func (b *bank) signedIn(dir, journalOf uint32) (batches []*ledger.Outline, chains map[ledger.Fingerprint][]byte) {
 	b.t.Helper()
-	c := b.configOf(dir)
-	id := journal.Identity{Branch: ledger.BranchID(dir), Opening: ledger.Amount(b.opening), Bank: ledger.Bank{Name: branch.DefaultBank}}
-	for other := range c.Addresses {
-		id.Branches = append(id.Branches, ledger.BranchID(other))
-	}
-	j, _, err := journal.Open(b.dirOf(dir), id, journal.Options{})
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	j, _ := b.openJournal(dir)
 	defer j.Close()
+	var err error
 	if batches, err = j.Batches(ledger.BranchID(journalOf), 0, 1<<30); err != nil {
 		b.t.Fatal(err)
 	}
